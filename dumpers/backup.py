@@ -1,0 +1,196 @@
+"""One dump, from the first look at the database to the manifest that makes it a backup."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from dumpers import crypt, manifest
+from dumpers.contract import DumpJob, DumpResult
+from dumpers.engines.base import Engine, Source, Stream
+from dumpers.errors import ExitCode
+from dumpers.interrupt import Interrupt
+from dumpers.layout import Run
+from dumpers.log import fields
+from dumpers.stream import CountingReader, GzipReader, copy
+from dumpers.upload import Store, Upload, choose_part_size
+
+_LOG = logging.getLogger(__name__)
+
+# The first lines come soon, so that somebody who watches sees that it runs.
+_FIRST_PROGRESS_SECONDS = (2.0, 5.0, 15.0)
+_PROGRESS_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    job: DumpJob
+    run: Run
+    source: Source
+    streams: tuple[Stream, ...]
+    recipients: Sequence[crypt.Recipient]
+
+    def key(self, stream: Stream) -> str:
+        return self.run.dump_key(
+            engine=self.job.engine.type,
+            name=stream.name,
+            ending=stream.ending,
+            encrypted=bool(self.recipients),
+        )
+
+
+def dump(
+    job: DumpJob,
+    *,
+    engine: Engine,
+    started: datetime,
+    run_id: str,
+    interrupt: Interrupt,
+    now: Callable[[], datetime],
+) -> DumpResult:
+    """Make one backup, or raise a KsnapshotError and leave no manifest and no open upload.
+
+    `started` (UTC) and `run_id` name the run; nothing is written before recipients and database
+    login were proved good, and nothing is dumped before bucket, keys and rights were.
+    """
+    began = time.monotonic()
+    recipients = crypt.parse_recipients(job.recipients)
+    source = engine.preflight(job, interrupt)
+    run = Run(
+        path=job.location.path,
+        cluster=job.cluster,
+        cronjob=job.cronjob,
+        host=job.host,
+        started=started,
+        id=run_id,
+    )
+    streams = engine.streams(job, source)
+    plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
+    record = _record(plan)
+    _LOG.info(
+        "dumping",
+        extra=fields(
+            engine=job.engine.type,
+            database=job.connection.database,
+            host=job.connection.host,
+            server_version=source.server_version,
+            tool_version=source.tool_version,
+            estimated_bytes=source.estimate,
+            encrypted=bool(recipients),
+            record=run.record_prefix,
+            notes=source.notes,
+        ),
+    )
+    with Store(job.location, run=run_id, interrupt=interrupt) as store:
+        store.put_once(run.started_key, manifest.started_record(record))
+        store.probe(record.keys[0])
+        objects = [_store(plan, stream, store=store, interrupt=interrupt) for stream in streams]
+        body = manifest.manifest(
+            record,
+            finished=now(),
+            server_version=source.server_version,
+            tool_version=source.tool_version,
+            recipients=job.recipients,
+            objects=objects,
+            notes=source.notes,
+        )
+        store.put_once(run.manifest_key, body)
+    return _result(plan, objects=objects, seconds=time.monotonic() - began)
+
+
+def _record(plan: _Plan) -> manifest.RunRecord:
+    job, run = plan.job, plan.run
+    return manifest.RunRecord(
+        run=run.id,
+        cluster=job.cluster,
+        workload=job.workload,
+        cronjob=job.cronjob,
+        pod=job.host,
+        engine=job.engine.type,
+        bucket=job.location.bucket,
+        started=run.started,
+        deadline_seconds=job.deadline,
+        keys=tuple(plan.key(stream) for stream in plan.streams),
+    )
+
+
+def _store(
+    plan: _Plan, stream: Stream, *, store: Store, interrupt: Interrupt
+) -> manifest.ObjectRecord:
+    part_size = plan.job.part_size or choose_part_size(stream.estimate)
+    key = plan.key(stream)
+    # The upload is left after the tool has ended: a dump that goes wrong at its very end still
+    # aborts it.
+    with store.upload(key, part_size=part_size) as upload, stream.open(interrupt) as tool:
+        raw = CountingReader(tool)
+        packed = GzipReader(raw)
+        with _progress(stream.name, raw, upload):
+            if plan.recipients:
+                crypt.encrypt(packed, upload, plan.recipients)
+            else:
+                copy(packed, upload)
+        stored = upload.complete()
+    return manifest.ObjectRecord(
+        key=stored.key,
+        name=stream.name,
+        size=stored.size,
+        sha256=stored.sha256,
+        crc32=stored.crc32,
+        source_size=raw.count,
+        source_sha256=raw.sha256,
+        checked=stored.checked,
+    )
+
+
+@contextmanager
+def _progress(name: str, raw: CountingReader, upload: Upload) -> Iterator[None]:
+    """Log how far the dump is, from a thread of its own: a tool that stalls is seen, too."""
+    ended = threading.Event()
+    began = time.monotonic()
+
+    def report() -> None:
+        for number in range(1 << 62):
+            due = _FIRST_PROGRESS_SECONDS[number : number + 1] or (_PROGRESS_SECONDS,)
+            if ended.wait(due[0]):
+                return
+            seconds = time.monotonic() - began
+            _LOG.info(
+                "progress",
+                extra=fields(
+                    name=name,
+                    bytes_read=raw.count,
+                    bytes_sent=upload.size,
+                    bytes_per_second=round(raw.count / seconds),
+                    seconds=round(seconds, 1),
+                ),
+            )
+
+    thread = threading.Thread(target=report, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _result(plan: _Plan, *, objects: Sequence[manifest.ObjectRecord], seconds: float) -> DumpResult:
+    return DumpResult(
+        succeeded=True,
+        exit_code=ExitCode.DONE,
+        reason="Succeeded",
+        message="",
+        engine=plan.job.engine.type,
+        server_version=plan.source.server_version,
+        tool_version=plan.source.tool_version,
+        keys=tuple(item.key for item in objects),
+        key_count=len(objects),
+        source_bytes=sum(item.source_size for item in objects),
+        stored_bytes=sum(item.size for item in objects),
+        sha256=objects[0].sha256 if len(objects) == 1 else "",
+        seconds=round(seconds, 3),
+        record=plan.run.record_prefix,
+    )

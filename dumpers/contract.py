@@ -1,0 +1,274 @@
+"""What passes between controller and dump job: environment in, result JSON out.
+
+This is the only definition of both. The controller builds a CronJob's environment from the names
+here, and a test holds that what it builds is what `DumpJob.from_env` reads.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dumpers.engines import ENGINES, find
+from dumpers.engines.facts import EngineFacts, Role
+from dumpers.errors import ConfigurationError
+from dumpers.layout import normalise_path
+
+BACKEND_TYPE = "BACKEND_TYPE"
+BACKEND_PATH = "BACKEND_PATH"
+S3_REGION = "BACKEND_S3_REGION"
+S3_ENDPOINT = "BACKEND_S3_ENDPOINT"
+S3_BUCKET = "BACKEND_BUCKET"
+S3_ACCESS_KEY = "BACKEND_S3_ACCESS_KEY"
+S3_SECRET_KEY = "BACKEND_S3_SECRET_KEY"  # noqa: S105  a variable's name
+ENCRYPTION_ENABLED = "ENCRYPTION_ENABLED"
+ENCRYPTION_RECIPIENT = "ENCRYPTION_RECIPIENT"
+ENGINE = "KSNAPSHOT_ENGINE"
+CLUSTER = "KSNAPSHOT_CLUSTER"
+WORKLOAD = "KSNAPSHOT_WORKLOAD"
+CRONJOB = "KSNAPSHOT_CRONJOB"
+DEADLINE = "KSNAPSHOT_DEADLINE_SECONDS"
+PART_SIZE = "KSNAPSHOT_PART_SIZE_MIB"
+TERMINATION_LOG = "KSNAPSHOT_TERMINATION_LOG"
+HOSTNAME = "HOSTNAME"
+
+BACKEND_S3 = "s3"
+DEFAULT_CLUSTER = "default"
+DEFAULT_TERMINATION_LOG = "/dev/termination-log"
+
+# Kubernetes keeps at most this much of a container's termination message.
+RESULT_MAX_BYTES = 4096
+_MAX_PORT = 65535
+MIN_PART_MIB, MAX_PART_MIB = 5, 5120
+# A CronJob's pod is `<cronjob>-<scheduled minute>-<random>`: enough to name the CronJob when the
+# controller that made it (0.6.0) did not.
+_POD_NAME = re.compile(r"^(?P<cronjob>.+)-\d{8,}-[a-z0-9]{5}$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Location:
+    """Where objects go. Without keys the SDK's default credential chain decides.
+
+    Raises nothing by itself; `endpoint` beats the region's own endpoint, the region still signs.
+    """
+
+    bucket: str
+    path: str
+    region: str | None = None
+    endpoint: str | None = None
+    access_key: str | None = field(default=None, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Where the database answers and as whom; `database` is empty where an engine has none."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+    database: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpJob:
+    """Everything a dump job is told. `deadline` is in seconds, None without one.
+
+    `recipients` are age recipients, none meaning no encryption; `options` holds the engine's own
+    variables that are set; `part_size` is in bytes, None meaning that the estimate decides.
+    """
+
+    engine: EngineFacts
+    connection: Connection
+    location: S3Location
+    recipients: tuple[str, ...]
+    options: Mapping[str, str]
+    host: str
+    cluster: str
+    workload: str
+    cronjob: str
+    deadline: int | None
+    part_size: int | None
+    termination_log: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "DumpJob":
+        """Read the job's environment; ConfigurationError names every fault at once.
+
+        An empty variable counts as unset: a Kubernetes API server drops empty values.
+        """
+        reader = _Reader(env)
+        engine = reader.engine()
+        location = reader.location()
+        recipients = reader.recipients()
+        connection = reader.connection(engine) if engine else None
+        host = reader.required(HOSTNAME, "the name of this pod")
+        deadline = reader.positive(DEADLINE)
+        part_size = reader.part_size()
+        if reader.faults or engine is None or connection is None:
+            raise ConfigurationError(*reader.faults)
+        derived = _POD_NAME.match(host)
+        return cls(
+            engine=engine,
+            connection=connection,
+            location=location,
+            recipients=recipients,
+            options={name: env[name] for name in engine.options if env.get(name)},
+            host=host,
+            cluster=env.get(CLUSTER) or DEFAULT_CLUSTER,
+            workload=env.get(WORKLOAD, ""),
+            cronjob=env.get(CRONJOB) or (derived["cronjob"] if derived else host),
+            deadline=deadline,
+            part_size=part_size,
+            termination_log=env.get(TERMINATION_LOG) or DEFAULT_TERMINATION_LOG,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    env: Mapping[str, str]
+    faults: list[str] = field(default_factory=list)
+
+    def required(self, name: str, what: str) -> str:
+        value = self.env.get(name, "")
+        if not value:
+            self.faults.append(f"{name} is not set: it must hold {what}")
+        return value
+
+    def positive(self, name: str) -> int | None:
+        value = self.env.get(name, "")
+        if not value:
+            return None
+        if not (value.isascii() and value.isdigit() and int(value)):
+            self.faults.append(f"{name} is {value!r}: it must be a whole number above 0")
+            return None
+        return int(value)
+
+    def part_size(self) -> int | None:
+        mebibytes = self.positive(PART_SIZE)
+        if mebibytes is None:
+            return None
+        if not MIN_PART_MIB <= mebibytes <= MAX_PART_MIB:
+            self.faults.append(
+                f"{PART_SIZE} is {mebibytes}: it must be {MIN_PART_MIB} to {MAX_PART_MIB}"
+            )
+        return mebibytes << 20
+
+    def engine(self) -> EngineFacts | None:
+        known = ", ".join(engine.type for engine in ENGINES)
+        name = self.required(ENGINE, f"one of: {known} (each dumper image sets its own)")
+        engine = find(name)
+        if name and engine is None:
+            self.faults.append(f"{ENGINE} is {name!r}: it must be one of: {known}")
+        return engine
+
+    def location(self) -> S3Location:
+        backend = self.env.get(BACKEND_TYPE) or BACKEND_S3
+        if backend != BACKEND_S3:
+            self.faults.append(f"{BACKEND_TYPE} is {backend!r}: the only backend is 's3'")
+        access, secret = self.env.get(S3_ACCESS_KEY), self.env.get(S3_SECRET_KEY)
+        if bool(access) != bool(secret):
+            missing = S3_SECRET_KEY if access else S3_ACCESS_KEY
+            self.faults.append(f"{missing} is not set: give both S3 keys, or none for identity")
+        endpoint = self.env.get(S3_ENDPOINT) or None
+        if endpoint and not endpoint.startswith(("http://", "https://")):
+            self.faults.append(f"{S3_ENDPOINT} is {endpoint!r}: it must start with http(s)://")
+        return S3Location(
+            bucket=self.required(S3_BUCKET, "the S3 bucket's name (ConfigMap key S3_BUCKET)"),
+            path=normalise_path(self.env.get(BACKEND_PATH, "")),
+            region=self.env.get(S3_REGION) or None,
+            endpoint=endpoint,
+            access_key=access or None,
+            secret_key=secret or None,
+        )
+
+    def recipients(self) -> tuple[str, ...]:
+        if self.env.get(ENCRYPTION_ENABLED) != "true":
+            return ()
+        listed = self.env.get(ENCRYPTION_RECIPIENT, "").split(",")
+        recipients = tuple(item.strip() for item in listed if item.strip())
+        if not recipients:
+            self.faults.append(
+                f"{ENCRYPTION_RECIPIENT} is not set, but {ENCRYPTION_ENABLED} is true: "
+                "it must hold an age recipient (age1…)"
+            )
+        return recipients
+
+    def connection(self, engine: EngineFacts) -> Connection:
+        values = dict.fromkeys(Role, "")
+        for item in engine.credentials:
+            names = (item.variable, *item.sources)
+            value = next((self.env[name] for name in names if self.env.get(name)), "")
+            if item.required and not value:
+                self.faults.append(f"{item.variable} is not set: no {item.role} for the database")
+            values[item.role] = value
+        return Connection(
+            host=self.required(engine.host_variable, "the database's host name"),
+            port=self.port(engine),
+            username=values[Role.USERNAME],
+            password=values[Role.PASSWORD],
+            database=values[Role.DATABASE],
+        )
+
+    def port(self, engine: EngineFacts) -> int:
+        port = self.positive(engine.port_variable) or engine.port
+        if port > _MAX_PORT:
+            self.faults.append(f"{engine.port_variable} is {port}: the highest port is {_MAX_PORT}")
+        return port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpResult:
+    """How a run ended, as the container's termination message tells the controller.
+
+    `source_bytes` left the dump tool, `stored_bytes` reached S3; `sha256` is that of the stored
+    object when there is exactly one. `seconds` is wall time.
+    """
+
+    succeeded: bool
+    exit_code: int
+    reason: str
+    message: str
+    engine: str = ""
+    server_version: str = ""
+    tool_version: str = ""
+    keys: tuple[str, ...] = ()
+    key_count: int = 0
+    source_bytes: int = 0
+    stored_bytes: int = 0
+    sha256: str = ""
+    seconds: float = 0.0
+    record: str = ""
+
+    def to_json(self) -> str:
+        """Compact JSON of at most RESULT_MAX_BYTES bytes; keys, then the message, give way."""
+        document: dict[str, Any] = {"version": 1} | {
+            name: getattr(self, name) for name in self.__slots__
+        }
+        if _size(document) > RESULT_MAX_BYTES:
+            document["keys"] = []
+        message = self.message
+        while _size(document) > RESULT_MAX_BYTES and message:
+            message = message[: len(message) * 3 // 4]
+            document["message"] = message + "…"
+        return _compact(document)
+
+    @classmethod
+    def from_json(cls, text: str) -> "DumpResult":
+        """Read a termination message; ValueError if it is not one of ours."""
+        try:
+            document = json.loads(text)
+            known = {name: document[name] for name in cls.__slots__ if name in document}
+            return cls(**known | {"keys": tuple(document.get("keys", ()))})
+        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"no dump result: {error}") from error
+
+
+def _compact(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def _size(document: Mapping[str, Any]) -> int:
+    return len(_compact(document).encode())

@@ -1,0 +1,97 @@
+"""Errors by what went wrong and whose turn it is; each carries the exit code of the process.
+
+The CronJobs' podFailurePolicy is built from the same table, so that Kubernetes retries what may
+heal and fails at once what cannot.
+"""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What a dumper's exit code says; numbers are part of the contract with the CronJob."""
+
+    DONE = 0
+    INTERNAL = 1
+    CONFIGURATION = 2
+    SOURCE_FAILED = 10
+    STORAGE_FAILED = 11
+    ENCRYPTION = 12
+    TARGET_FAILED = 13
+    INTERRUPTED = 14
+    SOURCE_REFUSED = 20
+    STORAGE_REFUSED = 21
+    TARGET_REFUSED = 23
+
+
+# A second try cannot heal these: a human has to change something first.
+FINAL_EXIT_CODES = (
+    ExitCode.CONFIGURATION,
+    ExitCode.ENCRYPTION,
+    ExitCode.SOURCE_REFUSED,
+    ExitCode.STORAGE_REFUSED,
+    ExitCode.TARGET_REFUSED,
+)
+
+
+class KsnapshotError(Exception):
+    """A failure with a message for a person: what happened, where, and what to do about it.
+
+    The message never holds a secret. `reason` is a stable CamelCase name for metrics and Events.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
+    reason: ClassVar[str] = "InternalError"
+
+
+class ConfigurationError(KsnapshotError):
+    """The job's environment is wrong; `faults` lists every fault, not just the first."""
+
+    exit_code = ExitCode.CONFIGURATION
+    reason = "ConfigurationInvalid"
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class SourceFailedError(KsnapshotError):
+    """The database or its dump tool failed in a way that may heal by itself."""
+
+    exit_code = ExitCode.SOURCE_FAILED
+    reason = "SourceFailed"
+
+
+class SourceRefusedError(KsnapshotError):
+    """The database says no for good: login, database name, rights, version."""
+
+    exit_code = ExitCode.SOURCE_REFUSED
+    reason = "SourceRefused"
+
+
+class StorageFailedError(KsnapshotError):
+    """The object store failed in a way that may heal by itself."""
+
+    exit_code = ExitCode.STORAGE_FAILED
+    reason = "StorageFailed"
+
+
+class StorageRefusedError(KsnapshotError):
+    """The object store says no for good: no such bucket, wrong keys, forbidden."""
+
+    exit_code = ExitCode.STORAGE_REFUSED
+    reason = "StorageRefused"
+
+
+class EncryptionError(KsnapshotError):
+    """A recipient is no age recipient, or encrypting failed."""
+
+    exit_code = ExitCode.ENCRYPTION
+    reason = "EncryptionFailed"
+
+
+class InterruptedRunError(KsnapshotError):
+    """The run was told to stop (SIGTERM), or came too close to its deadline."""
+
+    exit_code = ExitCode.INTERRUPTED
+    reason = "Interrupted"

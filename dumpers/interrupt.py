@@ -1,0 +1,88 @@
+"""One place that says "stop now": a signal or the deadline, seen by everything that waits.
+
+Signal handlers only trip it. Whoever waits, for the dump tool or for S3, waits through it and gets
+InterruptedRunError raised in the main thread, at a point where the run can be ended in good order.
+"""
+
+import os
+import select
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from dumpers.errors import InterruptedRunError
+
+T = TypeVar("T")
+
+# How long a waiter on a thread's result may take to notice a signal.
+_NOTICE_SECONDS = 0.1
+
+
+class Interrupt:
+    """Tells every waiter of a run to give up.
+
+    `seconds` is how long the run may take from now on, None for any time.
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._ends = None if seconds is None else time.monotonic() + seconds
+        self._seconds = seconds
+        self._cause: str | None = None
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._write_end, False)
+
+    def trip(self, cause: str) -> None:
+        """Stop the run because of `cause`; safe to call from a signal handler, and repeatedly."""
+        if self._cause is None:
+            self._cause = cause
+            os.write(self._write_end, b"!")
+
+    def check(self) -> None:
+        """Raise InterruptedRunError once the run has to stop."""
+        if self._cause is not None:
+            raise InterruptedRunError(f"stopped by {self._cause} before the dump was complete")
+        if self._ends is not None and time.monotonic() >= self._ends:
+            raise InterruptedRunError(
+                f"stopped after {self._seconds:.0f} s, close to the job's deadline: the dump takes "
+                "longer than the job may run; raise the deadline"
+            )
+
+    def wait_readable(self, descriptor: int) -> None:
+        """Return when `descriptor` has data or is at its end; raise when the run has to stop."""
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.register(self._read_end, select.POLLIN)
+        while True:
+            self.check()
+            left = None if self._ends is None else max(0.0, self._ends - time.monotonic()) * 1000
+            ready = {fd for fd, _ in poll.poll(left)}
+            if self._read_end not in ready and descriptor in ready:
+                return
+
+    def wait(self, call: Callable[[float], T]) -> T:
+        """Return `call(timeout)`, calling again on TimeoutError until the run has to stop."""
+        while True:
+            self.check()
+            try:
+                return call(_NOTICE_SECONDS)
+            except TimeoutError:
+                continue
+
+    def result(self, future: "Future[T]") -> T:
+        """Wait for another thread's result; its own TimeoutError is told from ours."""
+        self.wait(lambda timeout: _finished(future, timeout))
+        return future.result()
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        os.close(self._read_end)
+        os.close(self._write_end)
+
+
+def _finished(future: "Future[T]", timeout: float) -> None:
+    try:
+        future.exception(timeout)
+    except TimeoutError:
+        if not future.done():
+            raise

@@ -1,0 +1,80 @@
+"""Where everything lies in the bucket: a pure mapping from a run to its S3 keys.
+
+Dump keys follow ksnapshot 0.6.0 to the letter; run records are ours. All times are UTC.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from string import ascii_letters, digits
+
+_PLAIN = frozenset((ascii_letters + digits + "._-").encode())
+GZIP_SUFFIX = ".gz"
+AGE_SUFFIX = ".age"
+
+
+def quote(name: str) -> str:
+    """Make any database, table or index name one safe key segment.
+
+    Every byte of its UTF-8 form outside `[A-Za-z0-9._-]` is percent-encoded, so plain names look
+    as they did in 0.6.0 and distinct names never meet.
+    """
+    raw = name.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in raw)
+
+
+def normalise_path(path: str) -> str:
+    """Take one leading and one trailing slash off, as 0.6.0 did with BACKEND_PATH."""
+    return path.removeprefix("/").removesuffix("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a dump job: all that its keys are made of.
+
+    `path` is BACKEND_PATH normalised, `host` the pod's name, `started` the run's one start time.
+    """
+
+    path: str
+    cluster: str
+    cronjob: str
+    host: str
+    started: datetime
+    id: str
+
+    def __post_init__(self) -> None:
+        if self.started.tzinfo is not UTC:
+            raise ValueError("a run's start time is UTC")
+
+    def dump_key(self, *, engine: str, name: str, ending: str, encrypted: bool) -> str:
+        """Key of one dump object; `ending` is the format's own, such as `.sql`."""
+        suffix = f"{ending}{GZIP_SUFFIX}{AGE_SUFFIX if encrypted else ''}"
+        stamp = f"{self.started:%Y%m%d%H%M%S}"
+        file = f"dump-{quote(self.host)}-{quote(name)}-{stamp}{suffix}"
+        return _join(self.path, f"{self.started:%Y/%m/%d}", engine, file)
+
+    @property
+    def record_prefix(self) -> str:
+        """Folder of this run's records, with its trailing slash."""
+        run = f"{self.started:%Y%m%dT%H%M%SZ}-{quote(self.id)}"
+        return (
+            records_prefix(path=self.path, cluster=self.cluster, cronjob=self.cronjob) + f"{run}/"
+        )
+
+    @property
+    def started_key(self) -> str:
+        """Key of the record that is written before anything else."""
+        return f"{self.record_prefix}started.json"
+
+    @property
+    def manifest_key(self) -> str:
+        """Key of the record that is written last: a backup exists when this does."""
+        return f"{self.record_prefix}manifest.json"
+
+
+def records_prefix(*, path: str, cluster: str, cronjob: str) -> str:
+    """Folder of all run records of one CronJob, with its trailing slash."""
+    return _join(path, "manifests", quote(cluster), quote(cronjob)) + "/"
+
+
+def _join(*segments: str) -> str:
+    return "/".join(segment for segment in segments if segment)

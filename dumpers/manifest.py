@@ -1,0 +1,101 @@
+"""The run records: what a run is going to write, and, once all of it is whole, what it wrote.
+
+A backup exists when its manifest exists. The format is documented in docs/restore.md; readers
+ignore members they do not know.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What both records say of a run: who ran, for which workload, and where it writes.
+
+    `started` is UTC, `deadline_seconds` None without a deadline: a run that has a started record,
+    no manifest, and a deadline that is long past, crashed.
+    """
+
+    run: str
+    cluster: str
+    workload: str
+    cronjob: str
+    pod: str
+    engine: str
+    bucket: str
+    started: datetime
+    deadline_seconds: int | None
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectRecord:
+    """One object of a backup. Sizes are bytes: `size` in the store, `source_size` before gzip.
+
+    `sha256` is of the object as stored, `source_sha256` of what the dump tool wrote.
+    """
+
+    key: str
+    name: str
+    size: int
+    sha256: str
+    crc32: str
+    source_size: int
+    source_sha256: str
+    checked: bool
+
+
+def started_record(record: RunRecord) -> bytes:
+    """JSON of the record that is written before anything else."""
+    return _encode({"format": FORMAT, "record": "started", **_run(record)})
+
+
+def manifest(
+    record: RunRecord,
+    *,
+    finished: datetime,
+    server_version: str,
+    tool_version: str,
+    recipients: Sequence[str],
+    objects: Sequence[ObjectRecord],
+    notes: Sequence[str],
+) -> bytes:
+    """JSON of the record that makes the backup exist, with a digest of itself."""
+    document = {
+        "format": FORMAT,
+        "record": "manifest",
+        **_run(record),
+        "finished": _time(finished),
+        "server_version": server_version,
+        "tool_version": tool_version,
+        "compression": "gzip",
+        "encryption": {"scheme": "age", "recipients": list(recipients)} if recipients else None,
+        "objects": [asdict(item) for item in objects],
+        "notes": list(notes),
+    }
+    return _encode(document | {"digest": digest(document)})
+
+
+def digest(document: dict[str, Any]) -> str:
+    """sha256 of a record's canonical JSON (sorted, compact, UTF-8) without its own digest."""
+    bare = {name: value for name, value in document.items() if name != "digest"}
+    canonical = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def _run(record: RunRecord) -> dict[str, Any]:
+    return asdict(record) | {"started": _time(record.started), "keys": list(record.keys)}
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _encode(document: dict[str, Any]) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()

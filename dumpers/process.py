@@ -1,0 +1,188 @@
+"""Running a database's own tool: arguments without secrets, output as a stream that cannot lie.
+
+The reader of a dump tool returns end-of-file only after the tool exited 0 and its output was seen
+to end as it must. Whoever consumes the stream can therefore not take a broken dump for a short one.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from dumpers.errors import KsnapshotError, SourceFailedError, SourceRefusedError
+from dumpers.interrupt import Interrupt
+
+_READ_SIZE = 1 << 20
+_TAIL_SIZE = 1 << 10
+_STDERR_KEPT = 16 << 10
+_KILL_AFTER_SECONDS = 5.0
+_MASK = "***"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A tool to run. `env` and PATH are all the environment it gets; `secrets` are masked in what it says.
+
+    `failure` turns its exit status (negative: killed by that signal) and its last words into the
+    error to raise.
+    """
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(repr=False)
+    secrets: Sequence[str] = field(default=(), repr=False)
+    failure: Callable[[int, str], KsnapshotError]
+
+    @property
+    def tool(self) -> str:
+        """Name of the program."""
+        return os.path.basename(self.argv[0])  # noqa: PTH119  a string, not a path on this disk
+
+
+# Judges the first and the last KiB of a tool's output: None if they are as they must be, else what
+# is wrong.
+EndProof = Callable[[bytes, bytes], str | None]
+
+
+class ToolReader:
+    """The standard output of a running tool. A context manager: leaving it ends the tool."""
+
+    def __init__(self, command: Command, *, proof: EndProof, interrupt: Interrupt) -> None:
+        self._command = command
+        self._proof = proof
+        self._interrupt = interrupt
+        self._head = b""
+        self._tail = b""
+        self._ended = False
+        self._stderr = bytearray()
+
+    def __enter__(self) -> Self:
+        self._process = _start(self._command)
+        assert self._process.stdout is not None
+        self._descriptor = self._process.stdout.fileno()
+        # A larger pipe means fewer switches between the tool and us; not every kernel grants it.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, _READ_SIZE)
+        # Drained beside the output: a tool that fills an unread stderr pipe would stand still.
+        self._drain = threading.Thread(target=self._drain_stderr, daemon=True)
+        self._drain.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _end(self._process)
+        self._drain.join(_KILL_AFTER_SECONDS)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes, as soon as there are some; b"" is the proven end.
+
+        Raises what the command's `failure` says, SourceFailedError when the output's end is not
+        as it must be, InterruptedRunError.
+        """
+        if self._ended:
+            return b""
+        self._interrupt.wait_readable(self._descriptor)
+        data = os.read(self._descriptor, _READ_SIZE if size < 0 else min(size, _READ_SIZE))
+        if data:
+            if len(self._head) < _TAIL_SIZE:
+                self._head = (self._head + data[:_TAIL_SIZE])[:_TAIL_SIZE]
+            self._tail = (self._tail + data[-_TAIL_SIZE:])[-_TAIL_SIZE:]
+            return data
+        self._prove_end()
+        self._ended = True
+        return b""
+
+    def _prove_end(self) -> None:
+        status = _wait(self._process, self._interrupt)
+        self._drain.join(_KILL_AFTER_SECONDS)
+        if status != 0:
+            raise _failure(self._command, status, bytes(self._stderr))
+        fault = self._proof(self._head, self._tail)
+        if fault is not None:
+            raise SourceFailedError(
+                f"{self._command.tool} exited 0, but its output is not a whole dump: {fault}"
+            )
+
+    def _drain_stderr(self) -> None:
+        stream = self._process.stderr
+        assert stream is not None
+        while data := os.read(stream.fileno(), 4096):
+            self._stderr += data
+            del self._stderr[:-_STDERR_KEPT]
+        stream.close()
+
+
+def output(command: Command, *, interrupt: Interrupt) -> str:
+    """Run a tool that answers briefly and return its standard output, stripped.
+
+    Raises as `ToolReader.read`; the output is not judged.
+    """
+    chunks: list[bytes] = []
+    with ToolReader(command, proof=lambda _head, _tail: None, interrupt=interrupt) as reader:
+        while data := reader.read():
+            chunks.append(data)
+    return b"".join(chunks).decode("utf-8", "replace").strip()
+
+
+def _start(command: Command) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            command.argv,
+            env={"PATH": os.environ.get("PATH", os.defpath), **command.env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Its own process group, so that ending the tool ends what it started, and a signal
+            # meant for us lets us end it in good order.
+            process_group=0,
+        )
+    except FileNotFoundError as error:
+        raise SourceRefusedError(
+            f"{command.tool} is not in this image: use the dumper image of this engine"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SourceFailedError(f"{command.tool} could not be started: {error}") from error
+
+
+def _wait(process: "subprocess.Popen[bytes]", interrupt: Interrupt) -> int:
+    def attempt(timeout: float) -> int:
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError from error
+
+    return interrupt.wait(attempt)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        # To the group, even when the tool itself is gone: what it started may still hold the pipe.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        try:
+            process.wait(_KILL_AFTER_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def _failure(command: Command, status: int, stderr: bytes) -> KsnapshotError:
+    said = mask(stderr.decode("utf-8", "replace").strip(), command.secrets)
+    if status == -signal.SIGKILL:
+        return SourceFailedError(
+            f"{command.tool} was killed (SIGKILL), probably out of memory: raise the job's memory "
+            "limit"
+        )
+    return command.failure(status, said)
+
+
+def mask(text: str, secrets: Sequence[str]) -> str:
+    """Replace every secret in a text that is going to be shown."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, _MASK)
+    return text

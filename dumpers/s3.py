@@ -1,0 +1,242 @@
+"""The object store's calls, and what their failures mean; the only module that knows boto3.
+
+Every method blocks for one call, retried by the SDK. Errors come out as StorageFailedError where
+waiting may help and StorageRefusedError where somebody has to change something; two refusals that
+the caller can answer have classes of their own.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
+
+from dumpers import __version__
+from dumpers.contract import S3Location
+from dumpers.errors import KsnapshotError, StorageFailedError, StorageRefusedError
+
+_DEFAULT_REGION = "us-east-1"
+_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS, _CONNECTIONS = 5, 60, 5, 4
+_RUN_METADATA = "ksnapshot-run"
+
+_HINTS = {
+    "NoSuchBucket": "the bucket does not exist: create it, or correct S3_BUCKET",
+    "InvalidBucketName": "this is no bucket name: correct S3_BUCKET",
+    "AccessDenied": "the keys or role may not do this: grant it, or use others",
+    "InvalidAccessKeyId": "the store does not know this access key: correct AWS_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "the secret key is wrong: correct AWS_SECRET_ACCESS_KEY",
+    "AuthorizationHeaderMalformed": "the store is in another region: correct S3_REGION",
+    "PermanentRedirect": "the bucket is in another region: correct S3_REGION or S3_ENDPOINT",
+    "RequestTimeTooSkewed": "this node's clock is wrong: set it",
+    "ExpiredToken": "the credentials ran out",
+}
+# Passing trouble, although the status says that the request was wrong.
+_PASSING = {"ExpiredToken", "OperationAborted", "RequestTimeout", "SlowDown", "TooManyRequests"}
+_PASSING_STATUS = {408, 429}
+_SERVER_ERROR = 500
+_FORBIDDEN, _NOT_FOUND, _PRECONDITION_FAILED, _NOT_IMPLEMENTED = 403, 404, 412, 501
+_UNKNOWN_REQUEST = {"InvalidArgument", "InvalidRequest", "MalformedXML", "NotImplemented"}
+
+
+class ForbiddenByStoreError(StorageRefusedError):
+    """The keys are right, but this call is not granted to them."""
+
+
+class AlreadyThereError(StorageRefusedError):
+    """An object that must not exist yet does."""
+
+
+class UnknownToStoreError(StorageRefusedError):
+    """The store does not know an optional feature that the request used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What the store says of an object; `crc32` is None where it keeps no checksum of the whole.
+
+    `run` is the id of the run that wrote it, None where the store lost or never had it.
+    """
+
+    size: int
+    crc32: str | None
+    run: str | None
+
+
+class Bucket:
+    """One bucket. `checksums` says whether uploads carry checksums of parts and whole."""
+
+    def __init__(self, location: S3Location) -> None:
+        self._location = location
+        with self._errors("set up the S3 client"):
+            self._client = _client(location)
+
+    def put(self, key: str, body: bytes, *, only_new: bool) -> None:
+        """Write a small object; AlreadyThereError if it exists and `only_new`."""
+        condition = {"IfNoneMatch": "*"} if only_new else {}
+        with self._errors(f"write {key}"):
+            self._client.put_object(
+                Bucket=self._location.bucket,
+                Key=key,
+                Body=body,
+                ContentType="application/json",
+                **condition,
+            )
+
+    def get(self, key: str) -> bytes:
+        """Read a small object."""
+        with self._errors(f"read {key}"):
+            answer = self._client.get_object(Bucket=self._location.bucket, Key=key)
+            body: bytes = answer["Body"].read()
+        return body
+
+    def head(self, key: str) -> Head | None:
+        """Look at an object; None if there is none."""
+        with self._errors(f"check {key}"):
+            try:
+                answer: Mapping[str, Any] = self._client.head_object(
+                    Bucket=self._location.bucket, Key=key, ChecksumMode="ENABLED"
+                )
+            except ClientError as error:
+                if _status(error) == _NOT_FOUND:
+                    return None
+                raise
+        return Head(
+            size=answer["ContentLength"],
+            crc32=answer.get("ChecksumCRC32"),
+            run=answer.get("Metadata", {}).get(_RUN_METADATA),
+        )
+
+    def create_upload(self, key: str, *, run: str, checksums: bool) -> str:
+        """Begin a multipart upload that carries its run's id; its own id is returned."""
+        checksum = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
+        with self._errors(f"begin an upload of {key}"):
+            answer = self._client.create_multipart_upload(
+                Bucket=self._location.bucket,
+                Key=key,
+                ContentType="application/octet-stream",
+                Metadata={_RUN_METADATA: run},
+                **(checksum if checksums else {}),
+            )
+        return str(answer["UploadId"])
+
+    def upload_part(
+        self, key: str, upload: str, *, number: int, body: bytes | bytearray, crc32: str | None
+    ) -> dict[str, Any]:
+        """Send one part; what completion wants to know of it is returned."""
+        checksum = {"ChecksumCRC32": crc32} if crc32 else {}
+        with self._errors(f"upload part {number} of {key}"):
+            answer = self._client.upload_part(
+                Bucket=self._location.bucket,
+                Key=key,
+                UploadId=upload,
+                PartNumber=number,
+                Body=body,
+                **checksum,
+            )
+        return {"PartNumber": number, "ETag": answer["ETag"], **checksum}
+
+    def complete_upload(
+        self,
+        key: str,
+        upload: str,
+        *,
+        parts: Sequence[dict[str, Any]],
+        size: int,
+        crc32: str | None,
+    ) -> None:
+        """Make the object exist; the store compares size and checksum where it knows how."""
+        whole = {"ChecksumCRC32": crc32, "ChecksumType": "FULL_OBJECT", "MpuObjectSize": size}
+        with self._errors(f"complete the upload of {key}"):
+            self._client.complete_multipart_upload(
+                Bucket=self._location.bucket,
+                Key=key,
+                UploadId=upload,
+                MultipartUpload={"Parts": list(parts)},
+                **(whole if crc32 else {}),
+            )
+
+    def abort_upload(self, key: str, upload: str) -> None:
+        """Drop an upload and its parts; one that is gone already is fine."""
+        with (
+            self._errors(f"abort the upload of {key}"),
+            suppress(self._client.exceptions.NoSuchUpload),
+        ):
+            self._client.abort_multipart_upload(
+                Bucket=self._location.bucket, Key=key, UploadId=upload
+            )
+
+    @contextmanager
+    def _errors(self, doing: str) -> Any:
+        try:
+            yield
+        except (ClientError, BotoCoreError) as error:
+            raise _translate(error, doing=doing, location=self._location) from error
+        except ValueError as error:
+            # botocore's way to say that an endpoint is no URL.
+            raise StorageRefusedError(f"cannot {doing}: {error}: correct S3_ENDPOINT") from error
+
+
+def _client(location: S3Location) -> Any:
+    # Without keys of ours the SDK's own chain decides: environment, web identity, pod identity,
+    # instance role.
+    config = Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        max_pool_connections=_CONNECTIONS,
+        s3={"addressing_style": "path"} if location.endpoint else {},
+        # Checksums are ours to ask for: stores that do not know them refuse unasked ones.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        user_agent_extra=f"ksnapshot/{__version__}",
+    )
+    return boto3.session.Session().client(
+        "s3",
+        region_name=location.region or _DEFAULT_REGION,
+        endpoint_url=location.endpoint,
+        aws_access_key_id=location.access_key,
+        aws_secret_access_key=location.secret_key,
+        config=config,
+    )
+
+
+def _translate(
+    error: ClientError | BotoCoreError, *, doing: str, location: S3Location
+) -> KsnapshotError:
+    where = f"bucket {location.bucket!r} at {location.endpoint or 'AWS S3'}"
+    if not isinstance(error, ClientError):
+        text = f"cannot {doing} in {where}: {error}"
+        if isinstance(error, NoCredentialsError | PartialCredentialsError):
+            return StorageRefusedError(
+                f"{text}: give the Secret with the S3 keys, or the job's ServiceAccount an identity"
+            )
+        if isinstance(error, ParamValidationError):
+            return StorageRefusedError(text)
+        return StorageFailedError(text)
+    code, status = str(error.response.get("Error", {}).get("Code", "")), _status(error)
+    # An error without a body, as HEAD gives, has its status as its code.
+    hint = _HINTS.get(code) or error.response.get("Error", {}).get("Message") or "no explanation"
+    text = f"cannot {doing} in {where}: {code} ({status}): {hint}"
+    kind: type[KsnapshotError] = StorageRefusedError
+    if status == _PRECONDITION_FAILED:
+        kind = AlreadyThereError
+    elif status == _NOT_IMPLEMENTED or code in _UNKNOWN_REQUEST:
+        kind = UnknownToStoreError
+    elif code in _PASSING or status in _PASSING_STATUS or status >= _SERVER_ERROR:
+        kind = StorageFailedError
+    elif status == _FORBIDDEN:
+        kind = ForbiddenByStoreError
+    return kind(text)
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
