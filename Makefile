@@ -1,0 +1,77 @@
+# Every target does its own set-up; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.locked
+CODE := controller dumpers tests benchmarks
+PYTEST_ARGS ?=
+
+.PHONY: help setup lock fmt lint unit integration test e2e bench demo demo-down images chart clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make the virtual environment from the lock
+
+$(STAMP): locks/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; set PYTHON to it" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "installing python3-venv"; apt-get update -qq && apt-get install -y -qq python3-venv; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: setup ## renew the locks from pyproject.toml
+	@for extra in dumper: controller:controller dev:controller,dev; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+	    --no-annotate --no-header --no-emit-index-url \
+	    $$(for name in $$(echo "$${extra#*:}" | tr , ' '); do echo --extra $$name; done) \
+	    pyproject.toml -o "locks/$${extra%%:*}.txt" >/dev/null; \
+	done
+
+fmt: setup ## format the code
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix --quiet $(CODE)
+
+lint: setup ## check style, types and the direction of imports
+	$(BIN)/ruff format --check --quiet $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: setup ## run the tests that need nothing but Python
+	$(BIN)/pytest tests/unit $(PYTEST_ARGS)
+
+integration: setup ## run the tests against real servers on loopback
+	$(BIN)/pytest tests/integration $(PYTEST_ARGS)
+
+e2e: setup ## run the tests in a real one-node cluster, or the one of KUBECONFIG
+	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
+
+test: setup ## run every test that this machine can run
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+bench: setup ## compare a dump with the bare dump tool, in one run
+	$(BIN)/python -m benchmarks.dump
+
+demo: setup ## back up and restore a database in a real cluster, from nothing
+	$(BIN)/python -m tests.demo
+
+demo-down: setup ## remove what the demo made
+	$(BIN)/python -m tests.demo --down
+
+images: setup ## build the container images as archives
+	$(BIN)/python -m tests.demo.images
+
+chart: setup ## check the chart and pack it into dist/
+	$(BIN)/python -m tests.testbed.tools helm
+	@helm=$$($(BIN)/python -c 'from tests.testbed.tools import tool; print(tool("helm"))'); \
+	mkdir -p dist && "$$helm" lint --strict charts/ksnapshot && "$$helm" package charts/ksnapshot -d dist
+
+clean: ## remove the virtual environment and caches of the work tree
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,116 @@
+"""Pipeline wall time over bare `pg_dump >/dev/null`: same run, same database, in turns.
+
+    python -m benchmarks.dump [--rows 2000000] [--rounds 5]
+
+Prints one JSON document. Ratios are medians of pairs; the machine's speed cancels out.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyrage
+
+from tests.testbed import postgres, s3
+
+ROOT = Path(__file__).resolve().parents[1]
+# Text like an application's: words that repeat, numbers and times that do not.
+DATA = """
+CREATE TABLE events AS
+SELECT g AS id, md5(g::text) AS token, (g * 7919::bigint) % 1000003 AS account,
+       timestamptz '2026-01-01' + g * interval '1 second' AS at,
+       (ARRAY['created','updated','deleted','viewed'])[1 + g % 4] || ' an item of the catalogue, '
+         || repeat('with some words of text ', (g % 4)::int) AS body
+FROM generate_series(1, {rows}) AS g;
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with postgres.start() as database, s3.start() as store, tempfile.TemporaryDirectory() as folder:
+        bucket = store.create_bucket("benchmark")
+        database.create_database("bench")
+        _say(f"making {options.rows} rows")
+        database.psql(DATA.format(rows=options.rows) + "; CHECKPOINT", "bench")
+        path = f"{postgres.bin_folder()}:{os.environ['PATH']}"
+        bare = {**database.env("bench"), "PATH": path}
+        job = {
+            "PATH": path,
+            "KSNAPSHOT_ENGINE": "postgresql",
+            "KSNAPSHOT_TERMINATION_LOG": f"{folder}/result",
+            "BACKEND_S3_ENDPOINT": store.endpoint,
+            "BACKEND_S3_REGION": store.region,
+            "BACKEND_BUCKET": bucket,
+            "BACKEND_S3_ACCESS_KEY": store.root.access,
+            "BACKEND_S3_SECRET_KEY": store.root.secret,
+            "POSTGRESQL_HOST": database.host,
+            "POSTGRESQL_PORT": str(database.port),
+            "POSTGRESQL_USERNAME": database.user,
+            "POSTGRESQL_PASSWORD": database.password,
+            "POSTGRESQL_DATABASE": "bench",
+            "HOSTNAME": "bench",
+        }
+        recipient = str(pyrage.x25519.Identity.generate().to_public())
+        age = job | {"ENCRYPTION_ENABLED": "true", "ENCRYPTION_RECIPIENT": recipient}
+        dumper = [sys.executable, "-m", "dumpers"]
+        times: dict[str, list[float]] = {"bare": [], "gzip": [], "gzip_age": []}
+        for number in range(options.rounds + 1):
+            _say(f"round {number} of {options.rounds}" if number else "warming up")
+            taken = {
+                "bare": _time([str(postgres.client("pg_dump"))], bare),
+                "gzip": _time(dumper, job),
+                "gzip_age": _time(dumper, age),
+            }
+            if number:
+                for name, seconds in taken.items():
+                    times[name].append(seconds)
+        result = json.loads(Path(folder, "result").read_text())
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    document = {
+        "source_mib": round(result["source_bytes"] / 2**20),
+        "stored_mib": round(result["stored_bytes"] / 2**20),
+        "bare_seconds": round(statistics.median(times["bare"]), 2),
+        "wall_over_bare": {
+            name: _ratio(times[name], times["bare"]) for name in ("gzip", "gzip_age")
+        },
+        "largest_process_peak_mib": round(peak),
+    }
+    print(json.dumps(document, indent=2))
+
+
+def _ratio(ours: list[float], bare: list[float]) -> float:
+    return round(statistics.median(a / b for a, b in zip(ours, bare, strict=True)), 3)
+
+
+def _time(command: list[str], env: Mapping[str, str]) -> float:
+    began = time.monotonic()
+    subprocess.run(
+        command,
+        env=dict(env),
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return time.monotonic() - began
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""The project's images and those of the demo: built from their Dockerfiles, brought to the cluster.
+
+python -m tests.demo.images        builds the project's images, prints their archives
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dumpers
+from tests.testbed import images
+from tests.testbed.cluster import Cluster
+from tests.testbed.progress import progress
+from tests.testbed.tools import tool
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTROLLER, POSTGRESQL = "ksnapshot", "ksnapshot-dumper-postgresql-16"
+DATABASE, STORE = "ksnapshot-demo-database", "ksnapshot-demo-store"
+_TAG = "dev"
+
+
+class ImageTransportError(RuntimeError):
+    """An image could not be brought to the cluster; says what to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recipe:
+    dockerfile: str
+    globs: Sequence[str]
+    context: Path = ROOT
+
+
+def names() -> Mapping[str, str]:
+    """Short name to the reference that pods use; IMAGE_PREFIX says where the cluster pulls from."""
+    prefix = os.environ.get("IMAGE_PREFIX", "localhost").rstrip("/")
+    return {name: f"{prefix}/{name}:{_TAG}" for name in (CONTROLLER, POSTGRESQL, DATABASE, STORE)}
+
+
+def build(*wanted: str) -> Mapping[str, Path]:
+    """Archives of the wanted images by short name; what has not changed is not built again."""
+    made = {}
+    for name in wanted:
+        recipe = _recipe(name)
+        made[name] = images.build(
+            names()[name],
+            ROOT / recipe.dockerfile,
+            recipe.context,
+            recipe.globs,
+            {"VERSION": dumpers.__version__},
+        )
+    return made
+
+
+def bring(cluster: Cluster, archives: Mapping[str, Path]) -> None:
+    """Make the images known to the cluster: into its node, by kind, or through IMAGE_PREFIX."""
+    for name, archive in archives.items():
+        reference = names()[name]
+        if cluster.layout is not None:
+            cluster.load_image(archive)
+        elif "IMAGE_PREFIX" in os.environ:
+            with progress(f"push {reference}"):
+                _run(["buildah", "push", f"oci-archive:{archive}", f"docker://{reference}"])
+        elif shutil.which("kind"):
+            with progress(f"kind load {reference}"):
+                _run(["kind", "load", "image-archive", str(archive)])
+        else:
+            raise ImageTransportError(
+                "this cluster gets no images: set IMAGE_PREFIX to a registry that it pulls from "
+                "and you may push to, or use a kind cluster with kind in PATH"
+            )
+
+
+def _recipe(name: str) -> _Recipe:
+    if name == CONTROLLER:
+        globs = ["controller", "dumpers", "locks/controller.txt"]
+        return _Recipe(dockerfile="images/controller/Dockerfile", globs=globs)
+    if name == POSTGRESQL:
+        globs = ["dumpers", "locks/dumper.txt"]
+        return _Recipe(dockerfile="images/postgres/Dockerfile", globs=globs)
+    if name == DATABASE:
+        folder = ROOT / "tests/demo/database"
+        return _Recipe(
+            dockerfile="tests/demo/database/Dockerfile", globs=["start-postgres"], context=folder
+        )
+    return _Recipe(
+        dockerfile="tests/demo/store/Dockerfile",
+        globs=["versitygw"],
+        context=tool("versitygw").parent,
+    )
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ImageTransportError(f"{' '.join(command)}: {done.stderr.strip()}")
+
+
+if __name__ == "__main__":
+    for archive in build(CONTROLLER, POSTGRESQL).values():
+        print(archive)
+    sys.exit(0)

@@ -1,0 +1,340 @@
+"""A small world to back up: a database, a store, ksnapshot installed by helm, a stock restore."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyrage
+
+from dumpers.contract import DumpResult
+from tests.demo import images
+from tests.demo.kube import Kube, Object, ended_pod, terminated
+from tests.testbed.cluster import ClusterError
+
+CONTROL, SHOP, STORE = "ksnapshot", "ksnapshot-demo-shop", "ksnapshot-demo-store"
+NAMESPACES = (CONTROL, SHOP, STORE)
+RELEASE, BUCKET, DATABASE, COPY = "ksnapshot", "backups", "shop", "shop_restored"
+WORKLOAD, POD = "database", "database-0"
+ENDPOINT = f"http://store.{STORE}.svc.cluster.local:7070"
+_PREFIX = "ksnapshot.clickandmortar.fr"
+_ROOT = Path(__file__).resolve().parents[2]
+_FOLDER = Path(__file__).resolve().parent
+_USER = 26000
+
+# Stock tools only: what a person types who has the object's address, the keys and the identity.
+_RESTORE = r"""
+set -euo pipefail
+printf 'user = "%s:%s"\naws-sigv4 = "aws:amz:us-east-1:s3"\n' "$S3_KEY" "$S3_SECRET" > /tmp/curl.conf
+curl --silent --show-error --fail --config /tmp/curl.conf "$OBJECT_URL" \
+  | age -d -i /identity/key.txt | gunzip \
+  | psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --single-transaction --output /dev/null
+"""
+
+_BARE = "set -e; began=$(date +%s%N); pg_dump >/dev/null; echo $(( $(date +%s%N) - began ))"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything that was made up for one demo: passwords and keys are fresh each time."""
+
+    kube: Kube
+    database_password: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    store_key: str = field(default_factory=lambda: secrets.token_hex(8))
+    store_secret: str = field(default_factory=lambda: secrets.token_hex(20), repr=False)
+    identity: pyrage.x25519.Identity = field(
+        default_factory=pyrage.x25519.Identity.generate, repr=False
+    )
+
+    @property
+    def recipient(self) -> str:
+        """The public key that the backups are encrypted for."""
+        return str(self.identity.to_public())
+
+    def make_namespaces(self) -> None:
+        """The three namespaces, empty: what an earlier demo left in them goes first."""
+        self.remove()
+        self.kube.apply(
+            *(
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+                for name in NAMESPACES
+            )
+        )
+
+    def remove(self) -> None:
+        """Take everything away, the cluster's own objects of the release too."""
+        present = [name for name in NAMESPACES if self.kube.get("namespace", name, "default")]
+        if CONTROL in present:
+            self.kube.helm(
+                "uninstall", RELEASE, "--namespace", CONTROL, "--ignore-not-found", "--wait"
+            )
+        if present:
+            self.kube.run("delete", "namespace", *present, "--wait=true")
+
+    def deploy_store(self) -> None:
+        """An S3 server with an empty bucket; its data goes with its pod."""
+        names = {"app": "store"}
+        # A folder is a bucket for this server, so an init container makes it before it starts.
+        image = images.names()[images.STORE]
+        make = {
+            "name": "make-bucket",
+            "image": image,
+            "command": ["mkdir", "-p", f"/data/buckets/{BUCKET}", "/data/attributes"],
+            "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        }
+        server = {
+            "name": "s3",
+            "image": image,
+            "envFrom": [{"secretRef": {"name": "root"}}],
+            "ports": [{"containerPort": 7070}],
+            "readinessProbe": {
+                "httpGet": {"path": "/health", "port": 7070},
+                "periodSeconds": 1,
+            },
+            "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        }
+        template = {
+            "metadata": {"labels": names},
+            "spec": {
+                "securityContext": {"fsGroup": _USER},
+                "terminationGracePeriodSeconds": 1,
+                "initContainers": [make],
+                "containers": [server],
+                "volumes": [{"name": "data", "emptyDir": {}}],
+            },
+        }
+        keys = {"ROOT_ACCESS_KEY": self.store_key, "ROOT_SECRET_KEY": self.store_secret}
+        self.kube.apply(
+            _secret("root", STORE, keys),
+            _service("store", STORE, names, 7070),
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": "store", "namespace": STORE},
+                "spec": {"selector": {"matchLabels": names}, "template": template},
+            },
+        )
+        self.kube.run("rollout", "status", "-n", STORE, "deployment/store", "--timeout=180s")
+
+    def deploy_database(self) -> None:
+        """A StatefulSet with a headless Service and one for clients, as most people have it."""
+        names = {"app": WORKLOAD}
+        login = {
+            "POSTGRES_USER": "shop",
+            "POSTGRES_PASSWORD": self.database_password,
+            "POSTGRES_DB": DATABASE,
+        }
+        container = {
+            "name": "postgres",
+            "image": images.names()[images.DATABASE],
+            "env": [
+                {
+                    "name": name,
+                    "valueFrom": {"secretKeyRef": {"name": "database-login", "key": name}},
+                }
+                for name in login
+            ],
+            "ports": [{"containerPort": 5432}],
+            "readinessProbe": {
+                "exec": {"command": ["pg_isready", "-h", "127.0.0.1"]},
+                "periodSeconds": 1,
+            },
+            "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        }
+        template = {
+            "metadata": {"labels": names},
+            "spec": {
+                "securityContext": {"fsGroup": _USER},
+                "terminationGracePeriodSeconds": 1,
+                "containers": [container],
+                "volumes": [{"name": "data", "emptyDir": {}}],
+            },
+        }
+        self.kube.apply(
+            _secret("database-login", SHOP, login),
+            _service("database", SHOP, names, 5432),
+            _service("database-headless", SHOP, names, 5432, headless=True),
+            {
+                "apiVersion": "apps/v1",
+                "kind": "StatefulSet",
+                "metadata": {"name": WORKLOAD, "namespace": SHOP},
+                "spec": {
+                    "serviceName": "database-headless",
+                    "selector": {"matchLabels": names},
+                    "template": template,
+                },
+            },
+        )
+        status = ["rollout", "status", "-n", SHOP, f"statefulset/{WORKLOAD}", "--timeout=180s"]
+        self.kube.run(*status)
+
+    def psql(self, sql: str, database: str = DATABASE) -> str:
+        """Run SQL in the database's own pod."""
+        command = (
+            f'PGPASSWORD="$POSTGRES_PASSWORD" psql -h 127.0.0.1 -U "$POSTGRES_USER" -d {database}'
+        )
+        flags = "--no-psqlrc --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 --file -"
+        return self.kube.execute(POD, SHOP, "bash", "-c", f"{command} {flags}", stdin=sql).strip()
+
+    def fill_database(self) -> str:
+        """Make the data; its size as PostgreSQL tells it."""
+        self.psql((_FOLDER / "data.sql").read_text())
+        return self.psql(f"SELECT pg_size_pretty(pg_database_size('{DATABASE}'))")
+
+    def fingerprint(self, database: str) -> list[list[str]]:
+        """Table, rows, checksum; one entry a table."""
+        text = self.psql((_FOLDER / "fingerprint.sql").read_text(), database)
+        return [line.split("|") for line in text.splitlines()]
+
+    def install(self, *, endpoint: str = ENDPOINT, **values: str | int) -> None:
+        """`helm install` the chart, watching the shop's namespace."""
+        reference = images.names()
+        repository, _, tag = reference[images.CONTROLLER].rpartition(":")
+        settings: Mapping[str, str | int] = {
+            "rbac.watchNamespaces[0]": SHOP,
+            "image.repository": repository,
+            "image.tag": tag,
+            "dumperImages.postgresql.v16": reference[images.POSTGRESQL],
+            "s3.bucket": BUCKET,
+            "s3.endpoint": endpoint,
+            "s3.region": "us-east-1",
+            "existingSecret": "ksnapshot-s3",
+            "encryption.enabled": "true",
+            "encryption.recipient": self.recipient,
+            "clusterName": "demo",
+            "controller.pollIntervalSeconds": 5,
+            **values,
+        }
+        keys = {
+            "AWS_ACCESS_KEY_ID": self.store_key,
+            "AWS_SECRET_ACCESS_KEY": self.store_secret,
+        }
+        self.kube.apply(_secret("ksnapshot-s3", CONTROL, keys))
+        assignments = [f"--set={name}={value}" for name, value in settings.items()]
+        chart = str(_ROOT / "charts/ksnapshot")
+        command = ["upgrade", "--install", RELEASE, chart, "--namespace", CONTROL, *assignments]
+        self.kube.helm(*command, "--wait", "--timeout", "180s")
+
+    def annotate(self, schedule: str) -> None:
+        """Ask for backups of the database; on the owner itself, so that no pod restarts."""
+        wanted = {"enabled": "true", "type": "postgresql", "schedule": schedule}
+        pairs = [f"{_PREFIX}/{name}={value}" for name, value in wanted.items()]
+        self.kube.run("annotate", "-n", SHOP, f"statefulset/{WORKLOAD}", "--overwrite", *pairs)
+
+    def cronjob(self, schedule: str) -> Object:
+        """The CronJob that ksnapshot made for the database, once it has this schedule."""
+
+        def probe() -> Object | None:
+            found = self.kube.list("cronjobs", CONTROL, "app.kubernetes.io/managed-by=ksnapshot")
+            return next((item for item in found if item["spec"]["schedule"] == schedule), None)
+
+        return self.kube.wait("ksnapshot to make the CronJob", probe, seconds=60)
+
+    def started_pod(self, cronjob: str, *, known: frozenset[str] = frozenset()) -> Object:
+        """The pod of the CronJob's next Job (none of the `known`), once it runs or has ended."""
+
+        def probe() -> Object | None:
+            for pod in self.kube.list("pods", CONTROL, "app.kubernetes.io/managed-by=ksnapshot"):
+                name = pod["metadata"]["name"]
+                if name.startswith(cronjob) and name not in known:
+                    return pod if pod["status"]["phase"] != "Pending" else None
+            return None
+
+        return self.kube.wait("the schedule to start a dump", probe, seconds=150)
+
+    def result(self, pod: str) -> tuple[int, DumpResult]:
+        """Exit code and result of a dump's pod, as Kubernetes keeps them."""
+
+        def probe() -> Object | None:
+            found = self.kube.get("pod", pod, CONTROL)
+            if found is None:
+                raise ClusterError(f"pod {pod} is gone before it could be looked at")
+            return terminated(found)
+
+        ended = self.kube.wait(f"pod {pod} to end", probe, seconds=600)
+        return ended["exitCode"], DumpResult.from_json(ended["message"])
+
+    def bare_dump_seconds(self) -> float:
+        """Time of the dump tool alone, writing to nowhere, in a pod like the dump's own."""
+        image = images.names()[images.POSTGRESQL]
+        text = self._job("bare-pg-dump", image, _BARE, env=self._client_env(DATABASE))
+        return int(text.strip()) / 1e9
+
+    def restore(self, key: str) -> None:
+        """Bring an object back into an empty database with curl, age, gunzip and psql."""
+        self.psql(f"DROP DATABASE IF EXISTS {COPY}")
+        self.psql(f"CREATE DATABASE {COPY}")
+        self.kube.apply(_secret("age-identity", SHOP, {"key.txt": f"{self.identity}\n"}))
+        env = {
+            **self._client_env(COPY),
+            "OBJECT_URL": f"{ENDPOINT}/{BUCKET}/{key}",
+            "S3_KEY": self.store_key,
+            "S3_SECRET": self.store_secret,
+        }
+        self._job("restore", images.names()[images.DATABASE], _RESTORE, env=env)
+
+    def _client_env(self, database: str) -> Mapping[str, str]:
+        return {
+            "PGHOST": f"database.{SHOP}.svc.cluster.local",
+            "PGUSER": "shop",
+            "PGPASSWORD": self.database_password,
+            "PGDATABASE": database,
+        }
+
+    def _job(self, name: str, image: str, script: str, *, env: Mapping[str, str]) -> str:
+        """Run a script in a Job of the shop's namespace; its log, ClusterError if it fails."""
+        container = {
+            "name": name,
+            "image": image,
+            "command": ["bash", "-c", script],
+            "envFrom": [{"secretRef": {"name": f"{name}-env"}}],
+            "volumeMounts": [
+                {"name": "tmp", "mountPath": "/tmp"},
+                {"name": "identity", "mountPath": "/identity", "readOnly": True},
+            ],
+        }
+        volumes = [
+            {"name": "tmp", "emptyDir": {"medium": "Memory"}},
+            {"name": "identity", "secret": {"secretName": "age-identity", "optional": True}},
+        ]
+        spec = {"restartPolicy": "Never", "containers": [container], "volumes": volumes}
+        self.kube.run("delete", "job", name, "-n", SHOP, "--ignore-not-found", "--wait=true")
+        self.kube.apply(
+            _secret(f"{name}-env", SHOP, env),
+            {
+                "apiVersion": "batch/v1",
+                "kind": "Job",
+                "metadata": {"name": name, "namespace": SHOP},
+                "spec": {"backoffLimit": 0, "template": {"spec": spec}},
+            },
+        )
+        pod = self.kube.wait(f"job {name}", ended_pod(self.kube, name, SHOP), seconds=600)
+        log = self.kube.run("logs", "-n", SHOP, pod["metadata"]["name"])
+        ended = terminated(pod)
+        if ended is None or ended["exitCode"] != 0:
+            raise ClusterError(f"job {name} failed: {json.dumps(ended)}\n{log}")
+        return log
+
+
+def _secret(name: str, namespace: str, values: Mapping[str, str]) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "stringData": dict(values),
+    }
+
+
+def _service(
+    name: str, namespace: str, selector: Mapping[str, str], port: int, *, headless: bool = False
+) -> Object:
+    spec: Object = {"selector": dict(selector), "ports": [{"port": port}]}
+    if headless:
+        spec["clusterIP"] = "None"
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    }

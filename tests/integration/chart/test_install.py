@@ -1,0 +1,168 @@
+"""The chart on a real API server: it takes every object, and the rights are these and no more."""
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.chart.helm import CHART, HelmError, helm
+from tests.testbed.apiserver import ApiServer
+
+_CONTROL = {
+    "cronjobs.batch": {"get", "list", "create", "update", "delete"},
+    "jobs.batch": {"get", "list"},
+    "secrets": {"get", "list", "create", "update", "delete"},
+    "pods": {"get", "list"},
+}
+_WATCHED = {
+    "pods": {"get", "list"},
+    "services": {"get", "list"},
+    "configmaps": {"get"},
+    "secrets": {"get"},
+    "deployments.apps": {"get", "list"},
+    "replicasets.apps": {"get", "list"},
+    "statefulsets.apps": {"get", "list"},
+}
+_VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+
+Install = Callable[..., str]
+
+
+@pytest.fixture
+def watched(apiserver: ApiServer) -> str:
+    return apiserver.create_namespace(f"watched-{secrets.token_hex(4)}")
+
+
+@pytest.fixture
+def install(apiserver: ApiServer, namespace: str, watched: str) -> Iterator[Install]:
+    def run(verb: str, *arguments: str) -> str:
+        place = [f"--namespace={namespace}", *arguments]
+        if verb != "uninstall":
+            place = [str(CHART), f"--set=rbac.watchNamespaces={watched}", *place]
+        return helm(verb, "ksnapshot", *place, kubeconfig=apiserver.kubeconfig)
+
+    run("install", "--set=s3.bucket=backups")
+    yield run
+    run("uninstall")
+
+
+def _may(apiserver: ApiServer, account: str, verb: str, where: dict[str, str]) -> bool:
+    namespace, name = account.split(":")
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "metadata": {},
+        "spec": {
+            "user": f"system:serviceaccount:{namespace}:{name}",
+            "groups": ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"],
+            "resourceAttributes": {"verb": verb, **where},
+        },
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    allowed: bool = apiserver.api.request("POST", path, review)["status"]["allowed"]
+    return allowed
+
+
+def _rights(apiserver: ApiServer, account: str, namespace: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for resource in sorted({*_CONTROL, *_WATCHED, "events", "leases.coordination.k8s.io"}):
+        name, _, group = resource.partition(".")
+        where = {"namespace": namespace, "resource": name, "group": group}
+        verbs = {verb for verb in _VERBS if _may(apiserver, account, verb, where)}
+        if verbs:
+            found[resource] = verbs
+    return found
+
+
+def test_controller_has_these_rights_and_no_more(
+    apiserver: ApiServer, namespace: str, watched: str, install: Install
+) -> None:
+    account = f"{namespace}:ksnapshot"
+    assert _rights(apiserver, account, namespace) == _CONTROL
+    assert _rights(apiserver, account, watched) == _WATCHED
+    assert _rights(apiserver, account, "kube-system") == {}
+    seen = {
+        name
+        for name in (namespace, watched, "kube-system", "default")
+        if _may(apiserver, account, "get", {"resource": "namespaces", "name": name})
+    }
+    assert seen == {watched, "kube-system"}
+    assert not _may(apiserver, account, "list", {"resource": "namespaces"})
+
+
+def test_dump_jobs_have_no_rights(
+    apiserver: ApiServer, namespace: str, watched: str, install: Install
+) -> None:
+    account = f"{namespace}:ksnapshot-backup"
+    assert _rights(apiserver, account, namespace) == {}
+    assert _rights(apiserver, account, watched) == {}
+
+
+def test_upgrade_keeps_values(apiserver: ApiServer, namespace: str, install: Install) -> None:
+    install("upgrade", "--reuse-values", "--set=replicaCount=0")
+    config = apiserver.api.get("v1", "ConfigMap", namespace, "ksnapshot-cm")
+    assert config is not None
+    assert config["data"] == {"S3_BUCKET": "backups"}
+    deployment = apiserver.api.get("apps/v1", "Deployment", namespace, "ksnapshot")
+    assert deployment is not None
+    assert deployment["spec"]["replicas"] == 0
+
+
+def test_two_installs_do_not_clash(apiserver: ApiServer, install: Install) -> None:
+    other = apiserver.create_namespace(f"other-{secrets.token_hex(4)}")
+    place = [f"--namespace={other}", f"--set=rbac.watchNamespaces={other}"]
+    helm("install", "ksnapshot", CHART, *place, kubeconfig=apiserver.kubeconfig)
+    helm("uninstall", "ksnapshot", place[0], kubeconfig=apiserver.kubeconfig)
+
+
+def test_notes_warn_that_the_endpoint_beats_the_region(install: Install) -> None:
+    one = install("upgrade", "--set=s3.bucket=b,s3.region=eu-west-3")
+    assert "S3_ENDPOINT" not in one
+    both = install(
+        "upgrade", "--set=s3.bucket=b,s3.region=eu-west-3,s3.endpoint=https://s3.example"
+    )
+    assert "THE ENDPOINT WINS" in both
+    assert "https://s3.example" in both
+    own = install("upgrade", "--set=existingConfigMap=mine")
+    assert "if the ConfigMap mine has both S3_ENDPOINT and S3_REGION" in own
+
+
+def test_notes_say_what_is_missing_and_what_stays(namespace: str, install: Install) -> None:
+    notes = install("upgrade")
+    assert "NO BUCKET IS SET" in notes
+    assert f"kubectl -n {namespace} create secret generic ksnapshot-secret" in notes
+    assert (
+        f"kubectl -n {namespace} delete cronjobs,secrets -l app.kubernetes.io/managed-by=ksnapshot"
+        in notes
+    )
+    assert "no leader election" in install("upgrade", "--set=replicaCount=2")
+    assert "use the identity of the ServiceAccount" in install("upgrade", "--set=existingSecret=")
+
+
+_FREED = {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}
+
+
+@pytest.mark.parametrize("server_side", [True, False], ids=["server-side", "client-side"])
+def test_upgrade_from_another_strategy(
+    apiserver: ApiServer, namespace: str, watched: str, tmp_path: Path, *, server_side: bool
+) -> None:
+    # 0.6.0 set no strategy, so the API server made it RollingUpdate.
+    old = shutil.copytree(CHART, tmp_path / "ksnapshot")
+    template = old / "templates" / "deployment.yaml"
+    template.write_text(template.read_text().replace("  strategy:\n    type: Recreate\n", ""))
+    place = [f"--namespace={namespace}", f"--set=rbac.watchNamespaces={watched}"]
+    place.append(f"--server-side={str(server_side).lower()}")
+    helm("install", "ksnapshot", old, *place, kubeconfig=apiserver.kubeconfig)
+    if server_side:
+        with pytest.raises(HelmError, match=f"kubectl -n {namespace} patch deployment ksnapshot"):
+            helm("upgrade", "ksnapshot", CHART, *place, kubeconfig=apiserver.kubeconfig)
+        deployment = apiserver.api.get("apps/v1", "Deployment", namespace, "ksnapshot")
+        assert deployment is not None
+        apiserver.api.patch(deployment, _FREED)
+    helm("upgrade", "ksnapshot", CHART, *place, kubeconfig=apiserver.kubeconfig)
+    deployment = apiserver.api.get("apps/v1", "Deployment", namespace, "ksnapshot")
+    assert deployment is not None
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    helm("uninstall", "ksnapshot", place[0], kubeconfig=apiserver.kubeconfig)

@@ -1,0 +1,319 @@
+import base64
+from pathlib import Path
+
+import pytest
+
+from controller.config import SETTINGS, Settings
+from tests.integration.chart.helm import (
+    CHART,
+    OLD_VALUES,
+    HelmError,
+    container,
+    environment,
+    find,
+    helm,
+    render,
+)
+
+_RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+
+
+def test_lint() -> None:
+    assert "0 chart(s) failed" in helm("lint", "--strict", CHART)
+
+
+def test_default_objects() -> None:
+    names = sorted(
+        (item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"])
+        for item in render()
+    )
+    assert names == [
+        ("ClusterRole", "", "ksnapshot-backup-namespaces"),
+        ("ClusterRoleBinding", "", "ksnapshot-backup-namespaces"),
+        ("ConfigMap", "backup", "ksnapshot-cm"),
+        ("Deployment", "backup", "ksnapshot"),
+        ("Role", "backup", "ksnapshot"),
+        ("Role", "default", "ksnapshot-watch"),
+        ("RoleBinding", "backup", "ksnapshot"),
+        ("RoleBinding", "default", "ksnapshot-watch"),
+        ("ServiceAccount", "backup", "ksnapshot"),
+        ("ServiceAccount", "backup", "ksnapshot-backup"),
+    ]
+
+
+def test_default_environment() -> None:
+    assert environment(render("--set=s3.bucket=b")) == {
+        "MODE": "cluster",
+        "WATCH_NAMESPACES": "default",
+        "CONTROL_NAMESPACE": None,
+        "INSTANCE_NAME": "ksnapshot",
+        "BACKUP_CONFIGMAP_NAME": "ksnapshot-cm",
+        "BACKUP_SECRET_NAME": "ksnapshot-secret",
+        "BACKUP_JOB_SERVICE_ACCOUNT_NAME": "ksnapshot-backup",
+        "BACKUP_IMAGE_PULL_POLICY": "IfNotPresent",
+        "POSTGRESQL_DUMPER_IMAGE_16": "ghcr.io/clickandmortar/ksnapshot-dumper-postgresql-16:0.7.0",
+        "CLUSTER_NAME": "",
+        "API_TIMEOUT_SECONDS": "30",
+        "CREDENTIALS_REFRESH_SECONDS": "300",
+        "GONE_GRACE_SECONDS": "900",
+        "GONE_PASSES": "3",
+        "POLL_INTERVAL_SECONDS": "60",
+        "UNWATCHED_POLICY": "keep",
+        "HTTP_PORT": "8080",
+    }
+
+
+def test_deployment_has_every_setting_and_no_other() -> None:
+    objects = render("--set=encryption.enabled=true", f"--set=encryption.recipient={_RECIPIENT}")
+    assert set(environment(objects)) == {setting.env for setting in SETTINGS}
+
+
+def test_controller_takes_what_the_chart_gives() -> None:
+    values = {name: value or "backup" for name, value in environment(render()).items()}
+    settings = Settings.from_env({**values, "CLUSTER_NAME": "", "BACKUP_SECRET_NAME": ""})
+    assert settings.watch_namespaces == ("default",)
+    assert settings.instance == "ksnapshot"
+
+
+@pytest.mark.parametrize(
+    ("release", "overrides", "name", "fullname"),
+    [
+        ("ksnapshot", [], "ksnapshot", "ksnapshot"),
+        ("prod", [], "ksnapshot", "prod-ksnapshot"),
+        ("my-ksnapshot-x", [], "ksnapshot", "my-ksnapshot-x"),
+        ("prod", ["--set=nameOverride=dumps"], "dumps", "prod-dumps"),
+        ("prod", ["--set=fullnameOverride=other"], "ksnapshot", "other"),
+    ],
+)
+def test_names_and_selector_are_those_of_0_6_0(
+    release: str, overrides: list[str], name: str, fullname: str
+) -> None:
+    objects = render(*overrides, release=release)
+    deployment = find(objects, "Deployment", fullname)
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": release}
+    assert deployment["spec"]["selector"] == {"matchLabels": labels}
+    assert deployment["spec"]["template"]["metadata"]["labels"] == labels
+    find(objects, "Role", fullname)
+    find(objects, "Role", f"{fullname}-watch", "default")
+    find(objects, "ServiceAccount", f"{fullname}-backup")
+
+
+def test_values_of_0_6_0_keep_their_effect() -> None:
+    objects = render(f"--values={OLD_VALUES}", release="old")
+    deployment = find(objects, "Deployment", "old-snapshots")
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["imagePullSecrets"] == [{"name": "registry"}]
+    assert pod["serviceAccountName"] == "operator"
+    assert pod["nodeSelector"] == {"kubernetes.io/os": "linux"}
+    assert pod["tolerations"][0]["value"] == "infra"
+    assert "nodeAffinity" in pod["affinity"]
+    assert container(objects)["image"] == "registry.example/ksnapshot:1.2.3"
+    assert container(objects)["imagePullPolicy"] == "Always"
+    assert container(objects)["resources"]["limits"] == {"memory": "256Mi"}
+    metadata = deployment["spec"]["template"]["metadata"]
+    assert metadata["annotations"] == {"example.com/a": "b"}
+    assert metadata["labels"]["team"] == "data"
+    values = environment(objects)
+    assert values["WATCH_NAMESPACES"] == "production,staging"
+    assert values["BACKUP_CONFIGMAP_NAME"] == "s3-place"
+    assert values["BACKUP_SECRET_NAME"] == "s3-keys"
+    assert values["BACKUP_JOB_SERVICE_ACCOUNT_NAME"] == "dump"
+    assert values["BACKUP_IMAGE_PULL_POLICY"] == "Always"
+    assert values["POSTGRESQL_DUMPER_IMAGE_16"] == "registry.example/postgresql-16:1"
+    assert values["DEFAULT_ENCRYPTION_RECIPIENT"] == _RECIPIENT
+    assert {name for name in values if "MYSQL" in name or "ELASTIC" in name} == set()
+    assert [item for item in objects if item["kind"] in {"ConfigMap", "Secret"}] == []
+    account = find(objects, "ServiceAccount", "dump")
+    assert "eks.amazonaws.com/role-arn" in account["metadata"]["annotations"]
+    find(objects, "RoleBinding", "old-snapshots-watch", "staging")
+
+
+def test_values_kept_from_0_6_0_by_reuse_values() -> None:
+    # `helm upgrade --reuse-values` brings the old chart's values without this chart's new ones.
+    absent = [
+        "--set=controller=null",
+        "--set=clusterName=null",
+        "--set=rbac.createClusterRole=null",
+    ]
+    objects = render(*absent)
+    assert environment(objects)["HTTP_PORT"] == "8080"
+    assert "GONE_PASSES" not in environment(objects)
+    find(objects, "ClusterRole", "ksnapshot-backup-namespaces")
+
+
+def test_image_tag_counts_for_the_dumpers_too() -> None:
+    objects = render("--set=image.tag=0.7.1")
+    assert container(objects)["image"] == "ghcr.io/clickandmortar/ksnapshot:0.7.1"
+    image = environment(objects)["POSTGRESQL_DUMPER_IMAGE_16"]
+    assert image is not None
+    assert image.endswith(":0.7.1")
+
+
+def test_two_versions_never_overlap() -> None:
+    deployment = find(render(), "Deployment", "ksnapshot")
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_controller_runs_without_privileges() -> None:
+    objects = render()
+    pod = find(objects, "Deployment", "ksnapshot")["spec"]["template"]["spec"]
+    assert pod["securityContext"] == {
+        "fsGroup": 65532,
+        "runAsGroup": 65532,
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert pod["enableServiceLinks"] is False
+    assert container(objects)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+
+
+def test_probes_follow_the_port() -> None:
+    made = container(render("--set=controller.httpPort=9000"))
+    assert made["ports"] == [{"name": "http", "containerPort": 9000}]
+    assert made["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+    assert made["readinessProbe"]["httpGet"]["port"] == "http"
+    assert {"name": "HTTP_PORT", "value": "9000"} in made["env"]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "rbac.watchNamespaces={a,b}",
+        r"rbac.watchNamespaces=a\,b",
+        r"rbac.watchNamespaces= a \,\, b\,a",
+    ],
+)
+def test_watched_namespaces_by_set(setting: str) -> None:
+    objects = render(f"--set={setting}")
+    assert environment(objects)["WATCH_NAMESPACES"] == "a,b"
+    roles = [item for item in objects if item["metadata"]["name"] == "ksnapshot-watch"]
+    assert len(roles) == 4
+    cluster_role = find(objects, "ClusterRole", "ksnapshot-backup-namespaces")
+    assert cluster_role["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["namespaces"],
+            "resourceNames": ["a", "b", "kube-system"],
+            "verbs": ["get"],
+        }
+    ]
+
+
+def test_numbers_stay_whole() -> None:
+    objects = render("--set=controller.goneGraceSeconds=2592000")
+    assert environment(objects)["GONE_GRACE_SECONDS"] == "2592000"
+
+
+def test_secret_made_by_helm() -> None:
+    keys = ["--set=secret.awsAccessKeyId=AK", "--set=secret.awsSecretAccessKey=a/b+c=="]
+    objects = render("--set=secret.create=true", *keys, "--set=existingSecret=ignored")
+    assert environment(objects)["BACKUP_SECRET_NAME"] == "ksnapshot-secret"
+    data = find(objects, "Secret", "ksnapshot-secret")["data"]
+    assert {name: base64.b64decode(value) for name, value in data.items()} == {
+        "AWS_ACCESS_KEY_ID": b"AK",
+        "AWS_SECRET_ACCESS_KEY": b"a/b+c==",
+    }
+
+
+def test_keyless() -> None:
+    objects = render("--set=existingSecret=")
+    assert environment(objects)["BACKUP_SECRET_NAME"] == ""
+    assert [item for item in objects if item["kind"] == "Secret"] == []
+
+
+def test_encryption() -> None:
+    values = environment(
+        render("--set=encryption.enabled=true", f"--set=encryption.recipient={_RECIPIENT}")
+    )
+    assert values["DEFAULT_ENCRYPTION_ENABLED"] == "true"
+    assert values["DEFAULT_ENCRYPTION_RECIPIENT"] == _RECIPIENT
+
+
+def test_config_map_has_what_is_set() -> None:
+    def data(*settings: str) -> object:
+        return find(render(*settings), "ConfigMap", "ksnapshot-cm")["data"]
+
+    assert data("--set=s3.bucket=b") == {"S3_BUCKET": "b"}
+    everything = "--set=s3.bucket=b,s3.region=eu-west-3,s3.endpoint=https://s3.example"
+    assert data(everything) == {
+        "S3_BUCKET": "b",
+        "S3_REGION": "eu-west-3",
+        "S3_ENDPOINT": "https://s3.example",
+    }
+
+
+def test_nothing_but_what_is_asked_for() -> None:
+    objects = render(
+        "--set=rbac.create=false",
+        "--set=serviceAccount.create=false",
+        "--set=backupJob.serviceAccount.create=false",
+        "--set=existingConfigMap=cm",
+    )
+    assert [item["kind"] for item in objects] == ["Deployment"]
+    pod = objects[0]["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == "default"
+
+
+def test_without_cluster_role() -> None:
+    kinds = {item["kind"] for item in render("--set=rbac.createClusterRole=false")}
+    assert kinds.isdisjoint({"ClusterRole", "ClusterRoleBinding"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            ["--set=rbac.watchNamespaces={}"],
+            "rbac.watchNamespaces must contain at least one namespace",
+        ),
+        (
+            ["--set=rbac.watchNamespaces="],
+            "rbac.watchNamespaces must contain at least one namespace",
+        ),
+        (
+            ["--set=encryption.enabled=true"],
+            "encryption.recipient is required when encryption.enabled is true",
+        ),
+        (
+            ["--set=secret.create=true", "--set=secret.awsAccessKeyId=a"],
+            "secret.awsSecretAccessKey is required when secret.create is true",
+        ),
+        (
+            [r"--set=podLabels.app\.kubernetes\.io/name=x"],
+            "podLabels must not set app.kubernetes.io/name",
+        ),
+        (["--set=watchNamespaces=x"], "additional properties 'watchNamespaces' not allowed"),
+        (["--set=controller.gonePasses=0"], "at '/controller/gonePasses': minimum: got 0, want 1"),
+    ],
+)
+def test_bad_values_are_refused_in_a_sentence(settings: list[str], sentence: str) -> None:
+    with pytest.raises(HelmError) as refused:
+        render(*settings)
+    assert sentence in str(refused.value)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(HelmError) as refused:
+        render(
+            "--set=rbac.watchNamespaces=",
+            "--set=encryption.enabled=true",
+            "--set=secret.create=true",
+        )
+    assert str(refused.value).count("\n  - ") == 4
+
+
+def test_as_a_part_of_another_chart(tmp_path: Path) -> None:
+    parent = tmp_path / "parent"
+    (parent / "charts").mkdir(parents=True)
+    (parent / "charts" / "ksnapshot").symlink_to(CHART)
+    (parent / "Chart.yaml").write_text(
+        "apiVersion: v2\nname: parent\nversion: 1.0.0\n"
+        "dependencies: [{name: ksnapshot, version: '*', condition: ksnapshot.enabled}]\n"
+    )
+    (parent / "values.yaml").write_text("global: {a: 1}\nksnapshot: {enabled: true}\n")
+    assert "kind: Deployment" in helm("template", "x", parent)

@@ -1,0 +1,139 @@
+"""The kube Protocol over a dictionary: for what a real API server cannot do, ending mid-plan."""
+
+import copy
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from controller.kube import (
+    RESOURCES,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    Resource,
+    UnavailableError,
+)
+from controller.names import SELECTOR
+
+Document = dict[str, Any]
+Key = tuple[str, str, str]
+
+
+class MemoryApi:
+    """Objects by kind, namespace and name; `on_write` sees each write before and after it."""
+
+    def __init__(self, items: Iterable[Document] = ()) -> None:
+        self.items: dict[Key, Document] = {}
+        self.writes: list[tuple[str, str, str]] = []
+        self.on_write: Callable[[bool], None] = lambda _: None
+        self.failing: dict[tuple[str, str], Exception] = {}
+        self._numbers = itertools.count(1)
+        for item in items:
+            self.put(item)
+
+    def put(self, item: Document) -> Document:
+        """Add or replace an object, as somebody else would."""
+        stored = copy.deepcopy(item)
+        meta = stored["metadata"]
+        number = next(self._numbers)
+        meta.setdefault("uid", f"uid-{number}")
+        meta["resourceVersion"] = str(number)
+        meta.setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
+        _default(stored)
+        self.items[self._key(stored["kind"], meta.get("namespace", ""), meta["name"])] = stored
+        return stored
+
+    def remove(self, kind: str, namespace: str, name: str) -> None:
+        """Delete an object, as somebody else would."""
+        del self.items[self._key(kind, namespace, name)]
+
+    def fail(self, kind: str, namespace: str, error: Exception | None = None) -> None:
+        """Let every read of a kind in a namespace fail."""
+        self.failing[kind, namespace] = error or ForbiddenError(f"403 {kind} {namespace}")
+
+    def list(self, resource: Resource, namespace: str, selector: str = "") -> list[Document]:
+        self._check(resource, namespace)
+        assert selector in {"", SELECTOR}
+        key, _, value = selector.partition("=")
+        return [
+            copy.deepcopy(item)
+            for (kind, space, _), item in self.items.items()
+            if (kind, space) == (resource.kind, namespace)
+            and (not key or (item["metadata"].get("labels") or {}).get(key) == value)
+        ]
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Document:
+        self._check(resource, namespace)
+        found = self.items.get(self._key(resource.kind, namespace, name))
+        if found is None:
+            raise NotFoundError(f"404 {resource.kind} {name}")
+        return copy.deepcopy(found)
+
+    def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
+        name = body["metadata"]["name"]
+        if self._key(resource.kind, namespace, name) in self.items:
+            raise ConflictError(f"409 {name} exists")
+        return self._write("create", resource, name, lambda: self.put(dict(body)))
+
+    def replace(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
+        name = body["metadata"]["name"]
+        found = self.get(resource, namespace, name)
+        if found["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"]:
+            raise ConflictError(f"409 {name} changed")
+        return self._write("update", resource, name, lambda: self.put(dict(body)))
+
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str, version: str
+    ) -> None:
+        meta = self.get(resource, namespace, name)["metadata"]
+        if (meta["uid"], meta["resourceVersion"]) != (uid, version):
+            raise ConflictError(f"409 {name} is another")
+
+        def remove() -> Document:
+            gone = self.items.pop(self._key(resource.kind, namespace, name))
+            for key, item in [*self.items.items()]:
+                owners = item["metadata"].get("ownerReferences") or ()
+                if any(owner["uid"] == uid for owner in owners):
+                    del self.items[key]
+            return gone
+
+        self._write("delete", resource, name, remove)
+
+    def _write(
+        self, verb: str, resource: Resource, name: str, act: Callable[[], Document]
+    ) -> Document:
+        self.on_write(False)
+        done = copy.deepcopy(act())
+        self.writes.append((verb, resource.kind, name))
+        self.on_write(True)
+        return done
+
+    def _check(self, resource: Resource, namespace: str) -> None:
+        error = self.failing.get((resource.kind, namespace))
+        if error:
+            raise error
+
+    def _key(self, kind: str, namespace: str, name: str) -> Key:
+        return kind, namespace if RESOURCES[kind].namespaced else "", name
+
+
+def unavailable(what: str) -> UnavailableError:
+    return UnavailableError(f"500 {what}")
+
+
+def _default(item: Document) -> None:
+    """What the real API server adds to a CronJob."""
+    if item["kind"] != "CronJob" or "spec" not in item:
+        return
+    item["spec"].setdefault("suspend", False)
+    job = item["spec"]["jobTemplate"]
+    job.setdefault("metadata", {})
+    pod = job["spec"]["template"]["spec"]
+    pod.setdefault("dnsPolicy", "ClusterFirst")
+    pod.setdefault("schedulerName", "default-scheduler")
+    pod.setdefault("terminationGracePeriodSeconds", 30)
+    pod["serviceAccount"] = pod["serviceAccountName"]
+    for container in pod["containers"]:
+        container.setdefault("resources", {})
+        container.setdefault("terminationMessagePath", "/dev/termination-log")
+        container.setdefault("terminationMessagePolicy", "File")

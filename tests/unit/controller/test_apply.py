@@ -1,0 +1,191 @@
+"""Every plan is stopped before and after each of its writes; the next passes finish the work."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from controller import names
+from controller.kube import ConflictError, RefusedError
+from controller.reading import Memory
+from controller.reasons import Reason, State
+from tests.unit.controller.memory_api import MemoryApi
+from tests.unit.controller.worlds import (
+    CONTROL,
+    asks,
+    cluster,
+    one_pass,
+    owner,
+    pod,
+    settings,
+    small,
+    states,
+)
+
+Change = Callable[[MemoryApi], None]
+
+
+class StoppedError(BaseException):
+    """The process ends here."""
+
+
+def nothing(_: MemoryApi) -> None:
+    """A first pass over a fresh cluster."""
+
+
+def new_schedule(api: MemoryApi) -> None:
+    for item in small(asks(schedule="@daily", encryption_enabled="true"))[1:3]:
+        api.put(item)
+
+
+def new_password(api: MemoryApi) -> None:
+    api.put(small()[4] | {"data": {"password": "bmV3"}})
+    api.put(pod(owner(), says=asks(), number=0))
+
+
+def strip_uid(api: MemoryApi) -> None:
+    """The CronJob was deleted and made again by somebody: its Secret names another uid."""
+    key = next(key for key in api.items if key[0] == "Secret" and key[1] == CONTROL)
+    api.items[key]["metadata"]["ownerReferences"][0]["uid"] = "stale"
+
+
+def as_0_6_0(api: MemoryApi) -> None:
+    """What the TypeScript operator left: no install, no kind, no owner of the Secret."""
+    for (kind, space, _), item in api.items.items():
+        meta = item["metadata"]
+        if space != CONTROL or kind not in {"CronJob", "Secret"}:
+            continue
+        kept = {names.OWNER: meta["annotations"].get(names.OWNER, "")}
+        meta["annotations"] = kept if kind == "CronJob" else {}
+        meta.pop("ownerReferences", None)
+        if kind == "CronJob":
+            job = item["spec"]["jobTemplate"]["spec"]
+            job["backoffLimit"] = 0
+            job.pop("podFailurePolicy")
+            job["template"]["spec"]["containers"][0]["env"].append({"name": "OLD", "value": "1"})
+
+
+def owner_gone(api: MemoryApi) -> None:
+    api.remove("StatefulSet", "demo", "db")
+    api.remove("Pod", "demo", "db-0")
+
+
+def settle(api: MemoryApi) -> None:
+    """Passes, each of a new process, until one writes nothing."""
+    how = settings(GONE_PASSES="1", GONE_GRACE_SECONDS="60")
+    for minutes in itertools.count(step=5):
+        before = len(api.writes)
+        one_pass(api, how, minutes=minutes)
+        if len(api.writes) == before:
+            return
+        assert minutes < 100, api.writes
+
+
+def shape(api: MemoryApi) -> dict[Any, Any]:
+    """The generated objects, without what differs from run to run."""
+    uids = {item["metadata"]["uid"]: key for key, item in api.items.items()}
+    found = {}
+    for key, item in api.items.items():
+        if key[1] == CONTROL:
+            meta = dict(item["metadata"])
+            owners = [uids.get(owner["uid"]) for owner in meta.pop("ownerReferences", ())]
+            dropped = ("uid", "resourceVersion", "creationTimestamp")
+            kept = {name: value for name, value in meta.items() if name not in dropped}
+            found[key] = item | {"metadata": kept | {"owners": owners}}
+    return found
+
+
+def start(change: Change) -> MemoryApi:
+    api = cluster(*small())
+    settle(api)
+    change(api)
+    api.writes.clear()
+    return api
+
+
+@pytest.mark.parametrize(
+    "change",
+    [nothing, new_schedule, new_password, strip_uid, as_0_6_0, owner_gone],
+    ids=lambda change: change.__name__,
+)
+@pytest.mark.parametrize("fresh", [False, True], ids=["settled", "fresh"])
+def test_a_pass_may_end_at_any_write_and_the_next_ones_converge(
+    change: Change, fresh: bool
+) -> None:
+    def prepared() -> MemoryApi:
+        if fresh and change is not as_0_6_0 and change is not strip_uid:
+            api = cluster(*small())
+            change(api)
+            return api
+        return start(change)
+
+    def converge(api: MemoryApi) -> None:
+        new = change is new_schedule
+        env = {"DEFAULT_ENCRYPTION_RECIPIENT": "age1x"} if new else {}
+        how = settings(GONE_PASSES="1", GONE_GRACE_SECONDS="60", **env)
+        for minutes in itertools.count(step=5):
+            before = len(api.writes)
+            one_pass(api, how, minutes=minutes)
+            if len(api.writes) == before:
+                return
+            assert minutes < 100, api.writes
+
+    goal = prepared()
+    converge(goal)
+    for stop in range(2 * len(goal.writes)):
+        api = prepared()
+        calls = itertools.count()
+
+        def end(_: bool, calls: Any = calls, stop: int = stop) -> None:
+            if next(calls) == stop:
+                raise StoppedError
+
+        api.on_write = end
+        with pytest.raises(StoppedError):
+            converge(api)
+        api.on_write = lambda _: None
+        converge(api)
+        assert shape(api) == shape(goal)
+        if change is not owner_gone:
+            assert not [write for write in api.writes if write[0] == "delete"]
+
+
+def test_a_refused_cronjob_leaves_no_secret_and_is_told() -> None:
+    api = cluster(*small())
+
+    def refuse(after: bool) -> None:
+        raise RefusedError("422: spec.schedule: no")
+
+    api.on_write = refuse
+    result = one_pass(api)
+    assert states(result) == {"demo/db": f"{State.UNKNOWN} {Reason.REFUSED}"}
+    assert api.writes == []
+
+
+def test_a_secret_that_cannot_be_written_is_a_visible_state() -> None:
+    api = cluster(*small())
+    calls = itertools.count()
+
+    def refuse(after: bool) -> None:
+        if next(calls) == 2:
+            raise ConflictError("409")
+
+    api.on_write = refuse
+    result = one_pass(api)
+    assert states(result) == {"demo/db": f"{State.WANTED} {Reason.WRITE_CONFLICT}"}
+    assert not result.succeeded
+    assert one_pass(api, memory=Memory()).succeeded
+
+
+def test_one_failed_write_does_not_stop_the_others() -> None:
+    api = cluster(*small(), *small(name="other")[1:])
+    calls = itertools.count()
+
+    def refuse(after: bool) -> None:
+        if next(calls) == 0:
+            raise ConflictError("409")
+
+    api.on_write = refuse
+    one_pass(api)
+    assert [kind for _, kind, _ in api.writes] == ["CronJob", "Secret"]

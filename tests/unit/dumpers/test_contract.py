@@ -1,0 +1,124 @@
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dumpers.contract import RESULT_MAX_BYTES, DumpJob, DumpResult
+from dumpers.errors import ConfigurationError
+
+ENV = {
+    "KSNAPSHOT_ENGINE": "postgresql",
+    "BACKEND_TYPE": "s3",
+    "BACKEND_PATH": "/ksnapshot/",
+    "BACKEND_BUCKET": "backups",
+    "POSTGRESQL_HOST": "db.demo.svc.cluster.local",
+    "POSTGRESQL_PORT": "5433",
+    "POSTGRESQL_USERNAME": "app",
+    "POSTGRESQL_PASSWORD": "hunter2",
+    "POSTGRESQL_DATABASE": "shop",
+    "HOSTNAME": "ksnapshot-postgresql-demo-db-c11184c0-29384756-x7k2p",
+}
+RESULT = DumpResult(succeeded=True, exit_code=0, reason="Succeeded", message="")
+
+
+def test_a_job_of_0_6_0_has_all_it_needs() -> None:
+    job = DumpJob.from_env(ENV)
+    assert job.engine.type == "postgresql"
+    assert (job.connection.host, job.connection.port) == ("db.demo.svc.cluster.local", 5433)
+    assert (job.location.path, job.location.bucket) == ("ksnapshot", "backups")
+    assert (job.cluster, job.workload) == ("default", "")
+    assert job.cronjob == "ksnapshot-postgresql-demo-db-c11184c0"
+    assert (job.recipients, job.deadline, job.part_size) == ((), None, None)
+
+
+def test_the_names_in_the_containers_own_environment_serve_too() -> None:
+    env = {name: value for name, value in ENV.items() if "POSTGRESQL_" not in name}
+    env |= {"POSTGRESQL_HOST": "db", "POSTGRES_USER": "u", "POSTGRES_PASSWORD": "p"}
+    connection = DumpJob.from_env(env | {"POSTGRES_DB": "d"}).connection
+    assert (connection.username, connection.password, connection.database) == ("u", "p", "d")
+    assert connection.port == 5432
+
+
+def test_every_fault_is_listed_at_once() -> None:
+    faulty = {
+        "KSNAPSHOT_ENGINE": "postgresql",
+        "BACKEND_TYPE": "gcs",
+        "BACKEND_S3_ENDPOINT": "minio:9000",
+        "BACKEND_S3_ACCESS_KEY": "only-one",
+        "ENCRYPTION_ENABLED": "true",
+        "POSTGRESQL_PORT": "70000",
+        "KSNAPSHOT_DEADLINE_SECONDS": "soon",
+        "KSNAPSHOT_PART_SIZE_MIB": "1",
+    }
+    with pytest.raises(ConfigurationError) as caught:
+        DumpJob.from_env(faulty)
+    named = {fault.split()[0] for fault in caught.value.faults}
+    assert named == {
+        "BACKEND_TYPE",
+        "BACKEND_S3_ENDPOINT",
+        "BACKEND_S3_SECRET_KEY",
+        "BACKEND_BUCKET",
+        "ENCRYPTION_RECIPIENT",
+        "POSTGRESQL_HOST",
+        "POSTGRESQL_PORT",
+        "POSTGRESQL_USERNAME",
+        "POSTGRESQL_PASSWORD",
+        "POSTGRESQL_DATABASE",
+        "HOSTNAME",
+        "KSNAPSHOT_DEADLINE_SECONDS",
+        "KSNAPSHOT_PART_SIZE_MIB",
+    }
+    assert "only-one" not in str(caught.value)
+
+
+def test_an_unknown_engine_is_told_with_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match=r"'oracle': it must be one of: .*postgresql"):
+        DumpJob.from_env(ENV | {"KSNAPSHOT_ENGINE": "oracle"})
+
+
+@pytest.mark.parametrize(
+    ("enabled", "recipient", "expected"),
+    [
+        ("true", "age1a", ("age1a",)),
+        ("true", " age1a , age1b,", ("age1a", "age1b")),
+        ("True", "age1a", ()),
+        ("", "age1a", ()),
+    ],
+)
+def test_encryption_is_on_only_when_exactly_true(
+    enabled: str, recipient: str, expected: tuple[str, ...]
+) -> None:
+    env = ENV | {"ENCRYPTION_ENABLED": enabled, "ENCRYPTION_RECIPIENT": recipient}
+    assert DumpJob.from_env(env).recipients == expected
+
+
+def test_secrets_are_not_in_the_repr() -> None:
+    keys = {"BACKEND_S3_ACCESS_KEY": "accesskey1", "BACKEND_S3_SECRET_KEY": "secretkey1"}
+    text = repr(DumpJob.from_env(ENV | keys))
+    assert not [secret for secret in ("hunter2", "accesskey1", "secretkey1") if secret in text]
+
+
+@given(
+    message=st.text(max_size=6000),
+    keys=st.lists(st.text(max_size=1024), max_size=30).map(tuple),
+)
+def test_a_result_always_fits_and_comes_back(message: str, keys: tuple[str, ...]) -> None:
+    result = replace(RESULT, message=message, keys=keys, key_count=len(keys))
+    text = result.to_json()
+    assert len(text.encode("utf-8", "surrogatepass")) <= RESULT_MAX_BYTES
+    read = DumpResult.from_json(text)
+    assert read.key_count == len(keys)
+    assert read == result or read.keys == () or read.message.endswith("…")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"succeeded": true}', "null"])
+def test_what_is_no_result_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no dump result"):
+        DumpResult.from_json(text)
+
+
+def test_a_newer_result_is_still_read() -> None:
+    document = json.loads(RESULT.to_json()) | {"version": 2, "novelty": 1}
+    assert DumpResult.from_json(json.dumps(document)) == RESULT

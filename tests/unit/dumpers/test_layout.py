@@ -1,0 +1,74 @@
+from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dumpers.layout import Run, normalise_path, quote
+
+STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def run(*, path: str = "ksnapshot", cronjob: str = "cj", id_: str = "r1") -> Run:
+    return Run(path=path, cluster="c", cronjob=cronjob, host="pod-1", started=STARTED, id=id_)
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"),
+    [
+        ("shop", "shop"),
+        ("My_shop-1.2", "My_shop-1.2"),
+        ("a/b", "a%2Fb"),
+        ("ü", "%C3%BC"),
+        ("50%", "50%25"),
+        ("a b$'\"", "a%20b%24%27%22"),
+    ],
+)
+def test_quote(name: str, quoted: str) -> None:
+    assert quote(name) == quoted
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_quote_loses_nothing(name: str) -> None:
+    assert unquote_to_bytes(quote(name)) == name.encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "normal"),
+    [("/a/b/", "a/b"), ("a", "a"), ("", ""), ("/", ""), ("//a//", "/a/")],
+)
+def test_normalise_path(path: str, normal: str) -> None:
+    assert normalise_path(path) == normal
+
+
+def key(path: str, *, encrypted: bool) -> str:
+    return run(path=path).dump_key(
+        engine="postgresql", name="shop", ending=".sql", encrypted=encrypted
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "encrypted", "expected"),
+    [
+        (
+            "ksnapshot",
+            True,
+            "ksnapshot/2026/01/02/postgresql/dump-pod-1-shop-20260102030405.sql.gz.age",
+        ),
+        ("", False, "2026/01/02/postgresql/dump-pod-1-shop-20260102030405.sql.gz"),
+    ],
+)
+def test_dump_key_is_that_of_0_6_0(path: str, expected: str, *, encrypted: bool) -> None:
+    assert key(path, encrypted=encrypted) == expected
+
+
+def test_records_lie_beside_the_dumps() -> None:
+    assert run().started_key == "ksnapshot/manifests/c/cj/20260102T030405Z-r1/started.json"
+    assert run().manifest_key == "ksnapshot/manifests/c/cj/20260102T030405Z-r1/manifest.json"
+
+
+def test_a_run_starts_in_utc() -> None:
+    local = STARTED.astimezone(timezone(timedelta(hours=1)))
+    with pytest.raises(ValueError, match="UTC"):
+        Run(path="", cluster="c", cronjob="cj", host="h", started=local, id="r")

@@ -1,0 +1,117 @@
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from dumpers.errors import (
+    InterruptedRunError,
+    KsnapshotError,
+    SourceFailedError,
+    SourceRefusedError,
+)
+from dumpers.interrupt import Interrupt
+from dumpers.process import Command, ToolReader, mask, output
+
+
+def failure(status: int, said: str) -> KsnapshotError:
+    return SourceFailedError(f"status {status}: {said}")
+
+
+def tool(script: str, *, secrets: tuple[str, ...] = ()) -> Command:
+    return Command(argv=[sys.executable, "-c", script], env={}, secrets=secrets, failure=failure)
+
+
+def read_all(command: Command, interrupt: Interrupt | None = None) -> bytes:
+    def proof(_head: bytes, tail: bytes) -> str | None:
+        return None if tail.endswith(b"END") else "no END"
+
+    data = b""
+    with ToolReader(command, proof=proof, interrupt=interrupt or Interrupt()) as reader:
+        while block := reader.read(1000):
+            data += block
+        assert reader.read() == b""
+    return data
+
+
+def test_a_whole_output_is_read() -> None:
+    data = read_all(tool("print('x' * 300000 + 'END', end='')"))
+    assert len(data) == 300003
+
+
+def test_an_output_without_its_end_is_no_dump_although_the_tool_exits_0() -> None:
+    with pytest.raises(SourceFailedError, match="not a whole dump: no END"):
+        read_all(tool("print('half of it')"))
+
+
+def test_no_output_at_all_is_no_dump() -> None:
+    with pytest.raises(SourceFailedError, match="not a whole dump"):
+        read_all(tool(""))
+
+
+def test_a_proper_end_does_not_excuse_an_exit_status() -> None:
+    with pytest.raises(SourceFailedError, match="status 3: went wrong"):
+        read_all(
+            tool("import sys; print('END', end=''); sys.stderr.write('went wrong'); sys.exit(3)")
+        )
+
+
+def test_a_killed_tool_is_told_as_probably_out_of_memory() -> None:
+    with pytest.raises(SourceFailedError, match="out of memory"):
+        read_all(tool("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+
+
+def test_another_signal_is_told_by_its_number() -> None:
+    with pytest.raises(SourceFailedError, match=f"status -{signal.SIGTERM.value}"):
+        read_all(tool("import os, signal; os.kill(os.getpid(), signal.SIGTERM)"))
+
+
+def test_a_talkative_stderr_does_not_block_the_output() -> None:
+    script = "import sys; sys.stderr.write('e' * 1000000); print('END', end='')"
+    assert read_all(tool(script)) == b"END"
+
+
+def test_secrets_are_masked_in_what_the_tool_says() -> None:
+    with pytest.raises(SourceFailedError) as caught:
+        read_all(tool("import sys; sys.exit('login hunter2 failed')", secrets=("hunter2", "")))
+    assert "hunter2" not in str(caught.value)
+    assert "login *** failed" in str(caught.value)
+
+
+def test_mask_takes_the_longest_first() -> None:
+    assert mask("abc ab", ["ab", "abc"]) == "*** ***"
+
+
+def test_a_tool_that_is_not_there_names_the_image() -> None:
+    command = Command(argv=["no-such-tool"], env={}, failure=failure)
+    with pytest.raises(SourceRefusedError, match="no-such-tool is not in this image"):
+        output(command, interrupt=Interrupt())
+
+
+def test_the_tool_sees_only_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKEND_S3_SECRET_KEY", "s")
+    script = "import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))"
+    assert output(tool(script), interrupt=Interrupt()) == "['PATH']"
+
+
+def test_a_signal_ends_a_silent_tool(tmp_path: Path) -> None:
+    interrupt = Interrupt()
+    script = (
+        "import os, time; "
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); "
+        "print('started', flush=True); time.sleep(600)"
+    )
+    proof = lambda _head, _tail: None  # noqa: E731
+    reader = ToolReader(tool(script), proof=proof, interrupt=interrupt)
+    with pytest.raises(InterruptedRunError, match="SIGTERM"), reader:  # noqa: PT012
+        assert reader.read() == b"started\n"
+        interrupt.trip("SIGTERM")
+        reader.read()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_the_deadline_ends_a_silent_tool() -> None:
+    with pytest.raises(InterruptedRunError, match="deadline"):
+        read_all(tool("import time; time.sleep(600)"), Interrupt(0.05))

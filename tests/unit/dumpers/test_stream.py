@@ -1,0 +1,104 @@
+import gzip
+import hashlib
+import io
+
+import pyrage
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dumpers import crypt
+from dumpers.errors import EncryptionError, SourceFailedError, StorageFailedError
+from dumpers.stream import CountingReader, GzipReader, copy
+
+IDENTITY = pyrage.x25519.Identity.generate()
+
+
+class Broken:
+    """Gives some bytes, then fails, on whichever side it stands."""
+
+    def __init__(self, error: Exception, after: int = 1 << 18) -> None:
+        self.error, self.left = error, after
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self.left <= 0:
+            raise self.error
+        self.left -= 1 << 14
+        return b"x" * (1 << 14)
+
+    def write(self, data: bytes, /) -> int:
+        self.left -= len(data)
+        if self.left <= 0:
+            raise self.error
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+
+@given(blocks=st.lists(st.binary(max_size=5000), max_size=20), size=st.integers(1, 9000))
+def test_gzip_gives_back_what_went_in(blocks: list[bytes], size: int) -> None:
+    data = b"".join(blocks)
+    counted = CountingReader(io.BytesIO(data))
+    packed = GzipReader(counted)
+    pieces = []
+    while piece := packed.read(size):
+        assert len(piece) <= size
+        pieces.append(piece)
+    assert gzip.decompress(b"".join(pieces)) == data
+    assert (counted.count, counted.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_gzip_is_the_same_for_the_same_bytes() -> None:
+    first, second = (GzipReader(io.BytesIO(b"data")).read(100) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("size", [0, 1, 65536, 1 << 20])
+def test_every_recipient_can_decrypt(size: int) -> None:
+    other = pyrage.x25519.Identity.generate()
+    texts = [str(key.to_public()) for key in (IDENTITY, other)]
+    data = hashlib.sha256(b"").digest() * (size // 32)
+    target = io.BytesIO()
+    crypt.encrypt(io.BytesIO(data), target, crypt.parse_recipients(texts))
+    for identity in (IDENTITY, other):
+        assert pyrage.decrypt(target.getvalue(), [identity]) == data
+
+
+@pytest.mark.parametrize(
+    "text", ["", "age1", "age1xyz", "ssh-rsa", str(IDENTITY.to_public())[:-1], "age1ü"]
+)
+def test_what_is_no_recipient_is_named(text: str) -> None:
+    with pytest.raises(EncryptionError, match="is not an age recipient"):
+        crypt.parse_recipients([text])
+
+
+def test_a_private_key_is_not_repeated() -> None:
+    with pytest.raises(EncryptionError) as caught:
+        crypt.parse_recipients([str(IDENTITY)])
+    assert str(IDENTITY) not in str(caught.value)
+
+
+def recipients() -> tuple[crypt.Recipient, ...]:
+    return crypt.parse_recipients([str(IDENTITY.to_public())])
+
+
+def test_a_reader_that_fails_is_heard_through_the_encryption() -> None:
+    error = SourceFailedError("tool died")
+    with pytest.raises(SourceFailedError) as caught:
+        crypt.encrypt(GzipReader(Broken(error)), io.BytesIO(), recipients())
+    assert caught.value is error
+
+
+def test_a_writer_that_fails_is_heard_through_the_encryption() -> None:
+    error = StorageFailedError("store died")
+    with pytest.raises(StorageFailedError) as caught:
+        crypt.encrypt(io.BytesIO(b"y" * (1 << 20)), Broken(error), recipients())
+    assert caught.value is error
+
+
+def test_copy_passes_errors_on() -> None:
+    error = SourceFailedError("tool died")
+    with pytest.raises(SourceFailedError) as caught:
+        copy(Broken(error), io.BytesIO())
+    assert caught.value is error
