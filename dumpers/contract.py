@@ -41,9 +41,10 @@ DEFAULT_TERMINATION_LOG = "/dev/termination-log"
 RESULT_MAX_BYTES = 4096
 _MAX_PORT = 65535
 MIN_PART_MIB, MAX_PART_MIB = 5, 5120
-# A CronJob's pod is `<cronjob>-<scheduled minute>-<random>`: enough to name the CronJob when the
-# controller that made it (0.6.0) did not.
-_POD_NAME = re.compile(r"^(?P<cronjob>.+)-\d{8,}-[a-z0-9]{5}$")
+# A CronJob's pod is `<cronjob>-<scheduled minute>-<random>`, cut to 58 characters before the random
+# part; our CronJobs end in a hash. Enough to name the CronJob when the controller that made it
+# (0.6.0) did not.
+_POD_NAME = re.compile(r"(?P<cronjob>.+-[0-9a-f]{8})-\d{4,}-?[a-z0-9]{5}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ class DumpJob:
         part_size = reader.part_size()
         if reader.faults or engine is None or connection is None:
             raise ConfigurationError(*reader.faults)
-        derived = _POD_NAME.match(host)
+        derived = _POD_NAME.fullmatch(host)
         return cls(
             engine=engine,
             connection=connection,

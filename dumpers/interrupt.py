@@ -74,11 +74,6 @@ class Interrupt:
         self.wait(lambda timeout: _finished(future, timeout))
         return future.result()
 
-    def close(self) -> None:
-        """Give the descriptors back."""
-        os.close(self._read_end)
-        os.close(self._write_end)
-
 
 def _finished(future: "Future[T]", timeout: float) -> None:
     try:

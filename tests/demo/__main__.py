@@ -10,9 +10,10 @@ Exit codes: 0 the restored database is equal, 1 a step failed and says why.
 import argparse
 import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from dumpers.contract import DumpResult
 from tests.demo import images
@@ -43,7 +44,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nstopped; `make demo-down` removes what is there", file=sys.stderr)
         return 1
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the edge: every step's failure is told the same way
         step = _STEPS[-1] if _STEPS else "starting"
         print(f"\nFAILED at: {step}\n{type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -105,11 +106,11 @@ def _demo() -> None:
     _summary(cluster, cronjob, result, bare=bare, seconds=time.monotonic() - began)
 
 
-def _build(*, own_cluster: bool) -> dict[str, object]:
+def _build(*, own_cluster: bool) -> Mapping[str, Path]:
     # Packages are fetched and unpacked while the compiler has the processors.
     with ThreadPoolExecutor(2) as pool:
         stock = pool.submit(images.build, images.CONTROLLER, images.POSTGRESQL, images.DATABASE)
-        build_all(testbed.TOOLS if own_cluster else ("kubectl",), "helm", "versitygw")
+        build_all((*(testbed.TOOLS if own_cluster else ("kubectl",)), "helm", "versitygw"))
         return {**stock.result(), **images.build(images.STORE)}
 
 

@@ -17,21 +17,20 @@ CREATE TABLE products (
 );
 CREATE TABLE orders (
   id bigint PRIMARY KEY,
-  customer integer NOT NULL REFERENCES customers,
+  customer integer NOT NULL,
   state order_state NOT NULL,
   placed timestamptz NOT NULL
 );
 CREATE TABLE order_lines (
-  order_id bigint NOT NULL REFERENCES orders,
+  order_id bigint NOT NULL,
   line smallint NOT NULL,
-  product integer NOT NULL REFERENCES products,
+  product integer NOT NULL,
   quantity integer NOT NULL,
-  total numeric(14, 4) NOT NULL,
-  PRIMARY KEY (order_id, line)
+  total numeric(14, 4) NOT NULL
 );
 CREATE TABLE attachments (
   id uuid PRIMARY KEY,
-  order_id bigint NOT NULL REFERENCES orders,
+  order_id bigint NOT NULL,
   media_type text NOT NULL,
   content bytea NOT NULL
 );
@@ -60,9 +59,17 @@ INSERT INTO attachments
 SELECT md5('a' || g)::uuid, 1 + g % 400000, 'application/octet-stream',
        (SELECT string_agg(sha256((g || ':' || p)::bytea), '') FROM generate_series(1, 64) p)
 FROM generate_series(1, 20000) g;
+-- Keys after the rows: ten times faster, and nothing in a dump tells.
+ALTER TABLE orders ADD FOREIGN KEY (customer) REFERENCES customers;
+ALTER TABLE order_lines
+  ADD PRIMARY KEY (order_id, line),
+  ADD FOREIGN KEY (order_id) REFERENCES orders,
+  ADD FOREIGN KEY (product) REFERENCES products;
+ALTER TABLE attachments ADD FOREIGN KEY (order_id) REFERENCES orders;
 CREATE INDEX orders_customer ON orders (customer, placed);
 CREATE INDEX order_lines_product ON order_lines (product);
 CREATE INDEX customers_profile ON customers USING gin (profile);
 CREATE VIEW revenue AS
-  SELECT customer, sum(total) AS total FROM orders JOIN order_lines ON order_id = orders.id GROUP BY 1;
+  SELECT customer, sum(total) AS total
+  FROM orders JOIN order_lines ON order_id = orders.id GROUP BY 1;
 ANALYZE;

@@ -15,4 +15,5 @@ SELECT 'indexes and constraints', count(*), md5(string_agg(d, '' ORDER BY d)) FR
   UNION ALL
   SELECT conrelid::regclass || pg_get_constraintdef(oid) FROM pg_constraint
   WHERE connamespace = 'public'::regnamespace
-) AS definitions (d);
+) AS definitions (d)
+ORDER BY 1;

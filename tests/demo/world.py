@@ -26,7 +26,8 @@ _USER = 26000
 # Stock tools only: what a person types who has the object's address, the keys and the identity.
 _RESTORE = r"""
 set -euo pipefail
-printf 'user = "%s:%s"\naws-sigv4 = "aws:amz:us-east-1:s3"\n' "$S3_KEY" "$S3_SECRET" > /tmp/curl.conf
+printf 'user = "%s:%s"\naws-sigv4 = "aws:amz:us-east-1:s3"\n' "$S3_KEY" "$S3_SECRET" \
+  > /tmp/curl.conf
 curl --silent --show-error --fail --config /tmp/curl.conf "$OBJECT_URL" \
   | age -d -i /identity/key.txt | gunzip \
   | psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --single-transaction --output /dev/null

@@ -36,7 +36,7 @@ from tests.testbed.kubeapi import Api, ApiError, Identity, UnreachableError
 from tests.testbed.progress import progress, say
 from tests.testbed.tools import build_all, tool
 
-_TOOLS = (
+TOOLS = (
     *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"),
     *("kube-proxy", "kubectl", "containerd", "containerd-shim-runc-v2", "ctr", "coredns", "pause"),
 )
@@ -154,7 +154,7 @@ def _prepare() -> None:
         packages.command(name, package)
     if not (CNI_PROGRAMS / "ptp").exists():
         packages.install("containernetworking-plugins")
-    build_all(_TOOLS)
+    build_all(TOOLS)
     pause_image()
 
 
@@ -169,7 +169,7 @@ def _bring_up(state: Path) -> Cluster:
     host, node = list(link.hosts())
     layout = Layout(
         state=str(state),
-        tools={name: str(tool(name)) for name in _TOOLS},
+        tools={name: str(tool(name)) for name in TOOLS},
         snapshotter="native" if _on_overlay(state) else "overlayfs",
         host_address=str(host),
         node_address=str(node),

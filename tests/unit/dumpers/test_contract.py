@@ -33,6 +33,24 @@ def test_a_job_of_0_6_0_has_all_it_needs() -> None:
     assert (job.recipients, job.deadline, job.part_size) == ((), None, None)
 
 
+@pytest.mark.parametrize(
+    ("pod", "cronjob"),
+    [
+        ("ksnapshot-mysql-demo-db-c11184c0-29384756-x7k2p", "ksnapshot-mysql-demo-db-c11184c0"),
+        # Cut by Kubernetes to 58 characters before the random part.
+        (
+            "ksnapshot-mysql-team-a-really-long-workload-81358c52-29384x7k2p",
+            "ksnapshot-mysql-team-a-really-long-workload-81358c52",
+        ),
+        ("by-hand-x7k2p", "by-hand-x7k2p"),
+    ],
+)
+def test_the_pod_names_its_cronjob_where_nobody_else_does(pod: str, cronjob: str) -> None:
+    assert DumpJob.from_env(ENV | {"HOSTNAME": pod}).cronjob == cronjob
+    told = DumpJob.from_env(ENV | {"HOSTNAME": pod, "KSNAPSHOT_CRONJOB": "told"})
+    assert told.cronjob == "told"
+
+
 def test_the_names_in_the_containers_own_environment_serve_too() -> None:
     env = {name: value for name, value in ENV.items() if "POSTGRESQL_" not in name}
     env |= {"POSTGRESQL_HOST": "db", "POSTGRES_USER": "u", "POSTGRES_PASSWORD": "p"}
