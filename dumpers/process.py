@@ -26,10 +26,10 @@ _MASK = "***"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A tool to run. `env` and PATH are all the environment it gets; `secrets` are masked in what it says.
+    """A tool to run, with `env` and PATH as all its environment.
 
-    `failure` turns its exit status (negative: killed by that signal) and its last words into the
-    error to raise.
+    `secrets` are masked in what it says. `failure` turns its exit status (negative: killed by that
+    signal) and its last words into the error to raise.
     """
 
     argv: Sequence[str]

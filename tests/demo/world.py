@@ -41,6 +41,7 @@ class World:
     """Everything that was made up for one demo: passwords and keys are fresh each time."""
 
     kube: Kube
+    endpoint: str = ENDPOINT
     database_password: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     store_key: str = field(default_factory=lambda: secrets.token_hex(8))
     store_secret: str = field(default_factory=lambda: secrets.token_hex(20), repr=False)
@@ -188,7 +189,7 @@ class World:
         text = self.psql((_FOLDER / "fingerprint.sql").read_text(), database)
         return [line.split("|") for line in text.splitlines()]
 
-    def install(self, *, endpoint: str = ENDPOINT, **values: str | int) -> None:
+    def install(self, **values: str | int) -> None:
         """`helm install` the chart, watching the shop's namespace."""
         reference = images.names()
         repository, _, tag = reference[images.CONTROLLER].rpartition(":")
@@ -198,7 +199,7 @@ class World:
             "image.tag": tag,
             "dumperImages.postgresql.v16": reference[images.POSTGRESQL],
             "s3.bucket": BUCKET,
-            "s3.endpoint": endpoint,
+            "s3.endpoint": self.endpoint,
             "s3.region": "us-east-1",
             "existingSecret": "ksnapshot-s3",
             "encryption.enabled": "true",
@@ -244,6 +245,31 @@ class World:
 
         return self.kube.wait("the schedule to start a dump", probe, seconds=150)
 
+    def run_now(
+        self, name: str, cronjob: str, *, retries: int = 0, env: Mapping[str, str] | None = None
+    ) -> None:
+        """Make a Job of the CronJob's template, as its schedule would; `env` is added."""
+        found = self.kube.get("cronjob", cronjob, CONTROL)
+        if found is None:
+            raise ClusterError(f"there is no cronjob/{cronjob}")
+        template = found["spec"]["jobTemplate"]
+        container = template["spec"]["template"]["spec"]["containers"][0]
+        added = [{"name": key, "value": value} for key, value in (env or {}).items()]
+        container["env"] = [*container["env"], *added]
+        template["spec"]["backoffLimit"] = retries
+        job = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": name, "namespace": CONTROL},
+            "spec": template["spec"],
+        }
+        self.kube.apply(job)
+
+    def pods_of(self, job: str) -> list[Object]:
+        """The pods of a Job, oldest first."""
+        found = self.kube.list("pods", CONTROL, f"batch.kubernetes.io/job-name={job}")
+        return sorted(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+
     def result(self, pod: str) -> tuple[int, DumpResult]:
         """Exit code and result of a dump's pod, as Kubernetes keeps them."""
 
@@ -269,7 +295,7 @@ class World:
         self.kube.apply(_secret("age-identity", SHOP, {"key.txt": f"{self.identity}\n"}))
         env = {
             **self._client_env(COPY),
-            "OBJECT_URL": f"{ENDPOINT}/{BUCKET}/{key}",
+            "OBJECT_URL": f"{self.endpoint}/{BUCKET}/{key}",
             "S3_KEY": self.store_key,
             "S3_SECRET": self.store_secret,
         }

@@ -129,10 +129,11 @@ class CutError(Exception):
 
 
 class Proxy(abc.ABC):
-    """A listener on a loopback port; a context manager."""
+    """A listener on a loopback port, or one of `listen`'s address; a context manager."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, listen: str = "127.0.0.1") -> None:
         self.upstream = (host, port)
+        self.listen = listen
         self.port = free_port()
         self._lock = threading.Lock()
         self._ruled = Ruled()
@@ -210,7 +211,7 @@ class Proxy(abc.ABC):
         drop(connection, reset=reset)
 
     def _listen(self) -> None:
-        listener = socket.create_server(("127.0.0.1", self.port), backlog=256)
+        listener = socket.create_server((self.listen, self.port), backlog=256)
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 

@@ -72,6 +72,7 @@ class HttpProxy(Proxy):
         host: str,
         port: int,
         *,
+        listen: str = "127.0.0.1",
         tls: KeyPair | None = None,
         upstream_ca: Path | None = None,
     ) -> None:
@@ -82,11 +83,11 @@ class HttpProxy(Proxy):
         self._upstream_tls: ssl.SSLContext | None = None
         if upstream_ca is not None:
             self._upstream_tls = ssl.create_default_context(cafile=str(upstream_ca))
-        super().__init__(host, port)
+        super().__init__(host, port, listen=listen)
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self.listen}:{self.port}"
 
     def _serve(self, client: socket.socket) -> None:
         upstream: Wire | None = None

@@ -16,6 +16,8 @@ from controller.reconcile import PassResult, run
 from dumpers.contract import DumpJob
 from tests.integration.controller.world import World, annotations, build, database
 from tests.testbed.apiserver import WRITES, ApiServer
+from tests.testbed.faults import Cut, Hang, Rule, Status, Truncate
+from tests.testbed.pki import authority
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -303,3 +305,28 @@ def test_without_the_cluster_scoped_rights_everything_else_works(world: World) -
     assert result.succeeded, result.failures
     values = world.cronjobs()[cronjob_of(world)]["metadata"]["annotations"]
     assert values[names.CLUSTER] == "default"
+
+
+@pytest.mark.parametrize(
+    "fault", [Status(500), Hang(), Cut(after=20), Truncate(40), Status(404), Status(429)]
+)
+def test_whatever_happens_to_the_lists_of_a_namespace_nothing_is_written(
+    apiserver: ApiServer, faults: Any, fault: Any
+) -> None:
+    world = build(apiserver)
+    database(world.api, world.watched[0])
+    pass_(world)
+    before = (world.cronjobs(), world.secrets())
+    mine, theirs = authority(world.server.ca.parent / "proxy"), apiserver.ca
+    pair = mine.server("proxy")
+    proxy = faults.http(apiserver.port, tls=pair, upstream_ca=theirs)
+    identity = apiserver.account(world.control, "ksnapshot")
+    file = apiserver.kubeconfig_for(identity, url=proxy.url, ca=mine.pair.cert)
+    proxy.set(Rule(fault, path=rf"/namespaces/{world.watched[0]}/"))
+    result = run(world.kube(file, timeout=1), world.settings, Memory(), now=NOW)
+    assert [item.verdict.state for item in result.outcomes] == [State.UNKNOWN]
+    assert (world.cronjobs(), world.secrets()) == before
+    proxy.clear()
+    mark = apiserver.audit_mark()
+    assert run(world.kube(file), world.settings, Memory(), now=NOW).succeeded
+    assert writes(world, mark) == []

@@ -85,6 +85,8 @@ def build(server: ApiServer, namespaces: int = 1, **env: str) -> World:
     watched = tuple(server.create_namespace(f"shop{i}-{tag}") for i in range(namespaces))
     user = f"system:serviceaccount:{control}:ksnapshot"
     api = server.api
+    account = {"name": "ksnapshot", "namespace": control}
+    api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
     _role(api, control, CONTROL_RULES)
     _bind(api, control, user)
     for namespace in watched:
@@ -211,9 +213,7 @@ def _pod(
     }
 
 
-def _service(
-    namespace: str, name: str, selector: dict[str, str], **spec: str
-) -> dict[str, Any]:
+def _service(namespace: str, name: str, selector: dict[str, str], **spec: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Service",

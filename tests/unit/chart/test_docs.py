@@ -54,3 +54,9 @@ def test_links_lead_somewhere() -> None:
     for page in (_ROOT / "README.md", _ROOT / "CHANGELOG.md", *(_ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_metric_has_its_row() -> None:
+    source = (_ROOT / "controller" / "metrics.py").read_text()
+    rows = _first_cells(_section(_OPERATIONS, "Health and metrics"))
+    assert rows == re.findall(r'"(ksnapshot_\w+)"', source)

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from controller.kube import (
+from controller.api import (
     RESOURCES,
     ConflictError,
     ForbiddenError,
@@ -25,7 +25,7 @@ class MemoryApi:
     def __init__(self, items: Iterable[Document] = ()) -> None:
         self.items: dict[Key, Document] = {}
         self.writes: list[tuple[str, str, str]] = []
-        self.on_write: Callable[[bool], None] = lambda _: None
+        self.on_write: Callable[[str], None] = lambda _: None
         self.failing: dict[tuple[str, str], Exception] = {}
         self._numbers = itertools.count(1)
         for item in items:
@@ -102,10 +102,10 @@ class MemoryApi:
     def _write(
         self, verb: str, resource: Resource, name: str, act: Callable[[], Document]
     ) -> Document:
-        self.on_write(False)
+        self.on_write("before")
         done = copy.deepcopy(act())
         self.writes.append((verb, resource.kind, name))
-        self.on_write(True)
+        self.on_write("after")
         return done
 
     def _check(self, resource: Resource, namespace: str) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controller.config import Settings
-from controller.names import PREFIX
+from controller.names import PREFIX, cronjob_name
 from controller.reading import Memory
 from controller.reconcile import PassResult, run
 from tests.unit.controller.memory_api import MemoryApi
@@ -14,7 +14,7 @@ Document = dict[str, Any]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CONTROL = "ksnapshot"
 NS = "demo"
-DB = "ksnapshot-postgresql-demo-db-d1f0b07d"
+DB = cronjob_name("postgresql", "demo/db")
 
 
 def settings(*watched: str, **env: str) -> Settings:
@@ -124,7 +124,9 @@ def namespace(name: str, uid: str = "") -> Document:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
 
 
-def job(cronjob: Document, name: str = "run-1", *, ended: str = "", how: str = "Complete") -> Document:
+def job(
+    cronjob: Document, name: str = "run-1", *, ended: str = "", how: str = "Complete"
+) -> Document:
     conditions = [{"type": how, "status": "True", "lastTransitionTime": ended}] if ended else []
     status: Document = {"conditions": conditions}
     if ended and how == "Complete":

@@ -1,0 +1,129 @@
+{{/* Names. The first three are helm's usual ones; what they give must never change, because a
+Deployment's selector cannot. */}}
+{{- define "ksnapshot.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "ksnapshot.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "ksnapshot.chart" -}}
+{{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "ksnapshot.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "ksnapshot.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "ksnapshot.backupServiceAccountName" -}}
+{{- default (printf "%s-backup" (include "ksnapshot.fullname" .)) .Values.backupJob.serviceAccount.name }}
+{{- end }}
+
+{{/* Cluster-wide, so the namespace keeps two installs apart. */}}
+{{- define "ksnapshot.clusterRoleName" -}}
+{{- printf "%s-%s-namespaces" (include "ksnapshot.fullname" .) .Release.Namespace }}
+{{- end }}
+
+{{- define "ksnapshot.configMapName" -}}
+{{- default "ksnapshot-cm" .Values.existingConfigMap }}
+{{- end }}
+
+{{/* Empty means that the dump jobs get no keys. */}}
+{{- define "ksnapshot.secretName" -}}
+{{- if .Values.secret.create }}ksnapshot-secret{{ else }}{{ .Values.existingSecret }}{{ end }}
+{{- end }}
+
+{{/* Labels. */}}
+{{- define "ksnapshot.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "ksnapshot.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "ksnapshot.labels" -}}
+helm.sh/chart: {{ include "ksnapshot.chart" . }}
+{{ include "ksnapshot.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{/* Images. */}}
+{{- define "ksnapshot.imageTag" -}}
+{{- default .Chart.AppVersion .Values.image.tag }}
+{{- end }}
+
+{{- define "ksnapshot.postgresqlImage" -}}
+{{- default (printf "ghcr.io/clickandmortar/ksnapshot-dumper-postgresql-16:%s" (include "ksnapshot.imageTag" .)) .Values.dumperImages.postgresql.v16 }}
+{{- end }}
+
+{{/* The watched namespaces as a JSON list: trimmed, without empty ones and doubles. They are given
+as a list or as one string with commas. */}}
+{{- define "ksnapshot.watchNamespaces" -}}
+{{- $given := .Values.rbac.watchNamespaces }}
+{{- if kindIs "string" $given }}{{ $given = splitList "," $given }}{{ end }}
+{{- $names := list }}
+{{- range $given }}
+{{- $name := trim . }}
+{{- if and $name (not (has $name $names)) }}{{ $names = append $names $name }}{{ end }}
+{{- end }}
+{{- toJson $names }}
+{{- end }}
+
+{{/* What the schema cannot say; all faults at once. Every install renders the Deployment, which
+includes this first. */}}
+{{- define "ksnapshot.validate" -}}
+{{- $faults := list }}
+{{- if not (include "ksnapshot.watchNamespaces" . | fromJsonArray) }}
+{{- $faults = append $faults "rbac.watchNamespaces must contain at least one namespace" }}
+{{- end }}
+{{- if and .Values.encryption.enabled (not .Values.encryption.recipient) }}
+{{- $faults = append $faults "encryption.recipient is required when encryption.enabled is true (an age recipient, age1…)" }}
+{{- end }}
+{{- if .Values.secret.create }}
+{{- range $key := list "awsAccessKeyId" "awsSecretAccessKey" }}
+{{- if not (get $.Values.secret $key) }}
+{{- $faults = append $faults (printf "secret.%s is required when secret.create is true" $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.podLabels }}
+{{- range $label := list "app.kubernetes.io/name" "app.kubernetes.io/instance" }}
+{{- if hasKey $.Values.podLabels $label }}
+{{- $faults = append $faults (printf "podLabels must not set %s: the Deployment's selector uses it" $label) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with include "ksnapshot.strategyFault" . }}{{ $faults = append $faults . }}{{ end }}
+{{- if $faults }}
+{{- fail (printf "\n\nksnapshot cannot be installed like this:\n  - %s\n" (join "\n  - " $faults)) }}
+{{- end }}
+{{- end }}
+
+{{/* A Deployment of 0.6.0 has the strategy that the API server filled in. Server-side apply (helm 4
+on a release that helm 4 installed) cannot take that away, and the API server would refuse the
+upgrade with a sentence that helps nobody. */}}
+{{- define "ksnapshot.strategyFault" -}}
+{{- $name := include "ksnapshot.fullname" . }}
+{{- $deployment := lookup "apps/v1" "Deployment" .Release.Namespace $name | default dict }}
+{{- if dig "spec" "strategy" "rollingUpdate" "" $deployment }}
+{{- range dig "metadata" "managedFields" list $deployment }}
+{{- if and (eq .manager "helm") (eq .operation "Apply") }}
+{{- printf "the Deployment %s must first lose its old update strategy; this restarts nothing:\n      kubectl -n %s patch deployment %s --type merge -p '{\"spec\":{\"strategy\":{\"type\":\"Recreate\",\"rollingUpdate\":null}}}'" $name $.Release.Namespace $name }}
+{{- break }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

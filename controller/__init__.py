@@ -1,0 +1,1 @@
+"""The operator: reads the cluster, decides what should exist, applies the difference."""

@@ -1,0 +1,105 @@
+"""What the controller asks of a cluster, and how a call can fail: the seam in front of kube.py.
+
+A call either gives what the API server said or raises one of the errors here, whose texts never
+hold the content of an object.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Document = dict[str, Any]
+
+
+class KubeError(Exception):
+    """A call that did not do what it was to do; the text says which and why."""
+
+
+class UnavailableError(KubeError):
+    """No answer, or none that can be trusted; `wait` is the Retry-After in seconds, if any."""
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class NotFoundError(KubeError):
+    """The API server itself said that exactly this object does not exist."""
+
+
+class ForbiddenError(KubeError):
+    """The rights do not allow the call (403)."""
+
+
+class ConflictError(KubeError):
+    """The object changed since it was read, or exists already (409)."""
+
+
+class RefusedError(KubeError):
+    """The API server refused the object itself (400, 422)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A kind of object; `root` is its group's path."""
+
+    kind: str
+    root: str
+    plural: str
+    namespaced: bool = True
+
+    @property
+    def version(self) -> str:
+        """The apiVersion of its objects."""
+        return self.root.removeprefix("/apis/").removeprefix("/api/")
+
+
+NAMESPACES = Resource(kind="Namespace", root="/api/v1", plural="namespaces", namespaced=False)
+PODS = Resource(kind="Pod", root="/api/v1", plural="pods")
+SERVICES = Resource(kind="Service", root="/api/v1", plural="services")
+SECRETS = Resource(kind="Secret", root="/api/v1", plural="secrets")
+CONFIG_MAPS = Resource(kind="ConfigMap", root="/api/v1", plural="configmaps")
+DEPLOYMENTS = Resource(kind="Deployment", root="/apis/apps/v1", plural="deployments")
+REPLICA_SETS = Resource(kind="ReplicaSet", root="/apis/apps/v1", plural="replicasets")
+STATEFUL_SETS = Resource(kind="StatefulSet", root="/apis/apps/v1", plural="statefulsets")
+CRONJOBS = Resource(kind="CronJob", root="/apis/batch/v1", plural="cronjobs")
+JOBS = Resource(kind="Job", root="/apis/batch/v1", plural="jobs")
+RESOURCES: Mapping[str, Resource] = {
+    item.kind: item
+    for item in (
+        NAMESPACES,
+        PODS,
+        SERVICES,
+        SECRETS,
+        CONFIG_MAPS,
+        DEPLOYMENTS,
+        REPLICA_SETS,
+        STATEFUL_SETS,
+        CRONJOBS,
+        JOBS,
+    )
+}
+
+
+class Kube(Protocol):
+    """What the controller asks of a cluster; `namespace` is empty for cluster-scoped kinds.
+
+    Every call raises KubeError's children and nothing else.
+    """
+
+    def list(self, resource: Resource, namespace: str, selector: str = "") -> list[Document]:
+        """All objects, whole or not at all; UnavailableError rather than part of them."""
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Document:
+        """One object; NotFoundError only where it surely does not exist."""
+
+    def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
+        """The object as it was created; ConflictError if there is one already."""
+
+    def replace(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
+        """The object as it is now; ConflictError unless `body` has the newest resourceVersion."""
+
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str, version: str
+    ) -> None:
+        """Delete exactly this version of the object and, in the background, what it owns."""

@@ -1,0 +1,96 @@
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import click
+
+from controller import diff, reading, reconcile, replay
+from controller.cli.settings import connect, load
+from controller.config import Settings
+from controller.inventory import SECRET
+from controller.planning import Item, Step, Verb
+from controller.schedules import next_run
+from controller.view import ClusterView
+
+_HIDDEN = "(hidden)"
+_MARKS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-"}
+
+
+@click.command()
+@click.option(
+    "--from-file",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Replay a view from YAML instead of reading the cluster.",
+)
+def plan(file: Path | None) -> None:
+    """Show what a pass would do, and why, without doing it."""
+    settings = load()
+    if file:
+        try:
+            view = replay.load(file.read_text())
+        except replay.ReplayError as error:
+            click.echo(f"error: {file}: {error}", err=True)
+            sys.exit(1)
+    else:
+        api = connect(settings, Event())
+        now = datetime.now(UTC)
+        view = reading.read(api, settings, reading.Memory(), now, reconcile.isolate)
+    for line in render(view, settings):
+        click.echo(line)
+
+
+def render(view: ClusterView, settings: Settings) -> Iterator[str]:
+    """The plan for a person: each workload's state and reason, then what changes."""
+    for failure in reconcile.unread(view):
+        yield f"! {failure}"
+    writes = 0
+    for namespace, made in reconcile.plans(view, settings):
+        if made is None:
+            yield f"! {namespace}: no plan could be made, see the log"
+            continue
+        for item in made.items:
+            writes += len(item.steps)
+            yield from _item(item, view)
+    yield f"{writes} write{'' if writes == 1 else 's'}"
+
+
+def _item(item: Item, view: ClusterView) -> Iterator[str]:
+    verdict = item.verdict
+    why = f": {verdict.message}" if verdict.message else ""
+    yield f"{item.workload}  {verdict.state} ({verdict.reason}){why}"
+    if item.kept and item.cronjob and not item.steps:
+        yield f"    keep CronJob {item.cronjob}{_next(item.kept, view)}"
+    for step in item.steps:
+        yield f"  {_MARKS[step.verb]} {step.verb} {step.kind} {step.name}"
+        if step.verb is not Verb.DELETE:
+            yield from _changes(step)
+
+
+def _next(cronjob: Any, view: ClusterView) -> str:
+    spec = cronjob.get("spec") or {}
+    try:
+        following = next_run(spec["schedule"], spec.get("timeZone") or "Etc/UTC", view.now)
+    except (KeyError, ValueError):
+        return ""
+    return f", next run {following:%Y-%m-%d %H:%M %Z}" if following else ", never runs"
+
+
+def _changes(step: Step) -> Iterator[str]:
+    for change in diff.changes(step.before or {}, step.after or {}):
+        hidden = step.kind == SECRET and change.path.partition(".")[0] in {"data", "stringData"}
+        before, after = (
+            _HIDDEN if hidden and value is not None else _short(value)
+            for value in (change.before, change.after)
+        )
+        if change.before is None:
+            yield f"      {change.path}: {after}"
+        else:
+            yield f"      {change.path}: {before} → {after}"
+
+
+def _short(value: Any) -> str:
+    return "(absent)" if value is None else str(value)

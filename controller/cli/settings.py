@@ -1,0 +1,29 @@
+import os
+import sys
+from threading import Event
+
+import click
+
+from controller import kube
+from controller.api import Kube, KubeError
+from controller.config import Settings
+from dumpers.errors import ConfigurationError
+
+
+def load() -> Settings:
+    """The settings of this process; ends it with 1 after telling every fault."""
+    try:
+        return Settings.from_env(os.environ)
+    except ConfigurationError as error:
+        for fault in error.faults:
+            click.echo(f"error: {fault}", err=True)
+        sys.exit(1)
+
+
+def connect(settings: Settings, stopping: Event) -> Kube:
+    """The cluster; ends the process with 1 where no way leads to one."""
+    try:
+        return kube.connect(settings.mode, settings.api_timeout, stopping)
+    except KubeError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)

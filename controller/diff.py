@@ -1,0 +1,128 @@
+"""Lay a desired object over the existing one: ours is replaced, the rest stays (contract 9.3).
+
+What comes out equal to what exists needs no write, so API defaults and foreign fields are never
+fought over.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from controller.view import Json
+
+# Lists that are maps in truth, and the field that tells their entries apart.
+_KEYED = {"containers": "name", "volumes": "name", "volumeMounts": "mountPath"}
+# Ours as a whole: leaving what others put beside our fields would weaken or break the object.
+_WHOLE = frozenset({"securityContext", "podFailurePolicy", "volumes", "data"})
+_QUANTITIES = frozenset({"limits", "requests", "sizeLimit"})
+_SUFFIXES = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    "": Decimal(1),
+    "k": Decimal(10**3),
+    "M": Decimal(10**6),
+    "G": Decimal(10**9),
+    "T": Decimal(10**12),
+    "P": Decimal(10**15),
+    "E": Decimal(10**18),
+    "Ki": Decimal(2**10),
+    "Mi": Decimal(2**20),
+    "Gi": Decimal(2**30),
+    "Ti": Decimal(2**40),
+    "Pi": Decimal(2**50),
+    "Ei": Decimal(2**60),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One differing field; None stands for absent."""
+
+    path: str
+    before: Any = field(repr=False)
+    after: Any = field(repr=False)
+
+
+def overlay(existing: Json | None, desired: Json) -> Json:
+    """The object to write: `existing` with the desired fields put in; neither is changed."""
+    merged: Json = _mapping(existing or {}, desired, ())
+    return merged
+
+
+def changes(before: Any, after: Any, path: str = "") -> Iterator[Change]:
+    """Where two objects differ, down to the single field; list entries by name or position."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in [*before, *(key for key in after if key not in before)]:
+            inner = f"{path}.{key}" if path else str(key)
+            yield from changes(before.get(key), after.get(key), inner)
+    elif isinstance(before, list) and isinstance(after, list) and before != after:
+        left, right = _entries(before), _entries(after)
+        if list(left) != list(right) and left.keys() == right.keys():
+            yield Change(path=f"{path}[order]", before=list(left), after=list(right))
+        for key in [*left, *(key for key in right if key not in left)]:
+            yield from changes(left.get(key), right.get(key), f"{path}[{key}]")
+    elif before != after:
+        yield Change(path=path, before=before, after=after)
+
+
+def same_quantity(left: Any, right: Any) -> bool:
+    """Whether two Kubernetes quantities are equal, however written (`1` and `1000m`)."""
+    try:
+        return _quantity(str(left)) == _quantity(str(right))
+    except (InvalidOperation, KeyError):
+        return bool(left == right)
+
+
+def _mapping(existing: Json, desired: Json, path: tuple[str, ...]) -> dict[str, Any]:
+    merged = dict(existing)
+    for key, value in desired.items():
+        if value is None:
+            merged.pop(key, None)
+            continue
+        merged[key] = _value(existing.get(key), value, (*path, key))
+    return merged
+
+
+def _value(existing: Any, desired: Any, path: tuple[str, ...]) -> Any:
+    key = path[-1]
+    if isinstance(desired, Mapping):
+        whole = key in _WHOLE or not isinstance(existing, Mapping)
+        return _mapping({} if whole else existing, desired, path)
+    if isinstance(desired, list) and key in _KEYED:
+        return _keyed(existing or [], desired, path)
+    if isinstance(desired, list):
+        return list(desired)
+    quantity = key in _QUANTITIES or (len(path) > 1 and path[-2] in _QUANTITIES)
+    if quantity and existing is not None and same_quantity(existing, desired):
+        return existing
+    return desired
+
+
+def _keyed(existing: Sequence[Json], desired: Sequence[Json], path: tuple[str, ...]) -> list[Any]:
+    by = _KEYED[path[-1]]
+    wanted = {item[by]: item for item in desired}
+    merged = []
+    for item in existing:
+        ours = wanted.pop(item.get(by), None)
+        if ours is None:
+            merged.append(item)
+        else:
+            merged.append(_mapping({} if path[-1] in _WHOLE else item, ours, path))
+    return merged + [_mapping({}, item, path) for item in wanted.values()]
+
+
+def _entries(items: Sequence[Any]) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for position, item in enumerate(items):
+        name = item.get("name") if isinstance(item, Mapping) else None
+        key = str(name) if name and str(name) not in named else str(position)
+        named[key] = item
+    return named
+
+
+def _quantity(text: str) -> Decimal:
+    number = text.rstrip("numkMGTPEi")
+    suffix = text[len(number) :]
+    return Decimal(number) * _SUFFIXES[suffix]

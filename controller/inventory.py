@@ -1,0 +1,93 @@
+"""The generated objects of a view, indexed, and which of them are this install's."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from controller import names
+from controller.config import Settings
+from controller.reasons import Failed
+from controller.view import (
+    ClusterView,
+    Json,
+    ObjectRef,
+    Objects,
+    annotations_of,
+    labels_of,
+    name_of,
+    owner_references,
+)
+
+CRONJOB = "CronJob"
+SECRET = "Secret"  # noqa: S105  a kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """Objects of the control namespace.
+
+    `cronjobs` and `secrets` are by name and hold foreign ones too; `failed` says that they are
+    not known. `ours` holds this install's CronJobs by the namespace of their workload. `jobs` go
+    by CronJob uid, `pods` by Job uid.
+    """
+
+    cronjobs: Mapping[str, Json]
+    secrets: Mapping[str, Json]
+    failed: Failed | None
+    ours: Mapping[str, Mapping[str, Json]]
+    jobs: Mapping[str, Objects] | Failed
+    pods: Mapping[str, Objects] | Failed
+
+
+def take(view: ClusterView, settings: Settings) -> Inventory:
+    """Index the control namespace of a view."""
+    control = view.control
+    by_namespace: dict[str, dict[str, Json]] = defaultdict(dict)
+    for item in _known(control.cronjobs):
+        namespace, ref = owner_of(item)
+        recorded = names.INSTANCE in annotations_of(item)
+        # What 0.6.0 made could be anybody's where this install does not watch.
+        if ref.name and is_ours(item, settings) and (recorded or namespace in view.namespaces):
+            by_namespace[namespace][name_of(item)] = item
+    failures = (item for item in (control.cronjobs, control.secrets) if isinstance(item, Failed))
+    return Inventory(
+        cronjobs={name_of(item): item for item in _known(control.cronjobs)},
+        secrets={name_of(item): item for item in _known(control.secrets)},
+        failed=next(failures, None),
+        ours=by_namespace,
+        jobs=_by_owner(control.jobs),
+        pods=_by_owner(control.pods),
+    )
+
+
+def owner_of(cronjob: Json) -> tuple[str, ObjectRef]:
+    """Namespace and owner that a CronJob records; the kind is empty on those of 0.6.0."""
+    values = annotations_of(cronjob)
+    namespace, _, name = values.get(names.OWNER, "").partition("/")
+    return namespace, ObjectRef(kind=values.get(names.OWNER_KIND, ""), name=name)
+
+
+def is_ours(item: Json, settings: Settings) -> bool:
+    """Whether an object was made by this install, or by 0.6.0, which recorded no install."""
+    instance = annotations_of(item).get(names.INSTANCE)
+    if instance is not None:
+        return instance == settings.instance
+    return labels_of(item).get(names.MANAGED_BY_LABEL) == names.MANAGED_BY
+
+
+def _known(listed: Objects | Failed) -> Objects:
+    return () if isinstance(listed, Failed) else listed
+
+
+def _by_owner(listed: Objects | Failed) -> Mapping[str, Objects] | Failed:
+    if isinstance(listed, Failed):
+        return listed
+    grouped: dict[str, list[Json]] = defaultdict(list)
+    for item in listed:
+        for uid in _owner_uids(item):
+            grouped[uid].append(item)
+    return {uid: tuple(items) for uid, items in grouped.items()}
+
+
+def _owner_uids(item: Json) -> Iterable[str]:
+    return {str(owner.get("uid", "")) for owner in owner_references(item)}

@@ -1,0 +1,155 @@
+"""One pass: read, decide and apply, namespace by namespace, and tell what came of it."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+
+from controller import inventory, planning
+from controller.api import Kube
+from controller.apply import Outcome, execute
+from controller.config import Settings
+from controller.planning import Plan
+from controller.reading import Memory, read
+from controller.reasons import Failed, Reason, State, Verdict
+from controller.view import ClusterView
+from dumpers.log import fields
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassResult:
+    """What a pass found and did; `seconds` is wall time.
+
+    `failures` says what could not be read, decided or written, one line each; `stopped` that the
+    pass was abandoned on request.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    failures: tuple[str, ...]
+    seconds: float
+    stopped: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether everything was read and all that was to be done was done."""
+        return not self.failures and not self.stopped
+
+
+def run(
+    kube: Kube,
+    settings: Settings,
+    memory: Memory,
+    *,
+    now: datetime | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> PassResult:
+    """Carry out one pass; nothing of one namespace keeps the others from theirs."""
+    started = time.monotonic()
+    view = read(kube, settings, memory, now or datetime.now(UTC), isolate)
+    outcomes: list[Outcome] = []
+    failures = list(unread(view))
+    remembered: dict[str, int] = {}
+    for namespace, plan in plans(view, settings):
+        if plan is None:
+            failures.append(f"{namespace}: {Reason.INTERNAL_ERROR}")
+            continue
+        remembered |= plan.gone_passes
+        for item in plan.items:
+            if stopping():
+                break
+            outcome = execute(item, kube, settings.control_namespace, stopping)
+            outcomes.append(outcome)
+            _tell(outcome, memory.told)
+    memory.gone_passes = remembered
+    memory.told = {_subject(outcome): outcome.verdict for outcome in outcomes}
+    failures += [f"{item.item.workload}: {item.verdict.reason}" for item in outcomes if item.failed]
+    result = PassResult(
+        outcomes=tuple(outcomes),
+        failures=tuple(failures),
+        seconds=time.monotonic() - started,
+        stopped=stopping(),
+    )
+    _log.info("pass", extra=fields(**_summary(result)))
+    return result
+
+
+def plans(view: ClusterView, settings: Settings) -> Iterator[tuple[str, Plan | None]]:
+    """The plan of each namespace; None where making it failed, which is then logged."""
+    stock = inventory.take(view, settings)
+    for namespace in planning.namespaces(view, stock):
+        part = partial(planning.plan, view, stock, settings, namespace)
+        yield namespace, isolate(namespace, part)
+
+
+def isolate(namespace: str, part: Callable[[], T]) -> T | None:
+    """A namespace's part of the pass; None where it failed, which is then logged."""
+    try:
+        return part()
+    except Exception:  # noqa: BLE001  the pass edge: a fault of ours stops no other namespace
+        _log.exception("a fault of the controller", extra=fields(namespace=namespace))
+        return None
+
+
+def unread(view: ClusterView) -> Iterator[str]:
+    """Every read of the view that got no answer."""
+    if isinstance(view.cluster, Failed) and view.cluster.reason is not Reason.FORBIDDEN:
+        yield view.cluster.message
+    control = view.control
+    for listed in (control.cronjobs, control.secrets, control.jobs, control.pods):
+        if isinstance(listed, Failed):
+            yield listed.message
+    for space in view.namespaces.values():
+        # Not to be allowed to read a namespace itself is a way to run.
+        if isinstance(space.exists, Failed) and space.exists.reason is not Reason.FORBIDDEN:
+            yield space.exists.message
+        answers = (space.pods, space.services, *space.owners.values(), *space.absent.values())
+        for answer in (*answers, *space.contents.values()):
+            if isinstance(answer, Failed):
+                yield answer.message
+    for failed in control.unread.values():
+        yield failed.message
+
+
+def _subject(outcome: Outcome) -> tuple[str, str]:
+    return outcome.item.workload, outcome.item.cronjob
+
+
+def _tell(outcome: Outcome, told: Mapping[tuple[str, str], Verdict]) -> None:
+    """Log what was written, and a workload's state when it is not as it was told before."""
+    item, verdict = outcome.item, outcome.verdict
+    for step in outcome.done:
+        line = fields(verb=step.verb, kind=step.kind, name=step.name, workload=item.workload)
+        _log.info("written", extra=line)
+    if told.get(_subject(outcome)) == verdict:
+        return
+    calm = verdict.state is State.WANTED and not outcome.failed
+    _log.log(
+        logging.INFO if calm else logging.WARNING,
+        "workload",
+        extra=fields(
+            workload=item.workload,
+            cronjob=item.cronjob,
+            state=verdict.state,
+            reason=verdict.reason,
+            why=verdict.message,
+        ),
+    )
+
+
+def _summary(result: PassResult) -> Mapping[str, object]:
+    states = Counter(item.verdict.state for item in result.outcomes)
+    writes = Counter(step.verb for item in result.outcomes for step in item.done)
+    return {
+        "seconds": round(result.seconds, 3),
+        **{str(state): states[state] for state in State},
+        **{f"{verb}d": writes[verb] for verb in planning.Verb},
+        "failures": list(result.failures),
+        "stopped": result.stopped,
+    }

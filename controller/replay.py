@@ -1,0 +1,112 @@
+"""A ClusterView as YAML, so that a pass can be replayed and held in a golden test."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import yaml
+
+from controller.reasons import Failed, Reason
+from controller.view import ClusterView, Content, ControlView, NamespaceView, ObjectRef, Objects
+from controller.workloads import READABLE_KINDS
+
+_FAILED = "failed"
+T = TypeVar("T")
+
+
+class ReplayError(ValueError):
+    """A file that holds no view; the message says what is wrong."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Timestamps stay text, as they are in the API's JSON."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load(text: str) -> ClusterView:
+    """Read a view; `{failed: ReadForbidden}` stands for a read without an answer.
+
+    Left out: a list is empty, a namespace exists, nothing is remembered.
+    """
+    try:
+        # A subclass of the safe loader.
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506
+        return _view(document)
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ReplayError(f"no view: {type(error).__name__}: {error}") from error
+
+
+def _view(document: Mapping[str, Any]) -> ClusterView:
+    control = document.get("control") or {}
+    now = datetime.fromisoformat(document["now"]).astimezone(UTC)
+    return ClusterView(
+        now=now,
+        cluster=_answer(document.get("cluster", "default"), str),
+        namespaces={
+            name: _namespace(name, item or {})
+            for name, item in (document.get("namespaces") or {}).items()
+        },
+        control=ControlView(
+            cronjobs=_list(control.get("cronjobs")),
+            secrets=_list(control.get("secrets")),
+            jobs=_list(control.get("jobs")),
+            pods=_list(control.get("pods")),
+            unread={
+                _ref(name): _failed(item) for name, item in (control.get("unread") or {}).items()
+            },
+        ),
+        gone_passes=document.get("gonePasses") or {},
+    )
+
+
+def _namespace(name: str, document: Mapping[str, Any]) -> NamespaceView:
+    owners = document.get("owners") or {}
+    return NamespaceView(
+        name=name,
+        exists=_answer(document.get("exists", True), bool),
+        pods=_list(document.get("pods")),
+        services=_list(document.get("services")),
+        owners={kind: _list(owners.get(kind)) for kind in READABLE_KINDS},
+        absent={
+            _ref(key): _answer(item, bool) for key, item in (document.get("absent") or {}).items()
+        },
+        contents={
+            _ref(key): _content(item) for key, item in (document.get("contents") or {}).items()
+        },
+    )
+
+
+def _ref(text: str) -> ObjectRef:
+    kind, _, name = text.partition("/")
+    return ObjectRef(kind=kind, name=name)
+
+
+def _is_failed(item: Any) -> bool:
+    return isinstance(item, Mapping) and _FAILED in item
+
+
+def _failed(item: Mapping[str, Any]) -> Failed:
+    return Failed(Reason(item[_FAILED]), str(item.get("message", "")))
+
+
+def _answer(item: Any, kind: type[T]) -> T | Failed:
+    if _is_failed(item):
+        return _failed(item)
+    if not isinstance(item, kind):
+        raise TypeError(f"{item!r} is no {kind.__name__}")
+    return item
+
+
+def _list(item: Any) -> Objects | Failed:
+    return _failed(item) if _is_failed(item) else tuple(_answer(item or [], list))  # type: ignore[arg-type]
+
+
+def _content(item: Any) -> Content | Failed | None:
+    if _is_failed(item):
+        return _failed(item)
+    return None if item is None else Content(data=dict(item.get("data") or {}))

@@ -1,0 +1,58 @@
+"""Which Service of a namespace leads to a workload (contract sections 4 and 9.12)."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from controller.reasons import Reason, Rejected
+from controller.view import Json, Objects, labels_of, name_of
+
+_HEADLESS = "None"
+_TCP = "TCP"
+
+
+def choose(services: Objects, pods: Objects, port: int) -> str | Rejected:
+    """Name of the Service to connect to on the engine's port, or why there is no single one.
+
+    Services that match every pod come first; only without any, those count that match some pod
+    on the engine's port. Among them the port is preferred before not being headless: a metrics
+    Service must not win over the headless Service that the database is served by.
+    """
+    labels = [labels_of(pod).items() for pod in pods]
+    selecting = [item for item in services if _selector(item)]
+    matching = [item for item in selecting if all(_selector(item).items() <= pod for pod in labels)]
+    if not matching:
+        matching = [
+            item
+            for item in selecting
+            if _serves(item, port) and any(_selector(item).items() <= pod for pod in labels)
+        ]
+    matching = _prefer(matching, lambda item: _serves(item, port))
+    matching = _prefer(matching, lambda item: not _headless(item))
+    if not matching:
+        return Rejected(Reason.SERVICE_MISSING, "no Service selects its pods")
+    if len(matching) > 1:
+        names = ", ".join(sorted(map(name_of, matching)))
+        return Rejected(Reason.SERVICE_AMBIGUOUS, f"several Services select its pods: {names}")
+    return name_of(matching[0])
+
+
+def _prefer(items: list[Json], better: Callable[[Json], bool]) -> list[Json]:
+    return [item for item in items if better(item)] or items
+
+
+def _selector(service: Json) -> Mapping[str, str]:
+    found: Mapping[str, str] = (service.get("spec") or {}).get("selector") or {}
+    return found
+
+
+def _headless(service: Json) -> bool:
+    return (service.get("spec") or {}).get("clusterIP") == _HEADLESS
+
+
+def _serves(service: Json, port: int) -> bool:
+    """Whether a client reaches the port: of a headless Service, on the pod itself."""
+    keys = ("port", "targetPort") if _headless(service) else ("port",)
+    ports: Iterable[Json] = (service.get("spec") or {}).get("ports") or ()
+    return any(
+        item.get("protocol", _TCP) == _TCP and port in {item.get(key) for key in keys}
+        for item in ports
+    )

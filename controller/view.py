@@ -1,0 +1,117 @@
+"""What a pass knows of the cluster: the only input of everything that decides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from controller.reasons import Failed
+
+# An object of the Kubernetes API as it is read: JSON case, nothing typed, never changed in place.
+Json = Mapping[str, Any]
+Objects = tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ObjectRef:
+    """Kind and name of an object; a kind outside the core and apps groups is `Kind.group`.
+
+    The group keeps a StatefulSet of another controller from passing for Kubernetes' own.
+    """
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A Secret or ConfigMap that a workload's container refers to, cut down to the wanted keys.
+
+    `data` is as the API gives it: base64 in a Secret, plain in a ConfigMap.
+    """
+
+    data: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceView:
+    """One watched namespace. Whatever got no answer is a Failed, never an empty list.
+
+    `exists` is False only on a sure 404. `owners` is by kind and holds the kinds that may be
+    listed. `absent` tells of owners that the lists lack, read one by one: True is a sure 404.
+    `contents` maps what containers refer to; None is a sure 404.
+    """
+
+    name: str
+    exists: bool | Failed
+    pods: Objects | Failed = field(repr=False)
+    services: Objects | Failed = field(repr=False)
+    owners: Mapping[str, Objects | Failed] = field(repr=False)
+    absent: Mapping[ObjectRef, bool | Failed] = field(default_factory=dict)
+    contents: Mapping[ObjectRef, Content | Failed | None] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlView:
+    """The namespace of the generated objects.
+
+    The lists hold what is labelled as ours, and also objects that are not ours but have the name
+    of one that is wanted. `unread` names those for which that could not be found out.
+    """
+
+    cronjobs: Objects | Failed = field(repr=False)
+    secrets: Objects | Failed = field(repr=False)
+    jobs: Objects | Failed = field(repr=False)
+    pods: Objects | Failed = field(repr=False)
+    unread: Mapping[ObjectRef, Failed] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterView:
+    """All a pass knows. `cluster` is the cluster id, Failed as long as it could not be read.
+
+    `gone_passes` is what this process remembers: by CronJob uid, how many passes in a row up to
+    the last one saw its workload gone; 0 for not gone, absent for not seen yet.
+    """
+
+    now: datetime
+    cluster: str | Failed
+    namespaces: Mapping[str, NamespaceView]
+    control: ControlView
+    gone_passes: Mapping[str, int] = field(default_factory=dict)
+
+
+def metadata(item: Json) -> Json:
+    """The object's metadata, empty where there is none."""
+    found: Json = item.get("metadata") or {}
+    return found
+
+
+def name_of(item: Json) -> str:
+    """The object's name."""
+    return str(metadata(item).get("name", ""))
+
+
+def uid_of(item: Json) -> str:
+    """The object's uid."""
+    return str(metadata(item).get("uid", ""))
+
+
+def annotations_of(item: Json) -> Mapping[str, str]:
+    """The object's annotations, empty where there are none."""
+    found: Mapping[str, str] = metadata(item).get("annotations") or {}
+    return found
+
+
+def labels_of(item: Json) -> Mapping[str, str]:
+    """The object's labels, empty where there are none."""
+    found: Mapping[str, str] = metadata(item).get("labels") or {}
+    return found
+
+
+def owner_references(item: Json) -> Objects:
+    """The object's owners, in order."""
+    return tuple(metadata(item).get("ownerReferences") or ())

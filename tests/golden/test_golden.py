@@ -1,0 +1,78 @@
+"""Each folder is a view of a cluster and the plan that must come of it.
+
+`KSNAPSHOT_REGOLD=1` writes the plans anew; what changed is then read in the diff.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from controller import diff, reconcile, replay
+from controller.config import Settings
+from controller.inventory import SECRET
+from controller.planning import Step, Verb
+from controller.view import ClusterView
+
+HERE = Path(__file__).parent
+CASES = sorted(path.parent.name for path in HERE.glob("*/view.yaml"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_view_makes_this_plan(case: str) -> None:
+    text = (HERE / case / "view.yaml").read_text()
+    document = yaml.safe_load(text)
+    watched = ",".join(document["namespaces"])
+    settings = Settings.from_env({"WATCH_NAMESPACES": watched} | document.get("settings", {}))
+    made = render(replay.load(text), settings)
+    golden = HERE / case / "plan.yaml"
+    if os.environ.get("KSNAPSHOT_REGOLD"):
+        golden.write_text(yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=100))
+    assert made == yaml.safe_load(golden.read_text())
+
+
+def test_there_are_cases() -> None:
+    assert CASES
+
+
+def render(view: ClusterView, settings: Settings) -> dict[str, Any]:
+    items: list[dict[str, Any]] = []
+    remembered: dict[str, int] = {}
+    for _, plan in reconcile.plans(view, settings):
+        assert plan
+        remembered |= plan.gone_passes
+        for item in plan.items:
+            entry = {
+                "workload": item.workload,
+                "state": str(item.verdict.state),
+                "reason": str(item.verdict.reason),
+                "message": item.verdict.message,
+                "cronjob": item.cronjob,
+                "steps": [step_of(step) for step in item.steps],
+            }
+            items.append({key: value for key, value in entry.items() if value != ""})
+    return {"items": items, "gonePasses": remembered}
+
+
+def step_of(step: Step) -> dict[str, Any]:
+    entry: dict[str, Any] = {str(step.verb): f"{step.kind}/{step.name}"}
+    if step.verb is Verb.CREATE:
+        entry["object"] = plain(step.after)
+    elif step.verb is Verb.UPDATE:
+        entry["changes"] = {
+            change.path: "(hidden)"
+            if step.kind == SECRET and change.path.startswith("data")
+            else {"before": plain(change.before), "after": plain(change.after)}
+            for change in diff.changes(step.before, step.after)
+        }
+    return entry
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value

@@ -1,0 +1,97 @@
+"""The process itself: one pass, a plan, and a good end on SIGTERM."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from controller import names
+from tests.integration.controller.world import World, build, database
+from tests.testbed.apiserver import WRITES, ApiServer
+from tests.testbed.processes import free_port, wait_until
+
+
+@pytest.fixture
+def world(apiserver: ApiServer) -> World:
+    world = build(apiserver)
+    database(world.api, world.watched[0])
+    return world
+
+
+def environment(world: World, **more: str) -> dict[str, str]:
+    identity = world.server.identity_of(world.user)
+    return os.environ | {
+        "KUBECONFIG": str(world.server.kubeconfig_for(identity)),
+        "WATCH_NAMESPACES": ",".join(world.watched),
+        "CONTROL_NAMESPACE": world.control,
+        **more,
+    }
+
+
+def ksnapshot(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "controller", *arguments],
+        env=environment(world),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_plan_writes_nothing_and_run_once_does_what_it_said(world: World) -> None:
+    mark = world.server.audit_mark()
+    planned = ksnapshot(world, "plan")
+    assert planned.returncode == 0, planned.stderr
+    assert "2 writes" in planned.stdout
+    assert "päss" not in planned.stdout
+    events = world.server.audit_events(mark, user=world.user)
+    assert events
+    assert not [event for event in events if event.verb in WRITES]
+    done = ksnapshot(world, "run", "--once")
+    assert done.returncode == 0, done.stderr
+    assert "päss" not in done.stderr
+    assert names.cronjob_name("postgresql", f"{world.watched[0]}/db") in world.cronjobs()
+    assert "0 writes" in ksnapshot(world, "plan").stdout
+
+
+def test_it_runs_answers_and_ends_well_on_sigterm(world: World) -> None:
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-m", "controller"],
+        env=environment(world, HTTP_PORT=str(port)),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+
+        def figures() -> str:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                    return str(answer.read().decode())
+            except urllib.error.URLError:
+                return ""
+
+        wait_until(lambda: 'state="wanted"} 1.0' in figures(), seconds=30, what="a pass")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 0, log
+    assert '"message": "stopped"' in log
+
+
+def test_without_a_cluster_it_says_so(world: World) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "controller", "run", "--once"],
+        env=environment(world, MODE="cluster"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: MODE=cluster")

@@ -1,0 +1,137 @@
+"""The API client's judgement of answers; its behaviour on a wire is tested with a real server."""
+
+import io
+import json
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import urllib3
+
+from controller.api import (
+    PODS,
+    SECRETS,
+    ConflictError,
+    ForbiddenError,
+    KubeError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+)
+from controller.kube import ApiServer
+
+
+def status(reason: str, **details: Any) -> dict[str, Any]:
+    return {"kind": "Status", "reason": reason, "message": "hidden", "details": details}
+
+
+class Answers:
+    """Stands in the client's place and gives prepared answers in order."""
+
+    def __init__(self, *answers: tuple[int, Any]) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+        self.configuration = SimpleNamespace(host="https://cluster")
+        self.rest_client = SimpleNamespace(pool_manager=self)
+
+    def update_params_for_auth(self, headers: Any, query: Any, schemes: Any) -> None:
+        headers["authorization"] = "Bearer hidden"
+
+    def request(self, method: str, url: str, **_: Any) -> urllib3.HTTPResponse:
+        self.asked.append(url)
+        code, body = self.answers.pop(0)
+        if isinstance(body, Exception):
+            raise body
+        text = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Retry-After": "0"}
+        raw = io.BytesIO(text)
+        return urllib3.HTTPResponse(raw, status=code, headers=headers, preload_content=False)
+
+
+def server(*answers: tuple[int, Any]) -> tuple[ApiServer, Answers]:
+    client = Answers(*answers)
+    return ApiServer(client, 5, Event()), client
+
+
+POD = {"kind": "Pod", "metadata": {"name": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "error"),
+    [
+        (404, status("NotFound", name="a"), NotFoundError),
+        (404, status("NotFound", name="b"), UnavailableError),
+        (404, status("NotFound"), UnavailableError),
+        (404, b"404 page not found", UnavailableError),
+        (404, b"", UnavailableError),
+        (403, status("Forbidden"), ForbiddenError),
+        (403, b"<html>", ForbiddenError),
+        (409, status("Conflict"), ConflictError),
+        (422, status("Invalid", causes=[{"field": "spec", "message": "no"}]), RefusedError),
+        (401, status("Unauthorized"), UnavailableError),
+        (429, status("TooManyRequests"), UnavailableError),
+        (500, b"", UnavailableError),
+        (302, b"", UnavailableError),
+        (200, b"{", UnavailableError),
+        (200, b"[]", UnavailableError),
+        (200, {"kind": "PodList"}, UnavailableError),
+        (200, urllib3.exceptions.ProtocolError("hidden"), UnavailableError),
+        (200, ConnectionResetError("hidden"), UnavailableError),
+    ],
+)
+def test_an_answer_that_is_not_the_object_is_the_right_error(
+    code: int, body: Any, error: type[KubeError]
+) -> None:
+    api, _ = server(*[(code, body)] * 3)
+    with pytest.raises(error) as caught:
+        api.get(PODS, "demo", "a")
+    assert type(caught.value) is error
+    assert "hidden" not in f"{caught.value} {caught.value!r} {caught.value.__cause__}"
+
+
+def test_what_may_heal_is_tried_again() -> None:
+    api, client = server((503, b""), (429, b""), (200, POD))
+    assert api.get(PODS, "demo", "a") == POD
+    assert client.asked == ["https://cluster/api/v1/namespaces/demo/pods/a"] * 3
+
+
+def test_a_list_is_whole_and_tells_what_its_items_are() -> None:
+    api, client = server(
+        (200, {"kind": "PodList", "metadata": {"continue": "x"}, "items": [{"a": 1}]}),
+        (200, {"kind": "PodList", "metadata": {}, "items": [{"a": 2}]}),
+    )
+    kinds = {"apiVersion": "v1", "kind": "Pod"}
+    assert api.list(PODS, "demo", "l=v") == [kinds | {"a": 1}, kinds | {"a": 2}]
+    assert client.asked[1].endswith("/pods?limit=500&labelSelector=l%3Dv&continue=x")
+
+
+def test_a_list_whose_second_page_fails_is_no_list() -> None:
+    page = {"kind": "PodList", "metadata": {"continue": "x"}, "items": [{}]}
+    api, _ = server((200, page), *[(500, b"")] * 3)
+    with pytest.raises(UnavailableError):
+        api.list(PODS, "demo")
+
+
+def test_an_expired_list_starts_anew_and_not_for_ever() -> None:
+    page = {"kind": "PodList", "metadata": {"continue": "x"}, "items": [{}]}
+    whole = {"kind": "PodList", "metadata": {}, "items": [{}, {}]}
+    api, _ = server((200, page), (410, status("Expired")), (200, whole))
+    assert len(api.list(PODS, "demo")) == 2
+    api, _ = server(*[(410, status("Expired"))] * 3)
+    with pytest.raises(UnavailableError):
+        api.list(PODS, "demo")
+
+
+def test_an_object_that_is_gone_already_is_deleted() -> None:
+    api, _ = server((404, status("NotFound", name="a")))
+    api.delete(SECRETS, "demo", "a", uid="u", version="1")
+
+
+def test_after_a_stop_nothing_is_asked_any_more() -> None:
+    stopping = Event()
+    stopping.set()
+    client = Answers()
+    with pytest.raises(UnavailableError):
+        ApiServer(client, 5, stopping).get(PODS, "demo", "a")
+    assert client.asked == []

@@ -1,0 +1,46 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.names import MAX_CRONJOB_NAME, cronjob_name
+
+# Contract section 6.
+VECTORS = [
+    ("mysql", "demo/database", "ksnapshot-mysql-demo-database-c11184c0"),
+    ("postgresql", "demo/database", "ksnapshot-postgresql-demo-database-c11184c0"),
+    ("clickhouse", "demo/database", "ksnapshot-clickhouse-demo-database-c11184c0"),
+    (
+        "mysql",
+        "team-a/really-long-workload-name-aaaaaaaaaaaaaaaaaaaa",
+        "ksnapshot-mysql-team-a-really-long-workload-81358c52",
+    ),
+    (
+        "elasticsearch",
+        "my-ns/data.es-cluster_01",
+        "ksnapshot-elasticsearch-my-ns-data-es-clust-bf000c81",
+    ),
+    (
+        "elasticsearch",
+        "production/elasticsearch-data",
+        "ksnapshot-elasticsearch-production-elastics-f3bc644d",
+    ),
+]
+
+
+@pytest.mark.parametrize(("type_", "key", "name"), VECTORS)
+def test_names_are_those_of_0_6_0(type_: str, key: str, name: str) -> None:
+    assert cronjob_name(type_, key) == name
+
+
+def test_a_key_without_any_plain_character_is_called_owner() -> None:
+    assert cronjob_name("mysql", "/") == "ksnapshot-mysql-owner-8a5edab2"
+
+
+@given(st.text())
+def test_every_name_is_one_that_kubernetes_takes(key: str) -> None:
+    name = cronjob_name("elasticsearch", key)
+    assert len(name) <= MAX_CRONJOB_NAME
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name)
+    assert "--" not in name
