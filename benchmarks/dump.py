@@ -8,7 +8,6 @@ Prints one JSON document. Ratios are medians of pairs; the machine's speed cance
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -67,18 +66,19 @@ def main() -> None:
         age = job | {"ENCRYPTION_ENABLED": "true", "ENCRYPTION_RECIPIENT": recipient}
         dumper = [sys.executable, "-m", "dumpers"]
         times: dict[str, list[float]] = {"bare": [], "gzip": [], "gzip_age": []}
+        peaks: list[int] = []
         for number in range(options.rounds + 1):
             _say(f"round {number} of {options.rounds}" if number else "warming up")
             taken = {
-                "bare": _time([str(postgres.client("pg_dump"))], bare),
-                "gzip": _time(dumper, job),
-                "gzip_age": _time(dumper, age),
+                "bare": _run([str(postgres.client("pg_dump"))], bare),
+                "gzip": _run(dumper, job),
+                "gzip_age": _run(dumper, age),
             }
             if number:
-                for name, seconds in taken.items():
+                for name, (seconds, _) in taken.items():
                     times[name].append(seconds)
+                peaks += [taken["gzip"][1], taken["gzip_age"][1]]
         result = json.loads(Path(folder, "result").read_text())
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     document = {
         "source_mib": round(result["source_bytes"] / 2**20),
         "stored_mib": round(result["stored_bytes"] / 2**20),
@@ -86,7 +86,7 @@ def main() -> None:
         "wall_over_bare": {
             name: _ratio(times[name], times["bare"]) for name in ("gzip", "gzip_age")
         },
-        "largest_process_peak_mib": round(peak),
+        "dumper_peak_mib": round(max(peaks) / 2**10),
     }
     print(json.dumps(document, indent=2))
 
@@ -95,17 +95,17 @@ def _ratio(ours: list[float], bare: list[float]) -> float:
     return round(statistics.median(a / b for a, b in zip(ours, bare, strict=True)), 3)
 
 
-def _time(command: list[str], env: Mapping[str, str]) -> float:
+def _run(command: list[str], env: Mapping[str, str]) -> tuple[float, int]:
+    """Wall seconds and the process's own peak of memory in KiB."""
     began = time.monotonic()
-    subprocess.run(
-        command,
-        env=dict(env),
-        cwd=ROOT,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    return time.monotonic() - began
+    with subprocess.Popen(
+        command, env=dict(env), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return time.monotonic() - began, usage.ru_maxrss
 
 
 def _say(text: str) -> None:

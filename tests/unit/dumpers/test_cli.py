@@ -1,0 +1,61 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dumpers import __version__
+from dumpers.cli import main
+from dumpers.contract import DumpResult
+from dumpers.errors import ExitCode
+
+
+@pytest.fixture
+def termination_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "termination-log"
+    for name in ("HOSTNAME", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KSNAPSHOT_TERMINATION_LOG", str(path))
+    return path
+
+
+def test_without_a_verb_it_dumps_and_names_every_fault(termination_log: Path) -> None:
+    ended = CliRunner().invoke(main, [])
+    assert ended.exit_code == ExitCode.CONFIGURATION
+    result = DumpResult.from_json(termination_log.read_text())
+    assert (result.succeeded, result.reason) == (False, "ConfigurationInvalid")
+    for name in ("KSNAPSHOT_ENGINE", "BACKEND_BUCKET", "HOSTNAME"):
+        assert f"{name} is not set" in result.message
+
+
+def test_a_fault_of_ours_is_a_result_too(
+    termination_log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> DumpResult:
+        raise LookupError("this text could hold a secret")
+
+    monkeypatch.setattr("dumpers.cli._dump", broken)
+    ended = CliRunner().invoke(main, ["dump"])
+    assert ended.exit_code == ExitCode.INTERNAL
+    document = json.loads(termination_log.read_text())
+    assert document["reason"] == "InternalError"
+    assert "LookupError" in document["message"]
+    assert "secret" not in document["message"]
+
+
+def test_the_termination_log_is_not_needed(
+    termination_log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KSNAPSHOT_TERMINATION_LOG", "/no/such/folder/log")
+    assert CliRunner().invoke(main, []).exit_code == ExitCode.CONFIGURATION
+
+
+def test_help_says_what_the_exit_codes_mean() -> None:
+    shown = CliRunner().invoke(main, ["--help"]).output
+    for code in ExitCode:
+        if code not in {ExitCode.INTERNAL, ExitCode.TARGET_FAILED, ExitCode.TARGET_REFUSED}:
+            assert str(code.value) in shown
+
+
+def test_version() -> None:
+    assert __version__ in CliRunner().invoke(main, ["--version"]).output
