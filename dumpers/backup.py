@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, repeat
 
 from dumpers import crypt, manifest
 from dumpers.contract import DumpJob, DumpResult
@@ -84,6 +85,12 @@ def dump(
             notes=source.notes,
         ),
     )
+    if job.location.region and job.location.endpoint:
+        _LOG.warning(
+            "S3_ENDPOINT and S3_REGION are both set: the dump goes to the endpoint, the region "
+            "only signs (ksnapshot 0.6.0 went to the region)",
+            extra=fields(endpoint=job.location.endpoint, region=job.location.region),
+        )
     with Store(job.location, run=run_id, interrupt=interrupt) as store:
         store.put_once(run.started_key, manifest.started_record(record))
         store.probe(record.keys[0])
@@ -152,9 +159,8 @@ def _progress(name: str, raw: CountingReader, upload: Upload) -> Iterator[None]:
     began = time.monotonic()
 
     def report() -> None:
-        for number in range(1 << 62):
-            due = _FIRST_PROGRESS_SECONDS[number : number + 1] or (_PROGRESS_SECONDS,)
-            if ended.wait(due[0]):
+        for due in chain(_FIRST_PROGRESS_SECONDS, repeat(_PROGRESS_SECONDS)):
+            if ended.wait(due):
                 return
             seconds = time.monotonic() - began
             _LOG.info(

@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import time
+import traceback
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from dumpers.log import configure, fields
 
 _LOG = logging.getLogger(__name__)
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _RUN_ID_BYTES = 6
 # What is left of the deadline when the dumper ends itself: enough to abort the upload in good
 # order before Kubernetes kills the pod, a small part of a long deadline.
@@ -54,7 +56,11 @@ def dump() -> None:
         result = _failed(error.exit_code, error.reason, str(error), began)
     except Exception as error:  # noqa: BLE001  the edge: whatever it is becomes a result
         # A fault of ours. Its text could hold anything, so only its kind is shown to others.
-        _LOG.exception("internal error")
+        frames = [
+            f"{frame.filename}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ]
+        _LOG.error("internal error", extra=fields(kind=type(error).__name__, where=frames))
         text = f"internal error ({type(error).__name__}): see the pod's log, and report it"
         result = _failed(ExitCode.INTERNAL, KsnapshotError.reason, text, began)
     _report(result, termination_log=Path(termination_log))
@@ -64,8 +70,10 @@ def dump() -> None:
 def _dump() -> DumpResult:
     job = DumpJob.from_env(os.environ)
     interrupt = Interrupt(_time_allowed(job.deadline))
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOP_SIGNALS:
         signal.signal(number, lambda number, _: interrupt.trip(signal.Signals(number).name))
+    # __main__ blocked them until somebody listens.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     return backup.dump(
         job,
         engine=load(job.engine),
@@ -94,9 +102,10 @@ def _failed(code: ExitCode, reason: str, message: str, began: float) -> DumpResu
 
 def _report(result: DumpResult, *, termination_log: Path) -> None:
     level = logging.INFO if result.succeeded else logging.ERROR
-    shown = {name: value for name, value in asdict(result).items() if value not in ("", 0, ())}
+    shown = {name: value for name, value in asdict(result).items() if value or name == "succeeded"}
+    shown["error"] = shown.pop("message", "")
     _LOG.log(level, "dump done" if result.succeeded else "dump failed", extra=fields(**shown))
     try:
         termination_log.write_text(result.to_json(), encoding="utf-8")
     except OSError as error:
-        _LOG.debug("no termination log: %s", error)
+        _LOG.warning("no termination log", extra=fields(error=str(error)))

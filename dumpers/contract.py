@@ -40,6 +40,9 @@ DEFAULT_TERMINATION_LOG = "/dev/termination-log"
 # Kubernetes keeps at most this much of a container's termination message.
 RESULT_MAX_BYTES = 4096
 _MAX_PORT = 65535
+# A key with the line end of `echo | base64` breaks in ways that show the key.
+_OWN_PREFIXES = ("BACKEND_", "ENCRYPTION_", "KSNAPSHOT_", HOSTNAME)
+_POSITIVE = re.compile(r"[1-9][0-9]{0,8}")
 MIN_PART_MIB, MAX_PART_MIB = 5, 5120
 # A CronJob's pod is `<cronjob>-<scheduled minute>-<random>`, cut to 58 characters before the random
 # part; our CronJobs end in a hash. Enough to name the CronJob when the controller that made it
@@ -92,7 +95,6 @@ class DumpJob:
     cronjob: str
     deadline: int | None
     part_size: int | None
-    termination_log: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "DumpJob":
@@ -101,6 +103,7 @@ class DumpJob:
         An empty variable counts as unset: a Kubernetes API server drops empty values.
         """
         reader = _Reader(env)
+        reader.check_text()
         engine = reader.engine()
         location = reader.location()
         recipients = reader.recipients()
@@ -123,7 +126,6 @@ class DumpJob:
             cronjob=env.get(CRONJOB) or (derived["cronjob"] if derived else host),
             deadline=deadline,
             part_size=part_size,
-            termination_log=env.get(TERMINATION_LOG) or DEFAULT_TERMINATION_LOG,
         )
 
 
@@ -131,6 +133,20 @@ class DumpJob:
 class _Reader:
     env: Mapping[str, str]
     faults: list[str] = field(default_factory=list)
+
+    def check_text(self) -> None:
+        login = {name for engine in ENGINES for name in engine.variables}
+        for name, value in self.env.items():
+            # Neither fault shows the value: it may be a secret.
+            if name in login and not _is_unicode(value):
+                self.faults.append(
+                    f"{name} is not UTF-8: such a value cannot travel by environment"
+                )
+            elif name.startswith(_OWN_PREFIXES) and not value.isprintable():
+                self.faults.append(
+                    f"{name} holds a character that does not print, such as a line end: write the "
+                    "value without it"
+                )
 
     def required(self, name: str, what: str) -> str:
         value = self.env.get(name, "")
@@ -142,8 +158,8 @@ class _Reader:
         value = self.env.get(name, "")
         if not value:
             return None
-        if not (value.isascii() and value.isdigit() and int(value)):
-            self.faults.append(f"{name} is {value!r}: it must be a whole number above 0")
+        if not _POSITIVE.fullmatch(value):
+            self.faults.append(f"{name} is {value[:20]!r}: it must be a whole number above 0")
             return None
         return int(value)
 
@@ -174,7 +190,9 @@ class _Reader:
             missing = S3_SECRET_KEY if access else S3_ACCESS_KEY
             self.faults.append(f"{missing} is not set: give both S3 keys, or none for identity")
         endpoint = self.env.get(S3_ENDPOINT) or None
-        if endpoint and not endpoint.startswith(("http://", "https://")):
+        if endpoint and "@" in endpoint:
+            self.faults.append(f"{S3_ENDPOINT} holds a user name: give keys in the Secret instead")
+        elif endpoint and not endpoint.startswith(("http://", "https://")):
             self.faults.append(f"{S3_ENDPOINT} is {endpoint!r}: it must start with http(s)://")
         return S3Location(
             bucket=self.required(S3_BUCKET, "the S3 bucket's name (ConfigMap key S3_BUCKET)"),
@@ -261,14 +279,34 @@ class DumpResult:
         """Read a termination message; ValueError if it is not one of ours."""
         try:
             document = json.loads(text)
-            known = {name: document[name] for name in cls.__slots__ if name in document}
-            return cls(**known | {"keys": tuple(document.get("keys", ()))})
-        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"no dump result: {error}") from error
+            values = {name: document[name] for name in cls.__slots__ if name in document}
+            result = cls(**values | {"keys": tuple(document.get("keys", ()))})
+        except (TypeError, KeyError, AttributeError, RecursionError, ValueError) as error:
+            raise ValueError(f"no dump result: {type(error).__name__}") from error
+        typed = all(isinstance(getattr(result, name), kind) for name, kind in _TYPES.items())
+        if not typed or not all(isinstance(key, str) for key in result.keys):
+            raise ValueError("no dump result: a member has another type")
+        return result
+
+
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("reason", "message", "engine", "server_version", "tool_version"), str),
+    **dict.fromkeys(("sha256", "record"), str),
+    **dict.fromkeys(("exit_code", "key_count", "source_bytes", "stored_bytes"), int),
+    "succeeded": bool,
+    "seconds": (int, float),
+}
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a variable's bytes were UTF-8; surrogates stand for those that were not."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _compact(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    # Half a surrogate pair has no UTF-8 form, and a result has to be written whatever it holds.
+    return text.encode("utf-8", "replace").decode()
 
 
 def _size(document: Mapping[str, Any]) -> int:

@@ -9,6 +9,9 @@ from dumpers.engines.base import Reader
 from dumpers.errors import EncryptionError
 from dumpers.stream import Writer
 
+# Enough of a wrong recipient to find it, too little of whatever was pasted in its place.
+_SHOWN = 16
+
 
 class Recipient(Protocol):
     """Whom the library can encrypt for; opaque to everybody else."""
@@ -27,15 +30,19 @@ def _parse(text: str) -> Recipient:
     try:
         recipient: Recipient = pyrage.x25519.Recipient.from_str(text)
     except pyrage.RecipientError as error:
-        if text.upper().startswith("AGE-SECRET-KEY-"):
+        if "SECRET-KEY" in text.upper() or "PRIVATE KEY" in text.upper():
             raise EncryptionError(
-                "the recipient is an age private key: give the public key (age1…) that belongs to "
-                "it, and treat the private key as leaked"
+                "the recipient holds a private key: give only the public key (age1…) that belongs "
+                "to it, and treat the private key as leaked"
             ) from None
         raise EncryptionError(
-            f"{text!r} is not an age recipient ({error}): it must be a public key (age1…)"
+            f"{_start(text)!r} is not an age recipient ({error}): it must be a public key (age1…)"
         ) from error
     return recipient
+
+
+def _start(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def encrypt(source: Reader, target: Writer, recipients: Sequence[Recipient]) -> None:
@@ -43,24 +50,22 @@ def encrypt(source: Reader, target: Writer, recipients: Sequence[Recipient]) -> 
 
     Errors of either side pass through; EncryptionError is left for encryption itself.
     """
-    guarded_source, guarded_target = _GuardedReader(source), _GuardedWriter(target)
+    guard = _Guard(source, target)
     try:
-        pyrage.encrypt_io(guarded_source, guarded_target, list(recipients))
-    except Exception as error:
-        # The library replaces what our reader or writer raised by an error of its own.
-        cause = guarded_source.error or guarded_target.error
-        if cause is not None:
-            raise cause from None
-        if isinstance(error, pyrage.EncryptError):
+        pyrage.encrypt_io(guard, guard, list(recipients))
+    except pyrage.EncryptError as error:
+        if guard.error is None:
             raise EncryptionError(f"encrypting failed: {error}") from error
-        raise
+    if guard.error is not None:
+        raise guard.error
 
 
-class _GuardedReader:
-    """Remembers what its source raised."""
+class _Guard:
+    """Remembers what either side raised: the library replaces it by an error of its own."""
 
-    def __init__(self, source: Reader) -> None:
+    def __init__(self, source: Reader, target: Writer) -> None:
         self._source = source
+        self._target = target
         self.error: BaseException | None = None
 
     def read(self, size: int = -1, /) -> bytes:
@@ -69,14 +74,6 @@ class _GuardedReader:
         except BaseException as error:
             self.error = error
             raise
-
-
-class _GuardedWriter:
-    """Remembers what its target raised."""
-
-    def __init__(self, target: Writer) -> None:
-        self._target = target
-        self.error: BaseException | None = None
 
     def write(self, data: bytes, /) -> int:
         try:

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 # How long a waiter on a thread's result may take to notice a signal.
 _NOTICE_SECONDS = 0.1
+# The kernel counts a poll's milliseconds in an int; whoever waits asks again.
+_LONGEST_POLL_SECONDS = 3600.0
 
 
 class Interrupt:
@@ -38,6 +40,11 @@ class Interrupt:
             self._cause = cause
             os.write(self._write_end, b"!")
 
+    @property
+    def is_tripped(self) -> bool:
+        """Whether somebody asked the run to stop; the deadline does not count."""
+        return self._cause is not None
+
     def check(self) -> None:
         """Raise InterruptedRunError once the run has to stop."""
         if self._cause is not None:
@@ -55,10 +62,14 @@ class Interrupt:
         poll.register(self._read_end, select.POLLIN)
         while True:
             self.check()
-            left = None if self._ends is None else max(0.0, self._ends - time.monotonic()) * 1000
-            ready = {fd for fd, _ in poll.poll(left)}
+            ready = {fd for fd, _ in poll.poll(self._milliseconds_left())}
             if self._read_end not in ready and descriptor in ready:
                 return
+
+    def _milliseconds_left(self) -> float | None:
+        if self._ends is None:
+            return None
+        return min(max(0.0, self._ends - time.monotonic()), _LONGEST_POLL_SECONDS) * 1000
 
     def wait(self, call: Callable[[float], T]) -> T:
         """Return `call(timeout)`, calling again on TimeoutError until the run has to stop."""

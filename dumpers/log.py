@@ -25,8 +25,9 @@ class JsonFormatter(logging.Formatter):
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
-            **getattr(record, _KEY, {}),
         }
+        # A field never takes the place of one of these.
+        line |= {key: value for key, value in getattr(record, _KEY, {}).items() if key not in line}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)

@@ -6,6 +6,7 @@ to end as it must. Whoever consumes the stream can therefore not take a broken d
 
 import contextlib
 import fcntl
+import logging
 import os
 import signal
 import subprocess
@@ -16,6 +17,9 @@ from typing import Self
 
 from dumpers.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.interrupt import Interrupt
+from dumpers.log import fields
+
+_LOG = logging.getLogger(__name__)
 
 _READ_SIZE = 1 << 20
 _TAIL_SIZE = 1 << 10
@@ -102,6 +106,9 @@ class ToolReader:
         self._drain.join(_KILL_AFTER_SECONDS)
         if status != 0:
             raise _failure(self._command, status, bytes(self._stderr))
+        if self._stderr:
+            said = mask(self._stderr.decode("utf-8", "replace").strip(), self._command.secrets)
+            _LOG.warning("the tool succeeded and complained", extra=fields(said=said))
         fault = self._proof(self._head, self._tail)
         if fault is not None:
             raise SourceFailedError(
@@ -172,13 +179,15 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _failure(command: Command, status: int, stderr: bytes) -> KsnapshotError:
-    said = mask(stderr.decode("utf-8", "replace").strip(), command.secrets)
+    said = stderr.decode("utf-8", "replace").strip()
     if status == -signal.SIGKILL:
         return SourceFailedError(
             f"{command.tool} was killed (SIGKILL), probably out of memory: raise the job's memory "
             "limit"
         )
-    return command.failure(status, said)
+    # Judged as the tool said it, masked only then: a password may be a word of the message.
+    error = command.failure(status, said)
+    return type(error)(mask(str(error), command.secrets))
 
 
 def mask(text: str, secrets: Sequence[str]) -> str:

@@ -5,7 +5,10 @@ waiting may help and StorageRefusedError where somebody has to change something;
 the caller can answer have classes of their own.
 """
 
-from collections.abc import Mapping, Sequence
+import base64
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +21,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     ParamValidationError,
     PartialCredentialsError,
+    ValidationError,
 )
 
 from dumpers import __version__
@@ -38,9 +42,15 @@ _HINTS = {
     "PermanentRedirect": "the bucket is in another region: correct S3_REGION or S3_ENDPOINT",
     "RequestTimeTooSkewed": "this node's clock is wrong: set it",
     "ExpiredToken": "the credentials ran out",
+    "NoSuchUpload": "somebody else removed the upload: a lifecycle rule, or a clean-up",
 }
 # Passing trouble, although the status says that the request was wrong.
-_PASSING = {"ExpiredToken", "OperationAborted", "RequestTimeout", "SlowDown", "TooManyRequests"}
+_PASSING = {
+    *("BadDigest", "ConditionalRequestConflict", "ExpiredToken", "ExpiredTokenException"),
+    *("IDPCommunicationError", "IncompleteBody", "InvalidPart", "NoSuchUpload"),
+    *("OperationAborted", "RequestTimeTooSkewed", "RequestTimeout", "SlowDown"),
+    *("TooManyRequests", "XAmzContentSHA256Mismatch"),
+}
 _PASSING_STATUS = {408, 429}
 _SERVER_ERROR = 500
 _FORBIDDEN, _NOT_FOUND, _PRECONDITION_FAILED, _NOT_IMPLEMENTED = 403, 404, 412, 501
@@ -71,8 +81,47 @@ class Head:
     run: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedUpload:
+    """An upload that was begun; `checksums` says whether the store keeps one of the whole."""
+
+    id: str
+    checksums: bool
+
+
+class PartBody:
+    """Bytes as a file: sent block by block, so that the time limit is on each block.
+
+    Given to the SDK as plain bytes, a part would have to go out whole within one socket timeout.
+    """
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._at = 0
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next `size` bytes, all that is left if negative."""
+        end = len(self._data) if size < 0 else self._at + size
+        block = bytes(self._data[self._at : end])
+        self._at += len(block)
+        return block
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move as a file does; the SDK does so to send a part again."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._data)}[whence]
+        self._at = base + offset
+        return self._at
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._at
+
+
 class Bucket:
-    """One bucket. `checksums` says whether uploads carry checksums of parts and whole."""
+    """One bucket, as the keys of this location may use it."""
 
     def __init__(self, location: S3Location) -> None:
         self._location = location
@@ -82,14 +131,17 @@ class Bucket:
     def put(self, key: str, body: bytes, *, only_new: bool) -> None:
         """Write a small object; AlreadyThereError if it exists and `only_new`."""
         condition = {"IfNoneMatch": "*"} if only_new else {}
-        with self._errors(f"write {key}"):
-            self._client.put_object(
+        with self._errors(f"write {key}") as doing:
+            answer = self._client.put_object(
                 Bucket=self._location.bucket,
                 Key=key,
                 Body=body,
                 ContentType="application/json",
+                # Buckets with a default retention refuse an object without it.
+                ContentMD5=_md5(body),
                 **condition,
             )
+            _proof(answer, "ETag", doing)
 
     def get(self, key: str) -> bytes:
         """Read a small object."""
@@ -109,16 +161,18 @@ class Bucket:
                 if _status(error) == _NOT_FOUND:
                     return None
                 raise
+        crc32 = answer.get("ChecksumCRC32", "-")
         return Head(
             size=answer["ContentLength"],
-            crc32=answer.get("ChecksumCRC32"),
+            # With a dash and a number it is a checksum of the parts' checksums.
+            crc32=None if "-" in crc32 else crc32,
             run=answer.get("Metadata", {}).get(_RUN_METADATA),
         )
 
-    def create_upload(self, key: str, *, run: str, checksums: bool) -> str:
-        """Begin a multipart upload that carries its run's id; its own id is returned."""
+    def create_upload(self, key: str, *, run: str, checksums: bool) -> CreatedUpload:
+        """Begin a multipart upload that carries its run's id."""
         checksum = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
-        with self._errors(f"begin an upload of {key}"):
+        with self._errors(f"begin an upload of {key}") as doing:
             answer = self._client.create_multipart_upload(
                 Bucket=self._location.bucket,
                 Key=key,
@@ -126,23 +180,27 @@ class Bucket:
                 Metadata={_RUN_METADATA: run},
                 **(checksum if checksums else {}),
             )
-        return str(answer["UploadId"])
+            return CreatedUpload(
+                id=_proof(answer, "UploadId", doing),
+                # A store that ignores the wish refuses the completion, after the whole upload.
+                checksums=answer.get("ChecksumType") == "FULL_OBJECT",
+            )
 
     def upload_part(
-        self, key: str, upload: str, *, number: int, body: bytes | bytearray, crc32: str | None
+        self, key: str, upload: str, *, number: int, data: memoryview, crc32: str | None
     ) -> dict[str, Any]:
         """Send one part; what completion wants to know of it is returned."""
         checksum = {"ChecksumCRC32": crc32} if crc32 else {}
-        with self._errors(f"upload part {number} of {key}"):
+        with self._errors(f"upload part {number} of {key}") as doing:
             answer = self._client.upload_part(
                 Bucket=self._location.bucket,
                 Key=key,
                 UploadId=upload,
                 PartNumber=number,
-                Body=body,
+                Body=PartBody(data),
                 **checksum,
             )
-        return {"PartNumber": number, "ETag": answer["ETag"], **checksum}
+            return {"PartNumber": number, "ETag": _proof(answer, "ETag", doing), **checksum}
 
     def complete_upload(
         self,
@@ -155,14 +213,15 @@ class Bucket:
     ) -> None:
         """Make the object exist; the store compares size and checksum where it knows how."""
         whole = {"ChecksumCRC32": crc32, "ChecksumType": "FULL_OBJECT", "MpuObjectSize": size}
-        with self._errors(f"complete the upload of {key}"):
-            self._client.complete_multipart_upload(
+        with self._errors(f"complete the upload of {key}") as doing:
+            answer = self._client.complete_multipart_upload(
                 Bucket=self._location.bucket,
                 Key=key,
                 UploadId=upload,
                 MultipartUpload={"Parts": list(parts)},
                 **(whole if crc32 else {}),
             )
+            _proof(answer, "ETag", doing)
 
     def abort_upload(self, key: str, upload: str) -> None:
         """Drop an upload and its parts; one that is gone already is fine."""
@@ -175,9 +234,9 @@ class Bucket:
             )
 
     @contextmanager
-    def _errors(self, doing: str) -> Any:
+    def _errors(self, doing: str) -> Iterator[str]:
         try:
-            yield
+            yield doing
         except (ClientError, BotoCoreError) as error:
             raise _translate(error, doing=doing, location=self._location) from error
         except ValueError as error:
@@ -219,12 +278,13 @@ def _translate(
             return StorageRefusedError(
                 f"{text}: give the Secret with the S3 keys, or the job's ServiceAccount an identity"
             )
-        if isinstance(error, ParamValidationError):
+        if isinstance(error, ParamValidationError | ValidationError):
             return StorageRefusedError(text)
         return StorageFailedError(text)
     code, status = str(error.response.get("Error", {}).get("Code", "")), _status(error)
     # An error without a body, as HEAD gives, has its status as its code.
-    hint = _HINTS.get(code) or error.response.get("Error", {}).get("Message") or "no explanation"
+    said = str(error.response.get("Error", {}).get("Message") or "no explanation")
+    hint = f"{_HINTS[code]} ({said})" if code in _HINTS else said
     text = f"cannot {doing} in {where}: {code} ({status}): {hint}"
     kind: type[KsnapshotError] = StorageRefusedError
     if status == _PRECONDITION_FAILED:
@@ -236,6 +296,21 @@ def _translate(
     elif status == _FORBIDDEN:
         kind = ForbiddenByStoreError
     return kind(text)
+
+
+def _proof(answer: Mapping[str, Any], name: str, doing: str) -> str:
+    """What only the store itself can have answered; a proxy's page says 200, too."""
+    value = answer.get(name)
+    if not value:
+        raise StorageFailedError(
+            f"cannot {doing}: the answer was a success, but without {name}, so it is not the "
+            "store's: see what stands between, such as a proxy or a login page"
+        )
+    return str(value)
+
+
+def _md5(body: bytes) -> str:
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 
 def _status(error: ClientError) -> int:

@@ -6,11 +6,14 @@ Every call runs in a worker thread, so that the main thread notices a signal whi
 import base64
 import hashlib
 import logging
+import math
 import queue
+import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_futures
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
@@ -23,7 +26,13 @@ from dumpers.errors import (
 )
 from dumpers.interrupt import Interrupt
 from dumpers.log import fields
-from dumpers.s3 import AlreadyThereError, Bucket, ForbiddenByStoreError, UnknownToStoreError
+from dumpers.s3 import (
+    AlreadyThereError,
+    Bucket,
+    CreatedUpload,
+    ForbiddenByStoreError,
+    UnknownToStoreError,
+)
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -32,10 +41,12 @@ MAX_PARTS = 10_000
 MIN_PART_SIZE = 16 << 20
 MAX_PART_SIZE = 5 << 30
 _MEBIBYTE = 1 << 20
-# gzip shrinks a dump to a quarter or less; four times what that promises still has to fit.
-_EXPECTED_RATIO, _SAFETY = 4, 4
+# Random bytes, the worst there is, leave pg_dump as hex and gzip at 1.09 times their size.
+_WORST_RATIO = 1.25
 _IN_FLIGHT = 2
-_LAST_PARTS_SECONDS = 5.0
+# Kubernetes kills a pod 30 s after it asked it to end: all of them together stay below.
+_LAST_PARTS_SECONDS, _LAST_CALL_SECONDS = 5.0, 8.0
+_ABORT_SECONDS = 120.0
 
 
 def choose_part_size(estimate: int) -> int:
@@ -43,9 +54,7 @@ def choose_part_size(estimate: int) -> int:
 
     `estimate` is the expected number of bytes before compression.
     """
-    expected = estimate * _SAFETY // _EXPECTED_RATIO
-    size = -(-expected // MAX_PARTS)
-    mebibytes = -(-size // _MEBIBYTE)
+    mebibytes = math.ceil(estimate * _WORST_RATIO / MAX_PARTS / _MEBIBYTE)
     return min(max(mebibytes * _MEBIBYTE, MIN_PART_SIZE), MAX_PART_SIZE)
 
 
@@ -67,11 +76,11 @@ class Store:
     """The bucket as one run sees it. A context manager: leaving it gives its threads back."""
 
     def __init__(self, location: S3Location, *, run: str, interrupt: Interrupt) -> None:
-        self._run = run
-        self._interrupt = interrupt
+        self.run = run
+        self.interrupt = interrupt
+        self.checksums = True
         self._pool = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="s3")
-        self._checksums = True
-        self._bucket = self._call(lambda: Bucket(location))
+        self.bucket = self.call(lambda: Bucket(location))
 
     def __enter__(self) -> Self:
         return self
@@ -79,84 +88,109 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def submit(self, call: Callable[[], T]) -> "Future[T]":
+        """Begin a call in a worker thread."""
+        return self._pool.submit(call)
+
+    def call(self, call: Callable[[], T]) -> T:
+        """Make a call and wait for its result, or for the interrupt."""
+        return self.interrupt.result(self.submit(call))
+
     def put_once(self, key: str, body: bytes) -> None:
-        """Write a small object that must not be there yet.
+        """Write a small object that must not be there yet; `key` carries the run's random id.
 
         An answer that got lost is settled by reading the object back. Stores that do not know the
         condition are asked without it.
         """
         try:
-            self._call(lambda: self._bucket.put(key, body, only_new=True))
+            self.call(lambda: self.bucket.put(key, body, only_new=True))
         except UnknownToStoreError:
-            self._call(lambda: self._bucket.put(key, body, only_new=False))
+            self.call(lambda: self.bucket.put(key, body, only_new=False))
         except AlreadyThereError:
-            if self._call(lambda: self._bucket.get(key)) != body:
+            try:
+                stored = self.call(lambda: self.bucket.get(key))
+            except ForbiddenByStoreError:
+                # Nobody else knows the run's id: what is there is our own, its answer was lost.
+                _LOG.warning("written, but may not be read back", extra=fields(key=key))
+                return
+            if stored != body:
                 raise
 
     def probe(self, key: str) -> None:
         """Begin an upload under `key` and abort it: proof of bucket, keys and rights.
 
-        Also finds out whether the store takes checksums of whole objects.
+        Also finds out whether the store keeps checksums of whole objects.
         """
         try:
-            upload = self._create(key)
+            created = self._create(key)
         except UnknownToStoreError:
-            self._checksums = False
-            upload = self._create(key)
-        self._call(lambda: self._bucket.abort_upload(key, upload))
+            self.checksums = False
+            created = self._create(key)
+        self.checksums = created.checksums
+        abort = self.submit(lambda: self.bucket.abort_upload(key, created.id))
+        try:
+            self.interrupt.result(abort)
+        except InterruptedRunError:
+            wait_futures([abort], _LAST_CALL_SECONDS)
+            raise
 
     def upload(self, key: str, *, part_size: int) -> "Upload":
         """Begin the upload of one large object in parts of `part_size` bytes."""
-        return Upload(
-            bucket=self._bucket,
-            key=key,
-            run=self._run,
-            upload=self._create(key),
-            part_size=part_size,
-            checksums=self._checksums,
-            pool=self._pool,
-            interrupt=self._interrupt,
-        )
+        # Memory first: where there is too little, no upload has been begun.
+        buffers = [bytearray(part_size) for _ in range(_IN_FLIGHT)]
+        return Upload(self, key, self._create(key).id, buffers)
 
-    def _create(self, key: str) -> str:
-        return self._call(
-            lambda: self._bucket.create_upload(key, run=self._run, checksums=self._checksums)
-        )
+    def abort(self, key: str, upload: str) -> None:
+        """Drop an upload, within seconds once the run was told to end; never raises."""
+        # In a thread of its own: the workers may all hang, and so may this call.
+        done: Future[None] = Future()
 
-    def _call(self, call: Callable[[], T]) -> T:
-        return self._interrupt.result(self._pool.submit(call))
+        def call() -> None:
+            try:
+                self.bucket.abort_upload(key, upload)
+            except KsnapshotError as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        threading.Thread(target=call, daemon=True).start()
+        try:
+            done.result(_LAST_CALL_SECONDS if self.interrupt.is_tripped else _ABORT_SECONDS)
+        except (KsnapshotError, TimeoutError) as error:
+            _LOG.warning(
+                "an unfinished upload stays in the bucket: a lifecycle rule for incomplete "
+                "multipart uploads removes it",
+                extra=fields(key=key, upload=upload, error=str(error) or "no answer"),
+            )
+
+    def _create(self, key: str) -> CreatedUpload:
+        begin = self.submit(
+            lambda: self.bucket.create_upload(key, run=self.run, checksums=self.checksums)
+        )
+        try:
+            return self.interrupt.result(begin)
+        except InterruptedRunError:
+            # It may have been begun all the same, and only its answer knows its id.
+            with suppress(KsnapshotError, TimeoutError):
+                self.abort(key, begin.result(_LAST_CALL_SECONDS).id)
+            raise
 
 
 class Upload:
     """A large object on its way: written like a file, there only after `complete`.
 
     A context manager: leaving it in any other way aborts the upload, so that nothing of it stays.
-    Two buffers of one part each are all the memory it takes.
+    Its buffers, of one part each, are all the memory it takes.
     """
 
-    def __init__(
-        self,
-        *,
-        bucket: Bucket,
-        key: str,
-        run: str,
-        upload: str,
-        part_size: int,
-        checksums: bool,
-        pool: ThreadPoolExecutor,
-        interrupt: Interrupt,
-    ) -> None:
-        self._bucket = bucket
+    def __init__(self, store: Store, key: str, upload: str, buffers: Sequence[bytearray]) -> None:
+        self._store = store
         self._key = key
-        self._run = run
         self._upload = upload
-        self._part_size = part_size
-        self._checksums = checksums
-        self._pool = pool
-        self._interrupt = interrupt
+        self._part_size = len(buffers[0])
         self._free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
-        for _ in range(_IN_FLIGHT):
-            self._free.put(bytearray(part_size))
+        for buffer in buffers:
+            self._free.put(buffer)
         self._buffer: bytearray | None = None
         self._filled = 0
         self._parts: list[Future[dict[str, Any]]] = []
@@ -170,8 +204,12 @@ class Upload:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._completed:
-            self._abort()
+        if self._completed:
+            return
+        # A part that arrives after the abort would stay in the store, so those under way may end
+        # first; one that hangs is not waited for.
+        wait_futures([part for part in self._parts if not part.cancel()], _LAST_PARTS_SECONDS)
+        self._store.abort(self._key, self._upload)
 
     def write(self, data: bytes, /) -> int:
         """Take `data`, sending each part that becomes full; raises what an earlier part met."""
@@ -201,23 +239,23 @@ class Upload:
         """
         if self._buffer is not None:
             self._send(self._buffer)
-        parts = [self._interrupt.result(part) for part in self._parts]
+        parts = [self._store.interrupt.result(part) for part in self._parts]
         crc32 = _base64_crc32(self._crc32)
         try:
-            self._call(
-                lambda: self._bucket.complete_upload(
+            self._store.call(
+                lambda: self._store.bucket.complete_upload(
                     self._key,
                     self._upload,
                     parts=parts,
                     size=self.size,
-                    crc32=crc32 if self._checksums else None,
+                    crc32=crc32 if self._store.checksums else None,
                 )
             )
         except InterruptedRunError:
             raise
         except KsnapshotError:
             # The answer to a completion that succeeded may be lost: the object itself tells.
-            if not self._is_stored(crc32):
+            if not self._was_stored(crc32):
                 raise
             checked = True
         else:
@@ -230,6 +268,14 @@ class Upload:
             crc32=crc32,
             checked=checked,
         )
+
+    def _was_stored(self, crc32: str) -> bool:
+        try:
+            return self._is_stored(crc32)
+        except InterruptedRunError:
+            raise
+        except KsnapshotError:
+            return False
 
     def _confirm(self, crc32: str) -> bool:
         try:
@@ -248,12 +294,12 @@ class Upload:
         return True
 
     def _is_stored(self, crc32: str) -> bool:
-        head = self._call(lambda: self._bucket.head(self._key))
+        head = self._store.call(lambda: self._store.bucket.head(self._key))
         return (
             head is not None
             and head.size == self.size
             and head.crc32 in (None, crc32)
-            and head.run in (None, self._run)
+            and head.run in (None, self._store.run)
         )
 
     def _next_buffer(self) -> bytearray:
@@ -263,7 +309,7 @@ class Upload:
             except queue.Empty:
                 raise TimeoutError from None
 
-        buffer = self._interrupt.wait(take)
+        buffer = self._store.interrupt.wait(take)
         # A buffer comes back from a part that failed, too: this is where its error is met.
         while self._settled < len(self._parts) and self._parts[self._settled].done():
             self._parts[self._settled].result()
@@ -281,35 +327,18 @@ class Upload:
 
         def send() -> dict[str, Any]:
             try:
-                body = buffer if filled == len(buffer) else bytes(memoryview(buffer)[:filled])
-                return self._bucket.upload_part(
+                data = memoryview(buffer)[:filled]
+                return self._store.bucket.upload_part(
                     self._key,
                     self._upload,
                     number=number,
-                    body=body,
-                    crc32=_base64_crc32(zlib.crc32(body)) if self._checksums else None,
+                    data=data,
+                    crc32=_base64_crc32(zlib.crc32(data)) if self._store.checksums else None,
                 )
             finally:
                 self._free.put(buffer)
 
-        self._parts.append(self._pool.submit(send))
-
-    def _abort(self) -> None:
-        # A part that arrives after the abort would stay in the store, so those under way may end
-        # first; one that hangs is not waited for.
-        wait_futures([part for part in self._parts if not part.cancel()], _LAST_PARTS_SECONDS)
-        try:
-            # In this thread: the workers may all hang.
-            self._bucket.abort_upload(self._key, self._upload)
-        except KsnapshotError as error:
-            _LOG.warning(
-                "an unfinished upload stays in the bucket: a lifecycle rule for incomplete "
-                "multipart uploads removes it",
-                extra=fields(key=self._key, upload=self._upload, error=str(error)),
-            )
-
-    def _call(self, call: Callable[[], T]) -> T:
-        return self._interrupt.result(self._pool.submit(call))
+        self._parts.append(self._store.submit(send))
 
 
 def _base64_crc32(value: int) -> str:

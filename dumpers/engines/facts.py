@@ -69,6 +69,12 @@ class EngineFacts:
         """The container's variables that tell a container of this engine from its sidecars."""
         return frozenset(name for item in self.credentials for name in item.sources)
 
+    @property
+    def variables(self) -> frozenset[str]:
+        """All variables that say where the database is and who logs in, in the job's own names."""
+        own = {item.variable for item in self.credentials}
+        return self.source_variables | own | {self.host_variable, self.port_variable}
+
     def image(self, version: str) -> DumperImage | None:
         """Image for a `version` annotation; empty means the default, None that there is none."""
         if not version:

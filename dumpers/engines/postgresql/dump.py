@@ -1,13 +1,12 @@
 """Dumping PostgreSQL with its own pg_dump."""
 
 import re
-import shlex
 from collections.abc import Sequence
 
 from dumpers.contract import DumpJob
 from dumpers.engines.base import Engine, Source, Stream
+from dumpers.engines.postgresql import options
 from dumpers.errors import (
-    ConfigurationError,
     KsnapshotError,
     SourceFailedError,
     SourceRefusedError,
@@ -16,7 +15,6 @@ from dumpers.interrupt import Interrupt
 from dumpers.process import Command, ToolReader, output
 
 _CONNECT_SECONDS = 10
-_OPTIONS = "PG_DUMP_OPTIONS"
 
 # One row: version number, version text, size of the database in bytes.
 _LOOK = (
@@ -31,12 +29,10 @@ _REFUSALS = re.compile(
     r"|role \".*\" does not exist|database \".*\" does not exist|is not permitted to log in"
     r"|permission denied|does not accept connections to database|server version mismatch"
     r"|no matching (?:tables|schemas|extensions) were found|unrecognized option"
-    r"|invalid option|certificate verify failed|server does not support SSL",
+    r"|invalid option|row-level security policy"
+    r"|certificate verify failed|server does not support SSL",
     re.IGNORECASE,
 )
-
-# Options that send the output elsewhere or change its form, so that its end could not be proved.
-_REFUSED_OPTIONS = re.compile(r"-[fFjZ].*|--(?:file|format|jobs|compress)(?:=.*)?")
 
 _HEAD = b"--\n-- PostgreSQL database dump\n--\n"
 _END = b"-- PostgreSQL database dump complete\n"
@@ -44,18 +40,21 @@ _END = b"-- PostgreSQL database dump complete\n"
 
 class _PostgreSQL:
     def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
-        _dump_options(job)
+        _options(job)
         tool = output(_command(job, ["pg_dump", "--version"]), interrupt=interrupt)
         row = output(
             _command(job, ["psql", "--no-psqlrc", "--no-password", "-AtF|", "-c", _LOOK]),
             interrupt=interrupt,
         )
-        number, version, size = row.split("|")
+        look = re.fullmatch(r"(\d+)\|(.*)\|(\d+)", row)
+        if look is None:
+            raise SourceFailedError(f"the server does not answer as PostgreSQL does: {row[:200]!r}")
+        number, version, size = look.groups()
         _check_versions(server=int(number) // 10_000, server_text=version, tool=tool)
         return Source(server_version=version, tool_version=tool, estimate=int(size))
 
     def streams(self, job: DumpJob, source: Source) -> tuple[Stream, ...]:
-        command = _command(job, ["pg_dump", "--no-password", *_dump_options(job)])
+        command = _command(job, ["pg_dump", "--no-password", *_options(job)])
 
         def open_dump(interrupt: Interrupt) -> ToolReader:
             return ToolReader(command, proof=prove, interrupt=interrupt)
@@ -88,19 +87,8 @@ def prove(head: bytes, tail: bytes) -> str | None:
     return None
 
 
-def _dump_options(job: DumpJob) -> Sequence[str]:
-    text = job.options.get(_OPTIONS, "")
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{_OPTIONS} cannot be read: {error}") from error
-    refused = [word for word in words if _REFUSED_OPTIONS.fullmatch(word)]
-    if refused:
-        raise ConfigurationError(
-            f"{_OPTIONS} holds {' '.join(refused)}: the dump is plain SQL on standard output, so "
-            "options for files, formats, jobs and compression have no place"
-        )
-    return words
+def _options(job: DumpJob) -> list[str]:
+    return options.parse(job.options.get(options.VARIABLE, ""))
 
 
 def _command(job: DumpJob, argv: Sequence[str]) -> Command:

@@ -1,5 +1,6 @@
 """A dumper as its container runs it: a process with an environment and a termination log."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tests.testbed.processes import wait_until
 from tests.testbed.s3 import S3Server
 
 ROOT = Path(__file__).resolve().parents[3]
+DUMPING = ("pg_dump", "--no-password")
 POD = "ksnapshot-postgresql-demo-db-c11184c0-29384756-x7k2p"
 CRONJOB = "ksnapshot-postgresql-demo-db-c11184c0"
 # Generous: what is asserted is how a run ends, never how fast this machine is.
@@ -79,19 +81,21 @@ class Dumper:
         self.start(**changes)
         return self.wait()
 
-    def tool(self, name: str) -> psutil.Process:
-        """The running dump tool, once it is there."""
+    def tool(self, *command: str) -> psutil.Process:
+        """The running tool whose command line starts like this, once it is there."""
         assert self.process is not None
         found: list[psutil.Process] = []
 
         def look() -> bool:
             assert self.process is not None
             assert self.process.poll() is None, (self.folder / "log").read_text()
-            children = psutil.Process(self.process.pid).children(recursive=True)
-            found[:] = [child for child in children if child.name() == name]
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if tuple(child.cmdline()[: len(command)]) == command:
+                        found.append(child)
             return bool(found)
 
-        wait_until(look, seconds=PATIENCE_SECONDS, what=f"{name} to run")
+        wait_until(look, seconds=PATIENCE_SECONDS, what=f"{command} to run")
         return found[0]
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from dumpers.errors import ExitCode
 from dumpers.manifest import digest
-from tests.integration.dumpers.conftest import CRONJOB, POD, Dumper
+from tests.integration.conftest import Faults
+from tests.integration.dumpers.conftest import CRONJOB, DUMPING, POD, Dumper
+from tests.testbed.faults import Hang, Rule
 from tests.testbed.postgres import PostgresServer
 from tests.testbed.processes import wait_until
 from tests.testbed.s3 import S3Server
@@ -138,18 +140,23 @@ def test_keys_of_the_sdks_own_chain_serve(dumper: Dumper, s3: S3Server) -> None:
 
 
 def test_secrets_and_data_stay_where_they_belong(
-    dumper: Dumper, postgres: PostgresServer, database: str, s3: S3Server
+    dumper: Dumper, postgres: PostgresServer, database: str, s3: S3Server, faults: Faults
 ) -> None:
     """No secret in any argument list or log, no S3 key in the tool, no dump data on disk."""
     postgres.psql(
-        "CREATE TABLE slow AS SELECT repeat(md5(random()::text), 300) FROM "
-        "generate_series(1, 20000)",
+        "CREATE TABLE noise AS SELECT gen_random_uuid()::text || gen_random_uuid() AS text "
+        "FROM generate_series(1, 1500000)",
         database,
     )
-    process = dumper.start()
-    tool = dumper.tool("pg_dump")
+    # The parts hang, so the tool waits for its reader while we look at both.
+    proxy = faults.http(s3.port)
+    proxy.set(Rule(Hang(), "PUT", "partNumber="))
+    process = dumper.start(BACKEND_S3_ENDPOINT=proxy.url)
+    tool = dumper.tool(*DUMPING)
+    wait_until(lambda: len(proxy.seen("PUT", "partNumber=")) > 1, seconds=120, what="two parts")
     arguments = " ".join(process.cmdline() + tool.cmdline())
     environment = tool.environ()
+    proxy.clear()
     peak = 0
 
     def ended() -> bool:

@@ -8,7 +8,13 @@ import pytest
 
 from dumpers.errors import ExitCode
 from tests.integration.conftest import Faults
-from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, Dumper, Ended
+from tests.integration.dumpers.conftest import (
+    CRONJOB,
+    DUMPING,
+    PATIENCE_SECONDS,
+    Dumper,
+    Ended,
+)
 from tests.testbed.faults import Cut, Fault, Hang, Rule, Slow, Status, Truncate
 from tests.testbed.postgres import PostgresServer
 from tests.testbed.processes import free_port, wait_until
@@ -61,6 +67,7 @@ def assert_failed(ended: Ended, code: ExitCode, *words: str) -> None:
         ({"POSTGRESQL_DATABASE": "nowhere"}, ExitCode.SOURCE_REFUSED, ['"nowhere" does not exist']),
         ({"POSTGRESQL_HOST": "no.such.host.invalid"}, ExitCode.SOURCE_FAILED, ["no.such.host"]),
         ({"PG_DUMP_OPTIONS": "--table=nothing"}, ExitCode.SOURCE_REFUSED, ["no matching tables"]),
+        ({"PG_DUMP_OPTIONS": "template1"}, ExitCode.CONFIGURATION, ["'template1'"]),
         ({"PG_DUMP_OPTIONS": "--file=/tmp/x"}, ExitCode.CONFIGURATION, ["PG_DUMP_OPTIONS"]),
         ({"BACKEND_BUCKET": "no-such-bucket"}, ExitCode.STORAGE_REFUSED, ["S3_BUCKET"]),
         ({"BACKEND_BUCKET": "Bad_Bucket!"}, ExitCode.STORAGE_REFUSED, ["Bad_Bucket!"]),
@@ -120,7 +127,7 @@ def test_pg_dump_is_killed_mid_stream(
     dumper: Dumper, s3: S3Server, bucket: str, big: str, number: signal.Signals
 ) -> None:
     dumper.start(KSNAPSHOT_PART_SIZE_MIB="5")
-    tool = dumper.tool("pg_dump")
+    tool = dumper.tool(*DUMPING)
     wait_until(lambda: s3.uploads(bucket) != [], seconds=PATIENCE_SECONDS, what="an upload")
     tool.send_signal(number)
     assert_failed(dumper.wait(), ExitCode.SOURCE_FAILED, "pg_dump")
@@ -220,6 +227,79 @@ def test_the_store_fails_once_and_the_backup_is_good(
     assert len(proxy.seen(method, path)) > (0 if isinstance(fault, Slow) else 1)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "started"),
+    [
+        ("PUT", r"started\.json", False),
+        ("POST", CREATE, True),
+        ("PUT", PART, True),
+        ("POST", COMPLETE, True),
+        ("PUT", r"manifest\.json", True),
+    ],
+    ids=["started", "create", "part", "completion", "manifest"],
+)
+@pytest.mark.parametrize("body", [b"", b"<html>please log in</html>"], ids=["empty", "page"])
+def test_a_success_that_is_not_the_stores_own_is_none(
+    dumper: Dumper,
+    s3: S3Server,
+    bucket: str,
+    faults: Faults,
+    method: str,
+    path: str,
+    body: bytes,
+    *,
+    started: bool,
+) -> None:
+    """A proxy's page says 200, too; with the least rights nothing else would tell."""
+    keys = s3.create_user(f"u-{bucket}")
+    s3.allow(bucket, {keys.access: ("s3:PutObject", "s3:AbortMultipartUpload")})
+    proxy = faults.http(s3.port)
+    proxy.set(Rule(Status(200, body), method, path))
+    ended = dumper.run(
+        BACKEND_S3_ENDPOINT=proxy.url,
+        BACKEND_S3_ACCESS_KEY=keys.access,
+        BACKEND_S3_SECRET_KEY=keys.secret,
+    )
+    assert_failed(ended, ExitCode.STORAGE_FAILED)
+    assert s3.uploads(bucket) == []
+    names = {key.rpartition("/")[2] for key in s3.objects(bucket)}
+    assert "manifest.json" not in names
+    assert ("started.json" in names) == started
+
+
+@pytest.mark.parametrize("path", [r"started\.json", r"manifest\.json"])
+def test_a_lost_answer_with_the_least_rights(
+    dumper: Dumper, s3: S3Server, bucket: str, faults: Faults, path: str
+) -> None:
+    keys = s3.create_user(f"u-{bucket}")
+    s3.allow(bucket, {keys.access: ("s3:PutObject", "s3:AbortMultipartUpload")})
+    proxy = faults.http(s3.port)
+    proxy.set(Rule(Cut(), "PUT", path, times=1))
+    ended = dumper.run(
+        BACKEND_S3_ENDPOINT=proxy.url,
+        BACKEND_S3_ACCESS_KEY=keys.access,
+        BACKEND_S3_SECRET_KEY=keys.secret,
+    )
+    assert ended.exit_code == ExitCode.DONE, ended.log
+
+
+def test_sigterm_while_an_upload_is_being_begun(
+    dumper: Dumper, s3: S3Server, bucket: str, faults: Faults
+) -> None:
+    proxy = faults.http(s3.port)
+    proxy.set(Rule(Hang(seconds=2, of="response"), "POST", CREATE))
+    process = dumper.start(BACKEND_S3_ENDPOINT=proxy.url)
+    wait_until(lambda: s3.uploads(bucket) != [], seconds=PATIENCE_SECONDS, what="an upload")
+    process.terminate()
+    assert_failed(dumper.wait(), ExitCode.INTERRUPTED, "SIGTERM")
+    assert_nothing_is_left(s3, bucket, started=True)
+
+
+def test_a_password_that_is_a_word_of_the_servers_own(dumper: Dumper) -> None:
+    ended = dumper.run(POSTGRESQL_PASSWORD="password")
+    assert_failed(ended, ExitCode.SOURCE_REFUSED, "*** authentication failed")
+
+
 def test_the_manifest_cannot_be_written(
     dumper: Dumper, s3: S3Server, bucket: str, faults: Faults
 ) -> None:
@@ -236,24 +316,49 @@ def test_the_manifest_cannot_be_written(
 
 def test_sigterm_aborts_in_good_order(dumper: Dumper, s3: S3Server, bucket: str, big: str) -> None:
     process = dumper.start(KSNAPSHOT_PART_SIZE_MIB="5")
-    dumper.tool("pg_dump")
+    dumper.tool(*DUMPING)
     process.terminate()
     assert_failed(dumper.wait(), ExitCode.INTERRUPTED, "SIGTERM")
     assert_nothing_is_left(s3, bucket, started=True)
 
 
-@pytest.mark.parametrize("path", [PART, r"started\.json"], ids=["parts", "first call"])
+def test_a_slow_uplink_is_no_fault(
+    dumper: Dumper, s3: S3Server, bucket: str, big: str, faults: Faults
+) -> None:
+    """A part takes longer than any one send may: the limit is on silence, not on size."""
+    proxy = faults.http(s3.port)
+    proxy.set(Rule(Slow(bytes_per_second=3 << 20, of="request"), "PUT", PART))
+    ended = dumper.run(BACKEND_S3_ENDPOINT=proxy.url, KSNAPSHOT_PART_SIZE_MIB="30")
+    assert ended.exit_code == ExitCode.DONE, ended.log
+    assert len(proxy.settled("PUT", PART)) == s3_parts(ended, 30 << 20)
+
+
+def s3_parts(ended: Ended, part_size: int) -> int:
+    return -(-ended.result.stored_bytes // part_size)
+
+
+@pytest.mark.parametrize(
+    "path", [PART, r"started\.json", "uploadId="], ids=["parts", "first call", "parts and abort"]
+)
 def test_sigterm_is_heard_while_the_store_hangs(
     dumper: Dumper, s3: S3Server, bucket: str, big: str, faults: Faults, path: str
 ) -> None:
     proxy = faults.http(s3.port)
-    proxy.set(Rule(Hang(), "PUT", path))
+    # The probe's own abort has to pass.
+    nth = Rule(Hang(), "DELETE", path, nth=2), Rule(Hang(), "PUT", path)
+    proxy.set(*nth)
     process = dumper.start(BACKEND_S3_ENDPOINT=proxy.url, KSNAPSHOT_PART_SIZE_MIB="5")
     wait_until(lambda: bool(proxy.seen("PUT", path)), seconds=PATIENCE_SECONDS, what="a hang")
     process.terminate()
-    assert_failed(dumper.wait(), ExitCode.INTERRUPTED, "SIGTERM")
+    ended = dumper.wait()
     proxy.clear()
-    assert_nothing_is_left(s3, bucket, started=path == PART)
+    assert_failed(ended, ExitCode.INTERRUPTED, "SIGTERM")
+    if path == "uploadId=":
+        [(left, _)] = s3.uploads(bucket)
+        assert "an unfinished upload stays" in ended.log
+        assert left in ended.log
+    else:
+        assert_nothing_is_left(s3, bucket, started=path == PART)
 
 
 def test_the_deadline_ends_a_dump_that_waits_for_a_lock(
@@ -276,7 +381,7 @@ def test_sigkill_leaves_only_what_the_started_record_names_and_the_next_run_succ
     dumper: Dumper, s3: S3Server, bucket: str, big: str
 ) -> None:
     process = dumper.start(KSNAPSHOT_PART_SIZE_MIB="5")
-    tool = dumper.tool("pg_dump")
+    tool = dumper.tool(*DUMPING)
     wait_until(lambda: s3.uploads(bucket) != [], seconds=PATIENCE_SECONDS, what="an upload")
     tool.suspend()
     process.kill()

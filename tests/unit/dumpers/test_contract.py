@@ -91,6 +91,27 @@ def test_every_fault_is_listed_at_once() -> None:
     assert "only-one" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BACKEND_S3_ACCESS_KEY", "AKEXAMPLE\n"),
+        ("BACKEND_S3_SECRET_KEY", "secretkey1\r\n"),
+        ("BACKEND_S3_REGION", "eu-west-3\n"),
+        ("BACKEND_S3_ENDPOINT", "https://user:secretkey1@store"),
+        ("ENCRYPTION_RECIPIENT", "# a whole file\nsecretkey1"),
+        ("POSTGRESQL_PASSWORD", "secretkey1\udcff"),
+        ("KSNAPSHOT_DEADLINE_SECONDS", "9" * 5000),
+    ],
+)
+def test_values_that_would_break_later_are_told_without_showing_them(name: str, value: str) -> None:
+    keys = {"BACKEND_S3_ACCESS_KEY": "a", "BACKEND_S3_SECRET_KEY": "b"}
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        DumpJob.from_env(ENV | keys | {name: value})
+    assert "secretkey1" not in str(caught.value)
+    assert "AKEXAMPLE" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
 def test_an_unknown_engine_is_told_with_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"'oracle': it must be one of: .*postgresql"):
         DumpJob.from_env(ENV | {"KSNAPSHOT_ENGINE": "oracle"})
@@ -131,10 +152,24 @@ def test_a_result_always_fits_and_comes_back(message: str, keys: tuple[str, ...]
     assert read == result or read.keys == () or read.message.endswith("…")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"succeeded": true}', "null"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "3", "{}", '{"succeeded": true}', "null", "[" * 4000),
+        '{"succeeded": true, "exit_code": "0", "reason": "", "message": ""}',
+        '{"succeeded": true, "exit_code": 0, "reason": "", "message": []}',
+        '{"succeeded": true, "exit_code": 0, "reason": "", "message": "", "keys": [1]}',
+        '{"succeeded": true, "exit_code": 0, "reason": "", "message": "", "keys": 1}',
+    ],
+)
 def test_what_is_no_result_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no dump result"):
         DumpResult.from_json(text)
+
+
+def test_half_a_surrogate_pair_does_not_keep_a_result_from_being_written() -> None:
+    text = replace(RESULT, message="bad \ud800 text").to_json()
+    assert DumpResult.from_json(text).message == "bad ? text"
 
 
 def test_a_newer_result_is_still_read() -> None:

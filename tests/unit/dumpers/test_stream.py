@@ -73,10 +73,20 @@ def test_what_is_no_recipient_is_named(text: str) -> None:
         crypt.parse_recipients([text])
 
 
-def test_a_private_key_is_not_repeated() -> None:
-    with pytest.raises(EncryptionError) as caught:
-        crypt.parse_recipients([str(IDENTITY)])
-    assert str(IDENTITY) not in str(caught.value)
+@pytest.mark.parametrize(
+    "text",
+    [
+        str(IDENTITY),
+        f"# created: now\n# public key: {IDENTITY.to_public()}\n{IDENTITY}",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA",
+        f"age1{IDENTITY}",
+    ],
+)
+def test_a_private_key_is_not_repeated(text: str) -> None:
+    with pytest.raises(EncryptionError, match="private key") as caught:
+        crypt.parse_recipients([text])
+    assert str(IDENTITY)[20:] not in str(caught.value)
+    assert "b3BlbnNz" not in str(caught.value)
 
 
 def recipients() -> tuple[crypt.Recipient, ...]:

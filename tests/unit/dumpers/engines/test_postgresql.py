@@ -1,6 +1,7 @@
 import pytest
 
 from dumpers.contract import DumpJob
+from dumpers.engines.postgresql import options
 from dumpers.engines.postgresql.dump import ENGINE, prove
 from dumpers.errors import ConfigurationError, ExitCode
 from dumpers.interrupt import Interrupt
@@ -29,11 +30,47 @@ def test_prove(head: bytes, tail: bytes, fault: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
-    ["-f /tmp/x", "--file=x", "-Fc", "--format custom", "-j 4", "-Z9", "--compress=gzip", "'open"],
+    "text",
+    [
+        "-f /tmp/x",
+        "--file=x",
+        "-sf /tmp/x",
+        "-Fc",
+        "-vFc",
+        "--format custom",
+        "--form=c",
+        "-j 4",
+        "-Z9",
+        "--compress=gzip",
+        "-d other",
+        "--dbname=postgresql://u:p@h/d",
+        "-h elsewhere",
+        "-U other",
+        "--port=1",
+        "-W",
+        "--version",
+        "other",
+        "--schema-only other",
+        "--no-such-option",
+        "'open",
+    ],
 )
-def test_options_that_would_hide_the_end_are_refused(options: str) -> None:
-    job = DumpJob.from_env(ENV | {"PG_DUMP_OPTIONS": options})
+def test_options_that_would_hide_or_turn_the_dump_are_refused(text: str) -> None:
+    job = DumpJob.from_env(ENV | {"PG_DUMP_OPTIONS": text})
     with pytest.raises(ConfigurationError, match="PG_DUMP_OPTIONS") as caught:
         ENGINE.preflight(job, Interrupt())
     assert caught.value.exit_code == ExitCode.CONFIGURATION
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("--no-owner -x", ["--no-owner", "-x"]),
+        ("-n 'my schema' --exclude-table=a.*", ["-n", "my schema", "--exclude-table=a.*"]),
+        ("-Oxt people", ["-Oxt", "people"]),
+        ("--lock-wait-timeout 5000", ["--lock-wait-timeout", "5000"]),
+    ],
+)
+def test_options_of_what_to_dump_are_taken(text: str, words: list[str]) -> None:
+    assert options.parse(text) == words
