@@ -62,11 +62,10 @@ def bring(cluster: Cluster, archives: Mapping[str, Path]) -> None:
         if cluster.layout is not None:
             cluster.load_image(archive)
         elif "IMAGE_PREFIX" in os.environ:
-            with progress(f"push {reference}"):
-                _run(["buildah", "push", f"oci-archive:{archive}", f"docker://{reference}"])
+            images.push(archive, reference)
         elif shutil.which("kind"):
             with progress(f"kind load {reference}"):
-                _run(["kind", "load", "image-archive", str(archive)])
+                subprocess.run(["kind", "load", "image-archive", str(archive)], check=True)
         else:
             raise ImageTransportError(
                 "this cluster gets no images: set IMAGE_PREFIX to a registry that it pulls from "
@@ -91,12 +90,6 @@ def _recipe(name: str) -> _Recipe:
         globs=["versitygw"],
         context=tool("versitygw").parent,
     )
-
-
-def _run(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise ImageTransportError(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
 if __name__ == "__main__":

@@ -85,6 +85,14 @@ def build(
     return cache.entry(f"image-{slug}", key, make) / ARCHIVE
 
 
+def push(archive: Path, reference: str) -> None:
+    """Sends an archive's image to the registry that its name points at, with the person's login."""
+    with cache.lock("buildah"), progress(f"push {reference}"):
+        _buildah("pull", "--quiet", f"oci-archive:{archive}")
+        _buildah("push", "--quiet", reference, f"docker://{reference}")
+        _buildah("rmi", "--force", reference)
+
+
 def _matching(context: Path, globs: Sequence[str]) -> list[Path]:
     """The files that match; a folder that matches stands for what is in it, less caches."""
     found: set[Path] = set()
