@@ -60,6 +60,15 @@ ANNOTATIONS = (
     ENCRYPTION_ENABLED,
     ENCRYPTION_RECIPIENT,
 )
+# Most characters that a value may have. The API server takes longer schedules, which nobody has
+# and which would be kept and sent around; what is compared with `true` needs no limit.
+_LONGEST = (
+    (TYPE, 63, Reason.TYPE_INVALID),
+    (VERSION, 63, Reason.VERSION_INVALID),
+    (SCHEDULE, 1024, Reason.SCHEDULE_INVALID),
+    (TIME_ZONE, 255, Reason.TIME_ZONE_INVALID),
+    (ENCRYPTION_RECIPIENT, 16384, Reason.RECIPIENT_INVALID),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +92,18 @@ def enabled(values: Mapping[str, str]) -> bool:
 
 def read(values: Mapping[str, str], settings: Settings) -> Request | Rejected:
     """What enabled annotations ask for, or the first thing that is wrong with them."""
+    return _too_long(values) or _request(values, settings)
+
+
+def _too_long(values: Mapping[str, str]) -> Rejected | None:
+    for annotation, longest, reason in _LONGEST:
+        if len(annotation.of(values)) > longest:
+            why = f"it must have at most {longest} characters"
+            return _rejected(reason, annotation, values, why)
+    return None
+
+
+def _request(values: Mapping[str, str], settings: Settings) -> Request | Rejected:
     engine = find(TYPE.of(values))
     if engine is None:
         known = ", ".join(item.type for item in ENGINES)

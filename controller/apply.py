@@ -1,15 +1,15 @@
 """Carry out one item of a plan; a failure stays with its workload (contract section 9.2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from controller import desired
 from controller.api import RESOURCES, ConflictError, Kube, KubeError, RefusedError
-from controller.diff import overlay
+from controller.diff import changes, overlay
 from controller.inventory import CRONJOB
 from controller.planning import Item, Step, Verb
 from controller.reasons import Reason, State, Verdict
-from controller.view import Json, name_of, uid_of
+from controller.view import Json, Sent, name_of, uid_of, version_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Outcome:
     """An item as it came out. `done` are the steps that were carried out.
 
     `cronjob` is the CronJob as it is now, None without one; `failed` says that a step was not
-    done, which `verdict` then tells.
+    done, which `verdict` then tells. `sent` is to be remembered for the next pass.
     """
 
     item: Item
@@ -25,22 +25,36 @@ class Outcome:
     done: tuple[Step, ...] = ()
     cronjob: Json | None = field(default=None, repr=False)
     failed: bool = False
+    sent: dict[str, Sent] = field(default_factory=dict, repr=False)
 
 
-def execute(item: Item, kube: Kube, namespace: str, stopping: Callable[[], bool]) -> Outcome:
+def execute(
+    item: Item,
+    kube: Kube,
+    namespace: str,
+    stopping: Callable[[], bool],
+    sent: Mapping[str, Sent],
+) -> Outcome:
     """Do an item's steps in order, up to the first that fails or until told to stop.
 
-    So a CronJob that is refused leaves no Secret behind (contract section 9.5).
+    So a CronJob that is refused leaves no Secret behind (contract section 9.5). What was `sent`
+    before in vain, as an admission webhook rewrites it, is not sent again.
     """
     outcome = Outcome(item=item, verdict=item.verdict, cronjob=_before(item))
     for step in item.steps:
         if stopping():
             break
+        if known := _in_vain(step, sent):
+            outcome = replace(outcome, sent=outcome.sent | known)
+            continue
         try:
             written = _do(step, outcome.cronjob, kube, namespace)
         except KubeError as error:
             return replace(outcome, verdict=_failure(item, step, error), failed=True)
         outcome = replace(outcome, done=(*outcome.done, step))
+        if written and step.after:
+            now = {uid_of(written): Sent(body=step.after, version=version_of(written))}
+            outcome = replace(outcome, sent=outcome.sent | now)
         if step.kind == CRONJOB:
             outcome = replace(outcome, cronjob=written)
     return outcome
@@ -50,6 +64,17 @@ def _before(item: Item) -> Json | None:
     """The CronJob as it was listed, if there was one."""
     written = next((step for step in item.steps if step.kind == CRONJOB), None)
     return written.before if written else item.kept
+
+
+def _in_vain(step: Step, sent: Mapping[str, Sent]) -> dict[str, Sent]:
+    """What was sent before, if the object is still as that left it and no more is asked now."""
+    before = step.before or {}
+    known = sent.get(uid_of(before))
+    if step.verb is not Verb.UPDATE or known is None or known.version != version_of(before):
+        return {}
+    refused = list(changes(before, known.body))
+    asked = changes(before, step.after)
+    return {uid_of(before): known} if all(change in refused for change in asked) else {}
 
 
 def _do(step: Step, cronjob: Json | None, kube: Kube, namespace: str) -> Json | None:

@@ -30,10 +30,11 @@ def refusal(
             return Rejected(Reason.NAME_TAKEN, f"the {kind} {name} is not ours{_instance(item)}")
     cronjob = inventory.cronjobs.get(spec.name)
     if cronjob:
-        recorded = annotations_of(cronjob).get(names.OWNER, workload.key)
-        if recorded != workload.key:
+        namespace, ref = owner_of(cronjob)
+        recorded, kind = names.owner_key(namespace, ref.name), ref.kind
+        # Both keys lead to this name: their hashes are the same.
+        if ref.name and recorded != workload.key:
             return Rejected(Reason.NAME_TAKEN, f"the CronJob {spec.name} belongs to {recorded}")
-        kind = owner_of(cronjob)[1].kind
         if kind == workload.owner.ref.kind:
             return None
         if kind and not _abandoned(cronjob, found, view, settings):
@@ -59,4 +60,4 @@ def _abandoned(cronjob: Json, found: Workloads, view: ClusterView, settings: Set
     verdict = lifecycle.judge(cronjob, view.namespaces.get(namespace), found, frozenset(), {})
     if verdict.state is not State.GONE:
         return False
-    return lifecycle.due(lifecycle.streak(cronjob, view), settings, view.now)
+    return lifecycle.due(lifecycle.streak(cronjob, view, settings), settings, view.now)

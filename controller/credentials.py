@@ -6,8 +6,10 @@ then, with their content, what its variables hold.
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from controller.reasons import Failed, Reason, Rejected
@@ -16,7 +18,10 @@ from dumpers.engines.facts import EngineFacts
 
 SECRET = "Secret"  # noqa: S105  a kind
 CONFIG_MAP = "ConfigMap"
-_KINDS = (SECRET, CONFIG_MAP)
+# What the kubelet turns into something else in a value, never in what comes from a Secret.
+_EXPANDED = re.compile(r"\$\$|\$\(")
+# A variable's text, empty when it acts as unset.
+_Value = Callable[[], str]
 
 Contents = Mapping[ObjectRef, Content | Failed | None]
 
@@ -67,19 +72,19 @@ def references(container: Json, wanted: Collection[str]) -> tuple[Reference, ...
 
 def resolve(container: Json, engine: EngineFacts, contents: Contents) -> dict[str, str] | Rejected:
     """The job's credential variables that are set, required ones surely among them."""
-    wanted = engine.source_variables
-    try:
-        values = _variables(container, wanted, contents)
-    except _RejectedError as error:
-        return error.rejected
     found: dict[str, str] = {}
     missing: list[str] = []
-    for item in engine.credentials:
-        value = next((values[name] for name in item.sources if values.get(name)), None)
-        if value is not None:
-            found[item.variable] = value
-        elif item.required:
-            missing.append(" or ".join(item.sources))
+    try:
+        values = _variables(container, engine.source_variables, contents)
+        for item in engine.credentials:
+            texts = (values[name]() for name in item.sources if name in values)
+            value = next(filter(None, texts), None)
+            if value is not None:
+                found[item.variable] = value
+            elif item.required:
+                missing.append(" or ".join(item.sources))
+    except _RejectedError as error:
+        return error.rejected
     if missing:
         name = container.get("name", "")
         text = f"the container {name!r} does not set {', '.join(missing)}"
@@ -87,19 +92,18 @@ def resolve(container: Json, engine: EngineFacts, contents: Contents) -> dict[st
     return found
 
 
-def _variables(
-    container: Json, wanted: Collection[str], contents: Contents
-) -> dict[str, str | None]:
-    values: dict[str, str | None] = {}
+def _variables(container: Json, wanted: Collection[str], contents: Contents) -> dict[str, _Value]:
+    """The variables that are set, to be decoded once it is known which of them are used."""
+    values: dict[str, _Value] = {}
     for source, ref in _env_from(container):
         content = _content(ref, contents, optional=bool(source.get("optional")))
         for name in wanted if content else ():
             if content and name in content.data:
-                values[name] = _text(ref, name, content)
+                values[name] = partial(_text, ref, name, content)
     for entry in container.get("env") or ():
         if entry.get("name") in wanted:
             # An empty value acts as unset, and hides what envFrom gave.
-            values[entry["name"]] = _entry(entry, contents) or None
+            values[entry["name"]] = _entry(entry, contents)
     return values
 
 
@@ -119,18 +123,18 @@ def _key_references(entry: Json) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield kind, found
 
 
-def _entry(entry: Json, contents: Contents) -> str | None:
+def _entry(entry: Json, contents: Contents) -> _Value:
     if not entry.get("valueFrom"):
-        return str(entry.get("value") or "")
+        return partial(_literal, entry["name"], str(entry.get("value") or ""))
     for kind, source in _key_references(entry):
         ref = ObjectRef(kind=kind, name=str(source.get("name", "")))
         optional = bool(source.get("optional"))
         content = _content(ref, contents, optional=optional)
         key = str(source.get("key", ""))
         if content and key in content.data:
-            return _text(ref, key, content)
+            return partial(_text, ref, key, content)
         if optional:
-            return None
+            return str
         raise _RejectedError(Reason.CREDENTIAL_SOURCE_MISSING, f"{ref} has no key {key!r}")
     kinds = ", ".join(sorted(entry["valueFrom"]))
     raise _RejectedError(
@@ -152,6 +156,16 @@ _DECODERS: Mapping[str, Callable[[str], str]] = {
     SECRET: lambda value: base64.b64decode(value, validate=True).decode(),
     CONFIG_MAP: str,
 }
+
+
+def _literal(name: str, text: str) -> str:
+    if _EXPANDED.search(text):
+        raise _RejectedError(
+            Reason.CREDENTIAL_SOURCE_UNSUPPORTED,
+            f"{name} has $(…) or $$ in its value, which the container gets expanded: "
+            "give the value itself, or take it from a Secret",
+        )
+    return text
 
 
 def _text(ref: ObjectRef, key: str, content: Content) -> str:

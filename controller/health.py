@@ -1,10 +1,12 @@
 """/healthz and /metrics."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 
 from controller.config import Settings
 
@@ -12,24 +14,38 @@ _MISSED_INTERVALS = 3
 
 
 class Health:
-    """Whether passes still end; a pass that ended with failures is alive too."""
+    """Whether passes still get on; one that ends with failures does too."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = _MISSED_INTERVALS * (settings.poll_interval + settings.api_timeout)
         self._clock = clock
-        self._ended = clock()
+        self._moved = clock()
 
     def beat(self) -> None:
-        """A pass has ended."""
-        self._ended = self._clock()
+        """A pass has ended, or got on by a namespace or workload."""
+        self._moved = self._clock()
 
     def alive(self) -> bool:
-        """Whether a pass ended within three intervals and as many API timeouts."""
-        return self._clock() - self._ended <= self._limit
+        """Whether that was within three intervals and as many API timeouts."""
+        return self._clock() - self._moved <= self._limit
+
+
+class _Server(ThreadingHTTPServer):
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Take IPv4 too; without http.server's look-up of the host's name, which may hang."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        TCPServer.server_bind(self)
 
 
 def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingHTTPServer:
-    """Answer on all interfaces from a thread of its own; OSError if the port is taken."""
+    """Answer on all interfaces, by IPv6 too where there is any, from a thread of its own.
+
+    OSError if the port is taken.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         # A client that hangs must not hold its thread for ever.
@@ -44,7 +60,7 @@ def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingH
             elif health.alive():
                 self._send(HTTPStatus.OK, b"ok\n")
             else:
-                self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"no pass has ended for too long\n")
+                self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"no pass has got on for too long\n")
 
         def log_message(self, *_: object) -> None:
             """Probes come every few seconds: nothing to log."""
@@ -56,7 +72,6 @@ def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingH
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("", port), Handler)
-    server.daemon_threads = True
+    server = _Server(("", port), Handler)
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     return server

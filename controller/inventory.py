@@ -61,9 +61,16 @@ def take(view: ClusterView, settings: Settings) -> Inventory:
 
 
 def owner_of(cronjob: Json) -> tuple[str, ObjectRef]:
-    """Namespace and owner that a CronJob records; the kind is empty on those of 0.6.0."""
-    values = annotations_of(cronjob)
-    namespace, _, name = values.get(names.OWNER, "").partition("/")
+    """Namespace and owner that a CronJob records; the kind is empty on those of 0.6.0.
+
+    All is empty where the CronJob's own name does not follow from that owner: it is a copy under
+    another name, which belongs to who made it, or the annotation was edited and tells nothing.
+    """
+    own, values = name_of(cronjob), annotations_of(cronjob)
+    key = values.get(names.OWNER, "")
+    if own != names.cronjob_name(names.type_in(own), key):
+        return "", ObjectRef(kind="", name="")
+    namespace, _, name = key.partition("/")
     return namespace, ObjectRef(kind=values.get(names.OWNER_KIND, ""), name=name)
 
 

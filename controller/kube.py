@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from threading import Event
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlencode
 
 import urllib3
+import yaml
 from kubernetes import client, config
 from tenacity import (
     RetryCallState,
@@ -101,12 +102,13 @@ class ApiServer:
                 "GET", resource, namespace, "", query=query | ({"continue": more} if more else {})
             )
             items = page.get("items")
-            if page.get("kind") != f"{resource.kind}List" or not isinstance(items, list | None):
+            listed = isinstance(items, list | None) and all(map(_is_object, items or ()))
+            if page.get("kind") != f"{resource.kind}List" or not listed:
                 raise UnavailableError(f"list {resource.plural} in {namespace}: it is no list")
             # A list's items do not say what they are, single objects do.
             whole = {"apiVersion": resource.version, "kind": resource.kind}
             yield from (whole | item for item in items or ())
-            more = (page.get("metadata") or {}).get("continue") or ""
+            more = str((page.get("metadata") or {}).get("continue") or "")
             if not more:
                 return
 
@@ -154,9 +156,9 @@ class ApiServer:
         if self._stopping.is_set():
             raise UnavailableError(f"{method} {path}: the controller is stopping")
         headers = {"Accept": _JSON, "Content-Type": _JSON}
-        # Also renews the pod's token, which expires.
-        self._client.update_params_for_auth(headers, [], ["BearerToken"])
         try:
+            # Also renews the pod's token, which expires.
+            self._client.update_params_for_auth(headers, [], ["BearerToken"])
             response = self._client.rest_client.pool_manager.request(
                 method,
                 f"{self._client.configuration.host}{path}{'?' + urlencode(query) if query else ''}",
@@ -170,13 +172,12 @@ class ApiServer:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             # Only the kind of fault: the texts repeat hosts, headers, bodies.
             raise UnavailableError(f"{method} {path}: {type(error).__name__}") from None
+        except (config.ConfigException, ValueError) as error:
+            raise UnavailableError(f"{method} {path}: no login: {type(error).__name__}") from None
         if response.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise _error(f"{method} {path}", name, response.status, response.headers, text)
-        try:
-            document = json.loads(text)
-        except ValueError:
-            raise UnavailableError(f"{method} {path}: the answer is no JSON") from None
-        if not isinstance(document, dict):
+        document = _document(text)
+        if document is None:
             raise UnavailableError(f"{method} {path}: the answer is no object")
         return document
 
@@ -194,6 +195,10 @@ def connect(mode: Mode, timeout: float, stopping: Event) -> ApiServer:
             config.load_kube_config(client_configuration=settings)
     except config.ConfigException as error:
         raise UnavailableError(f"MODE={mode}: {error}") from error
+    except (yaml.YAMLError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        # The client trips over a broken kubeconfig in many ways, whose texts may show its keys.
+        what = f"the kubeconfig cannot be read ({type(error).__name__})"
+        raise UnavailableError(f"MODE={mode}: {what}") from None
     return ApiServer(client.ApiClient(settings), timeout, stopping)
 
 
@@ -217,13 +222,25 @@ def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     return b"".join(chunks)
 
 
-def _error(what: str, name: str, status: int, headers: Any, raw: bytes) -> KubeError:
+def _document(text: bytes) -> Document | None:
+    """An answer whose metadata, too, is what it should be; None for anything else."""
     try:
-        document = json.loads(raw)
-    except ValueError:
-        document = {}
-    said = document if isinstance(document, dict) and document.get("kind") == "Status" else {}
-    details = said.get("details") or {}
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if _is_object(document) else None
+
+
+def _is_object(item: Any) -> TypeGuard[Document]:
+    return isinstance(item, dict) and isinstance(item.get("metadata"), dict | None)
+
+
+def _error(what: str, name: str, status: int, headers: Any, raw: bytes) -> KubeError:
+    document = _document(raw) or {}
+    said = document if document.get("kind") == "Status" else {}
+    details = said.get("details")
+    if not isinstance(details, dict):
+        details = {}
     text = f"{what}: {status} {said.get('reason', '')}".rstrip()
     # Only the API server's own word on this very object counts: a proxy's 404, or that of an
     # API group that is away, says nothing.
@@ -231,7 +248,9 @@ def _error(what: str, name: str, status: int, headers: Any, raw: bytes) -> KubeE
         if name and details.get("name") == name:
             return NotFoundError(text)
     elif status == HTTPStatus.FORBIDDEN:
-        return ForbiddenError(text)
+        # Of a write, the API server says which right, quota or policy stands in its way.
+        why = "" if what.startswith("GET") else f": {said.get('message', '')}"[:500]
+        return ForbiddenError(text + why)
     elif status == HTTPStatus.CONFLICT:
         return ConflictError(text)
     elif status == HTTPStatus.GONE:
@@ -243,8 +262,12 @@ def _error(what: str, name: str, status: int, headers: Any, raw: bytes) -> KubeE
 
 def _causes(details: Mapping[str, Any]) -> str:
     """Which fields were refused and why; a Secret's values are never among its causes' texts."""
-    causes = details.get("causes") or ()
-    shown = (f"{item.get('field', '')}: {item.get('message', '')}" for item in causes)
+    causes = details.get("causes")
+    shown = (
+        f"{item.get('field', '')}: {item.get('message', '')}"
+        for item in (causes if isinstance(causes, list) else ())
+        if isinstance(item, dict)
+    )
     return "; ".join(shown)[:500] or "no cause was given"
 
 

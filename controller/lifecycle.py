@@ -20,7 +20,11 @@ from controller.view import (
     name_of,
     uid_of,
 )
-from controller.workloads import READABLE_KINDS, STATEFUL_SET, Workload, Workloads
+from controller.workloads import READABLE_KINDS, STATEFUL_SET, Workload, Workloads, asks
+
+_LOST = frozenset({Reason.OWNER_NOT_FOUND})
+# Why a workload is not known to exist, though pods of it are there.
+_UNSEEN = frozenset({Reason.OWNER_NOT_FOUND, Reason.FORBIDDEN, Reason.UNAVAILABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,23 +56,34 @@ def judge(
     if namespace.exists is False:
         return _gone(Reason.NAMESPACE_NOT_FOUND, "its namespace does not exist")
     _, ref = owner_of(cronjob)
-    for workload in found.items:
-        same_kind = not ref.kind or workload.owner.ref.kind == ref.kind
-        if workload.owner.ref.name == ref.name and same_kind and not _lost(workload):
-            why = refused.get(workload.owner.ref)
-            return Verdict.unknown(why) if why else _succeeded(cronjob, workload, standing)
-    return _without_workload(ref, namespace, found)
+    workload = _workload(ref, found)
+    if workload is None or _rejected_as(workload, _LOST):
+        # Its pods may linger; the single read of the owner settles it.
+        return _without_workload(ref, namespace, found)
+    why = refused.get(workload.owner.ref)
+    return Verdict.unknown(why) if why else _succeeded(cronjob, workload, standing)
 
 
-def streak(cronjob: Json, view: ClusterView) -> Streak:
+def alive(cronjob: Json, found: Workloads) -> bool:
+    """Whether the workload was surely seen, whatever keeps it from being backed up."""
+    workload = _workload(owner_of(cronjob)[1], found)
+    return workload is not None and not _rejected_as(workload, _UNSEEN)
+
+
+def streak(cronjob: Json, view: ClusterView, settings: Settings) -> Streak:
     """How long it has been gone, this pass included.
 
     The passes are counted in memory and start again with the process; the time is kept on the
-    object. A pass that saw it otherwise starts both anew.
+    object. A pass that saw it otherwise starts both anew, and so does one that could not read.
+
+    What is kept on the object goes as soon as the workload is seen again. Reads that fail leave
+    it, so after a restart it may stand for an older absence: an unbroken one ends at the grace
+    time, hence beyond twice that time it is not believed.
     """
     before = view.gone_passes.get(uid_of(cronjob))
     since = None if before == 0 else _time(annotations_of(cronjob).get(names.GONE_SINCE, ""))
-    if since is None or since > view.now:
+    believed = timedelta.max if before else 2 * timedelta(seconds=settings.gone_grace)
+    if since is None or not timedelta(0) <= view.now - since <= believed:
         since = view.now
     return Streak(passes=(before or 0) + 1, since=since)
 
@@ -87,28 +102,38 @@ def stamp(moment: datetime) -> str:
 def _time(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        # Near the ends of the calendar a time has no counterpart in UTC.
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo else None
 
 
 def _gone(reason: Reason, message: str) -> Verdict:
     return Verdict(state=State.GONE, reason=reason, message=message)
 
 
-def _lost(workload: Workload) -> bool:
-    """Its pods linger, but the owner was in no list: that is for the single read to settle."""
-    request = workload.request
-    return isinstance(request, Rejected) and request.reason is Reason.OWNER_NOT_FOUND
+def _workload(ref: ObjectRef, found: Workloads) -> Workload | None:
+    return next(
+        (
+            item
+            for item in found.items
+            if item.owner.ref.name == ref.name and ref.kind in {"", item.owner.ref.kind}
+        ),
+        None,
+    )
+
+
+def _rejected_as(workload: Workload, reasons: frozenset[Reason]) -> bool:
+    return isinstance(workload.request, Rejected) and workload.request.reason in reasons
 
 
 def _succeeded(cronjob: Json, workload: Workload, standing: frozenset[str]) -> Verdict:
     if isinstance(workload.request, Rejected):
         return Verdict.unknown(workload.request)
-    type_ = workload.request.engine.type
+    type_, by_template = workload.request.engine.type, workload.type_by_template
     successor = names.cronjob_name(type_, workload.key)
     # Only once the other backup stands: a rejected or refused one replaces nothing.
-    if successor in standing and successor != name_of(cronjob) and workload.type_by_template:
+    if successor in standing and type_ != names.type_in(name_of(cronjob)) and by_template:
         return Verdict(
             state=State.REPLACED, reason=Reason.TYPE_CHANGED, message=f"it is {type_} now"
         )
@@ -130,12 +155,16 @@ def _without_workload(ref: ObjectRef, namespace: NamespaceView, found: Workloads
     listed = namespace.owners.get(ref.kind, Failed(Reason.UNAVAILABLE, f"no {ref.kind} was read"))
     if isinstance(listed, Failed):
         return Verdict.unknown(listed)
-    if all(name_of(item) != ref.name for item in listed):
+    owner = next((item for item in listed if name_of(item) == ref.name), None)
+    if owner is None:
         return _without_owner(ref, namespace)
-    if found.unresolved and ref.kind != STATEFUL_SET:
+    if asks(owner):
+        why = f"{ref} says enabled, but is no workload of its own: another object owns it"
+    elif found.unresolved and ref.kind != STATEFUL_SET:
         why = "the owner of some pods could not be found out"
-        return Verdict.unknown(Failed(Reason.OWNER_UNREADABLE, why))
-    return _gone(Reason.DISABLED, "nothing of it says enabled any more")
+    else:
+        return _gone(Reason.DISABLED, "nothing of it says enabled any more")
+    return Verdict.unknown(Failed(Reason.OWNER_UNREADABLE, why))
 
 
 def _without_owner(ref: ObjectRef, namespace: NamespaceView) -> Verdict:

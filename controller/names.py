@@ -37,6 +37,11 @@ def cronjob_name(type_: str, key: str) -> str:
     return f"{head}{slug[:room].rstrip('-') or 'owner'}-{digest}"
 
 
+def type_in(cronjob: str) -> str:
+    """The type that the name of a CronJob of ours tells."""
+    return cronjob.removeprefix("ksnapshot-").partition("-")[0]
+
+
 def secret_name(cronjob: str) -> str:
     """Name of the Secret that mirrors a workload's credentials for this CronJob."""
     return f"{cronjob}-credentials"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 
 from controller import claims, desired, lifecycle, names, results, specs
 from controller.config import Settings, UnwatchedPolicy
@@ -12,6 +13,7 @@ from controller.reasons import Failed, Reason, Rejected, State, Verdict
 from controller.specs import BackupSpec
 from controller.view import (
     ClusterView,
+    Isolate,
     Json,
     ObjectRef,
     annotations_of,
@@ -22,6 +24,7 @@ from controller.view import (
 from controller.workloads import Workload, Workloads, find
 from dumpers.contract import DEFAULT_CLUSTER
 
+FAULT = Rejected(Reason.INTERNAL_ERROR, "a fault of the controller, see its log")
 _NOTHING = Workloads(items=(), unresolved=True)
 
 
@@ -76,27 +79,48 @@ def namespaces(view: ClusterView, inventory: Inventory) -> tuple[str, ...]:
     return tuple(sorted({*inventory.ours, *view.namespaces}))
 
 
-def plan(view: ClusterView, inventory: Inventory, settings: Settings, namespace: str) -> Plan:
-    """Decide for one namespace, from nothing but the view."""
+def plan(
+    view: ClusterView,
+    inventory: Inventory,
+    settings: Settings,
+    namespace: str,
+    isolate: Isolate,
+) -> Plan:
+    """Decide for one namespace, from nothing but the view; a fault stays with its workload."""
     watched = view.namespaces.get(namespace)
     found = find(watched, settings) if watched and watched.exists is not False else _NOTHING
     wanted: dict[str, BackupSpec] = {}
     refused: dict[ObjectRef, Rejected] = {}
     for workload in found.items:
-        spec = _parse(workload, found, view, inventory, settings)
+        part = partial(_parse, workload, found, view, inventory, settings)
+        spec = isolate(workload.key, part) or FAULT
         if isinstance(spec, BackupSpec):
             wanted[spec.name] = spec
         else:
             refused[workload.owner.ref] = spec
     existing = inventory.ours.get(namespace, {})
     remembered = {uid_of(cronjob): 0 for cronjob in existing.values()}
-    items = [_wanted(spec, view, inventory, settings) for spec in wanted.values()]
+    items = [
+        isolate(name, partial(_wanted, spec, view, inventory, settings))
+        or _faulty(namespace, spec.owner.key, name, inventory)
+        for name, spec in wanted.items()
+    ]
     # What is yet to be made replaces nothing.
     standing = frozenset(name for name in wanted if name in inventory.cronjobs)
     for name, cronjob in existing.items():
         if name not in wanted:
             verdict = lifecycle.judge(cronjob, watched, found, standing, refused)
-            item, passes = _unwanted(cronjob, verdict, view, inventory, settings)
+            judged = partial(
+                _unwanted,
+                cronjob,
+                verdict,
+                found=found,
+                view=view,
+                inventory=inventory,
+                settings=settings,
+            )
+            key = annotations_of(cronjob)[names.OWNER]
+            item, passes = isolate(name, judged) or (_faulty(namespace, key, name, inventory), 0)
             items.append(item)
             remembered[uid_of(cronjob)] = passes
     recorded = {owner_of(cronjob)[1] for cronjob in existing.values()}
@@ -149,6 +173,9 @@ def _wanted(spec: BackupSpec, view: ClusterView, inventory: Inventory, settings:
     if (mirrored := desired.secret(spec, settings, uid)) is not None:
         secret = inventory.secrets.get(names.secret_name(spec.name))
         steps.append(_write(SECRET, secret, overlay(secret, mirrored)))
+    # The mirrored Secret's name before 0.6.0.
+    if (old := inventory.secrets.get(spec.name)) and is_ours(old, settings):
+        steps.append(Step(verb=Verb.DELETE, kind=SECRET, name=spec.name, before=old))
     return replace(item, steps=tuple(filter(None, steps)), kept=target)
 
 
@@ -184,7 +211,13 @@ def _with_results(target: Json, existing: Json | None, inventory: Inventory) -> 
 
 
 def _unwanted(
-    cronjob: Json, verdict: Verdict, view: ClusterView, inventory: Inventory, settings: Settings
+    cronjob: Json,
+    verdict: Verdict,
+    *,
+    found: Workloads,
+    view: ClusterView,
+    inventory: Inventory,
+    settings: Settings,
 ) -> tuple[Item, int]:
     """The item of a CronJob that is not wanted, and its passes gone in a row."""
     namespace, _ = owner_of(cronjob)
@@ -196,12 +229,14 @@ def _unwanted(
     )
     target, passes = cronjob, 0
     if _leaves(verdict, settings):
-        found = lifecycle.streak(cronjob, view)
-        passes = found.passes
-        if lifecycle.due(found, settings, view.now) and _idle(cronjob, inventory):
+        gone = lifecycle.streak(cronjob, view, settings)
+        passes = gone.passes
+        if lifecycle.due(gone, settings, view.now) and _idle(cronjob, inventory):
             return replace(item, steps=tuple(_deletion(cronjob, inventory, settings))), passes
-        since = {names.GONE_SINCE: lifecycle.stamp(found.since)}
+        since = {names.GONE_SINCE: lifecycle.stamp(gone.since)}
         target = overlay(cronjob, {"metadata": {"annotations": since}})
+    elif lifecycle.alive(cronjob, found):
+        target = overlay(cronjob, {"metadata": {"annotations": {names.GONE_SINCE: None}}})
     if names.INSTANCE in annotations_of(cronjob):
         target = _with_results(target, cronjob, inventory)
     steps = tuple(filter(None, [_write(CRONJOB, cronjob, target)]))
@@ -223,14 +258,29 @@ def _idle(cronjob: Json, inventory: Inventory) -> bool:
 
 
 def _deletion(cronjob: Json, inventory: Inventory, settings: Settings) -> Iterator[Step]:
-    """The CronJob goes and takes its Secret along, except one that does not name it as owner."""
+    """The CronJob goes and takes its Secrets along: they name it as owner, or first come to."""
     name, uid = name_of(cronjob), uid_of(cronjob)
+    for secret_name in (names.secret_name(name), name):
+        secret = inventory.secrets.get(secret_name)
+        if secret and is_ours(secret, settings):
+            owner = {"ownerReferences": [desired.owner_reference(name, uid)]}
+            if all(item.get("uid") != uid for item in owner_references(secret)):
+                adopted = overlay(secret, {"metadata": owner})
+                yield Step(
+                    verb=Verb.UPDATE, kind=SECRET, name=secret_name, before=secret, after=adopted
+                )
     yield Step(verb=Verb.DELETE, kind=CRONJOB, name=name, before=cronjob)
-    secret = inventory.secrets.get(names.secret_name(name))
-    if secret is None or not is_ours(secret, settings):
-        return
-    if all(owner.get("uid") != uid for owner in owner_references(secret)):
-        yield Step(verb=Verb.DELETE, kind=SECRET, name=name_of(secret), before=secret)
+
+
+def _faulty(namespace: str, workload: str, cronjob: str, inventory: Inventory) -> Item:
+    """What a fault of our own leaves of an item: its CronJob as it is."""
+    return Item(
+        namespace=namespace,
+        workload=workload,
+        cronjob=cronjob,
+        verdict=Verdict.unknown(FAULT),
+        kept=inventory.cronjobs.get(cronjob),
+    )
 
 
 def _rejected(workload: Workload, why: Rejected) -> Item:

@@ -1,5 +1,6 @@
 """The cluster → ClusterView. A read without an answer becomes a Failed, never an empty list."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -31,48 +32,65 @@ from controller.view import (
     ClusterView,
     Content,
     ControlView,
+    Isolate,
     Json,
     NamespaceView,
     ObjectRef,
     Objects,
+    Sent,
     metadata,
     name_of,
     uid_of,
 )
-from controller.workloads import READABLE_KINDS, Workload, find
+from controller.workloads import READABLE_KINDS, find
 
 _KUBE_SYSTEM = "kube-system"
 _CLUSTER_ID_LENGTH = 8
 _THREADS = 8
 
 T = TypeVar("T")
-# Runs a namespace's part; None where that failed for a fault of our own.
-Isolate = Callable[[str, Callable[[], T]], T | None]
-# A Secret or ConfigMap as one version of one pod refers to it.
-_Key = tuple[str, str, str, Reference]
+# A Secret or ConfigMap as these versions of pods of a namespace refer to it.
+_Key = tuple[str, Reference, frozenset[tuple[str, str]]]
 
 
 @dataclass(slots=True, kw_only=True)
 class Memory:
     """What outlives a pass; all of it may be lost at any time.
 
-    `contents` holds when and as what a container's Secrets and ConfigMaps were last read, `told`
-    what was last logged of each workload and CronJob.
+    `sent` holds by uid what was last written as which resourceVersion, as long as that object is
+    written or would be. `contents` holds when and as what a container's Secrets and ConfigMaps
+    were last read, `told` what was last logged of each workload and CronJob.
     """
 
     cluster: str | None = None
     gone_passes: Mapping[str, int] = field(default_factory=dict)
     contents: dict[_Key, tuple[datetime, Content | None]] = field(default_factory=dict, repr=False)
+    sent: Mapping[str, Sent] = field(default_factory=dict, repr=False)
     told: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)
 
 
 def read(
-    kube: Kube, settings: Settings, memory: Memory, now: datetime, isolate: "Isolate[NamespaceView]"
+    kube: Kube,
+    settings: Settings,
+    memory: Memory,
+    *,
+    now: datetime,
+    isolate: Isolate,
+    progress: Callable[[], None] = lambda: None,
 ) -> ClusterView:
-    """Everything the pass decides on; in two rounds, as lists tell what else has to be read."""
-    reader = _Reader(kube=kube, settings=settings, memory=memory, now=now)
+    """Everything the pass decides on; in two rounds, as lists tell what else has to be read.
+
+    `progress` is called whenever a namespace was read.
+    """
+    reader = _Reader(kube=kube, settings=settings, memory=memory, now=now, isolate=isolate)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="read") as pool:
-        lists = pool.map(reader.namespace, settings.watch_namespaces)
+
+        def begin(name: str) -> NamespaceView:
+            space = isolate(name, partial(reader.namespace, name)) or _broken(name)
+            progress()
+            return space
+
+        lists = pool.map(begin, settings.watch_namespaces)
         view = ClusterView(
             now=now,
             cluster=reader.cluster(),
@@ -85,7 +103,9 @@ def read(
         def complete(space: NamespaceView) -> NamespaceView:
             owned = recorded.get(space.name, {}).values()
             part = partial(reader.complete, space, {inventory.owner_of(item)[1] for item in owned})
-            return isolate(space.name, part) or _broken(space)
+            whole = isolate(space.name, part) or _broken(space.name)
+            progress()
+            return whole
 
         completed = {item.name: item for item in pool.map(complete, view.namespaces.values())}
     memory.contents = reader.fresh
@@ -101,6 +121,7 @@ class _Reader:
     settings: Settings
     memory: Memory
     now: datetime
+    isolate: Isolate
     fresh: dict[_Key, tuple[datetime, Content | None]] = field(default_factory=dict, repr=False)
 
     def namespace(self, name: str) -> NamespaceView:
@@ -189,24 +210,30 @@ class _Reader:
                 yield ref, found if isinstance(found, Failed) else found is None
 
     def _contents(self, view: NamespaceView) -> Iterator[tuple[ObjectRef, Content | Failed | None]]:
-        """What containers refer to, read anew when their pod changed or it is due."""
-        merged: dict[ObjectRef, dict[str, str]] = {}
-        for workload in find(view, self.settings).items:
-            for reference in specs.references(workload):
-                content = self._content(workload, reference)
-                if isinstance(content, Content):
-                    # Several workloads may want different keys of one object.
-                    data = merged.setdefault(reference.ref, {})
-                    data.update(content.data)
-                    content = Content(data=data)
-                yield reference.ref, content
+        """What containers refer to, read anew when a pod changed or it is due.
 
-    def _content(self, workload: Workload, wanted: Reference) -> Content | Failed | None:
-        key = _key(workload, wanted)
+        Each object once, with the keys that all its workloads want: an answer is whole, or it is
+        Failed for all of them.
+        """
+        keys: dict[ObjectRef, set[str]] = defaultdict(set)
+        pods: dict[ObjectRef, set[tuple[str, str]]] = defaultdict(set)
+        for workload in find(view, self.settings).items:
+            # What is wrong with this workload is told when it is planned.
+            part = partial(specs.references, workload)
+            for reference in self.isolate(workload.key, part) or ():
+                keys[reference.ref] |= reference.keys
+                pods[reference.ref].add(_version(workload.pods[0]))
+        for ref in sorted(keys):
+            wanted = Reference(ref=ref, keys=frozenset(keys[ref]))
+            yield ref, self._content((view.name, wanted, frozenset(pods[ref])))
+
+    def _content(self, key: _Key) -> Content | Failed | None:
+        namespace, wanted, _ = key
         known = self.memory.contents.get(key)
         lifetime = _lifetime(key, self.settings)
-        if known is None or (self.now - known[0]).total_seconds() >= lifetime:
-            found = self._get(RESOURCES[wanted.ref.kind], key[0], wanted.ref.name)
+        # A clock that was set back must not stop the reading.
+        if known is None or not 0 <= (self.now - known[0]).total_seconds() < lifetime:
+            found = self._get(RESOURCES[wanted.ref.kind], namespace, wanted.ref.name)
             if isinstance(found, Failed):
                 return found
             known = (self.now, None if found is None else _trim(found, wanted))
@@ -243,10 +270,10 @@ def _unavailable(answer: object) -> TypeGuard[Failed]:
     return isinstance(answer, Failed) and answer.reason is Reason.UNAVAILABLE
 
 
-def _broken(view: NamespaceView) -> NamespaceView:
+def _broken(name: str) -> NamespaceView:
     """A namespace that a fault of ours keeps from being read."""
-    message = f"{view.name}: a fault of the controller, see its log"
-    return _silent(view.name, Failed(Reason.INTERNAL_ERROR, message))
+    message = f"{name}: a fault of the controller, see its log"
+    return _silent(name, Failed(Reason.INTERNAL_ERROR, message))
 
 
 def _silent(name: str, why: Failed) -> NamespaceView:
@@ -255,16 +282,14 @@ def _silent(name: str, why: Failed) -> NamespaceView:
     return NamespaceView(name=name, exists=why, pods=why, services=why, owners=owners)
 
 
-def _key(workload: Workload, reference: Reference) -> _Key:
-    pod = workload.pods[0]
-    version = str(metadata(pod).get("resourceVersion", ""))
-    return workload.owner.namespace, uid_of(pod), version, reference
+def _version(pod: Json) -> tuple[str, str]:
+    return uid_of(pod), str(metadata(pod).get("resourceVersion", ""))
 
 
 def _lifetime(key: _Key, settings: Settings) -> float:
     """Seconds until it is read again: spread out, so that no pass reads everything."""
-    namespace, uid, _, reference = key
-    spread = crc32(f"{namespace}/{uid}/{reference.ref}".encode()) / 2**32
+    namespace, reference, _ = key
+    spread = crc32(f"{namespace}/{reference.ref}".encode()) / 2**32
     return max(0.0, (settings.credentials_refresh - settings.poll_interval) * (1 + spread) / 2)
 
 

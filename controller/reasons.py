@@ -40,6 +40,7 @@ class Reason(StrEnum):
     SCHEDULE_INVALID = "ScheduleInvalid"
     TIME_ZONE_INVALID = "TimeZoneInvalid"
     RECIPIENT_MISSING = "RecipientMissing"
+    RECIPIENT_INVALID = "RecipientInvalid"
     SERVICE_MISSING = "ServiceMissing"
     SERVICE_AMBIGUOUS = "ServiceAmbiguous"
     CREDENTIALS_MISSING = "CredentialsMissing"

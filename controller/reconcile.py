@@ -2,6 +2,7 @@
 
 import logging
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -49,10 +50,16 @@ def run(
     *,
     now: datetime | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    progress: Callable[[], None] = lambda: None,
 ) -> PassResult:
-    """Carry out one pass; nothing of one namespace keeps the others from theirs."""
+    """Carry out one pass; nothing of one namespace keeps the others from theirs.
+
+    `progress` is called whenever a namespace was read or an item carried out.
+    """
     started = time.monotonic()
-    view = read(kube, settings, memory, now or datetime.now(UTC), isolate)
+    view = read(
+        kube, settings, memory, now=now or datetime.now(UTC), isolate=isolate, progress=progress
+    )
     outcomes: list[Outcome] = []
     failures = list(unread(view))
     remembered: dict[str, int] = {}
@@ -64,12 +71,21 @@ def run(
         for item in plan.items:
             if stopping():
                 break
-            outcome = execute(item, kube, settings.control_namespace, stopping)
+            part = partial(execute, item, kube, settings.control_namespace, stopping, memory.sent)
+            outcome = isolate(item.workload, part) or Outcome(
+                item=item, verdict=Verdict.unknown(planning.FAULT), failed=True
+            )
+            progress()
             outcomes.append(outcome)
             _tell(outcome, memory.told)
     memory.gone_passes = remembered
     memory.told = {_subject(outcome): outcome.verdict for outcome in outcomes}
-    failures += [f"{item.item.workload}: {item.verdict.reason}" for item in outcomes if item.failed]
+    memory.sent = {uid: sent for outcome in outcomes for uid, sent in outcome.sent.items()}
+    failures += [
+        f"{item.item.workload}: {item.verdict.reason}"
+        for item in outcomes
+        if item.failed or item.verdict.reason is Reason.INTERNAL_ERROR
+    ]
     result = PassResult(
         outcomes=tuple(outcomes),
         failures=tuple(failures),
@@ -84,16 +100,18 @@ def plans(view: ClusterView, settings: Settings) -> Iterator[tuple[str, Plan | N
     """The plan of each namespace; None where making it failed, which is then logged."""
     stock = inventory.take(view, settings)
     for namespace in planning.namespaces(view, stock):
-        part = partial(planning.plan, view, stock, settings, namespace)
+        part = partial(planning.plan, view, stock, settings, namespace, isolate)
         yield namespace, isolate(namespace, part)
 
 
-def isolate(namespace: str, part: Callable[[], T]) -> T | None:
-    """A namespace's part of the pass; None where it failed, which is then logged."""
+def isolate(what: str, part: Callable[[], T], /) -> T | None:
+    """See Isolate; a fault is logged with its place, and without its text, which could tell."""
     try:
         return part()
-    except Exception:  # noqa: BLE001  the pass edge: a fault of ours stops no other namespace
-        _log.exception("a fault of the controller", extra=fields(namespace=namespace))
+    except Exception as error:  # noqa: BLE001  the pass edge: a fault of ours stops nothing else
+        place = "".join(traceback.format_tb(error.__traceback__))
+        line = fields(of=what, fault=type(error).__name__, place=place)
+        _log.error("a fault of the controller", extra=line)
         return None
 
 

@@ -1,5 +1,6 @@
 """A ClusterView as YAML, so that a pass can be replayed and held in a golden test."""
 
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -28,7 +29,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def load(text: str) -> ClusterView:
+def load(text: str | bytes) -> ClusterView:
     """Read a view; `{failed: ReadForbidden}` stands for a read without an answer.
 
     Left out: a list is empty, a namespace exists, nothing is remembered.
@@ -37,8 +38,16 @@ def load(text: str) -> ClusterView:
         # A subclass of the safe loader.
         document = yaml.load(text, Loader=_Loader)  # noqa: S506
         return _view(document)
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ReplayError(f"no view: {type(error).__name__}: {error}") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ReplayError(f"no view: {type(error).__name__}{place}") from None
+    except yaml.reader.ReaderError as error:
+        raise ReplayError(f"no view: no text at byte {error.position}") from None
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        # From None, and the type only: the text may hold what the file does.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise ReplayError(f"no view: {type(error).__name__} in {last.name}") from None
 
 
 def _view(document: Mapping[str, Any]) -> ClusterView:
@@ -98,7 +107,7 @@ def _answer(item: Any, kind: type[T]) -> T | Failed:
     if _is_failed(item):
         return _failed(item)
     if not isinstance(item, kind):
-        raise TypeError(f"{item!r} is no {kind.__name__}")
+        raise TypeError(f"a {type(item).__name__} is no {kind.__name__}")
     return item
 
 

@@ -64,7 +64,7 @@ def recorded(cronjob: Json, key: str) -> Mapping[str, Any]:
     """What an annotation tells of a run; empty where there is none or it is not readable."""
     try:
         document = json.loads(annotations_of(cronjob).get(key, ""))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 
@@ -73,7 +73,7 @@ def finished_at(record: Mapping[str, Any]) -> float | None:
     """When a recorded run ended, in seconds since the epoch."""
     try:
         return datetime.fromisoformat(str(record.get("finished", ""))).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -27,9 +27,10 @@ _DESCRIPTORS = {
 _EVERY = "@every "
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _MAX_INTEGER = 2**63 - 1
-_MAX_DIGITS = 64
+# Bounded, and with one way only to match, so that no annotation costs more than its length.
 _DURATION = re.compile(
-    r"(?P<number>[0-9]+\.?[0-9]*|\.[0-9]+)(?P<unit>ns|us|µs|μs|ms|s|m|h)", re.ASCII
+    r"(?P<number>[0-9]{1,64}(?:\.[0-9]{0,64})?|\.[0-9]{1,64})(?P<unit>ns|us|µs|μs|ms|s|m|h)",
+    re.ASCII,
 )
 _UNIT_NANOSECONDS = {
     "ns": 1,
@@ -205,9 +206,7 @@ def _nanoseconds(text: str) -> int:
     if unsigned == "0":
         return 0
     total, position = 0, 0
-    for match in _DURATION.finditer(unsigned):
-        if match.start() != position or len(match["number"]) > _MAX_DIGITS:
-            break
+    while match := _DURATION.match(unsigned, position):
         position = match.end()
         whole, _, fraction = match["number"].partition(".")
         scale = _UNIT_NANOSECONDS[match["unit"]]

@@ -1,15 +1,23 @@
 """What a pass knows of the cluster: the only input of everything that decides."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from controller.reasons import Failed
 
 # An object of the Kubernetes API as it is read: JSON case, nothing typed, never changed in place.
 Json = Mapping[str, Any]
 Objects = tuple[Json, ...]
+T = TypeVar("T")
+
+
+class Isolate(Protocol):
+    """Runs a part of the pass on its own: None where it failed for a fault of our own."""
+
+    def __call__(self, what: str, part: Callable[[], T], /) -> T | None:
+        """`what` is the namespace or workload that the part is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -84,6 +92,14 @@ class ClusterView:
     gone_passes: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """An object as it was sent, and the resourceVersion that the API server made of it."""
+
+    body: Json = field(repr=False)
+    version: str
+
+
 def metadata(item: Json) -> Json:
     """The object's metadata, empty where there is none."""
     found: Json = item.get("metadata") or {}
@@ -98,6 +114,11 @@ def name_of(item: Json) -> str:
 def uid_of(item: Json) -> str:
     """The object's uid."""
     return str(metadata(item).get("uid", ""))
+
+
+def version_of(item: Json) -> str:
+    """The object's resourceVersion."""
+    return str(metadata(item).get("resourceVersion", ""))
 
 
 def annotations_of(item: Json) -> Mapping[str, str]:

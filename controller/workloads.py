@@ -111,6 +111,12 @@ def find(view: NamespaceView, settings: Settings) -> Workloads:
     )
 
 
+def asks(owner: Json) -> bool:
+    """Whether an owner's own annotations, or those of its template, say enabled."""
+    own = _own_values(owner)
+    return enabled(own) or enabled(own | _template_values(owner))
+
+
 def kind_of(reference: Json) -> str:
     """Kind of an ownerReference as ObjectRef writes it."""
     group, slash, _ = str(reference.get("apiVersion", "")).partition("/")
@@ -166,7 +172,7 @@ def _workload(
     own = _own_values(item) if item else {}
     template = own | (_template_values(item) if item else {})
     asking = [pod for pod in pods if enabled(own | _own_values(pod))]
-    if not (asking or enabled(own) or enabled(template)):
+    if not (asking or (item and asks(item))):
         return None
     running = [pod for pod in asking if (pod.get("status") or {}).get("phase") == "Running"]
     asked = read(template, settings) if item and enabled(template) else None

@@ -1,4 +1,5 @@
 import sys
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,15 +32,22 @@ def plan(file: Path | None) -> None:
     settings = load()
     if file:
         try:
-            view = replay.load(file.read_text())
-        except replay.ReplayError as error:
+            view = replay.load(file.read_bytes())
+            lines = list(render(view, settings))
+        except (replay.ReplayError, OSError) as error:
             click.echo(f"error: {file}: {error}", err=True)
+            sys.exit(1)
+        except Exception as error:  # noqa: BLE001  whatever the file holds; its content stays out
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
+            click.echo(f"error: {file}: no plan can be made of it: {place}", err=True)
             sys.exit(1)
     else:
         api = connect(settings, Event())
         now = datetime.now(UTC)
-        view = reading.read(api, settings, reading.Memory(), now, reconcile.isolate)
-    for line in render(view, settings):
+        view = reading.read(api, settings, reading.Memory(), now=now, isolate=reconcile.isolate)
+        lines = list(render(view, settings))
+    for line in lines:
         click.echo(line)
 
 

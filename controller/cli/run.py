@@ -30,7 +30,7 @@ def run(once: bool) -> None:  # noqa: FBT001  click gives it by name
     api = connect(settings, stopping)
     if once:
         result = run_pass(api, settings, Memory(), stopping=stopping.is_set)
-        sys.exit(0 if result.succeeded else 1)
+        sys.exit(0 if result.succeeded or result.stopped else 1)
     _forever(api, settings, stopping)
 
 
@@ -38,13 +38,21 @@ def _forever(api: Kube, settings: Settings, stopping: Event) -> None:
     health, metrics, memory = Health(settings), Metrics(), Memory()
     server = serve(settings.http_port, health, metrics.text)
     _log.info("started", extra=log.fields(watch=settings.watch_namespaces))
+    progress = health.beat
     while not stopping.is_set():
         try:
-            result = run_pass(api, settings, memory, stopping=stopping.is_set)
-            metrics.update(result, time.time())
+            result = run_pass(api, settings, memory, stopping=stopping.is_set, progress=progress)
             health.beat()
+            progress = health.beat
+            metrics.update(result, time.time())
         except Exception:  # noqa: BLE001  the next pass starts afresh; if none ends, /healthz says so
             _log.exception("pass failed")
+            # After a fault only a whole pass counts.
+            progress = _ignore
         stopping.wait(settings.poll_interval)
     server.shutdown()
     _log.info("stopped")
+
+
+def _ignore() -> None:
+    """No sign of life."""

@@ -154,6 +154,13 @@ def test_two_versions_never_overlap() -> None:
     assert deployment["spec"]["strategy"] == {"type": "Recreate"}
 
 
+@pytest.mark.parametrize(("timeout", "grace"), [(None, 45), (600, 615)])
+def test_a_stop_waits_for_the_call_under_way(timeout: int | None, grace: int) -> None:
+    options = [f"--set=controller.apiTimeoutSeconds={timeout}"] if timeout else []
+    pod = find(render(*options), "Deployment", "ksnapshot")["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] == grace
+
+
 def test_controller_runs_without_privileges() -> None:
     objects = render()
     pod = find(objects, "Deployment", "ksnapshot")["spec"]["template"]["spec"]

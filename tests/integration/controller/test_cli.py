@@ -6,12 +6,15 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
 
 from controller import names
 from tests.integration.controller.world import World, build, database
 from tests.testbed.apiserver import WRITES, ApiServer
+from tests.testbed.faults import Hang, Rule
+from tests.testbed.pki import authority
 from tests.testbed.processes import free_port, wait_until
 
 
@@ -82,6 +85,24 @@ def test_it_runs_answers_and_ends_well_on_sigterm(world: World) -> None:
         _, log = process.communicate(timeout=20)
     assert process.returncode == 0, log
     assert '"message": "stopped"' in log
+
+
+def test_one_pass_that_is_stopped_by_sigterm_ends_well(world: World, faults: Any) -> None:
+    server = world.server
+    mine = authority(server.ca.parent / "proxy")
+    proxy = faults.http(server.port, tls=mine.server("proxy"), upstream_ca=server.ca)
+    file = server.kubeconfig_for(server.identity_of(world.user), url=proxy.url, ca=mine.pair.cert)
+    proxy.set(Rule(Hang(), path="/pods"))
+    with subprocess.Popen(
+        [sys.executable, "-m", "controller", "run", "--once"],
+        env=environment(world, KUBECONFIG=str(file), API_TIMEOUT_SECONDS="2"),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        wait_until(lambda: bool(proxy.seen("GET", "/pods")), seconds=30, what="a list")
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 0, log
 
 
 def test_without_a_cluster_it_says_so(world: World) -> None:

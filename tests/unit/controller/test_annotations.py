@@ -66,3 +66,20 @@ def test_any_text_is_a_request_or_a_rejection(values: dict[str, str]) -> None:
     assert isinstance(found, Request | Rejected)
     if isinstance(found, Rejected):
         assert len(found.message) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("type", Reason.TYPE_INVALID),
+        ("version", Reason.VERSION_INVALID),
+        ("schedule", Reason.SCHEDULE_INVALID),
+        ("timezone", Reason.TIME_ZONE_INVALID),
+        ("encryption_recipient", Reason.RECIPIENT_INVALID),
+    ],
+)
+def test_no_value_is_longer_than_anybody_needs(key: str, reason: Reason) -> None:
+    found = read(asks(**{key: "1," * 100_000}), settings(**DEFAULT_ON))
+    assert isinstance(found, Rejected)
+    assert found.reason is reason
+    assert len(found.message) <= 1024

@@ -109,6 +109,16 @@ CONFIG_REF = {"configMapRef": {"name": "c"}}
             {S: Content(data={"k": base64.b64encode(b"\xff\xfe").decode()})},
             Reason.CREDENTIAL_NOT_TEXT,
         ),
+        # What is not used need not be text.
+        (
+            {"envFrom": [SECRET_REF], "env": literal()},
+            {S: Content(data={PASSWORD: "/w=="})},
+            ("u", "p", "d"),
+        ),
+        ({"env": literal(POSTGRES_USER="$(NAME)")}, {}, Reason.CREDENTIAL_SOURCE_UNSUPPORTED),
+        ({"env": literal(POSTGRES_PASSWORD="a$$b")}, {}, Reason.CREDENTIAL_SOURCE_UNSUPPORTED),
+        ({"env": literal(POSTGRES_PASSWORD="a$b")}, {}, ("u", "a$b", "d")),
+        ({"envFrom": [SECRET_REF]}, {S: secret(**ENV | {USER: "$(N)"})}, ("$(N)", "p", "d")),
     ],
 )
 def test_variables_are_resolved_as_the_container_gets_them(

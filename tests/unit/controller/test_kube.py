@@ -2,12 +2,14 @@
 
 import io
 import json
+from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import urllib3
+from kubernetes.config import ConfigException, kube_config
 
 from controller.api import (
     PODS,
@@ -19,7 +21,8 @@ from controller.api import (
     RefusedError,
     UnavailableError,
 )
-from controller.kube import ApiServer
+from controller.config import Mode
+from controller.kube import ApiServer, connect
 
 
 def status(reason: str, **details: Any) -> dict[str, Any]:
@@ -75,6 +78,11 @@ POD = {"kind": "Pod", "metadata": {"name": "a"}}
         (302, b"", UnavailableError),
         (200, b"{", UnavailableError),
         (200, b"[]", UnavailableError),
+        (200, b"[" * 100_000, UnavailableError),
+        (200, {"kind": "Pod", "metadata": []}, UnavailableError),
+        (404, {"kind": "Status", "reason": "NotFound", "details": []}, UnavailableError),
+        (422, status("Invalid", causes=["x"]), RefusedError),
+        (422, status("Invalid", causes=7), RefusedError),
         (200, {"kind": "PodList"}, UnavailableError),
         (200, urllib3.exceptions.ProtocolError("hidden"), UnavailableError),
         (200, ConnectionResetError("hidden"), UnavailableError),
@@ -135,3 +143,38 @@ def test_after_a_stop_nothing_is_asked_any_more() -> None:
     with pytest.raises(UnavailableError):
         ApiServer(client, 5, stopping).get(PODS, "demo", "a")
     assert client.asked == []
+
+
+@pytest.mark.parametrize("items", [[None], ["a"], [{"metadata": []}]])
+def test_a_list_of_something_else_is_no_list(items: list[Any]) -> None:
+    api, _ = server((200, {"kind": "PodList", "items": items}))
+    with pytest.raises(UnavailableError):
+        api.list(PODS, "demo")
+
+
+def test_a_login_that_fails_is_no_answer() -> None:
+    api, client = server()
+
+    def fail(*_: Any) -> None:
+        raise ConfigException("hidden")
+
+    client.update_params_for_auth = fail  # type: ignore[method-assign, assignment]
+    with pytest.raises(UnavailableError):
+        api.get(PODS, "demo", "a")
+
+
+def test_a_forbidden_write_tells_what_forbids_it() -> None:
+    api, _ = server((403, status("Forbidden") | {"message": "exceeded quota: cron"}))
+    with pytest.raises(ForbiddenError, match="exceeded quota"):
+        api.create(SECRETS, "demo", {})
+
+
+@pytest.mark.parametrize("text", ["", "[]", "a: [", "clusters: 7\ncurrent-context: a", "\xff"])
+def test_a_broken_kubeconfig_is_told(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config"
+    file.write_bytes(text.encode("latin-1"))
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(file))
+    with pytest.raises(UnavailableError, match="MODE=local"):
+        connect(Mode.LOCAL, 1, Event())

@@ -1,7 +1,9 @@
+import http.client
 import json
+import socket
 
 from controller import names
-from controller.health import Health
+from controller.health import Health, serve
 from controller.metrics import Metrics
 from tests.unit.controller.worlds import DB, cluster, job, one_pass, settings, small
 
@@ -51,3 +53,16 @@ def test_healthz_fails_when_no_pass_ended_for_three_intervals_and_timeouts() -> 
     assert not health.alive()
     health.beat()
     assert health.alive()
+
+
+def test_healthz_answers_on_ipv4_and_ipv6() -> None:
+    server = serve(0, Health(settings()), bytes)
+    port = server.server_address[1]
+    addresses = ["127.0.0.1", *(["::1"] if socket.has_dualstack_ipv6() else [])]
+    for address in addresses:
+        connection = http.client.HTTPConnection(address, port, timeout=5)
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
+        connection.close()
+    server.shutdown()
+    server.server_close()

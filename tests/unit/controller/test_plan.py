@@ -62,3 +62,23 @@ def test_every_golden_view_is_yaml_that_replays() -> None:
     for file in GOLDEN.glob("*/view.yaml"):
         assert yaml.safe_load(file.read_text())
         assert load(file.read_text()).now
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a: &hidden [",
+        b"\xff\xfe\xfdhidden",
+        b"now: hidden",
+        b"now: 2026-01-01T00:00:00Z\nnamespaces: {demo: {pods: hidden}}",
+        b"now: 2026-01-01T00:00:00Z\nnamespaces: {demo: {pods: [hidden]}}",
+        b"now: 2026-01-01T00:00:00Z\ncontrol: {cronjobs: [hidden]}",
+    ],
+)
+def test_no_content_of_a_broken_file_is_told(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "view.yaml"
+    file.write_bytes(content)
+    result = CliRunner().invoke(main, ["plan", "--from-file", str(file)], env=ENV)
+    assert "hidden" not in result.output
+    assert "Traceback" not in result.output
+    assert isinstance(result.exception, SystemExit | None)

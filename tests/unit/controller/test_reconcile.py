@@ -1,21 +1,28 @@
+import copy
+
 import pytest
 
 from controller import names
+from controller.api import Resource
+from controller.metrics import render
 from controller.reading import Memory
 from controller.reasons import Reason, State
 from controller.reconcile import run
-from tests.unit.controller.memory_api import unavailable
+from tests.unit.controller.memory_api import MemoryApi, unavailable
 from tests.unit.controller.worlds import (
     CONTROL,
     DB,
     NOW,
+    Document,
     asks,
     cluster,
+    job,
     namespace,
     one_pass,
     owner,
     pod,
     secret,
+    service,
     settings,
     small,
     states,
@@ -130,3 +137,136 @@ def test_a_state_is_logged_when_it_changes_only(caplog: pytest.LogCaptureFixture
         one_pass(api, memory=memory)
     assert [record.message for record in caplog.records].count("workload") == 1
     assert [record.message for record in caplog.records].count("pass") == 3
+
+
+@pytest.mark.parametrize("key", [names.LAST_RESULT, names.LAST_SUCCESS, names.GONE_SINCE])
+@pytest.mark.parametrize(
+    "value", ["[" * 5000, '{"finished":"0001-01-01T00:00:00+23:00"}', "0001-01-01T00:00:00+23:00"]
+)
+def test_an_odd_annotation_stops_nothing(key: str, value: str) -> None:
+    api = cluster(*small(), *small(name="other")[1:])
+    one_pass(api)
+    cronjob = api.items["CronJob", CONTROL, DB]
+    cronjob["metadata"]["annotations"][key] = value
+    api.put(job(cronjob, ended="2026-01-01T00:00:00Z"))
+    api.remove("StatefulSet", "demo", "db")
+    api.remove("Pod", "demo", "db-0")
+    result = one_pass(api, minutes=1)
+    assert result.succeeded
+    assert states(result)["demo/other"] == ANNOTATED
+    assert render(result, None)
+
+
+def test_a_fault_of_ours_in_one_workload_keeps_its_cronjob_and_stops_no_other() -> None:
+    api = cluster(*small(), *small(name="other")[1:])
+    one_pass(api)
+    api.put(api.items["Pod", "demo", "db-0"] | {"spec": {"containers": 7}})
+    api.put(small(asks(schedule="@daily"), name="other")[2])
+    api.writes.clear()
+    result = one_pass(api)
+    assert states(result) == {
+        "demo/db": f"{State.UNKNOWN} {Reason.INTERNAL_ERROR}",
+        "demo/other": ANNOTATED,
+    }
+    assert [kind for _, kind, _ in api.writes] == ["CronJob"]
+    assert ("CronJob", CONTROL, DB) in api.items
+
+
+def test_a_fault_in_the_first_reading_stops_only_its_namespace() -> None:
+    api = cluster(*small(), *small(space="dark"))
+    api.fail("Pod", "dark", TypeError("hidden"))
+    result = one_pass(api, TWO)
+    assert states(result) == {"demo/db": ANNOTATED}
+    assert result.failures
+
+
+def test_a_secret_of_two_workloads_is_read_once_and_a_failed_read_counts_for_both() -> None:
+    first = owner("a", template=asks())
+    second = owner("b", template=asks())
+    pods = pod(first), pod(second)
+    sources = [{"secretRef": {"name": name}} for name in ("defaults", "shared")]
+    pods[0]["spec"]["containers"] = [{"name": "a", "envFrom": sources}]
+    password = {"secretKeyRef": {"name": "shared", "key": "other"}}
+    pods[1]["spec"]["containers"][0]["env"][2]["valueFrom"] = password
+    values = {"POSTGRES_USER": "u", "POSTGRES_DB": "d", "POSTGRES_PASSWORD": "default"}
+    api = cluster(
+        *(namespace("demo"), first, second, *pods, service("a", app="a"), service("b", app="b")),
+        secret("defaults", **values),
+        secret("shared", POSTGRES_PASSWORD="real", other="x"),
+    )
+    memory, asked = Memory(), []
+    real = api.get
+
+    def get(resource: Resource, space: str, name: str) -> Document:
+        if name == "shared":
+            asked.append(name)
+            if len(asked) == 2:
+                raise unavailable(name)
+        return real(resource, space, name)
+
+    api.get = get  # type: ignore[method-assign, assignment]
+    one_pass(api, memory=memory)
+    assert asked == ["shared"]
+    api.writes.clear()
+    result = one_pass(api, memory=memory, minutes=10)
+    assert set(states(result).values()) == {f"{State.UNKNOWN} {Reason.UNAVAILABLE}"}
+    assert api.writes == []
+
+
+def test_credentials_are_read_again_after_the_clock_was_set_back() -> None:
+    api, memory = cluster(*small()), Memory()
+    one_pass(api, memory=memory, minutes=600)
+    api.put(secret("db", password="second"))
+    one_pass(api, memory=memory)
+    data = api.items["Secret", CONTROL, names.secret_name(DB)]["data"]
+    assert data["POSTGRESQL_PASSWORD"] == "c2Vjb25k"
+
+
+def test_what_a_webhook_rewrites_is_put_right_once() -> None:
+    class Webhook(MemoryApi):
+        def put(self, item: Document) -> Document:
+            stored = super().put(item)
+            if stored["kind"] == "CronJob":
+                shape = stored["spec"]["jobTemplate"]["spec"]["template"]
+                shape["spec"]["containers"][0]["image"] = "mirror/image"
+                shape["metadata"]["labels"]["mesh"] = "yes"
+            return stored
+
+    api, memory = Webhook(cluster(*small()).items.values()), Memory()
+    for minutes in range(5):
+        one_pass(api, memory=memory, minutes=minutes)
+    assert [verb for verb, _, _ in api.writes] == ["create", "create"]
+    one_pass(api, minutes=6)
+    assert [kind for _, kind, _ in api.writes][2:] == ["CronJob"], "once after a restart"
+    for item in small(asks(schedule="@daily"))[1:3]:
+        api.put(item)
+    for minutes in range(7, 10):
+        one_pass(api, memory=memory, minutes=minutes)
+    assert [kind for _, kind, _ in api.writes][3:] == ["CronJob"]
+    assert api.items["CronJob", CONTROL, DB]["spec"]["schedule"] == "@daily"
+
+
+def test_progress_is_told_while_a_pass_gets_on() -> None:
+    api, told = cluster(*small()), []
+    run(api, settings(), Memory(), now=NOW, progress=lambda: told.append(len(api.writes)))
+    assert told == [0, 0, 2]
+
+
+def test_secrets_that_do_not_name_their_cronjob_go_with_it() -> None:
+    for wanted in (True, False):
+        api, memory = cluster(*small()), Memory()
+        one_pass(api, memory=memory)
+        mirrored = copy.deepcopy(api.items["Secret", CONTROL, names.secret_name(DB)])
+        mirrored["metadata"].pop("ownerReferences")
+        old = copy.deepcopy(mirrored)
+        old["metadata"] |= {"name": DB, "uid": "old", "annotations": {}}
+        for item in (mirrored, old):
+            api.put(item)
+        if not wanted:
+            api.remove("StatefulSet", "demo", "db")
+            api.remove("Pod", "demo", "db-0")
+        for minutes in range(0, 60, 5):
+            one_pass(api, memory=memory, minutes=minutes)
+        left = {key for key in api.items if key[1] == CONTROL}
+        assert ("Secret", CONTROL, DB) not in left
+        assert len(left) == (2 if wanted else 0)

@@ -50,3 +50,19 @@ def test_no_schedule_makes_anything_but_a_schedule_error(text: str) -> None:
 def test_the_next_run(schedule: str, zone: str, now: str, following: str | None) -> None:
     found = next_run(schedule, zone, datetime.fromisoformat(now))
     assert found == (datetime.fromisoformat(following) if following else None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"@every {'1' * 200_000}",
+        f"@every {'1' * 200_000}s",
+        f"@every {'.' * 200_000}",
+        f"@every {'1s' * 100_000}x",
+        f"{'1,' * 100_000} * * * *",
+        "*" * 200_000,
+    ],
+)
+def test_no_schedule_costs_more_than_its_length(text: str) -> None:
+    with contextlib.suppress(ScheduleError):
+        parse(text)
