@@ -200,7 +200,6 @@ class World:
             "dumperImages.postgresql.v16": reference[images.POSTGRESQL],
             "s3.bucket": BUCKET,
             "s3.endpoint": self.endpoint,
-            "s3.region": "us-east-1",
             "existingSecret": "ksnapshot-s3",
             "encryption.enabled": "true",
             "encryption.recipient": self.recipient,
