@@ -11,7 +11,7 @@ import pytest
 
 from tests.demo import images
 from tests.demo.kube import Kube
-from tests.demo.world import BUCKET, SHOP, World
+from tests.demo.world import BUCKET, World
 from tests.testbed import cluster as cluster_testbed
 from tests.testbed import s3 as s3_testbed
 from tests.testbed.cluster import Cluster
@@ -98,9 +98,3 @@ def cronjob(stage: Stage) -> str:
     schedule = "0 3 1 1 *"
     stage.world.annotate(schedule)
     return str(stage.world.cronjob(schedule)["metadata"]["name"])
-
-
-@pytest.fixture
-def shop() -> str:
-    """The watched namespace."""
-    return SHOP

@@ -12,7 +12,7 @@ import pytest
 
 from dumpers.errors import ExitCode
 from tests.demo.kube import Object
-from tests.demo.world import BUCKET, CONTROL, COPY, DATABASE
+from tests.demo.world import BUCKET, CONTROL, COPY, DATABASE, POD, SHOP
 from tests.e2e.conftest import Stage
 from tests.testbed.faults import Rule, Slow, Status
 
@@ -93,14 +93,13 @@ def assert_only_started_is_left(stage: Stage) -> None:
 
 @pytest.fixture
 def wrong_password(stage: Stage) -> Iterator[None]:
-    """The database has another password than the Secret says."""
+    """The database has another password than the Secret says, until the test is over."""
     stage.world.psql("ALTER ROLE shop PASSWORD 'changed behind the back'")
     yield
-    # Over the socket folder the role may log in with the password it has now.
     password = stage.world.database_password
     stage.kube.execute(
-        "database-0",
-        "ksnapshot-demo-shop",
+        POD,
+        SHOP,
         "bash",
         "-c",
         "PGPASSWORD='changed behind the back' psql -qh 127.0.0.1 -U shop -d shop -f -",
