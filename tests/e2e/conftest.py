@@ -44,9 +44,10 @@ class Stage:
         return self.world.kube
 
 
-@pytest.fixture(scope="session")
+# Of this folder's scope, not the session's: the tests of the cluster itself come after it.
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
-    """Up for the session; one that ran before is used and left running."""
+    """Up for these tests; one that ran before is used and left running."""
     require_linux()
     require_root()
     running = cluster_testbed.up()
@@ -55,7 +56,7 @@ def cluster() -> Iterator[Cluster]:
         cluster_testbed.down()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_stage(cluster: Cluster) -> Iterator[Stage]:
     require(cluster.layout is not None, "the testbed's own cluster")
     archives = images.build(images.CONTROLLER, images.POSTGRESQL, images.DATABASE)

@@ -171,8 +171,9 @@ def test_a_pod_that_is_deleted_aborts_and_its_successor_succeeds(
     stage: Stage, cronjob: str
 ) -> None:
     job, pod = start_slow_dump(stage, cronjob, retries=1)
-    stage.proxy.clear()
+    # Slow until it is gone: otherwise it could end well before it is told to.
     stage.kube.run("delete", "pod", pod, "-n", CONTROL, "--wait=true")
+    stage.proxy.clear()
     assert condition(stage, job)["type"] == "Complete"
     assert stage.store.uploads(BUCKET) == []
     assert len(records(stage, "started.json")) == 2
