@@ -4,9 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.testbed import cluster, images
+from tests.testbed import cluster, images, packages
 from tests.testbed.cluster_layout import CGROUP, cgroup_hierarchies, state_folder
 from tests.testbed.processes import wait_until
 from tests.testbed.require import require, require_root
@@ -62,9 +63,11 @@ def _traces() -> dict[str, object]:
     return {
         "mounts": Path("/proc/mounts").read_text(),
         "links": {path.name for path in Path("/sys/class/net").iterdir()},
-        "rules": lines("iptables-save"),
+        "rules": lines(packages.command("iptables-save", "iptables")),
         "processes": {
-            line for line in lines("ps", "-eo", "pid,comm") if line.split()[1] in running
+            (process.pid, process.info["name"])
+            for process in psutil.process_iter(["name"])
+            if process.info["name"] in running
         },
         "cgroups": [folder for folder in cgroup_hierarchies() if (folder / CGROUP).exists()],
         "folders": [
