@@ -62,7 +62,7 @@ def test_servers_die_with_a_killed_test_run(tmp_path: Path) -> None:
             return True
         return state == "Z"
 
-    processes.wait_until(gone, seconds=5, what="the end of the server")
+    processes.wait_until(gone, seconds=60, what="the end of the server")
 
 
 def test_a_limited_user_may_write_and_not_read(s3: S3Server, bucket: str) -> None:
