@@ -63,7 +63,7 @@ def test_a_service_account_may_do_what_its_role_says(apiserver: ApiServer, names
             return False
 
     # The authorizer hears of a binding a moment after it was written.
-    wait_until(allowed, seconds=5, what="the role binding")
+    wait_until(allowed, seconds=60, what="the role binding")
 
 
 def test_the_audit_log_counts_writes(apiserver: ApiServer, namespace: str) -> None:
