@@ -1,73 +1,241 @@
 """The annotations of a workload: one table, and what they ask for."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
+from controller import parsing, schedules
 from controller.config import Settings
 from controller.names import PREFIX
-from controller.reasons import Reason, Rejected
-from controller.schedules import ScheduleError, check_zone, parse
+from controller.reasons import Reason, Rejected, RejectedError
 from dumpers.engines import ENGINES, find
-from dumpers.engines.facts import DumperImage, EngineFacts
+from dumpers.engines.facts import DumperImage, EngineFacts, NumberOption
 
 _TRUE = "true"
 _SHOWN = 100
+_LONGEST_MESSAGE = 1024
+_UTC = "Etc/UTC"
+_DEADLINE = 14400
+_RETRIES = 2
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Annotation:
-    """One annotation, without the prefix; `default` is how the README tells it."""
+class Annotation(Generic[T_co]):
+    """One annotation, without the prefix; `default` is how the README tells it.
+
+    `read` gets the text, empty where there is none, and raises ValueError with what is wrong,
+    which is told by `reason`. No value that anybody has is longer than `longest` characters.
+    """
 
     key: str
     default: str
     help: str
+    read: Callable[[str], T_co] = field(repr=False)
+    reason: Reason = Reason.ANNOTATION_INVALID
+    longest: int = 253
 
     @property
     def name(self) -> str:
         """The whole key."""
         return PREFIX + self.key
 
-    def of(self, values: Mapping[str, str]) -> str:
-        """The value, empty when absent."""
+    def text(self, values: Mapping[str, str]) -> str:
+        """The value as it stands, empty when absent."""
         return values.get(self.name, "")
+
+    def value(self, values: Mapping[str, str]) -> T_co:
+        """The value; RejectedError if it is invalid."""
+        text = self.text(values)
+        if len(text) > self.longest:
+            raise self.invalid(values, f"must have at most {self.longest} characters")
+        try:
+            return self.read(text)
+        except ValueError as error:
+            raise self.invalid(values, str(error)) from None
+
+    def invalid(self, values: Mapping[str, str], why: str) -> RejectedError:
+        """What to raise of a value that is wrong."""
+        text = self.text(values)
+        shown = repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…") if text else "not set"
+        return RejectedError(
+            self.reason, f"the annotation {self.name} is {shown}: {why}"[:_LONGEST_MESSAGE]
+        )
+
+
+def _or(unset: T, read: Callable[[str], T]) -> Callable[[str], T]:
+    """An empty value acts as unset."""
+    return lambda text: read(text) if text else unset
+
+
+def _engine(text: str) -> EngineFacts:
+    engine = find(text)
+    if engine is None:
+        raise ValueError(f"must be one of: {', '.join(item.type for item in ENGINES)}")
+    return engine
+
+
+def _schedule(text: str) -> str:
+    schedules.parse(text)
+    return text
+
+
+def _time_zone(text: str) -> str:
+    schedules.check_zone(text)
+    return text
+
+
+def _resources(text: str) -> str:
+    read = parsing.resources(parsing.json_object(text))
+    return json.dumps(read, sort_keys=True, separators=(",", ":"))
 
 
 ENABLED = Annotation(
-    key="enabled", default="", help="The workload is backed up when exactly `true`."
+    key="enabled",
+    default="",
+    help="The workload is backed up when exactly `true`.",
+    read=_TRUE.__eq__,
 )
-TYPE = Annotation(key="type", default="required", help="The database engine.")
+TYPE = Annotation(
+    key="type",
+    default="required",
+    help=f"The database engine: {', '.join(f'`{item.type}`' for item in ENGINES)}.",
+    read=_engine,
+    reason=Reason.TYPE_INVALID,
+)
 SCHEDULE = Annotation(
-    key="schedule", default="required", help="When to dump, as a Kubernetes CronJob takes it."
+    key="schedule",
+    default="required",
+    help="When to dump, as a Kubernetes CronJob takes it.",
+    read=_schedule,
+    reason=Reason.SCHEDULE_INVALID,
+    longest=1024,
 )
-TIME_ZONE = Annotation(key="timezone", default="Etc/UTC", help="Time zone of the schedule.")
+TIME_ZONE = Annotation(
+    key="timezone",
+    default=_UTC,
+    help="Time zone of the schedule.",
+    read=lambda text: _time_zone(text or _UTC),
+    reason=Reason.TIME_ZONE_INVALID,
+)
 VERSION = Annotation(
-    key="version", default="the engine's first", help="Which of the engine's dumper images to use."
+    key="version",
+    default="the engine's first",
+    help="Which of the engine's dumper images to use; not needed, the dumper asks the server.",
+    read=str,
+    reason=Reason.VERSION_INVALID,
 )
 ENCRYPTION_ENABLED = Annotation(
     key="encryption-enabled",
     default="the operator's",
-    help="If present, even empty, only `true` encrypts.",
+    help="If present, even empty, only `true` encrypts. Ignored where encryption is enforced.",
+    read=_TRUE.__eq__,
 )
 ENCRYPTION_RECIPIENT = Annotation(
-    key="encryption-recipient", default="the operator's", help="age recipient."
+    key="encryption-recipient",
+    default="the operator's",
+    help="age recipients, separated by commas. Ignored where encryption is enforced.",
+    read=parsing.printable,
+    reason=Reason.RECIPIENT_INVALID,
+    longest=16384,
 )
-ANNOTATIONS = (
+SUSPEND = Annotation(
+    key="suspend",
+    default="the CronJob's own",
+    help="`true` pauses the schedule, `false` keeps it going whatever was set by hand.",
+    read=_or(None, parsing.boolean),
+)
+DEADLINE = Annotation(
+    key="deadline-seconds",
+    default=str(_DEADLINE),
+    help="How long a run may take, its retries included: 60 to 2592000.",
+    read=_or(_DEADLINE, parsing.whole(60, 2_592_000)),
+)
+RETRIES = Annotation(
+    key="retries",
+    default=str(_RETRIES),
+    help="How often a run that failed is tried again: 0 to 20.",
+    read=_or(_RETRIES, parsing.whole(0, 20)),
+)
+RESOURCES = Annotation(
+    key="resources",
+    default="the operator's",
+    help='The dump container\'s resources as JSON: `{"limits": {"memory": "512Mi"}}`.',
+    read=_or("", _resources),
+    longest=2048,
+)
+CREDENTIALS_SECRET = Annotation(
+    key="credentials-secret",
+    default="",
+    help="A Secret of the workload's namespace with the login to use.",
+    read=_or("", parsing.object_name),
+)
+DATABASE = Annotation(
+    key="database",
+    default="the container's",
+    help="Name of the database to dump.",
+    read=_or("", parsing.printable),
+)
+CONTAINER = Annotation(
+    key="container",
+    default="found by its variables",
+    help="The pod's container that the database runs in.",
+    read=_or("", parsing.label),
+)
+SERVICE = Annotation(
+    key="service",
+    default="found by its selector",
+    help="The Service to connect to.",
+    read=_or("", parsing.label),
+)
+HOST = Annotation(
+    key="host",
+    default="the Service's",
+    help="The host to connect to, instead of a Service.",
+    read=_or("", parsing.host),
+)
+PORT = Annotation(
+    key="port",
+    default="the engine's",
+    help="The port to connect to.",
+    read=_or(None, parsing.whole(1, 65535)),
+)
+
+
+def _number(option: NumberOption) -> Annotation[int]:
+    return Annotation(
+        key=option.key,
+        default=str(option.default),
+        help=option.help,
+        read=_or(option.default, parsing.whole(option.low, option.high)),
+    )
+
+
+NUMBERS: Mapping[NumberOption, Annotation[int]] = {
+    option: _number(option) for engine in ENGINES for option in engine.numbers
+}
+ANNOTATIONS: tuple[Annotation[object], ...] = (
     ENABLED,
     TYPE,
     SCHEDULE,
     TIME_ZONE,
     VERSION,
+    *NUMBERS.values(),
     ENCRYPTION_ENABLED,
     ENCRYPTION_RECIPIENT,
-)
-# Most characters that a value may have. The API server takes longer schedules, which nobody has
-# and which would be kept and sent around; what is compared with `true` needs no limit.
-_LONGEST = (
-    (TYPE, 63, Reason.TYPE_INVALID),
-    (VERSION, 63, Reason.VERSION_INVALID),
-    (SCHEDULE, 1024, Reason.SCHEDULE_INVALID),
-    (TIME_ZONE, 255, Reason.TIME_ZONE_INVALID),
-    (ENCRYPTION_RECIPIENT, 16384, Reason.RECIPIENT_INVALID),
+    CREDENTIALS_SECRET,
+    DATABASE,
+    CONTAINER,
+    SERVICE,
+    HOST,
+    PORT,
+    SUSPEND,
+    DEADLINE,
+    RETRIES,
+    RESOURCES,
 )
 
 
@@ -75,79 +243,91 @@ _LONGEST = (
 class Request:
     """What a workload's annotations ask for, defaults applied; pods of one owner agree on it.
 
-    `recipient` is empty without encryption.
+    `recipient` is empty without encryption; `overruled` says that it asked for another, which the
+    operator does not allow. `deadline` is in seconds. `numbers` are the engine's own variables.
+    `suspend` is None and `resources`, canonical JSON, empty where nothing is asked. An empty
+    `credentials_secret`, `database`, `container`, `service` or `host` is to be found out.
     """
 
     engine: EngineFacts
     image: DumperImage
     schedule: str
-    time_zone: str
-    recipient: str
+    time_zone: str = _UTC
+    recipient: str = ""
+    overruled: bool = False
+    suspend: bool | None = None
+    deadline: int = _DEADLINE
+    retries: int = _RETRIES
+    resources: str = ""
+    numbers: tuple[tuple[str, int], ...] = ()
+    credentials_secret: str = ""
+    database: str = ""
+    container: str = ""
+    service: str = ""
+    host: str = ""
+    port: int
 
 
 def enabled(values: Mapping[str, str]) -> bool:
     """Whether these annotations ask for backups at all."""
-    return ENABLED.of(values) == _TRUE
+    return ENABLED.text(values) == _TRUE
 
 
 def read(values: Mapping[str, str], settings: Settings) -> Request | Rejected:
     """What enabled annotations ask for, or the first thing that is wrong with them."""
-    return _too_long(values) or _request(values, settings)
-
-
-def _too_long(values: Mapping[str, str]) -> Rejected | None:
-    for annotation, longest, reason in _LONGEST:
-        if len(annotation.of(values)) > longest:
-            why = f"it must have at most {longest} characters"
-            return _rejected(reason, annotation, values, why)
-    return None
-
-
-def _request(values: Mapping[str, str], settings: Settings) -> Request | Rejected:
-    engine = find(TYPE.of(values))
-    if engine is None:
-        known = ", ".join(item.type for item in ENGINES)
-        return _rejected(Reason.TYPE_INVALID, TYPE, values, f"it must be one of: {known}")
-    image = engine.image(VERSION.of(values))
-    if image is None:
-        known = ", ".join(item.version for item in engine.images)
-        return _rejected(Reason.VERSION_INVALID, VERSION, values, f"it must be one of: {known}")
     try:
-        parse(SCHEDULE.of(values))
-    except ScheduleError as error:
-        return _rejected(Reason.SCHEDULE_INVALID, SCHEDULE, values, str(error))
-    zone = TIME_ZONE.of(values) or TIME_ZONE.default
-    try:
-        check_zone(zone)
-    except ScheduleError as error:
-        return _rejected(Reason.TIME_ZONE_INVALID, TIME_ZONE, values, str(error))
-    recipient = ""
-    if _encrypts(values, settings):
-        recipient = ENCRYPTION_RECIPIENT.of(values) or settings.encryption_recipient
-        if not recipient:
-            return Rejected(
-                Reason.RECIPIENT_MISSING,
-                f"encryption is on, but neither the annotation {ENCRYPTION_RECIPIENT.name} "
-                "nor the operator names a recipient",
-            )
+        return _request(values, settings)
+    except RejectedError as error:
+        return error.rejected
+
+
+def _request(values: Mapping[str, str], settings: Settings) -> Request:
+    engine = TYPE.value(values)
+    recipient, overruled = _recipient(values, settings)
     return Request(
         engine=engine,
-        image=image,
-        schedule=SCHEDULE.of(values),
-        time_zone=zone,
+        image=_image(engine, values),
+        schedule=SCHEDULE.value(values),
+        time_zone=TIME_ZONE.value(values),
         recipient=recipient,
+        overruled=overruled,
+        suspend=SUSPEND.value(values),
+        deadline=DEADLINE.value(values),
+        retries=RETRIES.value(values),
+        resources=RESOURCES.value(values),
+        numbers=tuple((item.variable, NUMBERS[item].value(values)) for item in engine.numbers),
+        credentials_secret=CREDENTIALS_SECRET.value(values),
+        database=DATABASE.value(values),
+        container=CONTAINER.value(values),
+        service=SERVICE.value(values),
+        host=HOST.value(values),
+        port=PORT.value(values) or engine.port,
     )
 
 
-def _encrypts(values: Mapping[str, str], settings: Settings) -> bool:
-    if ENCRYPTION_ENABLED.name in values:
-        return ENCRYPTION_ENABLED.of(values) == _TRUE
-    return settings.encryption_enabled
+def _image(engine: EngineFacts, values: Mapping[str, str]) -> DumperImage:
+    image = engine.image(VERSION.value(values))
+    if image is None:
+        known = ", ".join(version for item in engine.images for version in item.versions)
+        raise VERSION.invalid(values, f"must be one of: {known}")
+    return image
 
 
-def _rejected(
-    reason: Reason, annotation: Annotation, values: Mapping[str, str], why: str
-) -> Rejected:
-    value = annotation.of(values)
-    shown = repr(value if len(value) <= _SHOWN else value[:_SHOWN] + "…") if value else "not set"
-    return Rejected(reason, f"the annotation {annotation.name} is {shown}: {why}"[:1024])
+def _recipient(values: Mapping[str, str], settings: Settings) -> tuple[str, bool]:
+    """The recipients to encrypt to, and whether the annotations asked for something else."""
+    asked = ENCRYPTION_RECIPIENT.value(values)
+    switched = ENCRYPTION_ENABLED.name in values
+    on = ENCRYPTION_ENABLED.text(values) == _TRUE
+    if settings.encryption_enforced:
+        return settings.encryption_recipient, bool(asked) or (switched and not on)
+    wanted = on if switched else settings.encryption_enabled
+    if not wanted:
+        return "", False
+    recipient = asked or settings.encryption_recipient
+    if not recipient:
+        raise RejectedError(
+            Reason.RECIPIENT_MISSING,
+            f"encryption is on, but neither the annotation {ENCRYPTION_RECIPIENT.name} "
+            "nor the operator names a recipient",
+        )
+    return recipient, False

@@ -1,181 +1,262 @@
-"""Credentials as the database's own container gets them (contract section 5).
+"""The login of a database, as its own container gets it or a Secret names it (contract 5, 9.13).
 
-Two steps, because reading lies between: which Secrets and ConfigMaps the container refers to,
-then, with their content, what its variables hold.
+Two steps, because reading lies between: which Secrets and ConfigMaps matter, then, with their
+content, what the job's variables hold. What is not needed is not looked into, so that it cannot
+stand in the way.
 """
 
-import base64
-import binascii
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
-from controller.reasons import Failed, Reason, Rejected
+from controller import environment, mounts
+from controller.annotations import CREDENTIALS_SECRET, DATABASE, Annotation, Request
+from controller.containers import FILE, container_of, variables_of
+from controller.contents import SECRET, Contents, content_of, text_of
+from controller.reasons import Reason, Rejected, RejectedError
 from controller.view import Content, Json, ObjectRef, Objects
-from dumpers.engines.facts import EngineFacts
+from dumpers.engines.facts import EngineFacts, Login, Role
 
-SECRET = "Secret"  # noqa: S105  a kind
-CONFIG_MAP = "ConfigMap"
-# What the kubelet turns into something else in a value, never in what comes from a Secret.
-_EXPANDED = re.compile(r"\$\$|\$\(")
-# A variable's text, empty when it acts as unset.
-_Value = Callable[[], str]
-
-Contents = Mapping[ObjectRef, Content | Failed | None]
-
-
-class _RejectedError(Exception):
-    """Carries a rejection out of the resolving of one variable."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.rejected = Rejected(reason, message)
+# What people call these in a Secret, CloudNativePG's and Kubernetes' own names among them.
+_PLAIN_KEYS = {
+    Role.USERNAME: ("username", "user"),
+    Role.PASSWORD: ("password",),
+    Role.DATABASE: ("database", "dbname"),
+    Role.API_KEY: ("api-key", "api_key"),
+}
+# A name's text, empty where it acts as unset; RejectedError where it cannot be told.
+_Lookup = Callable[[str], str]
+_Login = dict[Role, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """An object that a container refers to, and the keys of it that matter."""
+    """An object that has to be read, and the keys of it that matter."""
 
     ref: ObjectRef
     keys: frozenset[str]
 
 
-def container_of(pods: Objects, engine: EngineFacts) -> Json:
-    """The container of the lowest-named pod that holds the engine's credentials.
-
-    The only one with any of the engine's variables in `env`, or with any `envFrom`; else the
-    first. Init containers do not count. `pods` are sorted and not empty.
-    """
-    containers: Objects = tuple((pods[0].get("spec") or {}).get("containers") or ({},))
-    matching = [
-        item
-        for item in containers
-        if item.get("envFrom")
-        or any(entry.get("name") in engine.source_variables for entry in item.get("env") or ())
-    ]
-    return matching[0] if engine.source_variables and len(matching) == 1 else containers[0]
-
-
-def references(container: Json, wanted: Collection[str]) -> tuple[Reference, ...]:
-    """What has to be read to know the wanted variables of a container."""
-    keys: dict[ObjectRef, set[str]] = {}
-    for _, ref in _env_from(container):
-        keys.setdefault(ref, set()).update(wanted)
-    for entry in container.get("env") or ():
-        for kind, source in _key_references(entry) if entry.get("name") in wanted else ():
-            ref = ObjectRef(kind=kind, name=str(source.get("name", "")))
-            keys.setdefault(ref, set()).add(str(source.get("key", "")))
+def references(pods: Objects, request: Request) -> tuple[Reference, ...]:
+    """What has to be read before `resolve`; nothing where that would reject anyway."""
+    try:
+        container = container_of(pods, request)
+    except RejectedError:
+        return ()
+    keys: dict[ObjectRef, set[str]] = defaultdict(set)
+    if request.credentials_secret:
+        ref = ObjectRef(kind=SECRET, name=request.credentials_secret)
+        keys[ref].update(_secret_keys(request.engine))
+    for ref, key in _container_references(pods[0], container, request.engine):
+        keys[ref].add(key)
     return tuple(Reference(ref=ref, keys=frozenset(found)) for ref, found in sorted(keys.items()))
 
 
-def resolve(container: Json, engine: EngineFacts, contents: Contents) -> dict[str, str] | Rejected:
+def resolve(pods: Objects, request: Request, contents: Contents) -> dict[str, str] | Rejected:
     """The job's credential variables that are set, required ones surely among them."""
-    found: dict[str, str] = {}
-    missing: list[str] = []
     try:
-        values = _variables(container, engine.source_variables, contents)
-        for item in engine.credentials:
-            texts = (values[name]() for name in item.sources if name in values)
-            value = next(filter(None, texts), None)
-            if value is not None:
-                found[item.variable] = value
-            elif item.required:
-                missing.append(" or ".join(item.sources))
-    except _RejectedError as error:
+        container = container_of(pods, request)
+        lookup = _in_container(pods[0], container, request.engine, contents)
+        found = _credentials(container, request, lookup, contents)
+    except RejectedError as error:
         return error.rejected
-    if missing:
-        name = container.get("name", "")
-        text = f"the container {name!r} does not set {', '.join(missing)}"
-        return Rejected(Reason.CREDENTIALS_MISSING, text)
-    return found
+    return {
+        item.variable: found[item.role]
+        for item in request.engine.credentials
+        if found.get(item.role)
+    }
 
 
-def _variables(container: Json, wanted: Collection[str], contents: Contents) -> dict[str, _Value]:
-    """The variables that are set, to be decoded once it is known which of them are used."""
-    values: dict[str, _Value] = {}
-    for source, ref in _env_from(container):
-        content = _content(ref, contents, optional=bool(source.get("optional")))
-        for name in wanted if content else ():
-            if content and name in content.data:
-                values[name] = partial(_text, ref, name, content)
-    for entry in container.get("env") or ():
-        if entry.get("name") in wanted:
-            # An empty value acts as unset, and hides what envFrom gave.
-            values[entry["name"]] = _entry(entry, contents)
-    return values
-
-
-def _env_from(container: Json) -> Iterator[tuple[Json, ObjectRef]]:
-    for entry in container.get("envFrom") or ():
-        if entry.get("prefix"):
-            continue
-        for key, kind in (("secretRef", SECRET), ("configMapRef", CONFIG_MAP)):
-            if source := entry.get(key):
-                yield source, ObjectRef(kind=kind, name=str(source.get("name", "")))
-
-
-def _key_references(entry: Json) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    source = entry.get("valueFrom") or {}
-    for key, kind in (("secretKeyRef", SECRET), ("configMapKeyRef", CONFIG_MAP)):
-        if found := source.get(key):
-            yield kind, found
-
-
-def _entry(entry: Json, contents: Contents) -> _Value:
-    if not entry.get("valueFrom"):
-        return partial(_literal, entry["name"], str(entry.get("value") or ""))
-    for kind, source in _key_references(entry):
-        ref = ObjectRef(kind=kind, name=str(source.get("name", "")))
-        optional = bool(source.get("optional"))
-        content = _content(ref, contents, optional=optional)
-        key = str(source.get("key", ""))
-        if content and key in content.data:
-            return partial(_text, ref, key, content)
-        if optional:
-            return str
-        raise _RejectedError(Reason.CREDENTIAL_SOURCE_MISSING, f"{ref} has no key {key!r}")
-    kinds = ", ".join(sorted(entry["valueFrom"]))
-    raise _RejectedError(
-        Reason.CREDENTIAL_SOURCE_UNSUPPORTED,
-        f"{entry['name']} comes from {kinds}, which cannot be read from outside the pod",
+def _credentials(container: Json, request: Request, inside: _Lookup, contents: Contents) -> _Login:
+    engine = request.engine
+    required = {item.role for item in engine.credentials if item.required}
+    secret = _Named.read(request, contents)
+    login = _login_of_secret(secret, inside, engine) if secret else {}
+    login = login or _login(engine.logins, inside)
+    if not login and required & {Role.USERNAME, Role.PASSWORD}:
+        signs = [name for item in engine.logins for name in item.signs]
+        raise _missing(container, signs, CREDENTIALS_SECRET)
+    database = (
+        request.database
+        or (secret and _first(_keys(engine, Role.DATABASE), secret.text))
+        or _first(engine.databases, inside)
+        or (_user(engine, inside) if engine.database_is_user else "")
     )
+    if not database and Role.DATABASE in required:
+        raise _missing(container, engine.databases, DATABASE)
+    return login | {Role.DATABASE: database}
 
 
-def _content(ref: ObjectRef, contents: Contents, *, optional: bool) -> Content | None:
-    found = contents.get(ref, Failed(Reason.UNAVAILABLE, f"{ref} was not read"))
-    if isinstance(found, Failed):
-        raise _RejectedError(found.reason, found.message)
-    if found is None and not optional:
-        raise _RejectedError(Reason.CREDENTIAL_SOURCE_MISSING, f"{ref} does not exist")
-    return found
+def _login(logins: Iterable[Login], lookup: _Lookup) -> _Login:
+    """The first login that counts; empty without any."""
+    for item in logins:
+        if _first(item.signs, lookup):
+            return {
+                Role.USERNAME: _first(item.username, lookup) or item.default,
+                Role.PASSWORD: _first(item.password, lookup),
+            }
+    return {}
 
 
-_DECODERS: Mapping[str, Callable[[str], str]] = {
-    SECRET: lambda value: base64.b64decode(value, validate=True).decode(),
-    CONFIG_MAP: str,
-}
+def _login_of_secret(secret: "_Named", inside: _Lookup, engine: EngineFacts) -> _Login:
+    """The login that a Secret names; empty where it names a database only.
 
-
-def _literal(name: str, text: str) -> str:
-    if _EXPANDED.search(text):
-        raise _RejectedError(
-            Reason.CREDENTIAL_SOURCE_UNSUPPORTED,
-            f"{name} has $(…) or $$ in its value, which the container gets expanded: "
-            "give the value itself, or take it from a Secret",
+    What it lacks never comes from the container, but for the user: the container's password
+    belongs to the container's user.
+    """
+    if key := _first(_keys(engine, Role.API_KEY), secret.text):
+        return {Role.API_KEY: key}
+    user = _first(_keys(engine, Role.USERNAME), secret.text)
+    passwords = _keys(engine, Role.PASSWORD)
+    if password := _first(passwords, secret.text):
+        return {Role.USERNAME: user or _user(engine, inside), Role.PASSWORD: password}
+    for name in engine.user_keys:
+        if password := secret.text(name):
+            return {Role.USERNAME: name, Role.PASSWORD: password}
+    if other := _login(engine.logins[1:], secret.text):
+        return other
+    # An empty password must be meant: a key that has another name is the likelier case.
+    optional = not any(item.required for item in engine.credentials if item.role is Role.PASSWORD)
+    if user and optional and not secret.content.data.keys().isdisjoint(passwords):
+        return {Role.USERNAME: user}
+    if user or not _first(_keys(engine, Role.DATABASE), secret.text):
+        known = (*passwords, *_keys(engine, Role.API_KEY), *engine.user_keys)
+        raise RejectedError(
+            Reason.CREDENTIAL_SOURCE_MISSING,
+            f"{secret.ref}, which the annotation {CREDENTIALS_SECRET.name} names, holds none of "
+            f"these keys: {', '.join(dict.fromkeys(known))}",
         )
-    return text
+    return {}
 
 
-def _text(ref: ObjectRef, key: str, content: Content) -> str:
+def _user(engine: EngineFacts, inside: _Lookup) -> str:
+    """The user of the container's login, whether or not its password can be told."""
+    for item in engine.logins:
+        there = any(_is_there(name, inside) for name in (*item.username, *item.signs))
+        if there and (user := _first(item.username, inside) or item.default):
+            return user
+    return next((item.default for item in engine.logins if item.default), "")
+
+
+def _is_there(name: str, lookup: _Lookup) -> bool:
     try:
-        text = _DECODERS[ref.kind](content.data[key])
-    except (UnicodeDecodeError, binascii.Error):
-        text = "\0"
-    if "\0" in text:
-        # From None: the decoder's error holds the bytes that must not be told.
-        raise _RejectedError(
-            Reason.CREDENTIAL_NOT_TEXT, f"{key} of {ref} is not text, so no variable can hold it"
-        ) from None
-    return text
+        return bool(lookup(name))
+    except RejectedError:
+        return True
+
+
+def _first(names: Iterable[str], lookup: _Lookup) -> str:
+    return next(filter(None, map(lookup, names)), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    """The Secret that an annotation names."""
+
+    ref: ObjectRef
+    content: Content
+
+    @classmethod
+    def read(cls, request: Request, contents: Contents) -> "_Named | None":
+        """The Secret of a request that names one."""
+        if not request.credentials_secret:
+            return None
+        ref = ObjectRef(kind=SECRET, name=request.credentials_secret)
+        content = content_of(ref, contents, optional=False)
+        return cls(ref=ref, content=content) if content else None
+
+    def text(self, key: str) -> str:
+        """What is under a key, empty where there is none."""
+        return text_of(self.ref, key, self.content) if key in self.content.data else ""
+
+
+def _keys(engine: EngineFacts, role: Role) -> tuple[str, ...]:
+    """The keys of a Secret that hold a credential: the job's names, the container's, plain ones."""
+    own = [
+        name
+        for item in engine.credentials
+        if item.role is role
+        for name in (item.variable, *item.fallbacks)
+    ]
+    if not own:
+        return ()
+    first = engine.logins[0]
+    inside = {
+        Role.USERNAME: first.username,
+        Role.PASSWORD: first.password,
+        Role.DATABASE: engine.databases,
+    }
+    return (*own, *inside.get(role, ()), *_PLAIN_KEYS[role])
+
+
+def _secret_keys(engine: EngineFacts) -> Iterator[str]:
+    for role in Role:
+        yield from _keys(engine, role)
+    yield from engine.user_keys
+    yield from engine.source_variables
+
+
+def _in_container(pod: Json, container: Json, engine: EngineFacts, contents: Contents) -> _Lookup:
+    """The container's variables, each from the file that its `_FILE` variant names if unset.
+
+    With both, Bitnami's images prefer the file and the others refuse to start; 0.6.0 knew no
+    files, so what it took stays.
+    """
+    values = environment.variables(pod, container, variables_of(engine), contents)
+    paths = _paths(pod, container, engine)
+
+    def plain(name: str) -> str:
+        found = values.get(name, "")
+        if isinstance(found, Rejected):
+            raise RejectedError(found.reason, found.message)
+        return found
+
+    def lookup(name: str) -> str:
+        variable = name + FILE
+        if (text := plain(name)) or not plain(variable):
+            return text
+        if variable not in paths:
+            raise RejectedError(
+                Reason.CREDENTIAL_SOURCE_UNSUPPORTED,
+                f"{variable} comes from a Secret or ConfigMap: only a path that the pod states "
+                "can be followed",
+            )
+        try:
+            return mounts.text(mounts.files(pod, container, paths[variable]), contents)
+        except RejectedError as error:
+            raise RejectedError(error.rejected.reason, f"{variable}: {error}") from None
+
+    return lookup
+
+
+def _container_references(
+    pod: Json, container: Json, engine: EngineFacts
+) -> Iterator[tuple[ObjectRef, str]]:
+    yield from environment.references(container, variables_of(engine))
+    for path in _paths(pod, container, engine).values():
+        try:
+            files = mounts.files(pod, container, path)
+        except RejectedError:
+            # Told by whoever needs it.
+            continue
+        yield from ((file.ref, file.key) for file in files)
+
+
+def _paths(pod: Json, container: Json, engine: EngineFacts) -> Mapping[str, str]:
+    """The paths that `_FILE` variables hold, as far as they are known before anything is read."""
+    known = variables_of(engine)
+    names = {
+        name
+        for entry in container.get("env") or ()
+        if (name := str(entry.get("name", ""))).endswith(FILE) and name in known
+    }
+    values = environment.variables(pod, container, names, {}) if names else {}
+    return {name: path for name, path in values.items() if isinstance(path, str) and path}
+
+
+def _missing(container: Json, names: Collection[str], annotation: Annotation[str]) -> RejectedError:
+    return RejectedError(
+        Reason.CREDENTIALS_MISSING,
+        f"the container {container.get('name', '')!r} sets none of {', '.join(names)}, "
+        f"and no annotation {annotation.name} is there instead",
+    )

@@ -1,22 +1,24 @@
 """BackupSpec → the CronJob and Secret that should exist (contract sections 5, 7, 9.4, 9.11).
 
 A desired object holds only the fields that are ours; None stands for a field that must be absent.
+Some fields are ours only as long as something asks for them. Which these are is recorded on the
+CronJob, so that they are taken back afterwards, and that what others set there stays.
 """
 
 import base64
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from controller import names
 from controller.config import Settings
 from controller.specs import BackupSpec
-from controller.view import Json
+from controller.view import Json, annotations_of
 from dumpers import contract
 from dumpers.errors import FINAL_EXIT_CODES
 
 CONTAINER = "job"
 CRONJOB_API = "batch/v1"
-DEADLINE_SECONDS = 14400
-_BACKOFF_LIMIT = 2
 _HISTORY = 3
 _TMP = "tmp"
 _BACKEND_PATH = "ksnapshot"
@@ -31,10 +33,25 @@ _SECRET_KEYS = (
     (contract.S3_SECRET_KEY, "AWS_SECRET_ACCESS_KEY"),
 )
 _LABELS = {names.MANAGED_BY_LABEL: names.MANAGED_BY}
+# Fields that may be held: of the CronJob, of the container, and of the pod.
+_SUSPEND = "suspend"
+_RESOURCES = "resources"
+_POD_FIELDS = (
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "priorityClassName",
+    "imagePullSecrets",
+)
+# The pod's labels and annotations are held one by one, under these prefixes.
+_POD_METADATA = {"labels": "label:", "annotations": "annotation:"}
 
 
-def cronjob(spec: BackupSpec, settings: Settings, cluster: str) -> Json:
+def cronjob(spec: BackupSpec, settings: Settings, cluster: str, existing: Json | None) -> Json:
     """The CronJob; its labels on the pod template reach the Jobs by the API's own default."""
+    asked = _asked(spec, settings)
+    held = annotations_of(existing or {}).get(names.HELD, "").split()
+    asked_or_released = dict.fromkeys(held) | asked
     return {
         "apiVersion": CRONJOB_API,
         "kind": "CronJob",
@@ -48,23 +65,25 @@ def cronjob(spec: BackupSpec, settings: Settings, cluster: str) -> Json:
                 names.OWNER_UID: spec.owner.uid,
                 names.INSTANCE: settings.instance,
                 names.CLUSTER: cluster,
+                names.HELD: " ".join(sorted(asked)) or None,
                 names.GONE_SINCE: None,
             },
         },
         "spec": {
+            **_only(asked_or_released, (_SUSPEND,)),
             "schedule": spec.request.schedule,
             "timeZone": spec.request.time_zone,
             "concurrencyPolicy": "Forbid",
             "successfulJobsHistoryLimit": _HISTORY,
             "failedJobsHistoryLimit": _HISTORY,
-            "jobTemplate": {"spec": _job(spec, settings, cluster)},
+            "jobTemplate": {"spec": _job(spec, settings, cluster, asked_or_released)},
         },
     }
 
 
 def secret(spec: BackupSpec, settings: Settings, cronjob_uid: str) -> Json | None:
-    """The mirrored Secret, owned by its CronJob; None for an engine without credentials."""
-    if not spec.engine.credentials:
+    """The mirrored Secret, owned by its CronJob; None where the database needs no login."""
+    if not spec.credentials:
         return None
     data: dict[str, str | None] = {
         item.variable: base64.b64encode(spec.credentials[item.variable].encode()).decode()
@@ -100,6 +119,7 @@ def environment(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json
         *(_from_secret(keys, *item) for item in _SECRET_KEYS if keys),
         _value(spec.engine.host_variable, spec.host),
         _value(spec.engine.port_variable, str(spec.port)),
+        *(_value(name, str(number)) for name, number in spec.request.numbers),
     ]
     mirrored = names.secret_name(spec.name)
     env += [
@@ -114,15 +134,45 @@ def environment(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json
         _value(contract.CLUSTER, cluster),
         _value(contract.WORKLOAD, spec.owner.key),
         _value(contract.CRONJOB, spec.name),
-        _value(contract.DEADLINE, str(DEADLINE_SECONDS)),
+        _value(contract.DEADLINE, str(spec.request.deadline)),
     ]
     return env
 
 
-def _job(spec: BackupSpec, settings: Settings, cluster: str) -> Json:
+def _asked(spec: BackupSpec, settings: Settings) -> dict[str, Any]:
+    """The fields that are ours only while they are asked for, by the word that records them."""
+    pod, request = settings.job_pod, spec.request
+    asked = {name: pod[name] for name in (_RESOURCES, *_POD_FIELDS) if name in pod}
+    for field, prefix in _POD_METADATA.items():
+        asked |= {prefix + key: value for key, value in pod.get(field, {}).items()}
+    if request.resources:
+        asked[_RESOURCES] = json.loads(request.resources)
+    if request.suspend is not None:
+        asked[_SUSPEND] = request.suspend
+    return asked
+
+
+def _only(found: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: found[name] for name in names if name in found}
+
+
+def _pod_metadata(optional: Mapping[str, Any]) -> Json:
+    metadata: dict[str, Any] = {}
+    for field, prefix in _POD_METADATA.items():
+        found = {
+            word.removeprefix(prefix): value
+            for word, value in optional.items()
+            if word.startswith(prefix)
+        }
+        if found:
+            metadata[field] = found
+    return metadata | {"labels": metadata.get("labels", {}) | _LABELS}
+
+
+def _job(spec: BackupSpec, settings: Settings, cluster: str, optional: Mapping[str, Any]) -> Json:
     return {
-        "activeDeadlineSeconds": DEADLINE_SECONDS,
-        "backoffLimit": _BACKOFF_LIMIT,
+        "activeDeadlineSeconds": spec.request.deadline,
+        "backoffLimit": spec.request.retries,
         "podFailurePolicy": {
             "rules": [
                 # First match wins: a drained node must not count, whatever the exit code.
@@ -140,11 +190,14 @@ def _job(spec: BackupSpec, settings: Settings, cluster: str) -> Json:
                 },
             ]
         },
-        "template": {"metadata": {"labels": dict(_LABELS)}, "spec": _pod(spec, settings, cluster)},
+        "template": {
+            "metadata": _pod_metadata(optional),
+            "spec": _pod(spec, settings, cluster, optional),
+        },
     }
 
 
-def _pod(spec: BackupSpec, settings: Settings, cluster: str) -> Json:
+def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: Mapping[str, Any]) -> Json:
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -157,6 +210,7 @@ def _pod(spec: BackupSpec, settings: Settings, cluster: str) -> Json:
             "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        **_only(optional, _POD_FIELDS),
         "containers": [
             {
                 "name": CONTAINER,
@@ -165,6 +219,7 @@ def _pod(spec: BackupSpec, settings: Settings, cluster: str) -> Json:
                 "command": None,
                 "args": None,
                 "env": environment(spec, settings, cluster),
+                **_only(optional, (_RESOURCES,)),
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
                     "capabilities": {"drop": ["ALL"]},

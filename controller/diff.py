@@ -14,7 +14,17 @@ from controller.view import Json
 # Lists that are maps in truth, and the field that tells their entries apart.
 _KEYED = {"containers": "name", "volumes": "name", "volumeMounts": "mountPath"}
 # Ours as a whole: leaving what others put beside our fields would weaken or break the object.
-_WHOLE = frozenset({"securityContext", "podFailurePolicy", "volumes", "data"})
+_WHOLE = frozenset(
+    {
+        "securityContext",
+        "podFailurePolicy",
+        "volumes",
+        "data",
+        "resources",
+        "nodeSelector",
+        "affinity",
+    }
+)
 _QUANTITIES = frozenset({"limits", "requests", "sizeLimit"})
 _SUFFIXES = {
     "n": Decimal("1e-9"),
@@ -76,7 +86,7 @@ def same_quantity(left: Any, right: Any) -> bool:
 
 
 def _mapping(existing: Json, desired: Json, path: tuple[str, ...]) -> dict[str, Any]:
-    merged = dict(existing)
+    merged = dict(existing) if _WHOLE.isdisjoint(path) else {}
     for key, value in desired.items():
         if value is None:
             merged.pop(key, None)
@@ -88,8 +98,7 @@ def _mapping(existing: Json, desired: Json, path: tuple[str, ...]) -> dict[str, 
 def _value(existing: Any, desired: Any, path: tuple[str, ...]) -> Any:
     key = path[-1]
     if isinstance(desired, Mapping):
-        whole = key in _WHOLE or not isinstance(existing, Mapping)
-        return _mapping({} if whole else existing, desired, path)
+        return _mapping(existing if isinstance(existing, Mapping) else {}, desired, path)
     if isinstance(desired, list) and key in _KEYED:
         return _keyed(existing or [], desired, path)
     if isinstance(desired, list):
@@ -109,7 +118,7 @@ def _keyed(existing: Sequence[Json], desired: Sequence[Json], path: tuple[str, .
         if ours is None:
             merged.append(item)
         else:
-            merged.append(_mapping({} if path[-1] in _WHOLE else item, ours, path))
+            merged.append(_mapping(item, ours, path))
     return merged + [_mapping({}, item, path) for item in wanted.values()]
 
 

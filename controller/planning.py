@@ -166,17 +166,33 @@ def _wanted(spec: BackupSpec, view: ClusterView, inventory: Inventory, settings:
     cluster = _cluster(view, existing)
     if isinstance(cluster, Failed):
         return replace(item, verdict=Verdict.unknown(cluster), kept=existing)
-    target = overlay(existing, desired.cronjob(spec, settings, cluster))
+    target = overlay(existing, desired.cronjob(spec, settings, cluster, existing))
     target = _with_results(target, existing, inventory)
     steps = [_write(CRONJOB, existing, target)]
     uid = uid_of(existing) if existing else ""
+    # The second is the mirrored Secret's name before 0.6.0.
+    left_over = [names.secret_name(spec.name), spec.name]
     if (mirrored := desired.secret(spec, settings, uid)) is not None:
-        secret = inventory.secrets.get(names.secret_name(spec.name))
+        secret = inventory.secrets.get(left_over.pop(0))
         steps.append(_write(SECRET, secret, overlay(secret, mirrored)))
-    # The mirrored Secret's name before 0.6.0.
-    if (old := inventory.secrets.get(spec.name)) and is_ours(old, settings):
-        steps.append(Step(verb=Verb.DELETE, kind=SECRET, name=spec.name, before=old))
-    return replace(item, steps=tuple(filter(None, steps)), kept=target)
+    steps += [
+        Step(verb=Verb.DELETE, kind=SECRET, name=name, before=old)
+        for name in left_over
+        if (old := inventory.secrets.get(name)) and is_ours(old, settings)
+    ]
+    verdict = _verdict(spec, target)
+    return replace(item, verdict=verdict, steps=tuple(filter(None, steps)), kept=target)
+
+
+def _verdict(spec: BackupSpec, cronjob: Json) -> Verdict:
+    """What there is to say of a workload that is backed up."""
+    suspended = cronjob["spec"].get("suspend") is True
+    message = "its CronJob is suspended: nothing is dumped" if suspended else ""
+    if spec.request.overruled:
+        overruled = "encryption is enforced: its own annotations about it are ignored"
+        message = f"{message}; {overruled}" if message else overruled
+    reason = Reason.SUSPENDED if suspended else Reason.ANNOTATED
+    return Verdict(state=State.WANTED, reason=reason, message=message)
 
 
 def _cluster(view: ClusterView, existing: Json | None) -> str | Failed:

@@ -19,6 +19,7 @@ class Reason(StrEnum):
 
     # wanted
     ANNOTATED = "Annotated"
+    SUSPENDED = "Suspended"
     # gone, replaced, unwatched
     OWNER_NOT_FOUND = "OwnerNotFound"
     NAMESPACE_NOT_FOUND = "NamespaceNotFound"
@@ -41,6 +42,8 @@ class Reason(StrEnum):
     TIME_ZONE_INVALID = "TimeZoneInvalid"
     RECIPIENT_MISSING = "RecipientMissing"
     RECIPIENT_INVALID = "RecipientInvalid"
+    ANNOTATION_INVALID = "AnnotationInvalid"
+    CONTAINER_MISSING = "ContainerMissing"
     SERVICE_MISSING = "ServiceMissing"
     SERVICE_AMBIGUOUS = "ServiceAmbiguous"
     CREDENTIALS_MISSING = "CredentialsMissing"
@@ -61,6 +64,14 @@ class Rejected:
 
     reason: Reason
     message: str
+
+
+class RejectedError(Exception):
+    """Carries a rejection out of the middle of a decision."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.rejected = Rejected(reason, message)
 
 
 @dataclass(frozen=True, slots=True)

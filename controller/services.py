@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from controller.annotations import SERVICE
 from controller.reasons import Reason, Rejected
 from controller.view import Json, Objects, labels_of, name_of
 
@@ -9,11 +10,20 @@ _HEADLESS = "None"
 _TCP = "TCP"
 
 
+def named(services: Objects, name: str) -> str | Rejected:
+    """The Service that an annotation names, which only has to be there."""
+    if any(name_of(item) == name for item in services):
+        return name
+    return Rejected(
+        Reason.SERVICE_MISSING, f"the annotation {SERVICE.name} names {name!r}, which is not there"
+    )
+
+
 def choose(services: Objects, pods: Objects, port: int) -> str | Rejected:
-    """Name of the Service to connect to on the engine's port, or why there is no single one.
+    """Name of the Service to connect to on a port, or why there is no single one.
 
     Services that match every pod come first; only without any, those count that match some pod
-    on the engine's port. Among them the port is preferred before not being headless: a metrics
+    on that port. Among them the port is preferred before not being headless: a metrics
     Service must not win over the headless Service that the database is served by.
     """
     labels = [labels_of(pod).items() for pod in pods]

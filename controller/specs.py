@@ -36,9 +36,7 @@ def references(workload: Workload) -> tuple[credentials.Reference, ...]:
     """The Secrets and ConfigMaps that have to be read before `parse`."""
     if isinstance(workload.request, Rejected):
         return ()
-    engine = workload.request.engine
-    container = credentials.container_of(workload.pods, engine)
-    return credentials.references(container, engine.source_variables)
+    return credentials.references(workload.pods, workload.request)
 
 
 def parse(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected:
@@ -46,22 +44,34 @@ def parse(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected:
     request = workload.request
     if isinstance(request, Rejected):
         return request
-    if isinstance(view.services, Failed):
-        return Rejected(view.services.reason, view.services.message)
-    engine = request.engine
-    service = services.choose(view.services, workload.pods, engine.port)
-    if isinstance(service, Rejected):
-        return service
-    container = credentials.container_of(workload.pods, engine)
-    values = credentials.resolve(container, engine, view.contents)
+    host = _host(workload, request, view)
+    if isinstance(host, Rejected):
+        return host
+    values = credentials.resolve(workload.pods, request, view.contents)
     if isinstance(values, Rejected):
         return values
     return BackupSpec(
-        name=cronjob_name(engine.type, workload.key),
+        name=cronjob_name(request.engine.type, workload.key),
         owner=workload.owner,
-        engine=engine,
+        engine=request.engine,
         request=request,
-        host=f"{service}.{view.name}.svc.cluster.local",
-        port=engine.port,
+        host=host,
+        port=request.port,
         credentials=values,
     )
+
+
+def _host(workload: Workload, request: Request, view: NamespaceView) -> str | Rejected:
+    """Where the database answers: the host or the Service asked for, else the one Service of it."""
+    if request.host:
+        return request.host
+    if isinstance(view.services, Failed):
+        return Rejected(view.services.reason, view.services.message)
+    service = (
+        services.named(view.services, request.service)
+        if request.service
+        else services.choose(view.services, workload.pods, request.port)
+    )
+    if isinstance(service, Rejected):
+        return service
+    return f"{service}.{view.name}.svc.cluster.local"

@@ -67,12 +67,16 @@ class S3Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """Where the database answers and as whom; `database` is empty where an engine has none."""
+    """Where the database answers and as whom; what is not given is empty.
+
+    An API key stands for user and password.
+    """
 
     host: str
     port: int
     username: str = ""
     password: str = field(default="", repr=False)
+    api_key: str = field(default="", repr=False)
     database: str = ""
 
 
@@ -81,7 +85,8 @@ class DumpJob:
     """Everything a dump job is told. `deadline` is in seconds, None without one.
 
     `recipients` are age recipients, none meaning no encryption; `options` holds the engine's own
-    variables that are set; `part_size` is in bytes, None meaning that the estimate decides.
+    variables that are set, `numbers` all those that are numbers; `part_size` is in bytes, None
+    meaning that the estimate decides.
     """
 
     engine: EngineFacts
@@ -89,6 +94,7 @@ class DumpJob:
     location: S3Location
     recipients: tuple[str, ...]
     options: Mapping[str, str]
+    numbers: Mapping[str, int]
     host: str
     cluster: str
     workload: str
@@ -108,6 +114,7 @@ class DumpJob:
         location = reader.location()
         recipients = reader.recipients()
         connection = reader.connection(engine) if engine else None
+        numbers = reader.numbers(engine) if engine else {}
         host = reader.required(HOSTNAME, "the name of this pod")
         deadline = reader.positive(DEADLINE)
         part_size = reader.part_size()
@@ -120,6 +127,7 @@ class DumpJob:
             location=location,
             recipients=recipients,
             options={name: env[name] for name in engine.options if env.get(name)},
+            numbers=numbers,
             host=host,
             cluster=env.get(CLUSTER) or DEFAULT_CLUSTER,
             workload=env.get(WORKLOAD, ""),
@@ -218,7 +226,7 @@ class _Reader:
     def connection(self, engine: EngineFacts) -> Connection:
         values = dict.fromkeys(Role, "")
         for item in engine.credentials:
-            names = (item.variable, *item.sources)
+            names = (item.variable, *item.fallbacks)
             value = next((self.env[name] for name in names if self.env.get(name)), "")
             if item.required and not value:
                 self.faults.append(f"{item.variable} is not set: no {item.role} for the database")
@@ -228,8 +236,22 @@ class _Reader:
             port=self.port(engine),
             username=values[Role.USERNAME],
             password=values[Role.PASSWORD],
+            api_key=values[Role.API_KEY],
             database=values[Role.DATABASE],
         )
+
+    def numbers(self, engine: EngineFacts) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for item in engine.numbers:
+            number = self.positive(item.variable)
+            if number is None:
+                number = item.default
+            elif not item.low <= number <= item.high:
+                self.faults.append(
+                    f"{item.variable} is {number}: it must be {item.low} to {item.high}"
+                )
+            found[item.variable] = number
+        return found
 
     def port(self, engine: EngineFacts) -> int:
         port = self.positive(engine.port_variable) or engine.port

@@ -5,13 +5,20 @@ imported by `load`, in the job that does it.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import cast
 
-from dumpers.engines import postgresql
+from dumpers.engines import clickhouse, elasticsearch, mysql, postgresql
 from dumpers.engines.base import Engine
 from dumpers.engines.facts import EngineFacts
+from dumpers.errors import ConfigurationError
 
-ENGINES: tuple[EngineFacts, ...] = (postgresql.FACTS,)
+ENGINES: tuple[EngineFacts, ...] = (
+    mysql.FACTS,
+    postgresql.FACTS,
+    elasticsearch.FACTS,
+    clickhouse.FACTS,
+)
 
 
 def find(type_: str) -> EngineFacts | None:
@@ -20,5 +27,11 @@ def find(type_: str) -> EngineFacts | None:
 
 
 def load(facts: EngineFacts) -> Engine:
-    """Import the work of an engine; only a dump job does this."""
-    return cast("Engine", import_module(f"dumpers.engines.{facts.type}.dump").ENGINE)
+    """Import the work of an engine; only a dump job does this.
+
+    ConfigurationError for an engine that this version knows and cannot dump yet.
+    """
+    name = f"{__name__}.{facts.type}.dump"
+    if find_spec(name) is None:
+        raise ConfigurationError(f"this version cannot dump {facts.title} yet: use a newer image")
+    return cast("Engine", import_module(name).ENGINE)

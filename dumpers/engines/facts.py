@@ -10,31 +10,66 @@ class Role(StrEnum):
     USERNAME = "username"
     PASSWORD = "password"  # noqa: S105  the name of a role, not a password
     DATABASE = "database"
+    API_KEY = "API key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """One credential: `variable` in the job, and where it comes from in the database's container.
+    """One credential of the job: `variable` in its environment.
 
-    `sources` are the container's variables, the first that is set wins. The dumper takes them too
-    when `variable` is unset, as 0.6.0's did.
+    `fallbacks` are variables that the dumper takes when `variable` is unset, as 0.6.0's did.
     """
 
     role: Role
     variable: str
-    sources: tuple[str, ...]
-    required: bool
+    required: bool = False
+    fallbacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """One way to log in, as the variables of a database's container tell it.
+
+    Of `username` and `password`, the first variable that is set wins; `default` is the user where
+    no variable names one. The login counts when its `sign` is set, or a variable of `empty`, which
+    say that there is no password.
+    """
+
+    username: tuple[str, ...]
+    password: tuple[str, ...]
+    sign: Role
+    default: str = ""
+    empty: tuple[str, ...] = ()
+
+    @property
+    def signs(self) -> tuple[str, ...]:
+        """The variables any of which makes the login count."""
+        return (*(self.username if self.sign is Role.USERNAME else self.password), *self.empty)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberOption:
+    """An annotation of one engine that its dumper gets as a whole number from `low` to `high`."""
+
+    key: str
+    variable: str
+    default: int
+    low: int
+    high: int
+    help: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumperImage:
-    """The image for one value of the `version` annotation.
+    """An image and the values of the `version` annotation that lead to it.
 
-    `setting` is the controller's environment variable, `repository` the published image.
+    `setting` is the controller's environment variable, `chart` the value's path in values.yaml,
+    `repository` the published image.
     """
 
-    version: str
+    versions: tuple[str, ...]
     setting: str
+    chart: str
     repository: str
 
 
@@ -42,8 +77,12 @@ class DumperImage:
 class EngineFacts:
     """An engine as the annotations name it.
 
-    `prefix` starts its variables (`POSTGRESQL_HOST`), `options` are further variables that its
-    dump tool takes from the job's environment, `images` lists the default version first.
+    `prefix` starts its variables (`POSTGRESQL_HOST`). `logins` are tried in order, `databases` are
+    the container's variables with a database's name; `marks` are those by which 0.6.0 told the
+    database's container from its sidecars. `user_keys` are keys of a Secret that name a user and
+    hold its password, as ECK writes them. `options` are further variables that its dump tool takes
+    from the job's environment, `images` lists the default first; where the `version` annotation is
+    ignored there is one without versions.
     """
 
     type: str
@@ -51,8 +90,14 @@ class EngineFacts:
     prefix: str
     port: int
     credentials: tuple[Credential, ...]
-    options: tuple[str, ...]
+    logins: tuple[Login, ...]
     images: tuple[DumperImage, ...]
+    databases: tuple[str, ...] = ()
+    database_is_user: bool = False
+    marks: tuple[str, ...] = ()
+    user_keys: tuple[str, ...] = ()
+    numbers: tuple[NumberOption, ...] = ()
+    options: tuple[str, ...] = ()
 
     @property
     def host_variable(self) -> str:
@@ -66,17 +111,21 @@ class EngineFacts:
 
     @property
     def source_variables(self) -> frozenset[str]:
-        """The container's variables that tell a container of this engine from its sidecars."""
-        return frozenset(name for item in self.credentials for name in item.sources)
+        """The container's variables that tell credentials, `_FILE` variants not among them."""
+        logins = (
+            name for item in self.logins for name in (*item.username, *item.password, *item.empty)
+        )
+        return frozenset((*logins, *self.databases))
 
     @property
     def variables(self) -> frozenset[str]:
         """All variables that say where the database is and who logs in, in the job's own names."""
-        own = {item.variable for item in self.credentials}
-        return self.source_variables | own | {self.host_variable, self.port_variable}
+        own = {name for item in self.credentials for name in (item.variable, *item.fallbacks)}
+        return frozenset(own | {self.host_variable, self.port_variable})
 
     def image(self, version: str) -> DumperImage | None:
         """Image for a `version` annotation; empty means the default, None that there is none."""
-        if not version:
-            return self.images[0]
-        return next((image for image in self.images if image.version == version), None)
+        default = self.images[0]
+        if not version or not default.versions:
+            return default
+        return next((image for image in self.images if version in image.versions), None)

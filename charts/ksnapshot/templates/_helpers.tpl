@@ -65,10 +65,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- default .Chart.AppVersion .Values.image.tag }}
 {{- end }}
 
-{{- define "ksnapshot.postgresqlImage" -}}
-{{- default (printf "ghcr.io/clickandmortar/ksnapshot-dumper-postgresql-16:%s" (include "ksnapshot.imageTag" .)) .Values.dumperImages.postgresql.v16 }}
-{{- end }}
-
 {{/* The watched namespaces as a JSON list: trimmed, without empty ones and doubles. They are given
 as a list or as one string with commas. */}}
 {{- define "ksnapshot.watchNamespaces" -}}
@@ -91,6 +87,9 @@ includes this first. */}}
 {{- end }}
 {{- if and .Values.encryption.enabled (not .Values.encryption.recipient) }}
 {{- $faults = append $faults "encryption.recipient is required when encryption.enabled is true (an age recipient, age1…)" }}
+{{- end }}
+{{- if and .Values.encryption.enforced (not .Values.encryption.recipient) }}
+{{- $faults = append $faults "encryption.recipient is required when encryption.enforced is true (an age recipient, age1…)" }}
 {{- end }}
 {{- if .Values.secret.create }}
 {{- range $key := list "awsAccessKeyId" "awsSecretAccessKey" }}

@@ -1,4 +1,5 @@
 import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,16 @@ from tests.integration.chart.helm import (
     render,
 )
 
+_POD: dict[str, object] = {
+    "affinity": {},
+    "annotations": {},
+    "imagePullSecrets": [],
+    "labels": {},
+    "nodeSelector": {},
+    "priorityClassName": "",
+    "resources": {},
+    "tolerations": [],
+}
 _RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 
@@ -51,7 +62,12 @@ def test_default_environment() -> None:
         "BACKUP_SECRET_NAME": "ksnapshot-secret",
         "BACKUP_JOB_SERVICE_ACCOUNT_NAME": "ksnapshot-backup",
         "BACKUP_IMAGE_PULL_POLICY": "IfNotPresent",
+        "MYSQL_DUMPER_IMAGE_5_7": "ghcr.io/clickandmortar/ksnapshot-dumper-mysql-5.7:0.7.0",
+        "MYSQL_DUMPER_IMAGE_8": "ghcr.io/clickandmortar/ksnapshot-dumper-mysql-8:0.7.0",
         "POSTGRESQL_DUMPER_IMAGE_16": "ghcr.io/clickandmortar/ksnapshot-dumper-postgresql-16:0.7.0",
+        "ELASTICSEARCH_DUMPER_IMAGE": "ghcr.io/clickandmortar/ksnapshot-dumper-elasticsearch:0.7.0",
+        "CLICKHOUSE_DUMPER_IMAGE": "ghcr.io/clickandmortar/ksnapshot-dumper-clickhouse:0.7.0",
+        "BACKUP_JOB_POD": json.dumps(_POD, separators=(",", ":")),
         "CLUSTER_NAME": "",
         "API_TIMEOUT_SECONDS": "30",
         "CREDENTIALS_REFRESH_SECONDS": "300",
@@ -61,6 +77,18 @@ def test_default_environment() -> None:
         "UNWATCHED_POLICY": "keep",
         "HTTP_PORT": "8080",
     }
+
+
+def test_enforced_encryption_and_job_pods_reach_the_controller() -> None:
+    pod = '--set-json=backupJob.pod.nodeSelector={"pool":"batch"}'
+    objects = render(
+        "--set=encryption.enforced=true", f"--set=encryption.recipient={_RECIPIENT}", pod
+    )
+    values = {name: value or "" for name, value in environment(objects).items()}
+    settings = Settings.from_env(values)
+    assert settings.encryption_enforced
+    assert settings.encryption_recipient == _RECIPIENT
+    assert settings.job_pod == {"nodeSelector": {"pool": "batch"}}
 
 
 def test_deployment_has_every_setting_and_no_other() -> None:
@@ -121,7 +149,7 @@ def test_values_of_0_6_0_keep_their_effect() -> None:
     assert values["BACKUP_IMAGE_PULL_POLICY"] == "Always"
     assert values["POSTGRESQL_DUMPER_IMAGE_16"] == "registry.example/postgresql-16:1"
     assert values["DEFAULT_ENCRYPTION_RECIPIENT"] == _RECIPIENT
-    assert {name for name in values if "MYSQL" in name or "ELASTIC" in name} == set()
+    assert values["MYSQL_DUMPER_IMAGE_8"] == "registry.example/mysql-8:1"
     assert [item for item in objects if item["kind"] in {"ConfigMap", "Secret"}] == []
     account = find(objects, "ServiceAccount", "dump")
     assert "eks.amazonaws.com/role-arn" in account["metadata"]["annotations"]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import dumpers
-from controller.config import SETTINGS, Setting
+from controller.config import POD_FIELDS, SETTINGS, Setting, Settings
 from dumpers.engines import ENGINES
 
 _ROOT = Path(__file__).parents[3]
@@ -24,6 +24,7 @@ _COMPUTED = {
     "existingSecret",
     "backupJob.serviceAccount.name",
     "backupJob.imagePullPolicy",
+    "backupJob.pod",
 }
 # A parent chart sets these; the chart itself does not read them.
 _SET_BY_PARENTS = {"global", "enabled"}
@@ -48,7 +49,7 @@ def _schema_leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[
     """Dotted path and description of every leaf of the schema that values.yaml knows."""
     for name, raw in schema["properties"].items():
         entry = _resolve(raw)
-        if "properties" in entry and f"{path}{name}" != "resources":
+        if "properties" in entry and name != "resources":
             yield from _schema_leaves(entry, f"{path}{name}.")
         else:
             yield f"{path}{name}", entry.get("description", "")
@@ -80,12 +81,10 @@ def test_schema_takes_values(text: str) -> None:
 
 def test_every_value_of_0_6_0_is_still_there() -> None:
     old, now = yaml.safe_load(_OLD_VALUES.read_text()), yaml.safe_load(_VALUES)
-    new = {"clusterName", "controller", "rbac.createClusterRole"}
     # Below these lie the user's own keys.
     free = re.compile(r"^(resources|nodeSelector|affinity|pod\w+|.*annotations)\b.*")
     gone = {free.sub(r"\1", path) for path in _leaves(old)} - set(_leaves(now))
     assert gone == set()
-    assert set(now) - set(old) | {"rbac.createClusterRole"} == new
 
 
 def test_values_and_schema_have_the_same_leaves() -> None:
@@ -175,19 +174,25 @@ def test_chart_and_controller_have_the_same_defaults(setting: Setting) -> None:
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.env)
 def test_chart_value_of_a_setting_exists(setting: Setting) -> None:
-    leaves = set(_leaves(yaml.safe_load(_VALUES)))
+    leaves = {*_leaves(yaml.safe_load(_VALUES)), "backupJob.pod"}
     assert setting.chart is None or setting.chart in leaves
+
+
+def test_dump_pods_get_what_the_chart_can_say_of_them() -> None:
+    pod = yaml.safe_load(_VALUES)["backupJob"]["pod"]
+    assert list(pod) == list(POD_FIELDS)
+    env = {"WATCH_NAMESPACES": "a", "BACKUP_JOB_POD": json.dumps(pod)}
+    assert Settings.from_env(env).job_pod == {}
 
 
 def test_every_engine_has_its_image_in_the_chart() -> None:
     deployment = (_CHART / "templates" / "deployment.yaml").read_text()
-    helpers = (_CHART / "templates" / "_helpers.tpl").read_text()
     images = yaml.safe_load(_VALUES)["dumperImages"]
     for engine in ENGINES:
         assert engine.type in images
         for image in engine.images:
             assert f"- name: {image.setting}\n" in deployment
-            assert f"{image.repository}:%s" in helpers
+            assert f"{image.repository}:%s" in deployment
 
 
 def test_no_other_engine_has_its_image_in_the_deployment() -> None:

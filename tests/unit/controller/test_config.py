@@ -18,10 +18,14 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert settings.backup_secret_name == ""
     assert settings.backup_service_account == "ksnapshot-backup-sa"
     assert settings.image_pull_policy == "IfNotPresent"
+    published = "ghcr.io/clickandmortar/ksnapshot-dumper"
     assert settings.dumper_images == {
-        item.env: f"{item.default}" for item in SETTINGS if item.env.startswith("POSTGRESQL")
-    } | {key: value for key, value in settings.dumper_images.items() if "POSTGRESQL" not in key}
-    assert all(image.endswith(f":{__version__}") for image in settings.dumper_images.values())
+        "MYSQL_DUMPER_IMAGE_5_7": f"{published}-mysql-5.7:{__version__}",
+        "MYSQL_DUMPER_IMAGE_8": f"{published}-mysql-8:{__version__}",
+        "POSTGRESQL_DUMPER_IMAGE_16": f"{published}-postgresql-16:{__version__}",
+        "ELASTICSEARCH_DUMPER_IMAGE": f"{published}-elasticsearch:{__version__}",
+        "CLICKHOUSE_DUMPER_IMAGE": f"{published}-clickhouse:{__version__}",
+    }
     assert (settings.poll_interval, settings.gone_passes, settings.gone_grace) == (60, 3, 900)
 
 
@@ -34,6 +38,8 @@ def test_every_fault_is_told_at_once() -> None:
         "HTTP_PORT": "99999",
         "UNWATCHED_POLICY": "drop",
         "GONE_PASSES": "9" * 5000,
+        "ENCRYPTION_ENFORCED": "yes",
+        "BACKUP_JOB_POD": '{"nodeSelectors": {}}',
     }
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_env(broken)
@@ -46,6 +52,28 @@ def test_every_fault_is_told_at_once() -> None:
 def test_encryption_is_on_only_when_exactly_true(value: str, *, enabled: bool) -> None:
     env = {"WATCH_NAMESPACES": "a", "DEFAULT_ENCRYPTION_ENABLED": value}
     assert Settings.from_env(env).encryption_enabled is enabled
+
+
+def test_enforced_encryption_needs_a_recipient() -> None:
+    env = {"WATCH_NAMESPACES": "a", "ENCRYPTION_ENFORCED": "true"}
+    with pytest.raises(ConfigurationError, match="DEFAULT_ENCRYPTION_RECIPIENT must be set"):
+        Settings.from_env(env)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "nodeSelector: {}",
+        '{"nodeSelector": []}',
+        '{"labels": {"a": 1}}',
+        '{"resources": {"limits": {"cpu": "many"}}}',
+        '{"hostNetwork": true}',
+    ],
+)
+def test_of_the_dump_pods_only_what_is_known_can_be_set(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="BACKUP_JOB_POD is"):
+        Settings.from_env({"WATCH_NAMESPACES": "a", "BACKUP_JOB_POD": text})
 
 
 def test_no_two_settings_share_a_variable_and_each_has_help() -> None:

@@ -68,6 +68,16 @@ def test_changes_name_the_single_field_and_the_order() -> None:
             {"resources": {"limits": {"cpu": "1000m", "memory": "2Gi"}}},
             {"resources": {"limits": {"cpu": "1", "memory": "2Gi"}}},
         ),
+        (
+            {"resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}, "theirs": 1},
+            {"resources": {"limits": {"memory": "2Gi"}}},
+            {"resources": {"limits": {"memory": "2Gi"}}, "theirs": 1},
+        ),
+        (
+            {"affinity": {"podAffinity": {}, "nodeAffinity": {"a": 1, "b": 2}}},
+            {"affinity": {"nodeAffinity": {"a": 1}}},
+            {"affinity": {"nodeAffinity": {"a": 1}}},
+        ),
     ],
 )
 def test_ours_is_replaced_and_the_rest_stays(existing: Any, desired: Any, expected: Any) -> None:

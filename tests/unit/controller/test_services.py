@@ -1,7 +1,7 @@
 import pytest
 
 from controller.reasons import Reason, Rejected
-from controller.services import choose
+from controller.services import choose, named
 from tests.unit.controller.worlds import Document, owner, pod, service
 
 OWNER = owner()
@@ -36,3 +36,15 @@ def test_one_that_matches_some_pods_counts_only_on_the_port_and_when_none_matche
     primary, metrics = service("primary"), service("metrics", port=9187)
     assert choose((primary, metrics), mixed, 5432) == "primary"
     assert isinstance(choose((metrics,), mixed, 5432), Rejected)
+
+
+def test_a_named_service_only_has_to_be_there() -> None:
+    assert named((service(app="other"), HEADLESS), "db") == "db"
+    found = named((HEADLESS,), "db")
+    assert isinstance(found, Rejected)
+    assert found.reason is Reason.SERVICE_MISSING
+    assert "'db'" in found.message
+
+
+def test_the_port_that_is_asked_for_is_the_one_that_is_preferred() -> None:
+    assert choose((service(), service("pooler", port=6432)), PODS, 6432) == "pooler"

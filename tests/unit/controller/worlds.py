@@ -4,6 +4,7 @@ import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from controller.annotations import Request, read
 from controller.config import Settings
 from controller.names import PREFIX, cronjob_name
 from controller.reading import Memory
@@ -26,6 +27,12 @@ def asks(**extra: str) -> dict[str, str]:
         key.replace("_", "-"): value for key, value in extra.items()
     }
     return {PREFIX + key: value for key, value in values.items()}
+
+
+def request(engine: str = "postgresql", **values: Any) -> Request:
+    found = read(asks(type=engine, **values), settings())
+    assert isinstance(found, Request)
+    return found
 
 
 def reference(owner: Document) -> Document:

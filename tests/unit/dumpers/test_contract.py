@@ -59,6 +59,26 @@ def test_the_names_in_the_containers_own_environment_serve_too() -> None:
     assert connection.port == 5432
 
 
+def searching(**values: str) -> dict[str, str]:
+    other = {name: value for name, value in ENV.items() if not name.startswith("POSTGRESQL_")}
+    return other | {"KSNAPSHOT_ENGINE": "elasticsearch", "ELASTICSEARCH_HOST": "es"} | values
+
+
+def test_elasticsearch_needs_no_login_and_takes_either_kind() -> None:
+    job = DumpJob.from_env(searching())
+    assert (job.connection.username, job.connection.api_key) == ("", "")
+    assert (job.connection.port, job.numbers) == (9200, {"ELASTICDUMP_LIMIT": 1000})
+    job = DumpJob.from_env(searching(ELASTICSEARCH_API_KEY="hunter2", ELASTICDUMP_LIMIT="50"))
+    assert (job.connection.api_key, job.numbers) == ("hunter2", {"ELASTICDUMP_LIMIT": 50})
+    assert "hunter2" not in repr(job)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "ten", "1000001", "9" * 5000])
+def test_a_number_out_of_its_range_is_a_fault(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="ELASTICDUMP_LIMIT"):
+        DumpJob.from_env(searching(ELASTICDUMP_LIMIT=text))
+
+
 def test_every_fault_is_listed_at_once() -> None:
     faulty = {
         "KSNAPSHOT_ENGINE": "postgresql",

@@ -1,0 +1,60 @@
+"""Which container of a workload's pods the database runs in (contract sections 3 and 9.13)."""
+
+from collections.abc import Collection
+from functools import cache
+
+from controller.annotations import CONTAINER, Request
+from controller.reasons import Reason, RejectedError
+from controller.view import Json, Objects
+from dumpers.engines.facts import EngineFacts
+
+# `X_FILE` names the file that holds what `X` would.
+FILE = "_FILE"
+
+
+def container_of(pods: Objects, request: Request) -> Json:
+    """The container of the lowest-named pod that the database runs in.
+
+    Init containers do not count. `pods` are sorted and not empty. RejectedError where the one
+    that was asked for does not exist.
+    """
+    containers: Objects = tuple((pods[0].get("spec") or {}).get("containers") or ({},))
+    if request.container:
+        for item in containers:
+            if item.get("name") == request.container:
+                return item
+        names = ", ".join(str(item.get("name", "")) for item in containers)
+        raise RejectedError(
+            Reason.CONTAINER_MISSING,
+            f"the annotation {CONTAINER.name} names {request.container!r}, "
+            f"but its pods have these containers: {names}",
+        )
+    engine = request.engine
+    if engine.marks:
+        # As 0.6.0 told them apart; where it found several it took the first of all.
+        marked = [item for item in containers if item.get("envFrom") or _sets(item, engine.marks)]
+        if marked:
+            return marked[0] if len(marked) == 1 else containers[0]
+    known = variables_of(engine)
+    for wider in (
+        [item for item in containers if _sets(item, known)],
+        [item for item in containers if _listens(item, engine.port)],
+    ):
+        if len(wider) == 1:
+            return wider[0]
+    return containers[0]
+
+
+@cache
+def variables_of(engine: EngineFacts) -> frozenset[str]:
+    """The engine's variables, and those that name a file instead."""
+    names = engine.source_variables
+    return names | {name + FILE for name in names}
+
+
+def _sets(container: Json, names: Collection[str]) -> bool:
+    return any(entry.get("name") in names for entry in container.get("env") or ())
+
+
+def _listens(container: Json, port: int) -> bool:
+    return any(item.get("containerPort") == port for item in container.get("ports") or ())

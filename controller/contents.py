@@ -1,0 +1,52 @@
+"""What the Secrets and ConfigMaps that a workload refers to hold, or why that cannot be told."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+
+from controller.reasons import Failed, Reason, RejectedError
+from controller.view import Content, ObjectRef
+
+SECRET = "Secret"  # noqa: S105  a kind
+CONFIG_MAP = "ConfigMap"
+
+Contents = Mapping[ObjectRef, Content | Failed | None]
+
+_DECODERS: Mapping[str, Callable[[str], str]] = {
+    SECRET: lambda value: base64.b64decode(value, validate=True).decode(),
+    CONFIG_MAP: str,
+}
+
+
+def content_of(ref: ObjectRef, contents: Contents, *, optional: bool) -> Content | None:
+    """The object's content; None only for an optional one that surely does not exist."""
+    found = contents.get(ref, Failed(Reason.UNAVAILABLE, f"{ref} was not read"))
+    if isinstance(found, Failed):
+        raise RejectedError(found.reason, found.message)
+    if found is None and not optional:
+        raise RejectedError(Reason.CREDENTIAL_SOURCE_MISSING, f"{ref} does not exist")
+    return found
+
+
+def text_of(ref: ObjectRef, key: str, content: Content) -> str:
+    """The text under a key that is there."""
+    try:
+        return checked(_DECODERS[ref.kind](content.data[key]), f"{key} of {ref}")
+    except (UnicodeDecodeError, binascii.Error):
+        # From None: the decoder's error holds the bytes that must not be told.
+        raise not_text(f"{key} of {ref}") from None
+
+
+def checked(text: str, what: str) -> str:
+    """The text itself, where a variable can hold it."""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise not_text(what)
+    return text
+
+
+def not_text(what: str) -> RejectedError:
+    """What to raise of a value that cannot travel by environment; it does not show the value."""
+    return RejectedError(
+        Reason.CREDENTIAL_NOT_TEXT,
+        f"{what} is not UTF-8 text without NUL bytes, so no variable can hold it",
+    )

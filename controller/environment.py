@@ -1,0 +1,246 @@
+"""A container's variables as the kubelet makes them (contract sections 5 and 9.13).
+
+The rules are those of makeEnvironmentVariables in Kubernetes' pkg/kubelet/kubelet_pods.go and of
+its third_party/forked/golang/expansion.
+"""
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from controller.contents import CONFIG_MAP, SECRET, Contents, checked, content_of, text_of
+from controller.reasons import Reason, Rejected, RejectedError
+from controller.view import Json, ObjectRef, annotations_of, labels_of, metadata
+
+# A variable's text, or why it cannot be told, which matters only to who wants it.
+Value = str | Rejected
+
+_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
+# What enableServiceLinks adds to an environment; which Services there were, only the pod knows.
+_SERVICE_LINK = re.compile(
+    r"[A-Z0-9_]+_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+_ALWAYS_LINKED = "KUBERNETES_"
+_KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
+# Linux starts no program with a longer variable (MAX_ARG_STRLEN).
+_LONGEST = 131_072
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """An `envFrom` object."""
+
+    ref: ObjectRef
+    prefix: str
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Needed:
+    """Places of the `env` entries that some variables depend on, and names `envFrom` may give."""
+
+    entries: frozenset[int]
+    names: frozenset[str]
+
+
+def expand(text: str, lookup: Callable[[str], str | None]) -> str:
+    """Text with `$(NAME)` replaced where `lookup` knows the name, and `$$` by `$`.
+
+    ValueError where more comes of it than a variable can hold.
+    """
+    size = 0
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal size
+        name = match[1]
+        found = "$" if name is None else lookup(name)
+        replaced = match[0] if found is None else found
+        size += len(replaced)
+        if size > _LONGEST:
+            raise ValueError("longer than a variable can be")
+        return replaced
+
+    head, tail = _closed(text)
+    return _REFERENCE.sub(replace, head) + tail.replace("$$", "$")
+
+
+def references(container: Json, names: Collection[str]) -> Iterator[tuple[ObjectRef, str]]:
+    """The objects and their keys that have to be read to know these variables."""
+    entries = _entries(container)
+    needed = _needed(entries, names)
+    for source in _sources(container):
+        for name in needed.names:
+            if name.startswith(source.prefix):
+                yield source.ref, name.removeprefix(source.prefix)
+    for place in needed.entries:
+        for ref, key, _ in _key_references(entries[place]):
+            yield ref, key
+
+
+def variables(
+    pod: Json, container: Json, names: Collection[str], contents: Contents
+) -> Mapping[str, Value]:
+    """These variables as the container gets them, those it does not get left out."""
+    entries = _entries(container)
+    needed = _needed(entries, names)
+    given = dict(_given(container, needed.names, contents))
+    links = (pod.get("spec") or {}).get("enableServiceLinks") is not False
+
+    def lookup(name: str) -> str | None:
+        found = given.get(name)
+        if isinstance(found, Rejected):
+            raise RejectedError(found.reason, found.message)
+        linked = links or name.startswith(_ALWAYS_LINKED)
+        if found is None and linked and _SERVICE_LINK.fullmatch(name):
+            raise _unsupported(name, "the Services that were there when the pod started")
+        return found
+
+    # In order, as an entry sees what stands before it; nothing here calls itself, however long
+    # the chain of references is.
+    for place in sorted(needed.entries):
+        entry = entries[place]
+        name = str(entry.get("name", ""))
+        found = _told(partial(_entry, entry, pod, contents, lookup))
+        if found is not None:
+            given[name] = found
+    return {name: given[name] for name in names if name in given}
+
+
+def _closed(text: str) -> tuple[str, str]:
+    """The part in which every reference ends, so that its end is found at once, and the rest."""
+    head, closer, tail = text.rpartition(")")
+    return head + closer, tail
+
+
+def _entries(container: Json) -> tuple[Json, ...]:
+    return tuple(container.get("env") or ())
+
+
+def _sources(container: Json) -> Iterator[_Source]:
+    for entry in container.get("envFrom") or ():
+        for key, kind in (("secretRef", SECRET), ("configMapRef", CONFIG_MAP)):
+            if source := entry.get(key):
+                yield _Source(
+                    ref=ObjectRef(kind=kind, name=str(source.get("name", ""))),
+                    prefix=str(entry.get("prefix") or ""),
+                    optional=bool(source.get("optional")),
+                )
+
+
+def _key_references(entry: Json) -> Iterator[tuple[ObjectRef, str, bool]]:
+    """The object, key and whether it is optional that an `env` entry takes its value from."""
+    if entry.get("value"):
+        return
+    for key, kind in (("configMapKeyRef", CONFIG_MAP), ("secretKeyRef", SECRET)):
+        if source := (entry.get("valueFrom") or {}).get(key):
+            ref = ObjectRef(kind=kind, name=str(source.get("name", "")))
+            yield ref, str(source.get("key", "")), bool(source.get("optional"))
+            return
+
+
+def _needed(entries: tuple[Json, ...], names: Collection[str]) -> _Needed:
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, entry in enumerate(entries):
+        places[str(entry.get("name", ""))].append(place)
+    found: set[int] = set()
+    from_sources = {name for name in names if name not in places}
+    todo = [(name, len(entries)) for name in names if name in places]
+    while todo:
+        name, before = todo.pop()
+        own = places.get(name, [])
+        for place in reversed(own[: bisect_left(own, before)]):
+            if place in found:
+                break
+            found.add(place)
+            entry = entries[place]
+            seen = set(_REFERENCE.findall(_closed(str(entry.get("value") or ""))[0]))
+            todo += [(other, place) for other in seen if other]
+            # Where an optional reference leads nowhere, what stands before it stays.
+            if not any(optional for _, _, optional in _key_references(entry)):
+                break
+        else:
+            from_sources.add(name)
+    return _Needed(entries=frozenset(found), names=frozenset(from_sources))
+
+
+def _given(
+    container: Json, names: Collection[str], contents: Contents
+) -> Iterator[tuple[str, Value]]:
+    """What `envFrom` gives: the last source with a name wins, and only it is looked into."""
+    sources = tuple(_sources(container))
+    for name in names:
+        for source in reversed(sources):
+            if name.startswith(source.prefix):
+                key = name.removeprefix(source.prefix)
+                found = _told(partial(_pick, source, key, contents))
+                if found is not None:
+                    yield name, found
+                    break
+
+
+def _pick(source: _Source, key: str, contents: Contents) -> str | None:
+    content = content_of(source.ref, contents, optional=source.optional)
+    return text_of(source.ref, key, content) if content and key in content.data else None
+
+
+def _entry(
+    entry: Json, pod: Json, contents: Contents, lookup: Callable[[str], str | None]
+) -> str | None:
+    """The value of an `env` entry; None where an optional reference leads nowhere.
+
+    The kubelet then skips the entry, which leaves what `envFrom` gave. 0.6.0 took it for unset,
+    but it is the kubelet's value that the database was made with.
+    """
+    name = str(entry.get("name", ""))
+    if value := str(entry.get("value") or ""):
+        try:
+            return checked(expand(value, lookup), name)
+        except ValueError as error:
+            raise RejectedError(
+                Reason.CREDENTIAL_SOURCE_UNSUPPORTED, f"{name} is {error}"
+            ) from None
+    origin = entry.get("valueFrom")
+    if not origin:
+        # Acts as unset, and hides what envFrom gave.
+        return ""
+    for ref, key, optional in _key_references(entry):
+        content = content_of(ref, contents, optional=optional)
+        if content and key in content.data:
+            return text_of(ref, key, content)
+        if optional:
+            return None
+        raise RejectedError(Reason.CREDENTIAL_SOURCE_MISSING, f"{ref} has no key {key!r}")
+    path = str((origin.get("fieldRef") or {}).get("fieldPath", ""))
+    found = _field(pod, path)
+    if found is None:
+        raise _unsupported(name, path or ", ".join(sorted(origin)))
+    return found
+
+
+def _field(pod: Json, path: str) -> str | None:
+    """A field of the pod that does not change while it runs, or None."""
+    if keyed := _KEYED.fullmatch(path):
+        values = labels_of(pod) if keyed[1] == "labels" else annotations_of(pod)
+        return values.get(keyed[2], "")
+    if path in {"metadata.name", "metadata.namespace", "metadata.uid"}:
+        return str(metadata(pod).get(path.removeprefix("metadata."), ""))
+    if path in {"spec.nodeName", "spec.serviceAccountName"}:
+        return str((pod.get("spec") or {}).get(path.removeprefix("spec."), ""))
+    return None
+
+
+def _told(part: Callable[[], str | None]) -> Value | None:
+    try:
+        return part()
+    except RejectedError as error:
+        return error.rejected
+
+
+def _unsupported(name: str, origin: str) -> RejectedError:
+    return RejectedError(
+        Reason.CREDENTIAL_SOURCE_UNSUPPORTED,
+        f"{name} comes from {origin}, which cannot be read from outside the pod",
+    )

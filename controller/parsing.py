@@ -1,0 +1,110 @@
+"""Text → value, as settings and annotations give it; ValueError tells what it must be."""
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?", re.ASCII)
+_QUANTITY = re.compile(r"([0-9]{1,18}(\.[0-9]{0,9})?)([numkMGTPE]|[KMGTPE]i|)", re.ASCII)
+_MAX_LABEL = 63
+_MAX_NAME = 253
+_MAX_NUMBER = 2**31 - 1
+_COMPUTE = ("cpu", "memory", "ephemeral-storage")
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def whole(low: int, high: int = _MAX_NUMBER) -> Callable[[str], int]:
+    """Whole numbers from `low` to `high`."""
+
+    def read(text: str) -> int:
+        # Bounded in length first: int() refuses very long strings with an error of its own.
+        short = text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_NUMBER))
+        if not short or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def one_of(kind: type[E]) -> Callable[[str], E]:
+    """The values of an enum."""
+
+    def read(text: str) -> E:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(f"must be one of: {', '.join(kind)}") from None
+
+    return read
+
+
+def boolean(text: str) -> bool:
+    """Exactly `true` or `false`."""
+    if text not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
+def label(text: str) -> str:
+    """A name as namespaces and Services have it."""
+    if len(text) > _MAX_LABEL or not _DNS_LABEL.fullmatch(text):
+        raise ValueError("must be a Kubernetes name: a-z, 0-9 and -, at most 63 characters")
+    return text
+
+
+def object_name(text: str) -> str:
+    """A name as most Kubernetes objects have it: labels joined by dots."""
+    if len(text) > _MAX_NAME:
+        raise ValueError(f"must be a Kubernetes name: at most {_MAX_NAME} characters")
+    for part in text.split("."):
+        label(part)
+    return text
+
+
+def host(text: str) -> str:
+    """A host's name or IP address; nothing that a client would read as more than one host."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        parts = text.removesuffix(".").split(".")
+        fits = all(len(part) <= _MAX_LABEL and _HOST.fullmatch(part) for part in parts)
+        if len(text) > _MAX_NAME or not fits:
+            raise ValueError("must be a host name or an IP address") from None
+        return text
+
+
+def printable(text: str) -> str:
+    """One line of text."""
+    if not text.isprintable():
+        raise ValueError("must hold no control characters")
+    return text
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError("must be a JSON object")  # noqa: TRY004  all are told by ValueError
+    return found
+
+
+def resources(found: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """A container's `requests` and `limits` of CPU, memory and ephemeral storage."""
+    read: dict[str, dict[str, str]] = {}
+    for part, amounts in found.items():
+        if part not in {"requests", "limits"} or not isinstance(amounts, Mapping):
+            raise ValueError("must hold objects called requests and limits, and nothing else")
+        for name, amount in amounts.items():
+            if name not in _COMPUTE or not _QUANTITY.fullmatch(str(amount)):
+                known = ", ".join(_COMPUTE)
+                raise ValueError(f"must give quantities such as 500m or 1Gi, of {known}")
+        read[part] = {name: str(amount) for name, amount in amounts.items()}
+    return read

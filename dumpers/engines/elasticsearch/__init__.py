@@ -1,0 +1,57 @@
+"""Elasticsearch and OpenSearch."""
+
+from dumpers.engines.facts import (
+    Credential,
+    DumperImage,
+    EngineFacts,
+    Login,
+    NumberOption,
+    Role,
+)
+
+FACTS = EngineFacts(
+    type="elasticsearch",
+    title="Elasticsearch and OpenSearch",
+    prefix="ELASTICSEARCH",
+    port=9200,
+    credentials=(
+        Credential(role=Role.USERNAME, variable="ELASTICSEARCH_USERNAME"),
+        Credential(role=Role.PASSWORD, variable="ELASTICSEARCH_PASSWORD"),
+        Credential(role=Role.API_KEY, variable="ELASTICSEARCH_API_KEY"),
+    ),
+    # Elastic's image and chart and Bitnami's; then OpenSearch's image and Bitnami's.
+    logins=(
+        Login(
+            username=("ELASTICSEARCH_USERNAME", "ELASTIC_USERNAME"),
+            password=("ELASTIC_PASSWORD", "ELASTICSEARCH_PASSWORD"),
+            sign=Role.PASSWORD,
+            default="elastic",
+        ),
+        Login(
+            username=(),
+            password=("OPENSEARCH_INITIAL_ADMIN_PASSWORD", "OPENSEARCH_PASSWORD"),
+            sign=Role.PASSWORD,
+            default="admin",
+        ),
+    ),
+    # The Secret `<name>-es-elastic-user` of ECK.
+    user_keys=("elastic",),
+    numbers=(
+        NumberOption(
+            key="elasticsearch-limit",
+            variable="ELASTICDUMP_LIMIT",
+            default=1000,
+            low=1,
+            high=1_000_000,
+            help="Documents per page.",
+        ),
+    ),
+    images=(
+        DumperImage(
+            versions=(),
+            setting="ELASTICSEARCH_DUMPER_IMAGE",
+            chart="dumperImages.elasticsearch",
+            repository="ghcr.io/clickandmortar/ksnapshot-dumper-elasticsearch",
+        ),
+    ),
+)

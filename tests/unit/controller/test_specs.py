@@ -1,0 +1,96 @@
+import base64
+from typing import Any
+
+import pytest
+
+from controller import desired
+from controller.contents import SECRET
+from controller.reasons import Failed, Reason, Rejected
+from controller.specs import BackupSpec, parse
+from controller.view import Content, NamespaceView, ObjectRef
+from controller.workloads import Owner, Workload
+from dumpers.contract import DumpJob
+from dumpers.engines import ENGINES
+from dumpers.engines.facts import EngineFacts
+from tests.unit.controller.worlds import NS, owner, pod, request, service, settings
+
+LOST = Failed(Reason.UNAVAILABLE, "500")
+LOGIN = {"username": "u", "password": "päss$(word)", "database": "d", "api_key": ""}
+
+
+def spec(
+    engine: str = "postgresql", services: Any = (), key: str = "", **says: str
+) -> BackupSpec | Rejected:
+    """The backup of a database whose login a Secret holds."""
+    login = LOGIN | {"api_key": key}
+    data = {name: base64.b64encode(text.encode()).decode() for name, text in login.items()}
+    view = NamespaceView(
+        name=NS,
+        exists=True,
+        pods=(),
+        services=services,
+        owners={},
+        contents={ObjectRef(kind=SECRET, name="login"): Content(data=data)},
+    )
+    workload = Workload(
+        owners=(Owner(namespace=NS, ref=ObjectRef(kind="StatefulSet", name="db")),),
+        pods=(pod(owner()),),
+        request=request(engine, credentials_secret="login", **says),
+        type_by_template=True,
+    )
+    return parse(workload, view)
+
+
+@pytest.mark.parametrize(
+    ("says", "services", "expected"),
+    [
+        ({}, (service(),), "db.demo.svc.cluster.local:5432"),
+        ({}, (), Reason.SERVICE_MISSING),
+        ({}, LOST, Reason.UNAVAILABLE),
+        # By hand.
+        ({"service": "ro"}, (service(), service("ro", app="x")), "ro.demo.svc.cluster.local:5432"),
+        ({"service": "none"}, (service(),), Reason.SERVICE_MISSING),
+        ({"service": "db"}, LOST, Reason.UNAVAILABLE),
+        ({"host": "db.example.com"}, LOST, "db.example.com:5432"),
+        ({"host": "10.0.0.7", "port": "6432"}, (), "10.0.0.7:6432"),
+        ({"host": "a", "service": "none"}, (service(),), "a:5432"),
+        # The port that is asked for is the one that a Service is preferred for.
+        (
+            {"port": "6432"},
+            (service(), service("pooler", port=6432)),
+            "pooler.demo.svc.cluster.local:6432",
+        ),
+        ({"port": "6432"}, (service(),), "db.demo.svc.cluster.local:6432"),
+    ],
+)
+def test_where_the_database_answers(says: dict[str, str], services: Any, expected: Any) -> None:
+    found = spec(services=services, **says)
+    if isinstance(found, Rejected):
+        assert found.reason is expected
+    else:
+        assert f"{found.host}:{found.port}" == expected
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
+@pytest.mark.parametrize("key", ["", "an-api-key"])
+def test_the_job_understands_what_the_controller_builds(engine: EngineFacts, key: str) -> None:
+    found = spec(engine.type, (service(port=engine.port),), key)
+    assert isinstance(found, BackupSpec)
+    mirrored = desired.secret(found, settings(), "uid")
+    assert mirrored
+    given = {"KSNAPSHOT_ENGINE": engine.type, "HOSTNAME": "pod", "BACKEND_BUCKET": "bucket"}
+    for entry in desired.environment(found, settings(), "cluster"):
+        source = entry.get("valueFrom", {}).get("secretKeyRef")
+        if source:
+            given[entry["name"]] = base64.b64decode(mirrored["data"][source["key"]]).decode()
+        elif "value" in entry:
+            given[entry["name"]] = entry["value"]
+    connection = DumpJob.from_env(given).connection
+    assert (connection.host, connection.port) == ("db.demo.svc.cluster.local", engine.port)
+    if key and engine.type == "elasticsearch":
+        assert (connection.api_key, connection.username, connection.password) == (key, "", "")
+    else:
+        assert (connection.username, connection.password) == ("u", LOGIN["password"])
+        assert connection.api_key == ""
+    assert connection.database == ("" if engine.type == "elasticsearch" else "d")
+    assert LOGIN["password"] not in repr(found)
