@@ -7,8 +7,9 @@ start nothing, and the aggregated roles (admin, edit, view) are empty.
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -41,6 +42,9 @@ class AuditEvent:
     user: str
     code: int
     uri: str
+    received: float
+    answered: float
+    """Both in seconds since the epoch, by the API server's clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,32 +118,33 @@ class ApiServer:
     def audit_mark(self) -> int:
         """A position in the audit log, for `audit_events`; what was asked before lies before."""
         self._flush_audit()
-        return self._audit_log.stat().st_size
+        return self.audit_log.stat().st_size
 
     def audit_events(self, since: int = 0, *, user: str | None = None) -> list[AuditEvent]:
         """What was asked after that position, without the testbed's own probing."""
         self._flush_audit()
-        with self._audit_log.open() as log:
+        with self.audit_log.open() as log:
             log.seek(since)
-            events = [_event(json.loads(line)) for line in log]
-        return [
-            event
-            for event in events
-            if user in {None, event.user} and not event.uri.startswith(("/readyz", "/version"))
-        ]
+            return [event for event in parse_audit(log) if user in {None, event.user}]
 
     @property
-    def _audit_log(self) -> Path:
+    def audit_log(self) -> Path:
+        """One JSON object a line, for `parse_audit`."""
         return self._folder / "audit.log"
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes that answer: the API server and its etcd."""
+        return tuple(server.pid for server in self._servers)
 
     def _flush_audit(self) -> None:
         """An event is written after its answer: waits for that of a request made now."""
-        before = self._audit_log.stat().st_size
+        before = self.audit_log.stat().st_size
         marker = f"mark={secrets.token_hex(8)}"
         self.api.request("GET", f"/version?{marker}")
 
         def written() -> bool:
-            with self._audit_log.open() as log:
+            with self.audit_log.open() as log:
                 log.seek(before)
                 return marker in log.read()
 
@@ -224,6 +229,8 @@ def _command(
         "--disable-admission-plugins=ServiceAccount",
         f"--audit-policy-file={policy}",
         f"--audit-log-path={folder / 'audit.log'}",
+        # In MiB; it would begin a new file after 100.
+        "--audit-log-maxsize=10000",
     ]
 
 
@@ -234,6 +241,14 @@ def _ready(api: Api) -> bool:
         return api.get("rbac.authorization.k8s.io/v1", "ClusterRole", None, "view") is not None
     except (ApiError, UnreachableError):
         return False
+
+
+def parse_audit(lines: Iterable[str]) -> Iterator[AuditEvent]:
+    """The requests in these lines of an audit log, without the testbed's own probing."""
+    for line in lines:
+        event = _event(json.loads(line))
+        if not event.uri.startswith(("/readyz", "/version")):
+            yield event
 
 
 def _event(raw: dict[str, object]) -> AuditEvent:
@@ -251,4 +266,6 @@ def _event(raw: dict[str, object]) -> AuditEvent:
         user=str(user["username"]) if isinstance(user, dict) else "",
         code=int(status.get("code", 0)) if isinstance(status, dict) else 0,
         uri=str(raw["requestURI"]),
+        received=datetime.fromisoformat(str(raw["requestReceivedTimestamp"])).timestamp(),
+        answered=datetime.fromisoformat(str(raw["stageTimestamp"])).timestamp(),
     )

@@ -1,0 +1,146 @@
+"""What the controller costs in a busy cluster: a real API server, RBAC as the contract has it.
+
+    python -m benchmarks.controller [--workloads 2000] [--pods 10000] [--namespaces 20]
+    python -m benchmarks.controller --workloads 200 --pods 1000,2000,5000,10000
+    python -m benchmarks.controller --against 'node /path/to/ksnapshot-0.6.0/dist/index.js'
+
+Workloads and pods: half of each are Deployments, with three old ReplicaSets, the rest are
+StatefulSets; a pod has about 11 KB of JSON, half of it managedFields, as in production. Each
+operator runs as a process of its own, one after the other in the same world, each with an account
+and a control namespace of its own. Measured are its convergence from nothing, then passes that
+find nothing to do: their time, their requests and writes by the API server's audit log, CPU time
+of the operator and of the API server with its etcd, and memory. `--checkout` measures other
+versions of the controller beside or instead of this one. What is no controller of ours has its
+passes told by its requests: it must pause for more than 20 s between two. Only ratios of one run
+say anything about two operators.
+
+To measure again and again, build the world once and leave it running:
+
+    python -m benchmarks.controller --keep world.json &
+    python -m benchmarks.controller --reuse world.json --passes 3
+
+Prints one JSON document on stdout, and a table on stderr.
+"""
+
+import dataclasses
+import json
+import signal
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import operators, world
+from benchmarks.objects import ENGINES
+from benchmarks.operators import Run
+from benchmarks.world import World
+from tests.testbed import apiserver
+
+ROOT = Path(__file__).resolve().parents[1]
+_FOLDER = click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_MEBIBYTE = 1 << 20
+
+
+def _list(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+@click.command(help=__doc__)
+@click.option("--workloads", default=2000, show_default=True)
+@click.option("--pods", default="10000", callback=_list, show_default=True)
+@click.option("--namespaces", default=20, show_default=True)
+@click.option("--engines", default="postgresql", callback=_list, show_default=True)
+@click.option("--passes", default=5, show_default=True, help="Steady passes to watch.")
+@click.option("--interval", default=20, show_default=True, help="POLL_INTERVAL_SECONDS of ours.")
+@click.option("--checkout", "checkouts", multiple=True, default=[ROOT], type=_FOLDER)
+@click.option("--against", metavar="COMMAND", help="Another operator, which runs after ours.")
+@click.option("--keep", type=_FILE, help="Build, tell this file where, and wait to be stopped.")
+@click.option("--reuse", type=_FILE, help="The file of a world that is kept running.")
+def main(
+    workloads: int,
+    pods: tuple[str, ...],
+    namespaces: int,
+    engines: tuple[str, ...],
+    passes: int,
+    interval: int,
+    checkouts: tuple[Path, ...],
+    against: str | None,
+    keep: Path | None,
+    reuse: Path | None,
+) -> None:
+    if unknown := set(engines) - set(ENGINES):
+        raise click.BadParameter(f"unknown engines: {', '.join(unknown)}")
+    candidates = [operators.ours(checkout, interval) for checkout in checkouts]
+    if against:
+        candidates.append(operators.other(against))
+
+    def measure(place: World) -> list[Run]:
+        return [_told(operators.run(operator, place, passes)) for operator in candidates]
+
+    if reuse:
+        _print(measure(World.load(reuse)))
+        return
+    with apiserver.start() as server:
+        place, runs = world.on(server, namespaces), []
+        for number in map(int, pods):
+            place.grow(workloads=workloads, pods=number, engines=engines)
+            if not keep:
+                runs += measure(place)
+        if keep:
+            place.save(keep)
+            _say(f"{keep} says where the world is; stop it with SIGINT or SIGTERM")
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        else:
+            _print(runs)
+
+
+def _print(runs: list[Run]) -> None:
+    print(json.dumps([_summary(run) for run in runs], indent=2))
+    columns = ("operator", "workloads", "pods", "converged_seconds", "pass_seconds", "requests")
+    columns += ("writes", "peak_mib", "steady_mib", "operator_cpu_seconds", "server_cpu_seconds")
+    rows = [columns, *([_summary(run)[column] for column in columns] for run in runs)]
+    for row in rows:
+        _say("  ".join(f"{value!s:>{len(column)}}" for value, column in zip(row, columns)))
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    """Of the steady passes, medians."""
+
+    def middle(name: str, digits: int = 2) -> float:
+        return round(statistics.median(getattr(item, name) for item in run.passes), digits)
+
+    totals = [sum(item.requests.values()) for item in run.passes]
+    return {
+        "operator": run.operator,
+        "workloads": run.workloads,
+        "pods": run.pods,
+        "cronjobs": run.cronjobs,
+        "secrets": run.secrets,
+        "converged_seconds": round(run.converged, 1),
+        "pass_seconds": middle("seconds"),
+        "requests": round(statistics.median(totals)),
+        "writes": round(middle("writes", 0)),
+        "operator_cpu_seconds": middle("operator_cpu"),
+        "server_cpu_seconds": middle("server_cpu"),
+        "peak_mib": round(run.peak / _MEBIBYTE),
+        "steady_mib": round(run.steady / _MEBIBYTE),
+        "idle_mib": round(run.idle / _MEBIBYTE),
+        "first": dataclasses.asdict(run.first),
+        "passes": [dataclasses.asdict(item) for item in run.passes],
+    }
+
+
+def _told(run: Run) -> Run:
+    _say(f"{run.operator}: {', '.join(f'{item.seconds:.2f} s' for item in run.passes)} a pass")
+    return run
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
