@@ -8,11 +8,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
 CODE := controller dumpers tests benchmarks
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration test e2e bench demo demo-down images chart clean
+.PHONY: help setup lock fmt lint unit integration test e2e bench bench-controller demo demo-down images chart clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment from the lock
 
@@ -58,6 +59,9 @@ test: setup ## run every test that this machine can run
 
 bench: setup ## compare a dump with the bare dump tool, in one run
 	$(BIN)/python -m benchmarks.dump
+
+bench-controller: setup ## measure the controller in a busy cluster, in about ten minutes
+	$(BIN)/python -m benchmarks.controller $(BENCH_ARGS)
 
 demo: setup ## back up and restore a database in a real cluster, from nothing
 	$(BIN)/python -m tests.demo

@@ -22,11 +22,11 @@ To measure again and again, build the world once and leave it running:
 Prints one JSON document on stdout, and a table on stderr.
 """
 
-import dataclasses
 import json
 import signal
 import statistics
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ import click
 
 from benchmarks import operators, world
 from benchmarks.objects import ENGINES
-from benchmarks.operators import Run
+from benchmarks.operators import Pass, Run
 from benchmarks.world import World
 from tests.testbed import apiserver
 
@@ -60,6 +60,7 @@ def _list(_context: click.Context, _option: click.Parameter, text: str) -> tuple
 @click.option("--keep", type=_FILE, help="Build, tell this file where, and wait to be stopped.")
 @click.option("--reuse", type=_FILE, help="The file of a world that is kept running.")
 def main(
+    *,
     workloads: int,
     pods: tuple[str, ...],
     namespaces: int,
@@ -97,22 +98,49 @@ def main(
             _print(runs)
 
 
-def _print(runs: list[Run]) -> None:
-    print(json.dumps([_summary(run) for run in runs], indent=2))
-    columns = ("operator", "workloads", "pods", "converged_seconds", "pass_seconds", "requests")
-    columns += ("writes", "peak_mib", "steady_mib", "operator_cpu_seconds", "server_cpu_seconds")
-    rows = [columns, *([_summary(run)[column] for column in columns] for run in runs)]
-    for row in rows:
-        _say("  ".join(f"{value!s:>{len(column)}}" for value, column in zip(row, columns)))
+_COLUMNS = {
+    "operator": "operator",
+    "workloads": "workloads",
+    "pods": "pods",
+    "converged s": "converged_seconds",
+    "pass s": "pass_seconds",
+    "requests": "requests",
+    "writes": "writes",
+    "CPU s": "operator_cpu_seconds",
+    "server CPU s": "server_cpu_seconds",
+    "peak MiB": "peak_mib",
+    "steady MiB": "steady_mib",
+}
+
+
+def _print(runs: Sequence[Run]) -> None:
+    summaries = [_summary(run) for run in runs]
+    first: dict[tuple[int, int], dict[str, Any]] = {}
+    ratios = [
+        _ratio(item, base)
+        for item in summaries
+        if (base := first.setdefault((item["workloads"], item["pods"]), item)) is not item
+    ]
+    print(json.dumps({"runs": summaries, "ratios": ratios}, indent=2))
+    rows = [[str(item[name]) for name in _COLUMNS.values()] for item in (*summaries, *ratios)]
+    table = [list(_COLUMNS), *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        _say("  ".join(map(str.rjust, row, widths)))
+
+
+def _ratio(item: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    """How many times the base's cost it costs; None where that is nothing."""
+    told = {name: item[name] for name in ("workloads", "pods")}
+    names = [name for name in _COLUMNS.values() if name not in {"operator", *told}]
+    costs = {name: round(item[name] / base[name], 2) if base[name] else None for name in names}
+    return {"operator": f"{item['operator']} / {base['operator']}", **told, **costs}
 
 
 def _summary(run: Run) -> dict[str, Any]:
-    """Of the steady passes, medians."""
-
-    def middle(name: str, digits: int = 2) -> float:
-        return round(statistics.median(getattr(item, name) for item in run.passes), digits)
-
-    totals = [sum(item.requests.values()) for item in run.passes]
+    """Of the steady passes, medians; all of them follow one by one."""
+    costs = [_cost(item) for item in run.passes]
+    names = ("pass_seconds", "requests", "writes", "operator_cpu_seconds", "server_cpu_seconds")
     return {
         "operator": run.operator,
         "workloads": run.workloads,
@@ -120,16 +148,23 @@ def _summary(run: Run) -> dict[str, Any]:
         "cronjobs": run.cronjobs,
         "secrets": run.secrets,
         "converged_seconds": round(run.converged, 1),
-        "pass_seconds": middle("seconds"),
-        "requests": round(statistics.median(totals)),
-        "writes": round(middle("writes", 0)),
-        "operator_cpu_seconds": middle("operator_cpu"),
-        "server_cpu_seconds": middle("server_cpu"),
+        **{name: round(statistics.median(cost[name] for cost in costs), 2) for name in names},
         "peak_mib": round(run.peak / _MEBIBYTE),
         "steady_mib": round(run.steady / _MEBIBYTE),
         "idle_mib": round(run.idle / _MEBIBYTE),
-        "first": dataclasses.asdict(run.first),
-        "passes": [dataclasses.asdict(item) for item in run.passes],
+        "first_pass": _cost(run.first),
+        "steady_passes": costs,
+    }
+
+
+def _cost(item: Pass) -> dict[str, Any]:
+    return {
+        "pass_seconds": round(item.seconds, 2),
+        "requests": sum(item.requests.values()),
+        "writes": item.writes,
+        "operator_cpu_seconds": round(item.operator_cpu, 2),
+        "server_cpu_seconds": round(item.server_cpu, 2),
+        "requests_by_kind": item.requests,
     }
 
 

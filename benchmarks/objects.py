@@ -192,8 +192,7 @@ def running(made: Object) -> Object:
         "podIP": address,
         "podIPs": [{"ip": address}],
         "conditions": [
-            {"type": kind, "status": "True", "lastTransitionTime": _SINCE}
-            for kind in kinds
+            {"type": kind, "status": "True", "lastTransitionTime": _SINCE} for kind in kinds
         ],
         "containerStatuses": [_container_status(item, mark) for item in spec["containers"]],
     }

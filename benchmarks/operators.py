@@ -83,9 +83,7 @@ def ours(checkout: Path, pause: int) -> Operator:
         "HTTP_PORT": str(processes.free_port()),
     }
     command = [sys.executable, "-m", "controller", "run"]
-    return Operator(
-        name=checkout.name, command=command, folder=checkout, env=env, logs_passes=True
-    )
+    return Operator(name=checkout.name, command=command, folder=checkout, env=env, logs_passes=True)
 
 
 def other(command: str) -> Operator:

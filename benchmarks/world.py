@@ -1,10 +1,9 @@
 """A busy cluster on the testbed's API server, and installs of operators in it."""
 
 import dataclasses
-import itertools
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,39 +82,35 @@ class World:
         write_kubeconfig(kubeconfig, self.url, self.ca, Identity(token=made["status"]["token"]))
         return Install(control=control, user=user, kubeconfig=kubeconfig)
 
-    def grow(self, *, workloads: int, pods: int, engines: tuple[str, ...]) -> None:
+    def grow(self, *, workloads: int, pods: int, engines: Sequence[str]) -> None:
         """Add what lacks: first databases to be backed up, then applications up to `pods` pods."""
-        api, spaces = self.api, itertools.cycle(self.namespaces)
-        wanted = list(self._databases(workloads, engines, spaces))
-        wanted += self._applications(pods, spaces)
+        api = self.api
+        wanted = [*self._databases(workloads, engines), *self._applications(pods)]
         what = f"making {len(wanted)} workloads, {sum(item.replicas for item in wanted)} pods"
         with progress(what), ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(lambda item: _make(api, item), wanted))
 
-    def _databases(
-        self, workloads: int, engines: tuple[str, ...], spaces: Iterator[str]
-    ) -> Iterator[Workload]:
+    def _databases(self, workloads: int, engines: Sequence[str]) -> Iterator[Workload]:
         while self.workloads < workloads:
-            number = self.workloads
-            stateful = number % 2
+            pair, stateful = divmod(self.workloads, 2)
             workload = Workload(
                 kind="StatefulSet" if stateful else "Deployment",
-                namespace=next(spaces),
-                name=f"database-{number}",
+                namespace=self.namespaces[pair % len(self.namespaces)],
+                name=f"database-{self.workloads}",
                 # 1, 1, 1, 2, 1, 3: replicated databases are StatefulSets.
-                replicas=number // 2 % 3 + 1 if stateful else 1,
-                engine=engines[number // 2 % len(engines)],
+                replicas=pair % 3 + 1 if stateful else 1,
+                engine=engines[pair % len(engines)],
             )
             self.workloads += 1
             self.pods += workload.replicas
             yield workload
 
-    def _applications(self, pods: int, spaces: Iterator[str]) -> Iterator[Workload]:
+    def _applications(self, pods: int) -> Iterator[Workload]:
         while self.pods < pods:
             number = self.applications
             workload = Workload(
                 kind="Deployment" if number % _STATEFUL_EVERY else "StatefulSet",
-                namespace=next(spaces),
+                namespace=self.namespaces[number // _STATEFUL_EVERY % len(self.namespaces)],
                 name=f"application-{number}",
                 replicas=min(_REPLICAS[number % len(_REPLICAS)], pods - self.pods),
             )
@@ -178,7 +173,7 @@ def _namespace(api: Api, name: str) -> None:
 
 
 def _allow(
-    api: Api, name: str, namespace: str, user: str, rules: list[Mapping[str, Any]] | Any
+    api: Api, name: str, namespace: str, user: str, rules: Sequence[Mapping[str, Any]]
 ) -> None:
     """A role and its binding; cluster-wide where `namespace` is empty."""
     scope = "" if namespace else "Cluster"
