@@ -8,23 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.chart.helm import CHART, HelmError, helm
+from tests.integration.chart.rights import CONTROL, WATCHED
 from tests.testbed.apiserver import ApiServer
 
-_CONTROL = {
-    "cronjobs.batch": {"get", "list", "create", "update", "delete"},
-    "jobs.batch": {"get", "list"},
-    "secrets": {"get", "list", "create", "update", "delete"},
-    "pods": {"get", "list"},
-}
-_WATCHED = {
-    "pods": {"get", "list"},
-    "services": {"get", "list"},
-    "configmaps": {"get"},
-    "secrets": {"get"},
-    "deployments.apps": {"get", "list"},
-    "replicasets.apps": {"get", "list"},
-    "statefulsets.apps": {"get", "list"},
-}
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 
 Install = Callable[..., str]
@@ -67,7 +53,7 @@ def _may(apiserver: ApiServer, account: str, verb: str, where: dict[str, str]) -
 
 def _rights(apiserver: ApiServer, account: str, namespace: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for resource in sorted({*_CONTROL, *_WATCHED, "events", "leases.coordination.k8s.io"}):
+    for resource in sorted({*CONTROL, *WATCHED, "events", "leases.coordination.k8s.io"}):
         name, _, group = resource.partition(".")
         where = {"namespace": namespace, "resource": name, "group": group}
         verbs = {verb for verb in _VERBS if _may(apiserver, account, verb, where)}
@@ -80,8 +66,8 @@ def test_controller_has_these_rights_and_no_more(
     apiserver: ApiServer, namespace: str, watched: str, install: Install
 ) -> None:
     account = f"{namespace}:ksnapshot"
-    assert _rights(apiserver, account, namespace) == _CONTROL
-    assert _rights(apiserver, account, watched) == _WATCHED
+    assert _rights(apiserver, account, namespace) == CONTROL
+    assert _rights(apiserver, account, watched) == WATCHED
     assert _rights(apiserver, account, "kube-system") == {}
     seen = {
         name

@@ -14,7 +14,16 @@ from controller.reading import Memory
 from controller.reasons import Reason, State
 from controller.reconcile import PassResult, run
 from dumpers.contract import DumpJob
-from tests.integration.controller.world import World, annotations, build, database
+from tests.integration.controller.rights import RBAC
+from tests.integration.controller.world import (
+    World,
+    annotations,
+    build,
+    database,
+    dump_pod,
+    finish,
+    running_job,
+)
 from tests.testbed.apiserver import WRITES, ApiServer
 from tests.testbed.faults import Cut, Hang, Rule, Status, Truncate
 from tests.testbed.pki import authority
@@ -87,9 +96,7 @@ def test_the_job_understands_the_environment_that_it_is_given(world: World) -> N
     assert job.connection.host == f"db.{world.watched[0]}.svc.cluster.local"
     assert job.connection.password == "päss$(word)"
     assert (job.cronjob, job.workload) == (name, f"{world.watched[0]}/db")
-    kube_system = world.api.get("v1", "Namespace", None, "kube-system")
-    assert kube_system
-    assert job.cluster == kube_system["metadata"]["uid"][:8]
+    assert job.cluster == world.cluster()
 
 
 def environment(env: list[dict[str, Any]], secret: Mapping[str, str]) -> dict[str, str]:
@@ -185,10 +192,10 @@ def test_a_deleted_owner_is_gone_for_several_passes_and_a_while_before_its_cronj
     }
     # Since when is noted once, then nothing is written until the time has come.
     assert writes(world, mark) == [("update", "cronjobs", cronjob_of(world))]
-    job = running_job(world)
+    job = running_job(world, world.cronjobs()[cronjob_of(world)])
     pass_(world, memory, 15)
     assert cronjob_of(world) in world.cronjobs(), "one of its Jobs runs"
-    world.api.set_status(job, finished("Complete"))
+    finish(world, job)
     pass_(world, memory, 16)
     assert world.cronjobs() == {}
 
@@ -197,65 +204,12 @@ def pod_meta(world: World) -> dict[str, Any]:
     return {"metadata": {"name": "db-0", "namespace": world.watched[0]}}
 
 
-def running_job(world: World) -> dict[str, Any]:
-    cronjob = world.cronjobs()[cronjob_of(world)]
-    reference = {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "name": cronjob["metadata"]["name"],
-        "uid": cronjob["metadata"]["uid"],
-        "controller": True,
-    }
-    meta = {"name": "run-1", "namespace": world.control, "ownerReferences": [reference]}
-    spec = cronjob["spec"]["jobTemplate"]["spec"]
-    return world.api.create(
-        {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
-    )
-
-
-def finished(how: str) -> dict[str, Any]:
-    moment = "2026-01-01T03:00:09Z"
-    before = {"type": "SuccessCriteriaMet" if how == "Complete" else "FailureTarget"}
-    conditions = [
-        kind | {"status": "True", "lastTransitionTime": moment, "reason": "Test"}
-        for kind in (before, {"type": how})
-    ]
-    ending = {"completionTime": moment, "succeeded": 1} if how == "Complete" else {"failed": 1}
-    return {"startTime": "2026-01-01T03:00:00Z", "conditions": conditions, **ending}
-
-
 def test_the_last_result_survives_its_job_on_the_cronjob(world: World) -> None:
     database(world.api, world.watched[0])
     pass_(world)
-    job = running_job(world)
-    said = {"version": 1, "succeeded": True, "exit_code": 0, "reason": "Succeeded"}
-    said |= {"message": "fine", "stored_bytes": 42}
-    ended = {"exitCode": 0, "message": json.dumps(said), "finishedAt": "2026-01-01T03:00:08Z"}
-    status = {"name": "job", "image": "x", "imageID": "x", "ready": False, "restartCount": 0}
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": "run-1-abcde",
-            "namespace": world.control,
-            "labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY},
-            "ownerReferences": [
-                {
-                    "apiVersion": "batch/v1",
-                    "kind": "Job",
-                    "name": "run-1",
-                    "uid": job["metadata"]["uid"],
-                }
-            ],
-        },
-        "spec": {"containers": [{"name": "job", "image": "x"}]},
-        "status": {
-            "phase": "Succeeded",
-            "containerStatuses": [status | {"state": {"terminated": ended}}],
-        },
-    }
-    world.api.create(pod)
-    world.api.set_status(job, finished("Complete"))
+    job = running_job(world, world.cronjobs()[cronjob_of(world)])
+    pod = dump_pod(world, job)
+    finish(world, job)
     mark = world.server.audit_mark()
     pass_(world)
     pass_(world)
@@ -295,12 +249,8 @@ def test_a_foreign_secret_is_never_overwritten(world: World) -> None:
 
 def test_without_the_cluster_scoped_rights_everything_else_works(world: World) -> None:
     database(world.api, world.watched[0])
-    roles = world.api.list("rbac.authorization.k8s.io/v1", "ClusterRoleBinding")
-    tag = world.control.removeprefix("control-")
-    for role in roles:
-        if role["metadata"]["name"] == f"ksnapshot-{tag}":
-            kind = {"kind": "ClusterRoleBinding", "apiVersion": "rbac.authorization.k8s.io/v1"}
-            world.api.delete({**role, **kind})
+    meta = {"name": f"ksnapshot-{world.control}-namespaces"}
+    world.api.delete({"apiVersion": RBAC, "kind": "ClusterRoleBinding", "metadata": meta})
     result = pass_(world)
     assert result.succeeded, result.failures
     values = world.cronjobs()[cronjob_of(world)]["metadata"]["annotations"]

@@ -1,5 +1,6 @@
-"""A small world on a real API server: an annotated database, and the controller's own rights."""
+"""A small world on a real API server: annotated databases, and the controller's own rights."""
 
+import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,36 +9,17 @@ from typing import Any
 
 from kubernetes import client, config
 
+from controller import names
 from controller.config import Settings
 from controller.kube import ApiServer as Kube
 from controller.names import PREFIX
+from tests.integration.controller import rights
+from tests.integration.controller.rights import Right
 from tests.testbed.apiserver import ApiServer
 from tests.testbed.kubeapi import Api
 
-RBAC = "rbac.authorization.k8s.io/v1"
-# Contract section 10, to the letter.
-CONTROL_RULES: list[dict[str, Any]] = [
-    {
-        "apiGroups": ["batch"],
-        "resources": ["cronjobs", "jobs"],
-        "verbs": ["get", "list", "create", "update", "delete"],
-    },
-    {
-        "apiGroups": [""],
-        "resources": ["secrets"],
-        "verbs": ["get", "list", "create", "update", "delete"],
-    },
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]},
-]
-WATCH_RULES: list[dict[str, Any]] = [
-    {"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["get", "list"]},
-    {
-        "apiGroups": ["apps"],
-        "resources": ["deployments", "replicasets", "statefulsets"],
-        "verbs": ["get", "list"],
-    },
-    {"apiGroups": [""], "resources": ["configmaps", "secrets"], "verbs": ["get"]},
-]
+Json = dict[str, Any]
+PASSWORD = "päss$(word)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,77 +43,69 @@ class World:
         config.load_kube_config(str(file), client_configuration=options)
         return Kube(client.ApiClient(options), timeout, Event())
 
-    def cronjobs(self) -> dict[str, dict[str, Any]]:
-        items = self.api.list("batch/v1", "CronJob", self.control)
-        return {item["metadata"]["name"]: item for item in items}
+    def cronjobs(self) -> dict[str, Json]:
+        """By name."""
+        return self._listed("batch/v1", "CronJob")
 
-    def secrets(self) -> dict[str, dict[str, Any]]:
-        items = self.api.list("v1", "Secret", self.control)
-        return {item["metadata"]["name"]: item for item in items}
+    def secrets(self) -> dict[str, Json]:
+        """By name."""
+        return self._listed("v1", "Secret")
+
+    def cluster(self) -> str:
+        """The cluster's id, where no name is set."""
+        found = self.api.get("v1", "Namespace", None, "kube-system")
+        assert found
+        return str(found["metadata"]["uid"][:8])
 
     def forbid(self, namespace: str) -> None:
         """Take the controller's rights in a watched namespace away."""
-        binding = {"kind": "RoleBinding", "apiVersion": RBAC}
-        self.api.delete(binding | {"metadata": {"name": "ksnapshot", "namespace": namespace}})
+        rights.set_binding(self.api, self.control, namespace, bound=False)
 
     def allow(self, namespace: str) -> None:
-        _bind(self.api, namespace, self.user)
+        """Give them back."""
+        rights.set_binding(self.api, self.control, namespace, bound=True)
+
+    def delete_namespace(self, namespace: str) -> None:
+        """As a cluster does in the end: the rights in it go with it."""
+        self.forbid(namespace)
+        meta = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        self.api.delete(meta)
+        path = self.api.path("v1", "Namespace", None, namespace)
+        self.api.request("PUT", f"{path}/finalize", meta | {"spec": {"finalizers": []}})
+
+    def _listed(self, version: str, kind: str) -> dict[str, Json]:
+        # A list's items do not say what they are.
+        whole = {"apiVersion": version, "kind": kind}
+        items = self.api.list(version, kind, self.control)
+        return {item["metadata"]["name"]: whole | item for item in items}
 
 
-def build(server: ApiServer, namespaces: int = 1, **env: str) -> World:
-    """Fresh namespaces with Roles as the chart makes them, and nothing else in them."""
-    tag = secrets.token_hex(3)
+def build(
+    server: ApiServer,
+    namespaces: int = 1,
+    *,
+    tag: str = "",
+    without: Right | None = None,
+    **env: str,
+) -> World:
+    """Fresh namespaces with the rights that the chart gives, and nothing else in them.
+
+    `tag` tells worlds apart, by chance if it is empty; `without` is a right that is missing.
+    """
+    tag = tag or secrets.token_hex(3)
     control = server.create_namespace(f"control-{tag}")
     watched = tuple(server.create_namespace(f"shop{i}-{tag}") for i in range(namespaces))
-    user = f"system:serviceaccount:{control}:ksnapshot"
-    api = server.api
-    account = {"name": "ksnapshot", "namespace": control}
-    api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
-    _role(api, control, CONTROL_RULES)
-    _bind(api, control, user)
-    for namespace in watched:
-        _role(api, namespace, WATCH_RULES)
-        _bind(api, namespace, user)
-    names = [*watched, "kube-system"]
-    meta = {"name": f"ksnapshot-{tag}"}
-    rules = [
-        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"], "resourceNames": names}
-    ]
-    api.create({"apiVersion": RBAC, "kind": "ClusterRole", "metadata": meta, "rules": rules})
-    api.create(
-        {
-            "apiVersion": RBAC,
-            "kind": "ClusterRoleBinding",
-            "metadata": meta,
-            "roleRef": _reference("ClusterRole", meta["name"]),
-            "subjects": [{"kind": "User", "name": user}],
-        }
-    )
+    rights.grant(server.api, control, watched, without)
     settings = Settings.from_env(
         {"WATCH_NAMESPACES": ",".join(watched), "CONTROL_NAMESPACE": control} | env
     )
-    return World(server=server, control=control, watched=watched, user=user, settings=settings)
-
-
-def _role(api: Api, namespace: str, rules: list[dict[str, Any]]) -> None:
-    meta = {"name": "ksnapshot", "namespace": namespace}
-    api.create({"apiVersion": RBAC, "kind": "Role", "metadata": meta, "rules": rules})
-
-
-def _bind(api: Api, namespace: str, user: str) -> None:
-    api.create(
-        {
-            "apiVersion": RBAC,
-            "kind": "RoleBinding",
-            "metadata": {"name": "ksnapshot", "namespace": namespace},
-            "roleRef": _reference("Role", "ksnapshot"),
-            "subjects": [{"kind": "User", "name": user}],
-        }
+    return World(
+        server=server,
+        control=control,
+        watched=watched,
+        user=rights.account(control),
+        settings=settings,
     )
-
-
-def _reference(kind: str, name: str) -> dict[str, str]:
-    return {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
 
 
 def annotations(**extra: str) -> dict[str, str]:
@@ -141,71 +115,137 @@ def annotations(**extra: str) -> dict[str, str]:
     return {PREFIX + key: value for key, value in values.items()}
 
 
-def database(api: Api, namespace: str, name: str = "db", **extra: str) -> dict[str, Any]:
-    """A StatefulSet with one running pod, a headless and a client Service, and its Secret."""
+def database(
+    api: Api,
+    namespace: str,
+    name: str = "db",
+    *,
+    kind: str = "StatefulSet",
+    config_map: bool = False,
+    **extra: str,
+) -> Json:
+    """An owner with one running pod, a headless and a client Service, and its Secret.
+
+    A Deployment has a ReplicaSet in between. `config_map`: the database's name lies in one.
+    """
     labels = {"app": name}
     template = {
         "metadata": {"labels": labels, "annotations": annotations(**extra)},
-        "spec": {"containers": [_container(name)]},
+        "spec": {"containers": [_container(name, config_map=config_map)]},
     }
-    owner = api.create(
-        {
-            "apiVersion": "apps/v1",
-            "kind": "StatefulSet",
-            "metadata": {"name": name, "namespace": namespace},
-            "spec": {
-                "serviceName": f"{name}-headless",
-                "selector": {"matchLabels": labels},
-                "template": template,
-            },
-        }
-    )
-    api.create_all(
-        [
-            _pod(namespace, name, owner, template),
-            _service(namespace, f"{name}-headless", labels, clusterIP="None"),
-            _service(namespace, name, labels),
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": name, "namespace": namespace},
-                "stringData": {"password": "päss$(word)", "other": "never read"},
-            },
-        ]
-    )
+    owner = api.create(_owner(namespace, name, kind, template))
+    parent = owner
+    if kind == "Deployment":
+        revision = _owner(namespace, f"{name}-1", "ReplicaSet", template)
+        revision["metadata"]["ownerReferences"] = [reference(owner)]
+        parent = api.create(revision)
+    meta = {"name": name, "namespace": namespace}
+    password = {"password": PASSWORD, "other": "never read"}
+    items: list[Json] = [
+        _pod(namespace, name, parent, template),
+        _service(namespace, f"{name}-headless", labels, clusterIP="None"),
+        _service(namespace, name, labels),
+        {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": password},
+    ]
+    if config_map:
+        data = {"database": "shop"}
+        items.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
+    api.create_all(items)
     return owner
 
 
-def _container(name: str) -> dict[str, Any]:
+def reference(owner: Json) -> Json:
+    """As an object that this one owns and controls refers to it."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+    }
+
+
+def running_job(world: World, cronjob: Json, name: str = "run-1") -> Json:
+    """A Job of that CronJob, which has not ended."""
+    meta = {"name": name, "namespace": world.control, "ownerReferences": [reference(cronjob)]}
+    spec = cronjob["spec"]["jobTemplate"]["spec"]
+    return world.api.create(
+        {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
+    )
+
+
+def finish(world: World, job: Json) -> None:
+    """Let a Job end well."""
+    moment = "2026-01-01T03:00:09Z"
+    condition = {"status": "True", "lastTransitionTime": moment, "reason": "Test"}
+    status = {
+        "startTime": "2026-01-01T03:00:00Z",
+        "completionTime": moment,
+        "succeeded": 1,
+        "conditions": [
+            condition | {"type": "SuccessCriteriaMet"},
+            condition | {"type": "Complete"},
+        ],
+    }
+    world.api.set_status(job, status)
+
+
+def dump_pod(world: World, job: Json) -> Json:
+    """A Job's pod that has ended well and says so, with 42 stored bytes."""
+    said = {"version": 1, "succeeded": True, "exit_code": 0, "reason": "Succeeded"}
+    said |= {"message": "fine", "stored_bytes": 42}
+    ended = {"exitCode": 0, "message": json.dumps(said), "finishedAt": "2026-01-01T03:00:08Z"}
+    status = {"name": "job", "image": "x", "imageID": "x", "ready": False, "restartCount": 0}
+    return world.api.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": f"{job['metadata']['name']}-abcde",
+                "namespace": world.control,
+                "labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY},
+                "ownerReferences": [reference(job)],
+            },
+            "spec": {"containers": [{"name": "job", "image": "x"}]},
+            "status": {
+                "phase": "Succeeded",
+                "containerStatuses": [status | {"state": {"terminated": ended}}],
+            },
+        }
+    )
+
+
+def _owner(namespace: str, name: str, kind: str, template: Json) -> Json:
+    labels = template["metadata"]["labels"]
+    spec: Json = {"selector": {"matchLabels": labels}, "template": template}
+    if kind == "StatefulSet":
+        spec["serviceName"] = f"{name}-headless"
+    meta = {"name": name, "namespace": namespace}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": meta, "spec": spec}
+
+
+def _container(name: str, *, config_map: bool) -> Json:
     password = {"secretKeyRef": {"name": name, "key": "password"}}
+    shop = {"configMapKeyRef": {"name": name, "key": "database"}}
     return {
         "name": "postgres",
         "image": "postgres",
         "env": [
             {"name": "POSTGRES_USER", "value": "shop"},
-            {"name": "POSTGRES_DB", "value": "shop"},
+            {"name": "POSTGRES_DB", **({"valueFrom": shop} if config_map else {"value": "shop"})},
             {"name": "POSTGRES_PASSWORD", "valueFrom": password},
         ],
     }
 
 
-def _pod(
-    namespace: str, name: str, owner: dict[str, Any], template: dict[str, Any]
-) -> dict[str, Any]:
-    reference = {
-        "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
-        "name": name,
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-    }
+def _pod(namespace: str, name: str, parent: Json, template: Json) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": f"{name}-0",
             "namespace": namespace,
-            "ownerReferences": [reference],
+            "ownerReferences": [reference(parent)],
             **template["metadata"],
         },
         "spec": template["spec"],
@@ -213,7 +253,7 @@ def _pod(
     }
 
 
-def _service(namespace: str, name: str, selector: dict[str, str], **spec: str) -> dict[str, Any]:
+def _service(namespace: str, name: str, selector: dict[str, str], **spec: str) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Service",

@@ -1,0 +1,133 @@
+"""The controller's rights on a real API server, as helm renders them from the chart."""
+
+import functools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.integration.chart.helm import find, render
+from tests.testbed.kubeapi import Api
+from tests.testbed.processes import wait_until
+
+Json = dict[str, Any]
+ACCOUNT = "ksnapshot"
+RBAC = "rbac.authorization.k8s.io/v1"
+_KINDS = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
+# Stands for a world's control namespace in what helm, which takes a while, renders once.
+_ANY = "any-control"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """One verb on one resource (`cronjobs.batch`) in the rules of the chart.
+
+    `role` is `control` or `watched`, by the namespace that the Role is for, or `cluster`.
+    """
+
+    role: str
+    resource: str
+    verb: str
+
+    def __str__(self) -> str:
+        return f"{self.role}-{self.verb}-{self.resource}"
+
+
+def account(control: str) -> str:
+    """The controller's user name."""
+    return f"system:serviceaccount:{control}:{ACCOUNT}"
+
+
+def grant(api: Api, control: str, watched: Sequence[str], without: Right | None = None) -> None:
+    """Make the chart's ServiceAccount and its rights, all but one, and wait until they count."""
+    objects = _objects(control, watched)
+    if without:
+        _remove(objects, without, control)
+    api.create_all(objects)
+    for namespace, rule in _first_rules(objects):
+        wait_until(
+            functools.partial(_may, api, account(control), namespace, rule),
+            seconds=30,
+            what="the rights",
+        )
+
+
+def set_binding(api: Api, control: str, namespace: str, *, bound: bool) -> None:
+    """Give the rights in a watched namespace, or take them away."""
+    meta = {"name": f"{ACCOUNT}-watch", "namespace": namespace}
+    user = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": control}
+    binding = {"apiVersion": RBAC, "kind": "RoleBinding", "metadata": meta}
+    api.patch(binding, {"subjects": [user] if bound else []})
+
+
+def _objects(control: str, watched: Sequence[str]) -> list[Json]:
+    text = _rendered(len(watched)).replace(_ANY, control)
+    for number, name in enumerate(watched):
+        text = text.replace(_place(number), name)
+    objects: list[Json] = json.loads(text)
+    return objects
+
+
+def _place(number: int) -> str:
+    return f"any-watched-{number}"
+
+
+@functools.cache
+def _rendered(count: int) -> str:
+    watched = ",".join(map(_place, range(count)))
+    objects = render(f"--set=rbac.watchNamespaces={{{watched}}}", namespace=_ANY)
+    user = find(objects, "ServiceAccount", ACCOUNT, _ANY)
+    return json.dumps([user, *(item for item in objects if item["kind"] in _KINDS)])
+
+
+def _remove(objects: list[Json], right: Right, control: str) -> None:
+    name, _, group = right.resource.partition(".")
+    removed = 0
+    for item in objects:
+        if _role_of(item, control) != right.role:
+            continue
+        # One rule per resource: a rule of several must lose the verb for one only.
+        rules = [
+            rule | {"resources": [resource], "verbs": [*rule["verbs"]]}
+            for rule in item["rules"]
+            for resource in rule["resources"]
+        ]
+        for rule in rules:
+            if (rule["apiGroups"], rule["resources"]) == ([group], [name]):
+                rule["verbs"].remove(right.verb)
+                removed += 1
+        item["rules"] = [rule for rule in rules if rule["verbs"]]
+    assert removed, f"the chart does not give {right}"
+
+
+def _role_of(item: Json, control: str) -> str:
+    if item["kind"] == "ClusterRole":
+        return "cluster"
+    if item["kind"] != "Role":
+        return ""
+    return "control" if item["metadata"]["namespace"] == control else "watched"
+
+
+def _first_rules(objects: list[Json]) -> Iterator[tuple[str, Json]]:
+    for item in objects:
+        if item.get("rules"):
+            yield item["metadata"].get("namespace", ""), item["rules"][0]
+
+
+def _may(api: Api, user: str, namespace: str, rule: Json) -> bool:
+    attributes = {
+        "namespace": namespace,
+        "group": rule["apiGroups"][0],
+        "resource": rule["resources"][0],
+        "verb": rule["verbs"][0],
+        "name": rule.get("resourceNames", [""])[0],
+    }
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "metadata": {},
+        "spec": {"user": user, "resourceAttributes": attributes},
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    allowed: bool = api.request("POST", path, review)["status"]["allowed"]
+    return allowed

@@ -1,0 +1,147 @@
+"""Every verb of the chart's Roles is needed, and all that is needed is there."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from controller import names
+from controller.reading import Memory
+from controller.reconcile import PassResult, run
+from tests.integration.chart.rights import CLUSTER, CONTROL, WATCHED
+from tests.integration.controller import legacy
+from tests.integration.controller.rights import Right
+from tests.integration.controller.world import (
+    World,
+    annotations,
+    build,
+    database,
+    dump_pod,
+    finish,
+    running_job,
+)
+from tests.testbed.apiserver import ApiServer
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KINDS = {"db": "StatefulSet", "web": "Deployment", "bare": "ReplicaSet"}
+# Granted for reading single objects whose list tells of a change, which is yet to come.
+NOT_YET = {"control-get-jobs.batch", "control-get-pods", "watched-get-pods"}
+RIGHTS = [
+    Right(role=role, resource=resource, verb=verb)
+    for role, given in (("control", CONTROL), ("watched", WATCHED), ("cluster", CLUSTER))
+    for resource, verbs in given.items()
+    for verb in sorted(verbs)
+]
+
+
+def made(server: ApiServer, without: Right | None = None) -> World:
+    """Two namespaces, the second of which will be deleted."""
+    return build(server, 2, without=without, GONE_PASSES="1", GONE_GRACE_SECONDS="60")
+
+
+def test_with_the_charts_rights_everything_works_and_nothing_is_forbidden(
+    apiserver: ApiServer,
+) -> None:
+    world = made(apiserver)
+    mark = apiserver.audit_mark()
+    assert next(missing(world), None) is None
+    asked = apiserver.audit_events(mark, user=world.user)
+    assert asked
+    # In the deleted namespace there are no rights any more.
+    assert not [item for item in asked if item.code == 403 and item.namespace != world.watched[1]]
+
+
+@pytest.mark.parametrize("right", RIGHTS, ids=str)
+def test_without_one_right_something_does_not_work(
+    request: pytest.FixtureRequest, apiserver: ApiServer, right: Right
+) -> None:
+    if str(right) in NOT_YET:
+        request.applymarker(pytest.mark.xfail(reason="no pass needs it yet"))
+    assert next(missing(made(apiserver, right)), None)
+
+
+def missing(world: World) -> Iterator[str]:
+    """What does not work of all that the controller has to do, from the first backup to the last.
+
+    A generator, as the first thing is enough.
+    """
+    kube, memory = world.kube(), Memory()
+
+    def pass_(seconds: int, memory: Memory = memory) -> PassResult:
+        return run(kube, world.settings, memory, now=NOW + timedelta(seconds=seconds))
+
+    shop, other = world.watched
+    for name, kind in KINDS.items():
+        database(world.api, shop, name, kind=kind, config_map=name == "db")
+    database(world.api, other)
+    keys = [*(f"{shop}/{name}" for name in KINDS), f"{other}/db"]
+    db, web, *_, last = cronjobs = [names.cronjob_name("postgresql", key) for key in keys]
+    world.api.create(legacy.secret(world.settings, keys[0], of="0.5"))
+    yield from pass_(0).failures
+    yield from differs("created", world.cronjobs().keys(), set(cronjobs))
+    yield from differs("mirrored", world.secrets().keys(), set(map(names.secret_name, cronjobs)))
+    labels = world.cronjobs()[db]["metadata"]["annotations"]
+    yield from differs("cluster", labels[names.CLUSTER], world.cluster())
+
+    before = versions(world)
+    yield from pass_(10, Memory()).failures
+    yield from differs("steady", versions(world), before)
+
+    change(world, last)
+    yield from pass_(20).failures
+    password = world.secrets()[names.secret_name(db)]["data"]["POSTGRESQL_PASSWORD"]
+    yield from differs("rotated", password, "bmV3")
+    yield from differs("schedule", world.cronjobs()[web]["spec"]["schedule"], "@daily")
+    told = world.cronjobs()[last]["metadata"]["annotations"].get(names.LAST_RESULT, "{}")
+    yield from differs("result", json.loads(told).get("stored_bytes"), 42)
+    yield from pass_(90).failures
+    yield from differs("replaced", world.cronjobs().keys(), set(cronjobs))
+
+    remove(world)
+    for seconds in (100, 170):
+        yield from (item for item in pass_(seconds).failures if other not in item)
+    yield from differs("deleted", world.cronjobs().keys(), set())
+
+
+def differs(what: str, found: Any, expected: Any) -> Iterator[str]:
+    if found != expected:
+        yield f"{what}: {found}, not {expected}"
+
+
+def versions(world: World) -> dict[str, str]:
+    found = world.cronjobs() | world.secrets()
+    return {name: item["metadata"]["resourceVersion"] for name, item in found.items()}
+
+
+def change(world: World, dumped: str) -> None:
+    """A new password, another schedule, a dump that has ended, and a type that was another."""
+    api, shop = world.api, world.watched[0]
+    secret = named("v1", "Secret", shop, "db")
+    api.patch(secret, {"stringData": {"password": "new"}})
+    restarted = {"metadata": {"annotations": {"restarted": "yes"}}}
+    api.patch(named("v1", "Pod", shop, "db-0"), restarted)
+    says = {"metadata": {"annotations": annotations(schedule="@daily")}}
+    api.patch(named("apps/v1", "Deployment", shop, "web"), {"spec": {"template": says}})
+    api.patch(named("v1", "Pod", shop, "web-0"), says)
+    job = running_job(world, world.cronjobs()[dumped])
+    dump_pod(world, job)
+    finish(world, job)
+    api.create(legacy.cronjob(world.settings, f"{shop}/db", "mysql"))
+    api.create(legacy.secret(world.settings, f"{shop}/db", "mysql"))
+
+
+def remove(world: World) -> None:
+    """The workloads of the first namespace, and the second one as a whole."""
+    shop, other = world.watched
+    for name, kind in KINDS.items():
+        world.api.delete(named("apps/v1", kind, shop, name))
+        world.api.delete(named("v1", "Pod", shop, f"{name}-0"))
+    world.api.delete(named("apps/v1", "ReplicaSet", shop, "web-1"))
+    world.delete_namespace(other)
+
+
+def named(version: str, kind: str, namespace: str, name: str) -> dict[str, Any]:
+    meta = {"name": name, "namespace": namespace}
+    return {"apiVersion": version, "kind": kind, "metadata": meta}
