@@ -1,0 +1,97 @@
+"""What ksnapshot 0.6.0 made is taken over as it stands (contract section 9, adoption)."""
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from controller import names
+from controller.reading import Memory
+from controller.reconcile import run
+from tests.integration.controller import legacy
+from tests.integration.controller.world import (
+    PASSWORD,
+    World,
+    build,
+    database,
+    finish,
+    reference,
+    running_job,
+)
+from tests.testbed.apiserver import WRITES, ApiServer
+
+NOW = datetime(2026, 1, 3, tzinfo=UTC)
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def world(apiserver: ApiServer) -> World:
+    world = build(apiserver, BACKUP_SECRET_NAME="ksnapshot-secret")
+    database(world.api, world.watched[0])
+    return world
+
+
+def writes(world: World, since: int) -> list[tuple[str, str, str]]:
+    events = world.server.audit_events(since, user=world.user)
+    return [(item.verb, item.resource, item.name) for item in events if item.verb in WRITES]
+
+
+def environment(cronjob: Json) -> list[Json]:
+    pod = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    env: list[Json] = pod["containers"][0]["env"]
+    return env
+
+
+def test_what_0_6_0_made_is_taken_over_in_place_once(world: World) -> None:
+    key = f"{world.watched[0]}/db"
+    name = names.cronjob_name("postgresql", key)
+    given = legacy.cronjob(world.settings, key)
+    # What its user changed since.
+    given["spec"]["suspend"] = True
+    given["metadata"]["labels"] = given["metadata"]["labels"] | {"team": "shop"}
+    given["metadata"]["annotations"]["note"] = "theirs"
+    cronjob = world.api.create(given)
+    secret = world.api.create(legacy.secret(world.settings, key))
+    world.api.create(legacy.secret(world.settings, key, of="0.5"))
+    # It ended two days ago: 0.6.0 itself would delete it now.
+    job = running_job(world, cronjob)
+    finish(world, job)
+
+    mark = world.server.audit_mark()
+    result = run(world.kube(), world.settings, Memory(), now=NOW)
+    assert result.succeeded, result.failures
+    credentials = names.secret_name(name)
+    assert writes(world, mark) == [
+        ("update", "cronjobs", name),
+        ("update", "secrets", credentials),
+        ("delete", "secrets", name),
+    ]
+    cronjobs, secrets = world.cronjobs(), world.secrets()
+    assert cronjobs.keys() == {name}
+    assert secrets.keys() == {credentials}
+    taken, mirrored = cronjobs[name], secrets[credentials]
+    assert taken["metadata"]["uid"] == cronjob["metadata"]["uid"]
+    assert mirrored["metadata"]["uid"] == secret["metadata"]["uid"]
+
+    assert taken["spec"]["suspend"] is True
+    assert taken["spec"]["schedule"] == "0 3 * * *"
+    assert taken["metadata"]["labels"] == given["metadata"]["labels"]
+    assert taken["metadata"]["annotations"].items() >= given["metadata"]["annotations"].items()
+    job_spec = taken["spec"]["jobTemplate"]["spec"]
+    limits = (taken["spec"]["successfulJobsHistoryLimit"], job_spec["backoffLimit"])
+    assert limits == (3, 2)
+    wanted = [item for item in environment(given) if not item["name"].startswith("ENCRYPTION_")]
+    assert len(wanted) == len(environment(given)) - 2
+    assert environment(taken)[: len(wanted)] == wanted
+    assert all(item["name"].startswith("KSNAPSHOT_") for item in environment(taken)[len(wanted) :])
+
+    (owner,) = mirrored["metadata"]["ownerReferences"]
+    assert owner == {key: reference(taken)[key] for key in ("apiVersion", "kind", "name", "uid")}
+    password = base64.b64decode(mirrored["data"]["POSTGRESQL_PASSWORD"]).decode()
+    assert password == PASSWORD
+    assert world.api.get("batch/v1", "Job", world.control, job["metadata"]["name"])
+
+    mark = world.server.audit_mark()
+    assert run(world.kube(), world.settings, Memory(), now=NOW).succeeded
+    assert writes(world, mark) == []
