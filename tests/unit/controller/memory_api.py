@@ -123,7 +123,7 @@ def unavailable(what: str) -> UnavailableError:
 
 def _default(item: Document) -> None:
     """What the real API server adds to a CronJob."""
-    if item["kind"] != "CronJob" or "spec" not in item:
+    if item["kind"] != "CronJob" or "jobTemplate" not in item.get("spec", {}):
         return
     item["spec"].setdefault("suspend", False)
     job = item["spec"]["jobTemplate"]

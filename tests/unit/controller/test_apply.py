@@ -1,6 +1,7 @@
 """Every plan is stopped before and after each of its writes; the next passes finish the work."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +9,11 @@ import pytest
 
 from controller import names
 from controller.api import ConflictError, RefusedError
+from controller.planning import Verb
 from controller.reading import Memory
 from controller.reasons import Reason, State
+from controller.reconcile import PassResult
+from tests.unit.controller.golden_api import CASES, Golden
 from tests.unit.controller.memory_api import MemoryApi
 from tests.unit.controller.worlds import (
     CONTROL,
@@ -83,6 +87,17 @@ def settle(api: MemoryApi) -> None:
         assert minutes < 100, api.writes
 
 
+def stop_at(api: MemoryApi, moment: int) -> None:
+    """End the process at a moment: every write has one before and one after it."""
+    calls = itertools.count()
+
+    def end(_: str) -> None:
+        if next(calls) == moment:
+            raise StoppedError
+
+    api.on_write = end
+
+
 def shape(api: MemoryApi) -> dict[Any, Any]:
     """The generated objects, without what differs from run to run."""
     uids = {item["metadata"]["uid"]: key for key, item in api.items.items()}
@@ -126,13 +141,7 @@ def test_a_pass_may_end_at_any_write_and_the_next_ones_converge(
     assert goal.writes
     for stop in range(2 * len(goal.writes)):
         api = prepared(change, settled=settled)
-        calls = itertools.count()
-
-        def end(_: str, calls: Any = calls, stop: int = stop) -> None:
-            if next(calls) == stop:
-                raise StoppedError
-
-        api.on_write = end
+        stop_at(api, stop)
         with pytest.raises(StoppedError):
             settle(api)
         api.on_write = lambda _: None
@@ -140,6 +149,63 @@ def test_a_pass_may_end_at_any_write_and_the_next_ones_converge(
         assert shape(api) == shape(goal)
         if change is not owner_gone:
             assert not [write for write in api.writes if write[0] == "delete"]
+
+
+def ended(golden: Golden, api: MemoryApi) -> None:
+    """Passes until well after every grace time; a process that is stopped starts anew at once."""
+    memory = golden.memory()
+    for minutes in range(0, 60, 10):
+        before = len(api.writes)
+        try:
+            golden.one_pass(api, memory, minutes)
+        except StoppedError:
+            memory = Memory()
+            golden.one_pass(api, memory, minutes)
+    assert len(api.writes) == before, "they never come to rest"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_plan_of_a_golden_case_may_end_at_any_write_and_the_next_passes_converge(
+    case: str,
+) -> None:
+    golden = Golden.read(case)
+    goal = golden.cluster()
+    assert as_planned(golden.one_pass(goal, golden.memory())) == planned(golden)
+    goal = golden.cluster()
+    ended(golden, goal)
+    # A new process does not believe a very old absence that is noted, and notes its own.
+    noted = [("update", *key) for key in golden.noted_as_gone()]
+    for stop in range(2 * len(goal.writes)):
+        api = golden.cluster()
+        stop_at(api, stop)
+        ended(golden, api)
+        assert shape(api) == shape(goal)
+        assert Counter(goal.writes) <= Counter(api.writes) <= Counter(goal.writes + noted)
+
+
+def planned(golden: Golden) -> list[Any]:
+    """State, reason and writes of each workload in the case's plan."""
+    return [
+        (item["workload"], item["state"], item["reason"], [*map(named, item["steps"])])
+        for item in golden.plan["items"]
+    ]
+
+
+def named(step: dict[str, Any]) -> tuple[str, str]:
+    return next((verb, step[verb]) for verb in Verb if verb in step)
+
+
+def as_planned(result: PassResult) -> list[Any]:
+    """The same of a pass that was carried out."""
+    return [
+        (
+            outcome.item.workload,
+            outcome.verdict.state,
+            outcome.verdict.reason,
+            [(step.verb, f"{step.kind}/{step.name}") for step in outcome.done],
+        )
+        for outcome in result.outcomes
+    ]
 
 
 def test_a_refused_cronjob_leaves_no_secret_and_is_told() -> None:
