@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from benchmarks import objects
 from benchmarks.objects import Object, Workload
-from tests.integration.controller.world import CONTROL_RULES, RBAC, WATCH_RULES
+from tests.integration.chart.helm import find, render
+from tests.integration.controller.rights import RBAC
 from tests.testbed.apiserver import ApiServer
 from tests.testbed.kubeapi import Api, Identity, write_kubeconfig
 from tests.testbed.progress import progress
@@ -63,18 +64,19 @@ class World:
         return Api(self.url, self.ca, Identity(token=self.token))
 
     def install(self) -> Install:
-        """A fresh control namespace, with the rights of contract section 10."""
+        """A fresh control namespace, with the rights that the chart gives."""
         api, control = self.api, f"control-{secrets.token_hex(3)}"
         user = f"system:serviceaccount:{control}:ksnapshot"
         _namespace(api, control)
         account = {"name": "ksnapshot", "namespace": control}
         api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
-        known = [*self.namespaces, "kube-system"]
-        found = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}
-        _allow(api, control, "", user, [found | {"resourceNames": known}])
-        _allow(api, control, control, user, CONTROL_RULES)
+        chart = render(f"--set=rbac.watchNamespaces={{{','.join(self.namespaces)}}}")
+        cluster = next(item for item in chart if item["kind"] == "ClusterRole")
+        _allow(api, control, "", user, cluster["rules"])
+        _allow(api, control, control, user, find(chart, "Role", "ksnapshot")["rules"])
         for namespace in self.namespaces:
-            _allow(api, control, namespace, user, WATCH_RULES)
+            rules = find(chart, "Role", "ksnapshot-watch", namespace)["rules"]
+            _allow(api, control, namespace, user, rules)
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
         path = api.path("v1", "ServiceAccount", control, "ksnapshot") + "/token"
         made = api.request("POST", path, body | {"spec": {"expirationSeconds": 86400}})
