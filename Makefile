@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration test e2e bench bench-controller demo demo-down images chart clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-controller demo demo-down images chart clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ unit: setup ## run the tests that need nothing but Python
 
 integration: setup ## run the tests against real servers on loopback
 	$(BIN)/pytest tests/integration $(PYTEST_ARGS)
+
+faults: setup ## fail every request of a pass in every way, one at a time; takes a while
+	KSNAPSHOT_FAULTS=all $(BIN)/pytest tests/integration/controller/test_single_faults.py $(PYTEST_ARGS)
 
 e2e: setup ## run the tests in a real one-node cluster, or the one of KUBECONFIG
 	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
