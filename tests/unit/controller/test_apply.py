@@ -154,7 +154,7 @@ def test_a_pass_may_end_at_any_write_and_the_next_ones_converge(
 def ended(golden: Golden, api: MemoryApi) -> None:
     """Passes until well after every grace time; a process that is stopped starts anew at once."""
     memory = golden.memory()
-    for minutes in range(0, 60, 10):
+    for minutes in range(0, 80, 10):
         before = len(api.writes)
         try:
             golden.one_pass(api, memory, minutes)
