@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from controller import shapes
+
 Document = dict[str, Any]
 
 
@@ -41,12 +43,16 @@ class RefusedError(KubeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A kind of object; `root` is its group's path."""
+    """A kind of object; `root` is its group's path.
+
+    `shape` is what is kept of its objects, None: everything but `managedFields`.
+    """
 
     kind: str
     root: str
     plural: str
     namespaced: bool = True
+    shape: type | None = None
 
     @property
     def version(self) -> str:
@@ -55,15 +61,21 @@ class Resource:
 
 
 NAMESPACES = Resource(kind="Namespace", root="/api/v1", plural="namespaces", namespaced=False)
-PODS = Resource(kind="Pod", root="/api/v1", plural="pods")
-SERVICES = Resource(kind="Service", root="/api/v1", plural="services")
+PODS = Resource(kind="Pod", root="/api/v1", plural="pods", shape=shapes.Pod)
+SERVICES = Resource(kind="Service", root="/api/v1", plural="services", shape=shapes.Service)
 SECRETS = Resource(kind="Secret", root="/api/v1", plural="secrets")
 CONFIG_MAPS = Resource(kind="ConfigMap", root="/api/v1", plural="configmaps")
-DEPLOYMENTS = Resource(kind="Deployment", root="/apis/apps/v1", plural="deployments")
-REPLICA_SETS = Resource(kind="ReplicaSet", root="/apis/apps/v1", plural="replicasets")
-STATEFUL_SETS = Resource(kind="StatefulSet", root="/apis/apps/v1", plural="statefulsets")
+DEPLOYMENTS = Resource(
+    kind="Deployment", root="/apis/apps/v1", plural="deployments", shape=shapes.Owner
+)
+REPLICA_SETS = Resource(
+    kind="ReplicaSet", root="/apis/apps/v1", plural="replicasets", shape=shapes.Owner
+)
+STATEFUL_SETS = Resource(
+    kind="StatefulSet", root="/apis/apps/v1", plural="statefulsets", shape=shapes.Owner
+)
 CRONJOBS = Resource(kind="CronJob", root="/apis/batch/v1", plural="cronjobs")
-JOBS = Resource(kind="Job", root="/apis/batch/v1", plural="jobs")
+JOBS = Resource(kind="Job", root="/apis/batch/v1", plural="jobs", shape=shapes.Job)
 RESOURCES: Mapping[str, Resource] = {
     item.kind: item
     for item in (
@@ -87,8 +99,20 @@ class Kube(Protocol):
     Every call raises KubeError's children and nothing else.
     """
 
-    def list(self, resource: Resource, namespace: str, selector: str = "") -> list[Document]:
-        """All objects, whole or not at all; UnavailableError rather than part of them."""
+    def list(
+        self,
+        resource: Resource,
+        namespace: str,
+        selector: str = "",
+        *,
+        fields: str = "",
+        metadata_only: bool = False,
+    ) -> list[Document]:
+        """All objects or none at all; UnavailableError rather than some of them.
+
+        `selector` goes by labels, `fields` by fields. With `metadata_only` no more is read of
+        them than that; the shape of what comes is the same.
+        """
 
     def get(self, resource: Resource, namespace: str, name: str) -> Document:
         """One object; NotFoundError only where it surely does not exist."""

@@ -1,32 +1,24 @@
 """Who may have the name of a CronJob: two installs, two kinds, one name (contract 9.1, 9.15)."""
 
-from controller import lifecycle, names, specs
-from controller.config import Settings
-from controller.inventory import CRONJOB, SECRET, Inventory, is_ours, owner_of
+from controller import lifecycle, names
+from controller.inventory import CRONJOB, SECRET, is_ours, owner_of
 from controller.reasons import Reason, Rejected, State
+from controller.scope import Scope
 from controller.specs import BackupSpec
-from controller.view import ClusterView, Json, ObjectRef, annotations_of
-from controller.workloads import Workload, Workloads
+from controller.view import Json, ObjectRef, annotations_of
+from controller.workloads import Workload
 
 
-def refusal(
-    *,
-    workload: Workload,
-    spec: BackupSpec,
-    found: Workloads,
-    view: ClusterView,
-    inventory: Inventory,
-    settings: Settings,
-) -> Rejected | None:
+def refusal(workload: Workload, spec: BackupSpec, scope: Scope) -> Rejected | None:
     """Why a workload that could be backed up must not have its CronJob's name; None if it may."""
-    secret = names.secret_name(spec.name)
+    inventory = scope.inventory
     for kind, name, items in (
         (CRONJOB, spec.name, inventory.cronjobs),
-        (SECRET, secret, inventory.secrets),
+        (SECRET, names.secret_name(spec.name), inventory.secrets),
     ):
-        if failed := view.control.unread.get(ObjectRef(kind=kind, name=name)):
+        if failed := scope.view.control.unread.get(ObjectRef(kind=kind, name=name)):
             return Rejected(failed.reason, failed.message)
-        if (item := items.get(name)) and not is_ours(item, settings):
+        if (item := items.get(name)) and not is_ours(item, scope.settings):
             return Rejected(Reason.NAME_TAKEN, f"the {kind} {name} is not ours{_instance(item)}")
     cronjob = inventory.cronjobs.get(spec.name)
     if cronjob:
@@ -37,10 +29,10 @@ def refusal(
             return Rejected(Reason.NAME_TAKEN, f"the CronJob {spec.name} belongs to {recorded}")
         if kind == workload.owner.ref.kind:
             return None
-        if kind and not _abandoned(cronjob, found, view, settings):
+        if kind and not _abandoned(cronjob, scope):
             return _taken(spec, kind)
     # Nobody has it yet, or it passes on: of several, the owner that was there first.
-    rivals = [item for item in found.items if specs.name_of(item) == spec.name]
+    rivals = scope.rivals[spec.name]
     first = min(rivals, key=lambda item: (item.owner.created or "~", item.owner.ref))
     return None if first is workload else _taken(spec, first.owner.ref.kind)
 
@@ -54,10 +46,8 @@ def _instance(item: Json) -> str:
     return f", its {names.INSTANCE} is {instance}" if instance else ""
 
 
-def _abandoned(cronjob: Json, found: Workloads, view: ClusterView, settings: Settings) -> bool:
-    """Whether the recorded owner has been gone for so long that its name may pass on."""
-    namespace, _ = owner_of(cronjob)
-    verdict = lifecycle.judge(cronjob, view.namespaces.get(namespace), found, frozenset(), {})
-    if verdict.state is not State.GONE:
+def _abandoned(cronjob: Json, scope: Scope) -> bool:
+    """Whether its recorded owner, of this namespace, has been gone until its name may pass on."""
+    if lifecycle.judge(cronjob, scope, frozenset(), {}).state is not State.GONE:
         return False
-    return lifecycle.due(lifecycle.streak(cronjob, view, settings), settings, view.now)
+    return lifecycle.due(lifecycle.streak(cronjob, scope), scope.settings, scope.view.now)

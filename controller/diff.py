@@ -56,9 +56,11 @@ class Change:
 
 
 def overlay(existing: Json | None, desired: Json) -> Json:
-    """The object to write: `existing` with the desired fields put in; neither is changed."""
-    merged: Json = _mapping(existing or {}, desired, ())
-    return merged
+    """The object to write: `existing` with the desired fields put in; neither is changed.
+
+    It shares with both what it has from them, and is `existing` itself where nothing changes.
+    """
+    return _mapping(existing or {}, desired, ())
 
 
 def changes(before: Any, after: Any, path: str = "") -> Iterator[Change]:
@@ -85,28 +87,39 @@ def same_quantity(left: Any, right: Any) -> bool:
         return bool(left == right)
 
 
-def _mapping(existing: Json, desired: Json, path: tuple[str, ...]) -> dict[str, Any]:
-    merged = dict(existing) if _WHOLE.isdisjoint(path) else {}
+def _mapping(existing: Json, desired: Json, path: tuple[str, ...]) -> Json:
+    """`existing` itself where nothing of it changes, which most often is all of it."""
+    merged: dict[str, Any] | None = None if _WHOLE.isdisjoint(path) else {}
     for key, value in desired.items():
-        if value is None:
-            merged.pop(key, None)
+        before = existing.get(key)
+        after = None if value is None else _value(before, value, (*path, key))
+        if merged is None and after is before and (after is not None or key not in existing):
             continue
-        merged[key] = _value(existing.get(key), value, (*path, key))
-    return merged
+        merged = dict(existing) if merged is None else merged
+        if after is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = after
+    return existing if merged is None or merged == existing else merged
 
 
 def _value(existing: Any, desired: Any, path: tuple[str, ...]) -> Any:
+    """The value to write; `existing` itself where that is equal."""
     key = path[-1]
-    if isinstance(desired, Mapping):
-        return _mapping(existing if isinstance(existing, Mapping) else {}, desired, path)
-    if isinstance(desired, list) and key in _KEYED:
-        return _keyed(existing or [], desired, path)
-    if isinstance(desired, list):
-        return list(desired)
-    quantity = key in _QUANTITIES or (len(path) > 1 and path[-2] in _QUANTITIES)
-    if quantity and existing is not None and same_quantity(existing, desired):
+    # Plain dicts and lists, as JSON is: to ask for a Mapping costs more than all the rest.
+    if isinstance(desired, dict):
+        return _mapping(existing if isinstance(existing, dict) else {}, desired, path)
+    if key in _KEYED and isinstance(desired, list):
+        made: Any = _keyed(existing or [], desired, path)
+    elif existing is not None and _is_quantity(path) and same_quantity(existing, desired):
         return existing
-    return desired
+    else:
+        made = desired
+    return existing if made == existing else made
+
+
+def _is_quantity(path: tuple[str, ...]) -> bool:
+    return not _QUANTITIES.isdisjoint(path[-2:])
 
 
 def _keyed(existing: Sequence[Json], desired: Sequence[Json], path: tuple[str, ...]) -> list[Any]:

@@ -1,23 +1,25 @@
 """The Kubernetes API: the only module that imports its client.
 
-Raw JSON, a deadline on every call, bounded retries.
+Plain JSON, cut down to the wanted shape while it is parsed, a deadline on every call, bounded
+retries.
 """
 
-import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from http import HTTPStatus
 from threading import Event
-from typing import Any, TypeGuard
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 from urllib.parse import urlencode
 
+import msgspec
 import urllib3
 import yaml
 from kubernetes import client, config
 from tenacity import (
     RetryCallState,
     Retrying,
-    retry_if_exception,
+    retry_if_exception_type,
     stop_after_attempt,
     stop_after_delay,
     stop_any,
@@ -26,6 +28,7 @@ from tenacity import (
 )
 from tenacity.nap import sleep_using_event
 
+from controller import shapes
 from controller.api import (
     ConflictError,
     Document,
@@ -43,11 +46,27 @@ _ATTEMPTS = 3
 _RESTARTS = 3
 _LONGEST_WAIT = 10.0
 _CHUNK = 1 << 16
+# As many as may be asked at once; the client's own number goes by the processors.
+_CONNECTIONS = 16
 _JSON = "application/json"
+_METADATA = "PartialObjectMetadataList"
+
+T = TypeVar("T")
+_parse = msgspec.json.Decoder(Document).decode
+# Makes an answer of its text; ValueError or RecursionError where it is none.
+_Read: TypeAlias = Callable[[bytes], T]
 
 
 class _ExpiredError(KubeError):
     """The list's continue token is too old (410)."""
+
+
+class _Page(msgspec.Struct, Generic[T]):
+    """A part of a list as it is answered."""
+
+    kind: str = ""
+    metadata: dict[str, Any] | None = None
+    items: list[T] | None = None
 
 
 class ApiServer:
@@ -57,12 +76,34 @@ class ApiServer:
         self._client = connection
         self._timeout = timeout
         self._stopping = stopping
+        self._attempts = Retrying(
+            stop=stop_any(
+                stop_after_attempt(_ATTEMPTS),
+                # A call that hung once has used up its time.
+                stop_after_delay(timeout),
+                stop_when_event_set(stopping),
+            ),
+            retry=retry_if_exception_type(UnavailableError),
+            wait=_wait,
+            sleep=sleep_using_event(stopping),
+            reraise=True,
+        )
 
-    def list(self, resource: Resource, namespace: str, selector: str = "") -> list[Document]:
+    def list(
+        self,
+        resource: Resource,
+        namespace: str,
+        selector: str = "",
+        *,
+        fields: str = "",
+        metadata_only: bool = False,
+    ) -> list[Document]:
         """See Kube; an expired continue token starts the list anew."""
+        asked = {"limit": str(_PAGE), "labelSelector": selector, "fieldSelector": fields}
+        query = {key: text for key, text in asked.items() if text}
         for _ in range(_RESTARTS):
             try:
-                return list(self._pages(resource, namespace, selector))
+                return list(self._pages(resource, namespace, query, metadata_only=metadata_only))
             except _ExpiredError:
                 continue
         raise UnavailableError(f"list {resource.plural} in {namespace}: it kept expiring")
@@ -90,30 +131,39 @@ class ApiServer:
             "preconditions": {"uid": uid, "resourceVersion": version},
         }
         try:
-            self._call("DELETE", resource, namespace, name, body=options)
+            self._call("DELETE", resource, namespace, name, read=_whole, body=options)
         except NotFoundError:
             return
 
-    def _pages(self, resource: Resource, namespace: str, selector: str) -> Iterator[Document]:
-        query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
+    def _pages(
+        self, resource: Resource, namespace: str, query: Mapping[str, str], *, metadata_only: bool
+    ) -> Iterator[Document]:
+        kind, accept, read = f"{resource.kind}List", _JSON, _list_of(resource.shape)
+        if metadata_only:
+            kind, accept = _METADATA, f"{_JSON};as={_METADATA};v=v1;g=meta.k8s.io"
+            read = _list_of(shapes.Object)
+        what = {"apiVersion": resource.version, "kind": resource.kind}
         more = ""
         while True:
+            asked = {**query, "continue": more} if more else query
             page = self._call(
-                "GET", resource, namespace, "", query=query | ({"continue": more} if more else {})
+                "GET", resource, namespace, "", read=read, accept=accept, query=urlencode(asked)
             )
-            items = page.get("items")
-            listed = isinstance(items, list | None) and all(map(_is_object, items or ()))
-            if page.get("kind") != f"{resource.kind}List" or not listed:
+            if page.kind != kind:
                 raise UnavailableError(f"list {resource.plural} in {namespace}: it is no list")
-            # A list's items do not say what they are, single objects do.
-            whole = {"apiVersion": resource.version, "kind": resource.kind}
-            yield from (whole | item for item in items or ())
-            more = str((page.get("metadata") or {}).get("continue") or "")
+            for item in page.items or ():
+                # A list's items do not say what they are, or only that they are metadata.
+                item.update(what)
+                yield item
+            more = str((page.metadata or {}).get("continue") or "")
             if not more:
                 return
 
-    def _object(self, method: str, resource: Resource, *rest: str, **options: Any) -> Document:
-        found = self._call(method, resource, *rest, **options)
+    def _object(
+        self, method: str, resource: Resource, namespace: str, name: str, **options: Any
+    ) -> Document:
+        read = _one_of(resource.shape)
+        found = self._call(method, resource, namespace, name, read=read, **options)
         if found.get("kind") != resource.kind:
             raise UnavailableError(f"{method} {resource.plural}: the answer is no {resource.kind}")
         return found
@@ -125,47 +175,46 @@ class ApiServer:
         namespace: str,
         name: str,
         *,
-        query: Mapping[str, str] | None = None,
+        read: _Read[T],
+        accept: str = _JSON,
+        query: str = "",
         body: Mapping[str, Any] | None = None,
-    ) -> Document:
+    ) -> T:
         """One call with its retries. Each write carries what makes a second one harmless."""
         place = f"/namespaces/{namespace}" if resource.namespaced else ""
         path = f"{resource.root}{place}/{resource.plural}" + (f"/{name}" if name else "")
-        attempts = Retrying(
-            stop=stop_any(
-                stop_after_attempt(_ATTEMPTS),
-                # A call that hung once has used up its time.
-                stop_after_delay(self._timeout),
-                stop_when_event_set(self._stopping),
-            ),
-            retry=retry_if_exception(lambda error: isinstance(error, UnavailableError)),
-            wait=_wait,
-            sleep=sleep_using_event(self._stopping),
-            reraise=True,
-        )
-        return attempts(self._once, method, path, name, query or {}, body)
+        sent = None if body is None else msgspec.json.encode(body)
+
+        def once() -> T:
+            status, headers, text = self._once(method, path, query, accept, sent)
+            if status >= HTTPStatus.MULTIPLE_CHOICES:
+                raise _error(f"{method} {path}", name, status, headers, text)
+            try:
+                return read(text)
+            except (ValueError, RecursionError):
+                # From None: the parser's error may show the text.
+                raise UnavailableError(f"{method} {path}: the answer is no object") from None
+
+        return self._attempts(once)
 
     def _once(
-        self,
-        method: str,
-        path: str,
-        name: str,
-        query: Mapping[str, str],
-        body: Mapping[str, Any] | None,
-    ) -> Document:
+        self, method: str, path: str, query: str, accept: str, body: bytes | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and text of the answer to one request."""
         if self._stopping.is_set():
             raise UnavailableError(f"{method} {path}: the controller is stopping")
-        headers = {"Accept": _JSON, "Content-Type": _JSON}
+        headers = {"Accept": accept, "Content-Type": _JSON}
         try:
             # Also renews the pod's token, which expires.
             self._client.update_params_for_auth(headers, [], ["BearerToken"])
-            response = self._client.rest_client.pool_manager.request(
+            response = self._client.rest_client.pool_manager.urlopen(
                 method,
-                f"{self._client.configuration.host}{path}{'?' + urlencode(query) if query else ''}",
-                body=json.dumps(body) if body is not None else None,
+                f"{self._client.configuration.host}{path}{'?' + query if query else ''}",
+                body=body,
                 headers=headers,
                 timeout=urllib3.Timeout(total=self._timeout),
                 retries=False,
+                redirect=False,
                 preload_content=False,
             )
             text = _body(response, time.monotonic() + self._timeout)
@@ -174,12 +223,7 @@ class ApiServer:
             raise UnavailableError(f"{method} {path}: {type(error).__name__}") from None
         except (config.ConfigException, ValueError) as error:
             raise UnavailableError(f"{method} {path}: no login: {type(error).__name__}") from None
-        if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise _error(f"{method} {path}", name, response.status, response.headers, text)
-        document = _document(text)
-        if document is None:
-            raise UnavailableError(f"{method} {path}: the answer is no object")
-        return document
+        return response.status, response.headers, text
 
 
 def connect(mode: Mode, timeout: float, stopping: Event) -> ApiServer:
@@ -188,6 +232,7 @@ def connect(mode: Mode, timeout: float, stopping: Event) -> ApiServer:
     Raises UnavailableError where there is neither.
     """
     settings = client.Configuration()
+    settings.connection_pool_maxsize = _CONNECTIONS
     try:
         if mode is Mode.CLUSTER:
             config.load_incluster_config(client_configuration=settings)
@@ -222,21 +267,45 @@ def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
     return b"".join(chunks)
 
 
-def _document(text: bytes) -> Document | None:
-    """An answer whose metadata, too, is what it should be; None for anything else."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return document if _is_object(document) else None
+def _whole(text: bytes) -> Document:
+    """An answer with everything but who set which field, most of many an object's bytes."""
+    return _stripped(_parse(text))
 
 
-def _is_object(item: Any) -> TypeGuard[Document]:
-    return isinstance(item, dict) and isinstance(item.get("metadata"), dict | None)
+@cache
+def _list_of(shape: type | None) -> _Read[_Page[Document]]:
+    parse = msgspec.json.Decoder(cast("Any", _Page)[shape or Document]).decode
+    if shape:
+        return cast("_Read[_Page[Document]]", parse)
+
+    def read(text: bytes) -> _Page[Document]:
+        page: _Page[Document] = parse(text)
+        for item in page.items or ():
+            _stripped(item)
+        return page
+
+    return read
+
+
+@cache
+def _one_of(shape: type | None) -> _Read[Document]:
+    return msgspec.json.Decoder(shape).decode if shape else _whole
+
+
+def _stripped(item: Document) -> Document:
+    meta = item.get("metadata")
+    if isinstance(meta, dict):
+        meta.pop("managedFields", None)
+    elif meta is not None:
+        raise ValueError
+    return item
 
 
 def _error(what: str, name: str, status: int, headers: Any, raw: bytes) -> KubeError:
-    document = _document(raw) or {}
+    try:
+        document = _parse(raw)
+    except (ValueError, RecursionError):
+        document = {}
     said = document if document.get("kind") == "Status" else {}
     details = said.get("details")
     if not isinstance(details, dict):

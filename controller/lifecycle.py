@@ -11,16 +11,9 @@ from controller import names
 from controller.config import Settings
 from controller.inventory import owner_of
 from controller.reasons import Failed, Reason, Rejected, State, Verdict
-from controller.view import (
-    ClusterView,
-    Json,
-    NamespaceView,
-    ObjectRef,
-    annotations_of,
-    name_of,
-    uid_of,
-)
-from controller.workloads import READABLE_KINDS, STATEFUL_SET, Workload, Workloads, asks
+from controller.scope import Scope
+from controller.view import Json, NamespaceView, ObjectRef, annotations_of, name_of, uid_of
+from controller.workloads import READABLE_KINDS, STATEFUL_SET, Workload, asks
 
 _LOST = frozenset({Reason.OWNER_NOT_FOUND})
 # Why a workload is not known to exist, though pods of it are there.
@@ -37,40 +30,39 @@ class Streak:
 
 def judge(
     cronjob: Json,
-    namespace: NamespaceView | None,
-    found: Workloads,
+    scope: Scope,
     standing: frozenset[str],
     refused: Mapping[ObjectRef, Rejected],
 ) -> Verdict:
     """State of the workload behind a CronJob that is not wanted itself.
 
-    `namespace` is None when it is not watched; `standing` names the CronJobs that are wanted and
-    exist; `refused` tells by owner why a workload is not backed up.
+    `standing` names the CronJobs that are wanted and exist; `refused` tells by owner why a
+    workload is not backed up.
     """
-    if namespace is None:
+    if scope.watched is None:
         return Verdict(
             state=State.UNWATCHED,
             reason=Reason.NAMESPACE_UNWATCHED,
             message="its namespace is not in WATCH_NAMESPACES",
         )
-    if namespace.exists is False:
+    if scope.watched.exists is False:
         return _gone(Reason.NAMESPACE_NOT_FOUND, "its namespace does not exist")
     _, ref = owner_of(cronjob)
-    workload = _workload(ref, found)
+    workload = scope.workload(ref)
     if workload is None or _rejected_as(workload, _LOST):
         # Its pods may linger; the single read of the owner settles it.
-        return _without_workload(ref, namespace, found)
+        return _without_workload(ref, scope.watched, unresolved=scope.found.unresolved)
     why = refused.get(workload.owner.ref)
     return Verdict.unknown(why) if why else _succeeded(cronjob, workload, standing)
 
 
-def alive(cronjob: Json, found: Workloads) -> bool:
+def alive(cronjob: Json, scope: Scope) -> bool:
     """Whether the workload was surely seen, whatever keeps it from being backed up."""
-    workload = _workload(owner_of(cronjob)[1], found)
+    workload = scope.workload(owner_of(cronjob)[1])
     return workload is not None and not _rejected_as(workload, _UNSEEN)
 
 
-def streak(cronjob: Json, view: ClusterView, settings: Settings) -> Streak:
+def streak(cronjob: Json, scope: Scope) -> Streak:
     """How long it has been gone, this pass included.
 
     The passes are counted in memory and start again with the process; the time is kept on the
@@ -80,11 +72,11 @@ def streak(cronjob: Json, view: ClusterView, settings: Settings) -> Streak:
     it, so after a restart it may stand for an older absence: an unbroken one ends at the grace
     time, hence beyond twice that time it is not believed.
     """
-    before = view.gone_passes.get(uid_of(cronjob))
+    before, now = scope.view.gone_passes.get(uid_of(cronjob)), scope.view.now
     since = None if before == 0 else _time(annotations_of(cronjob).get(names.GONE_SINCE, ""))
-    believed = timedelta.max if before else 2 * timedelta(seconds=settings.gone_grace)
-    if since is None or not timedelta(0) <= view.now - since <= believed:
-        since = view.now
+    believed = timedelta.max if before else 2 * timedelta(seconds=scope.settings.gone_grace)
+    if since is None or not timedelta(0) <= now - since <= believed:
+        since = now
     return Streak(passes=(before or 0) + 1, since=since)
 
 
@@ -112,17 +104,6 @@ def _gone(reason: Reason, message: str) -> Verdict:
     return Verdict(state=State.GONE, reason=reason, message=message)
 
 
-def _workload(ref: ObjectRef, found: Workloads) -> Workload | None:
-    return next(
-        (
-            item
-            for item in found.items
-            if item.owner.ref.name == ref.name and ref.kind in {"", item.owner.ref.kind}
-        ),
-        None,
-    )
-
-
 def _rejected_as(workload: Workload, reasons: frozenset[Reason]) -> bool:
     return isinstance(workload.request, Rejected) and workload.request.reason in reasons
 
@@ -144,9 +125,10 @@ def _succeeded(cronjob: Json, workload: Workload, standing: frozenset[str]) -> V
     )
 
 
-def _without_workload(ref: ObjectRef, namespace: NamespaceView, found: Workloads) -> Verdict:
-    if isinstance(namespace.pods, Failed):
-        return Verdict.unknown(namespace.pods)
+def _without_workload(ref: ObjectRef, namespace: NamespaceView, *, unresolved: bool) -> Verdict:
+    lost = namespace.pods if isinstance(namespace.pods, Failed) else namespace.unread.get(ref)
+    if lost:
+        return Verdict.unknown(lost)
     if ref.kind not in READABLE_KINDS:
         kind = ref.kind or "its kind was not recorded, and it"
         return Verdict.unknown(
@@ -160,7 +142,7 @@ def _without_workload(ref: ObjectRef, namespace: NamespaceView, found: Workloads
         return _without_owner(ref, namespace)
     if asks(owner):
         why = f"{ref} says enabled, but is no workload of its own: another object owns it"
-    elif found.unresolved and ref.kind != STATEFUL_SET:
+    elif unresolved and ref.kind != STATEFUL_SET:
         why = "the owner of some pods could not be found out"
     else:
         return _gone(Reason.DISABLED, "nothing of it says enabled any more")

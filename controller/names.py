@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 
 PREFIX = "ksnapshot.clickandmortar.fr/"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
@@ -29,6 +30,7 @@ def owner_key(namespace: str, name: str) -> str:
     return f"{namespace}/{name}"
 
 
+@lru_cache(maxsize=8192)
 def cronjob_name(type_: str, key: str) -> str:
     """Name of the CronJob for an owner key: at most 52 characters, told apart by a hash."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:_HASH_LENGTH]

@@ -6,10 +6,11 @@ from enum import StrEnum
 from functools import partial
 
 from controller import claims, desired, lifecycle, names, results, specs
-from controller.config import Settings, UnwatchedPolicy
+from controller.config import UnwatchedPolicy
 from controller.diff import overlay
 from controller.inventory import CRONJOB, SECRET, Inventory, is_ours, owner_of
 from controller.reasons import Failed, Reason, Rejected, State, Verdict
+from controller.scope import Scope
 from controller.specs import BackupSpec
 from controller.view import (
     ClusterView,
@@ -21,11 +22,10 @@ from controller.view import (
     owner_references,
     uid_of,
 )
-from controller.workloads import Workload, Workloads, find
+from controller.workloads import Workload
 from dumpers.contract import DEFAULT_CLUSTER
 
 FAULT = Rejected(Reason.INTERNAL_ERROR, "a fault of the controller, see its log")
-_NOTHING = Workloads(items=(), unresolved=True)
 
 
 class Verb(StrEnum):
@@ -79,48 +79,31 @@ def namespaces(view: ClusterView, inventory: Inventory) -> tuple[str, ...]:
     return tuple(sorted({*inventory.ours, *view.namespaces}))
 
 
-def plan(
-    view: ClusterView,
-    inventory: Inventory,
-    settings: Settings,
-    namespace: str,
-    isolate: Isolate,
-) -> Plan:
-    """Decide for one namespace, from nothing but the view; a fault stays with its workload."""
-    watched = view.namespaces.get(namespace)
-    found = find(watched, settings) if watched and watched.exists is not False else _NOTHING
+def plan(scope: Scope, isolate: Isolate) -> Plan:
+    """Decide for one namespace, from nothing but its scope; a fault stays with its workload."""
+    inventory, found = scope.inventory, scope.found
     wanted: dict[str, BackupSpec] = {}
     refused: dict[ObjectRef, Rejected] = {}
     for workload in found.items:
-        part = partial(_parse, workload, found, view, inventory, settings)
-        spec = isolate(workload.key, part) or FAULT
+        spec = isolate(workload.key, partial(_parse, workload, scope)) or FAULT
         if isinstance(spec, BackupSpec):
             wanted[spec.name] = spec
         else:
             refused[workload.owner.ref] = spec
-    existing = inventory.ours.get(namespace, {})
+    existing = inventory.ours.get(scope.namespace, {})
     remembered = {uid_of(cronjob): 0 for cronjob in existing.values()}
     items = [
-        isolate(name, partial(_wanted, spec, view, inventory, settings))
-        or _faulty(namespace, spec.owner.key, name, inventory)
+        isolate(name, partial(_wanted, spec, scope)) or _faulty(scope, spec.owner.key, name)
         for name, spec in wanted.items()
     ]
     # What is yet to be made replaces nothing.
     standing = frozenset(name for name in wanted if name in inventory.cronjobs)
     for name, cronjob in existing.items():
         if name not in wanted:
-            verdict = lifecycle.judge(cronjob, watched, found, standing, refused)
-            judged = partial(
-                _unwanted,
-                cronjob,
-                verdict,
-                found=found,
-                view=view,
-                inventory=inventory,
-                settings=settings,
-            )
+            verdict = lifecycle.judge(cronjob, scope, standing, refused)
+            judged = partial(_unwanted, cronjob, verdict, scope)
             key = annotations_of(cronjob)[names.OWNER]
-            item, passes = isolate(name, judged) or (_faulty(namespace, key, name, inventory), 0)
+            item, passes = isolate(name, judged) or (_faulty(scope, key, name), 0)
             items.append(item)
             remembered[uid_of(cronjob)] = passes
     recorded = {owner_of(cronjob)[1] for cronjob in existing.values()}
@@ -132,22 +115,13 @@ def plan(
     return Plan(items=tuple(sorted(items, key=_order)), gone_passes=remembered)
 
 
-def _parse(
-    workload: Workload,
-    found: Workloads,
-    view: ClusterView,
-    inventory: Inventory,
-    settings: Settings,
-) -> BackupSpec | Rejected:
-    if inventory.failed:
-        return Rejected(inventory.failed.reason, inventory.failed.message)
-    spec = specs.parse(workload, view.namespaces[workload.owner.namespace])
+def _parse(workload: Workload, scope: Scope) -> BackupSpec | Rejected:
+    if failed := scope.inventory.failed:
+        return Rejected(failed.reason, failed.message)
+    spec = specs.parse(workload, scope.around(workload))
     if isinstance(spec, Rejected):
         return spec
-    refused = claims.refusal(
-        workload=workload, spec=spec, found=found, view=view, inventory=inventory, settings=settings
-    )
-    return refused or spec
+    return claims.refusal(workload, spec, scope) or spec
 
 
 def _stands(ref: ObjectRef, recorded: set[ObjectRef]) -> bool:
@@ -155,7 +129,8 @@ def _stands(ref: ObjectRef, recorded: set[ObjectRef]) -> bool:
     return ref in recorded or ObjectRef(kind="", name=ref.name) in recorded
 
 
-def _wanted(spec: BackupSpec, view: ClusterView, inventory: Inventory, settings: Settings) -> Item:
+def _wanted(spec: BackupSpec, scope: Scope) -> Item:
+    inventory, settings = scope.inventory, scope.settings
     existing = inventory.cronjobs.get(spec.name)
     item = Item(
         namespace=spec.owner.namespace,
@@ -163,7 +138,7 @@ def _wanted(spec: BackupSpec, view: ClusterView, inventory: Inventory, settings:
         cronjob=spec.name,
         verdict=Verdict(state=State.WANTED, reason=Reason.ANNOTATED),
     )
-    cluster = _cluster(view, existing)
+    cluster = _cluster(scope.view, existing)
     if isinstance(cluster, Failed):
         return replace(item, verdict=Verdict.unknown(cluster), kept=existing)
     target = overlay(existing, desired.cronjob(spec, settings, cluster, existing))
@@ -226,15 +201,7 @@ def _with_results(target: Json, existing: Json | None, inventory: Inventory) -> 
     return overlay(target, {"metadata": {"annotations": told}}) if told else target
 
 
-def _unwanted(
-    cronjob: Json,
-    verdict: Verdict,
-    *,
-    found: Workloads,
-    view: ClusterView,
-    inventory: Inventory,
-    settings: Settings,
-) -> tuple[Item, int]:
+def _unwanted(cronjob: Json, verdict: Verdict, scope: Scope) -> tuple[Item, int]:
     """The item of a CronJob that is not wanted, and its passes gone in a row."""
     namespace, _ = owner_of(cronjob)
     item = Item(
@@ -244,24 +211,25 @@ def _unwanted(
         verdict=verdict,
     )
     target, passes = cronjob, 0
-    if _leaves(verdict, settings):
-        gone = lifecycle.streak(cronjob, view, settings)
+    if _leaves(verdict, scope.settings.unwatched_policy):
+        gone = lifecycle.streak(cronjob, scope)
         passes = gone.passes
-        if lifecycle.due(gone, settings, view.now) and _idle(cronjob, inventory):
-            return replace(item, steps=tuple(_deletion(cronjob, inventory, settings))), passes
+        due = lifecycle.due(gone, scope.settings, scope.view.now)
+        if due and _idle(cronjob, scope.inventory):
+            return replace(item, steps=tuple(_deletion(cronjob, scope))), passes
         since = {names.GONE_SINCE: lifecycle.stamp(gone.since)}
         target = overlay(cronjob, {"metadata": {"annotations": since}})
-    elif lifecycle.alive(cronjob, found):
+    elif lifecycle.alive(cronjob, scope):
         target = overlay(cronjob, {"metadata": {"annotations": {names.GONE_SINCE: None}}})
     if names.INSTANCE in annotations_of(cronjob):
-        target = _with_results(target, cronjob, inventory)
+        target = _with_results(target, cronjob, scope.inventory)
     steps = tuple(filter(None, [_write(CRONJOB, cronjob, target)]))
     return replace(item, steps=steps, kept=target), passes
 
 
-def _leaves(verdict: Verdict, settings: Settings) -> bool:
+def _leaves(verdict: Verdict, policy: UnwatchedPolicy) -> bool:
     if verdict.state is State.UNWATCHED:
-        return settings.unwatched_policy is UnwatchedPolicy.DELETE
+        return policy is UnwatchedPolicy.DELETE
     return verdict.state in {State.GONE, State.REPLACED}
 
 
@@ -273,12 +241,12 @@ def _idle(cronjob: Json, inventory: Inventory) -> bool:
     return not results.active(cronjob, jobs.get(uid_of(cronjob), ()))
 
 
-def _deletion(cronjob: Json, inventory: Inventory, settings: Settings) -> Iterator[Step]:
+def _deletion(cronjob: Json, scope: Scope) -> Iterator[Step]:
     """The CronJob goes and takes its Secrets along: they name it as owner, or first come to."""
     name, uid = name_of(cronjob), uid_of(cronjob)
     for secret_name in (names.secret_name(name), name):
-        secret = inventory.secrets.get(secret_name)
-        if secret and is_ours(secret, settings):
+        secret = scope.inventory.secrets.get(secret_name)
+        if secret and is_ours(secret, scope.settings):
             owner = {"ownerReferences": [desired.owner_reference(name, uid)]}
             if all(item.get("uid") != uid for item in owner_references(secret)):
                 adopted = overlay(secret, {"metadata": owner})
@@ -288,14 +256,14 @@ def _deletion(cronjob: Json, inventory: Inventory, settings: Settings) -> Iterat
     yield Step(verb=Verb.DELETE, kind=CRONJOB, name=name, before=cronjob)
 
 
-def _faulty(namespace: str, workload: str, cronjob: str, inventory: Inventory) -> Item:
+def _faulty(scope: Scope, workload: str, cronjob: str) -> Item:
     """What a fault of our own leaves of an item: its CronJob as it is."""
     return Item(
-        namespace=namespace,
+        namespace=scope.namespace,
         workload=workload,
         cronjob=cronjob,
         verdict=Verdict.unknown(FAULT),
-        kept=inventory.cronjobs.get(cronjob),
+        kept=scope.inventory.cronjobs.get(cronjob),
     )
 
 

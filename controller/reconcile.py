@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
-from controller import inventory, planning
+from controller import inventory, planning, scope
 from controller.api import Kube
 from controller.apply import Outcome, execute
 from controller.config import Settings
@@ -18,6 +19,7 @@ from controller.planning import Plan
 from controller.reading import Memory, read
 from controller.reasons import Failed, Reason, State, Verdict
 from controller.view import ClusterView
+from controller.workloads import Workloads
 from dumpers.log import fields
 
 T = TypeVar("T")
@@ -57,13 +59,13 @@ def run(
     `progress` is called whenever a namespace was read or an item carried out.
     """
     started = time.monotonic()
-    view = read(
+    reading = read(
         kube, settings, memory, now=now or datetime.now(UTC), isolate=isolate, progress=progress
     )
     outcomes: list[Outcome] = []
-    failures = list(unread(view))
+    failures = list(unread(reading.view))
     remembered: dict[str, int] = {}
-    for namespace, plan in plans(view, settings):
+    for namespace, plan in plans(reading.view, settings, reading.found):
         if plan is None:
             failures.append(f"{namespace}: {Reason.INTERNAL_ERROR}")
             continue
@@ -96,12 +98,21 @@ def run(
     return result
 
 
-def plans(view: ClusterView, settings: Settings) -> Iterator[tuple[str, Plan | None]]:
-    """The plan of each namespace; None where making it failed, which is then logged."""
+def plans(
+    view: ClusterView, settings: Settings, found: Mapping[str, Workloads] = MappingProxyType({})
+) -> Iterator[tuple[str, Plan | None]]:
+    """The plan of each namespace; None where making it failed, which is then logged.
+
+    `found` are the workloads of namespaces where they were looked for already.
+    """
     stock = inventory.take(view, settings)
+
+    def plan(namespace: str) -> Plan:
+        known = found.get(namespace)
+        return planning.plan(scope.take(view, stock, settings, namespace, known), isolate)
+
     for namespace in planning.namespaces(view, stock):
-        part = partial(planning.plan, view, stock, settings, namespace, isolate)
-        yield namespace, isolate(namespace, part)
+        yield namespace, isolate(namespace, partial(plan, namespace))
 
 
 def isolate(what: str, part: Callable[[], T], /) -> T | None:
@@ -127,8 +138,9 @@ def unread(view: ClusterView) -> Iterator[str]:
         # Not to be allowed to read a namespace itself is a way to run.
         if isinstance(space.exists, Failed) and space.exists.reason is not Reason.FORBIDDEN:
             yield space.exists.message
-        answers = (space.pods, space.services, *space.owners.values(), *space.absent.values())
-        for answer in (*answers, *space.contents.values()):
+        lists = (space.pods, space.services, *space.owners.values())
+        single = (*space.unread.values(), *space.absent.values(), *space.contents.values())
+        for answer in (*lists, *single):
             if isinstance(answer, Failed):
                 yield answer.message
     for failed in control.unread.values():

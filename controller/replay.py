@@ -65,9 +65,7 @@ def _view(document: Mapping[str, Any]) -> ClusterView:
             secrets=_list(control.get("secrets")),
             jobs=_list(control.get("jobs")),
             pods=_list(control.get("pods")),
-            unread={
-                _ref(name): _failed(item) for name, item in (control.get("unread") or {}).items()
-            },
+            unread=_unread(control),
         ),
         gone_passes=document.get("gonePasses") or {},
     )
@@ -81,6 +79,7 @@ def _namespace(name: str, document: Mapping[str, Any]) -> NamespaceView:
         pods=_list(document.get("pods")),
         services=_list(document.get("services")),
         owners={kind: _list(owners.get(kind)) for kind in READABLE_KINDS},
+        unread=_unread(document),
         absent={
             _ref(key): _answer(item, bool) for key, item in (document.get("absent") or {}).items()
         },
@@ -88,6 +87,10 @@ def _namespace(name: str, document: Mapping[str, Any]) -> NamespaceView:
             _ref(key): _content(item) for key, item in (document.get("contents") or {}).items()
         },
     )
+
+
+def _unread(document: Mapping[str, Any]) -> Mapping[ObjectRef, Failed]:
+    return {_ref(name): _failed(item) for name, item in (document.get("unread") or {}).items()}
 
 
 def _ref(text: str) -> ObjectRef:

@@ -35,6 +35,19 @@ def active(cronjob: Json, jobs: Objects) -> bool:
     return any(_end(job) is None for job in jobs)
 
 
+def untold(cronjob: Json, jobs: Objects) -> Objects:
+    """The finished ones of a CronJob's Jobs that its annotations do not tell of yet."""
+    if not jobs:
+        return ()
+    result, success = (_finished(cronjob, key) for key in (LAST_RESULT, LAST_SUCCESS))
+    return tuple(
+        job
+        for job in jobs
+        if (end := _end(job))
+        and _moment(job, end) > (min(result, success) if _succeeded(end) else result)
+    )
+
+
 def annotations(cronjob: Json, jobs: Objects, pods: Mapping[str, Objects]) -> Mapping[str, str]:
     """The annotations to write on a CronJob for runs that it does not tell of yet.
 
@@ -43,14 +56,15 @@ def annotations(cronjob: Json, jobs: Objects, pods: Mapping[str, Objects]) -> Ma
     What is recorded stays until a later run ended: the Job may outlive its pod, and would then
     know less than the record does.
     """
-    runs = [run for job in jobs if (run := _run(job, pods.get(uid_of(job), ())))]
+    later = untold(cronjob, jobs)
+    runs = [run for job in later if (run := _run(job, pods.get(uid_of(job), ())))]
     found: dict[str, str] = {}
     for key, candidates in (
         (LAST_RESULT, runs),
         (LAST_SUCCESS, [run for run in runs if run.result.succeeded]),
     ):
         latest = max(candidates, key=lambda run: (run.finished, run.job), default=None)
-        if latest and latest.finished > str(recorded(cronjob, key).get("finished", "")):
+        if latest and latest.finished > _finished(cronjob, key):
             document = json.loads(latest.result.to_json())
             found[key] = json.dumps(
                 {"job": latest.job, "finished": latest.finished, **document},
@@ -77,6 +91,10 @@ def finished_at(record: Mapping[str, Any]) -> float | None:
         return None
 
 
+def _finished(cronjob: Json, key: str) -> str:
+    return str(recorded(cronjob, key).get("finished", ""))
+
+
 def _end(job: Json) -> Json | None:
     conditions = (job.get("status") or {}).get("conditions") or ()
     return next(
@@ -93,9 +111,7 @@ def _run(job: Json, pods: Objects) -> LastRun | None:
     end = _end(job)
     if end is None:
         return None
-    completed = (job.get("status") or {}).get("completionTime")
-    finished = str(completed or end.get("lastTransitionTime") or "")
-    succeeded = end.get("type") == _COMPLETE
+    succeeded = _succeeded(end)
     ended = [state for pod in pods if (state := _terminated(pod))]
     # Of a Job that succeeded, an earlier try's message would tell the wrong story.
     told = [state for state in ended if not succeeded or state.get("exitCode") == 0]
@@ -110,7 +126,16 @@ def _run(job: Json, pods: Objects) -> LastRun | None:
             reason=str(end.get("reason") or last.get("reason") or end["type"]),
             message=str(end.get("message") or ""),
         )
-    return LastRun(job=name_of(job), finished=finished, result=result)
+    return LastRun(job=name_of(job), finished=_moment(job, end), result=result)
+
+
+def _succeeded(end: Json) -> bool:
+    return bool(end.get("type") == _COMPLETE)
+
+
+def _moment(job: Json, end: Json) -> str:
+    completed = (job.get("status") or {}).get("completionTime")
+    return str(completed or end.get("lastTransitionTime") or "")
 
 
 def _terminated(pod: Json) -> Json | None:

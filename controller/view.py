@@ -49,8 +49,10 @@ class NamespaceView:
     """One watched namespace. Whatever got no answer is a Failed, never an empty list.
 
     `exists` is False only on a sure 404. `owners` is by kind and holds the kinds that may be
-    listed. `absent` tells of owners that the lists lack, read one by one: True is a sure 404.
-    `contents` maps what containers refer to; None is a sure 404.
+    listed. Of pods that ask for no backup, and of ReplicaSets of others, the lists may hold the
+    metadata alone; `unread` names those that had to be known whole and could not be read.
+    `absent` tells of owners that the lists lack, read one by one: True is a sure 404. `contents`
+    maps what containers refer to; None is a sure 404.
     """
 
     name: str
@@ -58,6 +60,7 @@ class NamespaceView:
     pods: Objects | Failed = field(repr=False)
     services: Objects | Failed = field(repr=False)
     owners: Mapping[str, Objects | Failed] = field(repr=False)
+    unread: Mapping[ObjectRef, Failed] = field(default_factory=dict)
     absent: Mapping[ObjectRef, bool | Failed] = field(default_factory=dict)
     contents: Mapping[ObjectRef, Content | Failed | None] = field(default_factory=dict, repr=False)
 

@@ -1,8 +1,8 @@
 """Pods and their owners → the workloads that ask for backups (contract sections 3, 9.17, 9.18)."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from controller.annotations import Request, enabled, read
 from controller.config import Settings
@@ -81,34 +81,50 @@ class Workloads:
     unresolved: bool
 
 
+# Of a namespace that is not known.
+NOTHING = Workloads(items=(), unresolved=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """An owner, as an object where it may be read, and its pods in the order of their names."""
+
+    owner: Owner
+    item: Json | None = field(default=None, repr=False)
+    pods: list[Json] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Groups:
+    """The pods of a namespace: those of each owner, and those without a known one."""
+
+    owned: Mapping[ObjectRef, _Group]
+    others: Sequence[tuple[Json, Rejected]]
+
+
 def find(view: NamespaceView, settings: Settings) -> Workloads:
     """Every workload of the namespace that asks for backups, in the order of their names."""
-    if isinstance(view.pods, Failed):
-        return Workloads(items=(), unresolved=True)
-    groups: dict[ObjectRef, list[Json]] = defaultdict(list)
-    owners: dict[ObjectRef, Owner] = {}
-    rejected: list[Workload] = []
-    unresolved = False
-    for pod in sorted(view.pods, key=name_of):
-        owner = _owner_of(pod, view)
-        if isinstance(owner, Rejected):
-            unresolved = unresolved or owner.reason is not Reason.STANDALONE_POD
-            if _own_values(pod, enabled_only=True):
-                rejected.append(_pod_without_owner(pod, view, owner))
-            continue
-        groups[owner.ref].append(pod)
-        owners.setdefault(owner.ref, owner)
-    objects = dict(_owner_objects(view))
-    for ref, item in objects.items():
-        owners[ref] = _read_owner(view, ref, item)
-    found = (
-        _workload(owner, objects.get(ref), groups[ref], view, settings)
-        for ref, owner in owners.items()
+    groups = _groups(view)
+    if groups is None:
+        return NOTHING
+    found = (_workload(group, view, settings) for group in groups.owned.values())
+    alone = (
+        _pod_without_owner(pod, view, why)
+        for pod, why in groups.others
+        if enabled(_own_values(pod))
     )
-    items = [*filter(None, found), *rejected]
+    items = [*filter(None, found), *alone]
     return Workloads(
-        items=tuple(sorted(items, key=lambda item: item.owner.ref)), unresolved=unresolved
+        items=tuple(sorted(items, key=lambda item: item.owner.ref)),
+        unresolved=any(why.reason is not Reason.STANDALONE_POD for _, why in groups.others),
     )
+
+
+def asking(view: NamespaceView) -> Iterator[Json]:
+    """The pods of workloads that ask for backups: the ones that have to be known whole."""
+    groups = _groups(view)
+    for group in groups.owned.values() if groups else ():
+        yield from _asking(group)
 
 
 def asks(owner: Json) -> bool:
@@ -124,40 +140,74 @@ def kind_of(reference: Json) -> str:
     return kind if not slash or group in _PLAIN_GROUPS else f"{kind}.{group}"
 
 
-def _owner_of(pod: Json, view: NamespaceView) -> Owner | Rejected:
-    references = owner_references(pod)
-    if not references:
-        return Rejected(Reason.STANDALONE_POD, "a pod without an owner is not backed up")
-    owner = _referred(references[0], view)
-    if owner.ref.kind != REPLICA_SET:
-        return owner
-    listed = view.owners.get(REPLICA_SET, ())
-    if isinstance(listed, Failed):
-        return Rejected(listed.reason, listed.message)
-    for item in listed:
-        if name_of(item) == owner.ref.name and uid_of(item) == owner.uid:
-            above = owner_references(item)
-            # A ReplicaSet of any other controller counts under that one (contract 9.18).
-            return _referred(above[0], view) if above else owner
-    return Rejected(Reason.OWNER_UNREADABLE, f"its {owner.ref} was not in the list just read")
+def _groups(view: NamespaceView) -> _Groups | None:
+    """None where the pods are not known."""
+    if isinstance(view.pods, Failed):
+        return None
+    owned = {group.owner.ref: group for group in _owner_objects(view)}
+    others: list[tuple[Json, Rejected]] = []
+    owner_of = _owners(view)
+    for pod in sorted(view.pods, key=name_of):
+        owner = owner_of(pod)
+        if isinstance(owner, Rejected):
+            others.append((pod, owner))
+            continue
+        group = owned.get(owner.ref)
+        if group is None:
+            group = owned[owner.ref] = _Group(owner=owner)
+        group.pods.append(pod)
+    return _Groups(owned=owned, others=others)
 
 
-def _referred(reference: Json, view: NamespaceView) -> Owner:
-    ref = ObjectRef(kind=kind_of(reference), name=str(reference.get("name", "")))
-    return Owner(namespace=view.name, ref=ref, uid=str(reference.get("uid", "")))
-
-
-def _owner_objects(view: NamespaceView) -> Iterator[tuple[ObjectRef, Json]]:
+def _owner_objects(view: NamespaceView) -> Iterator[_Group]:
     for kind in READABLE_KINDS:
         listed = view.owners.get(kind, ())
         for item in () if isinstance(listed, Failed) else listed:
             if kind != REPLICA_SET or not owner_references(item):
-                yield ObjectRef(kind=kind, name=name_of(item)), item
+                owner = Owner(
+                    namespace=view.name,
+                    ref=ObjectRef(kind=kind, name=name_of(item)),
+                    uid=uid_of(item),
+                    created=str(item["metadata"].get("creationTimestamp", "")),
+                )
+                yield _Group(owner=owner, item=item)
 
 
-def _read_owner(view: NamespaceView, ref: ObjectRef, item: Json) -> Owner:
-    created = str(item["metadata"].get("creationTimestamp", ""))
-    return Owner(namespace=view.name, ref=ref, uid=uid_of(item), created=created)
+def _owners(view: NamespaceView) -> Callable[[Json], Owner | Rejected]:
+    """The owner of a pod of the namespace; most pods have one that was asked for before."""
+    listed = view.owners.get(REPLICA_SET, ())
+    revisions = {} if isinstance(listed, Failed) else {uid_of(item): item for item in listed}
+    known: dict[tuple[Any, ...], Owner | Rejected] = {}
+
+    def resolve(reference: Json) -> Owner | Rejected:
+        owner = _referred(reference, view.name)
+        if owner.ref.kind != REPLICA_SET:
+            return owner
+        if isinstance(listed, Failed):
+            return Rejected(listed.reason, listed.message)
+        item = revisions.get(owner.uid)
+        if item is None or name_of(item) != owner.ref.name:
+            why = f"its {owner.ref} was not in the list just read"
+            return Rejected(Reason.OWNER_UNREADABLE, why)
+        above = owner_references(item)
+        # A ReplicaSet of any other controller counts under that one (contract 9.18).
+        return _referred(above[0], view.name) if above else owner
+
+    def owner_of(pod: Json) -> Owner | Rejected:
+        references = owner_references(pod)
+        if not references:
+            return Rejected(Reason.STANDALONE_POD, "a pod without an owner is not backed up")
+        key = tuple(map(references[0].get, ("uid", "name", "kind", "apiVersion")))
+        if key not in known:
+            known[key] = resolve(references[0])
+        return known[key]
+
+    return owner_of
+
+
+def _referred(reference: Json, namespace: str) -> Owner:
+    ref = ObjectRef(kind=kind_of(reference), name=str(reference.get("name", "")))
+    return Owner(namespace=namespace, ref=ref, uid=str(reference.get("uid", "")))
 
 
 def _pod_without_owner(pod: Json, view: NamespaceView, why: Rejected) -> Workload:
@@ -166,23 +216,28 @@ def _pod_without_owner(pod: Json, view: NamespaceView, why: Rejected) -> Workloa
     return Workload(owners=(owner,), pods=(), request=why, type_by_template=False)
 
 
-def _workload(
-    owner: Owner, item: Json | None, pods: list[Json], view: NamespaceView, settings: Settings
-) -> Workload | None:
+def _asking(group: _Group) -> list[Json]:
+    if not group.pods:
+        return []
+    own = _own_values(group.item) if group.item else {}
+    return [pod for pod in group.pods if enabled(own | _own_values(pod))]
+
+
+def _workload(group: _Group, view: NamespaceView, settings: Settings) -> Workload | None:
+    item, asking_pods = group.item, _asking(group)
+    if not (asking_pods or (item and asks(item))):
+        return None
     own = _own_values(item) if item else {}
     template = own | (_template_values(item) if item else {})
-    asking = [pod for pod in pods if enabled(own | _own_values(pod))]
-    if not (asking or (item and asks(item))):
-        return None
-    running = [pod for pod in asking if (pod.get("status") or {}).get("phase") == "Running"]
+    running = [pod for pod in asking_pods if (pod.get("status") or {}).get("phase") == "Running"]
     asked = read(template, settings) if item and enabled(template) else None
     request: Request | Rejected
-    if (lost := _unread(owner, item, view)) is not None:
+    if (lost := _unread(group, asking_pods, view)) is not None:
         request = lost
     elif not running:
         request = Rejected(Reason.NO_RUNNING_POD, "no annotated pod of it is running")
     else:
-        distinct = {read(own | _own_values(pod), settings) for pod in running}
+        distinct = {read(values, settings) for values in _distinct(own, running)}
         if len(distinct) == 1:
             (request,) = distinct
         else:
@@ -194,30 +249,44 @@ def _workload(
     # Where no template can be read, the running pods have to agree, so they speak for it.
     by_template = item is None or (isinstance(asked, Request) and _same_engine(asked, request))
     return Workload(
-        owners=(owner,), pods=tuple(running), request=request, type_by_template=by_template
+        owners=(group.owner,), pods=tuple(running), request=request, type_by_template=by_template
     )
 
 
-def _unread(owner: Owner, item: Json | None, view: NamespaceView) -> Rejected | None:
-    """Why an owner that should be in a list is not known; None where there is nothing to know.
+def _distinct(own: dict[str, str], pods: Iterable[Json]) -> list[dict[str, str]]:
+    """The pods' annotations over their owner's, each set once: they are mostly the same."""
+    found: list[dict[str, str]] = []
+    for pod in pods:
+        values = own | _own_values(pod)
+        if values not in found:
+            found.append(values)
+    return found
 
-    Its own annotations count (contract 9.17), so without them its pods are half the truth.
+
+def _unread(group: _Group, pods: Iterable[Json], view: NamespaceView) -> Rejected | None:
+    """Why the owner, or a pod that counts, is not known; None where there is nothing to know.
+
+    The owner's own annotations count (contract 9.17), so without them its pods are half the truth.
     """
-    if item is not None or owner.ref.kind not in READABLE_KINDS:
+    ref = group.owner.ref
+    wanted = (ref, *(ObjectRef(kind=_POD, name=name_of(pod)) for pod in pods))
+    failed = next(filter(None, map(view.unread.get, wanted)), None) if view.unread else None
+    if failed:
+        return Rejected(failed.reason, failed.message)
+    if group.item is not None or ref.kind not in READABLE_KINDS:
         return None
-    listed = view.owners.get(owner.ref.kind, ())
+    listed = view.owners.get(ref.kind, ())
     if isinstance(listed, Failed):
         return Rejected(listed.reason, listed.message)
-    return Rejected(Reason.OWNER_NOT_FOUND, f"its {owner.ref} does not exist, its pods still do")
+    return Rejected(Reason.OWNER_NOT_FOUND, f"its {ref} does not exist, its pods still do")
 
 
 def _same_engine(asked: Request, request: Request | Rejected) -> bool:
     return isinstance(request, Request) and asked.engine.type == request.engine.type
 
 
-def _own_values(item: Json, *, enabled_only: bool = False) -> dict[str, str]:
-    values = {key: text for key, text in annotations_of(item).items() if key.startswith(PREFIX)}
-    return values if not enabled_only or enabled(values) else {}
+def _own_values(item: Json) -> dict[str, str]:
+    return {key: text for key, text in annotations_of(item).items() if key.startswith(PREFIX)}
 
 
 def _template_values(item: Json) -> dict[str, str]:

@@ -45,8 +45,8 @@ def plan(file: Path | None) -> None:
     else:
         api = connect(settings, Event())
         now = datetime.now(UTC)
-        view = reading.read(api, settings, reading.Memory(), now=now, isolate=reconcile.isolate)
-        lines = list(render(view, settings))
+        made = reading.read(api, settings, reading.Memory(), now=now, isolate=reconcile.isolate)
+        lines = list(render(made.view, settings))
     for line in lines:
         click.echo(line)
 

@@ -4,7 +4,7 @@ CONTROL = {
     "cronjobs.batch": {"get", "list", "create", "update", "delete"},
     "jobs.batch": {"get", "list"},
     "secrets": {"get", "list", "create", "update", "delete"},
-    "pods": {"get", "list"},
+    "pods": {"list"},
 }
 WATCHED = {
     "pods": {"get", "list"},

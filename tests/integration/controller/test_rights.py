@@ -26,8 +26,6 @@ from tests.testbed.apiserver import ApiServer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS = {"db": "StatefulSet", "web": "Deployment", "bare": "ReplicaSet"}
-# Granted for reading single objects whose list tells of a change, which is yet to come.
-NOT_YET = {"control-get-jobs.batch", "control-get-pods", "watched-get-pods"}
 RIGHTS = [
     Right(role=role, resource=resource, verb=verb)
     for role, given in (("control", CONTROL), ("watched", WATCHED), ("cluster", CLUSTER))
@@ -54,11 +52,7 @@ def test_with_the_charts_rights_everything_works_and_nothing_is_forbidden(
 
 
 @pytest.mark.parametrize("right", RIGHTS, ids=str)
-def test_without_one_right_something_does_not_work(
-    request: pytest.FixtureRequest, apiserver: ApiServer, right: Right
-) -> None:
-    if str(right) in NOT_YET:
-        request.applymarker(pytest.mark.xfail(reason="no pass needs it yet"))
+def test_without_one_right_something_does_not_work(apiserver: ApiServer, right: Right) -> None:
     assert next(missing(made(apiserver, right)), None)
 
 

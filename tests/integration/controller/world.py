@@ -203,7 +203,10 @@ def dump_pod(world: World, job: Json) -> Json:
             "metadata": {
                 "name": f"{job['metadata']['name']}-abcde",
                 "namespace": world.control,
-                "labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY},
+                "labels": {
+                    names.MANAGED_BY_LABEL: names.MANAGED_BY,
+                    "job-name": job["metadata"]["name"],
+                },
                 "ownerReferences": [reference(job)],
             },
             "spec": {"containers": [{"name": "job", "image": "x"}]},

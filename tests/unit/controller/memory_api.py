@@ -13,7 +13,6 @@ from controller.api import (
     Resource,
     UnavailableError,
 )
-from controller.names import SELECTOR
 
 Document = dict[str, Any]
 Key = tuple[str, str, str]
@@ -24,6 +23,7 @@ class MemoryApi:
 
     def __init__(self, items: Iterable[Document] = ()) -> None:
         self.items: dict[Key, Document] = {}
+        self.reads: list[tuple[str, str, str]] = []
         self.writes: list[tuple[str, str, str]] = []
         self.on_write: Callable[[str], None] = lambda _: None
         self.failing: dict[tuple[str, str], Exception] = {}
@@ -36,11 +36,15 @@ class MemoryApi:
         stored = copy.deepcopy(item)
         meta = stored["metadata"]
         number = next(self._numbers)
+        key = self._key(stored["kind"], meta.get("namespace", ""), meta["name"])
+        before = self.items.get(key, {})
         meta.setdefault("uid", f"uid-{number}")
         meta["resourceVersion"] = str(number)
+        meta["generation"] = before.get("metadata", {}).get("generation", 0)
+        meta["generation"] += before.get("spec") != stored.get("spec")
         meta.setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
         _default(stored)
-        self.items[self._key(stored["kind"], meta.get("namespace", ""), meta["name"])] = stored
+        self.items[key] = stored
         return stored
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
@@ -51,19 +55,28 @@ class MemoryApi:
         """Let every read of a kind in a namespace fail."""
         self.failing[kind, namespace] = error or ForbiddenError(f"403 {kind} {namespace}")
 
-    def list(self, resource: Resource, namespace: str, selector: str = "") -> list[Document]:
+    def list(
+        self,
+        resource: Resource,
+        namespace: str,
+        selector: str = "",
+        *,
+        fields: str = "",
+        metadata_only: bool = False,
+    ) -> list[Document]:
         self._check(resource, namespace)
-        assert selector in {"", SELECTOR}
-        key, _, value = selector.partition("=")
+        self.reads.append((f"list{' metadata' if metadata_only else ''}", resource.kind, ""))
         return [
-            copy.deepcopy(item)
+            _metadata_only(item) if metadata_only else copy.deepcopy(item)
             for (kind, space, _), item in self.items.items()
             if (kind, space) == (resource.kind, namespace)
-            and (not key or (item["metadata"].get("labels") or {}).get(key) == value)
+            and _selected(selector, item["metadata"].get("labels") or {})
+            and not (fields and item.get("status", {}).get("phase") in {"Succeeded", "Failed"})
         ]
 
     def get(self, resource: Resource, namespace: str, name: str) -> Document:
         self._check(resource, namespace)
+        self.reads.append(("get", resource.kind, name))
         found = self.items.get(self._key(resource.kind, namespace, name))
         if found is None:
             raise NotFoundError(f"404 {resource.kind} {name}")
@@ -119,6 +132,19 @@ class MemoryApi:
 
 def unavailable(what: str) -> UnavailableError:
     return UnavailableError(f"500 {what}")
+
+
+def _metadata_only(item: Document) -> Document:
+    return copy.deepcopy({key: item[key] for key in ("apiVersion", "kind", "metadata")})
+
+
+def _selected(selector: str, labels: Mapping[str, str]) -> bool:
+    """Of the language of selectors no more than the controller speaks."""
+    if " in (" in selector:
+        key, _, values = selector.rstrip(")").partition(" in (")
+        return labels.get(key) in values.split(",")
+    key, _, value = selector.partition("=")
+    return not key or labels.get(key) == value
 
 
 def _default(item: Document) -> None:

@@ -12,6 +12,8 @@ import urllib3
 from kubernetes.config import ConfigException, kube_config
 
 from controller.api import (
+    CRONJOBS,
+    DEPLOYMENTS,
     PODS,
     SECRETS,
     ConflictError,
@@ -19,6 +21,7 @@ from controller.api import (
     KubeError,
     NotFoundError,
     RefusedError,
+    Resource,
     UnavailableError,
 )
 from controller.config import Mode
@@ -35,14 +38,18 @@ class Answers:
     def __init__(self, *answers: tuple[int, Any]) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
+        self.accepted: list[str] = []
         self.configuration = SimpleNamespace(host="https://cluster")
         self.rest_client = SimpleNamespace(pool_manager=self)
 
     def update_params_for_auth(self, headers: Any, query: Any, schemes: Any) -> None:
         headers["authorization"] = "Bearer hidden"
 
-    def request(self, method: str, url: str, **_: Any) -> urllib3.HTTPResponse:
+    def urlopen(
+        self, method: str, url: str, headers: dict[str, str], **_: Any
+    ) -> urllib3.HTTPResponse:
         self.asked.append(url)
+        self.accepted.append(headers["Accept"])
         code, body = self.answers.pop(0)
         if isinstance(body, Exception):
             raise body
@@ -55,6 +62,10 @@ class Answers:
 def server(*answers: tuple[int, Any]) -> tuple[ApiServer, Answers]:
     client = Answers(*answers)
     return ApiServer(client, 5, Event()), client
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}}
 
 
 POD = {"kind": "Pod", "metadata": {"name": "a"}}
@@ -106,12 +117,56 @@ def test_what_may_heal_is_tried_again() -> None:
 
 def test_a_list_is_whole_and_tells_what_its_items_are() -> None:
     api, client = server(
-        (200, {"kind": "PodList", "metadata": {"continue": "x"}, "items": [{"a": 1}]}),
-        (200, {"kind": "PodList", "metadata": {}, "items": [{"a": 2}]}),
+        (200, {"kind": "PodList", "metadata": {"continue": "x"}, "items": [named("a")]}),
+        (200, {"kind": "PodList", "metadata": {}, "items": [named("b")]}),
     )
     kinds = {"apiVersion": "v1", "kind": "Pod"}
-    assert api.list(PODS, "demo", "l=v") == [kinds | {"a": 1}, kinds | {"a": 2}]
+    assert api.list(PODS, "demo", "l=v") == [kinds | named("a"), kinds | named("b")]
     assert client.asked[1].endswith("/pods?limit=500&labelSelector=l%3Dv&continue=x")
+
+
+def test_metadata_alone_are_told_apart_from_whole_objects_and_look_like_them() -> None:
+    item = {"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata"} | named("a")
+    api, client = server((200, {"kind": "PartialObjectMetadataList", "items": [item]}))
+    listed = api.list(DEPLOYMENTS, "demo", fields="a!=b", metadata_only=True)
+    assert listed == [{"apiVersion": "apps/v1", "kind": "Deployment"} | named("a")]
+    assert client.asked == [
+        "https://cluster/apis/apps/v1/namespaces/demo/deployments?limit=500&fieldSelector=a%21%3Db"
+    ]
+    assert "as=PartialObjectMetadataList" in client.accepted[0]
+    for kind in ("DeploymentList", "PartialObjectMetadata", "Status"):
+        api, _ = server((200, {"kind": kind, "items": [item]}))
+        with pytest.raises(UnavailableError):
+            api.list(DEPLOYMENTS, "demo", metadata_only=True)
+
+
+def test_what_is_only_read_is_cut_down_to_what_is_looked_at() -> None:
+    meta = {"name": "a", "labels": {"app": "db"}, "managedFields": [{}], "selfLink": "/"}
+    env = [{"name": "X", "value": "1"}]
+    spec = {"hostname": "n", "containers": [{"name": "c", "env": env, "livenessProbe": {}}]}
+    pod = {
+        "kind": "Pod",
+        "metadata": meta,
+        "spec": spec,
+        "status": {"phase": "Running", "podIP": ""},
+    }
+    kept = {
+        "metadata": {"name": "a", "labels": {"app": "db"}},
+        "spec": {"containers": [{"name": "c", "env": env}]},
+        "status": {"phase": "Running"},
+    }
+    api, _ = server((200, pod), (200, {"kind": "PodList", "items": [pod]}))
+    assert api.get(PODS, "demo", "a") == {"kind": "Pod"} | kept
+    assert api.list(PODS, "demo") == [{"apiVersion": "v1", "kind": "Pod"} | kept]
+
+
+def test_what_is_written_back_is_whole_but_for_the_managed_fields() -> None:
+    meta = {"name": "a", "managedFields": [{}], "selfLink": "/", "new": [1]}
+    cronjob = {"kind": "CronJob", "metadata": meta, "spec": {"new": None}, "more": 1.5}
+    kept = cronjob | {"metadata": {"name": "a", "selfLink": "/", "new": [1]}}
+    api, _ = server((200, cronjob), (200, {"kind": "CronJobList", "items": [cronjob]}))
+    assert api.get(CRONJOBS, "demo", "a") == kept
+    assert api.list(CRONJOBS, "demo") == [kept | {"apiVersion": "batch/v1"}]
 
 
 def test_a_list_whose_second_page_fails_is_no_list() -> None:
@@ -145,11 +200,12 @@ def test_after_a_stop_nothing_is_asked_any_more() -> None:
     assert client.asked == []
 
 
-@pytest.mark.parametrize("items", [[None], ["a"], [{"metadata": []}]])
-def test_a_list_of_something_else_is_no_list(items: list[Any]) -> None:
-    api, _ = server((200, {"kind": "PodList", "items": items}))
+@pytest.mark.parametrize("resource", [PODS, SECRETS])
+@pytest.mark.parametrize("items", [[None], ["a"], [{"metadata": []}], {}, 7])
+def test_a_list_of_something_else_is_no_list(resource: Resource, items: Any) -> None:
+    api, _ = server(*[(200, {"kind": f"{resource.kind}List", "items": items})] * 3)
     with pytest.raises(UnavailableError):
-        api.list(PODS, "demo")
+        api.list(resource, "demo")
 
 
 def test_a_login_that_fails_is_no_answer() -> None:

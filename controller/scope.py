@@ -1,0 +1,94 @@
+"""What one namespace is decided from, in the ways that it is looked up."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from controller import specs
+from controller.annotations import Request
+from controller.config import Settings
+from controller.inventory import Inventory
+from controller.reasons import Failed
+from controller.view import ClusterView, Json, NamespaceView, ObjectRef, Objects, labels_of
+from controller.workloads import NOTHING, Workload, Workloads, find
+
+_Label = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """One namespace, as it is seen, within all that is known and wanted.
+
+    `watched` is None where it is not watched. `owners` are the workloads by the name of their
+    owner, `rivals` by the name of the CronJob that they would have.
+    """
+
+    namespace: str
+    watched: NamespaceView | None
+    found: Workloads
+    view: ClusterView
+    inventory: Inventory
+    settings: Settings
+    owners: Mapping[str, tuple[Workload, ...]] = field(repr=False)
+    rivals: Mapping[str, tuple[Workload, ...]] = field(repr=False)
+    services: Mapping[_Label, Objects] = field(repr=False)
+
+    def workload(self, ref: ObjectRef) -> Workload | None:
+        """The workload of an owner; 0.6.0 recorded no kind, so the name alone may have to do."""
+        named = self.owners.get(ref.name, ())
+        return next((item for item in named if ref.kind in {"", item.owner.ref.kind}), None)
+
+    def around(self, workload: Workload) -> NamespaceView:
+        """The watched namespace, without the Services that cannot be the workload's own."""
+        assert self.watched is not None
+        request = workload.request
+        named = isinstance(request, Request) and request.service
+        if named or isinstance(self.watched.services, Failed):
+            return self.watched
+        labels = {label: None for pod in workload.pods for label in labels_of(pod).items()}
+        near = tuple(item for label in labels for item in self.services.get(label, ()))
+        return replace(self.watched, services=near)
+
+
+def take(
+    view: ClusterView,
+    inventory: Inventory,
+    settings: Settings,
+    namespace: str,
+    found: Workloads | None = None,
+) -> Scope:
+    """The scope of a namespace; `found` saves looking for its workloads again."""
+    watched = view.namespaces.get(namespace)
+    if watched is None or watched.exists is False:
+        found = NOTHING
+    elif found is None:
+        found = find(watched, settings)
+    owners: dict[str, list[Workload]] = defaultdict(list)
+    rivals: dict[str, list[Workload]] = defaultdict(list)
+    for item in found.items:
+        owners[item.owner.ref.name].append(item)
+        if name := specs.name_of(item):
+            rivals[name].append(item)
+    services = watched.services if watched else ()
+    return Scope(
+        namespace=namespace,
+        watched=watched,
+        found=found,
+        view=view,
+        inventory=inventory,
+        settings=settings,
+        owners={name: tuple(items) for name, items in owners.items()},
+        rivals={name: tuple(items) for name, items in rivals.items()},
+        services={} if isinstance(services, Failed) else _by_label(services),
+    )
+
+
+def _by_label(services: Objects) -> Mapping[_Label, Objects]:
+    """Each Service that selects at all under one label that it selects by, the rarest."""
+    selectors = [((item.get("spec") or {}).get("selector") or {}, item) for item in services]
+    counts = Counter(label for selector, _ in selectors for label in selector.items())
+    found: dict[_Label, list[Json]] = defaultdict(list)
+    for selector, item in selectors:
+        if selector:
+            found[min(selector.items(), key=lambda label: counts[label])].append(item)
+    return {label: tuple(items) for label, items in found.items()}

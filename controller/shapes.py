@@ -1,0 +1,117 @@
+"""What is kept of the objects that are only read; all else would cost memory and time.
+
+Kinds without a shape here are kept whole, as they are written back. `managedFields`, half the
+bytes of many an object, is kept of none.
+"""
+
+from typing import Any, TypedDict
+
+
+class Metadata(TypedDict, total=False):
+    """What names, owns and marks an object."""
+
+    name: str
+    namespace: str
+    uid: str
+    resourceVersion: str
+    generation: int
+    creationTimestamp: str | None
+    annotations: dict[str, str] | None
+    ownerReferences: list[dict[str, Any]] | None
+
+
+class Object(TypedDict, total=False):
+    """Any object of which only the metadata counts."""
+
+    apiVersion: str
+    kind: str
+    metadata: Metadata | None
+
+
+class _LabelledMetadata(Metadata, total=False):
+    labels: dict[str, str] | None
+
+
+class _Container(TypedDict, total=False):
+    name: str
+    env: Any
+    envFrom: Any
+    ports: Any
+    volumeMounts: Any
+
+
+class _PodSpec(TypedDict, total=False):
+    containers: list[_Container] | None
+    volumes: Any
+    nodeName: str
+    serviceAccountName: str
+    enableServiceLinks: bool | None
+
+
+class _ContainerStatus(TypedDict, total=False):
+    name: str
+    state: Any
+
+
+class _PodStatus(TypedDict, total=False):
+    phase: str
+    containerStatuses: list[_ContainerStatus] | None
+
+
+class Pod(TypedDict, total=False):
+    """What a database's pod tells of its credentials, and a dump's pod of its end."""
+
+    apiVersion: str
+    kind: str
+    metadata: _LabelledMetadata | None
+    spec: _PodSpec | None
+    status: _PodStatus | None
+
+
+class _TemplateMetadata(TypedDict, total=False):
+    annotations: dict[str, str] | None
+
+
+class _Template(TypedDict, total=False):
+    metadata: _TemplateMetadata | None
+
+
+class _OwnerSpec(TypedDict, total=False):
+    template: _Template | None
+
+
+class Owner(Object, total=False):
+    """A Deployment, ReplicaSet or StatefulSet: its template's annotations count like its own."""
+
+    spec: _OwnerSpec | None
+
+
+class _ServiceMetadata(TypedDict, total=False):
+    name: str
+    namespace: str
+
+
+class _ServiceSpec(TypedDict, total=False):
+    selector: dict[str, str] | None
+    clusterIP: str
+    ports: Any
+
+
+class Service(TypedDict, total=False):
+    """Which pods it selects, and on which ports."""
+
+    apiVersion: str
+    kind: str
+    metadata: _ServiceMetadata | None
+    spec: _ServiceSpec | None
+
+
+class _JobStatus(TypedDict, total=False):
+    conditions: Any
+    completionTime: str | None
+
+
+class Job(Object, total=False):
+    """Whose Job it is and how it ended."""
+
+    status: _JobStatus | None
