@@ -1,23 +1,25 @@
-"""What the controller costs in a busy cluster: a real API server, RBAC as the contract has it.
+"""What the controller costs in a busy cluster, on a real API server under the chart's own rights.
 
     python -m benchmarks.controller [--workloads 2000] [--pods 10000] [--namespaces 20]
     python -m benchmarks.controller --workloads 200 --pods 1000,2000,5000,10000
     python -m benchmarks.controller --against 'node /path/to/ksnapshot-0.6.0/dist/index.js'
 
-Workloads and pods: half of each are Deployments, with three old ReplicaSets, the rest are
-StatefulSets; a pod has about 11 KB of JSON, half of it managedFields, as in production. Each
-operator runs as a process of its own, one after the other in the same world, each with an account
-and a control namespace of its own. Measured are its convergence from nothing, then passes that
-find nothing to do: their time, their requests and writes by the API server's audit log, CPU time
-of the operator and of the API server with its etcd, and memory. `--checkout` measures other
-versions of the controller beside or instead of this one. What is no controller of ours has its
-passes told by its requests: it must pause for more than 20 s between two. Only ratios of one run
-say anything about two operators.
+The world: databases to be backed up, half of them Deployments, and applications that fill up the
+number of pods; Deployments have three old ReplicaSets. A pod has 11 KB of JSON, almost half of it
+managedFields. Operators run in it one after the other, each as a process of its own with its own
+account and control namespace, which is emptied afterwards; outside of that none of them writes,
+so that all find the same. First they converge from nothing. Then passes that find nothing to do
+are watched: time, requests by the API server's audit log, CPU time of the operator and of the API
+server with its etcd, and memory. Only ratios of one run say anything about two operators.
+
+`--checkout`, any number of times, measures other versions of the controller. An operator that is
+not ours takes the same environment, and has to pause for more than 20 s between two passes, as
+its requests tell them. What is told of a run are medians of its steady passes.
 
 To measure again and again, build the world once and leave it running:
 
     python -m benchmarks.controller --keep world.json &
-    python -m benchmarks.controller --reuse world.json --passes 3
+    python -m benchmarks.controller --reuse world.json --passes 3 --interval 20
 
 Prints one JSON document on stdout, and a table on stderr.
 """
@@ -48,13 +50,14 @@ def _list(_context: click.Context, _option: click.Parameter, text: str) -> tuple
     return tuple(text.split(","))
 
 
-@click.command(help=__doc__)
+# Each paragraph as it is written.
+@click.command(help="\b\n" + (__doc__ or "").replace("\n\n", "\n\n\b\n"))
 @click.option("--workloads", default=2000, show_default=True)
 @click.option("--pods", default="10000", callback=_list, show_default=True)
 @click.option("--namespaces", default=20, show_default=True)
 @click.option("--engines", default="postgresql", callback=_list, show_default=True)
 @click.option("--passes", default=5, show_default=True, help="Steady passes to watch.")
-@click.option("--interval", default=20, show_default=True, help="POLL_INTERVAL_SECONDS of ours.")
+@click.option("--interval", default=60, show_default=True, help="POLL_INTERVAL_SECONDS of ours.")
 @click.option("--checkout", "checkouts", multiple=True, default=[ROOT], type=_FOLDER)
 @click.option("--against", metavar="COMMAND", help="Another operator, which runs after ours.")
 @click.option("--keep", type=_FILE, help="Build, tell this file where, and wait to be stopped.")
@@ -78,23 +81,31 @@ def main(
     if against:
         candidates.append(operators.other(against))
 
-    def measure(place: World) -> list[Run]:
-        return [_told(operators.run(operator, place, passes)) for operator in candidates]
+    runs: list[Run] = []
 
-    if reuse:
-        _print(measure(World.load(reuse)))
-        return
-    with apiserver.start() as server:
-        place, runs = world.on(server, namespaces), []
-        for number in map(int, pods):
-            place.grow(workloads=workloads, pods=number, engines=engines)
-            if not keep:
-                runs += measure(place)
-        if keep:
-            place.save(keep)
-            _say(f"{keep} says where the world is; stop it with SIGINT or SIGTERM")
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
-        else:
+    def measure(place: World) -> None:
+        for operator in candidates:
+            runs.append(operators.run(operator, place, passes))
+            times = (f"{item.seconds:.2f} s" for item in runs[-1].passes)
+            _say(f"{operator.name}, {place.pods} pods: {', '.join(times)} a pass")
+
+    try:
+        if reuse:
+            measure(World.load(reuse))
+            return
+        with apiserver.start() as server:
+            place = world.on(server, namespaces)
+            for number in map(int, pods):
+                place.grow(workloads=workloads, pods=number, engines=engines)
+                if not keep:
+                    measure(place)
+            if keep:
+                place.save(keep)
+                _say(f"{keep} says where the world is; stop it with SIGINT or SIGTERM")
+                signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    finally:
+        # What was measured before something failed is told, too.
+        if runs:
             _print(runs)
 
 
@@ -166,11 +177,6 @@ def _cost(item: Pass) -> dict[str, Any]:
         "server_cpu_seconds": round(item.server_cpu, 2),
         "requests_by_kind": item.requests,
     }
-
-
-def _told(run: Run) -> Run:
-    _say(f"{run.operator}: {', '.join(f'{item.seconds:.2f} s' for item in run.passes)} a pass")
-    return run
 
 
 def _say(text: str) -> None:

@@ -78,7 +78,7 @@ def ours(checkout: Path, pause: int) -> Operator:
     """The controller of that checkout."""
     env = {
         "POLL_INTERVAL_SECONDS": str(pause),
-        # With the defaults, too, a credential is read again after at most five pauses.
+        # Five pauses, as with the defaults: so a pass has the same share of them to read again.
         "CREDENTIALS_REFRESH_SECONDS": str(pause * 5),
         "HTTP_PORT": str(processes.free_port()),
     }

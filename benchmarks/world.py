@@ -3,16 +3,15 @@
 import dataclasses
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from benchmarks import objects
 from benchmarks.objects import Object, Workload
-from tests.integration.chart.helm import find, render
-from tests.integration.controller.rights import RBAC
+from tests.integration.chart.helm import render
 from tests.testbed.apiserver import ApiServer
 from tests.testbed.kubeapi import Api, Identity, write_kubeconfig
 from tests.testbed.progress import progress
@@ -64,22 +63,17 @@ class World:
         return Api(self.url, self.ca, Identity(token=self.token))
 
     def install(self) -> Install:
-        """A fresh control namespace, with the rights that the chart gives."""
+        """A fresh control namespace with all that the chart puts into a cluster but its pod."""
         api, control = self.api, f"control-{secrets.token_hex(3)}"
-        user = f"system:serviceaccount:{control}:ksnapshot"
+        account = f"{control}-ksnapshot"
+        watch = f"--set=rbac.watchNamespaces={{{','.join(self.namespaces)}}}"
+        chart = render(watch, release=control, namespace=control)
         _namespace(api, control)
-        account = {"name": "ksnapshot", "namespace": control}
-        api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
-        chart = render(f"--set=rbac.watchNamespaces={{{','.join(self.namespaces)}}}")
-        cluster = next(item for item in chart if item["kind"] == "ClusterRole")
-        _allow(api, control, "", user, cluster["rules"])
-        _allow(api, control, control, user, find(chart, "Role", "ksnapshot")["rules"])
-        for namespace in self.namespaces:
-            rules = find(chart, "Role", "ksnapshot-watch", namespace)["rules"]
-            _allow(api, control, namespace, user, rules)
+        api.create_all(item for item in chart if item["kind"] != "Deployment")
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
-        path = api.path("v1", "ServiceAccount", control, "ksnapshot") + "/token"
+        path = api.path("v1", "ServiceAccount", control, account) + "/token"
         made = api.request("POST", path, body | {"spec": {"expirationSeconds": 86400}})
+        user = f"system:serviceaccount:{control}:{account}"
         kubeconfig = self.ca.parent / f"{control}.kubeconfig"
         write_kubeconfig(kubeconfig, self.url, self.ca, Identity(token=made["status"]["token"]))
         return Install(control=control, user=user, kubeconfig=kubeconfig)
@@ -172,23 +166,3 @@ def _report(api: Api, pod: Object, status: Object) -> None:
 
 def _namespace(api: Api, name: str) -> None:
     api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-
-
-def _allow(
-    api: Api, name: str, namespace: str, user: str, rules: Sequence[Mapping[str, Any]]
-) -> None:
-    """A role and its binding; cluster-wide where `namespace` is empty."""
-    scope = "" if namespace else "Cluster"
-    meta = {"name": name} | ({"namespace": namespace} if namespace else {})
-    role = {"apiVersion": RBAC, "kind": f"{scope}Role", "metadata": meta, "rules": rules}
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": f"{scope}Role", "name": name}
-    api.create(role)
-    api.create(
-        {
-            "apiVersion": RBAC,
-            "kind": f"{scope}RoleBinding",
-            "metadata": meta,
-            "roleRef": reference,
-            "subjects": [{"kind": "User", "name": user}],
-        }
-    )
