@@ -26,10 +26,12 @@ from tests.testbed.http_faults import HttpProxy
 
 Json = dict[str, Any]
 
-# What the busy pass does with each workload; two of them it leaves alone.
+# What the busy pass finds of each workload. SETTLED and NEIGHBOUR it leaves alone, and DUMPING too,
+# which is as gone as GONE is, but has a Job that runs.
 SETTLED, FRESH, ROTATED, GONE = "settled", "fresh", "rotated", "gone"
-NEIGHBOUR, MOVED, DONE, OLD = "neighbour", "moved", "done", "old"
-SHOPS = ((SETTLED, FRESH, ROTATED, GONE), (NEIGHBOUR, MOVED, DONE, OLD))
+NEIGHBOUR, MOVED, DONE, OLD, DUMPING = "neighbour", "moved", "done", "old", "dumping"
+SHOPS = ((SETTLED, FRESH, ROTATED, GONE), (NEIGHBOUR, MOVED, DONE, OLD, DUMPING))
+_LEAVING = (GONE, DUMPING)
 NEW_PASSWORD = "new$(word)"
 BUSY = 90
 """The second, counted from the first pass, at which the busy one finds GONE due."""
@@ -67,7 +69,7 @@ class Busy:
 
     def create(self) -> None:
         """All workloads, once."""
-        others = (name for shop in SHOPS for name in shop if name != GONE)
+        others = (name for shop in SHOPS for name in shop if name not in _LEAVING)
         _at_once(partial(self._create, name) for name in others)
 
     def prepare(self) -> Memory:
@@ -75,7 +77,7 @@ class Busy:
         self._reset()
         memory = Memory()
         assert self.run(memory, 0).succeeded
-        self._remove(GONE)
+        _at_once(partial(self._remove, name) for name in _LEAVING)
         assert self.run(memory, 10).succeeded
         self._change()
         return memory
@@ -126,7 +128,7 @@ class Busy:
         _at_once(partial(self.world.api.delete, self._named(name, *part)) for part in parts)
 
     def _reset(self) -> None:
-        """As if nothing had been generated and changed yet; GONE lives."""
+        """As if nothing had been generated, changed and deleted yet."""
         api, control = self.world.api, self.world.control
         paths = [api.path(*kind, control) for kind in _GENERATED]
         options = {"propagationPolicy": "Background"}
@@ -137,13 +139,14 @@ class Busy:
                 partial(self._say, OLD, enabled="false"),
                 partial(self._say, MOVED),
                 partial(self._rotate, PASSWORD),
-                partial(self._create, GONE),
+                *(partial(self._create, name) for name in _LEAVING),
             ]
         )
 
     def _change(self) -> None:
         """Let everything happen that the busy pass is to find."""
         api, settings = self.world.api, self.world.settings
+        cronjobs = self.world.cronjobs()
         secret = self.world.secrets()[names.secret_name(self.cronjob(GONE))]
         old = self.key(OLD)
         _at_once(
@@ -152,7 +155,8 @@ class Busy:
                 partial(self._say, OLD),
                 partial(self._say, MOVED, schedule="30 4 * * *"),
                 partial(self._rotate, NEW_PASSWORD),
-                self._end_dump,
+                partial(running_job, self.world, cronjobs[self.cronjob(DUMPING)], "run-2"),
+                partial(self._end_dump, cronjobs[self.cronjob(DONE)]),
                 partial(api.create, legacy.cronjob(settings, old)),
                 partial(api.create, legacy.secret(settings, old)),
                 partial(api.create, legacy.secret(settings, old, of="0.5")),
@@ -176,8 +180,8 @@ class Busy:
         restart = {"metadata": {"annotations": {"restarted": str(password == NEW_PASSWORD)}}}
         self.world.api.patch(self._named(ROTATED, "v1", "Pod", f"{ROTATED}-0"), restart)
 
-    def _end_dump(self) -> None:
-        job = running_job(self.world, self.world.cronjobs()[self.cronjob(DONE)])
+    def _end_dump(self, cronjob: Json) -> None:
+        job = running_job(self.world, cronjob)
         dump_pod(self.world, job)
         finish(self.world, job)
 
@@ -188,6 +192,9 @@ class Busy:
     def _text(self, item: Json) -> str:
         kept = {key: value for key, value in item.items() if key != "status"}
         meta = {key: value for key, value in item["metadata"].items() if key not in _VOLATILE}
+        if names.GONE_SINCE in meta.get("annotations", {}):
+            # Since when depends on which passes could read.
+            meta["annotations"] = meta["annotations"] | {names.GONE_SINCE: "noted"}
         text = json.dumps(kept | {"metadata": meta}, sort_keys=True, ensure_ascii=False)
         for uid, what in self.uids.items():
             text = text.replace(uid, what)

@@ -21,9 +21,20 @@ from collections.abc import Iterator
 
 import pytest
 
+from controller import names
 from controller.reading import Memory
 from tests.integration.controller import busy, legacy, world
-from tests.integration.controller.busy import BUSY, DONE, FRESH, GONE, OLD, SHOPS, Busy, Snapshot
+from tests.integration.controller.busy import (
+    BUSY,
+    DONE,
+    DUMPING,
+    FRESH,
+    GONE,
+    OLD,
+    SHOPS,
+    Busy,
+    Snapshot,
+)
 from tests.integration.controller.fault_cases import (
     LATE,
     RESTARTED,
@@ -84,6 +95,9 @@ def test_whatever_single_request_fails_nothing_wanted_is_lost_and_the_next_pass_
         ]
     goal = goals[0]
     assert goals == [goal, goal]
+    kept = [made.cronjob(name) for name in itertools.chain(*SHOPS) if name != GONE]
+    secrets_of = (f"Secret/{names.secret_name(name)}" for name in kept)
+    assert goal.keys() == {*(f"CronJob/{name}" for name in kept), *secrets_of}
     cases, how = _select(everything)
     wrong = [f"{case}: {text}" for case in cases for text in _wrong(case, made, goal, caplog)]
     seconds = time.monotonic() - started
@@ -199,7 +213,7 @@ def _excused(request: Request, made: Busy) -> set[str]:
     if request.place in shops:
         return shops[request.place]
     # Only what has no cluster recorded yet, or a Job to wait for or to tell of.
-    few = {"": {FRESH, OLD}, "jobs": {GONE, DONE}, "pods": {DONE}}
+    few = {"": {FRESH, OLD}, "jobs": {GONE, DONE, DUMPING}, "pods": {DONE}}
     return few.get(request.kind, set(itertools.chain(*SHOPS)))
 
 
