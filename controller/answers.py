@@ -1,9 +1,9 @@
 """The API server's answers as values: what got none is a Failed, never an exception or nothing."""
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from controller.api import PODS, ForbiddenError, Kube, KubeError, NotFoundError, Resource
 from controller.names import PREFIX
@@ -11,12 +11,15 @@ from controller.reasons import Failed, Reason
 from controller.view import Json, ObjectRef, Objects, metadata, name_of, uid_of, version_of
 from controller.workloads import READABLE_KINDS
 
-# Up to so many objects are read one by one. More of them come cheaper in one list, where they are
-# a share of it: a single read costs about as much as this many entries of a list.
+# Objects are read one by one where they are few, or few of those that a list would bring: a single
+# read costs about as much as eight entries of a list. More of them than the last number would take
+# too long where each takes its time.
 _ONE_BY_ONE = 20
 _ENTRIES = 8
+_AT_MOST = 200
+# One that failed may be the only one that fails.
+_FAILURES = 2
 
-T = TypeVar("T")
 # An object as it was read whole, and the version of what was wanted of it.
 Known = tuple[str, Json]
 
@@ -25,43 +28,46 @@ Known = tuple[str, Json]
 class Answers:
     """The reads of one pass.
 
-    `known` are objects of earlier passes by uid, `fresh` collects those that are still as known.
-    `patience` is for how many seconds single reads of one namespace may go on failing, before no
-    more of them are tried; `lost` counts them.
+    `known` are objects of earlier passes by uid; `fresh` collects those that this pass needed
+    whole, for the next one. `patience` is for how many seconds single reads of one namespace may go
+    on failing, before no more of them are tried; `spent` holds the seconds of each that failed.
     """
 
     kube: Kube
     known: Mapping[str, Known] = field(repr=False)
     patience: float
     fresh: dict[str, Known] = field(default_factory=dict, repr=False)
-    lost: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, list[float]] = field(default_factory=dict)
 
-    def get(self, resource: Resource, namespace: str, name: str) -> Json | Failed | None:
-        """One object by its name; None is a sure 404."""
-        if self.lost.get(namespace, 0.0) > self.patience:
-            what = f"GET {resource.plural}/{name} in {namespace}"
-            return Failed(Reason.UNAVAILABLE, f"{what}: not tried, as too many reads failed there")
+    def get(
+        self, resource: Resource, namespace: str, name: str, *, since: str = ""
+    ) -> Json | Failed | None:
+        """One object by its name, see Kube; None is a sure 404."""
+        # A namespace itself lies in no other.
+        place = namespace or name
+        spent = self.spent.setdefault(place, [])
+        if len(spent) >= _FAILURES and sum(spent) > self.patience:
+            why = f"not tried, as too many reads failed in {place}"
+            return Failed(Reason.UNAVAILABLE, f"GET {resource.plural}/{name}: {why}")
         began = time.monotonic()
         try:
-            found = _ask(lambda: _trimmed(resource, self.kube.get(resource, namespace, name)))
+            return _trimmed(resource, self.kube.get(resource, namespace, name, since=since))
         except NotFoundError:
             return None
-        if isinstance(found, Failed) and found.reason is Reason.UNAVAILABLE:
-            spent = time.monotonic() - began
-            self.lost[namespace] = self.lost.get(namespace, 0.0) + spent
-        return found
+        except KubeError as error:
+            failed = _failed(error)
+            if failed.reason is Reason.UNAVAILABLE:
+                spent.append(time.monotonic() - began)
+            return failed
 
     def list(
         self, resource: Resource, namespace: str, selector: str = "", **options: Any
     ) -> Objects | Failed:
         """See Kube; of what is only read, no annotations but ours are kept."""
         try:
-            listed = _ask(lambda: self.kube.list(resource, namespace, selector, **options))
-        except NotFoundError as error:
-            # A list is never absent; whoever says so is not the API server.
-            return Failed(Reason.UNAVAILABLE, str(error))
-        if isinstance(listed, Failed):
-            return listed
+            listed = self.kube.list(resource, namespace, selector, **options)
+        except KubeError as error:
+            return _failed(error)
         return tuple(_trimmed(resource, item) for item in listed)
 
     def whole(
@@ -74,7 +80,8 @@ class Answers:
     ) -> tuple[Objects, Mapping[ObjectRef, Failed]]:
         """A list of metadata with the wanted names as whole objects, and which could not be read.
 
-        What is gone meanwhile is left out. The options are those that the list was made with.
+        What could not be read stays as metadata, what is gone meanwhile is left out. The options
+        are those that the list was made with.
         """
         found: dict[str, Json | Failed | None] = {}
         missing: list[str] = []
@@ -106,25 +113,21 @@ class Answers:
 
     def _missing(
         self, resource: Resource, namespace: str, names: Sequence[str], among: int, **options: Any
-    ) -> Sequence[tuple[str, Json | Failed | None]]:
-        if len(names) <= _ONE_BY_ONE or len(names) * _ENTRIES < among:
-            return [(name, self.get(resource, namespace, name)) for name in names]
+    ) -> Iterator[tuple[str, Json | Failed | None]]:
+        if len(names) <= max(_ONE_BY_ONE, min(among // _ENTRIES, _AT_MOST)):
+            yield from ((name, self.get(resource, namespace, name)) for name in names)
+            return
         listed = self.list(resource, namespace, **options)
         if isinstance(listed, Failed):
-            return [(name, listed) for name in names]
+            yield from ((name, listed) for name in names)
+            return
         by_name = {name_of(item): item for item in listed}
-        return [(name, by_name.get(name)) for name in names]
+        yield from ((name, by_name.get(name)) for name in names)
 
 
-def _ask(call: Callable[[], T]) -> T | Failed:
-    try:
-        return call()
-    except NotFoundError:
-        raise
-    except ForbiddenError as error:
-        return Failed(Reason.FORBIDDEN, str(error))
-    except KubeError as error:
-        return Failed(Reason.UNAVAILABLE, str(error))
+def _failed(error: KubeError) -> Failed:
+    forbidden = isinstance(error, ForbiddenError)
+    return Failed(Reason.FORBIDDEN if forbidden else Reason.UNAVAILABLE, str(error))
 
 
 def _version(resource: Resource, item: Json) -> str:

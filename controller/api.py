@@ -114,8 +114,12 @@ class Kube(Protocol):
         them than that; the shape of what comes is the same.
         """
 
-    def get(self, resource: Resource, namespace: str, name: str) -> Document:
-        """One object; NotFoundError only where it surely does not exist."""
+    def get(self, resource: Resource, namespace: str, name: str, *, since: str = "") -> Document:
+        """One object; NotFoundError only where it surely does not exist.
+
+        With `since`, a resourceVersion of it, it may be as old as the API server's cache is, but
+        not older than that version: this spares the server half of the work.
+        """
 
     def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
         """The object as it was created; ConflictError if there is one already."""

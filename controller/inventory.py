@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller import names
 from controller.config import Settings
@@ -31,12 +31,12 @@ class Inventory:
     by CronJob uid, `pods` by Job uid.
     """
 
-    cronjobs: Mapping[str, Json]
-    secrets: Mapping[str, Json]
+    cronjobs: Mapping[str, Json] = field(repr=False)
+    secrets: Mapping[str, Json] = field(repr=False)
     failed: Failed | None
-    ours: Mapping[str, Mapping[str, Json]]
-    jobs: Mapping[str, Objects] | Failed
-    pods: Mapping[str, Objects] | Failed
+    ours: Mapping[str, Mapping[str, Json]] = field(repr=False)
+    jobs: Mapping[str, Objects] | Failed = field(repr=False)
+    pods: Mapping[str, Objects] | Failed = field(repr=False)
 
 
 def take(view: ClusterView, settings: Settings) -> Inventory:
@@ -55,8 +55,8 @@ def take(view: ClusterView, settings: Settings) -> Inventory:
         secrets={name_of(item): item for item in _known(control.secrets)},
         failed=next(failures, None),
         ours=by_namespace,
-        jobs=_by_owner(control.jobs),
-        pods=_by_owner(control.pods),
+        jobs=control.jobs if isinstance(control.jobs, Failed) else by_owner(control.jobs),
+        pods=control.pods if isinstance(control.pods, Failed) else by_owner(control.pods),
     )
 
 
@@ -86,9 +86,8 @@ def _known(listed: Objects | Failed) -> Objects:
     return () if isinstance(listed, Failed) else listed
 
 
-def _by_owner(listed: Objects | Failed) -> Mapping[str, Objects] | Failed:
-    if isinstance(listed, Failed):
-        return listed
+def by_owner(listed: Objects) -> Mapping[str, Objects]:
+    """Objects by the uid of each of their owners."""
     grouped: dict[str, list[Json]] = defaultdict(list)
     for item in listed:
         for uid in _owner_uids(item):

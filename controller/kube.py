@@ -54,7 +54,7 @@ _METADATA = "PartialObjectMetadataList"
 T = TypeVar("T")
 _parse = msgspec.json.Decoder(Document).decode
 # Makes an answer of its text; ValueError or RecursionError where it is none.
-_Read: TypeAlias = Callable[[bytes], T]
+_Read: TypeAlias = Callable[[bytearray], T]
 
 
 class _ExpiredError(KubeError):
@@ -108,8 +108,15 @@ class ApiServer:
                 continue
         raise UnavailableError(f"list {resource.plural} in {namespace}: it kept expiring")
 
-    def get(self, resource: Resource, namespace: str, name: str) -> Document:
+    def get(self, resource: Resource, namespace: str, name: str, *, since: str = "") -> Document:
         """See Kube."""
+        if since:
+            query = urlencode({"resourceVersion": since})
+            try:
+                return self._object("GET", resource, namespace, name, query=query)
+            except NotFoundError:
+                # It may have been made anew since then.
+                pass
         return self._object("GET", resource, namespace, name)
 
     def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
@@ -199,7 +206,7 @@ class ApiServer:
 
     def _once(
         self, method: str, path: str, query: str, accept: str, body: bytes | None
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    ) -> tuple[int, Mapping[str, str], bytearray]:
         """Status, headers and text of the answer to one request."""
         if self._stopping.is_set():
             raise UnavailableError(f"{method} {path}: the controller is stopping")
@@ -255,19 +262,19 @@ def _wait(state: RetryCallState) -> float:
     return float(wait_random_exponential(multiplier=0.2, max=2)(state))
 
 
-def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytearray:
     """The whole answer by the deadline: a socket's timeout alone lets a trickle go on for ever."""
-    chunks = []
+    text = bytearray()
     for chunk in response.stream(_CHUNK):
-        chunks.append(chunk)
+        text += chunk
         if time.monotonic() > deadline:
             response.close()
             raise TimeoutError
     response.release_conn()
-    return b"".join(chunks)
+    return text
 
 
-def _whole(text: bytes) -> Document:
+def _whole(text: bytearray) -> Document:
     """An answer with everything but who set which field, most of many an object's bytes."""
     return _stripped(_parse(text))
 
@@ -278,7 +285,7 @@ def _list_of(shape: type | None) -> _Read[_Page[Document]]:
     if shape:
         return cast("_Read[_Page[Document]]", parse)
 
-    def read(text: bytes) -> _Page[Document]:
+    def read(text: bytearray) -> _Page[Document]:
         page: _Page[Document] = parse(text)
         for item in page.items or ():
             _stripped(item)
@@ -301,7 +308,7 @@ def _stripped(item: Document) -> Document:
     return item
 
 
-def _error(what: str, name: str, status: int, headers: Any, raw: bytes) -> KubeError:
+def _error(what: str, name: str, status: int, headers: Any, raw: bytearray) -> KubeError:
     try:
         document = _parse(raw)
     except (ValueError, RecursionError):
@@ -317,8 +324,10 @@ def _error(what: str, name: str, status: int, headers: Any, raw: bytes) -> KubeE
         if name and details.get("name") == name:
             return NotFoundError(text)
     elif status == HTTPStatus.FORBIDDEN:
-        # Of a write, the API server says which right, quota or policy stands in its way.
-        why = "" if what.startswith("GET") else f": {said.get('message', '')}"[:500]
+        # Of a write, the API server says which right, quota or policy stands in its way; a policy
+        # about Secrets may show what it refused.
+        silent = what.startswith("GET") or "/secrets" in what
+        why = "" if silent else f": {said.get('message', '')}"[:500]
         return ForbiddenError(text + why)
     elif status == HTTPStatus.CONFLICT:
         return ConflictError(text)

@@ -141,7 +141,7 @@ def _without_workload(ref: ObjectRef, namespace: NamespaceView, *, unresolved: b
     if owner is None:
         return _without_owner(ref, namespace)
     if asks(owner):
-        why = f"{ref} says enabled, but is no workload of its own: another object owns it"
+        why = f"{ref} says enabled, but it has no pods or another object owns it"
     elif unresolved and ref.kind != STATEFUL_SET:
         why = "the owner of some pods could not be found out"
     else:

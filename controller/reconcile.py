@@ -63,7 +63,8 @@ def run(
         kube, settings, memory, now=now or datetime.now(UTC), isolate=isolate, progress=progress
     )
     outcomes: list[Outcome] = []
-    failures = list(unread(reading.view))
+    # One list that failed may be why many objects are not known.
+    failures = list(dict.fromkeys(unread(reading.view)))
     remembered: dict[str, int] = {}
     for namespace, plan in plans(reading.view, settings, reading.found):
         if plan is None:

@@ -27,7 +27,7 @@ class Scope:
     watched: NamespaceView | None
     found: Workloads
     view: ClusterView
-    inventory: Inventory
+    inventory: Inventory = field(repr=False)
     settings: Settings
     owners: Mapping[str, tuple[Workload, ...]] = field(repr=False)
     rivals: Mapping[str, tuple[Workload, ...]] = field(repr=False)

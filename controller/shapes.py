@@ -1,7 +1,7 @@
 """What is kept of the objects that are only read; all else would cost memory and time.
 
-Kinds without a shape here are kept whole, as they are written back. `managedFields`, half the
-bytes of many an object, is kept of none.
+Kinds without a shape here are kept whole, as most of them are written back. `managedFields`, half
+the bytes of many an object, is kept of none.
 """
 
 from typing import Any, TypedDict
@@ -16,6 +16,7 @@ class Metadata(TypedDict, total=False):
     resourceVersion: str
     generation: int
     creationTimestamp: str | None
+    labels: dict[str, str] | None
     annotations: dict[str, str] | None
     ownerReferences: list[dict[str, Any]] | None
 
@@ -26,10 +27,6 @@ class Object(TypedDict, total=False):
     apiVersion: str
     kind: str
     metadata: Metadata | None
-
-
-class _LabelledMetadata(Metadata, total=False):
-    labels: dict[str, str] | None
 
 
 class _Container(TypedDict, total=False):
@@ -63,7 +60,7 @@ class Pod(TypedDict, total=False):
 
     apiVersion: str
     kind: str
-    metadata: _LabelledMetadata | None
+    metadata: Metadata | None
     spec: _PodSpec | None
     status: _PodStatus | None
 

@@ -70,7 +70,8 @@ class ControlView:
     """The namespace of the generated objects.
 
     The lists hold what is labelled as ours, and also objects that are not ours but have the name
-    of one that is wanted. `unread` names those for which that could not be found out.
+    of one that is wanted. `unread` names those for which that could not be found out, and Jobs of
+    which only the metadata is known. `pods` are those of Jobs that no CronJob tells of yet.
     """
 
     cronjobs: Objects | Failed = field(repr=False)

@@ -1,7 +1,7 @@
 """Pods and their owners → the workloads that ask for backups (contract sections 3, 9.17, 9.18)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.annotations import Request, enabled, read
@@ -95,36 +95,51 @@ class _Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Groups:
+class Groups:
     """The pods of a namespace: those of each owner, and those without a known one."""
 
     owned: Mapping[ObjectRef, _Group]
     others: Sequence[tuple[Json, Rejected]]
 
+    def of(self, pods: Objects) -> "Groups":
+        """The same with these pods, as they were read later; those that are not there are gone."""
+        later = {name_of(pod): pod for pod in pods}
 
-def find(view: NamespaceView, settings: Settings) -> Workloads:
-    """Every workload of the namespace that asks for backups, in the order of their names."""
-    groups = _groups(view)
+        def of(item: _Group) -> _Group:
+            return replace(item, pods=[*filter(None, map(later.get, map(name_of, item.pods)))])
+
+        return Groups(
+            owned={ref: of(item) for ref, item in self.owned.items()},
+            others=[
+                (later[name_of(pod)], why) for pod, why in self.others if name_of(pod) in later
+            ],
+        )
+
+
+def find(view: NamespaceView, settings: Settings, groups: Groups | None = None) -> Workloads:
+    """Every workload of the namespace that asks for backups, in the order of their names.
+
+    `groups` saves grouping the pods again.
+    """
+    groups = groups or group(view)
     if groups is None:
         return NOTHING
-    found = (_workload(group, view, settings) for group in groups.owned.values())
+    items = (_workload(item, view, settings) for item in groups.owned.values())
     alone = (
         _pod_without_owner(pod, view, why)
         for pod, why in groups.others
         if enabled(_own_values(pod))
     )
-    items = [*filter(None, found), *alone]
     return Workloads(
-        items=tuple(sorted(items, key=lambda item: item.owner.ref)),
+        items=tuple(sorted([*filter(None, items), *alone], key=lambda item: item.owner.ref)),
         unresolved=any(why.reason is not Reason.STANDALONE_POD for _, why in groups.others),
     )
 
 
-def asking(view: NamespaceView) -> Iterator[Json]:
+def asking(groups: Groups) -> Iterator[Json]:
     """The pods of workloads that ask for backups: the ones that have to be known whole."""
-    groups = _groups(view)
-    for group in groups.owned.values() if groups else ():
-        yield from _asking(group)
+    for item in groups.owned.values():
+        yield from _asking(item)
 
 
 def asks(owner: Json) -> bool:
@@ -140,11 +155,11 @@ def kind_of(reference: Json) -> str:
     return kind if not slash or group in _PLAIN_GROUPS else f"{kind}.{group}"
 
 
-def _groups(view: NamespaceView) -> _Groups | None:
-    """None where the pods are not known."""
+def group(view: NamespaceView) -> Groups | None:
+    """The pods by their owners; None where the pods are not known."""
     if isinstance(view.pods, Failed):
         return None
-    owned = {group.owner.ref: group for group in _owner_objects(view)}
+    owned = {item.owner.ref: item for item in _owner_objects(view)}
     others: list[tuple[Json, Rejected]] = []
     owner_of = _owners(view)
     for pod in sorted(view.pods, key=name_of):
@@ -152,11 +167,11 @@ def _groups(view: NamespaceView) -> _Groups | None:
         if isinstance(owner, Rejected):
             others.append((pod, owner))
             continue
-        group = owned.get(owner.ref)
-        if group is None:
-            group = owned[owner.ref] = _Group(owner=owner)
-        group.pods.append(pod)
-    return _Groups(owned=owned, others=others)
+        known = owned.get(owner.ref)
+        if known is None:
+            known = owned[owner.ref] = _Group(owner=owner)
+        known.pods.append(pod)
+    return Groups(owned=owned, others=others)
 
 
 def _owner_objects(view: NamespaceView) -> Iterator[_Group]:

@@ -76,8 +76,8 @@ def missing(world: World) -> Iterator[str]:
     yield from pass_(0).failures
     yield from differs("created", world.cronjobs().keys(), set(cronjobs))
     yield from differs("mirrored", world.secrets().keys(), set(map(names.secret_name, cronjobs)))
-    labels = world.cronjobs()[db]["metadata"]["annotations"]
-    yield from differs("cluster", labels[names.CLUSTER], world.cluster())
+    cluster = world.cronjobs()[db]["metadata"]["annotations"][names.CLUSTER]
+    yield from differs("cluster", cluster, world.cluster())
 
     before = versions(world)
     yield from pass_(10, Memory()).failures
@@ -90,6 +90,8 @@ def missing(world: World) -> Iterator[str]:
     yield from differs("schedule", world.cronjobs()[web]["spec"]["schedule"], "@daily")
     told = world.cronjobs()[last]["metadata"]["annotations"].get(names.LAST_RESULT, "{}")
     yield from differs("result", json.loads(told).get("stored_bytes"), 42)
+    labels = world.secrets()[names.secret_name(last)]["metadata"].get("labels", {})
+    yield from differs("labels", labels, {names.MANAGED_BY_LABEL: names.MANAGED_BY})
     yield from pass_(90).failures
     yield from differs("replaced", world.cronjobs().keys(), set(cronjobs))
 
@@ -110,7 +112,7 @@ def versions(world: World) -> dict[str, str]:
 
 
 def change(world: World, dumped: str) -> None:
-    """A new password, another schedule, a dump that has ended, and a type that was another."""
+    """What others do to workloads and to what was made for them, and a dump that has ended."""
     api, shop = world.api, world.watched[0]
     secret = named("v1", "Secret", shop, "db")
     api.patch(secret, {"stringData": {"password": "new"}})
@@ -124,6 +126,8 @@ def change(world: World, dumped: str) -> None:
     finish(world, job)
     api.create(legacy.cronjob(world.settings, f"{shop}/db", "mysql"))
     api.create(legacy.secret(world.settings, f"{shop}/db", "mysql"))
+    mirrored = named("v1", "Secret", world.control, names.secret_name(dumped))
+    api.patch(mirrored, {"metadata": {"labels": {names.MANAGED_BY_LABEL: None}}})
 
 
 def remove(world: World) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from controller import replay
-from controller.api import ForbiddenError, KubeError, Resource, UnavailableError
+from controller.api import RESOURCES, ForbiddenError, KubeError, Resource, UnavailableError
 from controller.config import Settings
 from controller.names import GONE_SINCE
 from controller.reading import Memory
@@ -30,10 +30,10 @@ class GoldenApi(MemoryApi):
         super().__init__()
         self.unread: dict[tuple[str, str, str], KubeError] = {}
 
-    def get(self, resource: Resource, namespace: str, name: str) -> Document:
+    def get(self, resource: Resource, namespace: str, name: str, *, since: str = "") -> Document:
         if error := self.unread.get((resource.kind, namespace, name)):
             raise error
-        return super().get(resource, namespace, name)
+        return super().get(resource, namespace, name, since=since)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,9 @@ class Golden:
         lists = {"CronJob": control.cronjobs, "Secret": control.secrets}
         _put(api, place, lists | {"Job": control.jobs, "Pod": control.pods})
         for ref, failed in control.unread.items():
+            # Lists show that there is something.
+            meta = {"name": ref.name, "namespace": place}
+            api.put({"apiVersion": RESOURCES[ref.kind].version, "kind": ref.kind, "metadata": meta})
             api.unread[ref.kind, place, ref.name] = _error(failed)
         return api
 

@@ -5,6 +5,9 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
+
+from controller import shapes
 from controller.api import (
     RESOURCES,
     ConflictError,
@@ -66,21 +69,22 @@ class MemoryApi:
     ) -> list[Document]:
         self._check(resource, namespace)
         self.reads.append((f"list{' metadata' if metadata_only else ''}", resource.kind, ""))
+        shape = shapes.Object if metadata_only else resource.shape
         return [
-            _metadata_only(item) if metadata_only else copy.deepcopy(item)
+            _shaped(item, shape)
             for (kind, space, _), item in self.items.items()
             if (kind, space) == (resource.kind, namespace)
             and _selected(selector, item["metadata"].get("labels") or {})
-            and not (fields and item.get("status", {}).get("phase") in {"Succeeded", "Failed"})
+            and not (fields and item.get("status", {}).get("phase") == "Succeeded")
         ]
 
-    def get(self, resource: Resource, namespace: str, name: str) -> Document:
+    def get(self, resource: Resource, namespace: str, name: str, *, since: str = "") -> Document:
         self._check(resource, namespace)
-        self.reads.append(("get", resource.kind, name))
+        self.reads.append((f"get{' since' if since else ''}", resource.kind, name))
         found = self.items.get(self._key(resource.kind, namespace, name))
         if found is None:
             raise NotFoundError(f"404 {resource.kind} {name}")
-        return copy.deepcopy(found)
+        return _shaped(found, resource.shape)
 
     def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
         name = body["metadata"]["name"]
@@ -134,12 +138,16 @@ def unavailable(what: str) -> UnavailableError:
     return UnavailableError(f"500 {what}")
 
 
-def _metadata_only(item: Document) -> Document:
-    return copy.deepcopy({key: item[key] for key in ("apiVersion", "kind", "metadata")})
+def _shaped(item: Document, shape: type | None) -> Document:
+    """What the real one keeps of what it reads."""
+    found: Document = msgspec.convert(copy.deepcopy(item), shape or Document)
+    return found
 
 
 def _selected(selector: str, labels: Mapping[str, str]) -> bool:
     """Of the language of selectors no more than the controller speaks."""
+    if selector.startswith("!"):
+        return selector[1:] not in labels
     if " in (" in selector:
         key, _, values = selector.rstrip(")").partition(" in (")
         return labels.get(key) in values.split(",")

@@ -69,6 +69,7 @@ def named(name: str) -> dict[str, Any]:
 
 
 POD = {"kind": "Pod", "metadata": {"name": "a"}}
+SECRET = {"kind": "Secret", "metadata": {"name": "a"}}
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,22 @@ def test_a_login_that_fails_is_no_answer() -> None:
 def test_a_forbidden_write_tells_what_forbids_it() -> None:
     api, _ = server((403, status("Forbidden") | {"message": "exceeded quota: cron"}))
     with pytest.raises(ForbiddenError, match="exceeded quota"):
+        api.create(CRONJOBS, "demo", {})
+    # A policy about Secrets may repeat what they hold.
+    api, _ = server((403, status("Forbidden") | {"message": "'hidden' is weak"}))
+    with pytest.raises(ForbiddenError, match=r"Forbidden$"):
         api.create(SECRETS, "demo", {})
+
+
+def test_a_read_since_a_version_settles_by_another_that_nothing_is_there() -> None:
+    gone = status("NotFound") | {"details": {"name": "a"}}
+    api, client = server((200, SECRET), (404, gone), (200, SECRET), (404, gone), (404, gone))
+    assert api.get(SECRETS, "demo", "a", since="7") == SECRET
+    assert client.asked[0].endswith("/secrets/a?resourceVersion=7")
+    assert api.get(SECRETS, "demo", "a", since="7") == SECRET
+    assert client.asked[2].endswith("/secrets/a")
+    with pytest.raises(NotFoundError):
+        api.get(SECRETS, "demo", "a", since="7")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "a: [", "clusters: 7\ncurrent-context: a", "\xff"])

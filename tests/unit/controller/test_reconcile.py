@@ -48,7 +48,7 @@ def test_a_fault_of_ours_in_one_namespace_stops_only_that(
     api = cluster(*small(), *small(space="dark"))
     one_pass(api, TWO)
     # No API server gives such a pod: it stands for any fault in our own code.
-    api.put(pod(owner(namespace="dark"), namespace="dark") | {"spec": {"containers": 7}})
+    api.put(pod(owner(namespace="dark"), namespace="dark") | {"spec": {"containers": [{"env": 7}]}})
     api.put(small(asks(schedule="@daily"))[2])
     api.writes.clear()
     result = one_pass(api, TWO)
@@ -160,7 +160,7 @@ def test_an_odd_annotation_stops_nothing(key: str, value: str) -> None:
 def test_a_fault_of_ours_in_one_workload_keeps_its_cronjob_and_stops_no_other() -> None:
     api = cluster(*small(), *small(name="other")[1:])
     one_pass(api)
-    api.put(api.items["Pod", "demo", "db-0"] | {"spec": {"containers": 7}})
+    api.put(api.items["Pod", "demo", "db-0"] | {"spec": {"containers": [{"env": 7}]}})
     api.put(small(asks(schedule="@daily"), name="other")[2])
     api.writes.clear()
     result = one_pass(api)
@@ -197,12 +197,12 @@ def test_a_secret_of_two_workloads_is_read_once_and_a_failed_read_counts_for_bot
     memory, asked = Memory(), []
     real = api.get
 
-    def get(resource: Resource, space: str, name: str) -> Document:
+    def get(resource: Resource, space: str, name: str, *, since: str) -> Document:
         if name == "shared":
             asked.append(name)
             if len(asked) == 2:
                 raise unavailable(name)
-        return real(resource, space, name)
+        return real(resource, space, name, since=since)
 
     api.get = get  # type: ignore[method-assign, assignment]
     one_pass(api, memory=memory)
