@@ -81,6 +81,8 @@ def ours(checkout: Path, pause: int) -> Operator:
         # Five pauses, as with the defaults: so a pass has the same share of them to read again.
         "CREDENTIALS_REFRESH_SECONDS": str(pause * 5),
         "HTTP_PORT": str(processes.free_port()),
+        # As its image sets it.
+        "MALLOC_ARENA_MAX": "1",
     }
     command = [sys.executable, "-m", "controller", "run"]
     return Operator(name=checkout.name, command=command, folder=checkout, env=env, logs_passes=True)
