@@ -233,7 +233,8 @@ def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: Mapping[s
 
 
 def _value(name: str, value: str) -> Json:
-    return {"name": name, "value": value}
+    # As it stands: `$(NAME)` would become another variable's value, which may be a secret.
+    return {"name": name, "value": value.replace("$", "$$")}
 
 
 def _from_secret(secret: str, name: str, key: str) -> Json:
