@@ -51,6 +51,13 @@ def _alone() -> None:
     require(cluster.problem() == "not running", "a cluster is running: taking it down is not ours")
 
 
+def _pid_namespace(pid: int) -> str:
+    try:
+        return str(Path("/proc", str(pid), "ns", "pid").readlink())
+    except FileNotFoundError:
+        return _pid_namespace(os.getpid())
+
+
 def _traces() -> dict[str, object]:
     """What of this machine a cluster could change."""
 
@@ -58,16 +65,18 @@ def _traces() -> dict[str, object]:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return {line for line in done.stdout.splitlines() if not line.startswith(("#", ":"))}
 
+    here = _pid_namespace(os.getpid())
     running = {"containerd", "kubelet", "etcd", "coredns", "kube-apiserver", "kube-proxy"}
     settings = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops")
     return {
         "mounts": Path("/proc/mounts").read_text(),
         "links": {path.name for path in Path("/sys/class/net").iterdir()},
         "rules": lines(packages.command("iptables-save", "iptables")),
+        # Others may run an API server beside this: a cluster's has a pid namespace of its own.
         "processes": {
             (process.pid, process.info["name"])
             for process in psutil.process_iter(["name"])
-            if process.info["name"] in running
+            if process.info["name"] in running and _pid_namespace(process.pid) != here
         },
         "cgroups": [folder for folder in cgroup_hierarchies() if (folder / CGROUP).exists()],
         "folders": [
