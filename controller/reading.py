@@ -16,6 +16,7 @@ from controller.api import NAMESPACES, Kube
 from controller.config import Settings
 from controller.reasons import Failed, Reason, Verdict
 from controller.sources import Source, Sources
+from controller.steady import Steady
 from controller.view import ClusterView, Isolate, Sent, uid_of
 from controller.watched import Space
 from controller.workloads import Workloads
@@ -31,8 +32,8 @@ class Memory:
 
     `sent` holds by uid what was last written as which resourceVersion, as long as that object is
     written or would be. `sources` are the Secrets and ConfigMaps that containers refer to, `whole`
-    the objects whose metadata tell that they have not changed, `told` what was last logged of each
-    workload and CronJob.
+    the objects whose metadata tell that they have not changed, `steady` the plans of namespaces
+    that had nothing to do, `told` what was last logged of each workload and CronJob.
     """
 
     cluster: str | None = None
@@ -40,6 +41,7 @@ class Memory:
     sources: Mapping[tuple[object, ...], Source] = field(default_factory=dict, repr=False)
     whole: Mapping[str, Known] = field(default_factory=dict, repr=False)
     sent: Mapping[str, Sent] = field(default_factory=dict, repr=False)
+    steady: Mapping[str, Steady] = field(default_factory=dict)
     told: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)
 
 

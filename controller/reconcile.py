@@ -11,13 +11,14 @@ from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
-from controller import inventory, planning, scope
+from controller import inventory, planning, scope, steady
 from controller.api import Kube
 from controller.apply import Outcome, execute
 from controller.config import Settings
 from controller.planning import Plan
 from controller.reading import Memory, read
 from controller.reasons import Failed, Reason, State, Verdict
+from controller.steady import Steady
 from controller.view import ClusterView
 from controller.workloads import Workloads
 from dumpers.log import fields
@@ -66,7 +67,8 @@ def run(
     # One list that failed may be why many objects are not known.
     failures = list(dict.fromkeys(unread(reading.view)))
     remembered: dict[str, int] = {}
-    for namespace, plan in plans(reading.view, settings, reading.found):
+    calm: dict[str, Steady] = {}
+    for namespace, plan in plans(reading.view, settings, reading.found, memory.steady, calm):
         if plan is None:
             failures.append(f"{namespace}: {Reason.INTERNAL_ERROR}")
             continue
@@ -81,7 +83,7 @@ def run(
             progress()
             outcomes.append(outcome)
             _tell(outcome, memory.told)
-    memory.gone_passes = remembered
+    memory.gone_passes, memory.steady = remembered, calm
     memory.told = {_subject(outcome): outcome.verdict for outcome in outcomes}
     memory.sent = {uid: sent for outcome in outcomes for uid, sent in outcome.sent.items()}
     failures += [
@@ -100,17 +102,31 @@ def run(
 
 
 def plans(
-    view: ClusterView, settings: Settings, found: Mapping[str, Workloads] = MappingProxyType({})
+    view: ClusterView,
+    settings: Settings,
+    found: Mapping[str, Workloads] = MappingProxyType({}),
+    known: Mapping[str, Steady] = MappingProxyType({}),
+    fresh: dict[str, Steady] | None = None,
 ) -> Iterator[tuple[str, Plan | None]]:
     """The plan of each namespace; None where making it failed, which is then logged.
 
-    `found` are the workloads of namespaces where they were looked for already.
+    `found` are the workloads of namespaces where they were looked for already, `known` the steady
+    plans of the pass before; `fresh` collects those of this one.
     """
     stock = inventory.take(view, settings)
 
     def plan(namespace: str) -> Plan:
-        known = found.get(namespace)
-        return planning.plan(scope.take(view, stock, settings, namespace, known), isolate)
+        workloads = found.get(namespace)
+        inputs = steady.inputs(view, stock, namespace, workloads) if workloads else None
+        last = known.get(namespace)
+        if last is None or inputs is None or inputs != last.inputs:
+            made = planning.plan(scope.take(view, stock, settings, namespace, workloads), isolate)
+            last = Steady.of(inputs, made) if inputs else None
+        else:
+            made = last.plan
+        if last and fresh is not None:
+            fresh[namespace] = last
+        return made
 
     for namespace in planning.namespaces(view, stock):
         yield namespace, isolate(namespace, partial(plan, namespace))
