@@ -126,7 +126,7 @@ class DumpJob:
             connection=connection,
             location=location,
             recipients=recipients,
-            options={name: env[name] for name in engine.options if env.get(name)},
+            options={name: env[name] for name in engine.option_variables if env.get(name)},
             numbers=numbers,
             host=host,
             cluster=env.get(CLUSTER) or DEFAULT_CLUSTER,

@@ -95,3 +95,17 @@ class InterruptedRunError(KsnapshotError):
 
     exit_code = ExitCode.INTERRUPTED
     reason = "Interrupted"
+
+
+class TargetFailedError(KsnapshotError):
+    """The database to restore into failed in a way that may heal by itself."""
+
+    exit_code = ExitCode.TARGET_FAILED
+    reason = "TargetFailed"
+
+
+class TargetRefusedError(KsnapshotError):
+    """The database to restore into says no for good: not empty, too old, login, rights."""
+
+    exit_code = ExitCode.TARGET_REFUSED
+    reason = "TargetRefused"

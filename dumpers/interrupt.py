@@ -57,8 +57,15 @@ class Interrupt:
 
     def wait_readable(self, descriptor: int) -> None:
         """Return when `descriptor` has data or is at its end; raise when the run has to stop."""
+        self._wait_for(descriptor, select.POLLIN)
+
+    def wait_writable(self, descriptor: int) -> None:
+        """Return when `descriptor` takes data or has no reader; raise when the run has to stop."""
+        self._wait_for(descriptor, select.POLLOUT)
+
+    def _wait_for(self, descriptor: int, event: int) -> None:
         poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
+        poll.register(descriptor, event)
         poll.register(self._read_end, select.POLLIN)
         while True:
             self.check()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from dumpers.engines.base import Reader
 from dumpers.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.interrupt import Interrupt
 from dumpers.log import fields
@@ -22,6 +23,7 @@ from dumpers.log import fields
 _LOG = logging.getLogger(__name__)
 
 _READ_SIZE = 1 << 20
+_WRITE_SIZE = 1 << 17
 _TAIL_SIZE = 1 << 10
 _STDERR_KEPT = 16 << 10
 _KILL_AFTER_SECONDS = 5.0
@@ -33,13 +35,16 @@ class Command:
     """A tool to run, with `env` and PATH as all its environment.
 
     `secrets` are masked in what it says. `failure` turns its exit status (negative: killed by that
-    signal) and its last words into the error to raise.
+    signal) and its last words into the error to raise; `failed` and `refused` are raised of what
+    never got that far.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(repr=False)
     secrets: Sequence[str] = field(default=(), repr=False)
     failure: Callable[[int, str], KsnapshotError]
+    failed: type[KsnapshotError] = SourceFailedError
+    refused: type[KsnapshotError] = SourceRefusedError
 
     @property
     def tool(self) -> str:
@@ -62,23 +67,20 @@ class ToolReader:
         self._head = b""
         self._tail = b""
         self._ended = False
-        self._stderr = bytearray()
 
     def __enter__(self) -> Self:
-        self._process = _start(self._command)
+        self._process = _start(self._command, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         self._descriptor = self._process.stdout.fileno()
         # A larger pipe means fewer switches between the tool and us; not every kernel grants it.
         with contextlib.suppress(OSError):
             fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, _READ_SIZE)
-        # Drained beside the output: a tool that fills an unread stderr pipe would stand still.
-        self._drain = threading.Thread(target=self._drain_stderr, daemon=True)
-        self._drain.start()
+        self._said = _Said(self._process)
         return self
 
     def __exit__(self, *_: object) -> None:
         _end(self._process)
-        self._drain.join(_KILL_AFTER_SECONDS)
+        self._said.whole()
         assert self._process.stdout is not None
         self._process.stdout.close()
 
@@ -102,26 +104,61 @@ class ToolReader:
         return b""
 
     def _prove_end(self) -> None:
-        status = _wait(self._process, self._interrupt)
-        self._drain.join(_KILL_AFTER_SECONDS)
-        if status != 0:
-            raise _failure(self._command, status, bytes(self._stderr))
-        if self._stderr:
-            said = mask(self._stderr.decode("utf-8", "replace").strip(), self._command.secrets)
-            _LOG.warning("the tool succeeded and complained", extra=fields(said=said))
+        _check_end(self._command, _wait(self._process, self._interrupt), self._said.whole())
         fault = self._proof(self._head, self._tail)
         if fault is not None:
             raise SourceFailedError(
                 f"{self._command.tool} exited 0, but its output is not a whole dump: {fault}"
             )
 
-    def _drain_stderr(self) -> None:
-        stream = self._process.stderr
-        assert stream is not None
-        while data := os.read(stream.fileno(), 4096):
-            self._stderr += data
-            del self._stderr[:-_STDERR_KEPT]
-        stream.close()
+
+class _Said:
+    """The last that a tool says on stderr, drained all the time: a full pipe would stop it."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stderr is not None
+        self._stream = process.stderr
+        self._kept = bytearray()
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    def whole(self) -> str:
+        """All that was kept, once the tool has ended."""
+        self._thread.join(_KILL_AFTER_SECONDS)
+        return bytes(self._kept).decode("utf-8", "replace").strip()
+
+    def _drain(self) -> None:
+        while data := os.read(self._stream.fileno(), 4096):
+            self._kept += data
+            del self._kept[:-_STDERR_KEPT]
+        self._stream.close()
+
+
+def feed(command: Command, source: Reader, *, interrupt: Interrupt) -> None:
+    """Run a tool on all of `source` as its standard input, and return when it exited 0.
+
+    Where the source raises, the tool is killed before it can see an end: what it has in one
+    transaction is never committed. Raises what the source raises, what the command's `failure`
+    says, InterruptedRunError.
+    """
+    process = _start(command, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    descriptor, said = process.stdin.fileno(), _Said(process)
+    os.set_blocking(descriptor, False)
+    try:
+        # A tool that ends early tells why by its status.
+        with contextlib.suppress(BrokenPipeError):
+            while data := memoryview(source.read(_WRITE_SIZE)):
+                while data:
+                    interrupt.wait_writable(descriptor)
+                    with contextlib.suppress(BlockingIOError):
+                        data = data[os.write(descriptor, data) :]
+        process.stdin.close()
+        _check_end(command, _wait(process, interrupt), said.whole())
+    finally:
+        _end(process)
+        said.whole()
+        process.stdin.close()
 
 
 def output(command: Command, *, interrupt: Interrupt) -> str:
@@ -136,24 +173,26 @@ def output(command: Command, *, interrupt: Interrupt) -> str:
     return b"".join(chunks).decode("utf-8", "replace").strip()
 
 
-def _start(command: Command) -> "subprocess.Popen[bytes]":
+def _start(
+    command: Command, *, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
+) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(
             command.argv,
             env={"PATH": os.environ.get("PATH", os.defpath), **command.env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdin=stdin,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             # Its own process group, so that ending the tool ends what it started, and a signal
             # meant for us lets us end it in good order.
             process_group=0,
         )
     except FileNotFoundError as error:
-        raise SourceRefusedError(
+        raise command.refused(
             f"{command.tool} is not in this image: use the dumper image of this engine"
         ) from error
     except (OSError, ValueError) as error:
-        raise SourceFailedError(f"{command.tool} could not be started: {error}") from error
+        raise command.failed(f"{command.tool} could not be started: {error}") from error
 
 
 def _wait(process: "subprocess.Popen[bytes]", interrupt: Interrupt) -> int:
@@ -178,10 +217,17 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         return
 
 
-def _failure(command: Command, status: int, stderr: bytes) -> KsnapshotError:
-    said = stderr.decode("utf-8", "replace").strip()
+def _check_end(command: Command, status: int, said: str) -> None:
+    if status != 0:
+        raise _failure(command, status, said)
+    if said:
+        complaint = fields(said=mask(said, command.secrets))
+        _LOG.warning("the tool succeeded and complained", extra=complaint)
+
+
+def _failure(command: Command, status: int, said: str) -> KsnapshotError:
     if status == -signal.SIGKILL:
-        return SourceFailedError(
+        return command.failed(
             f"{command.tool} was killed (SIGKILL), probably out of memory: raise the job's memory "
             "limit"
         )

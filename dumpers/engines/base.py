@@ -1,12 +1,12 @@
 """The seam between the pipeline and a database engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from dumpers.contract import DumpJob
+    from dumpers.contract import Connection, DumpJob
     from dumpers.interrupt import Interrupt
 
 
@@ -45,6 +45,20 @@ class Stream:
     open: "Callable[[Interrupt], AbstractContextManager[Reader]]"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One object of a backup, as its manifest names it.
+
+    `size` is in bytes before compression. Its reader raises unless its end is proven by the
+    manifest's sha256.
+    """
+
+    name: str
+    ending: str
+    size: int
+    open: "Callable[[], AbstractContextManager[Reader]]"
+
+
 class Engine(Protocol):
     """The work of one engine, in the job that does it."""
 
@@ -57,4 +71,22 @@ class Engine(Protocol):
 
     def streams(self, job: "DumpJob", source: Source) -> tuple[Stream, ...]:
         """List what a dump consists of, at least one stream; nothing is started yet."""
+        ...
+
+    def restore(
+        self, target: "Connection", pieces: Sequence[Piece], interrupt: "Interrupt"
+    ) -> tuple[str, ...]:
+        """Load a backup through the database's own client; what is worth a note is returned.
+
+        Nothing is loaded where the target holds data already or is too old. In one transaction
+        where the engine has such: a piece whose end is not proven then leaves nothing behind.
+        Raises TargetRefusedError, TargetFailedError and what the pieces' readers raise.
+        """
+        ...
+
+    def inspect(self, target: "Connection", interrupt: "Interrupt") -> Mapping[str, int]:
+        """Count the rows of every table by its full name: what a drill compares.
+
+        Raises TargetRefusedError or TargetFailedError.
+        """
         ...

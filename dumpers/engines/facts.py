@@ -60,6 +60,43 @@ class NumberOption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextOption:
+    """An annotation that a dumper gets as text: what matches `pattern` as a whole.
+
+    `wanted` says in words what it must be, `longest` how many characters it may have. Several
+    engines may share one.
+    """
+
+    key: str
+    variable: str
+    help: str
+    wanted: str
+    pattern: str = r"[^\0-\x1f\x7f]+"
+    longest: int = 4096
+
+
+_LISTED = "names, separated by commas"
+DATABASES = TextOption(
+    key="databases",
+    variable="KSNAPSHOT_DATABASES",
+    help="Databases to dump, separated by commas, or `*` for all; one object each.",
+    wanted=f"{_LISTED}, or *",
+)
+TABLES = TextOption(
+    key="tables",
+    variable="KSNAPSHOT_TABLES",
+    help="The tables to dump, separated by commas, instead of all.",
+    wanted=_LISTED,
+)
+EXCLUDE_TABLES = TextOption(
+    key="exclude-tables",
+    variable="KSNAPSHOT_EXCLUDE_TABLES",
+    help="Tables to leave out, separated by commas.",
+    wanted=_LISTED,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DumperImage:
     """An image and the values of the `version` annotation that lead to it.
 
@@ -97,6 +134,7 @@ class EngineFacts:
     marks: tuple[str, ...] = ()
     user_keys: tuple[str, ...] = ()
     numbers: tuple[NumberOption, ...] = ()
+    texts: tuple[TextOption, ...] = ()
     options: tuple[str, ...] = ()
 
     @property
@@ -116,6 +154,11 @@ class EngineFacts:
             name for item in self.logins for name in (*item.username, *item.password, *item.empty)
         )
         return frozenset((*logins, *self.databases))
+
+    @property
+    def option_variables(self) -> frozenset[str]:
+        """The variables that say how to dump, as texts."""
+        return frozenset((*self.options, *(item.variable for item in self.texts)))
 
     @property
     def variables(self) -> frozenset[str]:
