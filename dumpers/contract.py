@@ -33,6 +33,8 @@ PART_SIZE = "KSNAPSHOT_PART_SIZE_MIB"
 TERMINATION_LOG = "KSNAPSHOT_TERMINATION_LOG"
 HOSTNAME = "HOSTNAME"
 
+# In libpq's words, which say best what is checked.
+TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
 BACKEND_S3 = "s3"
 DEFAULT_CLUSTER = "default"
 DEFAULT_TERMINATION_LOG = "/dev/termination-log"
@@ -69,7 +71,8 @@ class S3Location:
 class Connection:
     """Where the database answers and as whom; what is not given is empty.
 
-    An API key stands for user and password.
+    An API key stands for user and password. `tls` is one of TLS_MODES or empty for the client's
+    own way, `ca_file` the path of the certificates to trust.
     """
 
     host: str
@@ -78,6 +81,8 @@ class Connection:
     password: str = field(default="", repr=False)
     api_key: str = field(default="", repr=False)
     database: str = ""
+    tls: str = ""
+    ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +243,17 @@ class _Reader:
             password=values[Role.PASSWORD],
             api_key=values[Role.API_KEY],
             database=values[Role.DATABASE],
+            tls=self.tls(engine),
+            ca_file=self.env.get(engine.ca_file_variable, ""),
         )
+
+    def tls(self, engine: EngineFacts) -> str:
+        mode = self.env.get(engine.tls_variable, "")
+        if mode and mode not in TLS_MODES:
+            self.faults.append(
+                f"{engine.tls_variable} is {mode!r}: it must be one of: {', '.join(TLS_MODES)}"
+            )
+        return mode
 
     def numbers(self, engine: EngineFacts) -> dict[str, int]:
         found: dict[str, int] = {}

@@ -148,6 +148,16 @@ class EngineFacts:
         return f"{self.prefix}_PORT"
 
     @property
+    def tls_variable(self) -> str:
+        """Name of the variable that says how the connection is secured."""
+        return f"{self.prefix}_TLS"
+
+    @property
+    def ca_file_variable(self) -> str:
+        """Name of the variable with the path of the certificates to trust."""
+        return f"{self.prefix}_CA_FILE"
+
+    @property
     def source_variables(self) -> frozenset[str]:
         """The container's variables that tell credentials, `_FILE` variants not among them."""
         logins = (

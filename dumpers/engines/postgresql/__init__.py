@@ -1,6 +1,50 @@
 """PostgreSQL."""
 
-from dumpers.engines.facts import Credential, DumperImage, EngineFacts, Login, Role
+from dumpers.engines.facts import (
+    DATABASES,
+    EXCLUDE_TABLES,
+    TABLES,
+    Credential,
+    DumperImage,
+    EngineFacts,
+    Login,
+    Role,
+    TextOption,
+)
+
+_NAMES = "names or patterns as pg_dump takes them, separated by commas"
+SCHEMAS = TextOption(
+    key="schemas",
+    variable="KSNAPSHOT_SCHEMAS",
+    help="The schemas to dump, separated by commas, instead of all.",
+    wanted=_NAMES,
+)
+EXCLUDE_SCHEMAS = TextOption(
+    key="exclude-schemas",
+    variable="KSNAPSHOT_EXCLUDE_SCHEMAS",
+    help="Schemas to leave out, separated by commas.",
+    wanted=_NAMES,
+)
+FORMAT = TextOption(
+    key="format",
+    variable="KSNAPSHOT_FORMAT",
+    help="`plain` SQL, or pg_dump's `custom` format for `pg_restore`.",
+    wanted="plain or custom",
+    pattern="plain|custom",
+)
+GLOBALS = TextOption(
+    key="globals",
+    variable="KSNAPSHOT_GLOBALS",
+    help="`false` leaves out the second object with the server's roles and tablespaces.",
+    wanted="true or false",
+    pattern="true|false",
+)
+PG_DUMP_OPTIONS = TextOption(
+    key="pg-dump-options",
+    variable="PG_DUMP_OPTIONS",
+    help="Further options of `pg_dump`, in the words of a shell.",
+    wanted="options of pg_dump",
+)
 
 FACTS = EngineFacts(
     type="postgresql",
@@ -56,7 +100,16 @@ FACTS = EngineFacts(
     databases=("POSTGRES_DB", "POSTGRESQL_DATABASE", "POSTGRES_DATABASE"),
     database_is_user=True,
     marks=("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"),
-    options=("PG_DUMP_OPTIONS",),
+    texts=(
+        DATABASES,
+        TABLES,
+        EXCLUDE_TABLES,
+        SCHEMAS,
+        EXCLUDE_SCHEMAS,
+        FORMAT,
+        GLOBALS,
+        PG_DUMP_OPTIONS,
+    ),
     images=(
         DumperImage(
             versions=("16", "13", "14", "15", "17", "18"),

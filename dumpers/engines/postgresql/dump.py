@@ -1,125 +1,203 @@
-"""Dumping PostgreSQL with its own pg_dump."""
+"""PostgreSQL through its own clients: pg_dump, pg_dumpall, psql, pg_restore."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 
-from dumpers.contract import DumpJob
-from dumpers.engines.base import Engine, Source, Stream
-from dumpers.engines.postgresql import options
-from dumpers.errors import (
-    KsnapshotError,
-    SourceFailedError,
-    SourceRefusedError,
-)
+from dumpers.contract import Connection, DumpJob
+from dumpers.engines.base import Engine, Piece, Reader, Source, Stream
+from dumpers.engines.postgresql import choice, clients, inspection, load
+from dumpers.engines.postgresql.choice import Choice
+from dumpers.engines.postgresql.endings import CUSTOM, GLOBALS, PLAIN
+from dumpers.engines.postgresql.session import Session
+from dumpers.errors import ConfigurationError, SourceFailedError
 from dumpers.interrupt import Interrupt
-from dumpers.process import Command, ToolReader, output
+from dumpers.process import EndProof, ToolReader
 
-_CONNECT_SECONDS = 10
-
-# One row: version number, version text, size of the database in bytes.
 _LOOK = (
     "SELECT current_setting('server_version_num'), current_setting('server_version'), "
-    "pg_database_size(current_database())"
+    "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
 )
+_SIZES = "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datallowconn"
+_ALL = f"{_SIZES} AND NOT datistemplate ORDER BY datname"
+_CONNECTED = f"{_SIZES} AND datname = current_database()"
 
-# What libpq and the server say when trying again cannot help. Servers may speak another language;
-# what is not recognised counts as passing, which costs a retry and nothing else.
-_REFUSALS = re.compile(
-    r"password authentication failed|no password supplied|no pg_hba\.conf entry"
-    r"|role \".*\" does not exist|database \".*\" does not exist|is not permitted to log in"
-    r"|permission denied|does not accept connections to database|server version mismatch"
-    r"|no matching (?:tables|schemas|extensions) were found|unrecognized option"
-    r"|invalid option|row-level security policy"
-    r"|certificate verify failed|server does not support SSL",
-    re.IGNORECASE,
-)
+# Servers below this major do not know a setting that newer clients write into every dump.
+_TRANSACTION_TIMEOUT_SINCE = 17
+_TRANSACTION_TIMEOUT = b"SET transaction_timeout = 0;\n"
+# The settings stand in the first lines of a dump.
+_HEAD_BYTES = 4096
 
-_HEAD = b"--\n-- PostgreSQL database dump\n--\n"
-_END = b"-- PostgreSQL database dump complete\n"
+_PLAIN_HEAD = b"--\n-- PostgreSQL database dump\n--\n"
+_PLAIN_END = b"-- PostgreSQL database dump complete\n"
+_GLOBALS_HEAD = b"--\n-- PostgreSQL database cluster dump\n--\n"
+_GLOBALS_END = b"-- PostgreSQL database cluster dump complete\n"
+_CUSTOM_HEAD = b"PGDMP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look(Source):
+    """What was found: `sizes` in bytes by database, in the order to dump them."""
+
+    session: Session
+    major: int
+    client: int
+    sizes: Mapping[str, int]
+    superuser: bool
 
 
 class _PostgreSQL:
     def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
-        _options(job)
-        tool = output(_command(job, ["pg_dump", "--version"]), interrupt=interrupt)
-        row = output(
-            _command(job, ["psql", "--no-psqlrc", "--no-password", "-AtF|", "-c", _LOOK]),
-            interrupt=interrupt,
+        wanted = choice.read(job)
+        found = clients.find(interrupt)
+        # Any psql talks to any server.
+        session = Session(connection=job.connection, folder=found[max(found)].folder)
+        number, version, superuser = _row(session, _LOOK, interrupt)
+        major = int(number) // 10_000
+        chosen = clients.choose(found, server=major, text=version)
+        session = Session(connection=job.connection, folder=chosen.folder)
+        sizes = _sizes(session, wanted, interrupt)
+        notes = []
+        if chosen.major != major:
+            notes.append(f"dumped by pg_dump {chosen.major}, as there is none of {major} here")
+        if wanted.globals and superuser != "t":
+            notes.append("roles without their passwords: only a superuser may read those")
+        return _Look(
+            server_version=version,
+            tool_version=chosen.version,
+            estimate=sum(sizes.values()),
+            notes=tuple(notes),
+            session=session,
+            major=major,
+            client=chosen.major,
+            sizes=sizes,
+            superuser=superuser == "t",
         )
-        look = re.fullmatch(r"(\d+)\|(.*)\|(\d+)", row)
-        if look is None:
-            raise SourceFailedError(f"the server does not answer as PostgreSQL does: {row[:200]!r}")
-        number, version, size = look.groups()
-        _check_versions(server=int(number) // 10_000, server_text=version, tool=tool)
-        return Source(server_version=version, tool_version=tool, estimate=int(size))
 
     def streams(self, job: DumpJob, source: Source) -> tuple[Stream, ...]:
-        command = _command(job, ["pg_dump", "--no-password", *_options(job)])
+        assert isinstance(source, _Look)
+        wanted = choice.read(job)
+        streams = [_database(source, wanted, name) for name in source.sizes]
+        if wanted.globals:
+            streams.append(_globals(source, job.connection.database))
+        return tuple(streams)
 
-        def open_dump(interrupt: Interrupt) -> ToolReader:
-            return ToolReader(command, proof=prove, interrupt=interrupt)
+    def restore(
+        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+    ) -> tuple[str, ...]:
+        return load.restore(_target(target, interrupt), pieces, interrupt)
 
-        return (
-            Stream(
-                name=job.connection.database,
-                ending=".sql",
-                estimate=source.estimate,
-                open=open_dump,
-            ),
-        )
+    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
+        return inspection.rows(_target(target, interrupt), interrupt)
 
 
 ENGINE: Engine = _PostgreSQL()
 
 
-def prove(head: bytes, tail: bytes) -> str | None:
-    r"""Tell what is wrong with a plain dump, of which first and last bytes are given.
+def prove_plain(head: bytes, tail: bytes) -> str | None:
+    """Tell what is wrong with a plain dump, of which first and last bytes are given."""
+    return _prove(head, tail, _PLAIN_HEAD, _PLAIN_END)
 
-    Current minors put `\unrestrict <token>` behind the end marker.
-    """
-    if not head.startswith(_HEAD):
-        return "it does not start as pg_dump's plain output does"
-    if _END not in tail:
-        return "pg_dump's end marker is missing"
-    rest = tail.rpartition(_END)[2].replace(b"--", b"").split()
+
+def prove_globals(head: bytes, tail: bytes) -> str | None:
+    """The same of pg_dumpall's roles and tablespaces."""
+    return _prove(head, tail, _GLOBALS_HEAD, _GLOBALS_END)
+
+
+def prove_custom(head: bytes, _tail: bytes) -> str | None:
+    """The custom format has no end marker: the tool's exit status alone stands for its end."""
+    return None if head.startswith(_CUSTOM_HEAD) else "it does not start as the custom format does"
+
+
+class WithoutLine:
+    """A reader without one line, which stands in the first kilobytes or nowhere."""
+
+    def __init__(self, source: Reader, line: bytes) -> None:
+        self._source = source
+        self._line = line
+        self._head: bytes | None = None
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read from the source; its errors pass through."""
+        if self._head is None:
+            self._head = self._first()
+        if self._head:
+            end = len(self._head) if size < 0 else size
+            data, self._head = self._head[:end], self._head[end:]
+            return data
+        return self._source.read(size)
+
+    def _first(self) -> bytes:
+        head = b""
+        while len(head) < _HEAD_BYTES and (data := self._source.read(_HEAD_BYTES)):
+            head += data
+        before, line, after = head.partition(b"\n" + self._line)
+        return before + b"\n" + after if line else head
+
+
+def _prove(head: bytes, tail: bytes, start: bytes, end: bytes) -> str | None:
+    r"""Current minors put `\unrestrict <token>` behind the end marker."""
+    if not head.startswith(start):
+        return "it does not start as plain output does"
+    if end not in tail:
+        return "the end marker is missing"
+    rest = tail.rpartition(end)[2].replace(b"--", b"").split()
     if rest and rest[0] != rb"\unrestrict":
-        return "something follows pg_dump's end marker"
+        return "something follows the end marker"
     return None
 
 
-def _options(job: DumpJob) -> list[str]:
-    return options.parse(job.options.get(options.VARIABLE, ""))
+def _database(look: _Look, wanted: Choice, name: str) -> Stream:
+    command = look.session.at(name).command("pg_dump", wanted.arguments)
+    proof: EndProof = prove_custom if wanted.custom else prove_plain
+    # pg_restore leaves such settings out by itself.
+    newer = not wanted.custom and look.client >= _TRANSACTION_TIMEOUT_SINCE > look.major
+
+    @contextmanager
+    def open_(interrupt: Interrupt) -> Iterator[Reader]:
+        with ToolReader(command, proof=proof, interrupt=interrupt) as reader:
+            yield WithoutLine(reader, _TRANSACTION_TIMEOUT) if newer else reader
+
+    return Stream(
+        name=name,
+        ending=CUSTOM if wanted.custom else PLAIN,
+        estimate=look.sizes[name],
+        open=open_,
+    )
 
 
-def _command(job: DumpJob, argv: Sequence[str]) -> Command:
-    connection = job.connection
-    # By environment, never by argument: PGDATABASE is taken as a name, where an argument could be
-    # read as a connection string, and arguments are there for every process to see.
-    env = {
-        "LC_ALL": "C",
-        "PGAPPNAME": "ksnapshot",
-        "PGCONNECT_TIMEOUT": str(_CONNECT_SECONDS),
-        "PGHOST": connection.host,
-        "PGPORT": str(connection.port),
-        "PGUSER": connection.username,
-        "PGPASSWORD": connection.password,
-        "PGDATABASE": connection.database,
-    }
+def _globals(look: _Look, name: str) -> Stream:
+    passwords = [] if look.superuser else ["--no-role-passwords"]
+    command = look.session.command(
+        "pg_dumpall", ["--globals-only", f"--database={name}", *passwords]
+    )
 
-    def failure(status: int, said: str) -> KsnapshotError:
-        where = f"{connection.database!r} at {connection.host}:{connection.port}"
-        text = f"{argv[0]} of {where} ended with status {status}: {said or 'no explanation'}"
-        return SourceRefusedError(text) if _REFUSALS.search(said) else SourceFailedError(text)
+    def open_(interrupt: Interrupt) -> AbstractContextManager[Reader]:
+        return ToolReader(command, proof=prove_globals, interrupt=interrupt)
 
-    return Command(argv=argv, env=env, secrets=(connection.password,), failure=failure)
+    return Stream(name=name, ending=GLOBALS, estimate=0, open=open_)
 
 
-def _check_versions(*, server: int, server_text: str, tool: str) -> None:
-    found = re.search(r"\s(\d+)", tool)
-    if found is None:
-        raise SourceFailedError(f"pg_dump does not say its version: {tool!r}")
-    if int(found[1]) < server:
-        raise SourceRefusedError(
-            f"the server is PostgreSQL {server_text}, newer than this image's {tool}: use a newer "
-            "dumper image"
-        )
+def _row(session: Session, sql: str, interrupt: Interrupt) -> list[str]:
+    rows = session.ask(sql, interrupt)
+    if len(rows) != 1 or not rows[0][0].isdigit():
+        raise SourceFailedError(f"the server does not answer as PostgreSQL does: {rows!r}"[:300])
+    return rows[0]
+
+
+def _sizes(session: Session, wanted: Choice, interrupt: Interrupt) -> Mapping[str, int]:
+    if wanted.databases == (choice.ALL,):
+        return {name: int(size) for name, size in session.ask(_ALL, interrupt)}
+    if not wanted.databases:
+        return {name: int(size) for name, size in session.ask(_CONNECTED, interrupt)}
+    sizes = {name: int(size) for name, size in session.ask(_SIZES, interrupt)}
+    missing = [name for name in wanted.databases if name not in sizes]
+    if missing:
+        known = ", ".join(sorted(sizes))
+        raise ConfigurationError(f"there is no database {missing[0]!r}: the server has {known}")
+    return {name: sizes[name] for name in wanted.databases}
+
+
+def _target(connection: Connection, interrupt: Interrupt) -> Session:
+    found = clients.find(interrupt)
+    return Session(connection=connection, folder=found[max(found)].folder, target=True)

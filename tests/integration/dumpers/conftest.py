@@ -91,7 +91,8 @@ class Dumper:
             assert self.process.poll() is None, (self.folder / "log").read_text()
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    if tuple(child.cmdline()[: len(command)]) == command:
+                    program, *rest = child.cmdline()[: len(command)] or [""]
+                    if (Path(program).name, *rest) == command:
                         found.append(child)
             return bool(found)
 
@@ -118,6 +119,8 @@ def dumper(
             "POSTGRESQL_PASSWORD": postgres.password,
             "POSTGRESQL_DATABASE": database,
             "KSNAPSHOT_ENGINE": "postgresql",
+            # One object is enough for most of what is looked at here.
+            "KSNAPSHOT_GLOBALS": "false",
             "KSNAPSHOT_CLUSTER": "test",
             "KSNAPSHOT_WORKLOAD": "demo/db",
             "KSNAPSHOT_CRONJOB": CRONJOB,

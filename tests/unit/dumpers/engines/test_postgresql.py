@@ -2,7 +2,7 @@ import pytest
 
 from dumpers.contract import DumpJob
 from dumpers.engines.postgresql import options
-from dumpers.engines.postgresql.dump import ENGINE, prove
+from dumpers.engines.postgresql.dump import ENGINE, prove_plain
 from dumpers.errors import ConfigurationError, ExitCode
 from dumpers.interrupt import Interrupt
 from tests.unit.dumpers.test_contract import ENV
@@ -25,7 +25,7 @@ END = b"--\n-- PostgreSQL database dump complete\n--\n\n"
     ],
 )
 def test_prove(head: bytes, tail: bytes, fault: str | None) -> None:
-    found = prove(head, tail)
+    found = prove_plain(head, tail)
     assert found is None if fault is None else fault in str(found)
 
 
