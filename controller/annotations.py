@@ -1,6 +1,7 @@
 """The annotations of a workload: one table, and what they ask for."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -9,8 +10,9 @@ from controller import parsing, schedules
 from controller.config import Settings
 from controller.names import PREFIX
 from controller.reasons import Reason, Rejected, RejectedError
+from dumpers.contract import CA_KEY, TLS_MODES
 from dumpers.engines import ENGINES, find
-from dumpers.engines.facts import DumperImage, EngineFacts, NumberOption
+from dumpers.engines.facts import DumperImage, EngineFacts, NumberOption, TextOption
 
 _TRUE = "true"
 _SHOWN = 100
@@ -91,6 +93,12 @@ def _time_zone(text: str) -> str:
 def _resources(text: str) -> str:
     read = parsing.resources(parsing.json_object(text))
     return json.dumps(read, sort_keys=True, separators=(",", ":"))
+
+
+def _tls(text: str) -> str:
+    if text not in TLS_MODES:
+        raise ValueError(f"must be one of: {', '.join(TLS_MODES)}")
+    return text
 
 
 ENABLED = Annotation(
@@ -179,6 +187,18 @@ DATABASE = Annotation(
     help="Name of the database to dump.",
     read=_or("", parsing.printable),
 )
+TLS = Annotation(
+    key="tls",
+    default="the client's",
+    help=f"How the connection is secured: {', '.join(f'`{mode}`' for mode in TLS_MODES)}.",
+    read=_or("", _tls),
+)
+CA_SECRET = Annotation(
+    key="ca-secret",
+    default="",
+    help=f"A Secret of the workload's namespace whose `{CA_KEY}` holds the certificates to trust.",
+    read=_or("", parsing.object_name),
+)
 CONTAINER = Annotation(
     key="container",
     default="found by its variables",
@@ -205,6 +225,25 @@ PORT = Annotation(
 )
 
 
+def _text(option: TextOption) -> Annotation[str]:
+    def read(text: str) -> str:
+        if not re.fullmatch(option.pattern, text):
+            raise ValueError(f"must be {option.wanted}")
+        return parsing.printable(text)
+
+    return Annotation(
+        key=option.key,
+        default="",
+        help=f"{option.help} For {_engines_with(option)}.",
+        read=_or("", read),
+        longest=option.longest,
+    )
+
+
+def _engines_with(option: TextOption) -> str:
+    return ", ".join(f"`{engine.type}`" for engine in ENGINES if option in engine.texts)
+
+
 def _number(option: NumberOption) -> Annotation[int]:
     return Annotation(
         key=option.key,
@@ -217,6 +256,9 @@ def _number(option: NumberOption) -> Annotation[int]:
 NUMBERS: Mapping[NumberOption, Annotation[int]] = {
     option: _number(option) for engine in ENGINES for option in engine.numbers
 }
+TEXTS: Mapping[TextOption, Annotation[str]] = {
+    option: _text(option) for engine in ENGINES for option in engine.texts
+}
 ANNOTATIONS: tuple[Annotation[object], ...] = (
     ENABLED,
     TYPE,
@@ -228,6 +270,9 @@ ANNOTATIONS: tuple[Annotation[object], ...] = (
     ENCRYPTION_RECIPIENT,
     CREDENTIALS_SECRET,
     DATABASE,
+    *TEXTS.values(),
+    TLS,
+    CA_SECRET,
     CONTAINER,
     SERVICE,
     HOST,
@@ -244,9 +289,11 @@ class Request:
     """What a workload's annotations ask for, defaults applied; pods of one owner agree on it.
 
     `recipient` is empty without encryption; `overruled` says that it asked for another, which the
-    operator does not allow. `deadline` is in seconds. `numbers` are the engine's own variables.
+    operator does not allow. `deadline` is in seconds. `numbers` and `texts` are the
+    engine's own variables, of texts those that are set.
     `suspend` is None and `resources`, canonical JSON, empty where nothing is asked. An empty
-    `credentials_secret`, `database`, `container`, `service` or `host` is to be found out.
+    `credentials_secret`, `database`, `container`, `service` or `host` is to be found out, an empty
+    `tls` or `ca_secret` is left to the client.
     """
 
     engine: EngineFacts
@@ -260,8 +307,11 @@ class Request:
     retries: int = _RETRIES
     resources: str = ""
     numbers: tuple[tuple[str, int], ...] = ()
+    texts: tuple[tuple[str, str], ...] = ()
     credentials_secret: str = ""
     database: str = ""
+    tls: str = ""
+    ca_secret: str = ""
     container: str = ""
     service: str = ""
     host: str = ""
@@ -296,8 +346,13 @@ def _request(values: Mapping[str, str], settings: Settings) -> Request:
         retries=RETRIES.value(values),
         resources=RESOURCES.value(values),
         numbers=tuple((item.variable, NUMBERS[item].value(values)) for item in engine.numbers),
+        texts=tuple(
+            (item.variable, text) for item in engine.texts if (text := TEXTS[item].value(values))
+        ),
         credentials_secret=CREDENTIALS_SECRET.value(values),
         database=DATABASE.value(values),
+        tls=TLS.value(values),
+        ca_secret=CA_SECRET.value(values),
         container=CONTAINER.value(values),
         service=SERVICE.value(values),
         host=HOST.value(values),

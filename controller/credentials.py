@@ -15,6 +15,7 @@ from controller.containers import FILE, container_of, variables_of
 from controller.contents import SECRET, Contents, content_of, text_of
 from controller.reasons import Reason, Rejected, RejectedError
 from controller.view import Content, Json, ObjectRef, Objects
+from dumpers.contract import CA_KEY
 from dumpers.engines.facts import EngineFacts, Login, Role
 
 # What people call these in a Secret, CloudNativePG's and Kubernetes' own names among them.
@@ -47,6 +48,8 @@ def references(pods: Objects, request: Request) -> tuple[Reference, ...]:
     if request.credentials_secret:
         ref = ObjectRef(kind=SECRET, name=request.credentials_secret)
         keys[ref].update(_secret_keys(request.engine))
+    if request.ca_secret:
+        keys[ObjectRef(kind=SECRET, name=request.ca_secret)].add(CA_KEY)
     for ref, key in _container_references(pods[0], container, request.engine):
         keys[ref].add(key)
     return tuple(Reference(ref=ref, keys=frozenset(found)) for ref, found in sorted(keys.items()))
@@ -65,6 +68,22 @@ def resolve(pods: Objects, request: Request, contents: Contents) -> dict[str, st
         for item in request.engine.credentials
         if found.get(item.role)
     }
+
+
+def certificates(request: Request, contents: Contents) -> str | Rejected:
+    """The certificates to trust, as PEM; empty where the annotations name no Secret."""
+    try:
+        return _certificates(request.ca_secret, contents) if request.ca_secret else ""
+    except RejectedError as error:
+        return error.rejected
+
+
+def _certificates(name: str, contents: Contents) -> str:
+    ref = ObjectRef(kind=SECRET, name=name)
+    content = content_of(ref, contents, optional=False)
+    if content is None or CA_KEY not in content.data:
+        raise RejectedError(Reason.CREDENTIAL_SOURCE_MISSING, f"{ref} has no key {CA_KEY!r}")
+    return text_of(ref, CA_KEY, content)
 
 
 def _credentials(container: Json, request: Request, inside: _Lookup, contents: Contents) -> _Login:

@@ -43,6 +43,8 @@ _POD_FIELDS = (
     "priorityClassName",
     "imagePullSecrets",
 )
+# The volume with the certificates to trust.
+_CA, _CA_FOLDER = "ca", "/etc/ksnapshot/ca"
 # The pod's labels and annotations are held one by one, under these prefixes.
 _POD_METADATA = {"labels": "label:", "annotations": "annotation:"}
 
@@ -82,14 +84,17 @@ def cronjob(spec: BackupSpec, settings: Settings, cluster: str, existing: Json |
 
 
 def secret(spec: BackupSpec, settings: Settings, cronjob_uid: str) -> Json | None:
-    """The mirrored Secret, owned by its CronJob; None where the database needs no login."""
-    if not spec.credentials:
-        return None
-    data: dict[str, str | None] = {
-        item.variable: base64.b64encode(spec.credentials[item.variable].encode()).decode()
+    """The mirrored Secret, owned by its CronJob; None where there is nothing to mirror."""
+    mirrored = {
+        item.variable: spec.credentials[item.variable]
         for item in spec.engine.credentials
         if item.variable in spec.credentials
     }
+    if spec.certificates:
+        mirrored[contract.CA_KEY] = spec.certificates
+    if not mirrored:
+        return None
+    data = {key: base64.b64encode(text.encode()).decode() for key, text in mirrored.items()}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -135,7 +140,12 @@ def environment(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json
         _value(contract.WORKLOAD, spec.owner.key),
         _value(contract.CRONJOB, spec.name),
         _value(contract.DEADLINE, str(spec.request.deadline)),
+        *(_value(name, text) for name, text in spec.request.texts),
     ]
+    if spec.request.tls:
+        env.append(_value(spec.engine.tls_variable, spec.request.tls))
+    if spec.certificates:
+        env.append(_value(spec.engine.ca_file_variable, f"{_CA_FOLDER}/{contract.CA_KEY}"))
     return env
 
 
@@ -149,6 +159,8 @@ def _asked(spec: BackupSpec, settings: Settings) -> dict[str, Any]:
         asked[_RESOURCES] = json.loads(request.resources)
     if request.suspend is not None:
         asked[_SUSPEND] = request.suspend
+    if spec.certificates:
+        asked[_CA] = spec.name
     return asked
 
 
@@ -225,11 +237,35 @@ def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: Mapping[s
                     "capabilities": {"drop": ["ALL"]},
                     "readOnlyRootFilesystem": True,
                 },
-                "volumeMounts": [{"name": _TMP, "mountPath": "/tmp"}],  # noqa: S108  the pod's
+                "volumeMounts": [
+                    {"name": _TMP, "mountPath": "/tmp"},  # noqa: S108  the pod's
+                    *(_ca_mount(optional) if _CA in optional else ()),
+                ],
             }
         ],
-        "volumes": [{"name": _TMP, "emptyDir": {}}],
+        "volumes": [
+            {"name": _TMP, "emptyDir": {}},
+            *(_ca_volume(optional) if _CA in optional else ()),
+        ],
     }
+
+
+def _ca_mount(optional: Mapping[str, Any]) -> list[Json]:
+    """One that is held and not asked for any more is to go: nothing of it is left but its key."""
+    name, readonly = (_CA, True) if optional[_CA] else (None, None)
+    return [{"mountPath": _CA_FOLDER, "name": name, "readOnly": readonly}]
+
+
+def _ca_volume(optional: Mapping[str, Any]) -> list[Json]:
+    if not optional[_CA]:
+        return [{"name": _CA, "secret": None}]
+    source = {
+        "secretName": names.secret_name(optional[_CA]),
+        "items": [{"key": contract.CA_KEY, "path": contract.CA_KEY}],
+        # As the API server would have it.
+        "defaultMode": 0o644,
+    }
+    return [{"name": _CA, "secret": source}]
 
 
 def _value(name: str, value: str) -> Json:

@@ -130,9 +130,15 @@ def _keyed(existing: Sequence[Json], desired: Sequence[Json], path: tuple[str, .
         ours = wanted.pop(item.get(by), None)
         if ours is None:
             merged.append(item)
-        else:
+        elif not _goes(ours, by):
             merged.append(_mapping(item, ours, path))
-    return merged + [_mapping({}, item, path) for item in wanted.values()]
+    return merged + [_mapping({}, item, path) for item in wanted.values() if not _goes(item, by)]
+
+
+def _goes(item: Json, by: str) -> bool:
+    """Whether an entry has nothing but its name, all else being to be absent."""
+    rest = [value for key, value in item.items() if key != by]
+    return bool(rest) and all(value is None for value in rest)
 
 
 def _entries(items: Sequence[Any]) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from dumpers.engines.facts import EngineFacts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupSpec:
-    """One backup as it should be. `credentials` goes from job variable to value."""
+    """One backup as it should be.
+
+    `credentials` goes from job variable to value; `certificates` are those to trust, as PEM.
+    """
 
     name: str
     owner: Owner
@@ -23,6 +26,7 @@ class BackupSpec:
     host: str
     port: int
     credentials: Mapping[str, str] = field(repr=False)
+    certificates: str = field(default="", repr=False)
 
 
 def name_of(workload: Workload) -> str | None:
@@ -50,6 +54,9 @@ def parse(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected:
     values = credentials.resolve(workload.pods, request, view.contents)
     if isinstance(values, Rejected):
         return values
+    certificates = credentials.certificates(request, view.contents)
+    if isinstance(certificates, Rejected):
+        return certificates
     return BackupSpec(
         name=cronjob_name(request.engine.type, workload.key),
         owner=workload.owner,
@@ -58,6 +65,7 @@ def parse(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected:
         host=host,
         port=request.port,
         credentials=values,
+        certificates=certificates,
     )
 
 

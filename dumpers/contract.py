@@ -35,6 +35,8 @@ HOSTNAME = "HOSTNAME"
 
 # In libpq's words, which say best what is checked.
 TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
+# The key of a Secret with certificates to trust, as cert-manager and CloudNativePG have it.
+CA_KEY = "ca.crt"
 BACKEND_S3 = "s3"
 DEFAULT_CLUSTER = "default"
 DEFAULT_TERMINATION_LOG = "/dev/termination-log"

@@ -270,3 +270,30 @@ def test_secrets_that_do_not_name_their_cronjob_go_with_it() -> None:
         left = {key for key in api.items if key[1] == CONTROL}
         assert ("Secret", CONTROL, DB) not in left
         assert len(left) == (2 if wanted else 0)
+
+
+def test_certificates_go_again_and_leave_what_others_mounted() -> None:
+    api, memory = cluster(*small(asks(ca_secret="ca"))), Memory()
+    api.put(secret("ca", **{"ca.crt": "PEM"}))
+    one_pass(api, memory=memory)
+
+    def pod_of() -> Document:
+        found: Document = api.items["CronJob", CONTROL, DB]["spec"]["jobTemplate"]["spec"]
+        return copy.deepcopy(found["template"]["spec"])
+
+    assert [item["name"] for item in pod_of()["volumes"]] == ["tmp", "ca"]
+    injected = {"name": "injected", "emptyDir": {}}
+    api.items["CronJob", CONTROL, DB]["spec"]["jobTemplate"]["spec"]["template"]["spec"][
+        "volumes"
+    ].append(injected)
+    api.put(api.items["CronJob", CONTROL, DB])
+    for item in small():
+        api.put(item)
+    one_pass(api, memory=memory, minutes=1)
+    assert [item["name"] for item in pod_of()["volumes"]] == ["tmp", "injected"]
+    [mount] = pod_of()["containers"][0]["volumeMounts"]
+    assert mount["name"] == "tmp"
+    assert "ca.crt" not in api.items["Secret", CONTROL, names.secret_name(DB)]["data"]
+    api.writes.clear()
+    one_pass(api, memory=memory, minutes=2)
+    assert api.writes == []
