@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dumpers
@@ -32,6 +32,7 @@ class _Recipe:
     dockerfile: str
     globs: Sequence[str]
     context: Path = ROOT
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 def names() -> Mapping[str, str]:
@@ -50,7 +51,7 @@ def build(*wanted: str) -> Mapping[str, Path]:
             ROOT / recipe.dockerfile,
             recipe.context,
             recipe.globs,
-            {"VERSION": dumpers.__version__},
+            {"VERSION": dumpers.__version__, **recipe.arguments},
         )
     return made
 
@@ -79,7 +80,9 @@ def _recipe(name: str) -> _Recipe:
         return _Recipe(dockerfile="images/controller/Dockerfile", globs=globs)
     if name == POSTGRESQL:
         globs = ["dumpers", "locks/dumper.txt"]
-        return _Recipe(dockerfile="images/postgres/Dockerfile", globs=globs)
+        # Debian's clients alone: they are enough here, and no further package source is asked.
+        majors = {"MAJORS": ""}
+        return _Recipe(dockerfile="images/postgres/Dockerfile", globs=globs, arguments=majors)
     if name == DATABASE:
         folder = ROOT / "tests/demo/database"
         return _Recipe(
