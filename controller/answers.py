@@ -8,6 +8,7 @@ from typing import Any
 from controller.api import PODS, ForbiddenError, Kube, KubeError, NotFoundError, Resource
 from controller.names import PREFIX
 from controller.reasons import Failed, Reason
+from controller.sharing import Pool
 from controller.view import Json, ObjectRef, Objects, metadata, name_of, uid_of, version_of
 from controller.workloads import READABLE_KINDS
 
@@ -29,12 +30,14 @@ class Answers:
     """The reads of one pass.
 
     `known` are objects of earlier passes by uid; `fresh` collects those that this pass needed
-    whole, for the next one. `patience` is for how many seconds single reads of one namespace may go
-    on failing, before no more of them are tried; `spent` holds the seconds of each that failed.
+    whole, for the next one, their equal parts shared through `pool`. `patience` is for how many
+    seconds single reads of one namespace may go on failing, before no more of them are tried;
+    `spent` holds the seconds of each that failed.
     """
 
     kube: Kube
     known: Mapping[str, Known] = field(repr=False)
+    pool: Pool = field(repr=False)
     patience: float
     fresh: dict[str, Known] = field(default_factory=dict, repr=False)
     spent: dict[str, list[float]] = field(default_factory=dict)
@@ -95,8 +98,11 @@ class Answers:
                     missing.append(name)
         for name, answer in self._missing(resource, namespace, missing, len(listed), **options):
             if answer and not isinstance(answer, Failed):
-                self.fresh[uid_of(answer)] = (_version(resource, answer), answer)
-            found[name] = answer
+                whole = self.pool.shared(answer)
+                self.fresh[uid_of(whole)] = (_version(resource, whole), whole)
+                found[name] = whole
+            else:
+                found[name] = answer
         made = [found.get(name_of(item), item) for item in listed]
         return (
             tuple(

@@ -15,6 +15,7 @@ from controller.answers import Answers, Known
 from controller.api import NAMESPACES, Kube
 from controller.config import Settings
 from controller.reasons import Failed, Reason, Verdict
+from controller.sharing import Pool
 from controller.sources import Source, Sources
 from controller.steady import Steady
 from controller.view import ClusterView, Isolate, Sent, uid_of
@@ -32,14 +33,16 @@ class Memory:
 
     `sent` holds by uid what was last written as which resourceVersion, as long as that object is
     written or would be. `sources` are the Secrets and ConfigMaps that containers refer to, `whole`
-    the objects whose metadata tell that they have not changed, `steady` the plans of namespaces
-    that had nothing to do, `told` what was last logged of each workload and CronJob.
+    the objects whose metadata tell that they have not changed, `pool` their parts, `steady` the
+    plans of namespaces that had nothing to do, `told` what was last logged of each workload and
+    CronJob.
     """
 
     cluster: str | None = None
     gone_passes: Mapping[str, int] = field(default_factory=dict)
     sources: Mapping[tuple[object, ...], Source] = field(default_factory=dict, repr=False)
     whole: Mapping[str, Known] = field(default_factory=dict, repr=False)
+    pool: Pool = field(default_factory=Pool, repr=False)
     sent: Mapping[str, Sent] = field(default_factory=dict, repr=False)
     steady: Mapping[str, Steady] = field(default_factory=dict)
     told: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)
@@ -66,7 +69,8 @@ def read(
 
     `progress` is called whenever a namespace was read.
     """
-    answers = Answers(kube=kube, known=memory.whole, patience=settings.api_timeout)
+    patience = settings.api_timeout
+    answers = Answers(kube=kube, known=memory.whole, pool=memory.pool, patience=patience)
     sources = Sources(answers=answers, settings=settings, known=memory.sources, now=now)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="read") as pool:
 

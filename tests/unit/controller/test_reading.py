@@ -11,6 +11,7 @@ from controller.answers import Answers
 from controller.api import PODS, SECRETS, KubeError, Resource
 from controller.reading import Memory
 from controller.reasons import Failed
+from controller.sharing import Pool
 from dumpers.contract import DumpResult
 from tests.unit.controller.memory_api import Document, MemoryApi, unavailable
 from tests.unit.controller.worlds import (
@@ -183,7 +184,7 @@ def test_a_replicaset_scaled_to_none_keeps_its_cronjob_though_no_list_shows_it()
 def test_reads_that_go_on_failing_are_given_up_in_their_namespace_only(place: str) -> None:
     api = cluster(*small())
     broken = breaking(api, lambda _, name: name.startswith("bad"))
-    answers = Answers(kube=api, known={}, patience=-1)
+    answers = Answers(kube=api, known={}, pool=Pool(), patience=-1)
     found = [answers.get(SECRETS, place, "bad") for _ in range(3)]
     # Under "" each name is a namespace of its own.
     assert len(broken.asked) == 2
