@@ -1,20 +1,22 @@
 """Equal parts of remembered objects are kept once: CronJobs differ in little but names."""
 
-from typing import Any, TypeAlias
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
 
 from controller.view import Json
 
-# By what they are made of; parts go by their ids, which stay theirs as long as they are here.
-_Key: TypeAlias = tuple[Any, ...] | str
+_DIGEST_BYTES = 16
 # Beyond that it starts afresh: what changed over the weeks must not pile up.
 _MOST = 500_000
 
 
 class Pool:
-    """Parts of JSON documents that were seen. None of them may be changed."""
+    """Parts of JSON documents that were seen, by their text. None of them may be changed."""
 
     def __init__(self) -> None:
-        self._parts: dict[_Key, Any] = {}
+        self._parts: dict[str | bytes, Any] = {}
 
     def shared(self, item: Json) -> Json:
         """An equal document that shares its parts with those before."""
@@ -25,11 +27,16 @@ class Pool:
     def _part(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._parts.setdefault(value, value)
-        if isinstance(value, dict):
-            made = {self._part(name): self._part(part) for name, part in value.items()}
-            key = (dict, *((id(name), id(part)) for name, part in made.items()))
-            return self._parts.setdefault(key, made)
-        if isinstance(value, list):
-            items = [self._part(part) for part in value]
-            return self._parts.setdefault((list, *map(id, items)), items)
-        return value
+        if not isinstance(value, dict | list):
+            return value
+        # The text itself would be as large as what is saved.
+        key = blake2b(msgspec.json.encode(value), digest_size=_DIGEST_BYTES).digest()
+        found = self._parts.get(key)
+        if found is None:
+            found = (
+                [self._part(part) for part in value]
+                if isinstance(value, list)
+                else {self._part(name): self._part(part) for name, part in value.items()}
+            )
+            found = self._parts.setdefault(key, found)
+        return found
