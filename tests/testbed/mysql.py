@@ -279,8 +279,8 @@ def _install_sid(target: Path) -> None:
         listed = _run(["chroot", str(root), "ldd", f"/{program}"])
         wanted |= {word for word in listed.split() if word.startswith("/")}
     (target / "lib").mkdir()
-    for path in wanted:
-        shutil.copy2(Path(f"{root}{path}"), target / "lib" / Path(path).name)
+    for library in wanted:
+        shutil.copy2(f"{root}{library}", target / "lib" / Path(library).name)
     # Names are looked up by a library that is opened only then.
     for path in root.glob("usr/lib/x86_64-linux-gnu/libnss_*.so*"):
         shutil.copy2(path, target / "lib" / path.name)

@@ -1,6 +1,15 @@
 """MySQL and MariaDB."""
 
-from dumpers.engines.facts import Credential, DumperImage, EngineFacts, Login, Role
+from dumpers.engines.facts import (
+    DATABASES,
+    EXCLUDE_TABLES,
+    TABLES,
+    Credential,
+    DumperImage,
+    EngineFacts,
+    Login,
+    Role,
+)
 
 FACTS = EngineFacts(
     type="mysql",
@@ -36,6 +45,7 @@ FACTS = EngineFacts(
     databases=("MYSQL_DATABASE", "MARIADB_DATABASE"),
     marks=("MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DATABASE"),
     options=("MYSQLDUMP_OPTIONS", "MYSQLDUMP_EXCLUDED_TABLES", "MYSQLDUMP_TABLES"),
+    texts=(DATABASES, TABLES, EXCLUDE_TABLES),
     images=(
         DumperImage(
             versions=("8", "8.0", "8.4", "9"),

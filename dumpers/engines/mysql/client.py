@@ -1,0 +1,264 @@
+"""Talking to a server through the stock clients of MySQL and MariaDB."""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dumpers.contract import Connection
+from dumpers.errors import (
+    KsnapshotError,
+    SourceFailedError,
+    SourceRefusedError,
+    TargetFailedError,
+    TargetRefusedError,
+)
+from dumpers.interrupt import Interrupt
+from dumpers.process import Command, output
+
+_CONNECT_SECONDS = 10
+
+# Error numbers of server and client for which trying again cannot help. The texts around them come
+# in the server's language; what is not recognised counts as passing, which costs a retry.
+_REFUSALS = re.compile(
+    r"(?:error:?|\()\s*(?:1044|1045|1049|1051|1115|1130|1142|1143|1146 \(42S02\) at line|1227|1231"
+    r"|1251|1273|1298|1305|1356|1370|1371|1419|1449|1524|1698|1820|1862|2026|2049|2054|2059|2061"
+    r"|3105|3118|3159|3878|3879|4151)\b"
+    r"|unknown (?:option|variable|suffix)|ambiguous option|option .* requires an argument"
+    r"|couldn't find table|insuff?icent privileges|insufficient privileges",
+    re.IGNORECASE,
+)
+# Where one client cannot log in for want of a plugin or of TLS, the other may.
+_OTHER_CLIENT = re.compile(r"plugin|\bSSL\b|\bTLS\b|secure connection", re.IGNORECASE)
+_ESCAPES = {"0": "\0", "n": "\n", "t": "\t", "\\": "\\"}
+# How the tools tell their version: mysqldump 8 and 9; those that put their own number first.
+_VERSIONS = (r"(?:from|Distrib) (\d+)\.(\d+)", r"Ver (\d+)\.(\d+)")
+
+
+class Flavour(StrEnum):
+    """Whose server or whose tool it is."""
+
+    MYSQL = "MySQL"
+    MARIADB = "MariaDB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A tool of this image; `version` is all that it says of itself, `number` its release."""
+
+    name: str
+    flavour: Flavour
+    version: str
+    number: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Whether the database is dumped or restored into: what its failures are called."""
+
+    failed: type[KsnapshotError]
+    refused: type[KsnapshotError]
+
+
+SOURCE = Side(failed=SourceFailedError, refused=SourceRefusedError)
+TARGET = Side(failed=TargetFailedError, refused=TargetRefusedError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server that the login works on.
+
+    `folds` tells that it takes table names that differ in case for the same.
+    """
+
+    flavour: Flavour
+    version: str
+    number: tuple[int, int]
+    folds: bool
+    connection: Connection
+    side: Side
+    client: Program = field(repr=False)
+
+    def rows(
+        self, columns: str, rest: str, *, database: str = "", interrupt: Interrupt
+    ) -> list[tuple[str, ...]]:
+        """Answer `SELECT columns rest` in a database; no column may be NULL.
+
+        Raises the side's errors, and InterruptedRunError.
+        """
+        # Marks at both ends, so that blanks at the edge of an answer are safe.
+        sql = f"SELECT 'r', {columns}, 'r' {rest}"
+        return [row[1:-1] for row in self.raw(sql, database=database, interrupt=interrupt)]
+
+    def raw(self, sql: str, *, database: str = "", interrupt: Interrupt) -> list[tuple[str, ...]]:
+        """Answer a statement that is no SELECT; blanks at the edge of the answer are lost."""
+        command = query(self.client, self.connection, sql, database=database, side=self.side)
+        text = output(command, interrupt=interrupt)
+        return [tuple(_unescape(cell) for cell in line.split("\t")) for line in text.split("\n")]
+
+    def fold(self, name: str) -> str:
+        """The name as this server compares it."""
+        return name.casefold() if self.folds else name
+
+
+def programs(
+    names: Sequence[str], *, side: Side, interrupt: Interrupt
+) -> Mapping[Flavour, Program]:
+    """Find out which of these programs the image has, and whose they really are.
+
+    Debian's MariaDB brings a `mysqldump` that is MariaDB's.
+    """
+    found: dict[Flavour, Program] = {}
+    for name in names:
+        if shutil.which(name) is None:
+            continue
+        command = _command([name, "--version"], env={}, password="", where="", side=side)
+        version = output(command, interrupt=interrupt)
+        flavour = Flavour.MARIADB if "mariadb" in version.lower() else Flavour.MYSQL
+        found.setdefault(
+            flavour,
+            Program(name=name, flavour=flavour, version=version, number=_tool_number(version)),
+        )
+    return found
+
+
+def connect(connection: Connection, *, side: Side, interrupt: Interrupt) -> Server:
+    """Log in and ask the server what it is, with whichever of the clients can.
+
+    Raises the side's errors, and InterruptedRunError.
+    """
+    clients = programs(("mariadb", "mysql"), side=side, interrupt=interrupt)
+    if not clients:
+        raise side.refused(
+            "neither mariadb nor mysql is in this image: use the dumper image of this engine"
+        )
+    # MariaDB's has the plugins of both.
+    order = [clients[flavour] for flavour in reversed(Flavour) if flavour in clients]
+    for client in order[:-1]:
+        try:
+            return _look(client, connection, side=side, interrupt=interrupt)
+        except (side.failed, side.refused) as error:
+            if not _OTHER_CLIENT.search(str(error)):
+                raise
+    return _look(order[-1], connection, side=side, interrupt=interrupt)
+
+
+def arguments(program: Program, connection: Connection) -> list[str]:
+    """Return what every client is told first: no files of options, where, as whom.
+
+    TLS is used where the server offers it, its certificate not judged.
+    """
+    own = (
+        ["--disable-ssl-verify-server-cert"]
+        if program.flavour is Flavour.MARIADB
+        # Without TLS, a first login by caching_sha2_password needs the server's key.
+        else ["--loose-get-server-public-key"]
+    )
+    return [
+        "--no-defaults",
+        f"--host={connection.host}",
+        f"--port={connection.port}",
+        "--protocol=tcp",
+        f"--user={connection.username}",
+        "--default-character-set=utf8mb4",
+        *own,
+    ]
+
+
+def query(
+    client: Program, connection: Connection, sql: str, *, database: str, side: Side
+) -> Command:
+    """Make the command that runs one statement and prints cells apart by tabs, escaped."""
+    argv = [
+        client.name,
+        *arguments(client, connection),
+        f"--connect-timeout={_CONNECT_SECONDS}",
+        *names_in_utf8(),
+        "--batch",
+        "--skip-column-names",
+        f"--execute={sql}",
+        *(["--", database] if database else []),
+    ]
+    return command(argv, connection, database=database, side=side)
+
+
+def names_in_utf8() -> list[str]:
+    """Return the option without which MySQL 5.7 takes the clients of 8 and 9 for latin1.
+
+    They ask for a collation that it does not know.
+    """
+    return ["--init-command=SET NAMES utf8mb4"]
+
+
+def command(argv: Sequence[str], connection: Connection, *, database: str, side: Side) -> Command:
+    """Make a command that logs in; the password goes by environment, as it does with libpq.
+
+    An option file would be on a disk or in a descriptor to hand down, and is read by the same
+    user only, as the environment is.
+    """
+    what = f"{database!r} at " if database else ""
+    return _command(
+        argv,
+        env={"MYSQL_PWD": connection.password} if connection.password else {},
+        password=connection.password,
+        where=f" of {what}{connection.host}:{connection.port}",
+        side=side,
+    )
+
+
+def literal(text: str) -> str:
+    """Write a text as SQL that no mode of the server reads differently."""
+    return f"_utf8mb4 0x{text.encode().hex()}" if text else "''"
+
+
+def identifier(name: str) -> str:
+    """Write a name as SQL."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _command(
+    argv: Sequence[str], *, env: Mapping[str, str], password: str, where: str, side: Side
+) -> Command:
+    def failure(status: int, said: str) -> KsnapshotError:
+        text = f"{argv[0]}{where} ended with status {status}: {said or 'no explanation'}"
+        return side.refused(text) if _REFUSALS.search(said) else side.failed(text)
+
+    return Command(
+        argv=argv,
+        env={"LC_ALL": "C.UTF-8", **env},
+        secrets=(password,),
+        failure=failure,
+        failed=side.failed,
+        refused=side.refused,
+    )
+
+
+def _look(client: Program, connection: Connection, *, side: Side, interrupt: Interrupt) -> Server:
+    sql = "SELECT VERSION(), @@version_comment, @@lower_case_table_names"
+    row = output(query(client, connection, sql, database="", side=side), interrupt=interrupt)
+    look = re.fullmatch(r"((\d+)\.(\d+)[^\t\n]*)\t([^\t\n]*)\t(\d)", row)
+    if look is None:
+        raise side.failed(f"the server does not answer as MySQL or MariaDB does: {row[:200]!r}")
+    version, major, minor, comment, case = look.groups()
+    mariadb = "mariadb" in f"{version} {comment}".lower()
+    return Server(
+        flavour=Flavour.MARIADB if mariadb else Flavour.MYSQL,
+        version=version,
+        number=(int(major), int(minor)),
+        folds=case != "0",
+        connection=connection,
+        side=side,
+        client=client,
+    )
+
+
+def _tool_number(version: str) -> tuple[int, int]:
+    for pattern in _VERSIONS:
+        if found := re.search(pattern, version):
+            return int(found[1]), int(found[2])
+    return (0, 0)
+
+
+def _unescape(cell: str) -> str:
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), cell)

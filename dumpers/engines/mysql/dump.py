@@ -1,0 +1,169 @@
+"""Dumping MySQL and MariaDB, each with its own mysqldump or mariadb-dump."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dumpers.contract import Connection, DumpJob
+from dumpers.engines.base import Engine, Piece, Source, Stream
+from dumpers.engines.facts import DATABASES, EXCLUDE_TABLES, TABLES
+from dumpers.engines.mysql import client, options
+from dumpers.engines.mysql import restore as restoring
+from dumpers.engines.mysql.client import SOURCE, Flavour, Program, Server
+from dumpers.engines.mysql.survey import Choice, Survey, databases, grants, survey
+from dumpers.errors import ConfigurationError, SourceRefusedError
+from dumpers.interrupt import Interrupt
+from dumpers.process import Command, ToolReader
+
+# The names of 0.6.0, words apart by blanks.
+_TABLES, _EXCLUDED = "MYSQLDUMP_TABLES", "MYSQLDUMP_EXCLUDED_TABLES"
+
+_HEAD = re.compile(
+    rb"(?:/\*M?!999999\\- enable the sandbox mode \*/ ?\n)?-- (?:MySQL|MariaDB) dump \d"
+)
+_END = re.compile(rb"(?:\A|\n)-- Dump completed(?: on [0-9: -]+)?\n\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found(Source):
+    """A source with what the streams are made from."""
+
+    tool: Program
+    server: Server
+    surveys: tuple[Survey, ...]
+
+
+class _MySQL:
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
+        options.parse(job.options.get(options.VARIABLE, ""))
+        choice, wanted = _choice(job), _databases(job)
+        server = client.connect(job.connection, side=SOURCE, interrupt=interrupt)
+        tool, notes = _pick(server, interrupt=interrupt)
+        rights = grants(server, interrupt=interrupt)
+        names = wanted or databases(server, interrupt=interrupt)
+        if not names:
+            raise SourceRefusedError("this account sees no database on the server but its own ones")
+        surveys = tuple(
+            survey(server, name, choice=choice, rights=rights, interrupt=interrupt)
+            for name in names
+        )
+        for item in surveys:
+            where = f"{item.database}: " if len(surveys) > 1 else ""
+            notes += [f"{where}{note}" for note in item.notes]
+        return _Found(
+            server_version=f"{server.flavour} {server.version}",
+            tool_version=tool.version,
+            estimate=sum(item.estimate for item in surveys),
+            notes=tuple(notes),
+            tool=tool,
+            server=server,
+            surveys=surveys,
+        )
+
+    def streams(self, job: DumpJob, source: Source) -> tuple[Stream, ...]:
+        assert isinstance(source, _Found)
+        own = options.parse(job.options.get(options.VARIABLE, ""))
+        return tuple(_stream(source, item, own) for item in source.surveys)
+
+    def restore(
+        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+    ) -> tuple[str, ...]:
+        return restoring.restore(target, pieces, interrupt=interrupt)
+
+    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
+        return restoring.inspect(target, interrupt=interrupt)
+
+
+ENGINE: Engine = _MySQL()
+
+
+def prove(head: bytes, tail: bytes) -> str | None:
+    """Tell what is wrong with a dump, of which first and last bytes are given."""
+    if not _HEAD.match(head):
+        return "it does not start as the output of mysqldump or mariadb-dump does"
+    if not _END.search(tail):
+        return "its last line is not `-- Dump completed`"
+    return None
+
+
+def _stream(source: _Found, item: Survey, own: Sequence[str]) -> Stream:
+    command = _dump_command(source, item, own)
+
+    def open_dump(interrupt: Interrupt) -> ToolReader:
+        return ToolReader(command, proof=prove, interrupt=interrupt)
+
+    return Stream(name=item.database, ending=".sql", estimate=item.estimate, open=open_dump)
+
+
+def _dump_command(source: _Found, item: Survey, own: Sequence[str]) -> Command:
+    tool, server = source.tool, source.server
+    argv = [
+        tool.name,
+        *client.arguments(tool, server.connection),
+        "--single-transaction",
+        "--quick",
+        "--no-tablespaces",
+        "--hex-blob",
+        # The longest row that a server can hold; a smaller limit ends the dump there.
+        "--max-allowed-packet=1G",
+    ]
+    if tool.flavour is Flavour.MYSQL:
+        # A dump of some databases is no replica: with the whole server's GTIDs in it, it would not
+        # load where there are others, nor without the rights of an administrator.
+        argv += ["--set-gtid-purged=OFF", "--loose-column-statistics=0"]
+        if server.number < (8, 0):
+            argv += client.names_in_utf8()
+    argv += [*item.options, *own, "--", item.database, *item.tables]
+    return client.command(argv, server.connection, database=item.database, side=SOURCE)
+
+
+def _pick(server: Server, *, interrupt: Interrupt) -> tuple[Program, list[str]]:
+    """Choose the dump tool of the server's own flavour, never the other's.
+
+    mariadb-dump writes values for MySQL's generated columns, and such a dump does not load;
+    mysqldump knows neither MariaDB's sequences nor its system versioning.
+    """
+    tools = client.programs(("mariadb-dump", "mysqldump"), side=SOURCE, interrupt=interrupt)
+    tool = tools.get(server.flavour)
+    if tool is None:
+        present = " and ".join(other.version for other in tools.values()) or "none"
+        wanted = "mariadb-dump" if server.flavour is Flavour.MARIADB else "MySQL's own mysqldump"
+        raise SourceRefusedError(
+            f"the server is {server.flavour} {server.version}, which only {wanted} dumps whole, "
+            f"and this image has {present}: use a dumper image with {wanted}"
+        )
+    if tool.number >= server.number:
+        return tool, []
+    note = (
+        f"the server, {server.flavour} {server.version}, is newer than {tool.version}: what only "
+        "it knows may be missing; use a newer dumper image"
+    )
+    return tool, [note]
+
+
+def _databases(job: DumpJob) -> tuple[str, ...]:
+    """List the databases to dump, none meaning all."""
+    text = job.options.get(DATABASES.variable, "")
+    if not text:
+        return (job.connection.database,)
+    return () if text.strip() == "*" else _listed(DATABASES.variable, text)
+
+
+def _choice(job: DumpJob) -> Choice:
+    words = {name: job.options.get(name, "").split() for name in (_TABLES, _EXCLUDED)}
+    listed = {
+        option: _listed(option.variable, text)
+        for option in (TABLES, EXCLUDE_TABLES)
+        if (text := job.options.get(option.variable, ""))
+    }
+    return Choice(
+        tables=(*words[_TABLES], *listed.get(TABLES, ())),
+        excluded=(*words[_EXCLUDED], *listed.get(EXCLUDE_TABLES, ())),
+    )
+
+
+def _listed(variable: str, text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not all(names):
+        raise ConfigurationError(f"{variable} is {text!r}: there is an empty name in it")
+    return names

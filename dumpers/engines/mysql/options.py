@@ -1,0 +1,104 @@
+"""Which of the dump tools' options a user may set: those that neither redirect nor disguise it."""
+
+import shlex
+from collections.abc import Iterator
+
+from dumpers.errors import ConfigurationError
+
+VARIABLE = "MYSQLDUMP_OPTIONS"
+
+# Of mysqldump 5.7 to 9 and of mariadb-dump 10 to 12; the tool itself complains of what it does not
+# know. Both also take any unambiguous beginning of a name: here a name is whole.
+_FLAGS = frozenset(
+    (
+        *("add-drop-table", "add-drop-trigger", "add-locks", "allow-keywords", "column-statistics"),
+        *("comments", "compact", "complete-insert", "compress", "create-options", "disable-keys"),
+        *("dump-date", "dump-history", "enable-cleartext-plugin", "events", "extended-insert"),
+        *("get-server-public-key", "hex-blob", "insert-ignore", "lock-all-tables", "lock-tables"),
+        *("mysqld-long-query-time", "no-autocommit", "no-create-info", "no-data", "no-data-med"),
+        *("no-set-names", "no-tablespaces", "opt", "order-by-primary", "order-by-size", "quick"),
+        *("quote-names", "replace", "routines", "set-charset", "show-create-skip-secondary-engine"),
+        *("single-transaction", "skip-definer", "skip-generated-invisible-primary-key", "ssl"),
+        *("ssl-verify-server-cert", "triggers", "tz-utc", "update-history", "verbose"),
+    )
+)
+_VALUED = frozenset(
+    (
+        *("as-of", "compatible", "compression-algorithms", "default-auth", "default-character-set"),
+        *("ignore-table", "ignore-table-data", "max-allowed-packet", "net-buffer-length"),
+        *("network-timeout", "plugin-dir", "server-public-key-path", "set-gtid-purged", "ssl-ca"),
+        *("ssl-capath", "ssl-cert", "ssl-cipher", "ssl-crl", "ssl-crlpath", "ssl-fips-mode"),
+        *("ssl-key", "ssl-mode", "tls-ciphersuites", "tls-sni-servername", "tls-version", "where"),
+        *("zstd-compression-level",),
+    )
+)
+_SHORT_FLAGS = frozenset("acCdeEKlnNqQRtvx")
+_SHORT_VALUED = frozenset("w")
+_OFF = ("skip-", "disable-")
+_FALSE = frozenset(("0", "off", "false"))
+
+
+def parse(text: str) -> list[str]:
+    """Split MYSQLDUMP_OPTIONS as a shell would; ConfigurationError names what has no place."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{VARIABLE} cannot be read: {error}") from error
+    rest = iter(words)
+    for word in rest:
+        if word.startswith("--") and word != "--":
+            _check_long(word, rest)
+        elif word.startswith("-") and word not in {"-", "--"}:
+            _check_short(word, rest)
+        else:
+            raise ConfigurationError(
+                f"{VARIABLE} holds the word {word!r}, which is no option: the tool would take it "
+                "for a database or table; name tables in MYSQLDUMP_TABLES"
+            )
+    return words
+
+
+def _check_long(word: str, rest: Iterator[str]) -> None:
+    written, equals, value = word.removeprefix("--").partition("=")
+    name, off = _plain(written.replace("_", "-"))
+    off ^= name in _FLAGS and value.lower() in _FALSE
+    # The end of a dump is told by a comment.
+    if (name == "comments" and off) or (name == "compact" and not off):
+        raise ConfigurationError(
+            f"{VARIABLE} holds {word}, which leaves out the line that tells a whole dump from one "
+            "that was cut short: take it out"
+        )
+    if name in _VALUED:
+        if not equals and next(rest, None) is None:
+            raise ConfigurationError(f"{VARIABLE} ends with {word}, which wants a value")
+    elif name not in _FLAGS:
+        raise _refused(f"--{written}")
+
+
+def _plain(name: str) -> tuple[str, bool]:
+    """An option's own name, and whether it is written so as to switch it off."""
+    name = name.removeprefix("loose-")
+    if name in _FLAGS:
+        return name, False
+    for prefix in _OFF:
+        if name.startswith(prefix):
+            return name.removeprefix(prefix), True
+    return name.removeprefix("enable-"), False
+
+
+def _check_short(word: str, rest: Iterator[str]) -> None:
+    for position, letter in enumerate(word[1:], 2):
+        if letter in _SHORT_VALUED:
+            if position == len(word) and next(rest, None) is None:
+                raise ConfigurationError(f"{VARIABLE} ends with {word}, which wants a value")
+            return
+        if letter not in _SHORT_FLAGS:
+            raise _refused(f"-{letter}")
+
+
+def _refused(option: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{VARIABLE} holds {option}, which is not for the options to say: connection, files, "
+        "format, choice of databases and tables, and going on after errors are set elsewhere or "
+        "not at all; other options have to be written in full"
+    )

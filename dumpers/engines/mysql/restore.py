@@ -1,0 +1,168 @@
+"""Loading a dump through the stock client, and counting what came of it."""
+
+from collections.abc import Mapping, Sequence
+
+from dumpers.contract import Connection
+from dumpers.engines.base import Piece
+from dumpers.engines.mysql import client
+from dumpers.engines.mysql.client import TARGET, Flavour, Program, Server
+from dumpers.engines.mysql.survey import tables
+from dumpers.errors import KsnapshotError, TargetRefusedError
+from dumpers.interrupt import Interrupt
+from dumpers.process import Command, feed
+
+# Tables counted by one statement: it travels as an argument, which has a limit.
+_COUNTED_AT_ONCE = 100
+_DEFINED = ("views", "table_schema"), ("routines", "routine_schema"), ("events", "event_schema")
+
+
+def restore(
+    target: Connection, pieces: Sequence[Piece], *, interrupt: Interrupt
+) -> tuple[str, ...]:
+    """Load a backup into empty databases: one into the target's, several each into its own name.
+
+    MySQL has no transaction around a schema: a load that fails leaves its database partly filled,
+    and the error says so.
+    """
+    server = client.connect(target, side=TARGET, interrupt=interrupt)
+    loader = _loader(server, interrupt=interrupt)
+    into = [target.database] if len(pieces) == 1 else [piece.name for piece in pieces]
+    for database in into:
+        _check_empty(server, database, interrupt=interrupt)
+    for database, piece in zip(into, pieces, strict=True):
+        _load(server, loader, database, piece, interrupt=interrupt)
+    return tuple(
+        note for database in into for note in _definers(server, database, interrupt=interrupt)
+    )
+
+
+def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
+    """Count the rows of every table of the target's database, views left out."""
+    server = client.connect(target, side=TARGET, interrupt=interrupt)
+    database = target.database
+    names = [
+        table.name
+        for table in tables(server, database, interrupt=interrupt)
+        if not table.is_view and table.kind != "SEQUENCE"
+    ]
+    counts: dict[str, int] = {}
+    for start in range(0, len(names), _COUNTED_AT_ONCE):
+        part = names[start : start + _COUNTED_AT_ONCE]
+        counted = [
+            f"SELECT {number} AS place, COUNT(*) AS total FROM {client.identifier(name)}"  # noqa: S608  quoted
+            for number, name in enumerate(part)
+        ]
+        rows = server.rows(
+            "place, total",
+            f"FROM ({' UNION ALL '.join(counted)}) AS counted",
+            database=database,
+            interrupt=interrupt,
+        )
+        counts |= {f"{database}.{part[int(place)]}": int(total) for place, total in rows}
+    return counts
+
+
+def _loader(server: Server, *, interrupt: Interrupt) -> Program:
+    clients = client.programs(("mariadb", "mysql"), side=TARGET, interrupt=interrupt)
+    loader = clients.get(server.flavour)
+    if loader is None:
+        wanted = "mariadb" if server.flavour is Flavour.MARIADB else "MySQL's own mysql"
+        raise TargetRefusedError(
+            f"the target is {server.flavour} {server.version}, and {wanted} is not in this image: "
+            "use a dumper image that has it"
+        )
+    return loader
+
+
+def _check_empty(server: Server, database: str, *, interrupt: Interrupt) -> None:
+    held = []
+    for what, column, schema in (
+        ("tables and views", "table_name", "tables WHERE table_schema"),
+        ("routines", "routine_name", "routines WHERE routine_schema"),
+        ("events", "event_name", "events WHERE event_schema"),
+    ):
+        rows = server.rows(
+            column,
+            f"FROM information_schema.{schema} = DATABASE() ORDER BY 2",
+            database=database,
+            interrupt=interrupt,
+        )
+        if rows:
+            held.append(f"{len(rows)} {what} ({rows[0][0]!r}{' …' if len(rows) > 1 else ''})")
+    if held:
+        raise TargetRefusedError(
+            f"the database {database!r} is not empty, it holds {', '.join(held)}: restore into a "
+            "new one"
+        )
+
+
+def _load(
+    server: Server, loader: Program, database: str, piece: Piece, *, interrupt: Interrupt
+) -> None:
+    argv = [
+        loader.name,
+        *client.arguments(loader, server.connection),
+        *client.names_in_utf8(),
+        "--batch",
+        # The client's own commands, such as running a shell, are data in a dump and nothing else.
+        "--binary-mode",
+        "--max-allowed-packet=1G",
+        "--",
+        database,
+    ]
+    command: Command = client.command(argv, server.connection, database=database, side=TARGET)
+    try:
+        with piece.open() as reader:
+            feed(command, reader, interrupt=interrupt)
+    except KsnapshotError as error:
+        raise type(error)(f"{error}{_cure(str(error))}; {_partly(database)}") from error
+
+
+def _cure(text: str) -> str:
+    if "1227" in text or "1419" in text:
+        return (
+            " (the dump holds views, routines, triggers or events that are defined by another "
+            "account: restore as one with SUPER, or with SET_ANY_DEFINER or SET_USER_ID on MySQL, "
+            "SET USER on MariaDB)"
+        )
+    if "1273" in text or "1115" in text:
+        return (
+            " (this server does not know the dump's collation: it is too old, or of the other kind)"
+        )
+    return ""
+
+
+def _partly(database: str) -> str:
+    return (
+        f"the database {database!r} may be partly filled now, as there is no transaction around a "
+        "schema: drop it and create it anew before the next try"
+    )
+
+
+def _definers(server: Server, database: str, *, interrupt: Interrupt) -> list[str]:
+    """Name the accounts that views and programs run as, and that are not there."""
+    sources = [*_DEFINED, ("triggers", "trigger_schema")]
+    listed = " UNION ".join(
+        f"SELECT definer FROM information_schema.{name} WHERE {schema} = DATABASE()"  # noqa: S608  ours
+        for name, schema in sources
+    )
+    rows = server.rows(
+        "definer",
+        f"FROM ({listed}) AS defined ORDER BY 2",
+        database=database,
+        interrupt=interrupt,
+    )
+    definers = [definer for (definer,) in rows if definer]
+    if not definers:
+        return []
+    held = f"{database!r} holds views or programs that run as"
+    try:
+        accounts = server.rows("CONCAT(user, '@', host)", "FROM mysql.user", interrupt=interrupt)
+    except TargetRefusedError:
+        return [f"{held} {', '.join(definers)}: see to it that these accounts exist"]
+    known = {account for (account,) in accounts}
+    missing = [definer for definer in definers if definer not in known]
+    if not missing:
+        return []
+    cure = "there is no such account here: create it, or they fail when used"
+    return [f"{held} {', '.join(missing)}, and {cure}"]
