@@ -95,7 +95,8 @@ class Server:
         """Answer a statement that is no SELECT; blanks at the edge of the answer are lost."""
         command = query(self.client, self.connection, sql, database=database, side=self.side)
         text = output(command, interrupt=interrupt)
-        return [tuple(_unescape(cell) for cell in line.split("\t")) for line in text.split("\n")]
+        lines = text.split("\n") if text else []
+        return [tuple(_unescape(cell) for cell in line.split("\t")) for line in lines]
 
     def fold(self, name: str) -> str:
         """The name as this server compares it."""

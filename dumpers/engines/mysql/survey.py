@@ -232,13 +232,20 @@ def _notes_on_engines(chosen: Sequence[Table]) -> list[str]:
         for table in chosen
         if not table.is_view and table.engine and not table.transactional
     ]
-    if not loose:
-        return []
-    note = (
-        "these tables are NOT consistent with the others, as their storage engine has no "
-        f"transactions: rows written while the dump ran may or may not be in it: {_list(loose)}"
-    )
-    return [note]
+    notes = []
+    if loose:
+        notes.append(
+            "these tables are NOT consistent with the others, as their storage engine has no "
+            "transactions: rows written while the dump ran may or may not be in it: "
+            f"{_list(loose)}"
+        )
+    versioned = [table.name for table in chosen if table.kind == "SYSTEM VERSIONED"]
+    if versioned:
+        notes.append(
+            "the history of these tables is in this dump only where MYSQLDUMP_OPTIONS says "
+            f"--dump-history: {_list(versioned)}"
+        )
+    return notes
 
 
 def _list(names: Sequence[str]) -> str:

@@ -1,0 +1,122 @@
+"""Real MySQL and MariaDB servers, one of each per session, started when first asked for."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from dumpers.contract import Connection, DumpJob
+from dumpers.engines.base import Source
+from dumpers.engines.mysql.dump import ENGINE
+from dumpers.interrupt import Interrupt
+from tests.testbed import mysql as mysql_testbed
+from tests.testbed.mysql import MySQLServer
+from tests.testbed.require import require, require_linux
+from tests.unit.dumpers.test_contract import ENV
+
+Servers = Callable[[str], MySQLServer]
+PATH = "/usr/bin:/bin"
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Starts a server by its name, once."""
+    require_linux()
+    running: dict[str, MySQLServer] = {}
+    with contextlib.ExitStack() as ending:
+
+        def start(name: str) -> MySQLServer:
+            problem = mysql_testbed.problem(name)
+            require(not problem, problem)
+            if name not in running:
+                running[name] = ending.enter_context(mysql_testbed.start(name))
+            return running[name]
+
+        yield start
+
+
+@pytest.fixture
+def clients() -> Iterator[None]:
+    """The stock clients of both flavours in PATH, as in the image."""
+    before = os.environ["PATH"]
+    os.environ["PATH"] = f"{mysql_testbed.clients()}:{PATH}"
+    yield
+    os.environ["PATH"] = before
+
+
+@dataclass(kw_only=True)
+class Case:
+    """A server and databases of this test's own, named as they would be in no good test."""
+
+    server: MySQLServer
+    made: list[str] = field(default_factory=list)
+    users: list[str] = field(default_factory=list)
+
+    def database(self, name: str = "test") -> str:
+        made = self.server.create_database(f"{name}_{secrets.token_hex(3)}")
+        self.made.append(made)
+        return made
+
+    def user(self, *grants: str) -> str:
+        """An account with these grants and the password `pw`."""
+        name = f"u_{secrets.token_hex(4)}"
+        self.server.sql(
+            f"CREATE USER {name}@'%' IDENTIFIED BY 'pw';"
+            + "".join(f"GRANT {grant} TO {name}@'%';" for grant in grants)
+        )
+        self.users.append(name)
+        return name
+
+    def job(self, database: str, **changes: str) -> DumpJob:
+        return DumpJob.from_env(ENV | self.env(database) | changes)
+
+    def env(self, database: str) -> Mapping[str, str]:
+        return {
+            "KSNAPSHOT_ENGINE": "mysql",
+            "MYSQL_HOST": self.server.host,
+            "MYSQL_PORT": str(self.server.port),
+            "MYSQL_USERNAME": self.server.user,
+            "MYSQL_PASSWORD": self.server.password,
+            "MYSQL_DATABASE": database,
+        }
+
+    def connection(self, database: str, *, user: str = "", password: str = "") -> Connection:
+        return Connection(
+            host=self.server.host,
+            port=self.server.port,
+            username=user or self.server.user,
+            password=password or self.server.password,
+            database=database,
+        )
+
+    def load(self, dump: bytes) -> str:
+        """A new database filled by the stock client."""
+        copy = self.database("copy")
+        self.server.sql(dump, copy)
+        return copy
+
+    def end(self) -> None:
+        for name in self.made:
+            self.server.drop_database(name)
+        for name in self.users:
+            self.server.sql(f"DROP USER {name}@'%'")
+
+
+@pytest.fixture(params=["mysql-5.7", "mysql-8.0", mysql_testbed.NEWEST, "mariadb-11.4"])
+def case(request: pytest.FixtureRequest, servers: Servers, clients: None) -> Iterator[Case]:
+    made = Case(server=servers(request.param))
+    yield made
+    made.end()
+
+
+def dump(job: DumpJob) -> tuple[Source, Sequence[tuple[str, bytes]]]:
+    """All that a dump says and gives, by the names of its streams."""
+    source = ENGINE.preflight(job, Interrupt())
+    found = []
+    for stream in ENGINE.streams(job, source):
+        with stream.open(Interrupt()) as reader:
+            found.append((stream.name, b"".join(iter(reader.read, b""))))
+    return source, found
