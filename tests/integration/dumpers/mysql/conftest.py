@@ -3,7 +3,7 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -73,7 +73,7 @@ class Case:
     def job(self, database: str, **changes: str) -> DumpJob:
         return DumpJob.from_env(ENV | self.env(database) | changes)
 
-    def env(self, database: str) -> Mapping[str, str]:
+    def env(self, database: str) -> dict[str, str]:
         return {
             "KSNAPSHOT_ENGINE": "mysql",
             "MYSQL_HOST": self.server.host,
