@@ -23,14 +23,16 @@ _CONNECT_SECONDS = 10
 # in the server's language; what is not recognised counts as passing, which costs a retry.
 _REFUSALS = re.compile(
     r"(?:error:?|\()\s*(?:1044|1045|1049|1051|1115|1130|1142|1143|1146 \(42S02\) at line|1227|1231"
-    r"|1251|1273|1298|1305|1356|1370|1371|1419|1449|1524|1698|1820|1862|2026|2049|2054|2059|2061"
+    r"|1251|1273|1298|1305|1356|1370|1371|1419|1449|1524|1698|1820|1862|2049|2054|2059|2061"
     r"|3105|3118|3159|3878|3879|4151)\b"
+    r"|certificate|SSL is required"
     r"|unknown (?:option|variable|suffix)|ambiguous option|option .* requires an argument"
     r"|couldn't find table|insuff?icent privileges|insufficient privileges",
     re.IGNORECASE,
 )
 # Where one client cannot log in for want of a plugin or of TLS, the other may.
 _OTHER_CLIENT = re.compile(r"plugin|\bSSL\b|\bTLS\b|secure connection", re.IGNORECASE)
+_STATEMENT = "--------------\n"
 _ESCAPES = {"0": "\0", "n": "\n", "t": "\t", "\\": "\\"}
 # How the tools tell their version: mysqldump 8 and 9; those that put their own number first.
 _VERSIONS = (r"(?:from|Distrib) (\d+)\.(\d+)", r"Ver (\d+)\.(\d+)")
@@ -222,6 +224,8 @@ def _command(
     argv: Sequence[str], *, env: Mapping[str, str], password: str, where: str, side: Side
 ) -> Command:
     def failure(status: int, said: str) -> KsnapshotError:
+        # MariaDB's client repeats the statement that failed, which is full of the user's data.
+        said = said.rpartition(_STATEMENT)[2].strip()
         text = f"{argv[0]}{where} ended with status {status}: {said or 'no explanation'}"
         return side.refused(text) if _REFUSALS.search(said) else side.failed(text)
 

@@ -5,7 +5,7 @@ may not read are left out with status 0, others end the dump. So what is missing
 beforehand, left out on purpose, and told.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dumpers.engines.mysql.client import Server
@@ -98,14 +98,17 @@ def survey(
     """
     found = tables(server, database, interrupt=interrupt)
     chosen, notes = _choose(server, database, choice, found)
-    unseen = _views_not_shown(server, database, interrupt=interrupt)
-    missing = [table.name for table in chosen if table.name in unseen]
+    missing = [
+        table.name
+        for table in chosen
+        if table.is_view and not rights.may("SHOW VIEW", database, table.name)
+    ]
     if missing:
         notes.append(
             f"views that this account may not show are NOT in this dump: {_list(missing)}; "
             f"grant it SHOW VIEW on {database!r}"
         )
-    chosen = [table for table in chosen if table.name not in unseen]
+    chosen = [table for table in chosen if table.name not in missing]
     if choice.tables and not chosen:
         # Without any name the tool would take all tables.
         raise server.side.refused(
@@ -164,17 +167,6 @@ def _choose(
             notes.append(f"the table {name!r} was to be left out, but there is none")
         chosen = [table for table in chosen if not excludes(table)]
     return chosen, notes
-
-
-def _views_not_shown(server: Server, database: str, *, interrupt: Interrupt) -> Collection[str]:
-    rows = server.rows(
-        "table_name",
-        "FROM information_schema.views WHERE table_schema = DATABASE() "
-        "AND IFNULL(view_definition, '') = ''",
-        database=database,
-        interrupt=interrupt,
-    )
-    return {name for (name,) in rows}
 
 
 def _routines(

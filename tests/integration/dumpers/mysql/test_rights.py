@@ -16,7 +16,8 @@ def notes_of(case: Case, database: str, *grants: str) -> tuple[tuple[str, ...], 
     source, [(_, sql)] = dump(case.job(database, MYSQL_USERNAME=user, MYSQL_PASSWORD="pw"))
     about_tables = ("NOT consistent", "the history of")
     notes = tuple(note for note in source.notes if not any(map(note.__contains__, about_tables)))
-    return notes, sql
+    # MySQL 8 quotes the names of triggers, the others do not.
+    return notes, sql.replace(b"TRIGGER `watch`", b"TRIGGER watch")
 
 
 def test_an_application_account_that_did_not_make_the_routines(case: Case) -> None:
@@ -33,7 +34,7 @@ def test_an_application_account_that_did_not_make_the_routines(case: Case) -> No
         assert "'tidy', 'twice $é'" in note
         assert b"PROCEDURE `tidy`" not in sql
     assert b"EVENT `nightly`" in sql
-    assert b"TRIGGER `watch`" in sql
+    assert b"TRIGGER watch" in sql
 
 
 def test_an_account_that_may_only_read(case: Case) -> None:
@@ -60,8 +61,9 @@ def test_an_account_with_the_rights_that_the_manual_names(case: Case) -> None:
     case.server.sql(f"GRANT {whole} TO {user}@'%'")
     source, [(_, sql)] = dump(case.job(database, MYSQL_USERNAME=user, MYSQL_PASSWORD="pw"))
     assert not any("NOT in this dump" in note for note in source.notes)
-    for word in (b"PROCEDURE `tidy`", b"EVENT `nightly`", b"TRIGGER `watch`", b"VIEW `authors`"):
-        assert word in sql
+    plain = sql.replace(b"`", b"")
+    for word in (b"PROCEDURE tidy", b"EVENT nightly", b"TRIGGER watch", b"VIEW authors"):
+        assert word in plain
 
 
 def test_an_account_that_sees_some_tables(case: Case) -> None:
