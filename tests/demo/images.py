@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import dumpers
-from tests.testbed import images
+from tests.testbed import images, mysql
 from tests.testbed.cluster import Cluster
 from tests.testbed.progress import progress
 from tests.testbed.tools import tool
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTROLLER, POSTGRESQL = "ksnapshot", "ksnapshot-dumper-postgresql-16"
+MYSQL = "ksnapshot-dumper-mysql-8"
 DATABASE, STORE = "ksnapshot-demo-database", "ksnapshot-demo-store"
 _TAG = "dev"
 
@@ -38,7 +39,8 @@ class _Recipe:
 def names() -> Mapping[str, str]:
     """Short name to the reference that pods use; IMAGE_PREFIX says where the cluster pulls from."""
     prefix = os.environ.get("IMAGE_PREFIX", "localhost").rstrip("/")
-    return {name: f"{prefix}/{name}:{_TAG}" for name in (CONTROLLER, POSTGRESQL, DATABASE, STORE)}
+    known = (CONTROLLER, POSTGRESQL, MYSQL, DATABASE, STORE)
+    return {name: f"{prefix}/{name}:{_TAG}" for name in known}
 
 
 def build(*wanted: str) -> Mapping[str, Path]:
@@ -46,12 +48,18 @@ def build(*wanted: str) -> Mapping[str, Path]:
     made = {}
     for name in wanted:
         recipe = _recipe(name)
+        arguments = {"VERSION": dumpers.__version__}
+        others = {}
+        if name == MYSQL:
+            arguments["MYSQL"] = mysql.CLIENT_IMAGE
+            others[mysql.CLIENT_IMAGE] = mysql.client_image()
         made[name] = images.build(
             names()[name],
             ROOT / recipe.dockerfile,
             recipe.context,
             recipe.globs,
-            {"VERSION": dumpers.__version__, **recipe.arguments},
+            arguments | recipe.arguments,
+            others,
         )
     return made
 
@@ -83,6 +91,9 @@ def _recipe(name: str) -> _Recipe:
         # Debian's clients alone: they are enough here, and no further package source is asked.
         majors = {"MAJORS": ""}
         return _Recipe(dockerfile="images/postgres/Dockerfile", globs=globs, arguments=majors)
+    if name == MYSQL:
+        globs = ["dumpers", "locks/dumper.txt"]
+        return _Recipe(dockerfile="images/mysql/Dockerfile", globs=globs)
     if name == DATABASE:
         folder = ROOT / "tests/demo/database"
         return _Recipe(
@@ -96,6 +107,6 @@ def _recipe(name: str) -> _Recipe:
 
 
 if __name__ == "__main__":
-    for archive in build(CONTROLLER, POSTGRESQL).values():
+    for archive in build(CONTROLLER, POSTGRESQL, MYSQL).values():
         print(archive)
     sys.exit(0)

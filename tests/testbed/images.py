@@ -54,16 +54,19 @@ def build(
     context: Path,
     globs: Sequence[str],
     build_args: Mapping[str, str] | None = None,
+    others: Mapping[str, Path] | None = None,
 ) -> Path:
     """The archive of an image called `name`, built on `base_image`; unchanged ones are not rebuilt.
 
     The build sees those files of the context that match the globs, and no others, so that the
-    cache's key (their content) misses nothing.
+    cache's key (their content) misses nothing. `others` are archives of further images that the
+    Dockerfile copies from, by their names.
     """
-    base = base_image()
+    bases = {BASE: base_image(), **(others or {})}
     files = _matching(context, globs)
     arguments = {"BASE": BASE, **(build_args or {})}
-    key: list[str | bytes | Path] = [_GENERATION, name, base.parent.name, repr(arguments)]
+    made_of = [archive.parent.name for archive in bases.values()]
+    key: list[str | bytes | Path] = [_GENERATION, name, *made_of, repr(arguments)]
     key += [dockerfile]
     for path in files:
         key += [str(path.relative_to(context)), path, str(path.stat().st_mode & 0o111)]
@@ -76,7 +79,8 @@ def build(
             shutil.copy2(path, copy)
         staged.mkdir(exist_ok=True)
         with cache.lock("buildah"), progress(f"build {name}"):
-            _ensure_base(base)
+            for reference, archive in bases.items():
+                _ensure(reference, archive)
             _bud(name, dockerfile, staged, arguments)
             _buildah("push", "--quiet", name, f"oci-archive:{target / ARCHIVE}:{name}")
         shutil.rmtree(staged)
@@ -134,14 +138,15 @@ def _make_base(target: Path) -> None:
         layer.unlink()
 
 
-def _ensure_base(base: Path) -> None:
-    """Brings the base into buildah's storage, marked with the cache entry it came from."""
-    mark = _storage() / "base"
-    present = _buildah("images", "--quiet", "--filter", f"reference={BASE}").strip()
-    if present and mark.exists() and mark.read_text() == base.parent.name:
+def _ensure(reference: str, archive: Path) -> None:
+    """Brings an image into buildah's storage, marked with the cache entry it came from."""
+    slug = "base" if reference == BASE else archive.parent.name.rpartition("-")[0]
+    mark = _storage() / slug
+    present = _buildah("images", "--quiet", "--filter", f"reference={reference}").strip()
+    if present and mark.exists() and mark.read_text() == archive.parent.name:
         return
-    _buildah("pull", "--quiet", f"oci-archive:{base}")
-    mark.write_text(base.parent.name)
+    _buildah("pull", "--quiet", f"oci-archive:{archive}")
+    mark.write_text(archive.parent.name)
 
 
 def _bud(name: str, dockerfile: Path, context: Path, arguments: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from tests.testbed import cache, packages, processes, scratch
+from tests.testbed import cache, images, oci, packages, processes, scratch
 from tests.testbed.progress import progress
 
 _NOBODY = 65534
@@ -38,6 +38,8 @@ _JARS = {
 }
 NEWEST = "mysql-9"
 VERSIONS = (*_JARS, NEWEST)
+CLIENT_IMAGE = f"localhost/ksnapshot-mysql:{_SUITE}"
+_IMAGE_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,23 @@ def clients() -> Path:
 def clients_of(flavour: str) -> Path:
     """A folder with the clients of `mysql` or `mariadb` only."""
     return _bin_folder(mysql=flavour == "mysql", mariadb=flavour == "mariadb")
+
+
+def client_image() -> Path:
+    """The archive of an image, called CLIENT_IMAGE, that has MySQL's own clients."""
+
+    def make(target: Path) -> None:
+        root = target / "root"
+        with progress(f"debootstrap {_SUITE} for {CLIENT_IMAGE}"):
+            _bootstrap(root, "mysql-client-core")
+        layer = target / "layer.tar"
+        _run(["tar", "--numeric-owner", f"--directory={root}", f"--file={layer}", "--create", "."])
+        shutil.rmtree(root)
+        oci.write_archive(target / images.ARCHIVE, CLIENT_IMAGE, layer, env=_IMAGE_ENV)
+        layer.unlink()
+
+    made = cache.entry("image-mysql-client", [_GENERATION, CLIENT_IMAGE], make)
+    return made / images.ARCHIVE
 
 
 def problem(name: str) -> str:
@@ -264,16 +283,9 @@ def _install_sid(target: Path) -> None:
     """MySQL's programs and every library they need, the loader included, out of a Debian sid."""
     if os.geteuid() != 0:
         raise RuntimeError("MySQL's newest programs are unpacked by debootstrap, which needs root")
-    packages.command("debootstrap", "debootstrap")
     root = target / "root"
     with progress(f"debootstrap {_SUITE} for MySQL"):
-        _run(["debootstrap", "--variant=minbase", _SUITE, str(root)])
-        (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
-        (root / "usr/sbin/policy-rc.d").chmod(0o755)
-        # A snapshot of sid is soon past its date.
-        apt = ["chroot", str(root), "apt-get", "--quiet", "-o", "Acquire::Check-Valid-Until=false"]
-        _run([*apt, "update"])
-        _run([*apt, "install", "--yes", "--no-install-recommends", *_SID_PACKAGES])
+        _bootstrap(root, *_SID_PACKAGES)
     wanted: set[str] = set()
     for program in _SID_PROGRAMS:
         listed = _run(["chroot", str(root), "ldd", f"/{program}"])
@@ -290,6 +302,19 @@ def _install_sid(target: Path) -> None:
     for folder in _SID_FOLDERS:
         shutil.copytree(root / folder, target / folder, symlinks=True)
     shutil.rmtree(root)
+
+
+def _bootstrap(root: Path, *names: str) -> None:
+    packages.command("debootstrap", "debootstrap")
+    _run(["debootstrap", "--variant=minbase", _SUITE, str(root)])
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    # A snapshot of sid is soon past its date.
+    apt = ["chroot", str(root), "apt-get", "--quiet", "-o", "Acquire::Check-Valid-Until=false"]
+    _run([*apt, "update"])
+    _run([*apt, "install", "--yes", "--no-install-recommends", *names])
+    _run([*apt, "clean"])
 
 
 def _of_sid(base: Path, name: str) -> list[str]:
