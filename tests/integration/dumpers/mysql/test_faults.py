@@ -198,8 +198,11 @@ def test_a_table_is_dropped_during_the_dump(
     proxy.set(Slow(bytes_per_second=2 << 20))
     case.server.sql("CREATE TABLE zzz (a INT); INSERT INTO zzz VALUES (1)", big)
     run.start(MYSQL_PORT=str(proxy.port), KSNAPSHOT_PART_SIZE_MIB="5")
-    dumping(run)
-    wait_until(lambda: s3.uploads(bucket) != [], seconds=PATIENCE_SECONDS, what="an upload")
+
+    def halfway() -> bool:
+        return any(connection.received > 1 << 20 for connection in proxy.seen())
+
+    wait_until(halfway, seconds=PATIENCE_SECONDS, what="the rows before it")
     case.server.sql("DROP TABLE zzz", big)
     proxy.clear()
     assert_failed(run.wait(), ExitCode.SOURCE_FAILED, "zzz")
