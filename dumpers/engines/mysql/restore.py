@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dumpers.contract import Connection
-from dumpers.engines.base import Piece
+from dumpers.engines.base import Piece, Reader
 from dumpers.engines.mysql import client
 from dumpers.engines.mysql.client import TARGET, Flavour, Program, Server
 from dumpers.engines.mysql.survey import tables
@@ -107,15 +107,34 @@ def _load(
         # The client's own commands, such as running a shell, are data in a dump and nothing else.
         "--binary-mode",
         "--max-allowed-packet=1G",
-        "--",
-        database,
     ]
+    if database.isascii() or server.flavour is Flavour.MARIADB or server.number >= (8, 0):
+        argv += ["--", database]
+        first = b""
+    else:
+        # What MySQL's newer clients say to 5.7 while they connect is taken for latin1.
+        first = f"USE {client.identifier(database)};\n".encode()
     command: Command = client.command(argv, server.connection, database=database, side=TARGET)
     try:
         with piece.open() as reader:
-            feed(command, reader, interrupt=interrupt)
+            feed(command, _After(first, reader), interrupt=interrupt)
     except KsnapshotError as error:
         raise type(error)(f"{error}{_cure(str(error))}; {_partly(database)}") from error
+
+
+class _After:
+    """A reader's bytes after some of our own."""
+
+    def __init__(self, first: bytes, rest: Reader) -> None:
+        self._first = first
+        self._rest = rest
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return our own bytes at once, then what the reader gives."""
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        return self._rest.read(size)
 
 
 def _cure(text: str) -> str:

@@ -60,6 +60,14 @@ def test_a_backup_restores_and_counts_alike(case: Case) -> None:
     assert not any("authors" in name for name in counted)
 
 
+def test_a_target_of_an_odd_name(case: Case) -> None:
+    copy = case.database("é中 `'$")
+    ENGINE.restore(
+        case.connection(copy), [piece("x", b"CREATE TABLE t (a INT) SELECT 5 AS a;\n")], Interrupt()
+    )
+    assert ENGINE.inspect(case.connection(copy), Interrupt()) == {f"{copy}.t": 1}
+
+
 @pytest.mark.parametrize(
     ("held", "word"),
     [
