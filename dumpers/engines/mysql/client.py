@@ -210,11 +210,6 @@ def command(argv: Sequence[str], connection: Connection, *, database: str, side:
     )
 
 
-def literal(text: str) -> str:
-    """Write a text as SQL that no mode of the server reads differently."""
-    return f"_utf8mb4 0x{text.encode().hex()}" if text else "''"
-
-
 def identifier(name: str) -> str:
     """Write a name as SQL."""
     return "`" + name.replace("`", "``") + "`"
