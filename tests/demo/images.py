@@ -58,7 +58,7 @@ def build(*wanted: str) -> Mapping[str, Path]:
             ROOT / recipe.dockerfile,
             recipe.context,
             recipe.globs,
-            arguments | recipe.arguments,
+            {**arguments, **recipe.arguments},
             others,
         )
     return made

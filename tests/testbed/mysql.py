@@ -86,6 +86,10 @@ class MySQLServer:
             raise RuntimeError(f"{self.client} ended with {done.returncode}: {said}")
         return done.stdout.decode(errors="surrogateescape").rstrip("\n")
 
+    def authority(self) -> Path:
+        """The certificates by which MySQL's own TLS is to be trusted; it makes them itself."""
+        return self._folder / "data" / "ca.pem"
+
     def create_database(self, name: str) -> str:
         """An empty database."""
         self.sql(f"CREATE DATABASE {quoted(name)} CHARACTER SET utf8mb4")

@@ -9,6 +9,14 @@ from dumpers.engines.facts import (
     EngineFacts,
     Login,
     Role,
+    TextOption,
+)
+
+MYSQLDUMP_OPTIONS = TextOption(
+    key="mysqldump-options",
+    variable="MYSQLDUMP_OPTIONS",
+    help="Further options of `mysqldump` or `mariadb-dump`, in the words of a shell.",
+    wanted="options of mysqldump",
 )
 
 FACTS = EngineFacts(
@@ -44,8 +52,8 @@ FACTS = EngineFacts(
     ),
     databases=("MYSQL_DATABASE", "MARIADB_DATABASE"),
     marks=("MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DATABASE"),
-    options=("MYSQLDUMP_OPTIONS", "MYSQLDUMP_EXCLUDED_TABLES", "MYSQLDUMP_TABLES"),
-    texts=(DATABASES, TABLES, EXCLUDE_TABLES),
+    options=("MYSQLDUMP_EXCLUDED_TABLES", "MYSQLDUMP_TABLES"),
+    texts=(DATABASES, TABLES, EXCLUDE_TABLES, MYSQLDUMP_OPTIONS),
     images=(
         DumperImage(
             versions=("8", "8.0", "8.4", "9"),

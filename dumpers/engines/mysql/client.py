@@ -38,6 +38,24 @@ _ESCAPES = {"0": "\0", "n": "\n", "t": "\t", "\\": "\\"}
 _VERSIONS = (r"(?:from|Distrib) (\d+)\.(\d+)", r"Ver (\d+)\.(\d+)")
 
 
+# By the modes that the contract knows. MariaDB's clients can demand TLS only together with a name
+# that fits: what is asked for is then checked more strictly, never less.
+_MYSQL_TLS: Mapping[str, Sequence[str]] = {
+    "disable": ("--ssl-mode=DISABLED",),
+    "prefer": ("--ssl-mode=PREFERRED",),
+    "require": ("--ssl-mode=REQUIRED",),
+    "verify-ca": ("--ssl-mode=VERIFY_CA",),
+    "verify-full": ("--ssl-mode=VERIFY_IDENTITY",),
+}
+_MARIADB_TLS: Mapping[str, Sequence[str]] = {
+    "disable": ("--skip-ssl",),
+    "prefer": ("--disable-ssl-verify-server-cert",),
+    "require": ("--ssl", "--disable-ssl-verify-server-cert"),
+    "verify-ca": ("--ssl", "--ssl-verify-server-cert"),
+    "verify-full": ("--ssl", "--ssl-verify-server-cert"),
+}
+
+
 class Flavour(StrEnum):
     """Whose server or whose tool it is."""
 
@@ -148,16 +166,17 @@ def connect(connection: Connection, *, side: Side, interrupt: Interrupt) -> Serv
 
 
 def arguments(program: Program, connection: Connection) -> list[str]:
-    """Return what every client is told first: no files of options, where, as whom.
+    """Return what every client is told first: no files of options, where, as whom, how secured.
 
-    TLS is used where the server offers it, its certificate not judged.
+    Unless told otherwise, TLS is used where the server offers it, its certificate not judged.
     """
-    own = (
-        ["--disable-ssl-verify-server-cert"]
-        if program.flavour is Flavour.MARIADB
+    mariadb = program.flavour is Flavour.MARIADB
+    own = [*(_MARIADB_TLS if mariadb else _MYSQL_TLS)[connection.tls or "prefer"]]
+    if connection.ca_file:
+        own.append(f"--ssl-ca={connection.ca_file}")
+    if not mariadb and connection.tls in {"", "prefer", "disable"}:
         # Without TLS, a first login by caching_sha2_password needs the server's key.
-        else ["--loose-get-server-public-key"]
-    )
+        own.append("--loose-get-server-public-key")
     return [
         "--no-defaults",
         f"--host={connection.host}",

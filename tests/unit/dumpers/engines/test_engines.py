@@ -51,7 +51,9 @@ def test_an_engine_that_can_be_dumped_is_whole(engine: EngineFacts) -> None:
             option.key
         )
     for folder in ("tests/unit/dumpers/engines", "tests/integration/dumpers"):
-        assert [*(ROOT / folder).glob(f"test_{engine.type}*.py")], f"{folder}: no test of it"
+        tests = [*(ROOT / folder).glob(f"{engine.type}/test_*.py")]
+        tests += (ROOT / folder).glob(f"test_{engine.type}*.py")
+        assert tests, f"{folder}: no test of it"
 
 
 def test_no_two_credentials_share_a_variable_and_each_login_has_a_sign() -> None:
