@@ -1,8 +1,9 @@
 """Pipeline wall time over bare `pg_dump >/dev/null`: same run, same database, in turns.
 
-    python -m benchmarks.dump [--rows 2000000] [--rounds 5]
+    python -m benchmarks.dump [--rows 2000000] [--rounds 5] [--against FOLDER]
 
-Prints one JSON document. Ratios are medians of pairs; the machine's speed cancels out.
+Prints one JSON document. Ratios are medians of pairs; the machine's speed cancels out. CPU seconds
+are those of the process and its children. `--against` measures another work tree beside this one.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyrage
@@ -38,6 +40,7 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--against", type=Path, metavar="FOLDER")
     options = parser.parse_args()
     with postgres.start() as database, s3.start() as store, tempfile.TemporaryDirectory() as folder:
         bucket = store.create_bucket("benchmark")
@@ -64,48 +67,62 @@ def main() -> None:
         }
         recipient = str(pyrage.x25519.Identity.generate().to_public())
         age = job | {"ENCRYPTION_ENABLED": "true", "ENCRYPTION_RECIPIENT": recipient}
-        dumper = [sys.executable, "-m", "dumpers"]
-        times: dict[str, list[float]] = {"bare": [], "gzip": [], "gzip_age": []}
-        peaks: list[int] = []
+        trees = {"": ROOT} | ({"against_": options.against} if options.against else {})
+        commands = {"bare": ([str(postgres.client("pg_dump"))], bare, ROOT)} | {
+            f"{tree}{name}": ([sys.executable, "-m", "dumpers"], env, root)
+            for name, env in (("gzip", job), ("gzip_age", age))
+            for tree, root in trees.items()
+        }
+        runs: dict[str, list[_Run]] = {name: [] for name in commands}
         for number in range(options.rounds + 1):
             _say(f"round {number} of {options.rounds}" if number else "warming up")
-            taken = {
-                "bare": _run([str(postgres.client("pg_dump"))], bare),
-                "gzip": _run(dumper, job),
-                "gzip_age": _run(dumper, age),
-            }
-            if number:
-                for name, (seconds, _) in taken.items():
-                    times[name].append(seconds)
-                peaks += [taken["gzip"][1], taken["gzip_age"][1]]
+            for name, command in commands.items():
+                run = _run(*command)
+                if number:
+                    runs[name].append(run)
         result = json.loads(Path(folder, "result").read_text())
+    ours = [name for name in commands if name != "bare"]
     document = {
         "source_mib": round(result["source_bytes"] / 2**20),
         "stored_mib": round(result["stored_bytes"] / 2**20),
-        "bare_seconds": round(statistics.median(times["bare"]), 2),
-        "wall_over_bare": {
-            name: _ratio(times[name], times["bare"]) for name in ("gzip", "gzip_age")
+        "bare_seconds": round(statistics.median(run.wall for run in runs["bare"]), 2),
+        "wall_over_bare": {name: _ratio(runs[name], runs["bare"]) for name in ours},
+        "cpu_seconds": {
+            name: round(statistics.median(run.cpu for run in made), 2)
+            for name, made in runs.items()
         },
-        "dumper_peak_mib": round(max(peaks) / 2**10),
+        "dumper_peak_mib": round(max(run.peak for name in ours for run in runs[name]) / 2**10),
     }
     print(json.dumps(document, indent=2))
 
 
-def _ratio(ours: list[float], bare: list[float]) -> float:
-    return round(statistics.median(a / b for a, b in zip(ours, bare, strict=True)), 3)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """Seconds, and the largest process's peak of memory in KiB."""
+
+    wall: float
+    cpu: float
+    peak: int
 
 
-def _run(command: list[str], env: Mapping[str, str]) -> tuple[float, int]:
-    """Wall seconds and the process's own peak of memory in KiB."""
+def _ratio(ours: list[_Run], bare: list[_Run]) -> float:
+    return round(statistics.median(a.wall / b.wall for a, b in zip(ours, bare, strict=True)), 3)
+
+
+def _run(command: list[str], env: Mapping[str, str], folder: Path) -> _Run:
     began = time.monotonic()
     with subprocess.Popen(
-        command, env=dict(env), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, env=dict(env), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return time.monotonic() - began, usage.ru_maxrss
+    return _Run(
+        wall=time.monotonic() - began,
+        cpu=usage.ru_utime + usage.ru_stime,
+        peak=usage.ru_maxrss,
+    )
 
 
 def _say(text: str) -> None:
