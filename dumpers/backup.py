@@ -59,39 +59,21 @@ def dump(
     """
     began = time.monotonic()
     recipients = crypt.parse_recipients(job.recipients)
-    source = engine.preflight(job, interrupt)
-    run = Run(
-        path=job.location.path,
-        cluster=job.cluster,
-        cronjob=job.cronjob,
-        host=job.host,
-        started=started,
-        id=run_id,
-    )
-    streams = engine.streams(job, source)
-    plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
-    record = _record(plan)
-    _LOG.info(
-        "dumping",
-        extra=fields(
-            engine=job.engine.type,
-            database=job.connection.database,
-            host=job.connection.host,
-            server_version=source.server_version,
-            tool_version=source.tool_version,
-            estimated_bytes=source.estimate,
-            encrypted=bool(recipients),
-            record=run.record_prefix,
-            notes=source.notes,
-        ),
-    )
-    if job.location.region and job.location.endpoint:
-        _LOG.warning(
-            "S3_ENDPOINT and S3_REGION are both set: the dump goes to the endpoint, the region "
-            "only signs (ksnapshot 0.6.0 went to the region)",
-            extra=fields(endpoint=job.location.endpoint, region=job.location.region),
-        )
+    # The store is set up while the database is looked at; nothing is sent to it before.
     with Store(job.location, run=run_id, interrupt=interrupt) as store:
+        source = engine.preflight(job, interrupt)
+        run = Run(
+            path=job.location.path,
+            cluster=job.cluster,
+            cronjob=job.cronjob,
+            host=job.host,
+            started=started,
+            id=run_id,
+        )
+        streams = engine.streams(job, source)
+        plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
+        _announce(plan)
+        record = _record(plan)
         store.put_once(run.started_key, manifest.started_record(record))
         store.probe(record.keys[0])
         objects = [_store(plan, stream, store=store, interrupt=interrupt) for stream in streams]
@@ -106,6 +88,30 @@ def dump(
         )
         store.put_once(run.manifest_key, body)
     return _result(plan, objects=objects, seconds=time.monotonic() - began)
+
+
+def _announce(plan: _Plan) -> None:
+    job, source = plan.job, plan.source
+    _LOG.info(
+        "dumping",
+        extra=fields(
+            engine=job.engine.type,
+            database=job.connection.database,
+            host=job.connection.host,
+            server_version=source.server_version,
+            tool_version=source.tool_version,
+            estimated_bytes=source.estimate,
+            encrypted=bool(plan.recipients),
+            record=plan.run.record_prefix,
+            notes=source.notes,
+        ),
+    )
+    if job.location.region and job.location.endpoint:
+        _LOG.warning(
+            "S3_ENDPOINT and S3_REGION are both set: the dump goes to the endpoint, the region "
+            "only signs (ksnapshot 0.6.0 went to the region)",
+            extra=fields(endpoint=job.location.endpoint, region=job.location.region),
+        )
 
 
 def _record(plan: _Plan) -> manifest.RunRecord:
@@ -131,8 +137,11 @@ def _store(
     key = plan.key(stream)
     # The upload is left after the tool has ended: a dump that goes wrong at its very end still
     # aborts it.
-    with store.upload(key, part_size=part_size) as upload, stream.open(interrupt) as tool:
-        raw = CountingReader(tool)
+    with (
+        store.upload(key, part_size=part_size) as upload,
+        stream.open(interrupt) as tool,
+        CountingReader(tool) as raw,
+    ):
         packed = GzipReader(raw)
         with _progress(stream.name, raw, upload):
             if plan.recipients:
@@ -147,7 +156,7 @@ def _store(
         sha256=stored.sha256,
         crc32=stored.crc32,
         source_size=raw.count,
-        source_sha256=raw.sha256,
+        source_sha256=raw.sha256(),
         checked=stored.checked,
     )
 

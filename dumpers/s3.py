@@ -1,8 +1,9 @@
-"""The object store's calls, and what their failures mean; the only module that knows boto3.
+"""The object store's calls, and what their failures mean; the only module that knows the SDK.
 
 Every method blocks for one call, retried by the SDK. Errors come out as StorageFailedError where
-waiting may help and StorageRefusedError where somebody has to change something; two refusals that
-the caller can answer have classes of their own.
+waiting may help and StorageRefusedError where somebody has to change something; what the caller
+can answer has classes of its own in bucket.py. Loading the SDK takes half a second, so this module
+is imported by `bucket.open_bucket` only.
 """
 
 import base64
@@ -10,10 +11,8 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -23,8 +22,16 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ValidationError,
 )
+from botocore.session import Session
 
 from dumpers import __version__
+from dumpers.bucket import (
+    AlreadyThereError,
+    CreatedUpload,
+    ForbiddenByStoreError,
+    Head,
+    UnknownToStoreError,
+)
 from dumpers.contract import S3Location
 from dumpers.errors import KsnapshotError, StorageFailedError, StorageRefusedError
 
@@ -55,38 +62,6 @@ _PASSING_STATUS = {408, 429}
 _SERVER_ERROR = 500
 _FORBIDDEN, _NOT_FOUND, _PRECONDITION_FAILED, _NOT_IMPLEMENTED = 403, 404, 412, 501
 _UNKNOWN_REQUEST = {"InvalidArgument", "InvalidRequest", "MalformedXML", "NotImplemented"}
-
-
-class ForbiddenByStoreError(StorageRefusedError):
-    """The keys are right, but this call is not granted to them."""
-
-
-class AlreadyThereError(StorageRefusedError):
-    """An object that must not exist yet does."""
-
-
-class UnknownToStoreError(StorageRefusedError):
-    """The store does not know an optional feature that the request used."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """What the store says of an object; `crc32` is None where it keeps no checksum of the whole.
-
-    `run` is the id of the run that wrote it, None where the store lost or never had it.
-    """
-
-    size: int
-    crc32: str | None
-    run: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreatedUpload:
-    """An upload that was begun; `checksums` says whether the store keeps one of the whole."""
-
-    id: str
-    checksums: bool
 
 
 class PartBody:
@@ -120,7 +95,7 @@ class PartBody:
         return self._at
 
 
-class Bucket:
+class S3Bucket:
     """One bucket, as the keys of this location may use it."""
 
     def __init__(self, location: S3Location) -> None:
@@ -258,7 +233,7 @@ def _client(location: S3Location) -> Any:
         response_checksum_validation="when_required",
         user_agent_extra=f"ksnapshot/{__version__}",
     )
-    return boto3.session.Session().client(
+    return Session().create_client(
         "s3",
         region_name=location.region or _DEFAULT_REGION,
         endpoint_url=location.endpoint,

@@ -1,7 +1,9 @@
-"""Readers and counters that the pipeline is made of; each holds at most one block in memory."""
+"""Readers and counters that the pipeline is made of; each holds a few blocks in memory."""
 
 import hashlib
-from typing import Protocol
+import queue
+import threading
+from typing import Protocol, Self
 
 from isal import isal_zlib
 
@@ -10,7 +12,9 @@ from dumpers.engines.base import Reader
 # isal's default level: zlib -6's ratio on dumps at more than ten times its speed.
 _GZIP_LEVEL = 2
 _GZIP_CONTAINER = 31
-_BLOCK = 1 << 17
+_BLOCK = 1 << 18
+# How far the digest may lag behind, in blocks: memory for it, and slack for the threads.
+_BLOCKS_AHEAD = 8
 
 
 class Writer(Protocol):
@@ -25,13 +29,50 @@ class Writer(Protocol):
         ...
 
 
+class Digest:
+    """sha256 of a stream, computed in a thread of its own: hashing costs as much as compressing.
+
+    The blocks are handed over as they are, so they must not change; a few of them wait at most.
+    """
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._blocks: queue.Queue[bytes | None] = queue.Queue(_BLOCKS_AHEAD)
+        self._thread = threading.Thread(target=self._work, name="sha256", daemon=True)
+        self._thread.start()
+
+    def update(self, block: bytes) -> None:
+        """Take the next block, as soon as there is room for it."""
+        self._blocks.put(block)
+
+    def end(self) -> str:
+        """End the thread and return the digest of all blocks, as hex; harmless when repeated."""
+        if self._thread.is_alive():
+            self._blocks.put(None)
+            self._thread.join()
+        return self._digest.hexdigest()
+
+    def _work(self) -> None:
+        while (block := self._blocks.get()) is not None:
+            self._digest.update(block)
+
+
 class CountingReader:
-    """Passes a reader's bytes on and keeps their number, and their sha256 as hex."""
+    """Passes a reader's bytes on and keeps their number, and their sha256 as hex.
+
+    A context manager: leaving it ends the thread that computes the digest.
+    """
 
     def __init__(self, source: Reader) -> None:
         self._source = source
-        self._digest = hashlib.sha256()
+        self._digest = Digest()
         self.count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._digest.end()
 
     def read(self, size: int = -1, /) -> bytes:
         """Read from the source; its errors pass through."""
@@ -40,10 +81,9 @@ class CountingReader:
         self._digest.update(data)
         return data
 
-    @property
     def sha256(self) -> str:
-        """Digest of all that was read so far."""
-        return self._digest.hexdigest()
+        """Digest of all that was read; nothing is read after it was asked for."""
+        return self._digest.end()
 
 
 class GzipReader:

@@ -4,7 +4,6 @@ Every call runs in a worker thread, so that the main thread notices a signal whi
 """
 
 import base64
-import hashlib
 import logging
 import math
 import queue
@@ -17,6 +16,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
+from dumpers.bucket import (
+    AlreadyThereError,
+    Bucket,
+    CreatedUpload,
+    ForbiddenByStoreError,
+    UnknownToStoreError,
+    open_bucket,
+)
 from dumpers.contract import PART_SIZE, S3Location
 from dumpers.errors import (
     InterruptedRunError,
@@ -26,13 +33,7 @@ from dumpers.errors import (
 )
 from dumpers.interrupt import Interrupt
 from dumpers.log import fields
-from dumpers.s3 import (
-    AlreadyThereError,
-    Bucket,
-    CreatedUpload,
-    ForbiddenByStoreError,
-    UnknownToStoreError,
-)
+from dumpers.stream import Digest
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -73,20 +74,28 @@ class StoredObject:
 
 
 class Store:
-    """The bucket as one run sees it. A context manager: leaving it gives its threads back."""
+    """The bucket as one run sees it. A context manager: leaving it gives its threads back.
+
+    It is set up in the background: making a Store takes no time, and the first call tells faults.
+    """
 
     def __init__(self, location: S3Location, *, run: str, interrupt: Interrupt) -> None:
         self.run = run
         self.interrupt = interrupt
         self.checksums = True
         self._pool = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="s3")
-        self.bucket = self.call(lambda: Bucket(location))
+        self._opening = self._pool.submit(lambda: open_bucket(location))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def bucket(self) -> Bucket:
+        """For worker threads only: waits until the bucket is set up."""
+        return self._opening.result()
 
     def submit(self, call: Callable[[], T]) -> "Future[T]":
         """Begin a call in a worker thread."""
@@ -195,7 +204,7 @@ class Upload:
         self._filled = 0
         self._parts: list[Future[dict[str, Any]]] = []
         self._settled = 0
-        self._digest = hashlib.sha256()
+        self._digest = Digest()
         self._crc32 = 0
         self._completed = False
         self.size = 0
@@ -204,6 +213,7 @@ class Upload:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._digest.end()
         if self._completed:
             return
         # A part that arrives after the abort would stay in the store, so those under way may end
@@ -214,7 +224,7 @@ class Upload:
     def write(self, data: bytes, /) -> int:
         """Take `data`, sending each part that becomes full; raises what an earlier part met."""
         view = memoryview(data)
-        self._digest.update(view)
+        self._digest.update(data)
         self._crc32 = zlib.crc32(view, self._crc32)
         while view:
             if self._buffer is None:
@@ -264,7 +274,7 @@ class Upload:
         return StoredObject(
             key=self._key,
             size=self.size,
-            sha256=self._digest.hexdigest(),
+            sha256=self._digest.end(),
             crc32=crc32,
             checked=checked,
         )

@@ -39,14 +39,21 @@ class Broken:
 @given(blocks=st.lists(st.binary(max_size=5000), max_size=20), size=st.integers(1, 9000))
 def test_gzip_gives_back_what_went_in(blocks: list[bytes], size: int) -> None:
     data = b"".join(blocks)
-    counted = CountingReader(io.BytesIO(data))
-    packed = GzipReader(counted)
     pieces = []
-    while piece := packed.read(size):
-        assert len(piece) <= size
-        pieces.append(piece)
+    with CountingReader(io.BytesIO(data)) as counted:
+        packed = GzipReader(counted)
+        while piece := packed.read(size):
+            assert len(piece) <= size
+            pieces.append(piece)
     assert gzip.decompress(b"".join(pieces)) == data
-    assert (counted.count, counted.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert (counted.count, counted.sha256()) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_a_digest_ends_its_thread_whatever_happens() -> None:
+    with pytest.raises(SourceFailedError), CountingReader(Broken(SourceFailedError("x"))) as raw:
+        copy(raw, io.BytesIO())
+    assert not raw._digest._thread.is_alive()
+    assert raw.sha256() == hashlib.sha256(b"x" * raw.count).hexdigest()
 
 
 def test_gzip_is_the_same_for_the_same_bytes() -> None:

@@ -1,0 +1,88 @@
+"""What the pipeline asks of an object store, without the SDK that does it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from dumpers.contract import S3Location
+from dumpers.errors import StorageRefusedError
+
+
+class ForbiddenByStoreError(StorageRefusedError):
+    """The keys are right, but this call is not granted to them."""
+
+
+class AlreadyThereError(StorageRefusedError):
+    """An object that must not exist yet does."""
+
+
+class UnknownToStoreError(StorageRefusedError):
+    """The store does not know an optional feature that the request used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What the store says of an object; `crc32` is None where it keeps no checksum of the whole.
+
+    `run` is the id of the run that wrote it, None where the store lost or never had it.
+    """
+
+    size: int
+    crc32: str | None
+    run: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedUpload:
+    """An upload that was begun; `checksums` says whether the store keeps one of the whole."""
+
+    id: str
+    checksums: bool
+
+
+class Bucket(Protocol):
+    """One bucket; every method blocks for one call and raises a KsnapshotError where it fails."""
+
+    def put(self, key: str, body: bytes, *, only_new: bool) -> None:
+        """Write a small object; AlreadyThereError if it exists and `only_new`."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Read a small object."""
+        ...
+
+    def head(self, key: str) -> Head | None:
+        """Look at an object; None if there is none."""
+        ...
+
+    def create_upload(self, key: str, *, run: str, checksums: bool) -> CreatedUpload:
+        """Begin a multipart upload that carries its run's id."""
+        ...
+
+    def upload_part(
+        self, key: str, upload: str, *, number: int, data: memoryview, crc32: str | None
+    ) -> dict[str, Any]:
+        """Send one part; what completion wants to know of it is returned."""
+        ...
+
+    def complete_upload(
+        self,
+        key: str,
+        upload: str,
+        *,
+        parts: Sequence[dict[str, Any]],
+        size: int,
+        crc32: str | None,
+    ) -> None:
+        """Make the object exist; the store compares size and checksum where it knows how."""
+        ...
+
+    def abort_upload(self, key: str, upload: str) -> None:
+        """Drop an upload and its parts; one that is gone already is fine."""
+        ...
+
+
+def open_bucket(location: S3Location) -> Bucket:
+    """Load the SDK and set up its client, which takes half a second and no request."""
+    return cast("Bucket", import_module("dumpers.s3").S3Bucket(location))
