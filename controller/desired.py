@@ -14,7 +14,7 @@ from controller import names
 from controller.config import Settings
 from controller.specs import BackupSpec
 from controller.view import Json, annotations_of
-from dumpers import contract
+from dumpers import contract, location
 from dumpers.errors import FINAL_EXIT_CODES
 
 CONTAINER = "job"
@@ -24,13 +24,24 @@ _TMP = "tmp"
 _BACKEND_PATH = "ksnapshot"
 # Keys of the user's ConfigMap and Secret, as 0.6.0 reads them.
 _CONFIGMAP_KEYS = (
-    (contract.S3_REGION, "S3_REGION", True),
-    (contract.S3_ENDPOINT, "S3_ENDPOINT", True),
-    (contract.S3_BUCKET, "S3_BUCKET", False),
+    (location.S3_REGION, "S3_REGION", True),
+    (location.S3_ENDPOINT, "S3_ENDPOINT", True),
+    (location.S3_BUCKET, "S3_BUCKET", False),
 )
 _SECRET_KEYS = (
-    (contract.S3_ACCESS_KEY, "AWS_ACCESS_KEY_ID"),
-    (contract.S3_SECRET_KEY, "AWS_SECRET_ACCESS_KEY"),
+    (location.S3_ACCESS_KEY, "AWS_ACCESS_KEY_ID"),
+    (location.S3_SECRET_KEY, "AWS_SECRET_ACCESS_KEY"),
+)
+# Keys of the ConfigMap that 0.6.0 did not know, all of them optional.
+_MORE_CONFIGMAP_KEYS = (
+    (location.S3_PATH_STYLE, "S3_PATH_STYLE", True),
+    (location.S3_CA_BUNDLE, "S3_CA_BUNDLE", True),
+    (location.S3_STORAGE_CLASS, "S3_STORAGE_CLASS", True),
+    (location.S3_SSE, "S3_SSE", True),
+    (location.S3_SSE_KMS_KEY_ID, "S3_SSE_KMS_KEY_ID", True),
+    (location.S3_TAGS, "S3_TAGS", True),
+    (location.S3_MAX_BANDWIDTH, "S3_MAX_BANDWIDTH", True),
+    *((name, name, True) for name in location.PROXIES),
 )
 _LABELS = {names.MANAGED_BY_LABEL: names.MANAGED_BY}
 # Fields that may be held: of the CronJob, of the container, and of the pod.
@@ -118,8 +129,8 @@ def environment(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json
     """Variables of the dump container, in 0.6.0's order, then ours."""
     config, keys = settings.backup_configmap_name, settings.backup_secret_name
     env = [
-        _value(contract.BACKEND_TYPE, contract.BACKEND_S3),
-        _value(contract.BACKEND_PATH, _BACKEND_PATH),
+        _value(location.BACKEND_TYPE, location.BACKEND_S3),
+        _value(location.BACKEND_PATH, _BACKEND_PATH),
         *(_from_configmap(config, *item) for item in _CONFIGMAP_KEYS),
         *(_from_secret(keys, *item) for item in _SECRET_KEYS if keys),
         _value(spec.engine.host_variable, spec.host),
@@ -140,6 +151,7 @@ def environment(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json
         _value(contract.WORKLOAD, spec.owner.key),
         _value(contract.CRONJOB, spec.name),
         _value(contract.DEADLINE, str(spec.request.deadline)),
+        *(_from_configmap(config, *item) for item in _MORE_CONFIGMAP_KEYS),
         *(_value(name, text) for name, text in spec.request.texts),
     ]
     if spec.request.tls:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from dumpers.contract import S3Location
 from dumpers.errors import StorageRefusedError
+from dumpers.location import S3Location
 
 
 class ForbiddenByStoreError(StorageRefusedError):

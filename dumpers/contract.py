@@ -13,15 +13,8 @@ from typing import Any
 from dumpers.engines import ENGINES, find
 from dumpers.engines.facts import EngineFacts, Role
 from dumpers.errors import ConfigurationError
-from dumpers.layout import normalise_path
+from dumpers.location import ARCHIVES, S3_CA_BUNDLE, S3_STORAGE_CLASS, S3Location, read_location
 
-BACKEND_TYPE = "BACKEND_TYPE"
-BACKEND_PATH = "BACKEND_PATH"
-S3_REGION = "BACKEND_S3_REGION"
-S3_ENDPOINT = "BACKEND_S3_ENDPOINT"
-S3_BUCKET = "BACKEND_BUCKET"
-S3_ACCESS_KEY = "BACKEND_S3_ACCESS_KEY"
-S3_SECRET_KEY = "BACKEND_S3_SECRET_KEY"  # noqa: S105  a variable's name
 ENCRYPTION_ENABLED = "ENCRYPTION_ENABLED"
 ENCRYPTION_RECIPIENT = "ENCRYPTION_RECIPIENT"
 ENGINE = "KSNAPSHOT_ENGINE"
@@ -30,6 +23,7 @@ WORKLOAD = "KSNAPSHOT_WORKLOAD"
 CRONJOB = "KSNAPSHOT_CRONJOB"
 DEADLINE = "KSNAPSHOT_DEADLINE_SECONDS"
 PART_SIZE = "KSNAPSHOT_PART_SIZE_MIB"
+VERIFY = "KSNAPSHOT_VERIFY"
 TERMINATION_LOG = "KSNAPSHOT_TERMINATION_LOG"
 HOSTNAME = "HOSTNAME"
 
@@ -37,7 +31,7 @@ HOSTNAME = "HOSTNAME"
 TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
 # The key of a Secret with certificates to trust, as cert-manager and CloudNativePG have it.
 CA_KEY = "ca.crt"
-BACKEND_S3 = "s3"
+READ_BACK = "read-back"
 DEFAULT_CLUSTER = "default"
 DEFAULT_TERMINATION_LOG = "/dev/termination-log"
 
@@ -46,27 +40,13 @@ RESULT_MAX_BYTES = 4096
 _MAX_PORT = 65535
 # A key with the line end of `echo | base64` breaks in ways that show the key.
 _OWN_PREFIXES = ("BACKEND_", "ENCRYPTION_", "KSNAPSHOT_", HOSTNAME)
+_LINES = (S3_CA_BUNDLE,)
 _POSITIVE = re.compile(r"[1-9][0-9]{0,8}")
 MIN_PART_MIB, MAX_PART_MIB = 5, 5120
 # A CronJob's pod is `<cronjob>-<scheduled minute>-<random>`, cut to 58 characters before the random
 # part; our CronJobs end in a hash. Enough to name the CronJob when the controller that made it
 # (0.6.0) did not.
 _POD_NAME = re.compile(r"(?P<cronjob>.+-[0-9a-f]{8})-\d{4,}-?[a-z0-9]{5}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Location:
-    """Where objects go. Without keys the SDK's default credential chain decides.
-
-    Raises nothing by itself; `endpoint` beats the region's own endpoint, the region still signs.
-    """
-
-    bucket: str
-    path: str
-    region: str | None = None
-    endpoint: str | None = None
-    access_key: str | None = field(default=None, repr=False)
-    secret_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +73,7 @@ class DumpJob:
 
     `recipients` are age recipients, none meaning no encryption; `options` holds the engine's own
     variables that are set, `numbers` all those that are numbers; `part_size` is in bytes, None
-    meaning that the estimate decides.
+    meaning that the estimate decides; `verify` is READ_BACK or empty.
     """
 
     engine: EngineFacts
@@ -108,6 +88,7 @@ class DumpJob:
     cronjob: str
     deadline: int | None
     part_size: int | None
+    verify: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "DumpJob":
@@ -118,7 +99,8 @@ class DumpJob:
         reader = _Reader(env)
         reader.check_text()
         engine = reader.engine()
-        location = reader.location()
+        location = read_location(env, reader.faults)
+        verify = reader.verify(location)
         recipients = reader.recipients()
         connection = reader.connection(engine) if engine else None
         numbers = reader.numbers(engine) if engine else {}
@@ -141,6 +123,7 @@ class DumpJob:
             cronjob=env.get(CRONJOB) or (derived["cronjob"] if derived else host),
             deadline=deadline,
             part_size=part_size,
+            verify=verify,
         )
 
 
@@ -157,7 +140,7 @@ class _Reader:
                 self.faults.append(
                     f"{name} is not UTF-8: such a value cannot travel by environment"
                 )
-            elif name.startswith(_OWN_PREFIXES) and not value.isprintable():
+            elif name.startswith(_OWN_PREFIXES) and name not in _LINES and not value.isprintable():
                 self.faults.append(
                     f"{name} holds a character that does not print, such as a line end: write the "
                     "value without it"
@@ -196,27 +179,16 @@ class _Reader:
             self.faults.append(f"{ENGINE} is {name!r}: it must be one of: {known}")
         return engine
 
-    def location(self) -> S3Location:
-        backend = self.env.get(BACKEND_TYPE) or BACKEND_S3
-        if backend != BACKEND_S3:
-            self.faults.append(f"{BACKEND_TYPE} is {backend!r}: the only backend is 's3'")
-        access, secret = self.env.get(S3_ACCESS_KEY), self.env.get(S3_SECRET_KEY)
-        if bool(access) != bool(secret):
-            missing = S3_SECRET_KEY if access else S3_ACCESS_KEY
-            self.faults.append(f"{missing} is not set: give both S3 keys, or none for identity")
-        endpoint = self.env.get(S3_ENDPOINT) or None
-        if endpoint and "@" in endpoint:
-            self.faults.append(f"{S3_ENDPOINT} holds a user name: give keys in the Secret instead")
-        elif endpoint and not endpoint.startswith(("http://", "https://")):
-            self.faults.append(f"{S3_ENDPOINT} is {endpoint!r}: it must start with http(s)://")
-        return S3Location(
-            bucket=self.required(S3_BUCKET, "the S3 bucket's name (ConfigMap key S3_BUCKET)"),
-            path=normalise_path(self.env.get(BACKEND_PATH, "")),
-            region=self.env.get(S3_REGION) or None,
-            endpoint=endpoint,
-            access_key=access or None,
-            secret_key=secret or None,
-        )
+    def verify(self, location: S3Location) -> str:
+        value = self.env.get(VERIFY, "")
+        if value not in {"", READ_BACK}:
+            self.faults.append(f"{VERIFY} is {value[:20]!r}: it must be {READ_BACK} or not be set")
+        elif value and location.storage_class in ARCHIVES:
+            self.faults.append(
+                f"{VERIFY} is {READ_BACK}, but objects in {S3_STORAGE_CLASS}="
+                f"{location.storage_class} cannot be read: drop one of the two"
+            )
+        return value
 
     def recipients(self) -> tuple[str, ...]:
         if self.env.get(ENCRYPTION_ENABLED) != "true":
@@ -282,7 +254,8 @@ class DumpResult:
     """How a run ended, as the container's termination message tells the controller.
 
     `source_bytes` left the dump tool, `stored_bytes` reached S3; `sha256` is that of the stored
-    object when there is exactly one. `seconds` is wall time.
+    object when there is exactly one. `seconds` is wall time. `verified` is READ_BACK when all
+    objects were read back and were as they had been sent, else empty.
     """
 
     succeeded: bool
@@ -299,6 +272,7 @@ class DumpResult:
     sha256: str = ""
     seconds: float = 0.0
     record: str = ""
+    verified: str = ""
 
     def to_json(self) -> str:
         """Compact JSON of at most RESULT_MAX_BYTES bytes; keys, then the message, give way."""
@@ -330,7 +304,7 @@ class DumpResult:
 
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("reason", "message", "engine", "server_version", "tool_version"), str),
-    **dict.fromkeys(("sha256", "record"), str),
+    **dict.fromkeys(("sha256", "record", "verified"), str),
     **dict.fromkeys(("exit_code", "key_count", "source_bytes", "stored_bytes"), int),
     "succeeded": bool,
     "seconds": (int, float),

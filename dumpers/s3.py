@@ -32,8 +32,8 @@ from dumpers.bucket import (
     Head,
     UnknownToStoreError,
 )
-from dumpers.contract import S3Location
 from dumpers.errors import KsnapshotError, StorageFailedError, StorageRefusedError
+from dumpers.location import S3Location
 
 _DEFAULT_REGION = "us-east-1"
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS, _CONNECTIONS = 5, 60, 5, 4

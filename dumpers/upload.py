@@ -24,7 +24,7 @@ from dumpers.bucket import (
     UnknownToStoreError,
     open_bucket,
 )
-from dumpers.contract import PART_SIZE, S3Location
+from dumpers.contract import PART_SIZE
 from dumpers.errors import (
     InterruptedRunError,
     KsnapshotError,
@@ -32,6 +32,7 @@ from dumpers.errors import (
     StorageRefusedError,
 )
 from dumpers.interrupt import Interrupt
+from dumpers.location import S3Location
 from dumpers.log import fields
 from dumpers.stream import Digest
 

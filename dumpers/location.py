@@ -1,0 +1,195 @@
+"""Where objects go and how: the S3 part of a job's environment, read and judged.
+
+Pure: a certificate, a bucket or a right is tried by s3.py and the store itself.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dumpers.layout import normalise_path
+
+BACKEND_TYPE = "BACKEND_TYPE"
+BACKEND_PATH = "BACKEND_PATH"
+S3_REGION = "BACKEND_S3_REGION"
+S3_ENDPOINT = "BACKEND_S3_ENDPOINT"
+S3_BUCKET = "BACKEND_BUCKET"
+S3_ACCESS_KEY = "BACKEND_S3_ACCESS_KEY"
+S3_SECRET_KEY = "BACKEND_S3_SECRET_KEY"  # noqa: S105  a variable's name
+S3_PATH_STYLE = "BACKEND_S3_PATH_STYLE"
+S3_CA_BUNDLE = "BACKEND_S3_CA_BUNDLE"
+S3_STORAGE_CLASS = "BACKEND_S3_STORAGE_CLASS"
+S3_SSE = "BACKEND_S3_SSE"
+S3_SSE_KMS_KEY_ID = "BACKEND_S3_SSE_KMS_KEY_ID"
+S3_TAGS = "BACKEND_S3_TAGS"
+S3_MAX_BANDWIDTH = "BACKEND_S3_MAX_BANDWIDTH"
+# Every HTTP client's own names, read by the SDK itself.
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+BACKEND_S3 = "s3"
+SSE_S3 = "AES256"
+SSE_KMS = ("aws:kms", "aws:kms:dsse")
+# What lies in these has to be thawed before anybody can read it.
+ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+
+_SWITCH = {"": None, "true": True, "false": False}
+_CLASS = re.compile(r"[A-Z0-9_-]{1,64}")
+_BANDWIDTH = re.compile(r"([1-9][0-9]{0,11})(Ki|Mi|Gi|)")
+_UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
+_MIN_BANDWIDTH = 16 << 10
+# S3's own rules for object tags.
+_MAX_TAGS, _MAX_TAG_KEY, _MAX_TAG_VALUE = 10, 128, 256
+_TAG_TEXT = re.compile(r"[\w +\-=.:/@]*")
+_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Location:
+    """Where objects go. Without keys the SDK's default credential chain decides.
+
+    Raises nothing by itself; `endpoint` beats the region's own endpoint, the region still signs.
+    `ca_bundle` is PEM text; `path_style` None means: where an endpoint is set; `max_bandwidth` is
+    in bytes a second, None for as fast as it goes. `storage_class` is for dumps, not for records.
+    """
+
+    bucket: str
+    path: str
+    region: str | None = None
+    endpoint: str | None = None
+    access_key: str | None = field(default=None, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+    path_style: bool | None = None
+    ca_bundle: str | None = field(default=None, repr=False)
+    storage_class: str | None = None
+    sse: str | None = None
+    sse_kms_key_id: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    max_bandwidth: int | None = None
+
+
+def read_location(env: Mapping[str, str], faults: list[str]) -> S3Location:
+    """Read the location, adding every fault with its variable's name; empty means unset."""
+    backend = env.get(BACKEND_TYPE) or BACKEND_S3
+    if backend != BACKEND_S3:
+        faults.append(f"{BACKEND_TYPE} is {backend!r}: the only backend is 's3'")
+    access, secret = env.get(S3_ACCESS_KEY), env.get(S3_SECRET_KEY)
+    if bool(access) != bool(secret):
+        missing = S3_SECRET_KEY if access else S3_ACCESS_KEY
+        faults.append(f"{missing} is not set: give both S3 keys, or none for identity")
+    bucket = env.get(S3_BUCKET, "")
+    if not bucket:
+        faults.append(
+            f"{S3_BUCKET} is not set: it must hold the S3 bucket's name (ConfigMap key S3_BUCKET)"
+        )
+    sse = _sse(env, faults)
+    return S3Location(
+        bucket=bucket,
+        path=normalise_path(env.get(BACKEND_PATH, "")),
+        region=env.get(S3_REGION) or None,
+        endpoint=_endpoint(env, faults),
+        access_key=access or None,
+        secret_key=secret or None,
+        path_style=_path_style(env, faults),
+        ca_bundle=_ca_bundle(env, faults),
+        storage_class=_storage_class(env, faults),
+        sse=sse,
+        sse_kms_key_id=env.get(S3_SSE_KMS_KEY_ID) or None,
+        tags=_tags(env, faults),
+        max_bandwidth=_bandwidth(env, faults),
+    )
+
+
+def _endpoint(env: Mapping[str, str], faults: list[str]) -> str | None:
+    endpoint = env.get(S3_ENDPOINT) or None
+    if endpoint and "@" in endpoint:
+        faults.append(f"{S3_ENDPOINT} holds a user name: give keys in the Secret instead")
+    elif endpoint and not endpoint.startswith(("http://", "https://")):
+        faults.append(f"{S3_ENDPOINT} is {endpoint!r}: it must start with http(s)://")
+    return endpoint
+
+
+def _path_style(env: Mapping[str, str], faults: list[str]) -> bool | None:
+    text = env.get(S3_PATH_STYLE, "")
+    if text not in _SWITCH:
+        faults.append(f"{S3_PATH_STYLE} is {text[:_SHOWN]!r}: it must be true or false")
+        return None
+    return _SWITCH[text]
+
+
+def _ca_bundle(env: Mapping[str, str], faults: list[str]) -> str | None:
+    text = env.get(S3_CA_BUNDLE, "")
+    if not text.strip():
+        return None
+    # Neither fault shows the value: what was pasted may be a key.
+    if "PRIVATE KEY-----" in text:
+        faults.append(
+            f"{S3_CA_BUNDLE} holds a private key: give only the CA's certificate, and treat the "
+            "key as leaked"
+        )
+    elif "-----BEGIN CERTIFICATE-----" not in text or "-----END CERTIFICATE-----" not in text:
+        faults.append(
+            f"{S3_CA_BUNDLE} holds no certificate: it must be PEM text, from -----BEGIN "
+            "CERTIFICATE----- to -----END CERTIFICATE-----, not a path"
+        )
+    return text
+
+
+def _storage_class(env: Mapping[str, str], faults: list[str]) -> str | None:
+    name = env.get(S3_STORAGE_CLASS) or None
+    if name and not _CLASS.fullmatch(name):
+        faults.append(
+            f"{S3_STORAGE_CLASS} is {name[:_SHOWN]!r}: it must be a storage class of the store, "
+            "such as STANDARD_IA"
+        )
+    return name
+
+
+def _sse(env: Mapping[str, str], faults: list[str]) -> str | None:
+    sse = env.get(S3_SSE) or None
+    if sse and sse not in {SSE_S3, *SSE_KMS}:
+        known = ", ".join((SSE_S3, *SSE_KMS))
+        faults.append(f"{S3_SSE} is {sse[:_SHOWN]!r}: it must be one of: {known}")
+    elif env.get(S3_SSE_KMS_KEY_ID) and sse not in SSE_KMS:
+        faults.append(
+            f"{S3_SSE_KMS_KEY_ID} is set, but {S3_SSE} is not aws:kms: set it, or drop the key's id"
+        )
+    return sse
+
+
+def _tags(env: Mapping[str, str], faults: list[str]) -> tuple[tuple[str, str], ...]:
+    text = env.get(S3_TAGS, "")
+    tags: dict[str, str] = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not equals or not key:
+            fault = "it must be key=value"
+        elif key in tags:
+            fault = "its key is there twice"
+        elif key.lower().startswith("aws:"):
+            fault = "keys with aws: are the store's own"
+        elif len(key) > _MAX_TAG_KEY or len(value) > _MAX_TAG_VALUE:
+            fault = f"at most {_MAX_TAG_KEY} characters of key and {_MAX_TAG_VALUE} of value"
+        elif not (_TAG_TEXT.fullmatch(key) and _TAG_TEXT.fullmatch(value)):
+            fault = "it may hold letters, digits, spaces and + - = . _ : / @"
+        else:
+            tags[key] = value
+            continue
+        faults.append(f"{S3_TAGS} holds {item[:_SHOWN]!r}: {fault}")
+    if len(tags) > _MAX_TAGS:
+        faults.append(f"{S3_TAGS} holds {len(tags)} tags: S3 takes at most {_MAX_TAGS}")
+    return tuple(tags.items())
+
+
+def _bandwidth(env: Mapping[str, str], faults: list[str]) -> int | None:
+    text = env.get(S3_MAX_BANDWIDTH, "")
+    if not text:
+        return None
+    found = _BANDWIDTH.fullmatch(text)
+    rate = int(found[1]) * _UNITS[found[2]] if found else 0
+    if rate < _MIN_BANDWIDTH:
+        faults.append(
+            f"{S3_MAX_BANDWIDTH} is {text[:_SHOWN]!r}: it must be bytes a second, at least 16Ki, "
+            "as a whole number that may end in Ki, Mi or Gi"
+        )
+        return None
+    return rate
