@@ -1,12 +1,15 @@
 """What the pipeline asks of an object store, without the SDK that does it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, cast
 
 from dumpers.errors import StorageRefusedError
 from dumpers.location import S3Location
+
+# Told of every number of bytes that goes over the wire; it may take its time.
+Pace = Callable[[int], None]
 
 
 class ForbiddenByStoreError(StorageRefusedError):
@@ -82,7 +85,23 @@ class Bucket(Protocol):
         """Drop an upload and its parts; one that is gone already is fine."""
         ...
 
+    def read(self, key: str) -> Iterator[bytes]:
+        """Read an object of any size, block by block; a body that breaks off is an error."""
+        ...
 
-def open_bucket(location: S3Location) -> Bucket:
+    def uploads(self, prefix: str) -> list[tuple[str, str]]:
+        """Key and id of the first thousand open uploads under a prefix."""
+        ...
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Every prefix one level below this one, in order, page by page."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object."""
+        ...
+
+
+def open_bucket(location: S3Location, pace: Pace | None) -> Bucket:
     """Load the SDK and set up its client, which takes half a second and no request."""
-    return cast("Bucket", import_module("dumpers.s3").S3Bucket(location))
+    return cast("Bucket", import_module("dumpers.s3").S3Bucket(location, pace))

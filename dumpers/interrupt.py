@@ -87,6 +87,19 @@ class Interrupt:
             except TimeoutError:
                 continue
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass; raise as soon as the run has to stop."""
+        ends = time.monotonic() + seconds
+        poll = select.poll()
+        poll.register(self._read_end, select.POLLIN)
+        self.check()
+        while (left := ends - time.monotonic()) > 0:
+            limits = [_LONGEST_POLL_SECONDS, left]
+            if self._ends is not None:
+                limits.append(max(0.0, self._ends - time.monotonic()))
+            poll.poll(min(limits) * 1000)
+            self.check()
+
     def result(self, future: "Future[T]") -> T:
         """Wait for another thread's result; its own TimeoutError is told from ours."""
         self.wait(lambda timeout: _finished(future, timeout))

@@ -9,9 +9,11 @@ is imported by `bucket.open_bucket` only.
 import base64
 import hashlib
 import os
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -20,6 +22,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     ParamValidationError,
     PartialCredentialsError,
+    SSLError,
     ValidationError,
 )
 from botocore.session import Session
@@ -30,13 +33,20 @@ from dumpers.bucket import (
     CreatedUpload,
     ForbiddenByStoreError,
     Head,
+    Pace,
     UnknownToStoreError,
 )
-from dumpers.errors import KsnapshotError, StorageFailedError, StorageRefusedError
-from dumpers.location import S3Location
+from dumpers.errors import (
+    ConfigurationError,
+    KsnapshotError,
+    StorageFailedError,
+    StorageRefusedError,
+)
+from dumpers.location import S3_CA_BUNDLE, S3Location
 
 _DEFAULT_REGION = "us-east-1"
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS, _CONNECTIONS = 5, 60, 5, 4
+_READ_BLOCK = 1 << 18
 _RUN_METADATA = "ksnapshot-run"
 
 _HINTS = {
@@ -49,6 +59,10 @@ _HINTS = {
     "PermanentRedirect": "the bucket is in another region: correct S3_REGION or S3_ENDPOINT",
     "RequestTimeTooSkewed": "this node's clock is wrong: set it",
     "ExpiredToken": "the credentials ran out",
+    "InvalidStorageClass": "the store does not know this class: correct S3_STORAGE_CLASS",
+    "InvalidTag": "the store does not take these tags: correct S3_TAGS",
+    "KMS.NotFoundException": "there is no such key: correct S3_SSE_KMS_KEY_ID",
+    "KMS.DisabledException": "the key is disabled: enable it, or correct S3_SSE_KMS_KEY_ID",
     "NoSuchUpload": "somebody else removed the upload: a lifecycle rule, or a clean-up",
 }
 # Passing trouble, although the status says that the request was wrong.
@@ -61,6 +75,7 @@ _PASSING = {
 _PASSING_STATUS = {408, 429}
 _SERVER_ERROR = 500
 _FORBIDDEN, _NOT_FOUND, _PRECONDITION_FAILED, _NOT_IMPLEMENTED = 403, 404, 412, 501
+_MAY_BE_AN_OPTION = {400, _FORBIDDEN, _NOT_IMPLEMENTED}
 _UNKNOWN_REQUEST = {"InvalidArgument", "InvalidRequest", "MalformedXML", "NotImplemented"}
 
 
@@ -70,9 +85,11 @@ class PartBody:
     Given to the SDK as plain bytes, a part would have to go out whole within one socket timeout.
     """
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: memoryview, pace: Pace | None = None) -> None:
         self._data = data
         self._at = 0
+        self._pace = pace
+        self.sending = False
 
     def __len__(self) -> int:
         return len(self._data)
@@ -82,12 +99,15 @@ class PartBody:
         end = len(self._data) if size < 0 else self._at + size
         block = bytes(self._data[self._at : end])
         self._at += len(block)
+        if self.sending and self._pace is not None:
+            self._pace(len(block))
         return block
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Move as a file does; the SDK does so to send a part again."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._data)}[whence]
         self._at = base + offset
+        self.sending = False
         return self._at
 
     def tell(self) -> int:
@@ -96,12 +116,21 @@ class PartBody:
 
 
 class S3Bucket:
-    """One bucket, as the keys of this location may use it."""
+    """One bucket, as the keys of this location may use it.
 
-    def __init__(self, location: S3Location) -> None:
+    `pace` is told of every number of bytes that goes over the wire, and may take its time.
+    """
+
+    def __init__(self, location: S3Location, pace: Pace | None) -> None:
         self._location = location
+        self._pace = pace
+        # What every object gets, and what only dumps get: records are small and read often.
+        self._options = _object_options(location)
+        self._dump_options = self._options | _given(StorageClass=location.storage_class)
         with self._errors("set up the S3 client"):
             self._client = _client(location)
+        # The body is read once more to sign it; what counts is what is sent.
+        self._client.meta.events.register("before-send.s3.UploadPart", _pace_body)
 
     def put(self, key: str, body: bytes, *, only_new: bool) -> None:
         """Write a small object; AlreadyThereError if it exists and `only_new`."""
@@ -115,8 +144,10 @@ class S3Bucket:
                 # Buckets with a default retention refuse an object without it.
                 ContentMD5=_md5(body),
                 **condition,
+                **self._options,
             )
             _proof(answer, "ETag", doing)
+            self._check_encryption(answer, doing)
 
     def get(self, key: str) -> bytes:
         """Read a small object."""
@@ -154,9 +185,17 @@ class S3Bucket:
                 ContentType="application/octet-stream",
                 Metadata={_RUN_METADATA: run},
                 **(checksum if checksums else {}),
+                **self._dump_options,
             )
+            upload = _proof(answer, "UploadId", doing)
+            try:
+                self._check_encryption(answer, doing)
+            except StorageRefusedError:
+                with suppress(KsnapshotError):
+                    self.abort_upload(key, upload)
+                raise
             return CreatedUpload(
-                id=_proof(answer, "UploadId", doing),
+                id=upload,
                 # A store that ignores the wish refuses the completion, after the whole upload.
                 checksums=answer.get("ChecksumType") == "FULL_OBJECT",
             )
@@ -172,7 +211,7 @@ class S3Bucket:
                 Key=key,
                 UploadId=upload,
                 PartNumber=number,
-                Body=PartBody(data),
+                Body=PartBody(data, self._pace),
                 **checksum,
             )
             return {"PartNumber": number, "ETag": _proof(answer, "ETag", doing), **checksum}
@@ -208,6 +247,46 @@ class S3Bucket:
                 Bucket=self._location.bucket, Key=key, UploadId=upload
             )
 
+    def read(self, key: str) -> Iterator[bytes]:
+        """Read an object of any size, block by block; a body that breaks off is an error."""
+        with self._errors(f"read {key} back"):
+            answer = self._client.get_object(Bucket=self._location.bucket, Key=key)
+            for block in answer["Body"].iter_chunks(_READ_BLOCK):
+                if self._pace is not None:
+                    self._pace(len(block))
+                yield block
+
+    def uploads(self, prefix: str) -> list[tuple[str, str]]:
+        """Key and id of the first thousand open uploads under a prefix."""
+        with self._errors(f"list the open uploads under {prefix}"):
+            answer = self._client.list_multipart_uploads(
+                Bucket=self._location.bucket, Prefix=prefix
+            )
+            return [(item["Key"], item["UploadId"]) for item in answer.get("Uploads", [])]
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Every prefix one level below this one, in order, page by page."""
+        with self._errors(f"list {prefix}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._location.bucket, Prefix=prefix, Delimiter="/"
+            )
+            for page in pages:
+                yield from (item["Prefix"] for item in page.get("CommonPrefixes", []))
+
+    def delete(self, key: str) -> None:
+        """Remove an object."""
+        with self._errors(f"delete {key}"):
+            self._client.delete_object(Bucket=self._location.bucket, Key=key)
+
+    def _check_encryption(self, answer: Mapping[str, Any], doing: str) -> None:
+        """A store that ignores the wish would keep plainly what was to be encrypted."""
+        said = answer.get("ServerSideEncryption")
+        if self._location.sse not in {None, said}:
+            raise StorageRefusedError(
+                f"cannot {doing}: S3_SSE asks for {self._location.sse}, and the store answered "
+                f"with {said or 'no encryption'}: remove S3_SSE, or use a store that knows it"
+            )
+
     @contextmanager
     def _errors(self, doing: str) -> Iterator[str]:
         try:
@@ -221,26 +300,66 @@ class S3Bucket:
 
 def _client(location: S3Location) -> Any:
     # Without keys of ours the SDK's own chain decides: environment, web identity, pod identity,
-    # instance role.
+    # instance role. Proxy variables are read by the SDK, too.
+    addressing = {None: "path" if location.endpoint else "auto", True: "path", False: "virtual"}
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         max_pool_connections=_CONNECTIONS,
-        s3={"addressing_style": "path"} if location.endpoint else {},
+        s3={"addressing_style": addressing[location.path_style]},
         # Checksums are ours to ask for: stores that do not know them refuse unasked ones.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         user_agent_extra=f"ksnapshot/{__version__}",
     )
-    return Session().create_client(
+    session = Session()
+    if location.ca_bundle:
+        # For every client of the session, the token service's too.
+        session.set_config_variable("ca_bundle", _ca_file(location.ca_bundle))
+    return session.create_client(
         "s3",
-        region_name=location.region or _DEFAULT_REGION,
+        region_name=location.region or session.get_config_variable("region") or _DEFAULT_REGION,
         endpoint_url=location.endpoint,
         aws_access_key_id=location.access_key,
         aws_secret_access_key=location.secret_key,
         config=config,
     )
+
+
+def _ca_file(text: str) -> str:
+    """A path to this text, in memory: the SDK wants a path, and the root file system is read-only.
+
+    ConfigurationError if the text holds no certificate that TLS can use.
+    """
+    try:
+        ssl.create_default_context(cadata=text)
+    except (ssl.SSLError, ValueError) as error:
+        raise ConfigurationError(
+            f"{S3_CA_BUNDLE} holds no usable certificate ({error}): give the CA's certificate as "
+            "PEM text, as `openssl x509 -in ca.crt` prints it"
+        ) from error
+    # Open as long as the process lives.
+    descriptor = os.memfd_create("ca-bundle")
+    os.write(descriptor, text.encode())
+    return f"/proc/self/fd/{descriptor}"
+
+
+def _object_options(location: S3Location) -> dict[str, Any]:
+    return _given(
+        ServerSideEncryption=location.sse,
+        SSEKMSKeyId=location.sse_kms_key_id,
+        Tagging=urlencode(location.tags, quote_via=quote),
+    )
+
+
+def _given(**options: str | None) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value}
+
+
+def _pace_body(request: Any, **_: object) -> None:
+    if isinstance(request.body, PartBody):
+        request.body.sending = True
 
 
 def _translate(
@@ -253,6 +372,10 @@ def _translate(
             return StorageRefusedError(
                 f"{text}: give the Secret with the S3 keys, or the job's ServiceAccount an identity"
             )
+        if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return StorageRefusedError(
+                f"{text}: if the store has a CA of its own, give its certificate by S3_CA_BUNDLE"
+            )
         if isinstance(error, ParamValidationError | ValidationError):
             return StorageRefusedError(text)
         return StorageFailedError(text)
@@ -261,6 +384,11 @@ def _translate(
     said = str(error.response.get("Error", {}).get("Message") or "no explanation")
     hint = f"{_HINTS[code]} ({said})" if code in _HINTS else said
     text = f"cannot {doing} in {where}: {code} ({status}): {hint}"
+    asked = _asked(location)
+    if asked and status in _MAY_BE_AN_OPTION and code not in _HINTS.keys() - {"AccessDenied"}:
+        text += (
+            f" (asked for: {asked}; a store that does not know it, or keys that may not use it?)"
+        )
     kind: type[KsnapshotError] = StorageRefusedError
     if status == _PRECONDITION_FAILED:
         kind = AlreadyThereError
@@ -271,6 +399,17 @@ def _translate(
     elif status == _FORBIDDEN:
         kind = ForbiddenByStoreError
     return kind(text)
+
+
+def _asked(location: S3Location) -> str:
+    """The optional features that requests use, by their keys in the ConfigMap."""
+    used = {
+        "S3_STORAGE_CLASS": location.storage_class,
+        "S3_SSE": location.sse,
+        "S3_SSE_KMS_KEY_ID": location.sse_kms_key_id,
+        "S3_TAGS": location.tags,
+    }
+    return ", ".join(name for name, value in used.items() if value)
 
 
 def _proof(answer: Mapping[str, Any], name: str, doing: str) -> str:

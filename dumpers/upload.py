@@ -34,6 +34,7 @@ from dumpers.errors import (
 from dumpers.interrupt import Interrupt
 from dumpers.location import S3Location
 from dumpers.log import fields
+from dumpers.pace import Pacer
 from dumpers.stream import Digest
 
 _LOG = logging.getLogger(__name__)
@@ -85,7 +86,9 @@ class Store:
         self.interrupt = interrupt
         self.checksums = True
         self._pool = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="s3")
-        self._opening = self._pool.submit(lambda: open_bucket(location))
+        rate = location.max_bandwidth
+        pace = Pacer(rate, pause=interrupt.pause) if rate else None
+        self._opening = self._pool.submit(lambda: open_bucket(location, pace))
 
     def __enter__(self) -> Self:
         return self

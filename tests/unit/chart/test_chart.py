@@ -124,6 +124,9 @@ def test_readme_lists_every_value() -> None:
         ("rbac.create", "yes"),
         ("rbac.watchNamespaces", [1]),
         ("s3.endpoint", "minio:9000"),
+        ("s3.sse", "aes"),
+        ("s3.maxBandwidth", "10MB"),
+        ("s3.pathStyle", "yes"),
         ("podLabels", {"a": 1}),
         ("watchNamespaces", ["default"]),
     ],
@@ -137,6 +140,8 @@ def test_schema_refuses(path: str, value: object) -> None:
     [
         ("rbac.watchNamespaces", "default,production"),
         ("s3.endpoint", "http://s3.example:9000"),
+        ("s3.maxBandwidth", "10Mi"),
+        ("s3.pathStyle", False),
         ("global", {"team": "a"}),
         ("enabled", True),
         ("resources", {"limits": {"cpu": 1}}),

@@ -89,6 +89,13 @@ def test_every_fault_is_listed_at_once() -> None:
         "POSTGRESQL_PORT": "70000",
         "KSNAPSHOT_DEADLINE_SECONDS": "soon",
         "KSNAPSHOT_PART_SIZE_MIB": "1",
+        "KSNAPSHOT_VERIFY": "twice",
+        "BACKEND_S3_PATH_STYLE": "yes",
+        "BACKEND_S3_CA_BUNDLE": "/etc/ca.crt",
+        "BACKEND_S3_STORAGE_CLASS": "cold please",
+        "BACKEND_S3_SSE": "aes",
+        "BACKEND_S3_TAGS": "a",
+        "BACKEND_S3_MAX_BANDWIDTH": "10MB",
     }
     with pytest.raises(ConfigurationError) as caught:
         DumpJob.from_env(faulty)
@@ -107,6 +114,13 @@ def test_every_fault_is_listed_at_once() -> None:
         "HOSTNAME",
         "KSNAPSHOT_DEADLINE_SECONDS",
         "KSNAPSHOT_PART_SIZE_MIB",
+        "KSNAPSHOT_VERIFY",
+        "BACKEND_S3_PATH_STYLE",
+        "BACKEND_S3_CA_BUNDLE",
+        "BACKEND_S3_STORAGE_CLASS",
+        "BACKEND_S3_SSE",
+        "BACKEND_S3_TAGS",
+        "BACKEND_S3_MAX_BANDWIDTH",
     }
     assert "only-one" not in str(caught.value)
 
@@ -116,6 +130,8 @@ def test_every_fault_is_listed_at_once() -> None:
     [
         ("BACKEND_S3_ACCESS_KEY", "AKEXAMPLE\n"),
         ("BACKEND_S3_SECRET_KEY", "secretkey1\r\n"),
+        ("BACKEND_S3_CA_BUNDLE", "-----BEGIN PRIVATE KEY-----\nsecretkey1\n"),
+        ("BACKEND_S3_CA_BUNDLE", "secretkey1\n"),
         ("BACKEND_S3_REGION", "eu-west-3\n"),
         ("BACKEND_S3_ENDPOINT", "https://user:secretkey1@store"),
         ("ENCRYPTION_RECIPIENT", "# a whole file\nsecretkey1"),
@@ -129,6 +145,57 @@ def test_values_that_would_break_later_are_told_without_showing_them(name: str, 
         DumpJob.from_env(ENV | keys | {name: value})
     assert "secretkey1" not in str(caught.value)
     assert "AKEXAMPLE" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_s3_options() -> None:
+    certificate = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
+    options = {
+        "BACKEND_S3_PATH_STYLE": "false",
+        "BACKEND_S3_CA_BUNDLE": certificate,
+        "BACKEND_S3_STORAGE_CLASS": "STANDARD_IA",
+        "BACKEND_S3_SSE": "aws:kms",
+        "BACKEND_S3_SSE_KMS_KEY_ID": "alias/backups",
+        "BACKEND_S3_TAGS": "team=a, note = b=c ,",
+        "BACKEND_S3_MAX_BANDWIDTH": "10Mi",
+        "KSNAPSHOT_VERIFY": "read-back",
+    }
+    job = DumpJob.from_env(ENV | options)
+    location = job.location
+    assert (location.path_style, location.ca_bundle) == (False, certificate)
+    assert (location.storage_class, location.sse) == ("STANDARD_IA", "aws:kms")
+    assert location.sse_kms_key_id == "alias/backups"
+    assert location.tags == (("team", "a"), ("note", "b=c"))
+    assert location.max_bandwidth == 10 << 20
+    assert job.verify == "read-back"
+    plain = DumpJob.from_env(ENV | dict.fromkeys(options, ""))
+    assert plain.location.path_style is None
+    assert (plain.location.tags, plain.location.max_bandwidth, plain.verify) == ((), None, "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"BACKEND_S3_TAGS": "a=1,a=2"}, "'a=2': its key is there twice"),
+        ({"BACKEND_S3_TAGS": "aws:x=1"}, "the store's own"),
+        ({"BACKEND_S3_TAGS": "=1"}, "key=value"),
+        ({"BACKEND_S3_TAGS": "a=" + "x" * 257}, "256 of value"),
+        ({"BACKEND_S3_TAGS": "a=<b>"}, "it may hold letters"),
+        ({"BACKEND_S3_TAGS": ",".join(f"t{n}=" for n in range(11))}, "at most 10"),
+        ({"BACKEND_S3_SSE_KMS_KEY_ID": "k"}, "BACKEND_S3_SSE is not aws:kms"),
+        ({"BACKEND_S3_SSE_KMS_KEY_ID": "k", "BACKEND_S3_SSE": "AES256"}, "is not aws:kms"),
+        ({"BACKEND_S3_MAX_BANDWIDTH": "1Ki"}, "at least 16Ki"),
+        ({"BACKEND_S3_MAX_BANDWIDTH": "0"}, "at least 16Ki"),
+        ({"BACKEND_S3_MAX_BANDWIDTH": "9" * 5000}, "at least 16Ki"),
+        (
+            {"KSNAPSHOT_VERIFY": "read-back", "BACKEND_S3_STORAGE_CLASS": "GLACIER"},
+            "drop one of the two",
+        ),
+    ],
+)
+def test_an_s3_option_that_cannot_be_is_told(changes: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        DumpJob.from_env(ENV | changes)
     assert len(str(caught.value)) < 300
 
 

@@ -1,0 +1,267 @@
+"""What each S3 option does to the requests, and where the keys that sign them come from."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dumpers.bucket import Bucket, UnknownToStoreError, open_bucket
+from dumpers.errors import (
+    ConfigurationError,
+    InterruptedRunError,
+    StorageFailedError,
+    StorageRefusedError,
+)
+from dumpers.interrupt import Interrupt
+from dumpers.location import S3Location
+from dumpers.upload import Store
+from tests.integration.dumpers import stub_store
+from tests.integration.dumpers.stub_store import Answer, Asked, StubStore
+from tests.testbed import s3 as s3_testbed
+from tests.testbed.processes import wait_until
+
+OPTIONS = ("x-amz-tagging", "x-amz-storage-class", "x-amz-server-side-encryption")
+KMS = "x-amz-server-side-encryption-aws-kms-key-id"
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubStore]:
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    with stub_store.start() as made:
+        yield made
+
+
+def location(stub: StubStore, **options: object) -> S3Location:
+    plain = S3Location(
+        bucket="bkt", path="", endpoint=stub.url, access_key="AKOURS", secret_key="secret"
+    )
+    return replace(plain, **options)  # type: ignore[arg-type]  # as the test gives them
+
+
+def use(bucket: Bucket) -> None:
+    bucket.put("record", b"{}", only_new=False)
+    created = bucket.create_upload("dump", run="r", checksums=False)
+    part = bucket.upload_part("dump", created.id, number=1, data=memoryview(b"x"), crc32=None)
+    assert part["PartNumber"] == 1
+
+
+def test_nothing_optional_is_sent_unasked(stub: StubStore) -> None:
+    use(open_bucket(location(stub), None))
+    sent = {name for asked in stub.asked for name in asked.headers}
+    assert not [name for name in sent if name in {*OPTIONS, KMS} or "checksum" in name]
+
+
+def test_what_was_asked_for_is_sent(stub: StubStore) -> None:
+    asked_for = location(
+        stub,
+        tags=(("team", "a b"), ("cost:center", "1/2")),
+        storage_class="STANDARD_IA",
+        sse="aws:kms",
+        sse_kms_key_id="key-1",
+    )
+    use(open_bucket(asked_for, None))
+    record, dump, part = (asked.headers for asked in stub.asked)
+    for headers in (record, dump):
+        assert headers["x-amz-tagging"] == "team=a%20b&cost%3Acenter=1%2F2"
+        assert headers["x-amz-server-side-encryption"] == "aws:kms"
+        assert headers[KMS] == "key-1"
+    assert dump["x-amz-storage-class"] == "STANDARD_IA"
+    assert "x-amz-storage-class" not in record
+    assert not {*OPTIONS, KMS} & set(part)
+
+
+def test_a_store_that_ignores_the_encryption_asked_for_is_refused(stub: StubStore) -> None:
+    def ignore(asked: Asked) -> Answer | None:
+        plain = replace(asked, headers={})
+        return stub_store._plain(plain)
+
+    stub.answer = ignore
+    bucket = open_bucket(location(stub, sse="AES256"), None)
+    with pytest.raises(StorageRefusedError, match="no encryption: remove S3_SSE"):
+        bucket.put("record", b"{}", only_new=False)
+    with pytest.raises(StorageRefusedError, match="S3_SSE asks for AES256"):
+        bucket.create_upload("dump", run="r", checksums=False)
+    assert "DELETE /bkt/dump?uploadId=u1" in stub.paths()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [(501, "NotImplemented", UnknownToStoreError), (403, "AccessDenied", StorageRefusedError)],
+)
+def test_a_refusal_names_what_was_asked_for(
+    stub: StubStore, status: int, code: str, kind: type[Exception]
+) -> None:
+    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+    stub.answer = lambda _: Answer(status=status, body=body)
+    bucket = open_bucket(location(stub, tags=(("a", "b"),), sse="AES256"), None)
+    with pytest.raises(kind, match="asked for: S3_SSE, S3_TAGS"):
+        bucket.put("record", b"{}", only_new=False)
+
+
+@pytest.mark.parametrize(
+    ("path_style", "url"),
+    [
+        (None, "http://store.example/bkt/record"),
+        (True, "http://store.example/bkt/record"),
+        (False, "http://bkt.store.example/record"),
+    ],
+)
+def test_path_style_and_proxy(
+    stub: StubStore, monkeypatch: pytest.MonkeyPatch, url: str, *, path_style: bool | None
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", stub.url)
+    where = location(stub, endpoint="http://store.example", path_style=path_style)
+    open_bucket(where, None).put("record", b"{}", only_new=False)
+    assert stub.paths() == [f"PUT {url}"]
+
+
+def test_no_proxy_is_heeded(stub: StubStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    open_bucket(location(stub), None).put("record", b"{}", only_new=False)
+    assert stub.paths() == ["PUT /bkt/record"]
+
+
+def test_a_proxys_password_is_not_told(stub: StubStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:hunter2@127.0.0.1:9")
+    with pytest.raises(StorageFailedError) as caught:
+        open_bucket(location(stub), None).abort_upload("dump", "u1")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_ca_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3_testbed.start(tls=True) as server:
+        name = server.create_bucket("tls")
+        assert server.ca is not None
+        where = S3Location(
+            bucket=name,
+            path="",
+            endpoint=server.endpoint,
+            access_key=server.root.access,
+            secret_key=server.root.secret,
+        )
+        with pytest.raises(StorageRefusedError, match="by S3_CA_BUNDLE"):
+            open_bucket(where, None).put("k", b"{}", only_new=True)
+        trusting = replace(where, ca_bundle=server.ca.read_text())
+        open_bucket(trusting, None).put("k", b"{}", only_new=True)
+        assert server.read(name, "k") == b"{}"
+
+
+def test_a_certificate_that_is_none(stub: StubStore) -> None:
+    text = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    with pytest.raises(ConfigurationError, match="S3_CA_BUNDLE holds no usable certificate"):
+        open_bucket(location(stub, ca_bundle=text), None)
+
+
+def test_the_bandwidth_is_kept_and_an_interrupt_heard(stub: StubStore) -> None:
+    interrupt = Interrupt()
+    with Store(location(stub, max_bandwidth=1 << 20), run="r", interrupt=interrupt) as store:
+        data = memoryview(bytes(512 << 10))
+        began = time.monotonic()
+        store.call(lambda: store.bucket.upload_part("dump", "u1", number=1, data=data, crc32=None))
+        assert time.monotonic() - began >= 0.45
+        slow = memoryview(bytes(64 << 20))
+        sending = store.submit(
+            lambda: store.bucket.upload_part("dump", "u1", number=2, data=slow, crc32=None)
+        )
+        interrupt.trip("SIGTERM")
+        with pytest.raises(InterruptedRunError):
+            interrupt.result(sending)
+        wait_until(sending.done, seconds=30, what="the part to be given up")
+
+
+def keyless(stub: StubStore) -> S3Location:
+    return location(stub, access_key=None, secret_key=None)
+
+
+def test_keys_of_a_pod_identity(
+    stub: StubStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """EKS Pod Identity: an agent's address and a token's file."""
+    (tmp_path / "token").write_text("pod-token")
+    alone(monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{stub.url}/v1/credentials")
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(tmp_path / "token"))
+    stub.answer = lambda asked: credentials("AKPOD") if "/v1/" in asked.path else None
+    open_bucket(keyless(stub), None).put("record", b"{}", only_new=False)
+    agent, put = stub.asked
+    assert agent.headers["authorization"] == "pod-token"
+    assert "Credential=AKPOD/" in put.headers["authorization"]
+    assert put.headers["x-amz-security-token"] == "session"
+
+
+def test_keys_of_a_web_identity(
+    stub: StubStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """IRSA: a role, a token's file, and the token service."""
+    (tmp_path / "token").write_text("web-token")
+    alone(monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/dump")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", stub.url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    body = (
+        b'<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+        b"<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>AKWEB</AccessKeyId>"
+        b"<SecretAccessKey>s</SecretAccessKey><SessionToken>session</SessionToken>"
+        b"<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials><AssumedRoleUser>"
+        b"<Arn>arn:aws:sts::1:assumed-role/dump/x</Arn><AssumedRoleId>x</AssumedRoleId>"
+        b"</AssumedRoleUser></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+    )
+    stub.answer = lambda asked: Answer(body=body) if asked.path == "/" else None
+    open_bucket(keyless(stub), None).put("record", b"{}", only_new=False)
+    token_service, put = stub.asked
+    assert b"WebIdentityToken=web-token" in token_service.body
+    assert "Credential=AKWEB/" in put.headers["authorization"]
+    assert "/eu-west-3/s3/" in put.headers["authorization"]
+
+
+def test_keys_of_an_instance_role(
+    stub: StubStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    alone(monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", stub.url)
+
+    def answer(asked: Asked) -> Answer | None:
+        if asked.path == "/latest/api/token":
+            return Answer(body=b"imds-token")
+        if asked.path.endswith("/security-credentials/"):
+            return Answer(body=b"node")
+        return credentials("AKNODE") if asked.path.endswith("/node") else None
+
+    stub.answer = answer
+    open_bucket(keyless(stub), None).put("record", b"{}", only_new=False)
+    assert "Credential=AKNODE/" in stub.asked[-1].headers["authorization"]
+
+
+def test_no_keys_anywhere(stub: StubStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    alone(monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(StorageRefusedError, match="ServiceAccount an identity"):
+        open_bucket(keyless(stub), None).put("record", b"{}", only_new=False)
+    assert stub.asked == []
+
+
+def alone(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """No keys of this machine's own."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
+
+
+def credentials(access: str) -> Answer:
+    document = {
+        "Code": "Success",
+        "AccessKeyId": access,
+        "SecretAccessKey": "s",
+        "Token": "session",
+        "Expiration": "2099-01-01T00:00:00Z",
+    }
+    return Answer(body=json.dumps(document).encode())

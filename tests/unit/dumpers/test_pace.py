@@ -1,0 +1,18 @@
+from dumpers.pace import Pacer
+
+
+def test_the_rate_is_kept_without_bursts() -> None:
+    now = 0.0
+
+    def pause(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    pacer = Pacer(1000, pause=pause, clock=lambda: now)
+    for _ in range(100):
+        pacer(50)
+    assert 4.9 < now <= 5.0
+    now += 60
+    for _ in range(10):
+        pacer(50)
+    assert 65.4 < now <= 65.5
