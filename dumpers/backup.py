@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, repeat
 
-from dumpers import crypt, manifest
+from dumpers import crypt, manifest, readback
 from dumpers.contract import DumpJob, DumpResult
 from dumpers.engines.base import Engine, Source, Stream
-from dumpers.errors import ExitCode
+from dumpers.errors import ExitCode, StorageFailedError
 from dumpers.interrupt import Interrupt
 from dumpers.layout import Run
 from dumpers.log import fields
 from dumpers.stream import CountingReader, GzipReader, copy
+from dumpers.sweep import sweep
 from dumpers.upload import Store, Upload, choose_part_size
 
 _LOG = logging.getLogger(__name__)
@@ -74,8 +75,12 @@ def dump(
         plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
         _announce(plan)
         record = _record(plan)
-        store.put_once(run.started_key, manifest.started_record(record))
+        started_record = manifest.started_record(record)
+        store.put_once(run.started_key, started_record)
         store.probe(record.keys[0])
+        if job.verify:
+            readback.prove_right(store, run.started_key, started_record)
+        sweep(store, run, record)
         objects = [_store(plan, stream, store=store, interrupt=interrupt) for stream in streams]
         body = manifest.manifest(
             record,
@@ -87,7 +92,40 @@ def dump(
             notes=source.notes,
         )
         store.put_once(run.manifest_key, body)
+        if job.verify:
+            _verify(plan, record, objects, store=store, now=now)
     return _result(plan, objects=objects, seconds=time.monotonic() - began)
+
+
+def _verify(
+    plan: _Plan,
+    record: manifest.RunRecord,
+    objects: Sequence[manifest.ObjectRecord],
+    *,
+    store: Store,
+    now: Callable[[], datetime],
+) -> None:
+    """Read the backup back and record what was found; StorageFailedError if it is damaged.
+
+    The manifest stays either way: the record beside it says that this backup is not good.
+    """
+    checked = readback.read_back(store, objects)
+    finished = now()
+    key = plan.run.verified_key(finished)
+    store.put_once(
+        key,
+        manifest.verified_record(
+            record, method=plan.job.verify, finished=finished, objects=checked
+        ),
+    )
+    for sent, found in zip(objects, checked, strict=True):
+        if not found.good:
+            raise StorageFailedError(
+                f"{sent.key} was read back and is damaged: sent were {sent.size} bytes with sha256 "
+                f"{sent.sha256}, the store gives {found.size} bytes with {found.sha256}. The "
+                f"manifest is written, and {key} says that this backup is bad: check the store, "
+                "dump again"
+            )
 
 
 def _announce(plan: _Plan) -> None:
@@ -208,4 +246,5 @@ def _result(plan: _Plan, *, objects: Sequence[manifest.ObjectRecord], seconds: f
         sha256=objects[0].sha256 if len(objects) == 1 else "",
         seconds=round(seconds, 3),
         record=plan.run.record_prefix,
+        verified=plan.job.verify,
     )

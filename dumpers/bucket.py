@@ -93,8 +93,8 @@ class Bucket(Protocol):
         """Key and id of the first thousand open uploads under a prefix."""
         ...
 
-    def folders(self, prefix: str) -> Iterator[str]:
-        """Every prefix one level below this one, in order, page by page."""
+    def keys(self, prefix: str, *, since: str, limit: int) -> list[str]:
+        """Keys under a prefix that sort after `since`, in order, about `limit` at most."""
         ...
 
     def delete(self, key: str) -> None:

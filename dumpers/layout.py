@@ -10,6 +10,8 @@ from string import ascii_letters, digits
 _PLAIN = frozenset((ascii_letters + digits + "._-").encode())
 GZIP_SUFFIX = ".gz"
 AGE_SUFFIX = ".age"
+# Names of a run's records.
+STARTED, MANIFEST, SWEPT = "started.json", "manifest.json", "swept.json"
 
 
 def quote(name: str) -> str:
@@ -55,7 +57,7 @@ class Run:
     @property
     def record_prefix(self) -> str:
         """Folder of this run's records, with its trailing slash."""
-        run = f"{self.started:%Y%m%dT%H%M%SZ}-{quote(self.id)}"
+        run = f"{stamp(self.started)}-{quote(self.id)}"
         return (
             records_prefix(path=self.path, cluster=self.cluster, cronjob=self.cronjob) + f"{run}/"
         )
@@ -63,12 +65,21 @@ class Run:
     @property
     def started_key(self) -> str:
         """Key of the record that is written before anything else."""
-        return f"{self.record_prefix}started.json"
+        return f"{self.record_prefix}{STARTED}"
 
     @property
     def manifest_key(self) -> str:
         """Key of the record that is written last: a backup exists when this does."""
-        return f"{self.record_prefix}manifest.json"
+        return f"{self.record_prefix}{MANIFEST}"
+
+    def verified_key(self, moment: datetime) -> str:
+        """Key of the record that says what a verification at this time found."""
+        return f"{self.record_prefix}verified-{stamp(moment)}.json"
+
+
+def stamp(moment: datetime) -> str:
+    """A UTC time as it stands in the names of records; sorts by time."""
+    return f"{moment:%Y%m%dT%H%M%SZ}"
 
 
 def records_prefix(*, path: str, cluster: str, cronjob: str) -> str:

@@ -8,10 +8,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 FORMAT = 1
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_TEXTS = ("run", "cluster", "workload", "cronjob", "pod", "engine", "bucket")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,16 @@ class ObjectRecord:
     checked: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedObject:
+    """What reading one object back found; `good` if size and sha256 are those that were sent."""
+
+    key: str
+    size: int
+    sha256: str
+    good: bool
+
+
 def started_record(record: RunRecord) -> bytes:
     """JSON of the record that is written before anything else."""
     return _encode({"format": FORMAT, "record": "started", **_run(record)})
@@ -82,6 +94,52 @@ def manifest(
     return _encode(document | {"digest": digest(document)})
 
 
+def verified_record(
+    record: RunRecord, *, method: str, finished: datetime, objects: Sequence[CheckedObject]
+) -> bytes:
+    """JSON of what a verification found, with a digest of itself; `good` is the verdict."""
+    document = {
+        "format": FORMAT,
+        "record": "verified",
+        "run": record.run,
+        "method": method,
+        "finished": _time(finished),
+        "good": all(item.good for item in objects),
+        "objects": [asdict(item) for item in objects],
+    }
+    return _encode(document | {"digest": digest(document)})
+
+
+def swept_record(record: RunRecord, *, uploads: int, objects: int) -> bytes:
+    """JSON of how many open uploads and objects of a crashed run were cleared away."""
+    return _encode(
+        {
+            "format": FORMAT,
+            "record": "swept",
+            "run": record.run,
+            "uploads": uploads,
+            "objects": objects,
+        }
+    )
+
+
+def read_started(body: bytes) -> RunRecord | None:
+    """Read a started record; None if it is none of this format."""
+    try:
+        document = json.loads(body)
+        if (document["format"], document["record"]) != (FORMAT, "started"):
+            return None
+        deadline = document["deadline_seconds"]
+        return RunRecord(
+            **{name: str(document[name]) for name in _TEXTS},
+            started=datetime.strptime(document["started"], _TIME).replace(tzinfo=UTC),
+            deadline_seconds=None if deadline is None else int(deadline),
+            keys=tuple(str(key) for key in document["keys"]),
+        )
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+
+
 def digest(document: dict[str, Any]) -> str:
     """sha256 of a record's canonical JSON (sorted, compact, UTF-8) without its own digest."""
     bare = {name: value for name, value in document.items() if name != "digest"}
@@ -94,7 +152,7 @@ def _run(record: RunRecord) -> dict[str, Any]:
 
 
 def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.strftime(_TIME)
 
 
 def _encode(document: dict[str, Any]) -> bytes:

@@ -264,14 +264,16 @@ class S3Bucket:
             )
             return [(item["Key"], item["UploadId"]) for item in answer.get("Uploads", [])]
 
-    def folders(self, prefix: str) -> Iterator[str]:
-        """Every prefix one level below this one, in order, page by page."""
+    def keys(self, prefix: str, *, since: str, limit: int) -> list[str]:
+        """Keys under a prefix that sort after `since`, in order, about `limit` at most."""
         with self._errors(f"list {prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._location.bucket, Prefix=prefix, Delimiter="/"
+                Bucket=self._location.bucket,
+                Prefix=prefix,
+                StartAfter=since,
+                PaginationConfig={"MaxItems": limit},
             )
-            for page in pages:
-                yield from (item["Prefix"] for item in page.get("CommonPrefixes", []))
+            return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def delete(self, key: str) -> None:
         """Remove an object."""

@@ -7,7 +7,6 @@ import base64
 import logging
 import math
 import queue
-import threading
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -109,6 +108,14 @@ class Store:
         """Make a call and wait for its result, or for the interrupt."""
         return self.interrupt.result(self.submit(call))
 
+    def aside(self, call: Callable[[], T]) -> "Future[T]":
+        """Begin something in a thread of its own: the workers may all hang, and so may this."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="aside")
+        try:
+            return pool.submit(call)
+        finally:
+            pool.shutdown(wait=False)
+
     def put_once(self, key: str, body: bytes) -> None:
         """Write a small object that must not be there yet; `key` carries the run's random id.
 
@@ -155,18 +162,7 @@ class Store:
 
     def abort(self, key: str, upload: str) -> None:
         """Drop an upload, within seconds once the run was told to end; never raises."""
-        # In a thread of its own: the workers may all hang, and so may this call.
-        done: Future[None] = Future()
-
-        def call() -> None:
-            try:
-                self.bucket.abort_upload(key, upload)
-            except KsnapshotError as error:
-                done.set_exception(error)
-            else:
-                done.set_result(None)
-
-        threading.Thread(target=call, daemon=True).start()
+        done = self.aside(lambda: self.bucket.abort_upload(key, upload))
         try:
             done.result(_LAST_CALL_SECONDS if self.interrupt.is_tripped else _ABORT_SECONDS)
         except (KsnapshotError, TimeoutError) as error:

@@ -1,0 +1,66 @@
+"""Reading a finished backup back once, and comparing it with what was sent."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+
+from dumpers.bucket import Bucket
+from dumpers.contract import READ_BACK, VERIFY
+from dumpers.errors import (
+    InterruptedRunError,
+    StorageFailedError,
+    StorageRefusedError,
+)
+from dumpers.log import fields
+from dumpers.manifest import CheckedObject, ObjectRecord
+from dumpers.upload import Store
+
+_LOG = logging.getLogger(__name__)
+_ATTEMPTS = 3
+
+
+def prove_right(store: Store, key: str, body: bytes) -> None:
+    """Read a small object of this run's own: better told before a dump than after it."""
+    try:
+        stored = store.call(lambda: store.bucket.get(key))
+    except StorageRefusedError as error:
+        raise StorageRefusedError(
+            f"{VERIFY}={READ_BACK} needs the right to read: grant s3:GetObject, or drop it: {error}"
+        ) from error
+    if stored != body:
+        raise StorageFailedError(
+            f"{key} was written and reads differently: the store, or what stands between, alters "
+            "data"
+        )
+
+
+def read_back(store: Store, objects: Sequence[ObjectRecord]) -> tuple[CheckedObject, ...]:
+    """Read every object, block by block, and tell of each what was found.
+
+    StorageFailedError where one cannot be read at all; what breaks off is read again.
+    """
+    return tuple(_check(store, item) for item in objects)
+
+
+def _check(store: Store, item: ObjectRecord) -> CheckedObject:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            size, sha256 = store.call(lambda: _digest(store.bucket, item.key))
+        except InterruptedRunError:
+            raise
+        except StorageFailedError as error:
+            if attempt == _ATTEMPTS:
+                raise
+            _LOG.warning("reading back again", extra=fields(key=item.key, error=str(error)))
+        else:
+            good = (size, sha256) == (item.size, item.sha256)
+            return CheckedObject(key=item.key, size=size, sha256=sha256, good=good)
+    raise AssertionError  # The last attempt returned or raised.
+
+
+def _digest(bucket: Bucket, key: str) -> tuple[int, str]:
+    size, digest = 0, hashlib.sha256()
+    for block in bucket.read(key):
+        size += len(block)
+        digest.update(block)
+    return size, digest.hexdigest()
