@@ -1,15 +1,12 @@
 """One dump, from the first look at the database to the manifest that makes it a backup."""
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, repeat
 
-from dumpers import crypt, manifest, readback
+from dumpers import crypt, manifest, progress, readback
 from dumpers.contract import DumpJob, DumpResult
 from dumpers.engines.base import Engine, Source, Stream
 from dumpers.errors import ExitCode, StorageFailedError
@@ -18,13 +15,9 @@ from dumpers.layout import Run
 from dumpers.log import fields
 from dumpers.stream import CountingReader, GzipReader, copy
 from dumpers.sweep import sweep
-from dumpers.upload import Store, Upload, choose_part_size
+from dumpers.upload import Store, choose_part_size
 
 _LOG = logging.getLogger(__name__)
-
-# The first lines come soon, so that somebody who watches sees that it runs.
-_FIRST_PROGRESS_SECONDS = (2.0, 5.0, 15.0)
-_PROGRESS_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +174,7 @@ def _store(
         CountingReader(tool) as raw,
     ):
         packed = GzipReader(raw)
-        with _progress(stream.name, raw, upload):
+        with progress.shown(stream.name, read=lambda: raw.count, sent=lambda: upload.size):
             if plan.recipients:
                 crypt.encrypt(packed, upload, plan.recipients)
             else:
@@ -197,37 +190,6 @@ def _store(
         source_sha256=raw.sha256(),
         checked=stored.checked,
     )
-
-
-@contextmanager
-def _progress(name: str, raw: CountingReader, upload: Upload) -> Iterator[None]:
-    """Log how far the dump is, from a thread of its own: a tool that stalls is seen, too."""
-    ended = threading.Event()
-    began = time.monotonic()
-
-    def report() -> None:
-        for due in chain(_FIRST_PROGRESS_SECONDS, repeat(_PROGRESS_SECONDS)):
-            if ended.wait(due):
-                return
-            seconds = time.monotonic() - began
-            _LOG.info(
-                "progress",
-                extra=fields(
-                    name=name,
-                    bytes_read=raw.count,
-                    bytes_sent=upload.size,
-                    bytes_per_second=round(raw.count / seconds),
-                    seconds=round(seconds, 1),
-                ),
-            )
-
-    thread = threading.Thread(target=report, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _result(plan: _Plan, *, objects: Sequence[manifest.ObjectRecord], seconds: float) -> DumpResult:

@@ -2,12 +2,16 @@
 
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TextIO
 
 _KEY = "ksnapshot_fields"
+# To the line's beginning, then clear to its end: what every terminal knows.
+_ERASE = "\r\x1b[K"
 
 
 def fields(**values: object) -> dict[str, Mapping[str, object]]:
@@ -46,11 +50,51 @@ class PlainFormatter(logging.Formatter):
         return line
 
 
+class TerminalHandler(logging.StreamHandler[TextIO]):
+    """Plain lines for a person, above one status line that is written over and over."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.setFormatter(PlainFormatter())
+        self._status = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line in the place of the status line."""
+        self.clear()
+        super().emit(record)
+
+    def show(self, text: str) -> None:
+        """Put the status line, cut to the terminal's width."""
+        width = shutil.get_terminal_size().columns
+        with self.lock or nullcontext():
+            self.stream.write(f"{_ERASE}{text[: width - 1]}")
+            self.stream.flush()
+            self._status = True
+
+    def clear(self) -> None:
+        """Take the status line away."""
+        with self.lock or nullcontext():
+            if self._status:
+                self.stream.write(_ERASE)
+                self.stream.flush()
+                self._status = False
+
+
+def terminal() -> TerminalHandler | None:
+    """The terminal that logging goes to; None where machines read it."""
+    handlers = logging.getLogger().handlers
+    return next((item for item in handlers if isinstance(item, TerminalHandler)), None)
+
+
 def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> None:
     """Send all logging to `stream` (stderr): JSON unless it is a terminal."""
     target = stream or sys.stderr
-    handler = logging.StreamHandler(target)
-    handler.setFormatter(PlainFormatter() if target.isatty() else JsonFormatter())
+    handler: logging.Handler
+    if target.isatty():
+        handler = TerminalHandler(target)
+    else:
+        handler = logging.StreamHandler(target)
+        handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # The SDKs log every request and retry at these levels; what matters of it is in our errors.
     for name in ("boto3", "botocore", "urllib3", "kubernetes"):
