@@ -38,10 +38,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatedUpload:
-    """An upload that was begun; `checksums` says whether the store keeps one of the whole."""
+    """An upload that was begun; `checksums` says whether the store keeps one of the whole.
+
+    `retried` says that the store was asked more than once, and may have begun more than one.
+    """
 
     id: str
     checksums: bool
+    retried: bool
 
 
 class Bucket(Protocol):

@@ -198,6 +198,7 @@ class S3Bucket:
                 id=upload,
                 # A store that ignores the wish refuses the completion, after the whole upload.
                 checksums=answer.get("ChecksumType") == "FULL_OBJECT",
+                retried=answer["ResponseMetadata"].get("RetryAttempts", 0) > 0,
             )
 
     def upload_part(

@@ -27,7 +27,7 @@ _LOG = logging.getLogger(__name__)
 _MARGIN = timedelta(minutes=15)
 # Bounds: how far back, how many keys, how many crashed runs and keys of each, how long in all.
 _WINDOW = timedelta(days=60)
-_MAX_KEYS, _MAX_RUNS, _MAX_NAMED = 10_000, 20, 200
+_MAX_KEYS, _MAX_RUNS, _MAX_NAMED = 10_000, 100, 200
 _SECONDS = 20.0
 
 
@@ -56,7 +56,8 @@ def _sweep(bucket: Bucket, run: Run, ours: RunRecord, ends: float) -> None:
     prefix = records_prefix(path=run.path, cluster=run.cluster, cronjob=run.cronjob)
     since = f"{prefix}{stamp(run.started - _WINDOW)}"
     found = bucket.keys(prefix, since=since, limit=_MAX_KEYS)
-    for folder in list(_unfinished(found))[:_MAX_RUNS]:
+    # The newest first: older ones were met by earlier sweeps, and some may have to stay.
+    for folder in list(_unfinished(found))[: -_MAX_RUNS - 1 : -1]:
         if folder == run.record_prefix:
             continue
         crashed = manifest.read_started(bucket.get(f"{folder}{STARTED}"))

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_futures
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from dumpers.bucket import (
@@ -177,12 +178,27 @@ class Store:
             lambda: self.bucket.create_upload(key, run=self.run, checksums=self.checksums)
         )
         try:
-            return self.interrupt.result(begin)
+            created = self.interrupt.result(begin)
         except InterruptedRunError:
             # It may have been begun all the same, and only its answer knows its id.
             with suppress(KsnapshotError, TimeoutError):
                 self.abort(key, begin.result(_LAST_CALL_SECONDS).id)
             raise
+        if created.retried:
+            self._abort_strays(key, keep=created.id)
+        return created
+
+    def _abort_strays(self, key: str, *, keep: str) -> None:
+        """Drop what the store began without us hearing of it; nobody else writes this key."""
+        try:
+            for found, upload in self.call(lambda: self.bucket.uploads(key)):
+                if found == key and upload != keep:
+                    self.call(partial(self.bucket.abort_upload, key, upload))
+        except InterruptedRunError:
+            self.abort(key, keep)
+            raise
+        except KsnapshotError as error:
+            _LOG.info("an upload may stay open", extra=fields(key=key, why=str(error)))
 
 
 class Upload:

@@ -1,0 +1,57 @@
+"""A dump of a generated stream: the whole pipeline, with a tool that needs no database.
+
+`python -m tests.integration.dumpers.generated` is a dumper like any other but for its engine: it
+reads the job's environment, and `GENERATED_MIB` for the size of the dump.
+"""
+
+import os
+from contextlib import AbstractContextManager
+
+from dumpers import cli
+from dumpers.contract import DumpJob
+from dumpers.engines.base import Engine, Reader, Source, Stream
+from dumpers.engines.facts import EngineFacts
+from dumpers.errors import KsnapshotError, SourceFailedError
+from dumpers.interrupt import Interrupt
+from dumpers.process import Command, ToolReader
+
+SIZE = "GENERATED_MIB"
+HEAD, END = b"-- head\n", b"-- end\n"
+
+
+class Generated:
+    """`size` MiB, half of them random; with the head and the end that a whole dump has."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
+        return Source(server_version="1", tool_version="1", estimate=self.size << 20)
+
+    def streams(self, job: DumpJob, source: Source) -> tuple[Stream, ...]:
+        half = f"bs=512k count={self.size} iflag=fullblock status=none"
+        noise, nothing = (f"dd if=/dev/{device} {half}" for device in ("urandom", "zero"))
+        script = f"echo '-- head' && {noise} && {nothing} && echo '-- end'"
+        command = Command(argv=["sh", "-c", script], env={}, failure=_failure)
+
+        def open_dump(interrupt: Interrupt) -> AbstractContextManager[Reader]:
+            return ToolReader(command, proof=_prove, interrupt=interrupt)
+
+        return (Stream(name="generated", ending=".sql", estimate=source.estimate, open=open_dump),)
+
+
+def _failure(status: int, said: str) -> KsnapshotError:
+    return SourceFailedError(f"the generator ended with {status}: {said}")
+
+
+def _prove(head: bytes, tail: bytes) -> str | None:
+    return None if head.startswith(HEAD) and tail.endswith(END) else "head or end is missing"
+
+
+def _load(facts: EngineFacts) -> Engine:
+    return Generated(int(os.environ[SIZE]))
+
+
+if __name__ == "__main__":
+    cli.load = _load  # type: ignore[attr-defined]  # the one thing that is not as in an image
+    cli.main(prog_name="generated")
