@@ -7,6 +7,7 @@ from typing import Any
 
 import dumpers
 from controller import parsing
+from dumpers import contract
 from dumpers.engines import ENGINES
 from dumpers.engines.facts import DumperImage
 from dumpers.errors import ConfigurationError
@@ -19,6 +20,13 @@ class Mode(StrEnum):
 
     LOCAL = "local"
     CLUSTER = "cluster"
+
+
+class Verify(StrEnum):
+    """What a dump does once it is done."""
+
+    NONE = "none"
+    READ_BACK = contract.READ_BACK
 
 
 class PullPolicy(StrEnum):
@@ -172,6 +180,13 @@ class Settings:
         default="false",
         help="`true`: encrypt every dump to the operator's recipients, whatever annotations say.",
         read=parsing.boolean,
+    )
+    verify: Verify = _setting(
+        env="BACKUP_VERIFY",
+        chart="backupJob.verify",
+        default="none",
+        help="`read-back`: each dump reads back and compares what it stored. `none`: it does not.",
+        read=parsing.one_of(Verify),
     )
     job_pod: Mapping[str, Any] = _setting(
         env="BACKUP_JOB_POD",

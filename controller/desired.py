@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from controller import names
-from controller.config import Settings
+from controller.config import Settings, Verify
 from controller.specs import BackupSpec
 from controller.view import Json, annotations_of
 from dumpers import contract, location
@@ -158,6 +158,8 @@ def environment(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json
         env.append(_value(spec.engine.tls_variable, spec.request.tls))
     if spec.certificates:
         env.append(_value(spec.engine.ca_file_variable, f"{_CA_FOLDER}/{contract.CA_KEY}"))
+    if settings.verify is Verify.READ_BACK:
+        env.append(_value(contract.VERIFY, contract.READ_BACK))
     return env
 
 

@@ -62,6 +62,7 @@ def test_default_environment() -> None:
         "BACKUP_SECRET_NAME": "ksnapshot-secret",
         "BACKUP_JOB_SERVICE_ACCOUNT_NAME": "ksnapshot-backup",
         "BACKUP_IMAGE_PULL_POLICY": "IfNotPresent",
+        "BACKUP_VERIFY": "none",
         "MYSQL_DUMPER_IMAGE_5_7": "ghcr.io/clickandmortar/ksnapshot-dumper-mysql-5.7:0.7.0",
         "MYSQL_DUMPER_IMAGE_8": "ghcr.io/clickandmortar/ksnapshot-dumper-mysql-8:0.7.0",
         "POSTGRESQL_DUMPER_IMAGE_16": "ghcr.io/clickandmortar/ksnapshot-dumper-postgresql-16:0.7.0",

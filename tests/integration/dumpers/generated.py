@@ -1,7 +1,8 @@
 """A dump of a generated stream: the whole pipeline, with a tool that needs no database.
 
 `python -m tests.integration.dumpers.generated` is a dumper like any other but for its engine: it
-reads the job's environment, and `GENERATED_MIB` for the size of the dump.
+reads the job's environment, `GENERATED_MIB` for the size of the dump, and `GENERATED_NOISE_MIB` for
+how much of it does not compress at all (half, if not given).
 """
 
 import os
@@ -15,22 +16,24 @@ from dumpers.errors import KsnapshotError, SourceFailedError
 from dumpers.interrupt import Interrupt
 from dumpers.process import Command, ToolReader
 
-SIZE = "GENERATED_MIB"
+SIZE, NOISE = "GENERATED_MIB", "GENERATED_NOISE_MIB"
 HEAD, END = b"-- head\n", b"-- end\n"
 
 
 class Generated:
-    """`size` MiB, half of them random; with the head and the end that a whole dump has."""
+    """`size` MiB, `noise` of them random; with the head and the end that a whole dump has."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, noise: int | None = None) -> None:
         self.size = size
+        self.noise = size // 2 if noise is None else noise
 
     def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
         return Source(server_version="1", tool_version="1", estimate=self.size << 20)
 
     def streams(self, job: DumpJob, source: Source) -> tuple[Stream, ...]:
-        half = f"bs=512k count={self.size} iflag=fullblock status=none"
-        noise, nothing = (f"dd if=/dev/{device} {half}" for device in ("urandom", "zero"))
+        how = "bs=1M iflag=fullblock status=none"
+        noise = f"dd if=/dev/urandom count={self.noise} {how}"
+        nothing = f"dd if=/dev/zero count={self.size - self.noise} {how}"
         script = f"echo '-- head' && {noise} && {nothing} && echo '-- end'"
         command = Command(argv=["sh", "-c", script], env={}, failure=_failure)
 
@@ -49,7 +52,8 @@ def _prove(head: bytes, tail: bytes) -> str | None:
 
 
 def _load(facts: EngineFacts) -> Engine:
-    return Generated(int(os.environ[SIZE]))
+    noise = os.environ.get(NOISE)
+    return Generated(int(os.environ[SIZE]), int(noise) if noise else None)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from controller.reasons import Failed, Reason, Rejected
 from controller.specs import BackupSpec, parse
 from controller.view import Content, NamespaceView, ObjectRef
 from controller.workloads import Owner, Workload
+from dumpers import contract, location
 from dumpers.contract import DumpJob
 from dumpers.engines import ENGINES
 from dumpers.engines.facts import EngineFacts
@@ -94,3 +95,16 @@ def test_the_job_understands_what_the_controller_builds(engine: EngineFacts, key
         assert connection.api_key == ""
     assert connection.database == ("" if engine.type == "elasticsearch" else "d")
     assert LOGIN["password"] not in repr(found)
+
+
+def test_every_s3_option_and_the_verification_reach_the_job() -> None:
+    found = spec(services=(service(),))
+    assert isinstance(found, BackupSpec)
+    asked = settings(BACKUP_VERIFY="read-back", BACKUP_SECRET_NAME="keys")
+    names = [entry["name"] for entry in desired.environment(found, asked, "cluster")]
+    options = {value for name, value in vars(location).items() if name.startswith("S3_")}
+    assert options | {*location.PROXIES, contract.VERIFY} <= set(names)
+    assert len(set(names)) == len(names)
+    assert contract.VERIFY not in {
+        entry["name"] for entry in desired.environment(found, settings(), "cluster")
+    }
