@@ -11,6 +11,7 @@ from dumpers.stream import Writer
 
 # Enough of a wrong recipient to find it, too little of whatever was pasted in its place.
 _SHOWN = 16
+_SSH = "ssh-"
 
 
 class Recipient(Protocol):
@@ -18,27 +19,39 @@ class Recipient(Protocol):
 
 
 def parse_recipients(texts: Sequence[str]) -> tuple[Recipient, ...]:
-    """Read age X25519 recipients; EncryptionError names the first that is none.
+    """Read age recipients, X25519 or SSH public keys; EncryptionError names all that are none.
 
     A recipient is public, but what was pasted in its place may not be: a private key is not
     repeated in the message.
     """
-    return tuple(_parse(text) for text in texts)
+    recipients: list[Recipient] = []
+    faults: list[str] = []
+    for text in texts:
+        try:
+            recipients.append(_parse(text))
+        except pyrage.RecipientError as error:
+            faults.append(_fault(text, error))
+    if faults:
+        raise EncryptionError("; ".join(faults))
+    return tuple(recipients)
 
 
 def _parse(text: str) -> Recipient:
-    try:
-        recipient: Recipient = pyrage.x25519.Recipient.from_str(text)
-    except pyrage.RecipientError as error:
-        if "SECRET-KEY" in text.upper() or "PRIVATE KEY" in text.upper():
-            raise EncryptionError(
-                "the recipient holds a private key: give only the public key (age1…) that belongs "
-                "to it, and treat the private key as leaked"
-            ) from None
-        raise EncryptionError(
-            f"{_start(text)!r} is not an age recipient ({error}): it must be a public key (age1…)"
-        ) from error
+    kind = pyrage.ssh if text.startswith(_SSH) else pyrage.x25519
+    recipient: Recipient = kind.Recipient.from_str(text)
     return recipient
+
+
+def _fault(text: str, error: Exception) -> str:
+    if "SECRET-KEY" in text.upper() or "PRIVATE KEY" in text.upper():
+        return (
+            "the recipient holds a private key: give only the public key (age1…) that belongs to "
+            "it, and treat the private key as leaked"
+        )
+    return (
+        f"{_start(text)!r} is not an age recipient ({error}): it must be a public key (age1…, "
+        "ssh-ed25519 … or ssh-rsa …)"
+    )
 
 
 def _start(text: str) -> str:

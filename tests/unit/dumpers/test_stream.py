@@ -4,6 +4,13 @@ import io
 
 import pyrage
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,6 +77,29 @@ def test_every_recipient_can_decrypt(size: int) -> None:
     crypt.encrypt(io.BytesIO(data), target, crypt.parse_recipients(texts))
     for identity in (IDENTITY, other):
         assert pyrage.decrypt(target.getvalue(), [identity]) == data
+
+
+@pytest.mark.parametrize(
+    "key",
+    [ed25519.Ed25519PrivateKey.generate(), rsa.generate_private_key(65537, 2048)],
+    ids=["ed25519", "rsa"],
+)
+def test_an_ssh_key_can_decrypt_beside_an_age_key(
+    key: ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey,
+) -> None:
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    target = io.BytesIO()
+    texts = [f"{public} backup@host", str(IDENTITY.to_public())]
+    crypt.encrypt(io.BytesIO(b"data"), target, crypt.parse_recipients(texts))
+    for identity in (IDENTITY, pyrage.ssh.Identity.from_buffer(private)):
+        assert pyrage.decrypt(target.getvalue(), [identity]) == b"data"
+
+
+def test_all_wrong_recipients_are_named_at_once() -> None:
+    texts = ["age1typo", str(IDENTITY.to_public()), "ssh-dss AAAA"]
+    with pytest.raises(EncryptionError, match=r"'age1typo' is not.*'ssh-dss AAAA' is not"):
+        crypt.parse_recipients(texts)
 
 
 @pytest.mark.parametrize(
