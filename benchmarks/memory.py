@@ -1,8 +1,8 @@
 """Peak memory of a dumper for streams of several sizes, from a generator in a database's place.
 
-    python -m benchmarks.memory [--mib 1024 20480] [--noise-mib 900]
+    python -m benchmarks.memory [--mib 1024 20480] [--noise-mib 400]
 
-Prints one JSON document. The peak is that of the dumper's own process; `on_disk` counts the bytes
+Prints one line of JSON a run. The peak is that of the dumper's own process; `on_disk` counts bytes
 of the files that it leaves where it may write.
 """
 
@@ -28,16 +28,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--mib", type=int, nargs="+", default=[1024, 20480])
-    parser.add_argument("--noise-mib", type=int, default=900)
+    parser.add_argument("--noise-mib", type=int, default=400)
     options = parser.parse_args()
     with s3.start() as store:
         bucket = store.create_bucket("benchmark")
-        rows = [
-            _run(store, bucket, mib=mib, noise=min(options.noise_mib, mib // 2), encrypted=age)
-            for mib in options.mib
-            for age in (False, True)
-        ]
-    print(json.dumps(rows, indent=2))
+        for mib in options.mib:
+            for age in (True, False):
+                noise = min(options.noise_mib, mib // 2)
+                row = _run(store, bucket, mib=mib, noise=noise, encrypted=age)
+                print(json.dumps(row), flush=True)
 
 
 def _run(
