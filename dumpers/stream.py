@@ -12,9 +12,9 @@ from dumpers.engines.base import Reader
 # isal's default level: zlib -6's ratio on dumps at more than ten times its speed.
 _GZIP_LEVEL = 2
 _GZIP_CONTAINER = 31
-_BLOCK = 1 << 18
+_BLOCK = 1 << 17
 # How far the digest may lag behind, in blocks: memory for it, and slack for the threads.
-_BLOCKS_AHEAD = 8
+_BLOCKS_AHEAD = 16
 
 
 class Writer(Protocol):
