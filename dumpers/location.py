@@ -120,7 +120,7 @@ def _ca_bundle(env: Mapping[str, str], faults: list[str]) -> str | None:
     text = env.get(S3_CA_BUNDLE, "")
     if not text.strip():
         return None
-    # Neither fault shows the value: what was pasted may be a key.
+    # None of the faults shows the value: what was pasted may be a key.
     if "PRIVATE KEY-----" in text:
         faults.append(
             f"{S3_CA_BUNDLE} holds a private key: give only the CA's certificate, and treat the "

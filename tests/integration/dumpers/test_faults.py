@@ -191,6 +191,7 @@ def test_the_store_fails_for_good(
     [
         (ERROR, "PUT", PART),
         (Cut(), "PUT", PART),
+        (Cut(), "POST", CREATE),
         (Cut(), "POST", COMPLETE),
         (Cut(), "PUT", r"manifest\.json"),
         (Cut(), "PUT", r"started\.json"),
@@ -200,6 +201,7 @@ def test_the_store_fails_for_good(
     ids=[
         "part 500",
         "part's answer lost",
+        "begin's answer lost",
         "completion's answer lost",
         "manifest's answer lost",
         "started record's answer lost",

@@ -105,6 +105,27 @@ def test_a_refusal_names_what_was_asked_for(
 
 
 @pytest.mark.parametrize(
+    ("status", "code", "kind", "hint"),
+    [
+        (403, "RequestTimeTooSkewed", StorageFailedError, "this node's clock is wrong"),
+        (404, "NoSuchBucket", StorageRefusedError, "correct S3_BUCKET"),
+        (400, "InvalidStorageClass", StorageRefusedError, "correct S3_STORAGE_CLASS"),
+        (400, "InvalidTag", StorageRefusedError, "correct S3_TAGS"),
+        (400, "KMS.NotFoundException", StorageRefusedError, "correct S3_SSE_KMS_KEY_ID"),
+        (400, "ExpiredToken", StorageFailedError, "the credentials ran out"),
+    ],
+)
+def test_a_refusal_says_what_to_do(
+    stub: StubStore, status: int, code: str, kind: type[Exception], hint: str
+) -> None:
+    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+    stub.answer = lambda _: Answer(status=status, body=body)
+    with pytest.raises(kind, match=hint) as caught:
+        open_bucket(location(stub), None).put("record", b"{}", only_new=False)
+    assert "asked for" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("path_style", "url"),
     [
         (None, "http://store.example/bkt/record"),
