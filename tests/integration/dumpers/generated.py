@@ -6,11 +6,12 @@ how much of it does not compress at all (half, if not given).
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from dumpers import cli
-from dumpers.contract import DumpJob
-from dumpers.engines.base import Engine, Reader, Source, Stream
+from dumpers.contract import Connection, DumpJob
+from dumpers.engines.base import Engine, Piece, Reader, Source, Stream
 from dumpers.engines.facts import EngineFacts
 from dumpers.errors import KsnapshotError, SourceFailedError
 from dumpers.interrupt import Interrupt
@@ -41,6 +42,14 @@ class Generated:
             return ToolReader(command, proof=_prove, interrupt=interrupt)
 
         return (Stream(name="generated", ending=".sql", estimate=source.estimate, open=open_dump),)
+
+    def restore(
+        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+    ) -> tuple[str, ...]:
+        raise AssertionError("there is no database to restore into")
+
+    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
+        raise AssertionError("there is no database to look into")
 
 
 def _failure(status: int, said: str) -> KsnapshotError:
