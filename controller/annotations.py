@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from controller import parsing, schedules
-from controller.config import Settings
+from controller.config import Settings, Verify
 from controller.names import PREFIX
 from controller.reasons import Reason, Rejected, RejectedError
 from dumpers.contract import CA_KEY, TLS_MODES
@@ -199,6 +199,12 @@ CA_SECRET = Annotation(
     help=f"A Secret of the workload's namespace whose `{CA_KEY}` holds the certificates to trust.",
     read=_or("", parsing.object_name),
 )
+VERIFY = Annotation(
+    key="verify",
+    default="the operator's",
+    help=f"What is done with a backup once it is made: {', '.join(f'`{how}`' for how in Verify)}.",
+    read=_or(None, parsing.one_of(Verify)),
+)
 CONTAINER = Annotation(
     key="container",
     default="found by its variables",
@@ -273,6 +279,7 @@ ANNOTATIONS: tuple[Annotation[object], ...] = (
     *TEXTS.values(),
     TLS,
     CA_SECRET,
+    VERIFY,
     CONTAINER,
     SERVICE,
     HOST,
@@ -312,6 +319,7 @@ class Request:
     database: str = ""
     tls: str = ""
     ca_secret: str = ""
+    verify: Verify
     container: str = ""
     service: str = ""
     host: str = ""
@@ -353,6 +361,7 @@ def _request(values: Mapping[str, str], settings: Settings) -> Request:
         database=DATABASE.value(values),
         tls=TLS.value(values),
         ca_secret=CA_SECRET.value(values),
+        verify=VERIFY.value(values) or settings.verify,
         container=CONTAINER.value(values),
         service=SERVICE.value(values),
         host=HOST.value(values),

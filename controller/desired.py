@@ -158,7 +158,7 @@ def environment(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json
         env.append(_value(spec.engine.tls_variable, spec.request.tls))
     if spec.certificates:
         env.append(_value(spec.engine.ca_file_variable, f"{_CA_FOLDER}/{contract.CA_KEY}"))
-    if settings.verify is Verify.READ_BACK:
+    if spec.request.verify is Verify.READ_BACK:
         env.append(_value(contract.VERIFY, contract.READ_BACK))
     return env
 

@@ -1,9 +1,12 @@
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controller import desired
+from controller.annotations import Request, read
+from controller.config import Verify
 from controller.contents import SECRET
 from controller.reasons import Failed, Reason, Rejected
 from controller.specs import BackupSpec, parse
@@ -13,7 +16,7 @@ from dumpers import contract, location
 from dumpers.contract import DumpJob
 from dumpers.engines import ENGINES
 from dumpers.engines.facts import EngineFacts
-from tests.unit.controller.worlds import NS, owner, pod, request, service, settings
+from tests.unit.controller.worlds import NS, asks, owner, pod, request, service, settings
 
 LOST = Failed(Reason.UNAVAILABLE, "500")
 LOGIN = {"username": "u", "password": "päss$(word)", "database": "d", "api_key": ""}
@@ -100,11 +103,15 @@ def test_the_job_understands_what_the_controller_builds(engine: EngineFacts, key
 def test_every_s3_option_and_the_verification_reach_the_job() -> None:
     found = spec(services=(service(),))
     assert isinstance(found, BackupSpec)
-    asked = settings(BACKUP_VERIFY="read-back", BACKUP_SECRET_NAME="keys")
-    names = [entry["name"] for entry in desired.environment(found, asked, "cluster")]
+    verified = replace(found, request=request(verify="read-back"))
+    asked = settings(BACKUP_SECRET_NAME="keys")
+    names = [entry["name"] for entry in desired.environment(verified, asked, "cluster")]
     options = {value for name, value in vars(location).items() if name.startswith("S3_")}
     assert options | {*location.PROXIES, contract.VERIFY} <= set(names)
     assert len(set(names)) == len(names)
     assert contract.VERIFY not in {
-        entry["name"] for entry in desired.environment(found, settings(), "cluster")
+        entry["name"] for entry in desired.environment(found, asked, "cluster")
     }
+    by_default = read(asks(), settings(BACKUP_VERIFY="read-back"))
+    assert isinstance(by_default, Request)
+    assert by_default.verify is Verify.READ_BACK
