@@ -8,6 +8,7 @@ CronJob, so that they are taken back afterwards, and that what others set there 
 import base64
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from controller import names
@@ -44,6 +45,23 @@ _MORE_CONFIGMAP_KEYS = (
     *((name, name, True) for name in location.PROXIES),
 )
 _LABELS = {names.MANAGED_BY_LABEL: names.MANAGED_BY}
+_FAILURE_POLICY = {
+    "rules": [
+        # First match wins: a drained node must not count, whatever the exit code.
+        {
+            "action": "Ignore",
+            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+        },
+        {
+            "action": "FailJob",
+            "onExitCodes": {
+                "containerName": CONTAINER,
+                "operator": "In",
+                "values": sorted(map(int, FINAL_EXIT_CODES)),
+            },
+        },
+    ]
+}
 # Fields that may be held: of the CronJob, of the container, and of the pod.
 _SUSPEND = "suspend"
 _RESOURCES = "resources"
@@ -199,23 +217,7 @@ def _job(spec: BackupSpec, settings: Settings, cluster: str, optional: Mapping[s
     return {
         "activeDeadlineSeconds": spec.request.deadline,
         "backoffLimit": spec.request.retries,
-        "podFailurePolicy": {
-            "rules": [
-                # First match wins: a drained node must not count, whatever the exit code.
-                {
-                    "action": "Ignore",
-                    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
-                },
-                {
-                    "action": "FailJob",
-                    "onExitCodes": {
-                        "containerName": CONTAINER,
-                        "operator": "In",
-                        "values": sorted(map(int, FINAL_EXIT_CODES)),
-                    },
-                },
-            ]
-        },
+        "podFailurePolicy": _FAILURE_POLICY,
         "template": {
             "metadata": _pod_metadata(optional),
             "spec": _pod(spec, settings, cluster, optional),
@@ -291,6 +293,8 @@ def _from_secret(secret: str, name: str, key: str) -> Json:
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
+# One for all CronJobs: most of what they hold.
+@cache
 def _from_configmap(config: str, name: str, key: str, optional: bool) -> Json:  # noqa: FBT001
     source: dict[str, Any] = {"name": config, "key": key}
     if optional:
