@@ -236,6 +236,7 @@ def _installation(name: str) -> Path:
         (_unpack_mariadb if name.startswith("mariadb") else _unpack_mysql)(jar, target)
         jar.unlink()
         if not name.startswith("mariadb"):
+            packages.library("numa", "libnuma1")
             # Debian knows this library by another name since its 64 bit clocks; it is the same.
             (target / "compat").mkdir()
             newest = _installation(NEWEST) / "lib" / "libaio.so.1t64"

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from ctypes.util import find_library
 
 
 class MissingPackageError(RuntimeError):
@@ -21,6 +22,12 @@ def command(name: str, package: str) -> str:
     if found is None:
         raise MissingPackageError(f"{name} not found: install the package {package}")
     return found
+
+
+def library(name: str, package: str) -> None:
+    """Makes sure that the machine has a shared library, such as `numa`, as `command` does."""
+    if find_library(name) is None:
+        install(package)
 
 
 def install(package: str) -> None:

@@ -61,7 +61,7 @@ def image() -> Iterator[Image]:
         for layer in manifest["layers"]:
             packed = archive.extractfile(_blob(layer))
             assert packed
-            unpack = ["tar", "--extract", "--file=-", f"--directory={root}"]
+            unpack = ["tar", "--extract", "--gzip", "--file=-", f"--directory={root}"]
             subprocess.run(unpack, input=packed.read(), check=True)
     yield Image(
         root=root,
