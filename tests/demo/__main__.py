@@ -98,7 +98,8 @@ def _demo() -> None:
         world.cronjob(_NIGHTLY)
     with _step("Time a bare pg_dump >/dev/null in a pod like the dump's"):
         bare = world.bare_dump_seconds()
-    [key] = result.keys
+    # The second object holds roles and tablespaces.
+    key, _ = result.keys
     with _step("Restore with stock tools: curl | age -d | gunzip | psql"):
         world.restore(key)
     with _step("Compare rows and checksums of every table"):
@@ -135,7 +136,7 @@ def _compare(source: Sequence[Sequence[str]], restored: Sequence[Sequence[str]])
 def _summary(
     cluster: testbed.Cluster, cronjob: Object, result: DumpResult, *, bare: float, seconds: float
 ) -> None:
-    [key] = result.keys
+    key, roles = result.keys
     job = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
     host = next(item["value"] for item in job["env"] if item["name"] == "POSTGRESQL_HOST")
     name = cronjob["metadata"]["name"]
@@ -148,6 +149,7 @@ def _summary(
         "read from the tool": f"{result.source_bytes / _MEBIBYTE:.1f} MiB",
         "stored, encrypted": f"{result.stored_bytes / _MEBIBYTE:.1f} MiB",
         "object": f"s3://{BUCKET}/{key}",
+        "roles": f"s3://{BUCKET}/{roles}",
         "manifest": f"s3://{BUCKET}/{result.record}manifest.json",
         "restored": "equal, with stock tools only",
         "whole demo": f"{seconds:.0f} s",

@@ -116,8 +116,10 @@ def test_from_annotation_to_restored_comparison(stage: Stage) -> None:
     code, result = stage.world.result(pod)
     stage.world.annotate("0 3 1 1 *")
     assert (code, result.succeeded) == (ExitCode.DONE, True), result.message
-    [key] = result.keys
-    assert stage.store.objects(BUCKET)[key] == result.stored_bytes
+    key, roles = result.keys
+    assert roles.endswith(".globals.sql.gz.age")
+    stored = stage.store.objects(BUCKET)
+    assert stored[key] + stored[roles] == result.stored_bytes
     assert f"{result.record}manifest.json" in records(stage, "manifest.json")
 
     stage.world.restore(key)

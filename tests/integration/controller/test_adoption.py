@@ -9,6 +9,7 @@ import pytest
 from controller import names
 from controller.reading import Memory
 from controller.reconcile import run
+from dumpers import location
 from tests.integration.controller import legacy
 from tests.integration.controller.world import (
     PASSWORD,
@@ -84,7 +85,9 @@ def test_what_0_6_0_made_is_taken_over_in_place_once(world: World) -> None:
     wanted = [item for item in environment(given) if not item["name"].startswith("ENCRYPTION_")]
     assert len(wanted) == len(environment(given)) - 2
     assert environment(taken)[: len(wanted)] == wanted
-    assert all(item["name"].startswith("KSNAPSHOT_") for item in environment(taken)[len(wanted) :])
+    ours = {item["name"] for item in environment(taken)[len(wanted) :]}
+    options = {name for name in ours if name.startswith(("BACKEND_S3_", "KSNAPSHOT_"))}
+    assert ours == options | set(location.PROXIES)
 
     (owner,) = mirrored["metadata"]["ownerReferences"]
     assert owner == {key: reference(taken)[key] for key in ("apiVersion", "kind", "name", "uid")}
