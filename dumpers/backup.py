@@ -13,9 +13,10 @@ from dumpers.errors import ExitCode, StorageFailedError
 from dumpers.interrupt import Interrupt
 from dumpers.layout import Run
 from dumpers.log import fields
+from dumpers.store import Store
 from dumpers.stream import CountingReader, GzipReader, copy
 from dumpers.sweep import sweep
-from dumpers.upload import Store, choose_part_size
+from dumpers.upload import Upload, choose_part_size
 
 _LOG = logging.getLogger(__name__)
 
@@ -169,7 +170,7 @@ def _store(
     # The upload is left after the tool has ended: a dump that goes wrong at its very end still
     # aborts it.
     with (
-        store.upload(key, part_size=part_size) as upload,
+        Upload.begin(store, key, part_size=part_size) as upload,
         stream.open(interrupt) as tool,
         CountingReader(tool) as raw,
     ):

@@ -108,4 +108,4 @@ class Bucket(Protocol):
 
 def open_bucket(location: S3Location, pace: Pace | None) -> Bucket:
     """Load the SDK and set up its client, which takes half a second and no request."""
-    return cast("Bucket", import_module("dumpers.s3").S3Bucket(location, pace))
+    return cast("Bucket", import_module("dumpers.s3.bucket").S3Bucket(location, pace))

@@ -1,6 +1,6 @@
 """Where objects go and how: the S3 part of a job's environment, read and judged.
 
-Pure: a certificate, a bucket or a right is tried by s3.py and the store itself.
+Pure: a certificate, a bucket or a right is tried by the SDK and the store itself.
 """
 
 import re

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 
 from dumpers.bucket import Bucket
 from dumpers.contract import READ_BACK, VERIFY
-from dumpers.errors import (
-    InterruptedRunError,
-    StorageFailedError,
-    StorageRefusedError,
-)
+from dumpers.errors import StorageFailedError, StorageRefusedError
 from dumpers.log import fields
 from dumpers.manifest import CheckedObject, ObjectRecord
-from dumpers.upload import Store
+from dumpers.store import Store
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 3
@@ -46,8 +42,6 @@ def _check(store: Store, item: ObjectRecord) -> CheckedObject:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             size, sha256 = store.call(lambda: _digest(store.bucket, item.key))
-        except InterruptedRunError:
-            raise
         except StorageFailedError as error:
             if attempt == _ATTEMPTS:
                 raise

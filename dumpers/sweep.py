@@ -19,7 +19,7 @@ from dumpers.errors import KsnapshotError
 from dumpers.layout import MANIFEST, STARTED, SWEPT, Run, records_prefix, stamp
 from dumpers.log import fields
 from dumpers.manifest import RunRecord
-from dumpers.upload import Store
+from dumpers.store import Store
 
 _LOG = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from dumpers.errors import (
 )
 from dumpers.interrupt import Interrupt
 from dumpers.location import S3Location
-from dumpers.upload import Store
+from dumpers.store import Store
 from tests.integration.dumpers import stub_store
 from tests.integration.dumpers.stub_store import Answer, Asked, StubStore
 from tests.testbed import s3 as s3_testbed

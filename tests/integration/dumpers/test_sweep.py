@@ -13,8 +13,8 @@ from dumpers.interrupt import Interrupt
 from dumpers.layout import Run
 from dumpers.location import S3Location
 from dumpers.manifest import RunRecord
+from dumpers.store import Store
 from dumpers.sweep import sweep
-from dumpers.upload import Store
 from tests.integration.dumpers.conftest import Dumper
 from tests.testbed.s3 import DELETE, READ, WRITE, Keys, S3Server
 

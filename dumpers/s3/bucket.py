@@ -1,82 +1,26 @@
-"""The object store's calls, and what their failures mean; the only module that knows the SDK.
+"""The object store's calls, each blocking until it is answered; the SDK retries them.
 
-Every method blocks for one call, retried by the SDK. Errors come out as StorageFailedError where
-waiting may help and StorageRefusedError where somebody has to change something; what the caller
-can answer has classes of its own in bucket.py. Loading the SDK takes half a second, so this module
-is imported by `bucket.open_bucket` only.
+Errors come out as StorageFailedError where waiting may help and StorageRefusedError where somebody
+has to change something; what the caller can answer has classes of its own in dumpers/bucket.py.
 """
 
 import base64
 import hashlib
 import os
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    SSLError,
-    ValidationError,
-)
-from botocore.session import Session
+from botocore.exceptions import BotoCoreError, ClientError
 
-from dumpers import __version__
-from dumpers.bucket import (
-    AlreadyThereError,
-    CreatedUpload,
-    ForbiddenByStoreError,
-    Head,
-    Pace,
-    UnknownToStoreError,
-)
-from dumpers.errors import (
-    ConfigurationError,
-    KsnapshotError,
-    StorageFailedError,
-    StorageRefusedError,
-)
-from dumpers.location import S3_CA_BUNDLE, S3Location
+from dumpers.bucket import CreatedUpload, Head, Pace
+from dumpers.errors import KsnapshotError, StorageFailedError, StorageRefusedError
+from dumpers.location import S3Location
+from dumpers.s3 import client, errors
 
-_DEFAULT_REGION = "us-east-1"
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS, _CONNECTIONS = 5, 60, 5, 4
 _READ_BLOCK = 1 << 18
 _RUN_METADATA = "ksnapshot-run"
-
-_HINTS = {
-    "NoSuchBucket": "the bucket does not exist: create it, or correct S3_BUCKET",
-    "InvalidBucketName": "this is no bucket name: correct S3_BUCKET",
-    "AccessDenied": "the keys or role may not do this: grant it, or use others",
-    "InvalidAccessKeyId": "the store does not know this access key: correct AWS_ACCESS_KEY_ID",
-    "SignatureDoesNotMatch": "the secret key is wrong: correct AWS_SECRET_ACCESS_KEY",
-    "AuthorizationHeaderMalformed": "the store is in another region: correct S3_REGION",
-    "PermanentRedirect": "the bucket is in another region: correct S3_REGION or S3_ENDPOINT",
-    "RequestTimeTooSkewed": "this node's clock is wrong: set it",
-    "ExpiredToken": "the credentials ran out",
-    "InvalidStorageClass": "the store does not know this class: correct S3_STORAGE_CLASS",
-    "InvalidTag": "the store does not take these tags: correct S3_TAGS",
-    "KMS.NotFoundException": "there is no such key: correct S3_SSE_KMS_KEY_ID",
-    "KMS.DisabledException": "the key is disabled: enable it, or correct S3_SSE_KMS_KEY_ID",
-    "NoSuchUpload": "somebody else removed the upload: a lifecycle rule, or a clean-up",
-}
-# Passing trouble, although the status says that the request was wrong.
-_PASSING = {
-    *("BadDigest", "ConditionalRequestConflict", "ExpiredToken", "ExpiredTokenException"),
-    *("IDPCommunicationError", "IncompleteBody", "InvalidPart", "NoSuchUpload"),
-    *("OperationAborted", "RequestTimeTooSkewed", "RequestTimeout", "SlowDown"),
-    *("TooManyRequests", "XAmzContentSHA256Mismatch"),
-}
-_PASSING_STATUS = {408, 429}
-_SERVER_ERROR = 500
-_FORBIDDEN, _NOT_FOUND, _PRECONDITION_FAILED, _NOT_IMPLEMENTED = 403, 404, 412, 501
-_MAY_BE_AN_OPTION = {400, _FORBIDDEN, _NOT_IMPLEMENTED}
-_UNKNOWN_REQUEST = {"InvalidArgument", "InvalidRequest", "MalformedXML", "NotImplemented"}
 
 
 class PartBody:
@@ -128,7 +72,7 @@ class S3Bucket:
         self._options = _object_options(location)
         self._dump_options = self._options | _given(StorageClass=location.storage_class)
         with self._errors("set up the S3 client"):
-            self._client = _client(location)
+            self._client = client.connect(location)
         # The body is read once more to sign it; what counts is what is sent.
         self._client.meta.events.register("before-send.s3.UploadPart", _pace_body)
 
@@ -164,7 +108,7 @@ class S3Bucket:
                     Bucket=self._location.bucket, Key=key, ChecksumMode="ENABLED"
                 )
             except ClientError as error:
-                if _status(error) == _NOT_FOUND:
+                if errors.http_status(error) == errors.NOT_FOUND:
                     return None
                 raise
         crc32 = answer.get("ChecksumCRC32", "-")
@@ -295,57 +239,10 @@ class S3Bucket:
         try:
             yield doing
         except (ClientError, BotoCoreError) as error:
-            raise _translate(error, doing=doing, location=self._location) from error
+            raise errors.translate(error, doing=doing, location=self._location) from error
         except ValueError as error:
             # botocore's way to say that an endpoint is no URL.
             raise StorageRefusedError(f"cannot {doing}: {error}: correct S3_ENDPOINT") from error
-
-
-def _client(location: S3Location) -> Any:
-    # Without keys of ours the SDK's own chain decides: environment, web identity, pod identity,
-    # instance role. Proxy variables are read by the SDK, too.
-    addressing = {None: "path" if location.endpoint else "auto", True: "path", False: "virtual"}
-    config = Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-        max_pool_connections=_CONNECTIONS,
-        s3={"addressing_style": addressing[location.path_style]},
-        # Checksums are ours to ask for: stores that do not know them refuse unasked ones.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        user_agent_extra=f"ksnapshot/{__version__}",
-    )
-    session = Session()
-    if location.ca_bundle:
-        # For every client of the session, the token service's too.
-        session.set_config_variable("ca_bundle", _ca_file(location.ca_bundle))
-    return session.create_client(
-        "s3",
-        region_name=location.region or session.get_config_variable("region") or _DEFAULT_REGION,
-        endpoint_url=location.endpoint,
-        aws_access_key_id=location.access_key,
-        aws_secret_access_key=location.secret_key,
-        config=config,
-    )
-
-
-def _ca_file(text: str) -> str:
-    """A path to this text, in memory: the SDK wants a path, and the root file system is read-only.
-
-    ConfigurationError if the text holds no certificate that TLS can use.
-    """
-    try:
-        ssl.create_default_context(cadata=text)
-    except (ssl.SSLError, ValueError) as error:
-        raise ConfigurationError(
-            f"{S3_CA_BUNDLE} holds no usable certificate ({error}): give the CA's certificate as "
-            "PEM text, as `openssl x509 -in ca.crt` prints it"
-        ) from error
-    # Open as long as the process lives.
-    descriptor = os.memfd_create("ca-bundle")
-    os.write(descriptor, text.encode())
-    return f"/proc/self/fd/{descriptor}"
 
 
 def _object_options(location: S3Location) -> dict[str, Any]:
@@ -365,56 +262,6 @@ def _pace_body(request: Any, **_: object) -> None:
         request.body.sending = True
 
 
-def _translate(
-    error: ClientError | BotoCoreError, *, doing: str, location: S3Location
-) -> KsnapshotError:
-    where = f"bucket {location.bucket!r} at {location.endpoint or 'AWS S3'}"
-    if not isinstance(error, ClientError):
-        text = f"cannot {doing} in {where}: {error}"
-        if isinstance(error, NoCredentialsError | PartialCredentialsError):
-            return StorageRefusedError(
-                f"{text}: give the Secret with the S3 keys, or the job's ServiceAccount an identity"
-            )
-        if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return StorageRefusedError(
-                f"{text}: if the store has a CA of its own, give its certificate by S3_CA_BUNDLE"
-            )
-        if isinstance(error, ParamValidationError | ValidationError):
-            return StorageRefusedError(text)
-        return StorageFailedError(text)
-    code, status = str(error.response.get("Error", {}).get("Code", "")), _status(error)
-    # An error without a body, as HEAD gives, has its status as its code.
-    said = str(error.response.get("Error", {}).get("Message") or "no explanation")
-    hint = f"{_HINTS[code]} ({said})" if code in _HINTS else said
-    text = f"cannot {doing} in {where}: {code} ({status}): {hint}"
-    asked = _asked(location)
-    if asked and status in _MAY_BE_AN_OPTION and code not in _HINTS.keys() - {"AccessDenied"}:
-        text += (
-            f" (asked for: {asked}; a store that does not know it, or keys that may not use it?)"
-        )
-    kind: type[KsnapshotError] = StorageRefusedError
-    if status == _PRECONDITION_FAILED:
-        kind = AlreadyThereError
-    elif status == _NOT_IMPLEMENTED or code in _UNKNOWN_REQUEST:
-        kind = UnknownToStoreError
-    elif code in _PASSING or status in _PASSING_STATUS or status >= _SERVER_ERROR:
-        kind = StorageFailedError
-    elif status == _FORBIDDEN:
-        kind = ForbiddenByStoreError
-    return kind(text)
-
-
-def _asked(location: S3Location) -> str:
-    """The optional features that requests use, by their keys in the ConfigMap."""
-    used = {
-        "S3_STORAGE_CLASS": location.storage_class,
-        "S3_SSE": location.sse,
-        "S3_SSE_KMS_KEY_ID": location.sse_kms_key_id,
-        "S3_TAGS": location.tags,
-    }
-    return ", ".join(name for name, value in used.items() if value)
-
-
 def _proof(answer: Mapping[str, Any], name: str, doing: str) -> str:
     """What only the store itself can have answered; a proxy's page says 200, too."""
     value = answer.get(name)
@@ -428,7 +275,3 @@ def _proof(answer: Mapping[str, Any], name: str, doing: str) -> str:
 
 def _md5(body: bytes) -> str:
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-
-
-def _status(error: ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

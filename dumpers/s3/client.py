@@ -1,0 +1,63 @@
+"""Setting up the SDK's client: endpoint, credentials, trust, retries."""
+
+import os
+import ssl
+from typing import Any
+
+from botocore.config import Config
+from botocore.session import Session
+
+from dumpers import __version__
+from dumpers.errors import ConfigurationError
+from dumpers.location import S3_CA_BUNDLE, S3Location
+
+_DEFAULT_REGION = "us-east-1"
+_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS, _CONNECTIONS = 5, 60, 5, 4
+
+
+def connect(location: S3Location) -> Any:
+    """An S3 client for this location; no request is made. ConfigurationError for a bad CA."""
+    # Without keys of ours the SDK's own chain decides: environment, web identity, pod identity,
+    # instance role. Proxy variables are read by the SDK, too.
+    addressing = {None: "path" if location.endpoint else "auto", True: "path", False: "virtual"}
+    config = Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        max_pool_connections=_CONNECTIONS,
+        s3={"addressing_style": addressing[location.path_style]},
+        # Checksums are ours to ask for: stores that do not know them refuse unasked ones.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        user_agent_extra=f"ksnapshot/{__version__}",
+    )
+    session = Session()
+    if location.ca_bundle:
+        # For every client of the session, the token service's too.
+        session.set_config_variable("ca_bundle", _ca_file(location.ca_bundle))
+    return session.create_client(
+        "s3",
+        region_name=location.region or session.get_config_variable("region") or _DEFAULT_REGION,
+        endpoint_url=location.endpoint,
+        aws_access_key_id=location.access_key,
+        aws_secret_access_key=location.secret_key,
+        config=config,
+    )
+
+
+def _ca_file(text: str) -> str:
+    """A path to this text, in memory: the SDK wants a path, and the root file system is read-only.
+
+    ConfigurationError if the text holds no certificate that TLS can use.
+    """
+    try:
+        ssl.create_default_context(cadata=text)
+    except (ssl.SSLError, ValueError) as error:
+        raise ConfigurationError(
+            f"{S3_CA_BUNDLE} holds no usable certificate ({error}): give the CA's certificate as "
+            "PEM text, as `openssl x509 -in ca.crt` prints it"
+        ) from error
+    # Open as long as the process lives.
+    descriptor = os.memfd_create("ca-bundle")
+    os.write(descriptor, text.encode())
+    return f"/proc/self/fd/{descriptor}"

@@ -1,0 +1,156 @@
+"""The bucket as one run sees it: every call in a worker thread, so that signals are noticed.
+
+A store that hangs then never keeps the main thread from ending the run in good order.
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_futures
+from contextlib import suppress
+from functools import partial
+from typing import Self, TypeVar
+
+from dumpers.bucket import (
+    AlreadyThereError,
+    Bucket,
+    CreatedUpload,
+    ForbiddenByStoreError,
+    UnknownToStoreError,
+    open_bucket,
+)
+from dumpers.errors import InterruptedRunError, KsnapshotError
+from dumpers.interrupt import Interrupt
+from dumpers.location import S3Location
+from dumpers.log import fields
+from dumpers.pace import Pacer
+
+_LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# Calls at a time: the parts that are under way at once.
+IN_FLIGHT = 2
+# With the last parts of an upload it has to stay below the 30 s after which a pod is killed.
+_LAST_CALL_SECONDS = 8.0
+_ABORT_SECONDS = 120.0
+
+
+class Store:
+    """The bucket as one run sees it. A context manager: leaving it gives its threads back.
+
+    It is set up in the background: making a Store takes no time, and the first call tells faults.
+    """
+
+    def __init__(self, location: S3Location, *, run: str, interrupt: Interrupt) -> None:
+        self.run = run
+        self.interrupt = interrupt
+        self.checksums = True
+        self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="s3")
+        rate = location.max_bandwidth
+        pace = Pacer(rate, pause=interrupt.pause) if rate else None
+        self._opening = self._pool.submit(lambda: open_bucket(location, pace))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def bucket(self) -> Bucket:
+        """For worker threads only: waits until the bucket is set up."""
+        return self._opening.result()
+
+    def submit(self, call: Callable[[], T]) -> "Future[T]":
+        """Begin a call in a worker thread."""
+        return self._pool.submit(call)
+
+    def call(self, call: Callable[[], T]) -> T:
+        """Make a call and wait for its result, or for the interrupt."""
+        return self.interrupt.result(self.submit(call))
+
+    def aside(self, call: Callable[[], T]) -> "Future[T]":
+        """Begin something in a thread of its own: the workers may all hang, and so may this."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="aside")
+        try:
+            return pool.submit(call)
+        finally:
+            pool.shutdown(wait=False)
+
+    def put_once(self, key: str, body: bytes) -> None:
+        """Write a small object that must not be there yet; `key` carries the run's random id.
+
+        An answer that got lost is settled by reading the object back. Stores that do not know the
+        condition are asked without it.
+        """
+        try:
+            self.call(lambda: self.bucket.put(key, body, only_new=True))
+        except UnknownToStoreError:
+            self.call(lambda: self.bucket.put(key, body, only_new=False))
+        except AlreadyThereError:
+            try:
+                stored = self.call(lambda: self.bucket.get(key))
+            except ForbiddenByStoreError:
+                # Nobody else knows the run's id: what is there is our own, its answer was lost.
+                _LOG.warning("written, but may not be read back", extra=fields(key=key))
+                return
+            if stored != body:
+                raise
+
+    def probe(self, key: str) -> None:
+        """Begin an upload under `key` and abort it: proof of bucket, keys and rights.
+
+        Also finds out whether the store keeps checksums of whole objects.
+        """
+        try:
+            created = self.create(key)
+        except UnknownToStoreError:
+            self.checksums = False
+            created = self.create(key)
+        self.checksums = created.checksums
+        abort = self.submit(lambda: self.bucket.abort_upload(key, created.id))
+        try:
+            self.interrupt.result(abort)
+        except InterruptedRunError:
+            wait_futures([abort], _LAST_CALL_SECONDS)
+            raise
+
+    def create(self, key: str) -> CreatedUpload:
+        """Begin an upload, and drop those that lost answers left under this key."""
+        begin = self.submit(
+            lambda: self.bucket.create_upload(key, run=self.run, checksums=self.checksums)
+        )
+        try:
+            created = self.interrupt.result(begin)
+        except InterruptedRunError:
+            # It may have been begun all the same, and only its answer knows its id.
+            with suppress(KsnapshotError, TimeoutError):
+                self.abort(key, begin.result(_LAST_CALL_SECONDS).id)
+            raise
+        if created.retried:
+            self._abort_strays(key, keep=created.id)
+        return created
+
+    def abort(self, key: str, upload: str) -> None:
+        """Drop an upload, within seconds once the run was told to end; never raises."""
+        done = self.aside(lambda: self.bucket.abort_upload(key, upload))
+        try:
+            done.result(_LAST_CALL_SECONDS if self.interrupt.is_tripped else _ABORT_SECONDS)
+        except (KsnapshotError, TimeoutError) as error:
+            _LOG.warning(
+                "an unfinished upload stays in the bucket: a lifecycle rule for incomplete "
+                "multipart uploads removes it",
+                extra=fields(key=key, upload=upload, error=str(error) or "no answer"),
+            )
+
+    def _abort_strays(self, key: str, *, keep: str) -> None:
+        """Drop what the store began without us hearing of it; nobody else writes this key."""
+        try:
+            for found, upload in self.call(lambda: self.bucket.uploads(key)):
+                if found == key and upload != keep:
+                    self.call(partial(self.bucket.abort_upload, key, upload))
+        except InterruptedRunError:
+            self.abort(key, keep)
+            raise
+        except KsnapshotError as error:
+            _LOG.info("an upload may stay open", extra=fields(key=key, why=str(error)))
