@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from tests.testbed import cache, images, oci, packages, processes, scratch
+from tests.testbed import cache, images, maven, oci, packages, processes, scratch
 from tests.testbed.progress import progress
 
 _NOBODY = 65534
@@ -232,7 +232,7 @@ def _installation(name: str) -> Path:
 
     def make(target: Path) -> None:
         with progress(f"mvn dependency:copy {artifact}"):
-            jar = _jar(artifact, target)
+            jar = maven.jar(artifact, target)
         (_unpack_mariadb if name.startswith("mariadb") else _unpack_mysql)(jar, target)
         jar.unlink()
         if not name.startswith("mariadb"):
@@ -243,18 +243,6 @@ def _installation(name: str) -> Path:
             shutil.copy2(newest, target / "compat" / "libaio.so.1")
 
     return cache.entry(name, [_GENERATION, artifact], make)
-
-
-def _jar(artifact: str, target: Path) -> Path:
-    maven = packages.command("mvn", "maven")
-    command = [maven, "-q", "-B", "dependency:copy", "-Dmdep.useBaseVersion=true"]
-    command += [f"-Dartifact={artifact}", f"-DoutputDirectory={target}"]
-    done = subprocess.run(command, cwd=target, capture_output=True, text=True, check=False)
-    # Maven's own exit status and output say little: what counts is whether the file came.
-    found = list(target.glob("*.jar"))
-    if len(found) != 1:
-        raise RuntimeError(f"{artifact} did not come: {(done.stdout + done.stderr)[-1500:]}")
-    return found[0]
 
 
 def _unpack_mysql(jar: Path, target: Path) -> None:

