@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONTROLLER, POSTGRESQL = "ksnapshot", "ksnapshot-dumper-postgresql-16"
 MYSQL = "ksnapshot-dumper-mysql-8"
 DATABASE, STORE = "ksnapshot-demo-database", "ksnapshot-demo-store"
+MARIADB = "ksnapshot-demo-mariadb"
 _TAG = "dev"
 
 
@@ -39,7 +40,7 @@ class _Recipe:
 def names() -> Mapping[str, str]:
     """Short name to the reference that pods use; IMAGE_PREFIX says where the cluster pulls from."""
     prefix = os.environ.get("IMAGE_PREFIX", "localhost").rstrip("/")
-    known = (CONTROLLER, POSTGRESQL, MYSQL, DATABASE, STORE)
+    known = (CONTROLLER, POSTGRESQL, MYSQL, DATABASE, MARIADB, STORE)
     return {name: f"{prefix}/{name}:{_TAG}" for name in known}
 
 
@@ -94,10 +95,12 @@ def _recipe(name: str) -> _Recipe:
     if name == MYSQL:
         globs = ["dumpers", "locks/dumper.txt"]
         return _Recipe(dockerfile="images/mysql/Dockerfile", globs=globs)
-    if name == DATABASE:
-        folder = ROOT / "tests/demo/database"
+    if name in {DATABASE, MARIADB}:
+        folder = name.removeprefix("ksnapshot-demo-")
         return _Recipe(
-            dockerfile="tests/demo/database/Dockerfile", globs=["start-postgres"], context=folder
+            dockerfile=f"tests/demo/{folder}/Dockerfile",
+            globs=["start-*"],
+            context=ROOT / "tests/demo" / folder,
         )
     return _Recipe(
         dockerfile="tests/demo/store/Dockerfile",

@@ -2,9 +2,10 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import pyrage
 
@@ -28,9 +29,10 @@ _RESTORE = r"""
 set -euo pipefail
 printf 'user = "%s:%s"\naws-sigv4 = "aws:amz:us-east-1:s3"\n' "$S3_KEY" "$S3_SECRET" \
   > /tmp/curl.conf
-curl --silent --show-error --fail --config /tmp/curl.conf "$OBJECT_URL" \
-  | age -d -i /identity/key.txt | gunzip \
-  | psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --single-transaction --output /dev/null
+for url in $OBJECT_URLS; do
+  curl --silent --show-error --fail --config /tmp/curl.conf "$url" \
+    | age -d -i /identity/key.txt | gunzip | {client}
+done
 """
 
 _BARE = "set -e; began=$(date +%s%N); pg_dump >/dev/null; echo $(( $(date +%s%N) - began ))"
@@ -120,32 +122,34 @@ class World:
         self.kube.run("rollout", "status", "-n", STORE, "deployment/store", "--timeout=180s")
 
     def deploy_database(self) -> None:
-        """A StatefulSet with a headless Service and one for clients, as most people have it."""
-        names = {"app": WORKLOAD}
+        """The PostgreSQL that is backed up."""
         login = {
             "POSTGRES_USER": "shop",
             "POSTGRES_PASSWORD": self.database_password,
             "POSTGRES_DB": DATABASE,
         }
+        ready = ["pg_isready", "-h", "127.0.0.1"]
+        self.deploy(WORKLOAD, images.DATABASE, port=5432, login=login, ready=ready)
+
+    def deploy(
+        self, name: str, image: str, *, port: int, login: Mapping[str, str], ready: Sequence[str]
+    ) -> None:
+        """A StatefulSet with a headless Service and one for clients, as most people have it."""
+        labels = {"app": name}
+        secret_name, headless = f"{name}-login", f"{name}-headless"
         container = {
-            "name": "postgres",
-            "image": images.names()[images.DATABASE],
+            "name": "database",
+            "image": images.names()[image],
             "env": [
-                {
-                    "name": name,
-                    "valueFrom": {"secretKeyRef": {"name": "database-login", "key": name}},
-                }
-                for name in login
+                {"name": key, "valueFrom": {"secretKeyRef": {"name": secret_name, "key": key}}}
+                for key in login
             ],
-            "ports": [{"containerPort": 5432}],
-            "readinessProbe": {
-                "exec": {"command": ["pg_isready", "-h", "127.0.0.1"]},
-                "periodSeconds": 1,
-            },
+            "ports": [{"containerPort": port}],
+            "readinessProbe": {"exec": {"command": list(ready)}, "periodSeconds": 1},
             "volumeMounts": [{"name": "data", "mountPath": "/data"}],
         }
         template = {
-            "metadata": {"labels": names},
+            "metadata": {"labels": labels},
             "spec": {
                 "securityContext": {"fsGroup": _USER},
                 "terminationGracePeriodSeconds": 1,
@@ -154,22 +158,21 @@ class World:
             },
         }
         self.kube.apply(
-            _secret("database-login", SHOP, login),
-            _service("database", SHOP, names, 5432),
-            _service("database-headless", SHOP, names, 5432, headless=True),
+            _secret(secret_name, SHOP, login),
+            _service(name, SHOP, labels, port),
+            _service(headless, SHOP, labels, port, headless=True),
             {
                 "apiVersion": "apps/v1",
                 "kind": "StatefulSet",
-                "metadata": {"name": WORKLOAD, "namespace": SHOP},
+                "metadata": {"name": name, "namespace": SHOP},
                 "spec": {
-                    "serviceName": "database-headless",
-                    "selector": {"matchLabels": names},
+                    "serviceName": headless,
+                    "selector": {"matchLabels": labels},
                     "template": template,
                 },
             },
         )
-        status = ["rollout", "status", "-n", SHOP, f"statefulset/{WORKLOAD}", "--timeout=180s"]
-        self.kube.run(*status)
+        self.kube.run("rollout", "status", "-n", SHOP, f"statefulset/{name}", "--timeout=180s")
 
     def psql(self, sql: str, database: str = DATABASE) -> str:
         """Run SQL in the database's own pod."""
@@ -198,6 +201,7 @@ class World:
             "image.repository": repository,
             "image.tag": tag,
             "dumperImages.postgresql.v16": reference[images.POSTGRESQL],
+            "dumperImages.mysql.v8": reference[images.MYSQL],
             "s3.bucket": BUCKET,
             "s3.endpoint": self.endpoint,
             "existingSecret": "ksnapshot-s3",
@@ -217,11 +221,13 @@ class World:
         command = ["upgrade", "--install", RELEASE, chart, "--namespace", CONTROL, *assignments]
         self.kube.helm(*command, "--wait", "--timeout", "180s")
 
-    def annotate(self, schedule: str) -> None:
-        """Ask for backups of the database; on the owner itself, so that no pod restarts."""
-        wanted = {"enabled": "true", "type": "postgresql", "schedule": schedule}
+    def annotate(
+        self, schedule: str, workload: str = WORKLOAD, engine: str = "postgresql", **more: str
+    ) -> None:
+        """Ask for backups of a database; on the owner itself, so that no pod restarts."""
+        wanted = {"enabled": "true", "type": engine, "schedule": schedule, **more}
         pairs = [f"{_PREFIX}/{name}={value}" for name, value in wanted.items()]
-        self.kube.run("annotate", "-n", SHOP, f"statefulset/{WORKLOAD}", "--overwrite", *pairs)
+        self.kube.run("annotate", "-n", SHOP, f"statefulset/{workload}", "--overwrite", *pairs)
 
     def cronjob(self, schedule: str) -> Object:
         """The CronJob that ksnapshot made for the database, once it has this schedule."""
@@ -291,14 +297,23 @@ class World:
         """Bring an object back into an empty database with curl, age, gunzip and psql."""
         self.psql(f"DROP DATABASE IF EXISTS {COPY}")
         self.psql(f"CREATE DATABASE {COPY}")
+        psql = (
+            "psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --single-transaction --output /dev/null"
+        )
+        self.load([key], images.DATABASE, psql, env=self._client_env(COPY))
+
+    def load(self, keys: Sequence[str], image: str, client: str, *, env: Mapping[str, str]) -> None:
+        """Feed objects to a stock client, one after the other, in a pod with stock tools."""
         self.kube.apply(_secret("age-identity", SHOP, {"key.txt": f"{self.identity}\n"}))
-        env = {
-            **self._client_env(COPY),
-            "OBJECT_URL": f"{self.endpoint}/{BUCKET}/{key}",
-            "S3_KEY": self.store_key,
-            "S3_SECRET": self.store_secret,
-        }
-        self._job("restore", images.names()[images.DATABASE], _RESTORE, env=env)
+        urls = [f"{self.endpoint}/{BUCKET}/{quote(key)}" for key in keys]
+        store = {"S3_KEY": self.store_key, "S3_SECRET": self.store_secret}
+        script = _RESTORE.format(client=client)
+        self._job(
+            "restore",
+            images.names()[image],
+            script,
+            env={**env, **store, "OBJECT_URLS": "\n".join(urls)},
+        )
 
     def _client_env(self, database: str) -> Mapping[str, str]:
         return {

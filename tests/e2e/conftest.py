@@ -1,4 +1,4 @@
-"""A real cluster with ksnapshot installed by helm and a PostgreSQL to back up.
+"""A real cluster with ksnapshot installed by helm and databases to back up.
 
 The S3 server stands on this host behind a fault proxy that the pods reach, so the cluster has to
 be the testbed's own. With KUBECONFIG set, `make demo` is the end-to-end test.
@@ -59,7 +59,9 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="package")
 def shared_stage(cluster: Cluster) -> Iterator[Stage]:
     require(cluster.layout is not None, "the testbed's own cluster")
-    archives = images.build(images.CONTROLLER, images.POSTGRESQL, images.DATABASE)
+    archives = images.build(
+        images.CONTROLLER, images.POSTGRESQL, images.MYSQL, images.DATABASE, images.MARIADB
+    )
     images.bring(cluster, archives)
     with (
         s3_testbed.start() as store,
