@@ -88,7 +88,7 @@ def _certificates(name: str, contents: Contents) -> str:
 
 def _credentials(container: Json, request: Request, inside: _Lookup, contents: Contents) -> _Login:
     engine = request.engine
-    required = {item.role for item in engine.credentials if item.required}
+    required = engine.required_roles(dict(request.texts))
     secret = _Named.read(request, contents)
     login = _login_of_secret(secret, inside, engine) if secret else {}
     login = login or _login(engine.logins, inside)

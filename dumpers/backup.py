@@ -26,13 +26,14 @@ class _Plan:
     job: DumpJob
     run: Run
     source: Source
-    streams: tuple[Stream, ...]
+    streams: Sequence[Stream]
     recipients: Sequence[crypt.Recipient]
 
     def key(self, stream: Stream) -> str:
         return self.run.dump_key(
             engine=self.job.engine.type,
             name=stream.name,
+            part=stream.part,
             ending=stream.ending,
             encrypted=bool(self.recipients),
         )
@@ -65,17 +66,17 @@ def dump(
             started=started,
             id=run_id,
         )
-        streams = engine.streams(job, source)
-        plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
-        _announce(plan)
-        record = _record(plan)
-        started_record = manifest.started_record(record)
-        store.put_once(run.started_key, started_record)
-        store.probe(record.keys[0])
-        if job.verify:
-            readback.prove_right(store, run.started_key, started_record)
-        sweep(store, run, record)
-        objects = [_store(plan, stream, store=store, interrupt=interrupt) for stream in streams]
+        with engine.streams(job, source) as streams:
+            plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
+            _announce(plan)
+            record = _record(plan)
+            started_record = manifest.started_record(record)
+            store.put_once(run.started_key, started_record)
+            store.probe(record.keys[0])
+            if job.verify:
+                readback.prove_right(store, run.started_key, started_record)
+            sweep(store, run, record)
+            objects = [_store(plan, stream, store=store, interrupt=interrupt) for stream in streams]
         body = manifest.manifest(
             record,
             finished=now(),
@@ -175,7 +176,8 @@ def _store(
         CountingReader(tool) as raw,
     ):
         packed = GzipReader(raw)
-        with progress.shown(stream.name, read=lambda: raw.count, sent=lambda: upload.size):
+        shown = f"{stream.name}.{stream.part}" if stream.part else stream.name
+        with progress.shown(shown, read=lambda: raw.count, sent=lambda: upload.size):
             if plan.recipients:
                 crypt.encrypt(packed, upload, plan.recipients)
             else:
@@ -184,6 +186,7 @@ def _store(
     return manifest.ObjectRecord(
         key=stored.key,
         name=stream.name,
+        part=stream.part,
         size=stored.size,
         sha256=stored.sha256,
         crc32=stored.crc32,

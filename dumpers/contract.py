@@ -104,6 +104,7 @@ class DumpJob:
         recipients = reader.recipients()
         connection = reader.connection(engine) if engine else None
         numbers = reader.numbers(engine) if engine else {}
+        options = reader.options(engine) if engine else {}
         host = reader.required(HOSTNAME, "the name of this pod")
         deadline = reader.positive(DEADLINE)
         part_size = reader.part_size()
@@ -115,7 +116,7 @@ class DumpJob:
             connection=connection,
             location=location,
             recipients=recipients,
-            options={name: env[name] for name in engine.option_variables if env.get(name)},
+            options=options,
             numbers=numbers,
             host=host,
             cluster=env.get(CLUSTER) or DEFAULT_CLUSTER,
@@ -204,10 +205,11 @@ class _Reader:
 
     def connection(self, engine: EngineFacts) -> Connection:
         values = dict.fromkeys(Role, "")
+        required = engine.required_roles(self.env)
         for item in engine.credentials:
             names = (item.variable, *item.fallbacks)
             value = next((self.env[name] for name in names if self.env.get(name)), "")
-            if item.required and not value:
+            if item.role in required and not value:
                 self.faults.append(f"{item.variable} is not set: no {item.role} for the database")
             values[item.role] = value
         return Connection(
@@ -241,6 +243,13 @@ class _Reader:
                 )
             found[item.variable] = number
         return found
+
+    def options(self, engine: EngineFacts) -> dict[str, str]:
+        for item in engine.texts:
+            value = self.env.get(item.variable, "")
+            if value and not re.fullmatch(item.pattern, value):
+                self.faults.append(f"{item.variable} is {value[:20]!r}: it must be {item.wanted}")
+        return {name: self.env[name] for name in engine.option_variables if self.env.get(name)}
 
     def port(self, engine: EngineFacts) -> int:
         port = self.positive(engine.port_variable) or engine.port

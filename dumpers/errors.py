@@ -4,6 +4,7 @@ The CronJobs' podFailurePolicy is built from the same table, so that Kubernetes 
 heal and fails at once what cannot.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
@@ -109,3 +110,15 @@ class TargetRefusedError(KsnapshotError):
 
     exit_code = ExitCode.TARGET_REFUSED
     reason = "TargetRefused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What failures of a database are called: of one that is dumped, or of one restored into."""
+
+    failed: type[KsnapshotError]
+    refused: type[KsnapshotError]
+
+
+SOURCE = Side(failed=SourceFailedError, refused=SourceRefusedError)
+TARGET = Side(failed=TargetFailedError, refused=TargetRefusedError)

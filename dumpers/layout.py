@@ -47,11 +47,17 @@ class Run:
         if self.started.tzinfo is not UTC:
             raise ValueError("a run's start time is UTC")
 
-    def dump_key(self, *, engine: str, name: str, ending: str, encrypted: bool) -> str:
-        """Key of one dump object; `ending` is the format's own, such as `.sql`."""
+    def dump_key(
+        self, *, engine: str, name: str, part: str = "", ending: str, encrypted: bool
+    ) -> str:
+        """Key of one dump object; `ending` is the format's own, such as `.sql`.
+
+        What a dump has in parts lies in a folder that is called as the whole would be.
+        """
         suffix = f"{ending}{GZIP_SUFFIX}{AGE_SUFFIX if encrypted else ''}"
         stamp = f"{self.started:%Y%m%d%H%M%S}"
-        file = f"dump-{quote(self.host)}-{quote(name)}-{stamp}{suffix}"
+        whole = f"dump-{quote(self.host)}-{quote(name)}-{stamp}"
+        file = f"{_join(whole, quote(part))}{suffix}"
         return _join(self.path, f"{self.started:%Y/%m/%d}", engine, file)
 
     @property

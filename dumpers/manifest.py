@@ -40,11 +40,13 @@ class RunRecord:
 class ObjectRecord:
     """One object of a backup. Sizes are bytes: `size` in the store, `source_size` before gzip.
 
-    `sha256` is of the object as stored, `source_sha256` of what the dump tool wrote.
+    `part` is empty unless `name` is stored in parts. `sha256` is of the object as stored,
+    `source_sha256` of what the dump tool wrote.
     """
 
     key: str
     name: str
+    part: str = ""
     size: int
     sha256: str
     crc32: str

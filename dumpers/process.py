@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from dumpers.engines.base import Reader
-from dumpers.errors import KsnapshotError, SourceFailedError, SourceRefusedError
+from dumpers.errors import SOURCE, KsnapshotError, Side, SourceFailedError
 from dumpers.interrupt import Interrupt
 from dumpers.log import fields
 
@@ -35,16 +35,15 @@ class Command:
     """A tool to run, with `env` and PATH as all its environment.
 
     `secrets` are masked in what it says. `failure` turns its exit status (negative: killed by that
-    signal) and its last words into the error to raise; `failed` and `refused` are raised of what
-    never got that far.
+    signal) and its last words into the error to raise; what never got that far is called as on
+    its `side`.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(repr=False)
     secrets: Sequence[str] = field(default=(), repr=False)
     failure: Callable[[int, str], KsnapshotError]
-    failed: type[KsnapshotError] = SourceFailedError
-    refused: type[KsnapshotError] = SourceRefusedError
+    side: Side = SOURCE
 
     @property
     def tool(self) -> str:
@@ -188,11 +187,11 @@ def _start(
             process_group=0,
         )
     except FileNotFoundError as error:
-        raise command.refused(
+        raise command.side.refused(
             f"{command.tool} is not in this image: use the dumper image of this engine"
         ) from error
     except (OSError, ValueError) as error:
-        raise command.failed(f"{command.tool} could not be started: {error}") from error
+        raise command.side.failed(f"{command.tool} could not be started: {error}") from error
 
 
 def _wait(process: "subprocess.Popen[bytes]", interrupt: Interrupt) -> int:
@@ -227,7 +226,7 @@ def _check_end(command: Command, status: int, said: str) -> None:
 
 def _failure(command: Command, status: int, said: str) -> KsnapshotError:
     if status == -signal.SIGKILL:
-        return command.failed(
+        return command.side.failed(
             f"{command.tool} was killed (SIGKILL), probably out of memory: raise the job's memory "
             "limit"
         )

@@ -110,6 +110,22 @@ class GzipReader:
         return block
 
 
+class Prefixed:
+    """A reader's bytes behind some others."""
+
+    def __init__(self, first: bytes, rest: Reader) -> None:
+        self._first = first
+        self._rest = rest
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the first bytes, then what the reader gives; its errors pass through."""
+        if self._first:
+            end = len(self._first) if size < 0 else size
+            first, self._first = self._first[:end], self._first[end:]
+            return first
+        return self._rest.read(size)
+
+
 def copy(source: Reader, target: Writer) -> None:
     """Write all of `source` to `target`; errors of either side pass through."""
     while data := source.read(_BLOCK):

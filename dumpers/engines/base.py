@@ -36,10 +36,12 @@ class Source:
 class Stream:
     """One object to be stored: its name in the key, its file ending, and how to read it.
 
-    `estimate` is the expected number of bytes before compression; 0 when nothing is known.
+    `part` tells apart what is stored of one name in parts, such as its tables. `estimate` is the
+    expected number of bytes before compression; 0 when nothing is known.
     """
 
     name: str
+    part: str = ""
     ending: str
     estimate: int
     open: "Callable[[Interrupt], AbstractContextManager[Reader]]"
@@ -47,13 +49,14 @@ class Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One object of a backup, as its manifest names it.
+    """One object of a backup, as its manifest names it, in the order of the manifest.
 
     `size` is in bytes before compression. Its reader raises unless its end is proven by the
     manifest's sha256.
     """
 
     name: str
+    part: str = ""
     ending: str
     size: int
     open: "Callable[[], AbstractContextManager[Reader]]"
@@ -69,8 +72,11 @@ class Engine(Protocol):
         """
         ...
 
-    def streams(self, job: "DumpJob", source: Source) -> tuple[Stream, ...]:
-        """List what a dump consists of, at least one stream; nothing is started yet."""
+    def streams(self, job: "DumpJob", source: Source) -> AbstractContextManager[Sequence[Stream]]:
+        """List what a dump consists of, at least one stream, to be read in this order.
+
+        Nothing is started yet; leaving the context ends what streams have in common.
+        """
         ...
 
     def restore(

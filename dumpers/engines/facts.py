@@ -1,5 +1,6 @@
 """The shape of what both sides know of an engine without doing its work."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,12 +18,14 @@ class Role(StrEnum):
 class Credential:
     """One credential of the job: `variable` in its environment.
 
-    `fallbacks` are variables that the dumper takes when `variable` is unset, as 0.6.0's did.
+    `fallbacks` are variables that the dumper takes when `variable` is unset, as 0.6.0's did. A
+    required one may be left out where the option's variable `unless` is set.
     """
 
     role: Role
     variable: str
     required: bool = False
+    unless: str = ""
     fallbacks: tuple[str, ...] = ()
 
 
@@ -175,6 +178,12 @@ class EngineFacts:
         """All variables that say where the database is and who logs in, in the job's own names."""
         own = {name for item in self.credentials for name in (item.variable, *item.fallbacks)}
         return frozenset(own | {self.host_variable, self.port_variable})
+
+    def required_roles(self, options: Mapping[str, str]) -> frozenset[Role]:
+        """The credentials that there must be, given the options' variables."""
+        return frozenset(
+            item.role for item in self.credentials if item.required and not options.get(item.unless)
+        )
 
     def image(self, version: str) -> DumperImage | None:
         """Image for a `version` annotation; empty means the default, None that there is none."""

@@ -18,6 +18,13 @@ MYSQLDUMP_OPTIONS = TextOption(
     help="Further options of `mysqldump` or `mariadb-dump`, in the words of a shell.",
     wanted="options of mysqldump",
 )
+PER_TABLE = TextOption(
+    key="per-table",
+    variable="KSNAPSHOT_PER_TABLE",
+    help="`true` stores one object per table, all of one moment.",
+    wanted="true or false",
+    pattern="true|false",
+)
 
 FACTS = EngineFacts(
     type="mysql",
@@ -32,7 +39,12 @@ FACTS = EngineFacts(
             fallbacks=("MYSQL_USER",),
         ),
         Credential(role=Role.PASSWORD, variable="MYSQL_PASSWORD"),
-        Credential(role=Role.DATABASE, variable="MYSQL_DATABASE", required=True),
+        Credential(
+            role=Role.DATABASE,
+            variable="MYSQL_DATABASE",
+            required=True,
+            unless=DATABASES.variable,
+        ),
     ),
     # Both images' names; Bitnami's are the same, and add the root users'. Where both are set,
     # MySQL's count, as they did in 0.6.0.
@@ -53,7 +65,7 @@ FACTS = EngineFacts(
     databases=("MYSQL_DATABASE", "MARIADB_DATABASE"),
     marks=("MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DATABASE"),
     options=("MYSQLDUMP_EXCLUDED_TABLES", "MYSQLDUMP_TABLES"),
-    texts=(DATABASES, TABLES, EXCLUDE_TABLES, MYSQLDUMP_OPTIONS),
+    texts=(DATABASES, TABLES, EXCLUDE_TABLES, PER_TABLE, MYSQLDUMP_OPTIONS),
     images=(
         DumperImage(
             versions=("8", "8.0", "8.4", "9"),

@@ -7,13 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dumpers.contract import Connection
-from dumpers.errors import (
-    KsnapshotError,
-    SourceFailedError,
-    SourceRefusedError,
-    TargetFailedError,
-    TargetRefusedError,
-)
+from dumpers.errors import KsnapshotError, Side
 from dumpers.interrupt import Interrupt
 from dumpers.process import Command, output
 
@@ -27,7 +21,7 @@ _REFUSALS = re.compile(
     r"|3105|3118|3159|3878|3879|4151)\b"
     r"|certificate|SSL is required"
     r"|unknown (?:option|variable|suffix)|ambiguous option|option .* requires an argument"
-    r"|couldn't find table|insuff?icent privileges|insufficient privileges",
+    r"|insuff?icent privileges|insufficient privileges",
     re.IGNORECASE,
 )
 # Where one client cannot log in for want of a plugin or of TLS, the other may.
@@ -71,18 +65,6 @@ class Program:
     flavour: Flavour
     version: str
     number: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """Whether the database is dumped or restored into: what its failures are called."""
-
-    failed: type[KsnapshotError]
-    refused: type[KsnapshotError]
-
-
-SOURCE = Side(failed=SourceFailedError, refused=SourceRefusedError)
-TARGET = Side(failed=TargetFailedError, refused=TargetRefusedError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,8 +230,7 @@ def _command(
         env={"LC_ALL": "C.UTF-8", **env},
         secrets=(password,),
         failure=failure,
-        failed=side.failed,
-        refused=side.refused,
+        side=side,
     )
 
 

@@ -1,23 +1,26 @@
 """Dumping MySQL and MariaDB, each with its own mysqldump or mariadb-dump."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from dumpers.contract import Connection, DumpJob
 from dumpers.engines.base import Engine, Piece, Source, Stream
 from dumpers.engines.facts import DATABASES, EXCLUDE_TABLES, TABLES
-from dumpers.engines.mysql import client, options
+from dumpers.engines.mysql import MYSQLDUMP_OPTIONS, PER_TABLE, client, options
 from dumpers.engines.mysql import restore as restoring
-from dumpers.engines.mysql.client import SOURCE, Flavour, Program, Server
+from dumpers.engines.mysql.client import Flavour, Program, Server
+from dumpers.engines.mysql.sections import Sections
 from dumpers.engines.mysql.survey import Choice, Survey, databases, grants, survey
-from dumpers.errors import ConfigurationError, SourceRefusedError
+from dumpers.errors import SOURCE, ConfigurationError, SourceRefusedError
 from dumpers.interrupt import Interrupt
 from dumpers.process import Command, ToolReader
 
 # The names of 0.6.0, words apart by blanks.
 _TABLES, _EXCLUDED = "MYSQLDUMP_TABLES", "MYSQLDUMP_EXCLUDED_TABLES"
 
+_ENDING = ".sql"
 _HEAD = re.compile(
     rb"(?:/\*M?!999999\\- enable the sandbox mode \*/ ?\n)?-- (?:MySQL|MariaDB) dump \d"
 )
@@ -35,7 +38,7 @@ class _Found(Source):
 
 class _MySQL:
     def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
-        options.parse(job.options.get(options.VARIABLE, ""))
+        _own_options(job)
         choice, wanted = _choice(job), _databases(job)
         server = client.connect(job.connection, side=SOURCE, interrupt=interrupt)
         tool, notes = _pick(server, interrupt=interrupt)
@@ -60,10 +63,19 @@ class _MySQL:
             surveys=surveys,
         )
 
-    def streams(self, job: DumpJob, source: Source) -> tuple[Stream, ...]:
+    @contextmanager
+    def streams(self, job: DumpJob, source: Source) -> Iterator[Sequence[Stream]]:
         assert isinstance(source, _Found)
-        own = options.parse(job.options.get(options.VARIABLE, ""))
-        return tuple(_stream(source, item, own) for item in source.surveys)
+        own = _own_options(job)
+        with ExitStack() as tools:
+            streams: list[Stream] = []
+            for item in source.surveys:
+                # Views and programs alone are one object in any case.
+                if _per_table(job) and not all(table.is_view for table in item.tables):
+                    streams += _streams_per_table(source, item, own, tools)
+                else:
+                    streams.append(_stream(source, item, own))
+            yield streams
 
     def restore(
         self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
@@ -87,15 +99,43 @@ def prove(head: bytes, tail: bytes) -> str | None:
 
 
 def _stream(source: _Found, item: Survey, own: Sequence[str]) -> Stream:
-    command = _dump_command(source, item, own)
+    # Without any name the tool takes all tables.
+    names = () if item.all_tables else [table.name for table in item.tables]
+    command = _dump_command(source, item, own, names)
 
     def open_dump(interrupt: Interrupt) -> ToolReader:
         return ToolReader(command, proof=prove, interrupt=interrupt)
 
-    return Stream(name=item.database, ending=".sql", estimate=item.estimate, open=open_dump)
+    return Stream(name=item.database, ending=_ENDING, estimate=item.estimate, open=open_dump)
 
 
-def _dump_command(source: _Found, item: Survey, own: Sequence[str]) -> Command:
+def _streams_per_table(
+    source: _Found, item: Survey, own: Sequence[str], tools: ExitStack
+) -> list[Stream]:
+    """The streams of a database's tables, in the order that they load in, then that of the rest."""
+    # The tools write sequences first, then what they are given in its order.
+    ordered = sorted(item.tables, key=lambda table: (table.is_view, not table.is_sequence))
+    command = _dump_command(source, item, own, [table.name for table in ordered])
+    tables = [table for table in ordered if not table.is_view]
+    sections = tools.enter_context(Sections(command, tables=tables, proof=prove))
+    return [
+        *(
+            Stream(
+                name=item.database,
+                part=table.name,
+                ending=_ENDING,
+                estimate=table.size,
+                open=sections.open,
+            )
+            for table in tables
+        ),
+        Stream(name=item.database, ending=_ENDING, estimate=0, open=sections.open),
+    ]
+
+
+def _dump_command(
+    source: _Found, item: Survey, own: Sequence[str], tables: Sequence[str]
+) -> Command:
     tool, server = source.tool, source.server
     argv = [
         tool.name,
@@ -113,7 +153,10 @@ def _dump_command(source: _Found, item: Survey, own: Sequence[str]) -> Command:
         argv += ["--set-gtid-purged=OFF", "--loose-column-statistics=0"]
         if server.number < (8, 0):
             argv += client.names_in_utf8()
-    argv += [*item.options, *own, "--", item.database, *item.tables]
+    elif any(table.is_sequence for table in item.tables):
+        # With a table locked, MariaDB refuses the sequence that its default comes from.
+        argv += ["--skip-add-locks"]
+    argv += [*item.options, *own, "--", item.database, *tables]
     return client.command(argv, server.connection, database=item.database, side=SOURCE)
 
 
@@ -139,6 +182,16 @@ def _pick(server: Server, *, interrupt: Interrupt) -> tuple[Program, list[str]]:
         "it knows may be missing; use a newer dumper image"
     )
     return tool, [note]
+
+
+def _own_options(job: DumpJob) -> list[str]:
+    """The user's own options of the dump tool; ConfigurationError names what has no place."""
+    text = job.options.get(MYSQLDUMP_OPTIONS.variable, "")
+    return options.parse(text, per_table=_per_table(job))
+
+
+def _per_table(job: DumpJob) -> bool:
+    return job.options.get(PER_TABLE.variable) == "true"
 
 
 def _databases(job: DumpJob) -> tuple[str, ...]:

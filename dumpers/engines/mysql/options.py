@@ -3,9 +3,10 @@
 import shlex
 from collections.abc import Iterator
 
+from dumpers.engines.mysql import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.errors import ConfigurationError
 
-VARIABLE = "MYSQLDUMP_OPTIONS"
+_VARIABLE = MYSQLDUMP_OPTIONS.variable
 
 # Of mysqldump 5.7 to 9 and of mariadb-dump 10 to 12; the tool itself complains of what it does not
 # know. Both also take any unambiguous beginning of a name: here a name is whole.
@@ -34,43 +35,58 @@ _VALUED = frozenset(
 )
 _SHORT_FLAGS = frozenset("acCdeEKlnNqQRtvx")
 _SHORT_VALUED = frozenset("w")
+# What takes the headers of tables out of a dump or changes them, and whether switched off.
+_UNCUT = frozenset(
+    (
+        ("no-create-info", False),
+        ("order-by-size", False),
+        ("compatible", False),
+        ("quote-names", True),
+    )
+)
+_UNCUT_SHORT = frozenset("t")
 _OFF = ("skip-", "disable-")
 _FALSE = frozenset(("0", "off", "false"))
 
 
-def parse(text: str) -> list[str]:
-    """Split MYSQLDUMP_OPTIONS as a shell would; ConfigurationError names what has no place."""
+def parse(text: str, *, per_table: bool = False) -> list[str]:
+    """Split MYSQLDUMP_OPTIONS as a shell would; ConfigurationError names what has no place.
+
+    With `per_table` that is also what takes away or changes the headers of tables.
+    """
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise ConfigurationError(f"{VARIABLE} cannot be read: {error}") from error
+        raise ConfigurationError(f"{_VARIABLE} cannot be read: {error}") from error
     rest = iter(words)
     for word in rest:
         if word.startswith("--") and word != "--":
-            _check_long(word, rest)
+            _check_long(word, rest, per_table=per_table)
         elif word.startswith("-") and word not in {"-", "--"}:
-            _check_short(word, rest)
+            _check_short(word, rest, per_table=per_table)
         else:
             raise ConfigurationError(
-                f"{VARIABLE} holds the word {word!r}, which is no option: the tool would take it "
+                f"{_VARIABLE} holds the word {word!r}, which is no option: the tool would take it "
                 "for a database or table; name tables in MYSQLDUMP_TABLES"
             )
     return words
 
 
-def _check_long(word: str, rest: Iterator[str]) -> None:
+def _check_long(word: str, rest: Iterator[str], *, per_table: bool) -> None:
     written, equals, value = word.removeprefix("--").partition("=")
     name, off = _plain(written.replace("_", "-"))
     off ^= name in _FLAGS and value.lower() in _FALSE
     # The end of a dump is told by a comment.
     if (name == "comments" and off) or (name == "compact" and not off):
         raise ConfigurationError(
-            f"{VARIABLE} holds {word}, which leaves out the line that tells a whole dump from one "
+            f"{_VARIABLE} holds {word}, which leaves out the line that tells a whole dump from one "
             "that was cut short: take it out"
         )
+    if per_table and (name, off) in _UNCUT:
+        raise _uncut(word)
     if name in _VALUED:
         if not equals and next(rest, None) is None:
-            raise ConfigurationError(f"{VARIABLE} ends with {word}, which wants a value")
+            raise ConfigurationError(f"{_VARIABLE} ends with {word}, which wants a value")
     elif name not in _FLAGS:
         raise _refused(f"--{written}")
 
@@ -86,19 +102,28 @@ def _plain(name: str) -> tuple[str, bool]:
     return name.removeprefix("enable-"), False
 
 
-def _check_short(word: str, rest: Iterator[str]) -> None:
+def _check_short(word: str, rest: Iterator[str], *, per_table: bool) -> None:
     for position, letter in enumerate(word[1:], 2):
         if letter in _SHORT_VALUED:
             if position == len(word) and next(rest, None) is None:
-                raise ConfigurationError(f"{VARIABLE} ends with {word}, which wants a value")
+                raise ConfigurationError(f"{_VARIABLE} ends with {word}, which wants a value")
             return
         if letter not in _SHORT_FLAGS:
             raise _refused(f"-{letter}")
+        if per_table and letter in _UNCUT_SHORT:
+            raise _uncut(f"-{letter}")
+
+
+def _uncut(option: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{_VARIABLE} holds {option}, and one object per table is asked for: it changes the "
+        f"headers or the order by which a dump is cut into tables; drop it or {PER_TABLE.variable}"
+    )
 
 
 def _refused(option: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{VARIABLE} holds {option}, which is not for the options to say: connection, files, "
+        f"{_VARIABLE} holds {option}, which is not for the options to say: connection, files, "
         "format, choice of databases and tables, and going on after errors are set elsewhere or "
         "not at all; other options have to be written in full"
     )

@@ -3,17 +3,21 @@
 from collections.abc import Mapping, Sequence
 
 from dumpers.contract import Connection
-from dumpers.engines.base import Piece, Reader
+from dumpers.engines.base import Piece
 from dumpers.engines.mysql import client
-from dumpers.engines.mysql.client import TARGET, Flavour, Program, Server
+from dumpers.engines.mysql.client import Flavour, Program, Server
 from dumpers.engines.mysql.survey import tables
-from dumpers.errors import KsnapshotError, TargetRefusedError
+from dumpers.errors import TARGET, KsnapshotError, TargetRefusedError
 from dumpers.interrupt import Interrupt
 from dumpers.process import Command, feed
+from dumpers.stream import Prefixed
 
 # Tables counted by one statement: it travels as an argument, which has a limit.
 _COUNTED_AT_ONCE = 100
-_DEFINED = ("views", "table_schema"), ("routines", "routine_schema"), ("events", "event_schema")
+# Views of information_schema and how their columns for name and schema begin; `tables` has views
+# in it.
+_HOLDING = {"tables": "table", "routines": "routine", "events": "event"}
+_DEFINED = {"views": "table", "routines": "routine", "events": "event", "triggers": "trigger"}
 
 
 def restore(
@@ -26,13 +30,16 @@ def restore(
     """
     server = client.connect(target, side=TARGET, interrupt=interrupt)
     loader = _loader(server, interrupt=interrupt)
-    into = [target.database] if len(pieces) == 1 else [piece.name for piece in pieces]
-    for database in into:
+    names = list(dict.fromkeys(piece.name for piece in pieces))
+    into = {names[0]: target.database} if len(names) == 1 else {name: name for name in names}
+    for database in into.values():
         _check_empty(server, database, interrupt=interrupt)
-    for database, piece in zip(into, pieces, strict=True):
-        _load(server, loader, database, piece, interrupt=interrupt)
+    for piece in pieces:
+        _load(server, loader, into[piece.name], piece, interrupt=interrupt)
     return tuple(
-        note for database in into for note in _definers(server, database, interrupt=interrupt)
+        note
+        for database in into.values()
+        for note in _definers(server, database, interrupt=interrupt)
     )
 
 
@@ -43,7 +50,7 @@ def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
     names = [
         table.name
         for table in tables(server, database, interrupt=interrupt)
-        if not table.is_view and table.kind != "SEQUENCE"
+        if not table.is_view and not table.is_sequence
     ]
     counts: dict[str, int] = {}
     for start in range(0, len(names), _COUNTED_AT_ONCE):
@@ -76,18 +83,15 @@ def _loader(server: Server, *, interrupt: Interrupt) -> Program:
 
 def _check_empty(server: Server, database: str, *, interrupt: Interrupt) -> None:
     held = []
-    for what, column, schema in (
-        ("tables and views", "table_name", "tables WHERE table_schema"),
-        ("routines", "routine_name", "routines WHERE routine_schema"),
-        ("events", "event_name", "events WHERE event_schema"),
-    ):
+    for kind, column in _HOLDING.items():
         rows = server.rows(
-            column,
-            f"FROM information_schema.{schema} = DATABASE() ORDER BY 2",
+            f"{column}_name",
+            f"FROM information_schema.{kind} WHERE {column}_schema = DATABASE() ORDER BY 2",
             database=database,
             interrupt=interrupt,
         )
         if rows:
+            what = "tables and views" if kind == "tables" else kind
             held.append(f"{len(rows)} {what} ({rows[0][0]!r}{' …' if len(rows) > 1 else ''})")
     if held:
         raise TargetRefusedError(
@@ -117,24 +121,9 @@ def _load(
     command: Command = client.command(argv, server.connection, database=database, side=TARGET)
     try:
         with piece.open() as reader:
-            feed(command, _After(first, reader), interrupt=interrupt)
+            feed(command, Prefixed(first, reader), interrupt=interrupt)
     except KsnapshotError as error:
         raise type(error)(f"{error}{_cure(str(error))}; {_partly(database)}") from error
-
-
-class _After:
-    """A reader's bytes after some of our own."""
-
-    def __init__(self, first: bytes, rest: Reader) -> None:
-        self._first = first
-        self._rest = rest
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return our own bytes at once, then what the reader gives."""
-        if self._first:
-            first, self._first = self._first, b""
-            return first
-        return self._rest.read(size)
 
 
 def _cure(text: str) -> str:
@@ -143,6 +132,11 @@ def _cure(text: str) -> str:
             " (the dump holds views, routines, triggers or events that are defined by another "
             "account: restore as one with SUPER, or with SET_ANY_DEFINER or SET_USER_ID on MySQL, "
             "SET USER on MariaDB)"
+        )
+    if "1146" in text:
+        return (
+            " (MariaDB names a default's sequence together with the database that was dumped: if "
+            "that is what is missing, restore under that database's own name)"
         )
     if "1273" in text or "1115" in text:
         return (
@@ -160,10 +154,9 @@ def _partly(database: str) -> str:
 
 def _definers(server: Server, database: str, *, interrupt: Interrupt) -> list[str]:
     """Name the accounts that views and programs run as, and that are not there."""
-    sources = [*_DEFINED, ("triggers", "trigger_schema")]
     listed = " UNION ".join(
-        f"SELECT definer FROM information_schema.{name} WHERE {schema} = DATABASE()"  # noqa: S608  ours
-        for name, schema in sources
+        f"SELECT definer FROM information_schema.{kind} WHERE {column}_schema = DATABASE()"  # noqa: S608  ours
+        for kind, column in _DEFINED.items()
     )
     rows = server.rows(
         "definer",

@@ -31,6 +31,11 @@ class Table:
         """Whether it has no rows of its own."""
         return self.kind.endswith("VIEW")
 
+    @property
+    def is_sequence(self) -> bool:
+        """Whether it is one of MariaDB's sequences."""
+        return self.kind == "SEQUENCE"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -45,13 +50,21 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """One database as it will be dumped: the tool's options for it, its tables if not all."""
+    """One database as it will be dumped, and the tool's options for it.
+
+    `tables` are those that are dumped; they are `all_tables` unless some were asked for by name.
+    """
 
     database: str
     options: tuple[str, ...]
-    tables: tuple[str, ...]
-    estimate: int
+    tables: tuple[Table, ...]
+    all_tables: bool
     notes: tuple[str, ...]
+
+    @property
+    def estimate(self) -> int:
+        """Expected size in bytes, before compression."""
+        return sum(table.size for table in self.tables)
 
 
 def databases(server: Server, *, interrupt: Interrupt) -> tuple[str, ...]:
@@ -134,8 +147,8 @@ def survey(
     return Survey(
         database=database,
         options=tuple(options),
-        tables=tuple(table.name for table in chosen) if choice.tables else (),
-        estimate=sum(table.size for table in chosen),
+        tables=tuple(chosen),
+        all_tables=not choice.tables,
         notes=tuple(notes),
     )
 

@@ -39,11 +39,6 @@ def read(job: DumpJob) -> Choice:
     """What the job's variables ask for; ConfigurationError says what is wrong with them."""
     given = job.options
     form = given.get(FORMAT.variable, "plain")
-    if form not in {"plain", _CUSTOM}:
-        raise ConfigurationError(f"{FORMAT.variable} is {form!r}: it must be plain or custom")
-    wanted = given.get(GLOBALS.variable, "true")
-    if wanted not in {"true", "false"}:
-        raise ConfigurationError(f"{GLOBALS.variable} is {wanted!r}: it must be true or false")
     databases = split(facts.DATABASES.variable, given.get(facts.DATABASES.variable, ""))
     if len(set(databases)) < len(databases) or (ALL in databases and len(databases) > 1):
         raise ConfigurationError(
@@ -60,7 +55,7 @@ def read(job: DumpJob) -> Choice:
         databases=databases,
         arguments=(*custom, *lists, *own),
         custom=form == _CUSTOM,
-        globals=wanted == "true",
+        globals=given.get(GLOBALS.variable) != "false",
     )
 
 

@@ -1,7 +1,7 @@
 """PostgreSQL through its own clients: pg_dump, pg_dumpall, psql, pg_restore."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from dumpers.contract import Connection, DumpJob
@@ -10,7 +10,7 @@ from dumpers.engines.postgresql import choice, clients, inspection, load
 from dumpers.engines.postgresql.choice import Choice
 from dumpers.engines.postgresql.endings import CUSTOM, GLOBALS, PLAIN
 from dumpers.engines.postgresql.session import Session
-from dumpers.errors import ConfigurationError, SourceFailedError
+from dumpers.errors import TARGET, ConfigurationError, SourceFailedError
 from dumpers.interrupt import Interrupt
 from dumpers.process import EndProof, ToolReader
 
@@ -74,13 +74,13 @@ class _PostgreSQL:
             superuser=superuser == "t",
         )
 
-    def streams(self, job: DumpJob, source: Source) -> tuple[Stream, ...]:
+    def streams(self, job: DumpJob, source: Source) -> AbstractContextManager[Sequence[Stream]]:
         assert isinstance(source, _Look)
         wanted = choice.read(job)
         streams = [_database(source, wanted, name) for name in source.sizes]
         if wanted.globals:
             streams.append(_globals(source, job.connection.database))
-        return tuple(streams)
+        return nullcontext(streams)
 
     def restore(
         self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
@@ -200,4 +200,4 @@ def _sizes(session: Session, wanted: Choice, interrupt: Interrupt) -> Mapping[st
 
 def _target(connection: Connection, interrupt: Interrupt) -> Session:
     found = clients.find(interrupt)
-    return Session(connection=connection, folder=found[max(found)].folder, target=True)
+    return Session(connection=connection, folder=found[max(found)].folder, side=TARGET)

@@ -3,9 +3,10 @@
 import getopt
 import shlex
 
+from dumpers.engines.postgresql import PG_DUMP_OPTIONS
 from dumpers.errors import ConfigurationError
 
-VARIABLE = "PG_DUMP_OPTIONS"
+_VARIABLE = PG_DUMP_OPTIONS.variable
 
 # As pg_dump 18 takes them; an older one complains by itself of what it does not know.
 _SHORT = "abBcCd:e:E:f:F:h:j:n:N:Op:RsS:t:T:U:vwWxXZ:V?"
@@ -40,16 +41,16 @@ def parse(text: str) -> list[str]:
         words = shlex.split(text)
         given, rest = getopt.gnu_getopt(words, _SHORT, _LONG)
     except (ValueError, getopt.GetoptError) as error:
-        raise ConfigurationError(f"{VARIABLE} cannot be read: {error}") from error
+        raise ConfigurationError(f"{_VARIABLE} cannot be read: {error}") from error
     refused = [name for name, _ in given if name in _REFUSED]
     if refused:
         raise ConfigurationError(
-            f"{VARIABLE} holds {', '.join(refused)}: connection, file, format, jobs and "
+            f"{_VARIABLE} holds {', '.join(refused)}: connection, file, format, jobs and "
             "compression are not for the options to say"
         )
     if rest:
         raise ConfigurationError(
-            f"{VARIABLE} holds the word {rest[0]!r}, which is no option: pg_dump would take it for "
-            "another database"
+            f"{_VARIABLE} holds the word {rest[0]!r}, which is no option: pg_dump would take it "
+            "for another database"
         )
     return words

@@ -6,17 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dumpers.contract import Connection
-from dumpers.errors import (
-    KsnapshotError,
-    SourceFailedError,
-    SourceRefusedError,
-    TargetFailedError,
-    TargetRefusedError,
-)
+from dumpers.errors import SOURCE, KsnapshotError, Side
 from dumpers.interrupt import Interrupt
 from dumpers.process import Command, output
 
 _CONNECT_SECONDS = 10
+_FIELD, _ROW = "\x1f", "\x1e"
 # A COPY of hours shows nothing of a network that forgets idle connections, or of a server whose
 # node is gone: after two minutes of silence it is asked whether it is there.
 _KEEPALIVE = "keepalives=1 keepalives_idle=60 keepalives_interval=15 keepalives_count=4"
@@ -29,7 +24,8 @@ _REFUSALS = re.compile(
     r"|permission denied|does not accept connections to database|server version mismatch"
     r"|no matching (?:tables|schemas|extensions) were found|unrecognized option"
     r"|invalid option|row-level security policy|root certificate file"
-    r"|certificate verify failed|server does not support SSL|invalid sslmode value"
+    r"|certificate verify failed|does not match host name|server does not support SSL"
+    r"|invalid sslmode value"
     r"|sslmode value .* invalid when SSL support is not compiled in"
     # Of a restore only.
     r"|already exists|must be owner of|must be superuser|unrecognized configuration parameter"
@@ -40,14 +36,11 @@ _REFUSALS = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Clients of one major version, in `folder`, at one database.
-
-    `target` says that it is one to restore into, as that decides what a failure is called.
-    """
+    """Clients of one major version, in `folder`, at one database."""
 
     connection: Connection
     folder: Path
-    target: bool = False
+    side: Side = SOURCE
 
     def at(self, database: str) -> "Session":
         """The same at another database of the server."""
@@ -72,16 +65,11 @@ class Session:
             env["PGSSLMODE"] = connection.tls
         if connection.ca_file:
             env["PGSSLROOTCERT"] = connection.ca_file
-        failed, refused = (
-            (TargetFailedError, TargetRefusedError)
-            if self.target
-            else (SourceFailedError, SourceRefusedError)
-        )
 
         def failure(status: int, said: str) -> KsnapshotError:
             where = f"{connection.database!r} at {connection.host}:{connection.port}"
             text = f"{program} of {where} ended with status {status}: {said or 'no explanation'}"
-            return refused(text) if _REFUSALS.search(said) else failed(text)
+            return self.side.refused(text) if _REFUSALS.search(said) else self.side.failed(text)
 
         return Command(
             argv=[
@@ -93,8 +81,7 @@ class Session:
             env=env,
             secrets=(connection.password,),
             failure=failure,
-            failed=failed,
-            refused=refused,
+            side=self.side,
         )
 
     def ask(self, sql: str, interrupt: Interrupt) -> list[list[str]]:
@@ -107,6 +94,3 @@ class Session:
         ]
         text = output(self.command("psql", [*format_, f"--command={sql}"]), interrupt=interrupt)
         return [row.split(_FIELD) for row in text.split(_ROW)] if text else []
-
-
-_FIELD, _ROW = "\x1f", "\x1e"

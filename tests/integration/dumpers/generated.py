@@ -7,7 +7,7 @@ how much of it does not compress at all (half, if not given).
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 from dumpers import cli
 from dumpers.contract import Connection, DumpJob
@@ -31,7 +31,7 @@ class Generated:
     def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
         return Source(server_version="1", tool_version="1", estimate=self.size << 20)
 
-    def streams(self, job: DumpJob, source: Source) -> tuple[Stream, ...]:
+    def streams(self, job: DumpJob, source: Source) -> AbstractContextManager[Sequence[Stream]]:
         how = "bs=1M iflag=fullblock status=none"
         noise = f"dd if=/dev/urandom count={self.noise} {how}"
         nothing = f"dd if=/dev/zero count={self.size - self.noise} {how}"
@@ -41,7 +41,10 @@ class Generated:
         def open_dump(interrupt: Interrupt) -> AbstractContextManager[Reader]:
             return ToolReader(command, proof=_prove, interrupt=interrupt)
 
-        return (Stream(name="generated", ending=".sql", estimate=source.estimate, open=open_dump),)
+        estimate = source.estimate
+        return nullcontext(
+            [Stream(name="generated", ending=".sql", estimate=estimate, open=open_dump)]
+        )
 
     def restore(
         self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt

@@ -63,6 +63,16 @@ def test_dump_key_is_that_of_0_6_0(path: str, expected: str, *, encrypted: bool)
     assert key(path, encrypted=encrypted) == expected
 
 
+def test_parts_lie_in_a_folder_that_is_called_as_the_whole() -> None:
+    [whole, part] = [
+        run().dump_key(engine="mysql", name="a/b", part=part, ending=".sql", encrypted=True)
+        for part in ("", "c.d/é")
+    ]
+    folder = "ksnapshot/2026/01/02/mysql/dump-pod-1-a%2Fb-20260102030405"
+    assert whole == f"{folder}.sql.gz.age"
+    assert part == f"{folder}/c.d%2F%C3%A9.sql.gz.age"
+
+
 def test_records_lie_beside_the_dumps() -> None:
     assert run().started_key == "ksnapshot/manifests/c/cj/20260102T030405Z-r1/started.json"
     assert run().manifest_key == "ksnapshot/manifests/c/cj/20260102T030405Z-r1/manifest.json"

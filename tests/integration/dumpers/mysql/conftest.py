@@ -114,9 +114,16 @@ def case(request: pytest.FixtureRequest, servers: Servers, clients: None) -> Ite
 
 def dump(job: DumpJob) -> tuple[Source, Sequence[tuple[str, bytes]]]:
     """All that a dump says and gives, by the names of its streams."""
+    source, found = dump_parts(job)
+    return source, [(name, data) for name, _, data in found]
+
+
+def dump_parts(job: DumpJob) -> tuple[Source, Sequence[tuple[str, str, bytes]]]:
+    """All that a dump says and gives, by the names and parts of its streams."""
     source = ENGINE.preflight(job, Interrupt())
     found = []
-    for stream in ENGINE.streams(job, source):
-        with stream.open(Interrupt()) as reader:
-            found.append((stream.name, b"".join(iter(reader.read, b""))))
+    with ENGINE.streams(job, source) as streams:
+        for stream in streams:
+            with stream.open(Interrupt()) as reader:
+                found.append((stream.name, stream.part, b"".join(iter(reader.read, b""))))
     return source, found

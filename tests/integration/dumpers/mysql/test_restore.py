@@ -151,3 +151,24 @@ def test_the_connection_is_cut(case: Case, faults: Faults) -> None:
     proxy.set(Rule(Cut(after=1 << 20, of="request")))
     with pytest.raises(TargetFailedError, match="partly filled"):
         ENGINE.restore(target, [piece("x", sql)], Interrupt())
+
+
+@pytest.mark.parametrize("case", ["mariadb-11.4"], indirect=True)
+def test_defaults_that_come_from_a_sequence(case: Case) -> None:
+    database = case.database()
+    case.server.sql(
+        "CREATE SEQUENCE numbers START WITH 100;"
+        "CREATE TABLE numbered (id INT PRIMARY KEY DEFAULT NEXTVAL(numbers), what TEXT);"
+        "INSERT INTO numbered (what) VALUES ('first'), ('second')",
+        database,
+    )
+    _, [(_, sql)] = dump(case.job(database))
+    case.server.drop_database(database)
+    # MariaDB writes the sequence with the name of its database.
+    with pytest.raises(TargetRefusedError, match=r"numbers.*under that database's own name"):
+        ENGINE.restore(case.connection(case.database("copy")), [piece(database, sql)], Interrupt())
+    case.server.create_database(database)
+    ENGINE.restore(case.connection(database), [piece(database, sql)], Interrupt())
+    case.server.sql("INSERT INTO numbered (what) VALUES ('third')", database)
+    rows = case.server.sql("SELECT id > 101, what FROM numbered ORDER BY id", database)
+    assert rows.splitlines() == ["0\tfirst", "0\tsecond", "1\tthird"]

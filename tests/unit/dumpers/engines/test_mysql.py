@@ -130,6 +130,33 @@ def test_options_of_what_to_dump_are_taken(text: str, words: list[str]) -> None:
     assert options.parse(text) == words
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("--no-create-info", "-qt", "--skip-quote-names", "--quote-names=0", "--order-by-size"),
+        *("--order_by_size=1", "--compatible=ansi", "--loose-no-create-info"),
+    ],
+)
+def test_options_that_leave_nothing_to_cut_a_dump_at(text: str) -> None:
+    assert options.parse(text)
+    given = ENV | MYSQL | {"MYSQLDUMP_OPTIONS": text, "KSNAPSHOT_PER_TABLE": "true"}
+    with pytest.raises(ConfigurationError, match=r"MYSQLDUMP_OPTIONS .* KSNAPSHOT_PER_TABLE"):
+        ENGINE.preflight(DumpJob.from_env(given), Interrupt())
+
+
+@pytest.mark.parametrize("text", ["--no-data", "-Q", "--skip-order-by-size", "--quote-names"])
+def test_options_that_go_with_a_dump_per_table(text: str) -> None:
+    assert options.parse(text, per_table=True)
+
+
+def test_no_database_is_named_where_the_databases_are() -> None:
+    env = ENV | MYSQL
+    del env["MYSQL_DATABASE"]
+    with pytest.raises(ConfigurationError, match="MYSQL_DATABASE is not set"):
+        DumpJob.from_env(env)
+    assert DumpJob.from_env(env | {"KSNAPSHOT_DATABASES": "*"}).connection.database == ""
+
+
 @pytest.mark.parametrize("variable", ["KSNAPSHOT_TABLES", "KSNAPSHOT_DATABASES"])
 @pytest.mark.parametrize("text", [",", "a,,b", "a,"])
 def test_an_empty_name_in_a_list(variable: str, text: str) -> None:

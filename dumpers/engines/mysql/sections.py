@@ -1,0 +1,191 @@
+"""One dump of a database, cut at its tables' headers into streams that load one by one.
+
+All of them come from one run of the dump tool, so they are of one moment. What a dump begins with,
+the settings of the session, is repeated before each; the last stream is what belongs to no table:
+views, routines, events. MariaDB's tool writes routines first, so these are held until then.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Self
+
+from dumpers.engines.base import Reader
+from dumpers.engines.mysql.client import identifier
+from dumpers.engines.mysql.survey import Table
+from dumpers.errors import SourceFailedError
+from dumpers.interrupt import Interrupt
+from dumpers.process import Command, EndProof, ToolReader
+from dumpers.stream import Prefixed
+
+# Where something else begins, and what stands around the bodies of triggers and programs, in which
+# any line may occur. Elsewhere none does: the tools write a line end in a value as \n.
+_LANDMARK = re.compile(
+    rb"\n(?:--\n-- (?P<table>Table structure for table |Sequence structure for )"
+    rb"|--\n-- (?:Temporary (?:view|table) structure for view |Dumping (?:events|routines) for )"
+    rb"|-- Dump completed|DELIMITER (?P<delimiter>[^\n]+)\n)"
+)
+# No landmark is longer: a table's name has at most 64 characters.
+_LONGEST = 1 << 10
+_BLOCK = 1 << 17
+_HELD_MAX = 16 << 20
+
+
+class Sections:
+    """What one dump command writes: a reader per table, and one for the rest, in this order.
+
+    A context manager: leaving it ends the tool, which the first reader starts.
+    """
+
+    def __init__(self, command: Command, *, tables: Sequence[Table], proof: EndProof) -> None:
+        self._command = command
+        self._proof = proof
+        self._tables = tables
+        self._tool = ExitStack()
+        self._cutter: Cutter | None = None
+        self._opened = 0
+        self._preamble = b""
+        self._early = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._tool.__exit__(kind, error, trace)
+
+    @contextmanager
+    def open(self, interrupt: Interrupt) -> Iterator[Reader]:
+        """Read the next section; the one before must have been read to its end."""
+        if self._cutter is None:
+            tool = ToolReader(self._command, proof=self._proof, interrupt=interrupt)
+            self._cutter = Cutter(self._tool.enter_context(tool), tables=self._tables)
+            self._preamble = self._hold(self._cutter)
+            if not self._cutter.is_at_table:
+                self._early = self._hold(self._cutter)
+        self._opened += 1
+        first = self._preamble
+        if self._opened > len(self._tables):
+            first += self._early
+        yield Prefixed(first, self._cutter)
+        self._cutter.go_on()
+
+    def _hold(self, cutter: "Cutter") -> bytes:
+        """Take the section under way into memory, and begin the next."""
+        held = b""
+        while data := cutter.read(_BLOCK):
+            held += data
+            if len(held) > _HELD_MAX:
+                raise SourceFailedError(
+                    f"more than {_HELD_MAX >> 20} MiB of routines come before the first table, "
+                    "more than is kept in memory: take the annotation per-table off"
+                )
+        cutter.go_on()
+        return held
+
+
+class Cutter:
+    """A dump as it is read, with an end before each table's header and before what is no table."""
+
+    def __init__(self, source: Reader, *, tables: Sequence[Table]) -> None:
+        self._source = source
+        self._heads = [_head(table) for table in tables]
+        self._tables = tables
+        self._begun = 0
+        # Of what belongs to no table, before the first one or behind the last.
+        self._in_others = False
+        self._at_end = False
+        self._source_ended = False
+        # What was read and not given yet; all landmarks that begin before `_searched` are known,
+        # and with `_border` it is where the section ends.
+        self._held = b""
+        self._searched = 0
+        self._border = False
+        self._in_body = False
+
+    @property
+    def is_at_table(self) -> bool:
+        """Whether the section under way is, or is behind, a table's."""
+        return self._begun > 0
+
+    def go_on(self) -> None:
+        """Begin the next section; the one under way must have been read to its end."""
+        assert self._at_end
+        self._at_end = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes of the section, b"" at its proven end."""
+        while not self._at_end:
+            end = self._known()
+            if end > 0:
+                end = min(end, size) if size >= 0 else end
+                given, self._held = self._held[:end], self._held[end:]
+                self._searched = max(self._searched - end, 0)
+                return given
+            if self._border or self._source_ended:
+                if not self._border and not (self._in_others and self._begun == len(self._heads)):
+                    raise self._unexpected()
+                self._border = False
+                self._at_end = True
+            else:
+                data = self._source.read(_BLOCK)
+                self._source_ended = not data
+                self._held += data
+        return b""
+
+    def _known(self) -> int:
+        """How many of the bytes that are held belong to this section for sure."""
+        while not self._border:
+            found = _LANDMARK.search(self._held, self._searched)
+            # Unless nothing follows, the last bytes could be the beginning of a landmark.
+            sure = len(self._held) - (0 if self._source_ended else _LONGEST)
+            if found is None or found.start() >= sure:
+                self._searched = max(self._searched, sure)
+                return sure
+            self._border = self._is_border(found)
+            # The line end that it begins with belongs to what stands before it, the one that it
+            # ends with may begin the next.
+            self._searched = found.start() + 1 if self._border else found.end() - 1
+        return self._searched
+
+    def _is_border(self, found: re.Match[bytes]) -> bool:
+        if found["delimiter"]:
+            self._in_body = found["delimiter"] != b";"
+            return False
+        if self._in_body:
+            return False
+        if found["table"]:
+            heads = self._heads[self._begun : self._begun + 1]
+            if not heads or not self._held.startswith(heads[0], found.start()):
+                raise self._unexpected()
+            self._begun += 1
+            self._in_others = False
+            return True
+        if 0 < self._begun < len(self._heads):
+            raise self._unexpected()
+        first, self._in_others = not self._in_others, True
+        return first
+
+    def _unexpected(self) -> SourceFailedError:
+        wanted = (
+            f"the table {self._tables[self._begun].name!r}"
+            if self._begun < len(self._tables)
+            else "no further table"
+        )
+        return SourceFailedError(
+            f"the dump cannot be cut into its tables: where {wanted} was to follow there is "
+            "something else; take the annotation per-table off, or the options that change a "
+            "dump's comments"
+        )
+
+
+def _head(table: Table) -> bytes:
+    """The header of a table, as the tools write it: a line end in a name goes on as a comment."""
+    what = "Sequence structure for" if table.is_sequence else "Table structure for table"
+    name = identifier(table.name).replace("\n", "\n-- ")
+    return f"\n--\n-- {what} {name}\n--\n".encode()
