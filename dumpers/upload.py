@@ -4,12 +4,13 @@ import base64
 import logging
 import math
 import queue
-import zlib
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_futures
 from dataclasses import dataclass
 from typing import Any, Self
+
+from isal import isal_zlib
 
 from dumpers.bucket import ForbiddenByStoreError
 from dumpers.contract import PART_SIZE
@@ -105,7 +106,7 @@ class Upload:
         """Take `data`, sending each part that becomes full; raises what an earlier part met."""
         view = memoryview(data)
         self._digest.update(data)
-        self._crc32 = zlib.crc32(view, self._crc32)
+        self._crc32 = isal_zlib.crc32(view, self._crc32)
         while view:
             if self._buffer is None:
                 self._buffer = self._next_buffer()
@@ -223,7 +224,7 @@ class Upload:
                     self._upload,
                     number=number,
                     data=data,
-                    crc32=_base64_crc32(zlib.crc32(data)) if self._store.checksums else None,
+                    crc32=_base64_crc32(isal_zlib.crc32(data)) if self._store.checksums else None,
                 )
             finally:
                 self._free.put(buffer)

@@ -169,9 +169,16 @@ def test_a_ca_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         )
         with pytest.raises(StorageRefusedError, match="by S3_CA_BUNDLE"):
             open_bucket(where, None).put("k", b"{}", only_new=True)
-        trusting = replace(where, ca_bundle=server.ca.read_text())
-        open_bucket(trusting, None).put("k", b"{}", only_new=True)
+        trusting = open_bucket(replace(where, ca_bundle=server.ca.read_text()), None)
+        trusting.put("k", b"{}", only_new=True)
         assert server.read(name, "k") == b"{}"
+        # Bodies are not signed over TLS: the checksum is what proves them.
+        upload = trusting.create_upload("dump", run="r", checksums=True)
+        assert upload.checksums
+        with pytest.raises(StorageFailedError, match="BadDigest"):
+            trusting.upload_part(
+                "dump", upload.id, number=1, data=memoryview(b"sent"), crc32="AAAAAA=="
+            )
 
 
 def test_a_certificate_that_is_none(stub: StubStore) -> None:
