@@ -2,8 +2,10 @@
 
     python -m benchmarks.dump [--rows 2000000] [--rounds 5] [--against FOLDER]
 
-Prints one JSON document. Ratios are medians of pairs; the machine's speed cancels out. CPU seconds
-are those of the process and its children. `--against` measures another work tree beside this one.
+Beside them the stages of ksnapshot 0.6.0, one after the other: pg_dump and gzip into a file, age
+into another, then the upload. Prints one JSON document. Ratios are medians of pairs; the machine's
+speed cancels out. CPU seconds are those of the process and its children. `--against` measures
+another work tree beside this one.
 """
 
 import argparse
@@ -20,7 +22,7 @@ from pathlib import Path
 
 import pyrage
 
-from tests.testbed import postgres, s3
+from tests.testbed import packages, postgres, s3
 
 ROOT = Path(__file__).resolve().parents[1]
 # Text like an application's: words that repeat, numbers and times that do not.
@@ -31,6 +33,16 @@ SELECT g AS id, md5(g::text) AS token, (g * 7919::bigint) % 1000003 AS account,
        (ARRAY['created','updated','deleted','viewed'])[1 + g % 4] || ' an item of the catalogue, '
          || repeat('with some words of text ', (g % 4)::int) AS body
 FROM generate_series(1, {rows}) AS g;
+"""
+# What 0.6.0 did, with its tools; curl in place of its SDK.
+STAGES = """
+set -euo pipefail
+pg_dump | gzip -6 > "$FOLDER/dump.gz"
+age -r "$RECIPIENT" -o "$FOLDER/dump.gz.age" "$FOLDER/dump.gz"
+printf 'user = "%s:%s"\\naws-sigv4 = "aws:amz:%s:s3"\\n' "$KEY" "$SECRET" "$REGION" |
+  curl --silent --show-error --fail --config - --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \\
+    --upload-file "$FOLDER/dump.gz.age" "$URL"
+rm "$FOLDER"/dump.gz*
 """
 
 
@@ -68,7 +80,20 @@ def main() -> None:
         recipient = str(pyrage.x25519.Identity.generate().to_public())
         age = job | {"ENCRYPTION_ENABLED": "true", "ENCRYPTION_RECIPIENT": recipient}
         trees = {"": ROOT} | ({"against_": options.against} if options.against else {})
-        commands = {"bare": ([str(postgres.client("pg_dump"))], bare, ROOT)} | {
+        packages.command("age", "age")
+        stages = {
+            **bare,
+            "FOLDER": folder,
+            "RECIPIENT": recipient,
+            "KEY": store.root.access,
+            "SECRET": store.root.secret,
+            "REGION": store.region,
+            "URL": f"{store.endpoint}/{bucket}/stages",
+        }
+        commands = {
+            "bare": ([str(postgres.client("pg_dump"))], bare, ROOT),
+            "stages": (["bash", "-c", STAGES], stages, ROOT),
+        } | {
             f"{tree}{name}": ([sys.executable, "-m", "dumpers"], env, root)
             for name, env in (("gzip", job), ("gzip_age", age))
             for tree, root in trees.items()
@@ -91,7 +116,12 @@ def main() -> None:
             name: round(statistics.median(run.cpu for run in made), 2)
             for name, made in runs.items()
         },
-        "dumper_peak_mib": round(max(run.peak for name in ours for run in runs[name]) / 2**10),
+        "stages_over": {
+            name: _ratio(runs["stages"], runs[name]) for name in ours if name != "stages"
+        },
+        "dumper_peak_mib": round(
+            max(run.peak for name in ours if name != "stages" for run in runs[name]) / 2**10
+        ),
     }
     print(json.dumps(document, indent=2))
 
