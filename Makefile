@@ -51,9 +51,10 @@ unit: setup ## run the tests that need nothing but Python
 integration: setup ## run the tests against real servers on loopback
 	$(BIN)/pytest tests/integration $(PYTEST_ARGS)
 
-faults: setup ## fail every request of a pass and of a dump in every way; takes a while
+faults: setup ## fail every request of a pass and of a dump in every way, end dumps at any moment; takes hours
 	KSNAPSHOT_FAULTS=all $(BIN)/pytest tests/integration/controller/test_single_faults.py \
-	  tests/integration/dumpers/test_every_fault.py $(PYTEST_ARGS)
+	  tests/integration/dumpers/test_every_fault.py \
+	  tests/integration/dumpers/test_any_moment.py $(PYTEST_ARGS)
 
 e2e: setup ## run the tests in a real one-node cluster, or the one of KUBECONFIG
 	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)

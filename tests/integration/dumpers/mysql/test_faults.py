@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,14 +15,12 @@ from tests.integration.dumpers.mysql.conftest import PATH, Case, Servers
 from tests.integration.dumpers.mysql.worlds import fill, fingerprint
 from tests.integration.dumpers.test_faults import assert_failed, assert_nothing_is_left
 from tests.testbed import mysql as mysql_testbed
-from tests.testbed.faults import Cut, Rule, Slow
+from tests.testbed.faults import Slow
 from tests.testbed.mysql import MySQLServer
 from tests.testbed.processes import free_port, wait_until
 from tests.testbed.s3 import S3Server
 
 _TOOLS = ("mysqldump", "mariadb-dump")
-# Cuts at random moments; the seed is printed when one of them fails.
-_CUTS = 12
 
 
 @pytest.fixture(params=["mysql-8.0", "mariadb-11.4"])
@@ -173,22 +170,6 @@ def test_no_secret_is_shown(
     for key in s3.objects(bucket):
         assert case.server.password.encode() not in s3.read(bucket, key)
     assert list((run.folder / "tmp").iterdir()) == []
-
-
-def test_the_connection_is_cut_at_random_moments(
-    run: Dumper, case: Case, s3: S3Server, bucket: str, big: str, faults: Faults
-) -> None:
-    proxy = faults.tcp(case.server.port)
-    seed = random.randrange(1 << 32)
-    chance = random.Random(seed)
-    for _ in range(_CUTS):
-        after = chance.randrange(100_000, 13_000_000)
-        proxy.set(Rule(Cut(after=after, reset=chance.random() < 0.5)))
-        ended = run.run(MYSQL_PORT=str(proxy.port), KSNAPSHOT_PART_SIZE_MIB="5")
-        assert ended.exit_code == ExitCode.SOURCE_FAILED, (seed, after, ended.log)
-    names = {key.rpartition("/")[2] for key in s3.objects(bucket)}
-    assert names == {"started.json"}
-    assert s3.uploads(bucket) == []
 
 
 def test_a_table_is_dropped_during_the_dump(
