@@ -176,7 +176,7 @@ def _store(
         CountingReader(tool) as raw,
     ):
         packed = GzipReader(raw)
-        shown = f"{stream.name}.{stream.part}" if stream.part else stream.name
+        shown = ".".join((stream.name, *stream.part))
         with progress.shown(shown, read=lambda: raw.count, sent=lambda: upload.size):
             if plan.recipients:
                 crypt.encrypt(packed, upload, plan.recipients)

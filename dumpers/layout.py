@@ -3,11 +3,15 @@
 Dump keys follow ksnapshot 0.6.0 to the letter; run records are ours. All times are UTC.
 """
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from string import ascii_letters, digits
 
 _PLAIN = frozenset((ascii_letters + digits + "._-").encode())
+# S3 takes keys of 1,024 bytes.
+_LONGEST_SEGMENT, _DIGEST_LETTERS = 200, 16
 GZIP_SUFFIX = ".gz"
 AGE_SUFFIX = ".age"
 # Names of a run's records.
@@ -48,7 +52,13 @@ class Run:
             raise ValueError("a run's start time is UTC")
 
     def dump_key(
-        self, *, engine: str, name: str, part: str = "", ending: str, encrypted: bool
+        self,
+        *,
+        engine: str,
+        name: str,
+        part: Sequence[str] = (),
+        ending: str,
+        encrypted: bool,
     ) -> str:
         """Key of one dump object; `ending` is the format's own, such as `.sql`.
 
@@ -57,7 +67,7 @@ class Run:
         suffix = f"{ending}{GZIP_SUFFIX}{AGE_SUFFIX if encrypted else ''}"
         stamp = f"{self.started:%Y%m%d%H%M%S}"
         whole = f"dump-{quote(self.host)}-{quote(name)}-{stamp}"
-        file = f"{_join(whole, quote(part))}{suffix}"
+        file = f"{_join(whole, *map(_segment, part))}{suffix}"
         return _join(self.path, f"{self.started:%Y/%m/%d}", engine, file)
 
     @property
@@ -91,6 +101,15 @@ def stamp(moment: datetime) -> str:
 def records_prefix(*, path: str, cluster: str, cronjob: str) -> str:
     """Folder of all run records of one CronJob, with its trailing slash."""
     return _join(path, "manifests", quote(cluster), quote(cronjob)) + "/"
+
+
+def _segment(name: str) -> str:
+    """A name as one segment, shortened where keys would become longer than stores take."""
+    segment = quote(name)
+    if len(segment) <= _LONGEST_SEGMENT:
+        return segment
+    digest = hashlib.sha256(segment.encode()).hexdigest()[:_DIGEST_LETTERS]
+    return f"{segment[: _LONGEST_SEGMENT - 1 - _DIGEST_LETTERS]}-{digest}"
 
 
 def _join(*segments: str) -> str:

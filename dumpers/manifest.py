@@ -46,7 +46,7 @@ class ObjectRecord:
 
     key: str
     name: str
-    part: str = ""
+    part: tuple[str, ...] = ()
     size: int
     sha256: str
     crc32: str

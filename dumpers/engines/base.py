@@ -36,12 +36,12 @@ class Source:
 class Stream:
     """One object to be stored: its name in the key, its file ending, and how to read it.
 
-    `part` tells apart what is stored of one name in parts, such as its tables. `estimate` is the
-    expected number of bytes before compression; 0 when nothing is known.
+    `part` is a path that tells apart what is stored of one name in parts, such as its tables.
+    `estimate` is the expected number of bytes before compression; 0 when nothing is known.
     """
 
     name: str
-    part: str = ""
+    part: tuple[str, ...] = ()
     ending: str
     estimate: int
     open: "Callable[[Interrupt], AbstractContextManager[Reader]]"
@@ -56,7 +56,7 @@ class Piece:
     """
 
     name: str
-    part: str = ""
+    part: tuple[str, ...] = ()
     ending: str
     size: int
     open: "Callable[[], AbstractContextManager[Reader]]"

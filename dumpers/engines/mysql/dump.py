@@ -122,7 +122,7 @@ def _streams_per_table(
         *(
             Stream(
                 name=item.database,
-                part=table.name,
+                part=(table.name,),
                 ending=_ENDING,
                 estimate=table.size,
                 open=sections.open,

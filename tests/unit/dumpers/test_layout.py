@@ -66,11 +66,23 @@ def test_dump_key_is_that_of_0_6_0(path: str, expected: str, *, encrypted: bool)
 def test_parts_lie_in_a_folder_that_is_called_as_the_whole() -> None:
     [whole, part] = [
         run().dump_key(engine="mysql", name="a/b", part=part, ending=".sql", encrypted=True)
-        for part in ("", "c.d/é")
+        for part in ((), ("c.d/é", "t"))
     ]
     folder = "ksnapshot/2026/01/02/mysql/dump-pod-1-a%2Fb-20260102030405"
     assert whole == f"{folder}.sql.gz.age"
-    assert part == f"{folder}/c.d%2F%C3%A9.sql.gz.age"
+    assert part == f"{folder}/c.d%2F%C3%A9/t.sql.gz.age"
+
+
+def test_long_names_of_parts_stay_apart_in_keys_that_stores_take() -> None:
+    names = ["中" * 100 + ending for ending in ("a", "b")]
+    keys = {
+        run().dump_key(
+            engine="mysql", name="shop", part=(name, name), ending=".sql", encrypted=True
+        )
+        for name in names
+    }
+    assert len(keys) == len(names)
+    assert all(len(key) < 600 for key in keys)
 
 
 def test_records_lie_beside_the_dumps() -> None:

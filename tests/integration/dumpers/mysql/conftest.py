@@ -118,7 +118,7 @@ def dump(job: DumpJob) -> tuple[Source, Sequence[tuple[str, bytes]]]:
     return source, [(name, data) for name, _, data in found]
 
 
-def dump_parts(job: DumpJob) -> tuple[Source, Sequence[tuple[str, str, bytes]]]:
+def dump_parts(job: DumpJob) -> tuple[Source, Sequence[tuple[str, tuple[str, ...], bytes]]]:
     """All that a dump says and gives, by the names and parts of its streams."""
     source = ENGINE.preflight(job, Interrupt())
     found = []

@@ -36,7 +36,7 @@ DELIMITER ;
 """
 
 
-def piece(name: str, part: str, data: bytes) -> Piece:
+def piece(name: str, part: tuple[str, ...], data: bytes) -> Piece:
     return Piece(name=name, part=part, ending=".sql", size=len(data), open=lambda: _reading(data))
 
 
@@ -45,8 +45,8 @@ def _reading(data: bytes) -> Iterator[Reader]:
     yield io.BytesIO(data)
 
 
-def parts(found: Sequence[tuple[str, str, bytes]]) -> list[str]:
-    return [part for _, part, _ in found]
+def parts(found: Sequence[tuple[str, tuple[str, ...], bytes]]) -> list[str]:
+    return [".".join(part) for _, part, _ in found]
 
 
 def test_each_table_loads_for_itself_and_all_are_the_whole(case: Case) -> None:
@@ -61,9 +61,9 @@ def test_each_table_loads_for_itself_and_all_are_the_whole(case: Case) -> None:
     assert len(found) == len(tables.splitlines()) + 1
 
     # Loaded in any order: foreign keys and sequences apart, no table needs another.
-    [alone] = [sql for _, part, sql in found if part == "notes"]
+    [alone] = [sql for _, part, sql in found if part == ("notes",)]
     assert case.server.sql("SHOW TABLES", case.load(alone)) == "notes"
-    [alone] = [sql for _, part, sql in found if part == ODD_TABLE]
+    [alone] = [sql for _, part, sql in found if part == (ODD_TABLE,)]
     assert case.server.sql(f"SELECT `$` FROM {quoted(ODD_TABLE)}", case.load(alone)) == "1"
 
     pieces = [piece(*item) for item in found]
@@ -96,9 +96,9 @@ def test_some_tables_of_several_databases(case: Case) -> None:
         one, KSNAPSHOT_DATABASES=f"{one},{two}", KSNAPSHOT_EXCLUDE_TABLES=f"{two}.b", **PER_TABLE
     )
     _, found = dump_parts(job)
-    assert [(name, part) for name, part, _ in found] == [
-        *((one, "a"), (one, "b"), (one, "")),
-        *((two, "a"), (two, "")),
+    assert [(name, *part) for name, part, _ in found] == [
+        *((one, "a"), (one, "b"), (one,)),
+        *((two, "a"), (two,)),
     ]
     for name in (one, two):
         case.server.drop_database(name)
