@@ -3,7 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dumpers import crypt, manifest, progress, readback
@@ -76,7 +77,11 @@ def dump(
             if job.verify:
                 readback.prove_right(store, run.started_key, started_record)
             sweep(store, run, record)
-            objects = [_store(plan, stream, store=store, interrupt=interrupt) for stream in streams]
+            stored = _store_all(plan, store=store, interrupt=interrupt)
+            objects = [
+                replace(item, facts=stream.facts())
+                for item, stream in zip(stored, streams, strict=True)
+            ]
         body = manifest.manifest(
             record,
             finished=now(),
@@ -163,10 +168,33 @@ def _record(plan: _Plan) -> manifest.RunRecord:
     )
 
 
+def _store_all(
+    plan: _Plan, *, store: Store, interrupt: Interrupt
+) -> Sequence[manifest.ObjectRecord]:
+    """Store every stream, as many at a time as the source takes, in the order of the plan."""
+
+    def store_one(stream: Stream) -> manifest.ObjectRecord:
+        return _store(plan, stream, store=store, interrupt=interrupt)
+
+    if plan.source.parallel == 1:
+        return [store_one(stream) for stream in plan.streams]
+    with ThreadPoolExecutor(plan.source.parallel, thread_name_prefix="stream") as pool:
+        under_way = [pool.submit(store_one, stream) for stream in plan.streams]
+        try:
+            for ended in as_completed(under_way):
+                ended.result()
+        except BaseException:
+            # No manifest will be written, so the others have nothing to go on for.
+            interrupt.trip("the failure of another stream")
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [ended.result() for ended in under_way]
+
+
 def _store(
     plan: _Plan, stream: Stream, *, store: Store, interrupt: Interrupt
 ) -> manifest.ObjectRecord:
-    part_size = plan.job.part_size or choose_part_size(stream.estimate)
+    part_size = plan.job.part_size or choose_part_size(stream.estimate, plan.source.parallel)
     key = plan.key(stream)
     # The upload is left after the tool has ended: a dump that goes wrong at its very end still
     # aborts it.

@@ -6,8 +6,8 @@ ignore members they do not know.
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,7 +41,7 @@ class ObjectRecord:
     """One object of a backup. Sizes are bytes: `size` in the store, `source_size` before gzip.
 
     `part` is empty unless `name` is stored in parts. `sha256` is of the object as stored,
-    `source_sha256` of what the dump tool wrote.
+    `source_sha256` of what the dump tool wrote. `facts` are what the engine knows of it besides.
     """
 
     key: str
@@ -53,6 +53,7 @@ class ObjectRecord:
     source_size: int
     source_sha256: str
     checked: bool
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ def manifest(
         "tool_version": tool_version,
         "compression": "gzip",
         "encryption": {"scheme": "age", "recipients": list(recipients)} if recipients else None,
-        "objects": [asdict(item) for item in objects],
+        "objects": [_object(item) for item in objects],
         "notes": list(notes),
     }
     return _encode(document | {"digest": digest(document)})
@@ -151,6 +152,13 @@ def digest(document: dict[str, Any]) -> str:
 
 def _run(record: RunRecord) -> dict[str, Any]:
     return asdict(record) | {"started": _time(record.started), "keys": list(record.keys)}
+
+
+def _object(item: ObjectRecord) -> dict[str, Any]:
+    document = asdict(item)
+    if not item.facts:
+        del document["facts"]
+    return document
 
 
 def _time(moment: datetime) -> str:

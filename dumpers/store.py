@@ -28,8 +28,10 @@ from dumpers.pace import Pacer
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Calls at a time: the parts that are under way at once.
+# The parts of one upload that are under way at once; each fills a buffer.
 IN_FLIGHT = 2
+# Calls at a time, of all uploads; threads are started only as they are needed.
+_WORKERS = 16
 # With the last parts of an upload it has to stay below the 30 s after which a pod is killed.
 _LAST_CALL_SECONDS = 8.0
 _ABORT_SECONDS = 120.0
@@ -45,7 +47,7 @@ class Store:
         self.run = run
         self.interrupt = interrupt
         self.checksums = True
-        self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="s3")
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="s3")
         rate = location.max_bandwidth
         pace = Pacer(rate, pause=interrupt.pause) if rate else None
         self._opening = self._pool.submit(lambda: open_bucket(location, pace))

@@ -27,7 +27,9 @@ from dumpers.stream import Digest
 _LOG = logging.getLogger(__name__)
 
 MAX_PARTS = 10_000
-MIN_PART_SIZE = 16 << 20
+# S3 takes none smaller, but the last.
+MIN_PART_SIZE = 5 << 20
+PART_SIZE_GOAL = 16 << 20
 MAX_PART_SIZE = 5 << 30
 _MEBIBYTE = 1 << 20
 # Random bytes, the worst there is, leave pg_dump as hex and gzip at 1.09 times their size.
@@ -36,13 +38,15 @@ _WORST_RATIO = 1.25
 _LAST_PARTS_SECONDS = 5.0
 
 
-def choose_part_size(estimate: int) -> int:
+def choose_part_size(estimate: int, uploads: int = 1) -> int:
     """Size in bytes of an upload's parts, equal for all of them as some stores demand.
 
-    `estimate` is the expected number of bytes before compression.
+    `estimate` is the expected number of bytes before compression, `uploads` how many are under way
+    at a time, each with buffers of its own.
     """
     mebibytes = math.ceil(estimate * _WORST_RATIO / MAX_PARTS / _MEBIBYTE)
-    return min(max(mebibytes * _MEBIBYTE, MIN_PART_SIZE), MAX_PART_SIZE)
+    least = max(PART_SIZE_GOAL // uploads, MIN_PART_SIZE)
+    return min(max(mebibytes * _MEBIBYTE, least), MAX_PART_SIZE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from dumpers.contract import Connection, DumpJob
@@ -23,13 +23,14 @@ class Source:
     """What was found out about the database before dumping.
 
     `estimate` is the expected size of the dump in bytes before compression, 0 when unknown;
-    `notes` go to log and manifest.
+    `notes` go to log and manifest. `parallel` is how many of its streams are read at a time.
     """
 
     server_version: str
     tool_version: str
     estimate: int
     notes: tuple[str, ...] = ()
+    parallel: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,9 @@ class Stream:
     """One object to be stored: its name in the key, its file ending, and how to read it.
 
     `part` is a path that tells apart what is stored of one name in parts, such as its tables.
-    `estimate` is the expected number of bytes before compression; 0 when nothing is known.
+    `estimate` is the expected number of bytes before compression; 0 when nothing is known. `facts`
+    is what the manifest says of it besides: asked once all streams are stored, raising as readers
+    do where the dump turns out not to be whole.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Stream:
     ending: str
     estimate: int
     open: "Callable[[Interrupt], AbstractContextManager[Reader]]"
+    facts: Callable[[], Mapping[str, Any]] = dict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

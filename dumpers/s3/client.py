@@ -12,7 +12,7 @@ from dumpers.errors import ConfigurationError
 from dumpers.location import S3_CA_BUNDLE, S3Location
 
 _DEFAULT_REGION = "us-east-1"
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS, _CONNECTIONS = 5, 60, 5, 4
+_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS, _CONNECTIONS = 5, 60, 5, 16
 
 
 def connect(location: S3Location) -> Any:

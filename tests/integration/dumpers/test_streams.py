@@ -1,0 +1,154 @@
+"""Dumps of several streams: some at a time, in one manifest, and all or none."""
+
+import contextlib
+import gzip
+import io
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from dumpers import backup
+from dumpers.contract import Connection, DumpJob, DumpResult
+from dumpers.engines.base import Piece, Reader, Source, Stream
+from dumpers.errors import KsnapshotError, SourceFailedError
+from dumpers.interrupt import Interrupt
+from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, storage_env
+from tests.testbed.s3 import S3Server
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class Endless:
+    """Gives bytes until the run has to stop."""
+
+    def __init__(self, interrupt: Interrupt, begun: threading.Event) -> None:
+        self._interrupt = interrupt
+        self._begun = begun
+
+    def read(self, size: int = -1, /) -> bytes:
+        self._interrupt.check()
+        self._begun.set()
+        return bytes(size if size >= 0 else 1 << 17)
+
+
+class Failing:
+    def __init__(self, error: KsnapshotError, when: threading.Event) -> None:
+        self._error = error
+        self._when = when
+
+    def read(self, size: int = -1, /) -> bytes:
+        assert self._when.wait(PATIENCE_SECONDS)
+        raise self._error
+
+
+@dataclass(kw_only=True)
+class Engine:
+    """An engine without a database: what its streams are is given."""
+
+    streams_of: Sequence[Stream]
+    parallel: int
+    left: list[str] = field(default_factory=list)
+
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
+        return Source(server_version="1", tool_version="1", estimate=0, parallel=self.parallel)
+
+    @contextlib.contextmanager
+    def streams(self, job: DumpJob, source: Source) -> Iterator[Sequence[Stream]]:
+        yield self.streams_of
+        self.left.append("whole")
+
+    def restore(
+        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+    ) -> tuple[str, ...]:
+        raise AssertionError("there is no database to restore into")
+
+    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
+        raise AssertionError("there is no database to look into")
+
+
+def stream(
+    name: str,
+    reader: Callable[[Interrupt], Reader],
+    facts: Callable[[], Mapping[str, Any]] = dict,
+) -> Stream:
+    def open_(interrupt: Interrupt) -> AbstractContextManager[Reader]:
+        return nullcontext(reader(interrupt))
+
+    return Stream(name="db", part=(name,), ending=".sql", estimate=0, open=open_, facts=facts)
+
+
+def text(name: str) -> bytes:
+    return f"rows of {name}\n".encode() * 1000
+
+
+def table(name: str) -> Stream:
+    return stream(name, lambda _: io.BytesIO(text(name)), lambda: {"rows": len(name)})
+
+
+def dump(s3: S3Server, bucket: str, engine: Engine) -> DumpResult:
+    env = {
+        **storage_env(s3, bucket),
+        "POSTGRESQL_HOST": "nowhere",
+        "POSTGRESQL_USERNAME": "u",
+        "POSTGRESQL_PASSWORD": "p",
+        "POSTGRESQL_DATABASE": "db",
+        "KSNAPSHOT_ENGINE": "postgresql",
+        "KSNAPSHOT_CLUSTER": "test",
+        "KSNAPSHOT_CRONJOB": CRONJOB,
+        "HOSTNAME": "pod",
+    }
+    return backup.dump(
+        DumpJob.from_env(env),
+        engine=engine,
+        started=MOMENT,
+        run_id="run",
+        interrupt=Interrupt(PATIENCE_SECONDS),
+        now=lambda: MOMENT,
+    )
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_every_stream_is_an_object_of_the_one_manifest(
+    s3: S3Server, bucket: str, parallel: int
+) -> None:
+    names = [f"t{number}" for number in range(7)]
+    engine = Engine(streams_of=[table(name) for name in names], parallel=parallel)
+    result = dump(s3, bucket, engine)
+    assert (result.key_count, engine.left) == (7, ["whole"])
+    document = json.loads(s3.read(bucket, f"{result.record}manifest.json"))
+    assert [item["part"] for item in document["objects"]] == [[name] for name in names]
+    assert [item["facts"] for item in document["objects"]] == [{"rows": 2}] * 7
+    for name, item in zip(names, document["objects"], strict=True):
+        assert item["key"].endswith(f"/dump-pod-db-20260102030405/{name}.sql.gz")
+        assert gzip.decompress(s3.read(bucket, item["key"])) == text(name)
+
+
+def test_one_stream_that_fails_ends_the_others(s3: S3Server, bucket: str) -> None:
+    begun = threading.Event()
+    error = SourceFailedError("the second stream broke off")
+    streams = [
+        stream("endless", lambda interrupt: Endless(interrupt, begun)),
+        stream("broken", lambda _: Failing(error, begun)),
+        table("never"),
+    ]
+    engine = Engine(streams_of=streams, parallel=2)
+    with pytest.raises(SourceFailedError, match="the second stream broke off"):
+        dump(s3, bucket, engine)
+    assert s3.uploads(bucket) == []
+    assert [key.rpartition("/")[2] for key in s3.objects(bucket)] == ["started.json"]
+
+
+def test_what_turns_out_in_the_end_counts_too(s3: S3Server, bucket: str) -> None:
+    def short() -> Mapping[str, Any]:
+        raise SourceFailedError("the server counted more rows")
+
+    streams = [table("good"), stream("short", lambda _: io.BytesIO(b"x"), short)]
+    with pytest.raises(SourceFailedError, match="counted more rows"):
+        dump(s3, bucket, Engine(streams_of=streams, parallel=1))
+    assert not any(key.endswith("manifest.json") for key in s3.objects(bucket))
