@@ -1,0 +1,115 @@
+"""Talking to ClickHouse over HTTP: small answers as rows, tables as streams, errors by code."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from dumpers.contract import Connection
+from dumpers.engines.base import Reader
+from dumpers.errors import KsnapshotError, Side
+from dumpers.http import Answer, Http
+from dumpers.interrupt import Interrupt
+
+_TLS_PORTS = frozenset((8443, 443))
+_OK = 200
+_CODE = re.compile(r"Code: (\d+)")
+_TEXT_MAX = 500
+# Codes for which trying again cannot help: unknown database, login, rights, settings that a
+# profile forbids, syntax of what somebody asked for.
+_REFUSALS = frozenset((47, 62, 81, 115, 164, 192, 193, 194, 195, 452, 497, 516, 531))
+"""https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One replica, or the entry point to them, with the settings that every query gets."""
+
+    http: Http = field(repr=False)
+    side: Side
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """Host and port."""
+        return self.http.where
+
+    def rows(self, sql: str, interrupt: Interrupt) -> list[list[str]]:
+        """Answer a SELECT whose columns are all texts and numbers; every cell as text.
+
+        Raises the side's error with the server's own text.
+        """
+        answer, body = self._whole(f"{sql} FORMAT JSONCompact", interrupt)
+        try:
+            data = json.loads(body)["data"]
+            return [[cell if isinstance(cell, str) else str(cell) for cell in row] for row in data]
+        except (ValueError, KeyError, TypeError) as error:
+            raise self.side.failed(
+                f"{self.where} does not answer as ClickHouse does (status {answer.status})"
+            ) from error
+
+    def run(self, sql: str, interrupt: Interrupt) -> None:
+        """Run a statement without an answer."""
+        self._whole(sql, interrupt)
+
+    @contextmanager
+    def stream(
+        self, sql: str, interrupt: Interrupt, *, query_id: str
+    ) -> Iterator[tuple[Answer, Reader]]:
+        """Answer a SELECT as it comes; the reader does not judge what it reads."""
+        query = {**self.settings, "query_id": query_id}
+        with self.http.stream("POST", "/", query=query, body=sql.encode(), interrupt=interrupt) as (
+            answer,
+            reader,
+        ):
+            if answer.status != _OK:
+                raise self._error(answer, b"".join(iter(reader.read, b"")))
+            yield answer, reader
+
+    def insert(self, sql: str, data: Iterator[bytes], interrupt: Interrupt) -> None:
+        """Run an INSERT with its rows as they come."""
+        query = {**self.settings, "query": sql}
+        with self.http.stream("POST", "/", query=query, body=data, interrupt=interrupt) as opened:
+            answer, reader = opened
+            body = b"".join(iter(reader.read, b""))
+            if answer.status != _OK or b"DB::Exception" in body:
+                raise self._error(answer, body)
+
+    def _whole(self, sql: str, interrupt: Interrupt) -> tuple[Answer, bytes]:
+        # The server holds the answer back until it is whole, so that its status is the truth.
+        query = {**self.settings, "wait_end_of_query": "1"}
+        answer, body = self.http.whole(
+            "POST", "/", query=query, body=sql.encode(), interrupt=interrupt
+        )
+        if answer.status != _OK:
+            raise self._error(answer, body)
+        return answer, body
+
+    def _error(self, answer: Answer, body: bytes) -> KsnapshotError:
+        said = " ".join(body.decode("utf-8", "replace").split())[:_TEXT_MAX] or "no explanation"
+        code = answer.headers.get("x-clickhouse-exception-code") or _code(said)
+        text = f"{self.where} answers with status {answer.status}: {said}"
+        refused = code.isdigit() and int(code) in _REFUSALS
+        return self.side.refused(text) if refused else self.side.failed(text)
+
+
+def connect(connection: Connection, *, side: Side, settings: Mapping[str, str]) -> Server:
+    """A server as the job's connection says; nothing is sent yet.
+
+    TLS is used where the connection asks for it, or where the port is one that speaks only that.
+    """
+    secure = connection.tls in {"require", "verify-ca", "verify-full"} or (
+        connection.tls != "disable" and connection.port in _TLS_PORTS
+    )
+    headers = {"X-ClickHouse-User": connection.username or "default"}
+    if connection.password:
+        headers["X-ClickHouse-Key"] = connection.password
+    encoded = {name: value.encode().decode("latin-1") for name, value in headers.items()}
+    http = Http(connection, secure=secure, headers=encoded, side=side)
+    return Server(http=http, side=side, settings=settings)
+
+
+def _code(said: str) -> str:
+    found = _CODE.search(said)
+    return found[1] if found else ""

@@ -1,0 +1,223 @@
+"""HTTP for engines that speak it: whole answers, and bodies as streams that a signal interrupts.
+
+Every request runs in a thread of its own, so that whoever waits for it notices a signal or the
+deadline while a server is silent. A body that breaks off is an error, never a short one.
+"""
+
+import contextlib
+import queue
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from urllib3.connection import HTTPConnection
+
+from dumpers.contract import Connection
+from dumpers.engines.base import Reader
+from dumpers.errors import ConfigurationError, Side
+from dumpers.interrupt import Interrupt
+
+# Where no check was asked for there is nothing to warn of with every request.
+urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+_FULL = "verify-full"
+_CONNECT_SECONDS = 10.0
+_BLOCK = 1 << 18
+_BLOCKS_AHEAD = 4
+# An answer that is taken whole; more than this is a stream's.
+_WHOLE_MAX = 256 << 20
+# A query of hours shows nothing of a network that forgets idle connections, or of a server whose
+# node is gone: after a minute of silence it is asked whether it is there.
+_KEEPALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The beginning of an answer; names of `headers` in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+class Http:
+    """One server, as a job's connection says. Threads may share it."""
+
+    def __init__(
+        self, connection: Connection, *, secure: bool, headers: Mapping[str, str], side: Side
+    ) -> None:
+        self.where = f"{connection.host}:{connection.port}"
+        self._side = side
+        host = f"[{connection.host}]" if ":" in connection.host else connection.host
+        self._base = f"{'https' if secure else 'http'}://{host}:{connection.port}"
+        # False keeps everybody from checking the name, None leaves it to the context.
+        checked = None if connection.tls == _FULL else False
+        tls = {"ssl_context": _context(connection), "assert_hostname": checked}
+        options: dict[str, Any] = tls if secure else {}
+        self._pool = urllib3.PoolManager(
+            maxsize=16,
+            headers=dict(headers),
+            retries=False,
+            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=None),
+            socket_options=[*HTTPConnection.default_socket_options, *_KEEPALIVE],
+            **options,
+        )
+
+    def whole(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        interrupt: Interrupt,
+    ) -> tuple[Answer, bytes]:
+        """Make a request and take all of its answer, whatever its status."""
+        with self.stream(method, path, query=query, body=body, interrupt=interrupt) as opened:
+            answer, reader = opened
+            blocks, size = [], 0
+            while block := reader.read():
+                blocks.append(block)
+                size += len(block)
+                if size > _WHOLE_MAX:
+                    raise self._side.failed(f"{self.where} answers with more than was asked for")
+            return answer, b"".join(blocks)
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | Iterator[bytes] = b"",
+        interrupt: Interrupt,
+    ) -> Iterator[tuple[Answer, Reader]]:
+        """Make a request and read its answer's body as it comes; leaving early drops it.
+
+        Raises the side's error where the server cannot be reached or breaks off.
+        """
+        url = f"{self._base}{path}{'?' + urlencode(query) if query else ''}"
+
+        def request() -> urllib3.BaseHTTPResponse:
+            return self._pool.urlopen(
+                method, url, body=body or None, preload_content=False, redirect=False
+            )
+
+        exchange = _Exchange(request, interrupt)
+        try:
+            response = exchange.begin()
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            yield Answer(status=response.status, headers=headers), exchange
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._failed(error) from error
+        finally:
+            exchange.end()
+
+    def _failed(self, error: Exception) -> Exception:
+        distrust = next(
+            (one for one in error.args if isinstance(one, ssl.SSLCertVerificationError)), None
+        )
+        if distrust is not None:
+            return self._side.refused(
+                f"the certificate of {self.where} is not to be trusted: "
+                f"{distrust.verify_message}: name the authority's certificate by the annotation "
+                "ca-secret, or ask for less by the annotation tls"
+            )
+        # The SDK's texts begin with its own objects; the system's word stands at their end.
+        said = str(error).rpartition(": ")[2].rstrip(")'\"")
+        return self._side.failed(f"{self.where}: {type(error).__name__}: {said}")
+
+
+class _Exchange:
+    """One request in a thread of its own, which hands over what it reads."""
+
+    def __init__(
+        self, request: Callable[[], urllib3.BaseHTTPResponse], interrupt: Interrupt
+    ) -> None:
+        self._request = request
+        self._interrupt = interrupt
+        self._ahead: queue.Queue[Any] = queue.Queue(_BLOCKS_AHEAD)
+        self._left = threading.Event()
+        self._response: urllib3.BaseHTTPResponse | None = None
+        self._block = b""
+        self._ended = False
+        self._thread = threading.Thread(target=self._work, name="http", daemon=True)
+
+    def begin(self) -> urllib3.BaseHTTPResponse:
+        """Start, and wait for the answer's head."""
+        self._thread.start()
+        response: urllib3.BaseHTTPResponse = self._next()
+        return response
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes of the body, b"" at its end as the protocol proves it."""
+        if not self._block and not self._ended:
+            self._block = self._next()
+            self._ended = not self._block
+        end = len(self._block) if size < 0 else size
+        given, self._block = self._block[:end], self._block[end:]
+        return given
+
+    def end(self) -> None:
+        """Drop what is left of the answer, so that the thread ends."""
+        self._left.set()
+        if self._response is not None and not self._ended:
+            # One that has come to its end meanwhile has no connection any more.
+            with contextlib.suppress(ValueError, RuntimeError, OSError):
+                self._response.shutdown()
+
+    def _next(self) -> Any:
+        def take(timeout: float) -> Any:
+            try:
+                return self._ahead.get(timeout=timeout)
+            except queue.Empty:
+                raise TimeoutError from None
+
+        taken = self._interrupt.wait(take)
+        if isinstance(taken, Exception):
+            raise taken
+        return taken
+
+    def _work(self) -> None:
+        try:
+            self._response = self._request()
+            self._hand_over(self._response)
+            for block in self._response.stream(_BLOCK, decode_content=False):
+                self._hand_over(block)
+            self._hand_over(b"")
+            self._response.release_conn()
+        except Exception as error:  # noqa: BLE001  whoever reads raises it
+            self._hand_over(error)
+        finally:
+            if self._response is not None and self._left.is_set():
+                self._response.close()
+
+    def _hand_over(self, item: object) -> None:
+        while not self._left.is_set():
+            try:
+                self._ahead.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+
+def _context(connection: Connection) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=connection.ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"the certificates to trust cannot be read: {error}") from error
+    context.check_hostname = connection.tls == _FULL
+    if connection.tls not in {"verify-ca", _FULL}:
+        context.verify_mode = ssl.CERT_NONE
+    return context
