@@ -7,6 +7,7 @@ InterruptedRunError raised in the main thread, at a point where the run can be e
 import os
 import select
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
@@ -33,6 +34,7 @@ class Interrupt:
         self._cause: str | None = None
         self._read_end, self._write_end = os.pipe()
         os.set_blocking(self._write_end, False)
+        weakref.finalize(self, _close, self._read_end, self._write_end)
 
     def trip(self, cause: str) -> None:
         """Stop the run because of `cause`; safe to call from a signal handler, and repeatedly."""
@@ -104,6 +106,11 @@ class Interrupt:
         """Wait for another thread's result; its own TimeoutError is told from ours."""
         self.wait(lambda timeout: _finished(future, timeout))
         return future.result()
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _finished(future: "Future[T]", timeout: float) -> None:

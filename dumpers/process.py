@@ -5,6 +5,7 @@ to end as it must. Whoever consumes the stream can therefore not take a broken d
 """
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -144,6 +145,7 @@ def feed(command: Command, source: Reader, *, interrupt: Interrupt) -> None:
     assert process.stdin is not None
     descriptor, said = process.stdin.fileno(), _Said(process)
     os.set_blocking(descriptor, False)
+    whole = False
     try:
         # A tool that ends early tells why by its status.
         with contextlib.suppress(BrokenPipeError):
@@ -152,8 +154,14 @@ def feed(command: Command, source: Reader, *, interrupt: Interrupt) -> None:
                     interrupt.wait_writable(descriptor)
                     with contextlib.suppress(BlockingIOError):
                         data = data[os.write(descriptor, data) :]
+            whole = True
         process.stdin.close()
         _check_end(command, _wait(process, interrupt), said.whole())
+        if not whole:
+            raise command.side.failed(
+                f"{command.tool} exited 0 before it had read everything: what it was given is not "
+                "proved whole, and not loaded whole"
+            )
     finally:
         _end(process)
         said.whole()
@@ -191,6 +199,11 @@ def _start(
             f"{command.tool} is not in this image: use the dumper image of this engine"
         ) from error
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.E2BIG:
+            raise command.side.refused(
+                f"{command.tool} would be told more names of tables than a command line may hold: "
+                "choose fewer, or all"
+            ) from error
         raise command.side.failed(f"{command.tool} could not be started: {error}") from error
 
 

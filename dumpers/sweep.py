@@ -7,7 +7,7 @@ run's id. Nothing is removed because something else is absent, and nothing here 
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import wait as wait_futures
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -25,9 +25,10 @@ _LOG = logging.getLogger(__name__)
 
 # Clocks of two nodes differ, and a kill takes its time.
 _MARGIN = timedelta(minutes=15)
-# Bounds: how far back, how many keys, how many crashed runs and keys of each, how long in all.
+# Bounds: how far back, how many keys of records, how many crashed runs, how many keys beside those
+# of such a run, how long in all.
 _WINDOW = timedelta(days=60)
-_MAX_KEYS, _MAX_RUNS, _MAX_NAMED = 10_000, 100, 200
+_MAX_KEYS, _MAX_RUNS, _MAX_BESIDE = 10_000, 100, 10_000
 _SECONDS = 20.0
 
 
@@ -93,10 +94,14 @@ def _is_swept_for(crashed: RunRecord, ours: RunRecord, *, now: datetime) -> bool
 def _clear(bucket: Bucket, folder: str, crashed: RunRecord, ends: float) -> None:
     if bucket.head(f"{folder}{MANIFEST}") is not None:
         return
-    named = crashed.keys[:_MAX_NAMED]
-    uploads = _abort_uploads(bucket, named)
+    named = frozenset(crashed.keys)
+    # Character by character: a prefix of keys is no path.
+    shared = commonprefix(crashed.keys)  # noqa: RUF071
+    uploads = _abort_uploads(bucket, shared, named)
     objects, left = 0, []
-    for key in named:
+    limit = len(named) + _MAX_BESIDE
+    listed = bucket.keys(shared, since="", limit=limit)
+    for key in filter(named.__contains__, listed):
         if time.monotonic() > ends:
             return
         head = bucket.head(key)
@@ -112,18 +117,16 @@ def _clear(bucket: Bucket, folder: str, crashed: RunRecord, ends: float) -> None
         _LOG.info("swept what a crashed run left", extra=told)
     if left:
         _LOG.info("objects of a crashed run stay: they are no backup", extra=told)
-    elif uploads is not None and len(named) == len(crashed.keys):
+    elif uploads is not None and len(listed) < limit:
         # All of it is gone for good: no later run has to look again.
         with suppress(AlreadyThereError):
             mark = manifest.swept_record(crashed, uploads=uploads, objects=objects)
             bucket.put(f"{folder}{SWEPT}", mark, only_new=True)
 
 
-def _abort_uploads(bucket: Bucket, named: Sequence[str]) -> int | None:
+def _abort_uploads(bucket: Bucket, shared: str, named: Container[str]) -> int | None:
     """How many open uploads of these keys were aborted, None where they may not be listed."""
     aborted = 0
-    # Character by character: a prefix of keys is no path.
-    shared = commonprefix(named)  # noqa: RUF071
     try:
         for key, upload in bucket.uploads(shared):
             if key in named:

@@ -20,17 +20,12 @@ def connect(location: S3Location) -> Any:
     # Without keys of ours the SDK's own chain decides: environment, web identity, pod identity,
     # instance role. Proxy variables are read by the SDK, too.
     addressing = {None: "path" if location.endpoint else "auto", True: "path", False: "virtual"}
-    secure = location.endpoint is None or location.endpoint.startswith("https:")
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         max_pool_connections=_CONNECTIONS,
-        s3={
-            "addressing_style": addressing[location.path_style],
-            # TLS and our checksums prove a body already; signing it is one more sha256 of it.
-            "payload_signing_enabled": not secure,
-        },
+        s3={"addressing_style": addressing[location.path_style]},
         # Checksums are ours to ask for: stores that do not know them refuse unasked ones.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

@@ -223,6 +223,9 @@ def _command(
         # MariaDB's client repeats the statement that failed, which is full of the user's data.
         said = said.rpartition(_STATEMENT)[2].strip()
         text = f"{argv[0]}{where} ended with status {status}: {said or 'no explanation'}"
+        if argv[0] == "mariadb-dump" and "2013" in said:
+            # Unlike mysqldump it does not ask the server for more patience.
+            text += " (did the store hold the dump up? raise the server's net_write_timeout)"
         return side.refused(text) if _REFUSALS.search(said) else side.failed(text)
 
     return Command(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dumpers.contract import Connection, DumpJob
 from dumpers.engines.base import Engine, Piece, Source, Stream
@@ -47,7 +47,9 @@ class _MySQL:
         if not names:
             raise SourceRefusedError("this account sees no database on the server but its own ones")
         surveys = tuple(
-            survey(server, name, choice=choice, rights=rights, interrupt=interrupt)
+            survey(
+                server, name, choice=choice.within(name, names), rights=rights, interrupt=interrupt
+            )
             for name in names
         )
         for item in surveys:
@@ -71,7 +73,7 @@ class _MySQL:
             streams: list[Stream] = []
             for item in source.surveys:
                 # Views and programs alone are one object in any case.
-                if _per_table(job) and not all(table.is_view for table in item.tables):
+                if _is_per_table(job) and not all(table.is_view for table in item.tables):
                     streams += _streams_per_table(source, item, own, tools)
                 else:
                     streams.append(_stream(source, item, own))
@@ -99,9 +101,13 @@ def prove(head: bytes, tail: bytes) -> str | None:
 
 
 def _stream(source: _Found, item: Survey, own: Sequence[str]) -> Stream:
-    # Without any name the tool takes all tables.
-    names = () if item.all_tables else [table.name for table in item.tables]
-    command = _dump_command(source, item, own, names)
+    """The stream of a whole database, or of some tables and views of it."""
+    if item.all_tables or any(table.is_view for table in item.tables):
+        # Of tables that it is told by name, mysqldump writes the views before the functions that
+        # they call; told what to leave out, it writes them in the order that they load in.
+        command = _dump_command(source, item, own, leave_out=item.left_out)
+    else:
+        command = _dump_command(source, item, own, names=[table.name for table in item.tables])
 
     def open_dump(interrupt: Interrupt) -> ToolReader:
         return ToolReader(command, proof=prove, interrupt=interrupt)
@@ -112,12 +118,22 @@ def _stream(source: _Found, item: Survey, own: Sequence[str]) -> Stream:
 def _streams_per_table(
     source: _Found, item: Survey, own: Sequence[str], tools: ExitStack
 ) -> list[Stream]:
-    """The streams of a database's tables, in the order that they load in, then that of the rest."""
-    # The tools write sequences first, then what they are given in its order.
-    ordered = sorted(item.tables, key=lambda table: (table.is_view, not table.is_sequence))
-    command = _dump_command(source, item, own, [table.name for table in ordered])
-    tables = [table for table in ordered if not table.is_view]
+    """The streams of a database's tables, and that of its views and programs, which loads last."""
+    # The tools write sequences first, then tables in the order that they are given in.
+    tables = sorted(
+        (table for table in item.tables if not table.is_view),
+        key=lambda table: not table.is_sequence,
+    )
+    names = [table.name for table in tables]
+    alone = replace(item, options=("--triggers", "--skip-routines", "--skip-events"))
+    command = _dump_command(source, alone, own, names=names)
     sections = tools.enter_context(Sections(command, tables=tables, proof=prove))
+    others = replace(
+        item,
+        tables=tuple(table for table in item.tables if table.is_view),
+        left_out=(*item.left_out, *names),
+        all_tables=True,
+    )
     return [
         *(
             Stream(
@@ -129,12 +145,17 @@ def _streams_per_table(
             )
             for table in tables
         ),
-        Stream(name=item.database, ending=_ENDING, estimate=0, open=sections.open),
+        _stream(source, others, own),
     ]
 
 
 def _dump_command(
-    source: _Found, item: Survey, own: Sequence[str], tables: Sequence[str]
+    source: _Found,
+    item: Survey,
+    own: Sequence[str],
+    *,
+    names: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
 ) -> Command:
     tool, server = source.tool, source.server
     argv = [
@@ -156,7 +177,8 @@ def _dump_command(
     elif any(table.is_sequence for table in item.tables):
         # With a table locked, MariaDB refuses the sequence that its default comes from.
         argv += ["--skip-add-locks"]
-    argv += [*item.options, *own, "--", item.database, *tables]
+    ignored = [f"--ignore-table={item.database}.{name}" for name in leave_out]
+    argv += [*item.options, *ignored, *own, "--", item.database, *names]
     return client.command(argv, server.connection, database=item.database, side=SOURCE)
 
 
@@ -187,10 +209,10 @@ def _pick(server: Server, *, interrupt: Interrupt) -> tuple[Program, list[str]]:
 def _own_options(job: DumpJob) -> list[str]:
     """The user's own options of the dump tool; ConfigurationError names what has no place."""
     text = job.options.get(MYSQLDUMP_OPTIONS.variable, "")
-    return options.parse(text, per_table=_per_table(job))
+    return options.parse(text, per_table=_is_per_table(job), named=bool(_choice(job).tables))
 
 
-def _per_table(job: DumpJob) -> bool:
+def _is_per_table(job: DumpJob) -> bool:
     return job.options.get(PER_TABLE.variable) == "true"
 
 

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
+from dumpers.engines.facts import EXCLUDE_TABLES
 from dumpers.engines.mysql import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.errors import ConfigurationError
 
@@ -16,7 +17,14 @@ _FLAGS = frozenset(
         *("comments", "compact", "complete-insert", "compress", "create-options", "disable-keys"),
         *("dump-date", "dump-history", "enable-cleartext-plugin", "events", "extended-insert"),
         *("get-server-public-key", "hex-blob", "insert-ignore", "lock-all-tables", "lock-tables"),
-        *("mysqld-long-query-time", "no-autocommit", "no-create-info", "no-data", "no-data-med"),
+        *(
+            "mysqld-long-query-time",
+            "network-timeout",
+            "no-autocommit",
+            "no-create-info",
+            "no-data",
+            "no-data-med",
+        ),
         *("no-set-names", "no-tablespaces", "opt", "order-by-primary", "order-by-size", "quick"),
         *("quote-names", "replace", "routines", "set-charset", "show-create-skip-secondary-engine"),
         *("single-transaction", "skip-definer", "skip-generated-invisible-primary-key", "ssl"),
@@ -27,13 +35,15 @@ _VALUED = frozenset(
     (
         *("as-of", "compatible", "compression-algorithms", "default-auth", "default-character-set"),
         *("ignore-table", "ignore-table-data", "max-allowed-packet", "net-buffer-length"),
-        *("network-timeout", "plugin-dir", "server-public-key-path", "set-gtid-purged", "ssl-ca"),
+        *("plugin-dir", "server-public-key-path", "ssl-ca"),
         *("ssl-capath", "ssl-cert", "ssl-cipher", "ssl-crl", "ssl-crlpath", "ssl-fips-mode"),
         *("ssl-key", "ssl-mode", "tls-ciphersuites", "tls-sni-servername", "tls-version", "where"),
         *("zstd-compression-level",),
     )
 )
-_SHORT_FLAGS = frozenset("acCdeEKlnNqQRtvx")
+# A value only where one stands behind an equals sign.
+_OPTIONAL = frozenset(("set-gtid-purged",))
+_SHORT_FLAGS = frozenset("acCdeEKlMnNqQRtvx")
 _SHORT_VALUED = frozenset("w")
 # What takes the headers of tables out of a dump or changes them, and whether switched off.
 _UNCUT = frozenset(
@@ -44,15 +54,18 @@ _UNCUT = frozenset(
         ("quote-names", True),
     )
 )
+_OF_ALL = frozenset(("ignore-table", "ignore-table-data"))
 _UNCUT_SHORT = frozenset("t")
 _OFF = ("skip-", "disable-")
 _FALSE = frozenset(("0", "off", "false"))
 
 
-def parse(text: str, *, per_table: bool = False) -> list[str]:
+def parse(text: str, *, per_table: bool = False, named: bool = False) -> list[str]:
     """Split MYSQLDUMP_OPTIONS as a shell would; ConfigurationError names what has no place.
 
-    With `per_table` that is also what takes away or changes the headers of tables.
+    With `per_table` that is also what takes away or changes the headers of tables, and what may
+    stand in a dump only once. With that, and where tables are `named`, it is what counts only where
+    all tables are dumped.
     """
     try:
         words = shlex.split(text)
@@ -61,7 +74,7 @@ def parse(text: str, *, per_table: bool = False) -> list[str]:
     rest = iter(words)
     for word in rest:
         if word.startswith("--") and word != "--":
-            _check_long(word, rest, per_table=per_table)
+            _check_long(word, rest, per_table=per_table, named=named)
         elif word.startswith("-") and word not in {"-", "--"}:
             _check_short(word, rest, per_table=per_table)
         else:
@@ -72,7 +85,7 @@ def parse(text: str, *, per_table: bool = False) -> list[str]:
     return words
 
 
-def _check_long(word: str, rest: Iterator[str], *, per_table: bool) -> None:
+def _check_long(word: str, rest: Iterator[str], *, per_table: bool, named: bool) -> None:
     written, equals, value = word.removeprefix("--").partition("=")
     name, off = _plain(written.replace("_", "-"))
     off ^= name in _FLAGS and value.lower() in _FALSE
@@ -84,10 +97,21 @@ def _check_long(word: str, rest: Iterator[str], *, per_table: bool) -> None:
         )
     if per_table and (name, off) in _UNCUT:
         raise _uncut(word)
+    if per_table and name in _OPTIONAL and value.upper() not in {"OFF", "COMMENTED"}:
+        raise ConfigurationError(
+            f"{_VARIABLE} holds {word}, and one object per table is asked for: the server's GTIDs "
+            f"can be set by one of them only; drop it or {PER_TABLE.variable}"
+        )
+    if (per_table or named) and name in _OF_ALL:
+        raise ConfigurationError(
+            f"{_VARIABLE} holds {word}, which the tool passes over where tables are named to it, "
+            f"as they are by the choice of tables or by {PER_TABLE.variable}: use "
+            f"{EXCLUDE_TABLES.variable}"
+        )
     if name in _VALUED:
-        if not equals and next(rest, None) is None:
-            raise ConfigurationError(f"{_VARIABLE} ends with {word}, which wants a value")
-    elif name not in _FLAGS:
+        if not equals and next(rest, "-").startswith("-"):
+            raise ConfigurationError(f"{_VARIABLE} holds {word} without its value")
+    elif name not in _FLAGS | _OPTIONAL:
         raise _refused(f"--{written}")
 
 
@@ -105,8 +129,8 @@ def _plain(name: str) -> tuple[str, bool]:
 def _check_short(word: str, rest: Iterator[str], *, per_table: bool) -> None:
     for position, letter in enumerate(word[1:], 2):
         if letter in _SHORT_VALUED:
-            if position == len(word) and next(rest, None) is None:
-                raise ConfigurationError(f"{_VARIABLE} ends with {word}, which wants a value")
+            if position == len(word) and next(rest, "-").startswith("-"):
+                raise ConfigurationError(f"{_VARIABLE} holds {word} without its value")
             return
         if letter not in _SHORT_FLAGS:
             raise _refused(f"-{letter}")

@@ -1,8 +1,7 @@
-"""One dump of a database, cut at its tables' headers into streams that load one by one.
+"""One dump of a database's tables, cut at their headers into streams that load one by one.
 
 All of them come from one run of the dump tool, so they are of one moment. What a dump begins with,
-the settings of the session, is repeated before each; the last stream is what belongs to no table:
-views, routines, events. MariaDB's tool writes routines first, so these are held until then.
+the settings of the session, is repeated before each.
 """
 
 import re
@@ -19,21 +18,20 @@ from dumpers.interrupt import Interrupt
 from dumpers.process import Command, EndProof, ToolReader
 from dumpers.stream import Prefixed
 
-# Where something else begins, and what stands around the bodies of triggers and programs, in which
-# any line may occur. Elsewhere none does: the tools write a line end in a value as \n.
+# Where a table begins, and what stands around the bodies of triggers, in which any line may occur.
+# Elsewhere none does: the tools write a line end in a value as \n.
 _LANDMARK = re.compile(
-    rb"\n(?:--\n-- (?P<table>Table structure for table |Sequence structure for )"
-    rb"|--\n-- (?:Temporary (?:view|table) structure for view |Dumping (?:events|routines) for )"
-    rb"|-- Dump completed|DELIMITER (?P<delimiter>[^\n]+)\n)"
+    rb"\n(?:(?P<header>--\n-- (?:Table structure for table |Sequence structure for ))"
+    rb"|DELIMITER (?P<delimiter>[^\n]+)\n)"
 )
 # No landmark is longer: a table's name has at most 64 characters.
 _LONGEST = 1 << 10
 _BLOCK = 1 << 17
-_HELD_MAX = 16 << 20
+_SHOWN = 100
 
 
 class Sections:
-    """What one dump command writes: a reader per table, and one for the rest, in this order.
+    """What one dump command writes of these tables: a reader for each, in their order.
 
     A context manager: leaving it ends the tool, which the first reader starts.
     """
@@ -44,9 +42,7 @@ class Sections:
         self._tables = tables
         self._tool = ExitStack()
         self._cutter: Cutter | None = None
-        self._opened = 0
         self._preamble = b""
-        self._early = b""
 
     def __enter__(self) -> Self:
         return self
@@ -65,40 +61,19 @@ class Sections:
         if self._cutter is None:
             tool = ToolReader(self._command, proof=self._proof, interrupt=interrupt)
             self._cutter = Cutter(self._tool.enter_context(tool), tables=self._tables)
-            self._preamble = self._hold(self._cutter)
-            if not self._cutter.is_at_table:
-                self._early = self._hold(self._cutter)
-        self._opened += 1
-        first = self._preamble
-        if self._opened > len(self._tables):
-            first += self._early
-        yield Prefixed(first, self._cutter)
+            self._preamble = b"".join(iter(self._cutter.read, b""))
         self._cutter.go_on()
-
-    def _hold(self, cutter: "Cutter") -> bytes:
-        """Take the section under way into memory, and begin the next."""
-        held = b""
-        while data := cutter.read(_BLOCK):
-            held += data
-            if len(held) > _HELD_MAX:
-                raise SourceFailedError(
-                    f"more than {_HELD_MAX >> 20} MiB of routines come before the first table, "
-                    "more than is kept in memory: take the annotation per-table off"
-                )
-        cutter.go_on()
-        return held
+        yield Prefixed(self._preamble, self._cutter)
 
 
 class Cutter:
-    """A dump as it is read, with an end before each table's header and before what is no table."""
+    """A dump as it is read, with an end before each table's header."""
 
     def __init__(self, source: Reader, *, tables: Sequence[Table]) -> None:
         self._source = source
         self._heads = [_head(table) for table in tables]
         self._tables = tables
         self._begun = 0
-        # Of what belongs to no table, before the first one or behind the last.
-        self._in_others = False
         self._at_end = False
         self._source_ended = False
         # What was read and not given yet; all landmarks that begin before `_searched` are known,
@@ -107,11 +82,6 @@ class Cutter:
         self._searched = 0
         self._border = False
         self._in_body = False
-
-    @property
-    def is_at_table(self) -> bool:
-        """Whether the section under way is, or is behind, a table's."""
-        return self._begun > 0
 
     def go_on(self) -> None:
         """Begin the next section; the one under way must have been read to its end."""
@@ -128,8 +98,8 @@ class Cutter:
                 self._searched = max(self._searched - end, 0)
                 return given
             if self._border or self._source_ended:
-                if not self._border and not (self._in_others and self._begun == len(self._heads)):
-                    raise self._unexpected()
+                if not self._border and self._begun < len(self._heads):
+                    raise self._unexpected(b"its end")
                 self._border = False
                 self._at_end = True
             else:
@@ -159,28 +129,23 @@ class Cutter:
             return False
         if self._in_body:
             return False
-        if found["table"]:
-            heads = self._heads[self._begun : self._begun + 1]
-            if not heads or not self._held.startswith(heads[0], found.start()):
-                raise self._unexpected()
-            self._begun += 1
-            self._in_others = False
-            return True
-        if 0 < self._begun < len(self._heads):
-            raise self._unexpected()
-        first, self._in_others = not self._in_others, True
-        return first
+        heads = self._heads[self._begun : self._begun + 1]
+        if not heads or not self._held.startswith(heads[0], found.start()):
+            raise self._unexpected(self._held[found.start() :].lstrip(b"\n-"))
+        self._begun += 1
+        return True
 
-    def _unexpected(self) -> SourceFailedError:
+    def _unexpected(self, found: bytes) -> SourceFailedError:
         wanted = (
             f"the table {self._tables[self._begun].name!r}"
             if self._begun < len(self._tables)
-            else "no further table"
+            else "the end"
         )
+        line = found.strip().partition(b"\n")[0][:_SHOWN].decode("utf-8", "replace")
         return SourceFailedError(
-            f"the dump cannot be cut into its tables: where {wanted} was to follow there is "
-            "something else; take the annotation per-table off, or the options that change a "
-            "dump's comments"
+            f"the dump cannot be cut into its tables: {wanted} was to follow, and there is "
+            f"{line!r}: take the annotation per-table off, or the options that change a dump's "
+            "comments"
         )
 
 

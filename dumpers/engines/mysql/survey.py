@@ -5,15 +5,26 @@ may not read are left out with status 0, others end the dump. So what is missing
 beforehand, left out on purpose, and told.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dumpers.engines.mysql.client import Server
+from dumpers.engines.mysql.client import Flavour, Server
 from dumpers.engines.mysql.grants import Grants, parse
+from dumpers.errors import SourceRefusedError
 from dumpers.interrupt import Interrupt
 
 SYSTEM_DATABASES = frozenset(("information_schema", "performance_schema", "mysql", "sys"))
 _NAMES_SHOWN = 10
+# Storage engines of whose tables the tools write no rows, by their sources.
+_ELSEWHERE: Mapping[Flavour, frozenset[str]] = {
+    Flavour.MYSQL: frozenset(("FEDERATED", "MRG_MYISAM", "MRG_ISAM")),
+    Flavour.MARIADB: frozenset(
+        (
+            *("FEDERATED", "CONNECT", "SPIDER", "OQGRAPH", "VP", "S3"),
+            *("MRG_MYISAM", "MRG_ISAM", "MRG_ARIA"),
+        )
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +58,34 @@ class Choice:
     tables: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
 
+    def within(self, database: str, databases: Sequence[str]) -> "Choice":
+        """What of it concerns one of the databases: names behind another one do not.
+
+        SourceRefusedError where tables were asked for, and none of this one.
+        """
+        others = tuple(f"{name}." for name in databases if name != database)
+        tables = tuple(name for name in self.tables if not name.startswith(others))
+        if self.tables and not tables:
+            raise SourceRefusedError(
+                f"none of the tables that were asked for is one of the database {database!r}: name "
+                "some, or leave the database out"
+            )
+        excluded = tuple(name for name in self.excluded if not name.startswith(others))
+        return Choice(tables=tables, excluded=excluded)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
     """One database as it will be dumped, and the tool's options for it.
 
-    `tables` are those that are dumped; they are `all_tables` unless some were asked for by name.
+    `tables` are those that are dumped, `left_out` the names of the others; they are `all_tables`
+    unless some were asked for by name.
     """
 
     database: str
     options: tuple[str, ...]
     tables: tuple[Table, ...]
+    left_out: tuple[str, ...]
     all_tables: bool
     notes: tuple[str, ...]
 
@@ -128,7 +156,6 @@ def survey(
             f"nothing is left of the tables that were asked for in the database {database!r}"
         )
     kept = {table.name for table in chosen}
-    left_out = [table.name for table in found if table.name not in kept]
     routines, said = _routines(server, database, rights, interrupt=interrupt)
     notes += said
     events = rights.may("EVENT", database)
@@ -138,16 +165,15 @@ def survey(
             f"it EVENT on {database!r}"
         )
     notes += _notes_on_rights(rights, database)
-    notes += _notes_on_engines(chosen)
+    notes += _notes_on_engines(server.flavour, chosen)
     options = ["--triggers"]
     options.append("--routines" if routines else "--skip-routines")
     options.append("--events" if events else "--skip-events")
-    if not choice.tables:
-        options += [f"--ignore-table={database}.{name}" for name in left_out]
     return Survey(
         database=database,
         options=tuple(options),
         tables=tuple(chosen),
+        left_out=tuple(table.name for table in found if table.name not in kept),
         all_tables=not choice.tables,
         notes=tuple(notes),
     )
@@ -231,13 +257,19 @@ def _notes_on_rights(rights: Grants, database: str) -> list[str]:
     return notes
 
 
-def _notes_on_engines(chosen: Sequence[Table]) -> list[str]:
+def _notes_on_engines(flavour: Flavour, chosen: Sequence[Table]) -> list[str]:
+    elsewhere = [table for table in chosen if table.engine.upper() in _ELSEWHERE[flavour]]
     loose = [
         f"{table.name} ({table.engine})"
         for table in chosen
-        if not table.is_view and table.engine and not table.transactional
+        if not table.is_view and table.engine and not table.transactional and table not in elsewhere
     ]
     notes = []
+    if elsewhere:
+        notes.append(
+            "the rows of these tables are NOT in this dump, as they lie elsewhere: "
+            + _list([f"{table.name} ({table.engine})" for table in elsewhere])
+        )
     if loose:
         notes.append(
             "these tables are NOT consistent with the others, as their storage engine has no "

@@ -18,7 +18,11 @@ _LOOK = (
     "SELECT current_setting('server_version_num'), current_setting('server_version'), "
     "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
 )
-_SIZES = "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datallowconn"
+# The size of a database that the role may not connect to is not for it to know.
+_SIZES = (
+    "SELECT datname, CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) "
+    "ELSE 0 END FROM pg_database WHERE datallowconn"
+)
 _ALL = f"{_SIZES} AND NOT datistemplate ORDER BY datname"
 _CONNECTED = f"{_SIZES} AND datname = current_database()"
 

@@ -10,7 +10,11 @@ from dumpers.errors import TargetRefusedError
 from dumpers.interrupt import Interrupt
 from dumpers.process import feed
 
-_PSQL = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--file=-")
+# Without a failed statement's details and context, which show the rows.
+_PSQL = (
+    *("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
+    *("--set=VERBOSITY=terse", "--file=-"),
+)
 _PG_RESTORE = ("--single-transaction", "--exit-on-error")
 
 

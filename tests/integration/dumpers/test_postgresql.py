@@ -168,6 +168,23 @@ def test_several_databases_are_an_object_each(
     assert "'nowhere'" in missing.result.message
 
 
+def test_a_database_that_the_role_may_not_connect_to_is_no_matter_of_the_others(
+    dumper: Dumper, postgres: PostgresServer, database: str, copy: str
+) -> None:
+    role = f"narrow_{database}"
+    postgres.psql(
+        f"CREATE ROLE {role} LOGIN PASSWORD 'p'; ALTER DATABASE {database} OWNER TO {role};"
+        f"REVOKE CONNECT ON DATABASE {copy} FROM PUBLIC"
+    )
+    try:
+        ended = dumper.run(
+            KSNAPSHOT_DATABASES=database, POSTGRESQL_USERNAME=role, POSTGRESQL_PASSWORD="p"
+        )
+    finally:
+        postgres.psql(f"ALTER DATABASE {database} OWNER TO postgres; DROP ROLE {role}")
+    assert ended.exit_code == ExitCode.DONE, ended.log
+
+
 def test_globals_are_a_second_object_and_tell_what_only_a_superuser_may_read(
     dumper: Dumper, s3: S3Server, bucket: str, postgres: PostgresServer, database: str
 ) -> None:

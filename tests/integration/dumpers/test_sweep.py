@@ -94,6 +94,23 @@ def world(s3: S3Server, bucket: str, caplog: pytest.LogCaptureFixture) -> World:
     return World(s3, bucket)
 
 
+def test_a_crashed_run_of_many_objects_is_cleared_at_once(world: World) -> None:
+    made = run("old", NOW - timedelta(hours=2))
+    keys = tuple(f"p/dump-old/t{number}" for number in range(1500))
+
+    def many(told: RunRecord) -> RunRecord:
+        return replace(told, keys=keys)
+
+    world.crash(made, change=many)
+    for key in keys[700:720]:
+        world.put(key, b"x", run="old")
+    world.client.create_multipart_upload(Bucket=world.bucket, Key=keys[1200])
+    world.sweep()
+    assert world.left() == set()
+    mark = json.loads(world.s3.read(world.bucket, f"{made.record_prefix}swept.json"))
+    assert (mark["uploads"], mark["objects"]) == (2, 21)
+
+
 def test_what_a_crashed_run_left_goes_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
     made = run("old", NOW - timedelta(hours=2))
     world.crash(made)

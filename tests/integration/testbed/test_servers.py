@@ -41,6 +41,8 @@ def test_servers_die_with_a_killed_test_run(tmp_path: Path) -> None:
         "import pathlib, sys, time\n"
         "from tests.testbed import processes\n"
         "server = processes.start('s', ['sleep', '1000'], log=pathlib.Path(sys.argv[1]))\n"
+        "comm = pathlib.Path('/proc', str(server.pid), 'comm')\n"
+        "processes.wait_until(lambda: 'sleep' in comm.read_text(), seconds=60, what='sleep')\n"
         "print(server.pid, flush=True)\n"
         "time.sleep(1000)\n"
     )

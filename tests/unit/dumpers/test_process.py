@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from dumpers.errors import (
     SourceRefusedError,
 )
 from dumpers.interrupt import Interrupt
-from dumpers.process import Command, ToolReader, mask, output
+from dumpers.process import Command, ToolReader, feed, mask, output
 
 
 def failure(status: int, said: str) -> KsnapshotError:
@@ -115,3 +116,18 @@ def test_a_signal_ends_a_silent_tool(tmp_path: Path) -> None:
 def test_the_deadline_ends_a_silent_tool() -> None:
     with pytest.raises(InterruptedRunError, match="deadline"):
         read_all(tool("import time; time.sleep(600)"), Interrupt(0.05))
+
+
+def test_a_tool_that_is_fed_must_take_all_of_it() -> None:
+    rows = b"row\n" * 500_000
+    feed(tool("import sys; sys.stdin.read()"), io.BytesIO(rows), interrupt=Interrupt())
+    with pytest.raises(SourceFailedError, match="before it had read everything"):
+        feed(tool("import sys; sys.stdin.read(10)"), io.BytesIO(rows), interrupt=Interrupt())
+    with pytest.raises(SourceFailedError, match="status 3"):
+        feed(tool("import sys; sys.exit(3)"), io.BytesIO(rows), interrupt=Interrupt())
+
+
+def test_more_names_than_a_command_line_holds() -> None:
+    command = Command(argv=["true", *["x" * 100_000] * 30], env={}, failure=failure)
+    with pytest.raises(SourceRefusedError, match="more names of tables"):
+        output(command, interrupt=Interrupt())

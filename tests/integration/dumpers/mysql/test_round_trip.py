@@ -76,6 +76,31 @@ def test_tables_that_are_not_there(case: Case) -> None:
         dump(case.job(database, MYSQLDUMP_TABLES="a nothing"))
 
 
+def test_tables_behind_their_database_among_several(case: Case) -> None:
+    one, two = sorted((case.database("one"), case.database("two")))
+    for name in (one, two):
+        case.server.sql("CREATE TABLE a (x INT); CREATE TABLE b (x INT)", name)
+    both = {"KSNAPSHOT_DATABASES": f"{one},{two}"}
+    _, found = dump(case.job(one, **both, KSNAPSHOT_TABLES=f"{one}.a,{two}.b"))
+    assert [case.server.sql("SHOW TABLES", case.load(sql)) for _, sql in found] == ["a", "b"]
+    source, found = dump(case.job(one, **both, KSNAPSHOT_EXCLUDE_TABLES=f"{one}.a"))
+    assert source.notes == ()
+    loaded = [case.server.sql("SHOW TABLES", case.load(sql)).split() for _, sql in found]
+    assert loaded == [["b"], ["a", "b"]]
+    with pytest.raises(SourceRefusedError, match=two):
+        dump(case.job(one, **both, KSNAPSHOT_TABLES=f"{one}.a"))
+
+
+def test_some_tables_and_a_view_that_calls_a_function(case: Case) -> None:
+    database = case.database()
+    fill(case.server, database)
+    case.server.sql("CREATE TABLE later (a INT)", database)
+    _, [(_, sql)] = dump(case.job(database, KSNAPSHOT_TABLES="people,doubled"))
+    copy = case.load(sql)
+    assert case.server.sql("SHOW TABLES", copy).split() == ["doubled", "people"]
+    assert case.server.sql("SELECT twice FROM doubled WHERE id = 7", copy) == "14"
+
+
 def test_an_empty_database(case: Case) -> None:
     database = case.database()
     source, [(_, sql)] = dump(case.job(database))

@@ -52,6 +52,7 @@ BEGIN INSERT INTO log (what) VALUES (CONCAT('; note ', NEW.id, ' 🐘')); END;;
 CREATE PROCEDURE tidy(IN days INT, OUT gone INT) COMMENT 'it''s tidy'
 BEGIN DELETE FROM log WHERE id < days; SET gone = ROW_COUNT(); END;;
 CREATE FUNCTION `twice $é`(x INT) RETURNS INT DETERMINISTIC RETURN x * 2;;
+CREATE VIEW doubled AS SELECT id, `twice $é`(id) AS twice FROM people;;
 CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 00:00:00' DO
 BEGIN CALL tidy(5, @x); END;;
 DELIMITER ;

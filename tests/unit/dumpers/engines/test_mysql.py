@@ -97,6 +97,11 @@ def test_a_dump_that_is_cut_anywhere_is_not_whole() -> None:
         "--no-such-option",
         "table",
         "--where=1 table",
+        "--where --force",
+        "-w --force",
+        "--set-gtid-purged --databases",
+        "--network-timeout --force",
+        "--skip-network-timeout --result-file=/tmp/x",
         "--",
         "-",
         "--where",
@@ -124,6 +129,8 @@ def test_options_that_would_hide_or_turn_the_dump_are_refused(text: str) -> None
         ("--ssl-mode=DISABLED --skip_ssl", ["--ssl-mode=DISABLED", "--skip_ssl"]),
         ("--max_allowed_packet=64M", ["--max_allowed_packet=64M"]),
         ("--set-gtid-purged=ON", ["--set-gtid-purged=ON"]),
+        ("--set-gtid-purged -q", ["--set-gtid-purged", "-q"]),
+        ("--skip-network-timeout -M", ["--skip-network-timeout", "-M"]),
     ],
 )
 def test_options_of_what_to_dump_are_taken(text: str, words: list[str]) -> None:
@@ -135,16 +142,27 @@ def test_options_of_what_to_dump_are_taken(text: str, words: list[str]) -> None:
     [
         *("--no-create-info", "-qt", "--skip-quote-names", "--quote-names=0", "--order-by-size"),
         *("--order_by_size=1", "--compatible=ansi", "--loose-no-create-info"),
+        *("--set-gtid-purged=ON", "--set-gtid-purged", "--ignore-table=shop.a"),
+        "--ignore-table-data shop.a",
     ],
 )
-def test_options_that_leave_nothing_to_cut_a_dump_at(text: str) -> None:
+def test_options_that_do_not_go_with_a_dump_per_table(text: str) -> None:
     assert options.parse(text)
     given = ENV | MYSQL | {"MYSQLDUMP_OPTIONS": text, "KSNAPSHOT_PER_TABLE": "true"}
     with pytest.raises(ConfigurationError, match=r"MYSQLDUMP_OPTIONS .* KSNAPSHOT_PER_TABLE"):
         ENGINE.preflight(DumpJob.from_env(given), Interrupt())
 
 
-@pytest.mark.parametrize("text", ["--no-data", "-Q", "--skip-order-by-size", "--quote-names"])
+def test_what_the_tool_would_pass_over_where_tables_are_named() -> None:
+    given = ENV | MYSQL | {"MYSQLDUMP_OPTIONS": "--ignore-table=shop.a", "KSNAPSHOT_TABLES": "b"}
+    with pytest.raises(ConfigurationError, match="use KSNAPSHOT_EXCLUDE_TABLES"):
+        ENGINE.preflight(DumpJob.from_env(given), Interrupt())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["--no-data", "-Q", "--skip-order-by-size", "--quote-names", "--set-gtid-purged=commented"],
+)
 def test_options_that_go_with_a_dump_per_table(text: str) -> None:
     assert options.parse(text, per_table=True)
 
