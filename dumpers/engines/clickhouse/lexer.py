@@ -1,0 +1,78 @@
+"""ClickHouse's SQL as tokens: what is a literal, a quoted name or a comment, and what is not."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a token is; WORD is a keyword, a bare name or a number."""
+
+    SPACE = "space"
+    COMMENT = "comment"
+    STRING = "string"
+    QUOTED = "quoted"
+    WORD = "word"
+    OTHER = "other"
+
+
+# As src/Parsers/Lexer.cpp reads them; a quote that is never closed is a token of its own.
+_TOKEN = re.compile(
+    r"(?P<space>\s+)"
+    r"|(?P<comment>--[^\n]*|\#[ !][^\n]*|/\*.*?\*/)"
+    r"|(?P<string>'(?:[^'\\]+|\\.|'')*+'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)"
+    r'|(?P<quoted>`(?:[^`\\]+|\\.|``)*+`|"(?:[^"\\]+|\\.|"")*+")'
+    r"|(?P<word>\w[\w$]*)"
+    r"|(?P<other>.)",
+    re.DOTALL,
+)
+_ESCAPES = {
+    quote: re.compile(rf"\\x([0-9a-fA-F]{{2}})|\\(.)|({quote}){quote}", re.DOTALL)
+    for quote in "'`\""
+}
+_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\0", "a": "\a", "v": "\v"}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a statement; all of them together are the statement."""
+
+    kind: Kind
+    text: str
+
+    def is_word(self, *words: str) -> bool:
+        """Whether it is one of these keywords, which are given in capitals."""
+        return self.kind is Kind.WORD and self.text.upper() in words
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it can be the name of something."""
+        return self.kind in {Kind.WORD, Kind.QUOTED}
+
+    @property
+    def value(self) -> str:
+        """What a quoted name or a string stands for; of others, their text."""
+        if self.kind is Kind.QUOTED or self.text.startswith("'"):
+            return _ESCAPES[self.text[0]].sub(_unescape, self.text[1:-1])
+        return self.text
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Cut a statement, or a part of one, into its tokens, spaces and comments among them."""
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup
+        assert kind is not None
+        yield Token(Kind(kind), match[0])
+
+
+def significant(text: str) -> list[Token]:
+    """The tokens that a parser would look at."""
+    return [token for token in tokens(text) if token.kind not in {Kind.SPACE, Kind.COMMENT}]
+
+
+def _unescape(match: re.Match[str]) -> str:
+    code, letter, quote = match.groups()
+    if code:
+        return chr(int(code, 16))
+    return quote or _ESCAPED.get(letter, letter)

@@ -1,0 +1,67 @@
+"""In which order a restore creates tables."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from graphlib import CycleError, TopologicalSorter
+
+from dumpers.engines.clickhouse import ddl
+from dumpers.engines.clickhouse.kinds import Kind
+from dumpers.engines.clickhouse.tables import Treated
+
+_FORWARDING = frozenset(
+    ("Buffer", "Merge", "Distributed", "Alias", "Loop", "Remote", "RemoteSecure")
+)
+
+
+class Phase(IntEnum):
+    """When a table is created.
+
+    The rows of all tables are loaded between DEPENDENT and FORWARDING, those of a view with data
+    right behind its creation: what a view is to compute would otherwise be computed again.
+    """
+
+    TABLES = 1
+    DEPENDENT = 2
+    FORWARDING = 3
+    VIEWS = 4
+    MATERIALIZED_VIEWS = 5
+    REFRESHABLE_VIEWS = 6
+
+
+def phase(item: Treated) -> Phase:
+    """When this table is created."""
+    table = item.table
+    if table.engine == "MaterializedView":
+        create = ddl.parse(table.create)
+        if create is not None and create.is_refreshable:
+            return Phase.REFRESHABLE_VIEWS
+        return Phase.MATERIALIZED_VIEWS
+    if table.engine in {"View", "LiveView", "WindowView"}:
+        return Phase.VIEWS
+    if table.engine in _FORWARDING:
+        return Phase.FORWARDING
+    return Phase.DEPENDENT if table.engine == "Dictionary" or table.needs else Phase.TABLES
+
+
+def phases(items: Iterable[Treated]) -> tuple[tuple[Phase, tuple[Treated, ...]], ...]:
+    """What is saved of a schema, in the order of creation; within a phase, as `needs` says.
+
+    Servers record no dependencies of views, and old ones none at all: what fails for want of
+    another is to be tried again while others succeed.
+    """
+    saved = [item for item in items if item.kind not in {Kind.INNER, Kind.SKIPPED}]
+    return tuple(
+        (each, _ordered([item for item in saved if phase(item) is each])) for each in Phase
+    )
+
+
+def _ordered(items: list[Treated]) -> tuple[Treated, ...]:
+    by_name = {
+        (item.table.database, item.table.name): item
+        for item in sorted(items, key=lambda item: (item.table.database, item.table.name))
+    }
+    graph = {name: sorted(item.table.needs & by_name.keys()) for name, item in by_name.items()}
+    try:
+        return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
+    except CycleError:
+        return tuple(by_name.values())

@@ -1,0 +1,130 @@
+"""Whether a body that came with status 200 is whole: errors that come later stand at its end.
+
+Servers end a body that broke in one of three ways: since 25.11 with a block that carries the tag of
+a header of theirs, since about 24.12 with a block without a tag, before with nothing but the text.
+Newer ones leave out the last chunk too, so a broken connection is judged as well.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dumpers.engines.base import Reader
+from dumpers.errors import SourceFailedError
+
+TAG_HEADER = "X-ClickHouse-Exception-Tag"
+
+_BLOCK = 1 << 17
+# Room for an error's whole text, which may repeat the query.
+_HELD = 1 << 20
+# Bare text is looked for in no more than this: data may hold such text.
+_BARE_HELD = 1 << 16
+_SHOWN = 500
+
+# A proxy may have kept the header with the tag.
+_UNTAGGED = re.compile(rb"__exception__\r?\n(?:\w{1,64}\r?\n)?(?=[\w:. ]{0,32}Code: \d)")
+# getCurrentExceptionMessage of src/Common/Exception.cpp, for errors of its own, of Poco's and of
+# the standard library, in old and new releases.
+_BARE = re.compile(
+    rb"Code: \d+(?:, (?:e\.displayText\(\) =|e\.code\(\) =|type:)|\. \w+::(?:\w+::)*\w*Exception)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerError:
+    """What the end of a body says; not `certain` where data may hold the same text."""
+
+    text: str
+    certain: bool
+
+
+def find_error(tail: bytes, *, tag: str) -> ServerError | None:
+    """Look for a server's error in the end of a body; `tag` is the header's value, or empty."""
+    if tag:
+        mark = re.escape(tag.encode())
+        begin = re.search(rb"__exception__(?:\r?\n)?" + mark + rb"\s*", tail)
+        end = re.search(rb"\s(?:\d+ )?" + mark + rb"(?:\r?\n)?__exception__", tail)
+        if begin is None and end is None:
+            return None
+        text = tail[begin.end() if begin else 0 : end.start() if end else None]
+        return ServerError(text=_one_line(text), certain=True)
+    marked = _UNTAGGED.search(tail)
+    if marked is not None:
+        return ServerError(text=_one_line(tail[marked.end() :]), certain=True)
+    bare = _BARE.search(tail, max(len(tail) - _BARE_HELD, 0))
+    if bare is not None:
+        return ServerError(text=_one_line(tail[bare.start() :]), certain=False)
+    return None
+
+
+class ProvenReader:
+    """A body that gives its last bytes, and its end, only once no error was found in them.
+
+    `confirm` is asked where the end looks like an error and data may look so too: whether the
+    server says that the query ended well. Without it, such a body has failed. The source has to
+    give all that it received before it raises.
+    """
+
+    def __init__(
+        self, source: Reader, *, tag: str, confirm: Callable[[], bool] | None = None
+    ) -> None:
+        self._source = source
+        self._tag = tag
+        self._confirm = confirm
+        self._blocks: deque[bytes] = deque()
+        self._held = 0
+        self._ended = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes, b"" only at the proven end.
+
+        Raises SourceFailedError with the server's own words, and what the source raises.
+        """
+        if not size:
+            return b""
+        while not self._ended and (not self._blocks or self._held - len(self._blocks[0]) < _HELD):
+            self._take()
+        if not self._blocks:
+            return b""
+        block = self._blocks.popleft()
+        if 0 <= size < len(block):
+            self._blocks.appendleft(block[size:])
+            block = block[:size]
+        self._held -= len(block)
+        return block
+
+    def _take(self) -> None:
+        """Read one block, or judge the end."""
+        try:
+            data = self._source.read(_BLOCK)
+        except SourceFailedError as broken:
+            error = find_error(b"".join(self._blocks), tag=self._tag)
+            if error is None:
+                raise
+            raise SourceFailedError(f"{broken}; the server's last words: {error.text}") from broken
+        if data:
+            self._blocks.append(data)
+            self._held += len(data)
+            return
+        self._judge()
+        self._ended = True
+
+    def _judge(self) -> None:
+        error = find_error(b"".join(self._blocks), tag=self._tag)
+        if error is None:
+            return
+        if error.certain:
+            raise SourceFailedError(f"the server broke off: {error.text}")
+        if self._confirm is None:
+            raise SourceFailedError(
+                "the data ends like an error of the server, and its query_log, which could tell, "
+                f"cannot be asked: {error.text}"
+            )
+        if not self._confirm():
+            raise SourceFailedError(f"the server broke off: {error.text}")
+
+
+def _one_line(text: bytes) -> str:
+    line = " ".join(text[: _SHOWN * 4].decode("utf-8", "replace").split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"

@@ -1,0 +1,166 @@
+import re
+
+import pytest
+
+from dumpers.engines.clickhouse import choice
+from dumpers.engines.clickhouse.choice import Choice
+from dumpers.engines.clickhouse.tables import Table, treat
+from dumpers.errors import ConfigurationError, SourceRefusedError
+
+DATABASES = ("default", "shop", "shop_old", "system", "information_schema", "INFORMATION_SCHEMA")
+ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b"
+
+
+def table(name: str, engine: str = "MergeTree", database: str = "shop", uuid: str = "") -> Table:
+    return Table(database=database, name=name, engine=engine, uuid=uuid)
+
+
+ALL = treat(
+    [
+        table("orders"),
+        table("Orders"),
+        table("log_a"),
+        table("log_b", "Log"),
+        table("a.b"),
+        table("[x]"),
+        table("per_day", "MaterializedView", uuid=ID),
+        table(f".inner_id.{ID}"),
+        table("orders", database="shop_old"),
+        table("one", "SystemOne", database="system"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "patterns"),
+    [
+        ("", ()),
+        ("  ", ()),
+        ("a", ("a",)),
+        (" a.b , c* ,`d`", ("a.b", "c*", "`d`")),
+    ],
+)
+def test_patterns_are_read(text: str, patterns: tuple[str, ...]) -> None:
+    assert choice.read_patterns("TABLES", text) == patterns
+
+
+@pytest.mark.parametrize("text", [",", "a,", "a,,b"])
+def test_empty_patterns_are_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="TABLES holds an empty name"):
+        choice.read_patterns("TABLES", text)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "chosen"),
+    [
+        ((), ("default", "shop", "shop_old")),
+        (("*",), ("default", "shop", "shop_old")),
+        (("shop",), ("shop",)),
+        (("shop*",), ("shop", "shop_old")),
+        (("shop_old", "default"), ("default", "shop_old")),
+    ],
+)
+def test_databases_are_chosen(patterns: tuple[str, ...], chosen: tuple[str, ...]) -> None:
+    assert choice.databases(Choice(databases=patterns), DATABASES) == chosen
+
+
+@pytest.mark.parametrize("pattern", ["gone", "Shop", "system", "sys*"])
+def test_databases_that_are_not_there_are_refused(pattern: str) -> None:
+    with pytest.raises(SourceRefusedError, match="these databases that were asked for") as caught:
+        choice.databases(Choice(databases=("shop", pattern)), DATABASES)
+    assert repr(pattern) in str(caught.value)
+    assert "'shop'" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tables", "excluded", "names"),
+    [
+        ((), (), ["orders", "Orders", "log_a", "log_b", "a.b", "[x]", "per_day"]),
+        (("orders",), (), ["orders"]),
+        (("?rders",), (), ["orders", "Orders"]),
+        (("shop.log_*",), (), ["log_a", "log_b"]),
+        (("log_*", "orders"), ("*_b",), ["orders", "log_a"]),
+        (("a.b",), (), ["a.b"]),
+        (("shop.a.b",), (), ["a.b"]),
+        (("[[]x]",), (), ["[x]"]),
+        (("per_day",), (), ["per_day"]),
+        ((), ("shop.*",), []),
+        ((), ("log_*", "O*", "*.b", "*x*", "shop.per*"), ["orders"]),
+    ],
+)
+def test_tables_are_chosen(
+    tables: tuple[str, ...], excluded: tuple[str, ...], names: list[str]
+) -> None:
+    asked = Choice(tables=tables, excluded=excluded)
+    found, notes = choice.tables(asked, ("shop",), ALL)
+    assert [item.table.name for item in found] == names
+    assert notes == ()
+
+
+@pytest.mark.parametrize(
+    "pattern", ["gone", "ORDERS", "shop_old.orders", ".inner_id.*", "one", "orders.*"]
+)
+def test_tables_that_are_not_there_are_refused(pattern: str) -> None:
+    with pytest.raises(SourceRefusedError, match="these tables that were asked for") as caught:
+        choice.tables(Choice(tables=(pattern,)), ("shop",), ALL)
+    assert repr(pattern) in str(caught.value)
+
+
+def test_an_exclusion_that_excludes_nothing_is_told() -> None:
+    asked = Choice(excluded=("log_*", "gone", ".inner*"))
+    found, notes = choice.tables(asked, ("shop",), ALL)
+    assert len(found) == 5
+    assert [note.split("'")[1] for note in notes] == ["gone", ".inner*"]
+
+
+@pytest.mark.parametrize(
+    ("text", "partitions"),
+    [
+        ("", {}),
+        (" ; ", None),
+        ("d.t: 202401", {("d", "t"): ("202401",)}),
+        ("d.t:'a1','b2';", {("d", "t"): ("a1", "b2")}),
+        (
+            "d.t: 'all'; e . u : 2--3, -1-5 ,2--3 ; d.x:20240101",
+            {("d", "t"): ("all",), ("e", "u"): ("2--3", "-1-5"), ("d", "x"): ("20240101",)},
+        ),
+        ("my-db.tab_1: x", {("my-db", "tab_1"): ("x",)}),
+        ("`a.b`.`c;d:e, \\`f`: x", {("a.b", "c;d:e, `f"): ("x",)}),
+        ("Zürich.😀: x", {("Zürich", "😀"): ("x",)}),
+    ],
+)
+def test_partitions_are_read(
+    text: str, partitions: dict[tuple[str, str], tuple[str, ...]] | None
+) -> None:
+    if partitions is None:
+        with pytest.raises(ConfigurationError):
+            choice.read_partitions("PARTITIONS", text)
+    else:
+        assert choice.read_partitions("PARTITIONS", text) == partitions
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("t: 1", "'t: 1'"),
+        ("d.t", "'d.t'"),
+        ("d.t:", "'d.t:'"),
+        ("d.t: 1,", "'d.t: 1,'"),
+        ("d.t: 1 2", "'d.t: 1 2'"),
+        ("d.t: 1; d.u: (2)", "'d.u: (2)'"),
+        ("d.t: 1 d.u: 2", "'d.t: 1 d.u: 2'"),
+        ("d.t: '1' OR 1", "OR 1"),
+        ("d.t: 1; `d`.t: 2", "d.t twice"),
+    ],
+)
+def test_what_names_no_partitions_is_refused(text: str, word: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(word)):
+        choice.read_partitions("PARTITIONS", text)
+
+
+def test_partitions_are_of_tables_that_have_them() -> None:
+    chosen, _ = choice.tables(Choice(), ("shop",), ALL)
+    choice.check_partitions({("shop", "orders"): ("1",), ("shop", "a.b"): ("1",)}, chosen)
+    wrong = {("shop", name): ("1",) for name in ("log_b", "gone", "orders")}
+    with pytest.raises(SourceRefusedError, match=r": 'shop\.gone', 'shop\.log_b'$"):
+        choice.check_partitions(wrong, chosen)

@@ -1,0 +1,113 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dumpers.engines.clickhouse import sql
+from dumpers.engines.clickhouse.lexer import Kind, significant
+
+NAMES = [
+    ("plain", "`plain`"),
+    ("", "``"),
+    ("with space", "`with space`"),
+    ("a`b", r"`a\`b`"),
+    (r"a\b", r"`a\\b`"),
+    ("a'b\"c", "`a'b\"c`"),
+    ("n.x", "`n.x`"),
+    ("line\nend\ttab\rreturn\0nul\bback\ffeed", r"`line\nend\ttab\rreturn\0nul\bback\ffeed`"),
+    ("Zürich 😀/x", "`Zürich 😀/x`"),
+    ("--", "`--`"),
+]
+
+
+@pytest.mark.parametrize(("name", "quoted"), NAMES)
+def test_names_are_quoted(name: str, quoted: str) -> None:
+    assert sql.identifier(name) == quoted
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [("a", "'a'"), ("it's", r"'it\'s'"), ("`", "'`'"), ("\\'", r"'\\\''"), ("\n", r"'\n'")],
+)
+def test_strings_are_quoted(text: str, quoted: str) -> None:
+    assert sql.literal(text) == quoted
+
+
+@given(st.text())
+def test_what_is_quoted_is_one_token_of_the_same_value(text: str) -> None:
+    for quote, kind in ((sql.identifier, Kind.QUOTED), (sql.literal, Kind.STRING)):
+        (token,) = significant(quote(text))
+        assert (token.kind, token.value) == (kind, text)
+
+
+@pytest.mark.parametrize(
+    ("columns", "partitions", "statement"),
+    [
+        (["a"], [], "SELECT `a` FROM `d`.`t` FORMAT Native"),
+        (["a", "n.x", "c`d"], [], r"SELECT `a`, `n.x`, `c\`d` FROM `d`.`t` FORMAT Native"),
+        (
+            ["a"],
+            ["202401", "2024-1"],
+            "SELECT `a` FROM `d`.`t` WHERE _partition_id IN ('202401', '2024-1') FORMAT Native",
+        ),
+    ],
+)
+def test_a_table_is_read_by_its_columns(
+    columns: list[str], partitions: list[str], statement: str
+) -> None:
+    assert sql.select(sql.qualified("d", "t"), columns, partitions) == statement
+
+
+def test_a_table_of_another_server_is_read_through_the_entry_point() -> None:
+    source = sql.remote("chi-1:9000", "d b", "t", username="me", password="pass'word")
+    assert source == r"remote('chi-1:9000', `d b`, `t`, 'me', 'pass\'word')"
+    assert sql.select(source, ["a"]) == f"SELECT `a` FROM {source} FORMAT Native"
+
+
+def test_a_table_is_loaded_by_its_columns() -> None:
+    statement = sql.insert(sql.qualified("d", "t`"), ["a", "b c"])
+    assert statement == r"INSERT INTO `d`.`t\`` (`a`, `b c`) FORMAT Native"
+
+
+# Of what 18.16 has, and what 26.9 has besides.
+OLD = frozenset(("max_execution_time", "log_queries", "insert_deduplicate"))
+NEW = OLD | {
+    *("limit", "final", "apply_deleted_mask", "additional_table_filters", "use_query_cache"),
+    *("log_queries_probability", "log_queries_min_type", "log_queries_min_query_duration_ms"),
+    *("deduplicate_insert", "async_insert", "optimize_on_insert", "flatten_nested"),
+    *("max_partitions_per_insert_block", "something_else"),
+}
+
+
+def test_what_every_server_knows_is_always_pinned() -> None:
+    pinned = sql.pinned(OLD)
+    assert pinned == sql.pinned(frozenset())
+    assert {
+        *("timeout_overflow_mode", "result_overflow_mode", "read_overflow_mode"),
+    } == {name for name, value in pinned.items() if value == "throw"}
+    assert (pinned["skip_unavailable_shards"], pinned["log_queries"]) == ("0", "1")
+    assert sql.loading(OLD)["insert_deduplicate"] == "0"
+    assert sql.creating(OLD) == {}
+
+
+def test_what_newer_servers_know_is_pinned_there() -> None:
+    added = {name: value for name, value in sql.pinned(NEW).items() if name not in sql.pinned(OLD)}
+    assert added == {
+        "limit": "0",
+        "final": "0",
+        "apply_deleted_mask": "1",
+        "additional_table_filters": "{}",
+        "use_query_cache": "0",
+        "log_queries_probability": "1",
+        "log_queries_min_type": "QUERY_START",
+        "log_queries_min_query_duration_ms": "0",
+    }
+    added = {
+        name: value for name, value in sql.loading(NEW).items() if name not in sql.loading(OLD)
+    }
+    assert added == {
+        "deduplicate_insert": "disable",
+        "max_partitions_per_insert_block": "0",
+        "optimize_on_insert": "0",
+        "async_insert": "0",
+    }
+    assert sql.creating(NEW) == {"flatten_nested": "0"}

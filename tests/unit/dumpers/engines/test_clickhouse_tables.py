@@ -1,0 +1,301 @@
+import pytest
+
+from dumpers.engines.clickhouse.kinds import ENGINES, Kind, by_engine, is_replicated
+from dumpers.engines.clickhouse.phases import Phase, phase, phases
+from dumpers.engines.clickhouse.tables import Column, Table, Treated, treat
+
+ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b"
+NO_ID = "00000000-0000-0000-0000-000000000000"
+INNER = f".inner_id.{ID}"
+VIEW = "CREATE MATERIALIZED VIEW d.mv (`k` UInt8) ENGINE = MergeTree ORDER BY k AS SELECT 1 AS k"
+VIEW_TO = "CREATE MATERIALIZED VIEW d.mv TO d.t (`k` UInt8) AS SELECT 1 AS k"
+REFRESHED = "CREATE MATERIALIZED VIEW d.mv REFRESH EVERY 1 HOUR TO d.t AS SELECT 1 AS k"
+
+
+def table(
+    name: str,
+    engine: str = "MergeTree",
+    *,
+    database: str = "d",
+    uuid: str = "",
+    create: str = "",
+    full: str = "",
+    columns: tuple[Column, ...] = (),
+    needs: frozenset[tuple[str, str]] = frozenset(),
+    temporary: bool = False,
+) -> Table:
+    return Table(
+        database=database,
+        name=name,
+        uuid=uuid,
+        engine=engine,
+        engine_full=full,
+        create=create,
+        columns=columns,
+        needs=needs,
+        is_temporary=temporary,
+    )
+
+
+def view(create: str, uuid: str = "", name: str = "mv") -> Table:
+    return table(name, "MaterializedView", uuid=uuid, create=create)
+
+
+def one(single: Table) -> Treated:
+    (found,) = treat([single])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("engines", "kind", "told"),
+    [
+        (
+            (
+                "MergeTree ReplacingMergeTree SummingMergeTree AggregatingMergeTree"
+                " GraphiteMergeTree CollapsingMergeTree VersionedCollapsingMergeTree"
+                " CoalescingMergeTree ReplicatedMergeTree ReplicatedReplacingMergeTree"
+                " SharedMergeTree Log TinyLog StripeLog Memory Join SharedJoin EmbeddedRocksDB"
+            ),
+            Kind.DATA,
+            "",
+        ),
+        (
+            (
+                "View Distributed Dictionary Merge Null GenerateRandom URL S3 MySQL PostgreSQL"
+                " Kafka RabbitMQ NATS S3Queue AzureQueue FileLog JDBC ODBC Iceberg IcebergS3 Hudi"
+                " DeltaLake Redis MongoDB Alias MaterializedPostgreSQL"
+            ),
+            Kind.SCHEMA,
+            "",
+        ),
+        (
+            "Set SharedSet File KeeperMap TimeSeries WindowView SQLite Frobnicated",
+            Kind.SCHEMA,
+            "its rows are NOT in this dump",
+        ),
+        ("Buffer", Kind.SCHEMA, "not flushed yet are NOT in this dump"),
+    ],
+)
+def test_what_is_saved_goes_by_the_engine(engines: str, kind: Kind, told: str) -> None:
+    for engine in engines.split():
+        found = one(table("t", engine))
+        assert (found.kind, found.has_data) == (kind, kind is Kind.DATA), engine
+        assert bool(found.notes) is bool(told), engine
+        assert all(note.startswith(f"d.t ({engine}): ") and told in note for note in found.notes)
+
+
+def test_no_queue_is_ever_read() -> None:
+    assert not any(
+        ENGINES[engine][0] is Kind.DATA
+        for engine in ("Kafka", "RabbitMQ", "NATS", "S3Queue", "AzureQueue", "FileLog")
+    )
+    assert by_engine("KafkaQueueOfTomorrow")[0] is Kind.SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("engine", "replicated"),
+    [
+        ("ReplicatedMergeTree", True),
+        ("ReplicatedSummingMergeTree", True),
+        ("SharedMergeTree", True),
+        ("SharedJoin", True),
+        ("MergeTree", False),
+        ("ReplacingMergeTree", False),
+        ("Log", False),
+    ],
+)
+def test_which_engines_are_replicated(engine: str, *, replicated: bool) -> None:
+    assert is_replicated(engine) is replicated
+    assert one(table("t", engine)).is_replicated is replicated
+
+
+@pytest.mark.parametrize(
+    "skipped",
+    [
+        table("tables", "SystemTables", database="system"),
+        table("tables", "View", database="information_schema"),
+        table("TABLES", "View", database="INFORMATION_SCHEMA"),
+        table("t", "Memory", database="", temporary=True),
+        table("t", "Memory", temporary=True),
+        table(f".tmp.inner_id.{ID}"),
+    ],
+)
+def test_what_is_the_servers_or_a_sessions_is_left_out(skipped: Table) -> None:
+    found = one(skipped)
+    assert (found.kind, found.has_data, found.notes) == (Kind.SKIPPED, False, ())
+
+
+@pytest.mark.parametrize(
+    ("tables", "kinds"),
+    [
+        ([view(VIEW, ID), table(INNER)], [Kind.VIEW_WITH_DATA, Kind.INNER]),
+        ([table(INNER), view(VIEW, ID)], [Kind.INNER, Kind.VIEW_WITH_DATA]),
+        ([view(VIEW), table(".inner.mv")], [Kind.VIEW_WITH_DATA, Kind.INNER]),
+        ([view(VIEW, NO_ID), table(".inner.mv")], [Kind.VIEW_WITH_DATA, Kind.INNER]),
+        ([view(VIEW, name="a.b"), table(".inner.a.b")], [Kind.VIEW_WITH_DATA, Kind.INNER]),
+        ([view(VIEW, ID), table(INNER, "Set")], [Kind.SCHEMA, Kind.INNER]),
+        ([view(VIEW_TO, ID), table("t")], [Kind.SCHEMA, Kind.DATA]),
+        # What no view that is seen keeps its rows in is somebody's data.
+        ([view(VIEW_TO, ID), table(INNER)], [Kind.SCHEMA, Kind.DATA]),
+        ([view(VIEW_TO), table(".inner.mv")], [Kind.SCHEMA, Kind.DATA]),
+        ([table(INNER)], [Kind.DATA]),
+        ([table(".inner.mv"), view(VIEW, name="other")], [Kind.DATA, Kind.SCHEMA]),
+        ([table(".inner."), view(VIEW, NO_ID)], [Kind.DATA, Kind.SCHEMA]),
+        ([view(VIEW, ID), table(INNER, database="e")], [Kind.SCHEMA, Kind.DATA]),
+        (
+            [table("ts", "TimeSeries", uuid=ID), table(f".inner_id.samples.{ID}")],
+            [Kind.SCHEMA, Kind.INNER],
+        ),
+        (
+            [table("ts", "TimeSeries"), table(".inner.samples.ts")],
+            [Kind.SCHEMA, Kind.INNER],
+        ),
+    ],
+)
+def test_a_views_own_table_is_saved_as_the_view(tables: list[Table], kinds: list[Kind]) -> None:
+    assert [item.kind for item in treat(tables)] == kinds
+
+
+def test_a_view_is_replicated_as_its_own_table_is() -> None:
+    own = table(INNER, "ReplicatedSummingMergeTree")
+    found, _ = treat([view(VIEW, ID), own])
+    assert (found.store, found.is_replicated, found.loses_rows) == (own, True, True)
+
+
+@pytest.mark.parametrize(
+    ("tables", "words"),
+    [
+        ([view(VIEW_TO)], []),
+        ([view(VIEW, ID), table(INNER)], []),
+        ([view(VIEW, ID)], ["does not see the table that it keeps them in"]),
+        ([view(REFRESHED)], ["without a first refresh"]),
+        ([view("")], []),
+        (
+            [table("x", "Dictionary", create="CREATE DICTIONARY d.x SOURCE(A(B '[HIDDEN]'))")],
+            ["hides a secret"],
+        ),
+        (
+            [table("x", "MySQL", create="CREATE TABLE d.x ENGINE = URL('http://u:[HIDDEN]@h')")],
+            ["hides a secret"],
+        ),
+        ([table("x", create="CREATE TABLE d.`[HIDDEN]` (`a` UInt8) /* '[HIDDEN]' */")], []),
+    ],
+)
+def test_what_is_worth_a_note_is_told(tables: list[Table], words: list[str]) -> None:
+    notes = treat(tables)[0].notes
+    assert len(notes) == len(words)
+    assert all(word in note for word, note in zip(words, notes, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("now()", True),
+        ("toDate(now64(3))", True),
+        ("generateUUIDv4()", True),
+        ("rand() % 2", True),
+        ("randUniform(1, 2)", True),
+        ("hostName()", True),
+        ("NOW ()", True),
+        ("dictGet('d.x', 'v', k)", True),
+        ("dictGetOrNull('d.x', 'v', k)", True),
+        ("joinGet('d.j', 'v', k)", True),
+        ("toYYYYMM(d)", False),
+        ("lower(now)", False),
+        ("`now`", False),
+        ("concat('now()', version)", False),
+        ("k /* now() */", False),
+        ("range(k)", False),
+    ],
+)
+def test_columns_that_come_back_with_other_values_are_told(expression: str, *, told: bool) -> None:
+    column = Column(name="m", type="String", default_kind="MATERIALIZED", expression=expression)
+    notes = one(table("t", columns=(column,))).notes
+    assert [("MATERIALIZED" in note, "'m'" in note) for note in notes] == [(True, True)] * told
+    # What is stored anyway comes back as it was.
+    default = Column(name="m", type="String", default_kind="DEFAULT", expression=expression)
+    assert not one(table("t", columns=(default,))).notes
+
+
+def test_columns_that_are_computed_are_not_written() -> None:
+    kinds = ("", "DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL")
+    columns = tuple(Column(name=f"c{kind}", type="UInt8", default_kind=kind) for kind in kinds)
+    assert table("t", columns=columns).insertable == ("c", "cDEFAULT")
+
+
+@pytest.mark.parametrize(
+    ("engine", "full", "loses"),
+    [
+        ("MergeTree", "MergeTree ORDER BY k SETTINGS ttl_only_drop_parts = 1", False),
+        ("MergeTree", "MergeTree ORDER BY k TTL d + toIntervalDay(1)", True),
+        ("ReplicatedMergeTree", "ReplicatedMergeTree('/TTL x', 'r') ORDER BY `TTL`", False),
+        ("ReplicatedReplacingMergeTree", "", True),
+        ("SharedSummingMergeTree", "", True),
+        ("AggregatingMergeTree", "", True),
+        ("Log", "Log", False),
+        ("Memory", "Memory", False),
+    ],
+)
+def test_which_tables_lose_rows_by_themselves(engine: str, full: str, *, loses: bool) -> None:
+    assert one(table("t", engine, full=full)).loses_rows is loses
+
+
+@pytest.mark.parametrize(
+    ("created", "when"),
+    [
+        (table("t"), Phase.TABLES),
+        (table("t", "Kafka"), Phase.TABLES),
+        (table("t", "Set"), Phase.TABLES),
+        (table("t", needs=frozenset({("d", "x")})), Phase.DEPENDENT),
+        (table("x", "Dictionary"), Phase.DEPENDENT),
+        (table("t", "Buffer"), Phase.FORWARDING),
+        (table("t", "Distributed", needs=frozenset({("d", "x")})), Phase.FORWARDING),
+        (table("t", "Merge"), Phase.FORWARDING),
+        (table("t", "View"), Phase.VIEWS),
+        (view(VIEW), Phase.MATERIALIZED_VIEWS),
+        (view(VIEW_TO), Phase.MATERIALIZED_VIEWS),
+        (view(REFRESHED), Phase.REFRESHABLE_VIEWS),
+    ],
+)
+def test_when_a_table_is_created(created: Table, when: Phase) -> None:
+    assert phase(one(created)) is when
+
+
+def test_tables_are_created_in_the_order_of_their_needs() -> None:
+    def needs(*names: str) -> frozenset[tuple[str, str]]:
+        return frozenset(("d", name) for name in names)
+
+    items = treat(
+        [
+            view(REFRESHED),
+            view(VIEW, name="a", uuid=ID),
+            table(INNER),
+            table("b", "Dictionary", needs=needs("t2", "c")),
+            table("c", "Dictionary", needs=needs("z", "gone")),
+            table("a0", needs=needs("b")),
+            table("z"),
+            table("t2", "Log"),
+            table("dist", "Distributed"),
+            table("v", "View"),
+            table("x", "Log", database="system"),
+        ]
+    )
+    found = {each: [item.table.name for item in tables] for each, tables in phases(reversed(items))}
+    assert found == {
+        Phase.TABLES: ["t2", "z"],
+        Phase.DEPENDENT: ["c", "b", "a0"],
+        Phase.FORWARDING: ["dist"],
+        Phase.VIEWS: ["v"],
+        Phase.MATERIALIZED_VIEWS: ["a"],
+        Phase.REFRESHABLE_VIEWS: ["mv"],
+    }
+    assert list(found) == sorted(found)
+
+
+def test_tables_that_need_each_other_come_all_the_same() -> None:
+    circle = [
+        table("b", "Dictionary", needs=frozenset({("d", "a")})),
+        table("a", "Dictionary", needs=frozenset({("d", "b")})),
+    ]
+    found = dict(phases(treat(circle)))[Phase.DEPENDENT]
+    assert [item.table.name for item in found] == ["a", "b"]
