@@ -22,7 +22,7 @@ from controller.view import (
 
 CRONJOB = "CronJob"
 SECRET = "Secret"  # noqa: S105  a kind
-_MEMBER = re.compile(r"(?P<kind>[\w.-]+)/(?P<name>[\w.-]+)=(?P<uid>[\w.-]*)", re.ASCII)
+_MEMBER = re.compile(r"(?P<kind>[\w.-]+)/(?P<name>\w[\w.-]*)=(?P<uid>[\w.-]*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -361,6 +361,7 @@ def test_a_member_that_asks_no_more_is_gone_with_the_others() -> None:
         ("Group", "", []),
         ("Group", "StatefulSet/a=1 nonsense", []),
         ("Group", "StatefulSet/../secrets/a=1", []),
+        ("Group", "StatefulSet/..=1", []),
         ("Group", "StatefulSet/a?b=1", []),
     ],
 )
