@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -90,6 +90,10 @@ def _time_zone(text: str) -> str:
     return text
 
 
+def _listed(engines: Iterable[EngineFacts]) -> str:
+    return ", ".join(f"`{engine.type}`" for engine in engines)
+
+
 def _resources(text: str) -> str:
     read = parsing.resources(parsing.json_object(text))
     return json.dumps(read, sort_keys=True, separators=(",", ":"))
@@ -110,7 +114,7 @@ ENABLED = Annotation(
 TYPE = Annotation(
     key="type",
     default="required",
-    help=f"The database engine: {', '.join(f'`{item.type}`' for item in ENGINES)}.",
+    help=f"The database engine: {_listed(ENGINES)}.",
     read=_engine,
     reason=Reason.TYPE_INVALID,
 )
@@ -205,6 +209,13 @@ VERIFY = Annotation(
     help=f"What is done with a backup once it is made: {', '.join(f'`{how}`' for how in Verify)}.",
     read=_or(None, parsing.one_of(Verify)),
 )
+GROUP = Annotation(
+    key="group",
+    default="the operator's label",
+    help="A name that all owners have which are one database together. For "
+    f"{_listed(engine for engine in ENGINES if engine.group_label)}.",
+    read=_or("", parsing.object_name),
+)
 CONTAINER = Annotation(
     key="container",
     default="found by its variables",
@@ -237,17 +248,14 @@ def _text(option: TextOption) -> Annotation[str]:
             raise ValueError(f"must be {option.wanted}")
         return parsing.printable(text)
 
+    users = _listed(engine for engine in ENGINES if option in engine.texts)
     return Annotation(
         key=option.key,
         default="",
-        help=f"{option.help} For {_engines_with(option)}.",
+        help=f"{option.help} For {users}.",
         read=_or("", read),
         longest=option.longest,
     )
-
-
-def _engines_with(option: TextOption) -> str:
-    return ", ".join(f"`{engine.type}`" for engine in ENGINES if option in engine.texts)
 
 
 def _number(option: NumberOption) -> Annotation[int]:
@@ -280,6 +288,7 @@ ANNOTATIONS: tuple[Annotation[object], ...] = (
     TLS,
     CA_SECRET,
     VERIFY,
+    GROUP,
     CONTAINER,
     SERVICE,
     HOST,
@@ -341,6 +350,9 @@ def read(values: Mapping[str, str], settings: Settings) -> Request | Rejected:
 
 def _request(values: Mapping[str, str], settings: Settings) -> Request:
     engine = TYPE.value(values)
+    # What is not done would pass for one backup of them all.
+    if GROUP.value(values) and not engine.group_label:
+        raise GROUP.invalid(values, f"owners of type {engine.type} form no groups")
     recipient, overruled = _recipient(values, settings)
     return Request(
         engine=engine,

@@ -7,10 +7,11 @@ from typing import Any
 
 from controller.api import PODS, ForbiddenError, Kube, KubeError, NotFoundError, Resource
 from controller.names import PREFIX
+from controller.owners import READABLE_KINDS
 from controller.reasons import Failed, Reason
 from controller.sharing import Pool
 from controller.view import Json, ObjectRef, Objects, metadata, name_of, uid_of, version_of
-from controller.workloads import READABLE_KINDS
+from dumpers.engines import ENGINES
 
 # Objects are read one by one where they are few, or few of those that a list would bring: a single
 # read costs about as much as eight entries of a list. More of them than the last number would take
@@ -18,6 +19,7 @@ from controller.workloads import READABLE_KINDS
 _ONE_BY_ONE = 20
 _ENTRIES = 8
 _AT_MOST = 200
+_GROUP_LABELS = frozenset(engine.group_label for engine in ENGINES)
 # One that failed may be the only one that fails.
 _FAILURES = 2
 
@@ -152,12 +154,15 @@ def _renewed(known: Json, item: Json) -> Json:
 def _trimmed(resource: Resource, item: dict[str, Any]) -> Json:
     """What is only read without the annotations of others, which may be long.
 
-    A whole pod keeps them, as its variables may come from them.
+    A whole pod keeps them, as its variables may come from them. Of a template's labels those that
+    tell a group are kept.
     """
     if resource.shape is None or (resource is PODS and "spec" in item):
         return item
-    template = (item.get("spec") or {}).get("template") or {}
-    for meta in (item.get("metadata"), template.get("metadata")):
+    template = ((item.get("spec") or {}).get("template") or {}).get("metadata") or {}
+    if labels := template.get("labels"):
+        template["labels"] = {key: text for key, text in labels.items() if key in _GROUP_LABELS}
+    for meta in (item.get("metadata"), template):
         if meta and (values := meta.get("annotations")):
             ours = {key: text for key, text in values.items() if key.startswith(PREFIX)}
             meta["annotations"] = ours

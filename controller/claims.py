@@ -1,7 +1,7 @@
 """Who may have the name of a CronJob: two installs, two kinds, one name (contract 9.1, 9.15)."""
 
 from controller import lifecycle, names
-from controller.inventory import CRONJOB, SECRET, is_ours, owner_of
+from controller.inventory import CRONJOB, SECRET, is_ours, objects_of, owner_of
 from controller.reasons import Reason, Rejected, State
 from controller.scope import Scope
 from controller.specs import BackupSpec
@@ -27,7 +27,7 @@ def refusal(workload: Workload, spec: BackupSpec, scope: Scope) -> Rejected | No
         # Both keys lead to this name: their hashes are the same.
         if ref.name and recorded != workload.key:
             return Rejected(Reason.NAME_TAKEN, f"the CronJob {spec.name} belongs to {recorded}")
-        if kind == workload.owner.ref.kind:
+        if kind == workload.owner.ref.kind or _continues(workload, cronjob, scope):
             return None
         if kind and not _abandoned(cronjob, scope):
             return _taken(spec, kind)
@@ -35,6 +35,13 @@ def refusal(workload: Workload, spec: BackupSpec, scope: Scope) -> Rejected | No
     rivals = scope.rivals[spec.name]
     first = min(rivals, key=lambda item: (item.owner.created or "~", item.owner.ref))
     return None if first is workload else _taken(spec, first.owner.ref.kind)
+
+
+def _continues(workload: Workload, cronjob: Json, scope: Scope) -> bool:
+    """Whether an owner became a group of the same name, or a group that owner alone."""
+    objects = {owner.ref for owner in workload.objects}
+    left = scope.workload(owner_of(cronjob)[1]) is None
+    return left and not objects.isdisjoint(objects_of(cronjob))
 
 
 def _taken(spec: BackupSpec, kind: str) -> Rejected:

@@ -13,6 +13,7 @@ from typing import Any
 
 from controller import names
 from controller.config import Settings, Verify
+from controller.inventory import members_text
 from controller.specs import BackupSpec
 from controller.view import Json, annotations_of
 from dumpers import contract, location
@@ -93,7 +94,8 @@ def cronjob(spec: BackupSpec, settings: Settings, cluster: str, existing: Json |
             "annotations": {
                 names.OWNER: spec.owner.key,
                 names.OWNER_KIND: spec.owner.ref.kind,
-                names.OWNER_UID: spec.owner.uid,
+                names.OWNER_UID: spec.owner.uid or None,
+                names.MEMBERS: members_text(spec.members),
                 names.INSTANCE: settings.instance,
                 names.CLUSTER: cluster,
                 names.HELD: " ".join(sorted(asked)) or None,

@@ -1,11 +1,13 @@
 """The generated objects of a view, indexed, and which of them are this install's."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from controller import names
 from controller.config import Settings
+from controller.owners import OWNER_GROUP, Owner
 from controller.reasons import Failed
 from controller.view import (
     ClusterView,
@@ -20,6 +22,7 @@ from controller.view import (
 
 CRONJOB = "CronJob"
 SECRET = "Secret"  # noqa: S105  a kind
+_MEMBER = re.compile(r"(?P<kind>[\w.-]+)/(?P<name>\w[\w.-]*)=(?P<uid>[\w.-]*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +77,33 @@ def owner_of(cronjob: Json) -> tuple[str, ObjectRef]:
     return namespace, ObjectRef(kind=values.get(names.OWNER_KIND, ""), name=name)
 
 
+def objects_of(cronjob: Json) -> tuple[ObjectRef, ...]:
+    """The objects that a CronJob records: its owner, or the members where that is a group."""
+    _, ref = owner_of(cronjob)
+    return tuple(members_of(cronjob)) if ref.kind == OWNER_GROUP else (ref,)
+
+
+def members_of(cronjob: Json) -> Mapping[ObjectRef, str]:
+    """The uids of a group's members as a CronJob records them; nothing where that was edited."""
+    found: dict[ObjectRef, str] = {}
+    for entry in annotations_of(cronjob).get(names.MEMBERS, "").split():
+        if not (parts := _MEMBER.fullmatch(entry)):
+            return {}
+        found[ObjectRef(kind=parts["kind"], name=parts["name"])] = parts["uid"]
+    return found
+
+
 def is_ours(item: Json, settings: Settings) -> bool:
     """Whether an object was made by this install, or by 0.6.0, which recorded no install."""
     instance = annotations_of(item).get(names.INSTANCE)
     if instance is not None:
         return instance == settings.instance
     return labels_of(item).get(names.MANAGED_BY_LABEL) == names.MANAGED_BY
+
+
+def members_text(owners: Iterable[Owner]) -> str | None:
+    """A group's members as they are recorded; None without any."""
+    return " ".join(f"{owner.ref}={owner.uid}" for owner in owners) or None
 
 
 def _known(listed: Objects | Failed) -> Objects:

@@ -4,20 +4,23 @@ Only certain knowledge makes it gone (contract section 9.1); whatever is not kno
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from controller import names
 from controller.config import Settings
-from controller.inventory import owner_of
+from controller.inventory import members_of, objects_of, owner_of
+from controller.owners import READABLE_KINDS, STATEFUL_SET, Owner, asks
 from controller.reasons import Failed, Reason, Rejected, State, Verdict
 from controller.scope import Scope
+from controller.specs import BackupSpec
 from controller.view import Json, NamespaceView, ObjectRef, annotations_of, name_of, uid_of
-from controller.workloads import READABLE_KINDS, STATEFUL_SET, Workload, asks
+from controller.workloads import Workload
 
 _LOST = frozenset({Reason.OWNER_NOT_FOUND})
 # Why a workload is not known to exist, though pods of it are there.
 _UNSEEN = frozenset({Reason.OWNER_NOT_FOUND, Reason.FORBIDDEN, Reason.UNAVAILABLE})
+_CERTAINTY = (State.UNKNOWN, State.REPLACED, State.GONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +50,38 @@ def judge(
         )
     if scope.watched.exists is False:
         return _gone(Reason.NAMESPACE_NOT_FOUND, "its namespace does not exist")
+
+    def of(workload: Workload | None, ref: ObjectRef) -> Verdict:
+        if workload is None or _rejected_as(workload, _LOST):
+            # Its pods may linger; the single read of the owner settles it.
+            return _without_workload(ref, scope)
+        why = refused.get(workload.owner.ref)
+        return Verdict.unknown(why) if why else _succeeded(cronjob, workload, standing)
+
     _, ref = owner_of(cronjob)
     workload = scope.workload(ref)
-    if workload is None or _rejected_as(workload, _LOST):
-        # Its pods may linger; the single read of the owner settles it.
-        return _without_workload(ref, scope.watched, unresolved=scope.found.unresolved)
-    why = refused.get(workload.owner.ref)
-    return Verdict.unknown(why) if why else _succeeded(cronjob, workload, standing)
+    if workload is not None and not _rejected_as(workload, _LOST):
+        return of(workload, ref)
+    # It is none any more, but what it was made of may be others.
+    return _of_all([of(scope.holders.get(item), item) for item in objects_of(cronjob)])
 
 
 def alive(cronjob: Json, scope: Scope) -> bool:
     """Whether the workload was surely seen, whatever keeps it from being backed up."""
-    workload = scope.workload(owner_of(cronjob)[1])
-    return workload is not None and not _rejected_as(workload, _UNSEEN)
+    owner = scope.workload(owner_of(cronjob)[1])
+    found = (owner, *map(scope.holders.get, objects_of(cronjob)))
+    return any(item is not None and not _rejected_as(item, _UNSEEN) for item in found)
+
+
+def lasting(spec: BackupSpec, cronjob: Json, scope: Scope) -> tuple[Owner, ...]:
+    """The members of a group to record on its CronJob: those before stay until surely gone."""
+    found = {owner.ref: owner for owner in spec.members}
+    for ref, uid in members_of(cronjob).items():
+        holder = scope.holders.get(ref)
+        elsewhere = holder is not None and not _rejected_as(holder, _UNSEEN)
+        if not elsewhere and _without_workload(ref, scope).state is State.UNKNOWN:
+            found.setdefault(ref, Owner(namespace=scope.namespace, ref=ref, uid=uid))
+    return tuple(found[ref] for ref in sorted(found))
 
 
 def streak(cronjob: Json, scope: Scope) -> Streak:
@@ -111,21 +133,36 @@ def _rejected_as(workload: Workload, reasons: frozenset[Reason]) -> bool:
 def _succeeded(cronjob: Json, workload: Workload, standing: frozenset[str]) -> Verdict:
     if isinstance(workload.request, Rejected):
         return Verdict.unknown(workload.request)
-    type_, by_template = workload.request.engine.type, workload.type_by_template
+    own, type_ = name_of(cronjob), workload.request.engine.type
     successor = names.cronjob_name(type_, workload.key)
+    regrouped = type_ == names.type_in(own)
+    reason = Reason.GROUP_CHANGED if regrouped else Reason.TYPE_CHANGED
+    now = workload.key if regrouped else type_
     # Only once the other backup stands: a rejected or refused one replaces nothing.
-    if successor in standing and type_ != names.type_in(name_of(cronjob)) and by_template:
-        return Verdict(
-            state=State.REPLACED, reason=Reason.TYPE_CHANGED, message=f"it is {type_} now"
-        )
+    if successor in standing and successor != own and workload.type_by_template:
+        return Verdict(state=State.REPLACED, reason=reason, message=f"it is {now} now")
     return Verdict(
         state=State.UNKNOWN,
-        reason=Reason.TYPE_CHANGED,
-        message=f"its pods say {type_}, but that is not backed up for good yet",
+        reason=reason,
+        message=f"its pods say {now}, but that is not backed up for good yet",
     )
 
 
-def _without_workload(ref: ObjectRef, namespace: NamespaceView, *, unresolved: bool) -> Verdict:
+def _of_all(verdicts: list[Verdict]) -> Verdict:
+    """What became of several objects together: they are as certain as the least certain one."""
+    if not verdicts:
+        why = "nothing shows it any more, and its members are not recorded"
+        return Verdict.unknown(Failed(Reason.OWNER_UNREADABLE, why))
+    least = min(verdicts, key=lambda verdict: _CERTAINTY.index(verdict.state))
+    if len(verdicts) == 1 or least.state is State.UNKNOWN:
+        return least
+    none = f"none of its {len(verdicts)} members asks for this backup any more"
+    return replace(least, message=f"{least.message}; {none}")
+
+
+def _without_workload(ref: ObjectRef, scope: Scope) -> Verdict:
+    namespace = scope.watched
+    assert namespace is not None
     lost = namespace.pods if isinstance(namespace.pods, Failed) else namespace.unread.get(ref)
     if lost:
         return Verdict.unknown(lost)
@@ -142,7 +179,7 @@ def _without_workload(ref: ObjectRef, namespace: NamespaceView, *, unresolved: b
         return _without_owner(ref, namespace)
     if asks(owner):
         why = f"{ref} says enabled, but it has no pods or another object owns it"
-    elif unresolved and ref.kind != STATEFUL_SET:
+    elif scope.found.unresolved and ref.kind != STATEFUL_SET:
         why = "the owner of some pods could not be found out"
     else:
         return _gone(Reason.DISABLED, "nothing of it says enabled any more")

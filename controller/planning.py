@@ -141,6 +141,8 @@ def _wanted(spec: BackupSpec, scope: Scope) -> Item:
     cluster = _cluster(scope.view, existing)
     if isinstance(cluster, Failed):
         return replace(item, verdict=Verdict.unknown(cluster), kept=existing)
+    if existing and spec.members:
+        spec = replace(spec, members=lifecycle.lasting(spec, existing, scope))
     target = overlay(existing, desired.cronjob(spec, settings, cluster, existing))
     target = _with_results(target, existing, inventory)
     steps = [_write(CRONJOB, existing, target)]

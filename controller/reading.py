@@ -97,7 +97,7 @@ def read(
 
         def complete(space: Space) -> Space:
             cronjobs = stock.ours.get(space.view.name, {}).values()
-            recorded = {inventory.owner_of(cronjob)[1] for cronjob in cronjobs}
+            recorded = {ref for cronjob in cronjobs for ref in inventory.objects_of(cronjob)}
             return watched.complete(space, recorded, answers, sources, isolate)
 
         second = pool.map(lambda space: part(space.view.name, partial(complete, space)), spaces)

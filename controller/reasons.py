@@ -25,6 +25,7 @@ class Reason(StrEnum):
     NAMESPACE_NOT_FOUND = "NamespaceNotFound"
     DISABLED = "Disabled"
     TYPE_CHANGED = "TypeChanged"
+    GROUP_CHANGED = "GroupChanged"
     NAMESPACE_UNWATCHED = "NamespaceUnwatched"
     # unknown: what the cluster does not tell
     FORBIDDEN = "ReadForbidden"

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import yaml
 
+from controller.owners import READABLE_KINDS
 from controller.reasons import Failed, Reason
 from controller.view import ClusterView, Content, ControlView, NamespaceView, ObjectRef, Objects
-from controller.workloads import READABLE_KINDS
 
 _FAILED = "failed"
 T = TypeVar("T")

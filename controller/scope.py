@@ -20,7 +20,8 @@ class Scope:
     """One namespace, as it is seen, within all that is known and wanted.
 
     `watched` is None where it is not watched. `owners` are the workloads by the name of their
-    owner, `rivals` by the name of the CronJob that they would have.
+    owner, `holders` by each object that they are made of, `rivals` by the name of the CronJob that
+    they would have.
     """
 
     namespace: str
@@ -30,13 +31,17 @@ class Scope:
     inventory: Inventory = field(repr=False)
     settings: Settings
     owners: Mapping[str, tuple[Workload, ...]] = field(repr=False)
+    holders: Mapping[ObjectRef, Workload] = field(repr=False)
     rivals: Mapping[str, tuple[Workload, ...]] = field(repr=False)
     services: Mapping[_Label, Objects] = field(repr=False)
 
     def workload(self, ref: ObjectRef) -> Workload | None:
-        """The workload of an owner; 0.6.0 recorded no kind, so the name alone may have to do."""
+        """The workload of an owner; 0.6.0 recorded no kind, and knew no groups."""
         named = self.owners.get(ref.name, ())
-        return next((item for item in named if ref.kind in {"", item.owner.ref.kind}), None)
+        return next(
+            (item for item in named if item.owner.ref == ref or not (ref.kind or item.members)),
+            None,
+        )
 
     def around(self, workload: Workload) -> NamespaceView:
         """The watched namespace, without the Services that cannot be the workload's own."""
@@ -78,6 +83,7 @@ def take(
         inventory=inventory,
         settings=settings,
         owners={name: tuple(items) for name, items in owners.items()},
+        holders={owner.ref: item for item in found.items for owner in item.objects},
         rivals={name: tuple(items) for name, items in rivals.items()},
         services={} if isinstance(services, Failed) else _by_label(services),
     )

@@ -66,6 +66,7 @@ class Pod(TypedDict, total=False):
 
 
 class _TemplateMetadata(TypedDict, total=False):
+    labels: dict[str, str] | None
     annotations: dict[str, str] | None
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from controller import credentials, services
 from controller.annotations import Request
 from controller.names import cronjob_name
+from controller.owners import Owner
 from controller.reasons import Failed, Rejected
 from controller.view import NamespaceView
-from controller.workloads import Owner, Workload
+from controller.workloads import Workload
 from dumpers.engines.facts import EngineFacts
 
 
@@ -16,11 +17,13 @@ from dumpers.engines.facts import EngineFacts
 class BackupSpec:
     """One backup as it should be.
 
-    `credentials` goes from job variable to value; `certificates` are those to trust, as PEM.
+    `members` are the objects of an owner that is a group. `credentials` goes from job variable to
+    value; `certificates` are those to trust, as PEM.
     """
 
     name: str
     owner: Owner
+    members: tuple[Owner, ...] = ()
     engine: EngineFacts
     request: Request
     host: str
@@ -60,6 +63,7 @@ def parse(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected:
     return BackupSpec(
         name=cronjob_name(request.engine.type, workload.key),
         owner=workload.owner,
+        members=workload.members,
         engine=request.engine,
         request=request,
         host=host,

@@ -53,5 +53,7 @@ def inputs(
     said = [pods.get(uid_of(job)) for items in ended for job in items or ()]
     return (
         *(view.cluster, found, watched.services, watched.contents),
+        # Of what a group was made of before.
+        *(watched.absent, watched.unread),
         *(cronjobs, secrets, ended, said),
     )

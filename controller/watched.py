@@ -11,6 +11,7 @@ from controller.answers import Answers
 from controller.api import NAMESPACES, PODS, RESOURCES, SERVICES, Resource
 from controller.config import Settings
 from controller.credentials import Reference
+from controller.owners import READABLE_KINDS, REPLICA_SET, pods_by_owner
 from controller.reasons import Failed, Reason
 from controller.sources import Sources
 from controller.view import (
@@ -26,7 +27,7 @@ from controller.view import (
     uid_of,
     version_of,
 )
-from controller.workloads import NOTHING, READABLE_KINDS, REPLICA_SET, Workloads
+from controller.workloads import NOTHING, Workloads
 
 # Pods that ended well ask for nothing any more, and may be many. All others show that their owner
 # still asks.
@@ -65,13 +66,13 @@ def read(name: str, answers: Answers, settings: Settings) -> Space:
     view = NamespaceView(
         name=name, exists=exists, pods=pods, services=services, owners=owners, unread=unread
     )
-    groups = workloads.group(view)
-    if groups is None or isinstance(pods, Failed):
+    by_owner = pods_by_owner(view)
+    if by_owner is None or isinstance(pods, Failed):
         return Space(view=view, found=NOTHING)
-    wanted = {name_of(pod) for pod in workloads.asking(groups)}
+    wanted = {name_of(pod) for pod in by_owner.asking()}
     pods, failed = answers.whole(PODS, name, pods, wanted, fields=_LIVE)
     view = replace(view, pods=pods, unread={**unread, **failed})
-    return Space(view=view, found=workloads.find(view, settings, groups.of(pods)))
+    return Space(view=view, found=workloads.find(view, settings, by_owner.of(pods)))
 
 
 def complete(

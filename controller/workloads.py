@@ -1,72 +1,56 @@
-"""Pods and their owners → the workloads that ask for backups (contract sections 3, 9.17, 9.18)."""
+"""Pods and their owners → the workloads that ask for backups (contract sections 3 and 9.17)."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from controller.annotations import Request, enabled, read
+from controller.annotations import GROUP, TYPE, Request, enabled, read
 from controller.config import Settings
-from controller.names import PREFIX, owner_key
-from controller.reasons import Failed, Reason, Rejected
-from controller.view import (
-    Json,
-    NamespaceView,
-    ObjectRef,
-    Objects,
-    annotations_of,
-    name_of,
-    owner_references,
-    uid_of,
+from controller.owners import (
+    OWNER_GROUP,
+    READABLE_KINDS,
+    Owned,
+    Owner,
+    PodsByOwner,
+    asks,
+    own_values,
+    pods_by_owner,
 )
+from controller.reasons import Failed, Reason, Rejected, RejectedError
+from controller.view import Json, NamespaceView, ObjectRef, Objects, labels_of, name_of, uid_of
+from dumpers.engines import find as find_engine
 
-DEPLOYMENT = "Deployment"
-REPLICA_SET = "ReplicaSet"
-STATEFUL_SET = "StatefulSet"
-# The kinds whose objects the controller may list; of any other it sees the pods only.
-READABLE_KINDS = (DEPLOYMENT, REPLICA_SET, STATEFUL_SET)
-_PLAIN_GROUPS = ("", "apps")
 _POD = "Pod"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """An object that owns pods. `uid` and `created` are empty where only its pods are seen."""
-
-    namespace: str
-    ref: ObjectRef
-    uid: str = ""
-    created: str = ""
-
-    @property
-    def key(self) -> str:
-        """Owner key as 0.6.0 knew it: without the kind."""
-        return owner_key(self.namespace, self.ref.name)
+_IDLE = Rejected(Reason.NO_RUNNING_POD, "no annotated pod of it is running")
+# Of members that disagree, as many are told.
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """Something that asks for backups, now or as soon as it runs.
 
-    `owners` has one entry today; a database made of several objects will have more, the first
-    names it. `pods` are the running annotated ones by name, never empty where `request` is no
-    Rejected. `type_by_template` says that the owner's own template, not only its present pods,
-    asks for this engine.
+    `owner` names it. It is the object that owns the pods, or a group of such objects, which
+    `members` then holds. `pods` are the running annotated ones by name, never empty where
+    `request` is no Rejected. `type_by_template` says that the owner's own template, not only its
+    present pods, asks for this engine.
     """
 
-    owners: tuple[Owner, ...]
+    owner: Owner
+    members: tuple[Owner, ...] = ()
     pods: Objects = field(repr=False)
     request: Request | Rejected
     type_by_template: bool
 
     @property
-    def owner(self) -> Owner:
-        """The object that names the workload."""
-        return self.owners[0]
-
-    @property
     def key(self) -> str:
         """Owner key of the workload."""
         return self.owner.key
+
+    @property
+    def objects(self) -> tuple[Owner, ...]:
+        """The objects that it is made of."""
+        return self.members or (self.owner,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,174 +70,68 @@ NOTHING = Workloads(items=(), unresolved=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
-    """An owner, as an object where it may be read, and its pods in the order of their names."""
+class _Part:
+    """What one owner is alone, and which group it says that it belongs to, if any.
 
-    owner: Owner
-    item: Json | None = field(default=None, repr=False)
-    pods: list[Json] = field(default_factory=list, repr=False)
+    `says` is what it asks for, running or not; None where that cannot be told.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Groups:
-    """The pods of a namespace: those of each owner, and those without a known one."""
-
-    owned: Mapping[ObjectRef, _Group]
-    others: Sequence[tuple[Json, Rejected]]
-
-    def of(self, pods: Objects) -> "Groups":
-        """The same with these pods, as they were read later; those that are not there are gone."""
-        later = {name_of(pod): pod for pod in pods}
-
-        def of(item: _Group) -> _Group:
-            return replace(item, pods=[*filter(None, map(later.get, map(name_of, item.pods)))])
-
-        return Groups(
-            owned={ref: of(item) for ref, item in self.owned.items()},
-            others=[
-                (later[name_of(pod)], why) for pod, why in self.others if name_of(pod) in later
-            ],
-        )
+    alone: Workload
+    group: str
+    says: Request | Rejected | None
 
 
-def find(view: NamespaceView, settings: Settings, groups: Groups | None = None) -> Workloads:
+def find(view: NamespaceView, settings: Settings, pods: PodsByOwner | None = None) -> Workloads:
     """Every workload of the namespace that asks for backups, in the order of their names.
 
-    `groups` saves grouping the pods again.
+    `pods` saves looking for their owners again.
     """
-    groups = groups or group(view)
-    if groups is None:
+    pods = pods or pods_by_owner(view)
+    if pods is None:
         return NOTHING
-    items = (_workload(item, view, settings) for item in groups.owned.values())
-    alone = (
-        _pod_without_owner(pod, view, why)
-        for pod, why in groups.others
-        if enabled(_own_values(pod))
+    groups: dict[str, list[_Part]] = defaultdict(list)
+    found: list[Workload] = []
+    for item in pods.owned.values():
+        if part := _part(item, view, settings):
+            if part.group:
+                groups[part.group].append(part)
+            else:
+                found.append(part.alone)
+    found += (_together(name, parts) for name, parts in groups.items())
+    found += (
+        _pod_without_owner(pod, view, why) for pod, why in pods.others if enabled(own_values(pod))
     )
     return Workloads(
-        items=tuple(sorted([*filter(None, items), *alone], key=lambda item: item.owner.ref)),
-        unresolved=any(why.reason is not Reason.STANDALONE_POD for _, why in groups.others),
+        items=tuple(sorted(found, key=lambda item: item.owner.ref)),
+        unresolved=any(why.reason is not Reason.STANDALONE_POD for _, why in pods.others),
     )
-
-
-def asking(groups: Groups) -> Iterator[Json]:
-    """The pods of workloads that ask for backups: the ones that have to be known whole."""
-    for item in groups.owned.values():
-        yield from _asking(item)
-
-
-def asks(owner: Json) -> bool:
-    """Whether an owner's own annotations, or those of its template, say enabled."""
-    own = _own_values(owner)
-    return enabled(own) or enabled(own | _template_values(owner))
-
-
-def kind_of(reference: Json) -> str:
-    """Kind of an ownerReference as ObjectRef writes it."""
-    group, slash, _ = str(reference.get("apiVersion", "")).partition("/")
-    kind = str(reference.get("kind", ""))
-    return kind if not slash or group in _PLAIN_GROUPS else f"{kind}.{group}"
-
-
-def group(view: NamespaceView) -> Groups | None:
-    """The pods by their owners; None where the pods are not known."""
-    if isinstance(view.pods, Failed):
-        return None
-    owned = {item.owner.ref: item for item in _owner_objects(view)}
-    others: list[tuple[Json, Rejected]] = []
-    owner_of = _owners(view)
-    for pod in sorted(view.pods, key=name_of):
-        owner = owner_of(pod)
-        if isinstance(owner, Rejected):
-            others.append((pod, owner))
-            continue
-        known = owned.get(owner.ref)
-        if known is None:
-            known = owned[owner.ref] = _Group(owner=owner)
-        known.pods.append(pod)
-    return Groups(owned=owned, others=others)
-
-
-def _owner_objects(view: NamespaceView) -> Iterator[_Group]:
-    for kind in READABLE_KINDS:
-        listed = view.owners.get(kind, ())
-        for item in () if isinstance(listed, Failed) else listed:
-            if kind != REPLICA_SET or not owner_references(item):
-                owner = Owner(
-                    namespace=view.name,
-                    ref=ObjectRef(kind=kind, name=name_of(item)),
-                    uid=uid_of(item),
-                    created=str(item["metadata"].get("creationTimestamp", "")),
-                )
-                yield _Group(owner=owner, item=item)
-
-
-def _owners(view: NamespaceView) -> Callable[[Json], Owner | Rejected]:
-    """The owner of a pod of the namespace; most pods have one that was asked for before."""
-    listed = view.owners.get(REPLICA_SET, ())
-    revisions = {} if isinstance(listed, Failed) else {uid_of(item): item for item in listed}
-    known: dict[tuple[Any, ...], Owner | Rejected] = {}
-
-    def resolve(reference: Json) -> Owner | Rejected:
-        owner = _referred(reference, view.name)
-        if owner.ref.kind != REPLICA_SET:
-            return owner
-        if isinstance(listed, Failed):
-            return Rejected(listed.reason, listed.message)
-        item = revisions.get(owner.uid)
-        if item is None or name_of(item) != owner.ref.name:
-            why = f"its {owner.ref} was not in the list just read"
-            return Rejected(Reason.OWNER_UNREADABLE, why)
-        above = owner_references(item)
-        # A ReplicaSet of any other controller counts under that one (contract 9.18).
-        return _referred(above[0], view.name) if above else owner
-
-    def owner_of(pod: Json) -> Owner | Rejected:
-        references = owner_references(pod)
-        if not references:
-            return Rejected(Reason.STANDALONE_POD, "a pod without an owner is not backed up")
-        key = tuple(map(references[0].get, ("uid", "name", "kind", "apiVersion")))
-        if key not in known:
-            known[key] = resolve(references[0])
-        return known[key]
-
-    return owner_of
-
-
-def _referred(reference: Json, namespace: str) -> Owner:
-    ref = ObjectRef(kind=kind_of(reference), name=str(reference.get("name", "")))
-    return Owner(namespace=namespace, ref=ref, uid=str(reference.get("uid", "")))
 
 
 def _pod_without_owner(pod: Json, view: NamespaceView, why: Rejected) -> Workload:
     ref = ObjectRef(kind=_POD, name=name_of(pod))
     owner = Owner(namespace=view.name, ref=ref, uid=uid_of(pod))
-    return Workload(owners=(owner,), pods=(), request=why, type_by_template=False)
+    return Workload(owner=owner, pods=(), request=why, type_by_template=False)
 
 
-def _asking(group: _Group) -> list[Json]:
-    if not group.pods:
-        return []
-    own = _own_values(group.item) if group.item else {}
-    return [pod for pod in group.pods if enabled(own | _own_values(pod))]
-
-
-def _workload(group: _Group, view: NamespaceView, settings: Settings) -> Workload | None:
-    item, asking_pods = group.item, _asking(group)
-    if not (asking_pods or (item and asks(item))):
+def _part(owned: Owned, view: NamespaceView, settings: Settings) -> _Part | None:
+    item, asking = owned.item, owned.asking()
+    if not (asking or (item and asks(item))):
         return None
-    own = _own_values(item) if item else {}
-    template = own | (_template_values(item) if item else {})
-    running = [pod for pod in asking_pods if (pod.get("status") or {}).get("phase") == "Running"]
+    own, template = owned.own, owned.template
+    running = [pod for pod in asking if (pod.get("status") or {}).get("phase") == "Running"]
     asked = read(template, settings) if item and enabled(template) else None
+    values = [own | own_values(pod) for pod in running or asking]
+    groups = set(map(_group, values, map(labels_of, running or asking)))
+    if asked is not None and (not running or len(groups) != 1):
+        groups = {_group(template, owned.template_labels)}
     request: Request | Rejected
-    if (lost := _unread(group, asking_pods, view)) is not None:
+    if (lost := _unread(owned, asking, view)) is not None:
         request = lost
     elif not running:
-        request = Rejected(Reason.NO_RUNNING_POD, "no annotated pod of it is running")
+        request = _IDLE
     else:
-        distinct = {read(values, settings) for values in _distinct(own, running)}
-        if len(distinct) == 1:
+        distinct = {read(item, settings) for item in _distinct(values)}
+        if len(distinct) == len(groups) == 1:
             (request,) = distinct
         else:
             # A rollout: what the owner will have everywhere soon is what counts.
@@ -263,32 +141,92 @@ def _workload(group: _Group, view: NamespaceView, settings: Settings) -> Workloa
             )
     # Where no template can be read, the running pods have to agree, so they speak for it.
     by_template = item is None or (isinstance(asked, Request) and _same_engine(asked, request))
+    alone = Workload(
+        owner=owned.owner, pods=tuple(running), request=request, type_by_template=by_template
+    )
+    group = groups.pop() if len(groups) == 1 else ""
+    return _Part(alone=alone, group=group, says=asked if request is _IDLE else request)
+
+
+def _group(values: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    """The group that annotations and labels tell; an annotation that is wrong is told by `read`."""
+    engine = find_engine(TYPE.text(values))
+    if engine is None or not engine.group_label:
+        return ""
+    label = labels.get(engine.group_label, "")
+    try:
+        return GROUP.value(values) or label
+    except RejectedError:
+        return label
+
+
+def _together(name: str, parts: list[_Part]) -> Workload:
+    """The group as one workload: each of its owners has the same say."""
+    parts.sort(key=lambda part: part.alone.owner.ref)
+    # One that was deleted has none, while its pods end.
+    left = [part for part in parts if not _deleted(part.alone)] or parts
+    members = tuple(part.alone.owner for part in parts)
+    pods = tuple(sorted((pod for part in left for pod in part.alone.pods), key=name_of))
+    request = _agreed({part.alone.owner.ref: part.says for part in left if part.says is not None})
+    if request is None or not (pods or isinstance(request, Rejected)):
+        request = _IDLE
+    owner = Owner(
+        namespace=members[0].namespace,
+        ref=ObjectRef(kind=OWNER_GROUP, name=name),
+        created=min((item.created for item in members if item.created), default=""),
+    )
     return Workload(
-        owners=(group.owner,), pods=tuple(running), request=request, type_by_template=by_template
+        owner=owner,
+        members=members,
+        pods=pods,
+        request=request,
+        type_by_template=all(part.alone.type_by_template for part in left if part.alone.pods),
     )
 
 
-def _distinct(own: dict[str, str], pods: Iterable[Json]) -> list[dict[str, str]]:
-    """The pods' annotations over their owner's, each set once: they are mostly the same."""
+def _deleted(workload: Workload) -> bool:
+    request = workload.request
+    return isinstance(request, Rejected) and request.reason is Reason.OWNER_NOT_FOUND
+
+
+def _agreed(said: Mapping[ObjectRef, Request | Rejected]) -> Request | Rejected | None:
+    """What all members of a group ask for; the first that is rejected speaks for all."""
+    distinct = set(said.values())
+    if len(distinct) <= 1:
+        return next(iter(distinct), None)
+    for ref, says in said.items():
+        if isinstance(says, Rejected):
+            return Rejected(says.reason, f"{ref}: {says.message}")
+    first, *others = said
+    differing = [str(ref) for ref in others if said[ref] != said[first]]
+    more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
+    return Rejected(
+        Reason.CONFLICTING_ANNOTATIONS,
+        "its members disagree about their annotations: "
+        f"{', '.join(differing[:_NAMED])}{more} against {first}",
+    )
+
+
+def _distinct(values: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """Each set of annotations once: those of pods are mostly the same."""
     found: list[dict[str, str]] = []
-    for pod in pods:
-        values = own | _own_values(pod)
-        if values not in found:
-            found.append(values)
+    for item in values:
+        if item not in found:
+            found.append(item)
     return found
 
 
-def _unread(group: _Group, pods: Iterable[Json], view: NamespaceView) -> Rejected | None:
+def _unread(owned: Owned, pods: Iterable[Json], view: NamespaceView) -> Rejected | None:
     """Why the owner, or a pod that counts, is not known; None where there is nothing to know.
 
     The owner's own annotations count (contract 9.17), so without them its pods are half the truth.
     """
-    ref = group.owner.ref
+    ref = owned.owner.ref
     wanted = (ref, *(ObjectRef(kind=_POD, name=name_of(pod)) for pod in pods))
     failed = next(filter(None, map(view.unread.get, wanted)), None) if view.unread else None
     if failed:
         return Rejected(failed.reason, failed.message)
-    if group.item is not None or ref.kind not in READABLE_KINDS:
+    if owned.item is not None or ref.kind not in READABLE_KINDS:
         return None
     listed = view.owners.get(ref.kind, ())
     if isinstance(listed, Failed):
@@ -298,11 +236,3 @@ def _unread(group: _Group, pods: Iterable[Json], view: NamespaceView) -> Rejecte
 
 def _same_engine(asked: Request, request: Request | Rejected) -> bool:
     return isinstance(request, Request) and asked.engine.type == request.engine.type
-
-
-def _own_values(item: Json) -> dict[str, str]:
-    return {key: text for key, text in annotations_of(item).items() if key.startswith(PREFIX)}
-
-
-def _template_values(item: Json) -> dict[str, str]:
-    return _own_values((item.get("spec") or {}).get("template") or {})

@@ -122,7 +122,8 @@ class EngineFacts:
     database's container from its sidecars. `user_keys` are keys of a Secret that name a user and
     hold its password, as ECK writes them. `options` are further variables that its dump tool takes
     from the job's environment, `images` lists the default first; where the `version` annotation is
-    ignored there is one without versions.
+    ignored there is one without versions. `group_label` marks the pods of one database that several
+    owners make up; without one, no owners form a group.
     """
 
     type: str
@@ -139,6 +140,7 @@ class EngineFacts:
     numbers: tuple[NumberOption, ...] = ()
     texts: tuple[TextOption, ...] = ()
     options: tuple[str, ...] = ()
+    group_label: str = ""
 
     @property
     def host_variable(self) -> str:

@@ -27,6 +27,8 @@ FACTS = EngineFacts(
         ),
     ),
     databases=("CLICKHOUSE_DB",),
+    # Altinity's operator makes one StatefulSet per replica.
+    group_label="clickhouse.altinity.com/chi",
     images=(
         DumperImage(
             versions=(),

@@ -2,9 +2,11 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from types import MappingProxyType
 from typing import Any
 
 from kubernetes import client, config
@@ -122,13 +124,15 @@ def database(
     *,
     kind: str = "StatefulSet",
     config_map: bool = False,
+    labels: Mapping[str, str] = MappingProxyType({}),
     **extra: str,
 ) -> Json:
     """An owner with one running pod, a headless and a client Service, and its Secret.
 
     A Deployment has a ReplicaSet in between. `config_map`: the database's name lies in one.
+    `labels` are further ones of the pod.
     """
-    labels = {"app": name}
+    labels = {"app": name, **labels}
     template = {
         "metadata": {"labels": labels, "annotations": annotations(**extra)},
         "spec": {"containers": [_container(name, config_map=config_map)]},

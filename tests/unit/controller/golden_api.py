@@ -100,6 +100,8 @@ def _fill(api: GoldenApi, space: NamespaceView) -> None:
         assert absent is not False, "no case knows of an owner that only its list lacks"
         if isinstance(absent, Failed):
             api.unread[ref.kind, space.name, ref.name] = _error(absent)
+    for ref, failed in space.unread.items():
+        api.unread[ref.kind, space.name, ref.name] = _error(failed)
     for ref, content in space.contents.items():
         if isinstance(content, Failed):
             api.unread[ref.kind, space.name, ref.name] = _error(content)

@@ -8,10 +8,11 @@ from controller import desired
 from controller.annotations import Request, read
 from controller.config import Verify
 from controller.contents import SECRET
+from controller.owners import Owner
 from controller.reasons import Failed, Reason, Rejected
 from controller.specs import BackupSpec, parse
 from controller.view import Content, NamespaceView, ObjectRef
-from controller.workloads import Owner, Workload
+from controller.workloads import Workload
 from dumpers import contract, location
 from dumpers.contract import DumpJob
 from dumpers.engines import ENGINES
@@ -37,7 +38,7 @@ def spec(
         contents={ObjectRef(kind=SECRET, name="login"): Content(data=data)},
     )
     workload = Workload(
-        owners=(Owner(namespace=NS, ref=ObjectRef(kind="StatefulSet", name="db")),),
+        owner=Owner(namespace=NS, ref=ObjectRef(kind="StatefulSet", name="db")),
         pods=(pod(owner()),),
         request=request(engine, credentials_secret="login", **says),
         type_by_template=True,
