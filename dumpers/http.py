@@ -114,17 +114,17 @@ class Http:
                 method, url, body=body or None, preload_content=False, redirect=False
             )
 
-        exchange = _Exchange(request, interrupt)
+        exchange = _Exchange(request, interrupt, self._failed)
         try:
             response = exchange.begin()
             headers = {name.lower(): value for name, value in response.headers.items()}
             yield Answer(status=response.status, headers=headers), exchange
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._failed(error) from error
         finally:
             exchange.end()
 
     def _failed(self, error: Exception) -> Exception:
+        if not isinstance(error, urllib3.exceptions.HTTPError | OSError):
+            return error
         distrust = next(
             (one for one in error.args if isinstance(one, ssl.SSLCertVerificationError)), None
         )
@@ -143,10 +143,14 @@ class _Exchange:
     """One request in a thread of its own, which hands over what it reads."""
 
     def __init__(
-        self, request: Callable[[], urllib3.BaseHTTPResponse], interrupt: Interrupt
+        self,
+        request: Callable[[], urllib3.BaseHTTPResponse],
+        interrupt: Interrupt,
+        failed: Callable[[Exception], Exception],
     ) -> None:
         self._request = request
         self._interrupt = interrupt
+        self._failed = failed
         self._ahead: queue.Queue[Any] = queue.Queue(_BLOCKS_AHEAD)
         self._left = threading.Event()
         self._response: urllib3.BaseHTTPResponse | None = None
@@ -186,7 +190,7 @@ class _Exchange:
 
         taken = self._interrupt.wait(take)
         if isinstance(taken, Exception):
-            raise taken
+            raise self._failed(taken) from taken
         return taken
 
     def _work(self) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from dumpers.contract import Connection
 from dumpers.engines.base import Reader
@@ -35,19 +36,19 @@ class Server:
         """Host and port."""
         return self.http.where
 
-    def rows(self, sql: str, interrupt: Interrupt) -> list[list[str]]:
-        """Answer a SELECT whose columns are all texts and numbers; every cell as text.
+    def rows(self, sql: str, interrupt: Interrupt) -> list[list[Any]]:
+        """Answer a SELECT; cells as JSON has them, large numbers as texts where the server does so.
 
         Raises the side's error with the server's own text.
         """
         answer, body = self._whole(f"{sql} FORMAT JSONCompact", interrupt)
         try:
-            data = json.loads(body)["data"]
-            return [[cell if isinstance(cell, str) else str(cell) for cell in row] for row in data]
+            rows: list[list[Any]] = json.loads(body)["data"]
         except (ValueError, KeyError, TypeError) as error:
             raise self.side.failed(
                 f"{self.where} does not answer as ClickHouse does (status {answer.status})"
             ) from error
+        return rows
 
     def run(self, sql: str, interrupt: Interrupt) -> None:
         """Run a statement without an answer."""
