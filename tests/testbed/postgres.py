@@ -137,7 +137,7 @@ def start(
     """
     folder = scratch.make("postgres")
     uid = _NOBODY if os.geteuid() == 0 else None
-    programs = _reachable(folder, uid, major)
+    programs = scratch.reachable(_installed(major), folder, uid) / _INSTALLATIONS[major] / "bin"
     password = secrets.token_urlsafe(18)
     data = folder / "data"
     data.mkdir(mode=0o700)
@@ -209,40 +209,10 @@ def _secure(data: Path, pair: KeyPair, uid: int | None) -> None:
     (data / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\n")
 
 
-def _reachable(folder: Path, uid: int | None, major: int) -> Path:
-    """The programs, where the server's user can get at them: root's home is closed to others."""
-    made = bin_folder(major)
-    if uid is None:
-        return made
-    install = _installed(major)
-    if all(parent.stat().st_mode & 0o001 for parent in (install, *install.parents)):
-        return made
-    shutil.copytree(install, folder / "programs", copy_function=_link)
-    return folder / "programs" / _INSTALLATIONS[major] / "bin"
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
 def _initialise(programs: Path, data: Path, secret: Path, uid: int | None) -> None:
     command: list[str | Path] = [programs / "initdb", "-D", data, "-U", "postgres", "--no-sync"]
     command += ["-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C"]
-    done = subprocess.run(
-        command,
-        user=uid,
-        group=uid,
-        extra_groups=None if uid is None else [],
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"initdb: {done.stderr}")
+    processes.run(command, uid=uid)
 
 
 def _accepts(port: int) -> bool:

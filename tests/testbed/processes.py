@@ -118,6 +118,26 @@ def start(
     return server
 
 
+def run(command: Sequence[str | Path], *, uid: int | None = None) -> str:
+    """What a command printed, once it ended well; RuntimeError with its last words."""
+    done = subprocess.run(
+        command,
+        user=uid,
+        group=uid,
+        extra_groups=None if uid is None else [],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"},
+        check=False,
+    )
+    said = done.stdout.decode(errors="replace")
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {said[-2000:]}")
+    return said
+
+
 def _await(server: Server, ready: Callable[[], object], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not ready():

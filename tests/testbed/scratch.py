@@ -27,3 +27,24 @@ def remove(path: Path) -> None:
     """Removes the folder; what another user owns and we cannot remove stays."""
     with contextlib.suppress(OSError):
         shutil.rmtree(path)
+
+
+def reachable(programs: Path, folder: Path, uid: int | None) -> Path:
+    """A folder of programs where that user can get at it: root's home is closed to others.
+
+    `folder` is the scratch folder that holds the copy, where it takes one.
+    """
+    if uid is None:
+        return programs
+    if all(parent.stat().st_mode & 0o001 for parent in (programs, *programs.parents)):
+        return programs
+    copy = folder / "programs"
+    shutil.copytree(programs, copy, copy_function=_link, symlinks=True)
+    return copy
+
+
+def _link(source: str, target: str) -> None:
+    with contextlib.suppress(OSError):
+        os.link(source, target)
+        return
+    shutil.copy2(source, target)
