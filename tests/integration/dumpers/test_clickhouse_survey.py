@@ -1,0 +1,141 @@
+"""What the old and the newest server say of themselves, as the engine asks them."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from dumpers.contract import Connection
+from dumpers.engines.clickhouse import survey, tables, topology
+from dumpers.engines.clickhouse.client import Server, connect
+from dumpers.engines.clickhouse.kinds import Kind
+from dumpers.engines.clickhouse.sql import pinned, select
+from dumpers.engines.clickhouse.tail import TAG_HEADER, ProvenReader
+from dumpers.errors import SOURCE, SourceFailedError, SourceRefusedError
+from dumpers.interrupt import Interrupt
+from tests.testbed import clickhouse, clickhouse_front
+from tests.testbed.clickhouse import Cluster
+from tests.testbed.clickhouse_front import Front
+from tests.testbed.clickhouse_front_server import Behaviour
+from tests.testbed.processes import free_port
+from tests.testbed.require import require
+
+NOW = Interrupt()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    problem = clickhouse.problem()
+    require(not problem, problem)
+    with clickhouse.start_cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[Front]:
+    with clickhouse_front.start_front() as running:
+        yield running
+
+
+def server(host: str, port: int, user: str, password: str) -> Server:
+    connection = Connection(host=host, port=port, username=user, password=password)
+    plain = connect(connection, side=SOURCE, settings={})
+    return connect(connection, side=SOURCE, settings=pinned(survey.known_settings(plain, NOW)))
+
+
+def replica(cluster: Cluster, shard: int, number: int) -> Server:
+    found = cluster.replica(shard, number)
+    return server(found.host, found.http_port, cluster.reader.user, cluster.reader.password)
+
+
+def newest(front: Front) -> Server:
+    return server(front.host, front.http_port, front.admin.user, front.admin.password)
+
+
+def test_a_cluster_is_known_by_its_macro_and_its_replicas_by_their_health(
+    cluster: Cluster,
+) -> None:
+    entry = replica(cluster, 1, 1)
+    nodes = survey.nodes(entry, NOW)
+    macro = survey.cluster_macro(entry, NOW)
+    assert topology.choose_cluster(nodes, asked="", macro=macro) == "main"
+    shards = topology.shards(nodes, "main")
+    assert [[node.host for node in shard.nodes] for shard in shards] == [
+        ["127.0.0.11", "127.0.0.12"],
+        ["127.0.0.21", "127.0.0.22"],
+    ]
+    cluster.everywhere(
+        "CREATE TABLE default.r (a UInt32) ENGINE = ReplicatedMergeTree("
+        "'/clickhouse/{shard}/r', '{replica}') ORDER BY a"
+    )
+    cluster.replica(1, 2).sql("SYSTEM STOP FETCHES default.r")
+    cluster.replica(1, 1).sql("INSERT INTO default.r SELECT number FROM numbers(100)")
+    health = {
+        node: survey.health(replica(cluster, 1, node.replica), NOW) for node in shards[0].nodes
+    }
+    assert [node.replica for node in topology.order(health)] == [1, 2]
+    gone = connect(Connection(host="127.0.0.11", port=free_port()), side=SOURCE, settings={})
+    assert not survey.health(gone, NOW).reachable
+    wrong = connect(
+        Connection(host="127.0.0.11", port=cluster.http_port, username="dump", password="x"),
+        side=SOURCE,
+        settings={},
+    )
+    with pytest.raises(SourceRefusedError, match=r"193|Wrong password"):
+        survey.health(wrong, NOW)
+
+
+# Not in `default`, which the newest engine has without ids outside of a server.
+ZOO = (
+    r"CREATE DATABASE `o'dd \`db`",
+    (r"CREATE TABLE `o'dd \`db`.`t\`a/b 🐘` (a UInt8, b String DEFAULT 'x', c UInt8 ALIAS a + 1) "
+    "ENGINE = MergeTree ORDER BY a"),
+    r"INSERT INTO `o'dd \`db`.`t\`a/b 🐘` (a) VALUES (1), (2)",
+    "CREATE DATABASE zoo",
+    "CREATE TABLE zoo.src (a UInt8) ENGINE = MergeTree ORDER BY a",
+    ("CREATE MATERIALIZED VIEW zoo.mv ENGINE = SummingMergeTree ORDER BY a AS "
+    "SELECT a, count() AS n FROM zoo.src GROUP BY a"),
+    "CREATE VIEW zoo.v AS SELECT * FROM zoo.src",
+    "CREATE TABLE zoo.s (a UInt8) ENGINE = Set",
+)
+
+
+@pytest.mark.parametrize("kind", ["old", "newest"])
+def test_tables_are_found_with_all_that_a_restore_needs(
+    kind: str, cluster: Cluster, front: Front
+) -> None:
+    run = cluster.replica(2, 2).sql if kind == "old" else front.sql
+    for text in ZOO:
+        run(text)
+    asked = replica(cluster, 2, 2) if kind == "old" else newest(front)
+    found = {item.table.name: item for item in tables.treat(survey.tables(asked, NOW))}
+    odd = found["t`a/b 🐘"]
+    assert (odd.table.database, odd.table.insertable) == ("o'dd `db", ("a", "b"))
+    assert "o'dd `db" in {database.name for database in survey.databases(asked, NOW)}
+    kinds = {name: item.kind for name, item in found.items() if not name.startswith(".")}
+    assert kinds["mv"] is Kind.VIEW_WITH_DATA
+    assert kinds["v"] is kinds["s"] is Kind.SCHEMA
+    assert ("zoo", "src") in found["mv"].table.needs
+    query = select(r"`o'dd \`db`.`t\`a/b 🐘`", odd.table.insertable)
+    # Native: two columns of two rows.
+    assert read(asked, query).startswith(b"\x02\x02")
+
+
+def read(asked: Server, sql: str) -> bytes:
+    with asked.stream(sql, NOW, query_id=secrets.token_hex(8)) as (answer, reader):
+        proven = ProvenReader(reader, tag=answer.headers.get(TAG_HEADER.lower(), ""))
+        return b"".join(iter(proven.read, b""))
+
+
+def test_a_query_that_breaks_off_midway_is_never_whole(cluster: Cluster, front: Front) -> None:
+    throwing = "SELECT number, throwIf(number = 1000000) FROM numbers(3000000) FORMAT Native"
+    for asked in (replica(cluster, 1, 1), newest(front)):
+        with pytest.raises(SourceFailedError, match=r"395|throwIf"):
+            read(asked, throwing)
+    good = throwing.replace("throwIf(number = 1000000)", "1")
+    for errors in ("tagged", "bare"):
+        front.behave(Behaviour(errors=errors, after=1_000_000))
+        with pytest.raises(SourceFailedError):
+            read(newest(front), good)
+    front.behave(Behaviour())
+    assert len(read(newest(front), good)) > 3_000_000
