@@ -88,13 +88,18 @@ def test_a_cluster_is_known_by_its_macro_and_its_replicas_by_their_health(
 # Not in `default`, which the newest engine has without ids outside of a server.
 ZOO = (
     r"CREATE DATABASE `o'dd \`db`",
-    (r"CREATE TABLE `o'dd \`db`.`t\`a/b 🐘` (a UInt8, b String DEFAULT 'x', c UInt8 ALIAS a + 1) "
-    "ENGINE = MergeTree ORDER BY a"),
+    (
+        r"CREATE TABLE `o'dd \`db`.`t\`a/b 🐘` (a UInt8, b String DEFAULT 'x', "
+        "c UInt8 ALIAS a + 1) "
+        "ENGINE = MergeTree ORDER BY a"
+    ),
     r"INSERT INTO `o'dd \`db`.`t\`a/b 🐘` (a) VALUES (1), (2)",
     "CREATE DATABASE zoo",
     "CREATE TABLE zoo.src (a UInt8) ENGINE = MergeTree ORDER BY a",
-    ("CREATE MATERIALIZED VIEW zoo.mv ENGINE = SummingMergeTree ORDER BY a AS "
-    "SELECT a, count() AS n FROM zoo.src GROUP BY a"),
+    (
+        "CREATE MATERIALIZED VIEW zoo.mv ENGINE = SummingMergeTree ORDER BY a AS "
+        "SELECT a, count() AS n FROM zoo.src GROUP BY a"
+    ),
     "CREATE VIEW zoo.v AS SELECT * FROM zoo.src",
     "CREATE TABLE zoo.s (a UInt8) ENGINE = Set",
 )
