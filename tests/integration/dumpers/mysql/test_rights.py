@@ -53,7 +53,7 @@ def test_an_account_that_may_only_read(case: Case) -> None:
 def test_an_account_with_the_rights_that_the_manual_names(case: Case) -> None:
     database = case.database()
     fill(case.server, database)
-    user = case.user(f"SELECT, SHOW VIEW, TRIGGER, EVENT ON {quoted(database)}.*")
+    user = case.user(f"SELECT, SHOW VIEW, TRIGGER, EVENT, EXECUTE ON {quoted(database)}.*")
     whole = {
         "mysql-8.0": "SELECT ON *.*",
         "mysql-9": "SHOW_ROUTINE ON *.*",
