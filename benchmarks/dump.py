@@ -54,7 +54,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--against", type=Path, metavar="FOLDER")
     options = parser.parse_args()
-    with postgres.start() as database, s3.start() as store, tempfile.TemporaryDirectory() as folder:
+    with (
+        postgres.start() as database,
+        # As stores are reached: over plain HTTP every body would be signed with a sha256 besides.
+        s3.start(tls=True) as store,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        assert store.ca is not None
         bucket = store.create_bucket("benchmark")
         database.create_database("bench")
         _say(f"making {options.rows} rows")
@@ -66,6 +72,7 @@ def main() -> None:
             "KSNAPSHOT_ENGINE": "postgresql",
             "KSNAPSHOT_TERMINATION_LOG": f"{folder}/result",
             "BACKEND_S3_ENDPOINT": store.endpoint,
+            "BACKEND_S3_CA_BUNDLE": store.ca.read_text(),
             "BACKEND_S3_REGION": store.region,
             "BACKEND_BUCKET": bucket,
             "BACKEND_S3_ACCESS_KEY": store.root.access,
@@ -89,6 +96,7 @@ def main() -> None:
             "SECRET": store.root.secret,
             "REGION": store.region,
             "URL": f"{store.endpoint}/{bucket}/stages",
+            "CURL_CA_BUNDLE": str(store.ca),
         }
         commands = {
             "bare": ([str(postgres.client("pg_dump"))], bare, ROOT),

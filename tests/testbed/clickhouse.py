@@ -99,11 +99,15 @@ class Replica:
         stdin: bytes = b"",
         login: Login | None = None,
     ) -> bytes:
-        """What the stock client prints; `stdin` is the data of an INSERT; RuntimeError."""
+        """What the stock client prints; RuntimeError.
+
+        `stdin` is the data of an INSERT, or without a query the statements themselves.
+        """
         login = login or self.admin
         command = [*debian.command(_installation(), _CLIENT), f"--host={self.host}"]
         command += [f"--port={self.tcp_port}", f"--user={login.user}"]
-        command += [f"--password={login.password}", f"--query={query}", *options]
+        command += [f"--password={login.password}", *options]
+        command.append(f"--query={query}" if query else "--multiquery")
         done = subprocess.run(command, input=stdin, capture_output=True, check=False)
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip()

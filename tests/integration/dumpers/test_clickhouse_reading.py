@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from dumpers.contract import Connection
-from dumpers.engines.clickhouse import members, reading, survey, tables
+from dumpers.engines.clickhouse import members, reading, schema, survey, tables
 from dumpers.engines.clickhouse.client import connect
 from dumpers.engines.clickhouse.members import Group
 from dumpers.engines.clickhouse.reading import Item
@@ -124,6 +124,63 @@ def test_every_shard_is_read_once_and_loads_with_the_stock_client(
         source = cluster.replica(int(shard[1]), 1)
         copied = target.sql(fingerprint.format(f"shop.{shard}_copy"))
         assert copied == source.sql(fingerprint.format(f"{database}.{name}"))
+
+
+def test_an_empty_cluster_becomes_the_same_by_the_stock_client(
+    cluster: Cluster, s3: S3Server, bucket: str
+) -> None:
+    cluster.everywhere(
+        "CREATE MATERIALIZED VIEW shop.per_digit ENGINE = SummingMergeTree ORDER BY digit AS "
+        "SELECT id % 10 AS digit, count() AS n FROM shop.orders GROUP BY digit"
+    )
+    for replica in cluster.replicas:
+        # A view sees what is inserted on its own replica.
+        replica.sql(f"INSERT INTO shop.orders VALUES ({10**6 + replica.replica}, 'late', 1)")
+    for replica in cluster.replicas:
+        replica.sql("SYSTEM SYNC REPLICA shop.orders")
+    first = groups(cluster)[0].members[0].server
+    known = tables.treat(survey.tables(first, NOW))
+    streams = [
+        reading.text_stream("main", "before", schema.before(survey.databases(first, NOW), known)),
+        reading.text_stream("main", "after", schema.after(known)),
+        *reading.streams("main", wanted(cluster), NOW),
+    ]
+    result = dump(s3, bucket, Engine(streams_of=streams, parallel=3))
+    document = json.loads(s3.read(bucket, f"{result.record}manifest.json"))
+    stored = {tuple(item["part"]): item for item in document["objects"]}
+
+    def content(*part: str) -> bytes:
+        return gzip.decompress(s3.read(bucket, stored[part]["key"]))
+
+    # The stock client takes no empty data.
+    rows = [part for part, item in stored.items() if item.get("facts", {}).get("rows")]
+    views = [part for part in rows if part[2] == "per_digit"]
+    with clickhouse.start_cluster() as empty:
+        for script, parts in (("before", [*{*rows} - {*views}]), ("after", views)):
+            for replica in empty.replicas:
+                replica.client("", stdin=content(script))
+            for part in parts:
+                load(empty, part, content(*part), stored[part]["facts"]["columns"])
+        for old, new in zip(cluster.replicas, empty.replicas, strict=True):
+            new.sql("SYSTEM SYNC REPLICA shop.orders")
+            for query in _SAME:
+                assert new.sql(query) == old.sql(query), (new.host, query)
+
+
+_SAME = (
+    "SELECT count(), sum(cityHash64(id, what, ifNull(paid, -1))) FROM shop.orders",
+    "SELECT count(), sum(cityHash64(id, host)) FROM shop.local",
+    "SELECT digit, sum(n) FROM shop.per_digit GROUP BY digit ORDER BY digit",
+    "SELECT count() FROM shop.seen",
+    "SELECT name, engine FROM system.tables WHERE database = 'shop' ORDER BY name",
+)
+
+
+def load(cluster: Cluster, part: tuple[str, ...], data: bytes, columns: list[str]) -> None:
+    label, database, table = part
+    shard, _, replica = label.removeprefix("s").partition("r")
+    target = cluster.replica(int(shard), int(replica or 1))
+    target.client(insert(f"{database}.{table}", columns), "--insert_deduplicate=0", stdin=data)
 
 
 def test_a_query_that_is_killed_is_told_with_table_and_shard(cluster: Cluster) -> None:
