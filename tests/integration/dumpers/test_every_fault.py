@@ -80,6 +80,7 @@ class World:
         self.s3, self.bucket = s3, bucket
         self.started = datetime.now(UTC).replace(microsecond=0)
         self.count = 0
+        self.said = ""
         crashed = self.run("crashed", self.started - _DAY)
         record = RunRecord(
             run=crashed.id,
@@ -143,6 +144,7 @@ class World:
                 now=lambda: started,
             )
         except KsnapshotError as error:
+            self.said = str(error)
             return error.exit_code
         return ExitCode.DONE
 
@@ -162,6 +164,7 @@ class World:
         return found
 
 
+@pytest.mark.timeout(3600)
 def test_whatever_request_fails_there_is_no_bad_backup(
     s3: S3Server, bucket: str, faults: Faults, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -206,7 +209,7 @@ def _try(world: World, proxy: HttpProxy, case: Case) -> ExitCode:
     assert all(backups.values()), case
     if code == ExitCode.DONE:
         assert "run1" in backups, case
-    assert world.dump(world.s3.endpoint) == ExitCode.DONE, case
+    assert world.dump(world.s3.endpoint) == ExitCode.DONE, (case, world.said)
     assert world.s3.uploads(world.bucket) == [], case
     return code
 
