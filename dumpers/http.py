@@ -182,13 +182,7 @@ class _Exchange:
                 self._response.shutdown()
 
     def _next(self) -> Any:
-        def take(timeout: float) -> Any:
-            try:
-                return self._ahead.get(timeout=timeout)
-            except queue.Empty:
-                raise TimeoutError from None
-
-        taken = self._interrupt.wait(take)
+        taken = self._interrupt.take(self._ahead)
         if isinstance(taken, Exception):
             raise self._failed(taken) from taken
         return taken

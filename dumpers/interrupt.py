@@ -5,6 +5,7 @@ InterruptedRunError raised in the main thread, at a point where the run can be e
 """
 
 import os
+import queue
 import select
 import time
 import weakref
@@ -88,6 +89,17 @@ class Interrupt:
                 return call(_NOTICE_SECONDS)
             except TimeoutError:
                 continue
+
+    def take(self, items: "queue.SimpleQueue[T] | queue.Queue[T]") -> T:
+        """Take the next item of a queue that another thread fills."""
+
+        def attempt(timeout: float) -> T:
+            try:
+                return items.get(timeout=timeout)
+            except queue.Empty:
+                raise TimeoutError from None
+
+        return self.wait(attempt)
 
     def pause(self, seconds: float) -> None:
         """Let time pass; raise as soon as the run has to stop."""

@@ -198,13 +198,7 @@ class Upload:
         )
 
     def _next_buffer(self) -> bytearray:
-        def take(timeout: float) -> bytearray:
-            try:
-                return self._free.get(timeout=timeout)
-            except queue.Empty:
-                raise TimeoutError from None
-
-        buffer = self._store.interrupt.wait(take)
+        buffer = self._store.interrupt.take(self._free)
         # A buffer comes back from a part that failed, too: this is where its error is met.
         while self._settled < len(self._parts) and self._parts[self._settled].done():
             self._parts[self._settled].result()
