@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from dumpers.engines.clickhouse.kinds import Kind
 from dumpers.engines.clickhouse.lexer import tokens
 from dumpers.engines.clickhouse.tables import SYSTEM_DATABASES, Treated
+from dumpers.engines.names import listed, shown
 from dumpers.errors import ConfigurationError, SourceRefusedError
 
-_NAMES_SHOWN = 10
 _NAME = r"(?:[^\s`:;,.'\"]+|`(?:[^`\\]|\\.|``)+`)"
 _IDS = r"(?:'[\w-]+'|[\w-]+)"
 _PARTITIONS = re.compile(
@@ -32,13 +32,8 @@ class Choice:
 
 
 def read_patterns(variable: str, text: str) -> tuple[str, ...]:
-    """Patterns, separated by commas; ConfigurationError where one is empty."""
-    if not text.strip():
-        return ()
-    found = tuple(part.strip() for part in text.split(","))
-    if not all(found):
-        raise ConfigurationError(f"{variable} holds an empty name: apart by commas, one each")
-    return found
+    """Patterns, separated by commas, none of blanks; ConfigurationError where one is empty."""
+    return listed(variable, text) if text.strip() else ()
 
 
 def databases(choice: Choice, existing: Iterable[str]) -> tuple[str, ...]:
@@ -127,7 +122,7 @@ def check_partitions(
     if missing:
         raise SourceRefusedError(
             "partitions are asked for of tables that are not in this dump, or are not of the "
-            f"MergeTree family: {_list(sorted(missing))}"
+            f"MergeTree family: {shown(sorted(missing))}"
         )
 
 
@@ -136,7 +131,7 @@ def _require(what: str, patterns: Sequence[str], exists: Callable[[str], bool]) 
     if missing:
         raise SourceRefusedError(
             f"the server has not these {what} that were asked for, or this account may not see "
-            f"them: {_list(missing)}"
+            f"them: {shown(missing)}"
         )
 
 
@@ -146,9 +141,3 @@ def _matches(item: Treated, pattern: str) -> bool:
 
 def _plain(name: str) -> str:
     return next(tokens(name)).value if name.startswith("`") else name
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_NAMES_SHOWN])
-    more = len(names) - _NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from dumpers.contract import Connection, DumpJob
 from dumpers.engines.base import Engine, Piece, Source, Stream
-from dumpers.engines.facts import DATABASES, EXCLUDE_TABLES, TABLES
+from dumpers.engines.facts import DATABASES, EXCLUDE_TABLES, TABLES, TextOption
 from dumpers.engines.mysql import MYSQLDUMP_OPTIONS, PER_TABLE, client, options
 from dumpers.engines.mysql import restore as restoring
 from dumpers.engines.mysql.client import Flavour, Program, Server
 from dumpers.engines.mysql.sections import Sections
 from dumpers.engines.mysql.survey import Choice, Survey, databases, grants, survey
-from dumpers.errors import SOURCE, ConfigurationError, SourceRefusedError
+from dumpers.engines.names import listed
+from dumpers.errors import SOURCE, SourceRefusedError
 from dumpers.interrupt import Interrupt
 from dumpers.process import Command, ToolReader
 
@@ -221,24 +222,15 @@ def _databases(job: DumpJob) -> tuple[str, ...]:
     text = job.options.get(DATABASES.variable, "")
     if not text:
         return (job.connection.database,)
-    return () if text.strip() == "*" else _listed(DATABASES.variable, text)
+    return () if text.strip() == "*" else listed(DATABASES.variable, text)
 
 
 def _choice(job: DumpJob) -> Choice:
-    words = {name: job.options.get(name, "").split() for name in (_TABLES, _EXCLUDED)}
-    listed = {
-        option: _listed(option.variable, text)
-        for option in (TABLES, EXCLUDE_TABLES)
-        if (text := job.options.get(option.variable, ""))
-    }
-    return Choice(
-        tables=(*words[_TABLES], *listed.get(TABLES, ())),
-        excluded=(*words[_EXCLUDED], *listed.get(EXCLUDE_TABLES, ())),
-    )
+    def names(words: str, option: TextOption) -> tuple[str, ...]:
+        text = job.options.get(option.variable, "")
+        return (
+            *job.options.get(words, "").split(),
+            *(listed(option.variable, text) if text else ()),
+        )
 
-
-def _listed(variable: str, text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    if not all(names):
-        raise ConfigurationError(f"{variable} is {text!r}: there is an empty name in it")
-    return names
+    return Choice(tables=names(_TABLES, TABLES), excluded=names(_EXCLUDED, EXCLUDE_TABLES))

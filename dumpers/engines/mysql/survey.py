@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from dumpers.engines.mysql.client import Flavour, Server
 from dumpers.engines.mysql.grants import Grants, parse
+from dumpers.engines.names import shown
 from dumpers.errors import SourceRefusedError
 from dumpers.interrupt import Interrupt
 
 SYSTEM_DATABASES = frozenset(("information_schema", "performance_schema", "mysql", "sys"))
-_NAMES_SHOWN = 10
 # Storage engines of whose tables the tools write no rows, by their sources.
 _ELSEWHERE: Mapping[Flavour, frozenset[str]] = {
     Flavour.MYSQL: frozenset(("FEDERATED", "MRG_MYISAM", "MRG_ISAM")),
@@ -146,7 +146,7 @@ def survey(
     ]
     if missing:
         notes.append(
-            f"views that this account may not show are NOT in this dump: {_list(missing)}; "
+            f"views that this account may not show are NOT in this dump: {shown(missing)}; "
             f"grant it SHOW VIEW on {database!r}"
         )
     chosen = [table for table in chosen if table.name not in missing]
@@ -196,7 +196,7 @@ def _choose(
         if missing:
             raise server.side.refused(
                 f"the database {database!r} has not these tables that were asked for, or this "
-                f"account may not see them: {_list(missing)}"
+                f"account may not see them: {shown(missing)}"
             )
         chosen = [table for table in found if any(matches(name)(table) for name in choice.tables)]
     notes = []
@@ -220,14 +220,14 @@ def _routines(
         interrupt=interrupt,
     )
     cure = "SHOW_ROUTINE on *.*" if server.number >= (8, 0) else "SELECT on mysql.proc"
-    if server.flavour == "MariaDB":
+    if server.flavour is Flavour.MARIADB:
         cure = "SHOW CREATE ROUTINE, or SELECT on mysql.proc"
     hidden = [name for (name,) in rows]
     if hidden:
         # The tool would end at the first of them.
         note = (
             "NO procedure or function is in this dump: this account may not show the text of "
-            f"{_list(hidden)}; grant it {cure}"
+            f"{shown(hidden)}; grant it {cure}"
         )
         return False, [note]
     sees = ("EXECUTE", "CREATE ROUTINE", "ALTER ROUTINE", "SHOW CREATE ROUTINE", "SHOW_ROUTINE")
@@ -268,24 +268,18 @@ def _notes_on_engines(flavour: Flavour, chosen: Sequence[Table]) -> list[str]:
     if elsewhere:
         notes.append(
             "the rows of these tables are NOT in this dump, as they lie elsewhere: "
-            + _list([f"{table.name} ({table.engine})" for table in elsewhere])
+            + shown([f"{table.name} ({table.engine})" for table in elsewhere])
         )
     if loose:
         notes.append(
             "these tables are NOT consistent with the others, as their storage engine has no "
             "transactions: rows written while the dump ran may or may not be in it: "
-            f"{_list(loose)}"
+            f"{shown(loose)}"
         )
     versioned = [table.name for table in chosen if table.kind == "SYSTEM VERSIONED"]
     if versioned:
         notes.append(
             "the history of these tables is in this dump only where MYSQLDUMP_OPTIONS says "
-            f"--dump-history: {_list(versioned)}"
+            f"--dump-history: {shown(versioned)}"
         )
     return notes
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_NAMES_SHOWN])
-    more = len(names) - _NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,23 @@
+import pytest
+
+from dumpers.engines import names
+from dumpers.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("a", ("a",)), (" a.b , c* ,`d`", ("a.b", "c*", "`d`")), ("a,b , a", ("a", "b"))],
+)
+def test_names_are_listed(text: str, wanted: tuple[str, ...]) -> None:
+    assert names.listed("TABLES", text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", "a,", "a,,b"])
+def test_no_name_is_empty(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="TABLES holds an empty name"):
+        names.listed("TABLES", text)
+
+
+def test_many_names_are_counted() -> None:
+    assert names.shown(["a", "it's"]) == "'a', \"it's\""
+    assert names.shown([str(number) for number in range(12)]).endswith("'9' and 2 more")
