@@ -67,7 +67,7 @@ def dump(
             started=started,
             id=run_id,
         )
-        with engine.streams(job, source) as streams:
+        with engine.streams(source) as streams:
             plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
             _announce(plan)
             record = _record(plan)

@@ -76,7 +76,7 @@ class Engine(Protocol):
         """
         ...
 
-    def streams(self, job: "DumpJob", source: Source) -> AbstractContextManager[Sequence[Stream]]:
+    def streams(self, source: Source) -> AbstractContextManager[Sequence[Stream]]:
         """List what a dump consists of, at least one stream, to be read in this order.
 
         Nothing is started yet; leaving the context ends what streams have in common.

@@ -35,12 +35,19 @@ class _Found(Source):
     tool: Program
     server: Server
     surveys: tuple[Survey, ...]
+    own: Sequence[str]
+    per_table: bool
 
 
 class _MySQL:
     def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
-        _own_options(job)
         choice, wanted = _choice(job), _databases(job)
+        per_table = job.options.get(PER_TABLE.variable) == "true"
+        own = options.parse(
+            job.options.get(MYSQLDUMP_OPTIONS.variable, ""),
+            per_table=per_table,
+            named=bool(choice.tables),
+        )
         server = client.connect(job.connection, side=SOURCE, interrupt=interrupt)
         tool, notes = _pick(server, interrupt=interrupt)
         rights = grants(server, interrupt=interrupt)
@@ -64,20 +71,21 @@ class _MySQL:
             tool=tool,
             server=server,
             surveys=surveys,
+            own=own,
+            per_table=per_table,
         )
 
     @contextmanager
-    def streams(self, job: DumpJob, source: Source) -> Iterator[Sequence[Stream]]:
+    def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
         assert isinstance(source, _Found)
-        own = _own_options(job)
         with ExitStack() as tools:
             streams: list[Stream] = []
             for item in source.surveys:
                 # Views and programs alone are one object in any case.
-                if _is_per_table(job) and not all(table.is_view for table in item.tables):
-                    streams += _streams_per_table(source, item, own, tools)
+                if source.per_table and not all(table.is_view for table in item.tables):
+                    streams += _streams_per_table(source, item, tools)
                 else:
-                    streams.append(_stream(source, item, own))
+                    streams.append(_stream(source, item))
             yield streams
 
     def restore(
@@ -101,14 +109,14 @@ def prove(head: bytes, tail: bytes) -> str | None:
     return None
 
 
-def _stream(source: _Found, item: Survey, own: Sequence[str]) -> Stream:
+def _stream(source: _Found, item: Survey) -> Stream:
     """The stream of a whole database, or of some tables and views of it."""
     if item.all_tables or any(table.is_view for table in item.tables):
         # Of tables that it is told by name, mysqldump writes the views before the functions that
         # they call; told what to leave out, it writes them in the order that they load in.
-        command = _dump_command(source, item, own, leave_out=item.left_out)
+        command = _dump_command(source, item, leave_out=item.left_out)
     else:
-        command = _dump_command(source, item, own, names=[table.name for table in item.tables])
+        command = _dump_command(source, item, names=[table.name for table in item.tables])
 
     def open_dump(interrupt: Interrupt) -> ToolReader:
         return ToolReader(command, proof=prove, interrupt=interrupt)
@@ -116,9 +124,7 @@ def _stream(source: _Found, item: Survey, own: Sequence[str]) -> Stream:
     return Stream(name=item.database, ending=_ENDING, estimate=item.estimate, open=open_dump)
 
 
-def _streams_per_table(
-    source: _Found, item: Survey, own: Sequence[str], tools: ExitStack
-) -> list[Stream]:
+def _streams_per_table(source: _Found, item: Survey, tools: ExitStack) -> list[Stream]:
     """The streams of a database's tables, and that of its views and programs, which loads last."""
     # The tools write sequences first, then tables in the order that they are given in.
     tables = sorted(
@@ -127,8 +133,8 @@ def _streams_per_table(
     )
     names = [table.name for table in tables]
     alone = replace(item, options=("--triggers", "--skip-routines", "--skip-events"))
-    command = _dump_command(source, alone, own, names=names)
-    sections = tools.enter_context(Sections(command, tables=tables, proof=prove))
+    command = _dump_command(source, alone, names=names)
+    sections = Sections(command, tables=tables, proof=prove, tools=tools)
     others = replace(
         item,
         tables=tuple(table for table in item.tables if table.is_view),
@@ -146,14 +152,13 @@ def _streams_per_table(
             )
             for table in tables
         ),
-        _stream(source, others, own),
+        _stream(source, others),
     ]
 
 
 def _dump_command(
     source: _Found,
     item: Survey,
-    own: Sequence[str],
     *,
     names: Sequence[str] = (),
     leave_out: Sequence[str] = (),
@@ -179,7 +184,7 @@ def _dump_command(
         # With a table locked, MariaDB refuses the sequence that its default comes from.
         argv += ["--skip-add-locks"]
     ignored = [f"--ignore-table={item.database}.{name}" for name in leave_out]
-    argv += [*item.options, *ignored, *own, "--", item.database, *names]
+    argv += [*item.options, *ignored, *source.own, "--", item.database, *names]
     return client.command(argv, server.connection, database=item.database, side=SOURCE)
 
 
@@ -205,16 +210,6 @@ def _pick(server: Server, *, interrupt: Interrupt) -> tuple[Program, list[str]]:
         "it knows may be missing; use a newer dumper image"
     )
     return tool, [note]
-
-
-def _own_options(job: DumpJob) -> list[str]:
-    """The user's own options of the dump tool; ConfigurationError names what has no place."""
-    text = job.options.get(MYSQLDUMP_OPTIONS.variable, "")
-    return options.parse(text, per_table=_is_per_table(job), named=bool(_choice(job).tables))
-
-
-def _is_per_table(job: DumpJob) -> bool:
-    return job.options.get(PER_TABLE.variable) == "true"
 
 
 def _databases(job: DumpJob) -> tuple[str, ...]:

@@ -7,8 +7,6 @@ the settings of the session, is repeated before each.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from types import TracebackType
-from typing import Self
 
 from dumpers.engines.base import Reader
 from dumpers.engines.mysql.client import identifier
@@ -33,34 +31,25 @@ _SHOWN = 100
 class Sections:
     """What one dump command writes of these tables: a reader for each, in their order.
 
-    A context manager: leaving it ends the tool, which the first reader starts.
+    The first reader starts the tool, and leaving `tools` ends it.
     """
 
-    def __init__(self, command: Command, *, tables: Sequence[Table], proof: EndProof) -> None:
+    def __init__(
+        self, command: Command, *, tables: Sequence[Table], proof: EndProof, tools: ExitStack
+    ) -> None:
         self._command = command
         self._proof = proof
         self._tables = tables
-        self._tool = ExitStack()
+        self._tools = tools
         self._cutter: Cutter | None = None
         self._preamble = b""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._tool.__exit__(kind, error, trace)
 
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
         """Read the next section; the one before must have been read to its end."""
         if self._cutter is None:
             tool = ToolReader(self._command, proof=self._proof, interrupt=interrupt)
-            self._cutter = Cutter(self._tool.enter_context(tool), tables=self._tables)
+            self._cutter = Cutter(self._tools.enter_context(tool), tables=self._tables)
             self._preamble = b"".join(iter(self._cutter.read, b""))
         self._cutter.go_on()
         yield Prefixed(self._preamble, self._cutter)

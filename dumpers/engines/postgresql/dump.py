@@ -48,6 +48,7 @@ class _Look(Source):
     client: int
     sizes: Mapping[str, int]
     superuser: bool
+    wanted: Choice
 
 
 class _PostgreSQL:
@@ -76,14 +77,14 @@ class _PostgreSQL:
             client=chosen.major,
             sizes=sizes,
             superuser=superuser == "t",
+            wanted=wanted,
         )
 
-    def streams(self, job: DumpJob, source: Source) -> AbstractContextManager[Sequence[Stream]]:
+    def streams(self, source: Source) -> AbstractContextManager[Sequence[Stream]]:
         assert isinstance(source, _Look)
-        wanted = choice.read(job)
-        streams = [_database(source, wanted, name) for name in source.sizes]
-        if wanted.globals:
-            streams.append(_globals(source, job.connection.database))
+        streams = [_database(source, name) for name in source.sizes]
+        if source.wanted.globals:
+            streams.append(_globals(source))
         return nullcontext(streams)
 
     def restore(
@@ -151,11 +152,12 @@ def _prove(head: bytes, tail: bytes, start: bytes, end: bytes) -> str | None:
     return None
 
 
-def _database(look: _Look, wanted: Choice, name: str) -> Stream:
-    command = look.session.at(name).command("pg_dump", wanted.arguments)
-    proof: EndProof = prove_custom if wanted.custom else prove_plain
+def _database(look: _Look, name: str) -> Stream:
+    custom = look.wanted.custom
+    command = look.session.at(name).command("pg_dump", look.wanted.arguments)
+    proof: EndProof = prove_custom if custom else prove_plain
     # pg_restore leaves such settings out by itself.
-    newer = not wanted.custom and look.client >= _TRANSACTION_TIMEOUT_SINCE > look.major
+    newer = not custom and look.client >= _TRANSACTION_TIMEOUT_SINCE > look.major
 
     @contextmanager
     def open_(interrupt: Interrupt) -> Iterator[Reader]:
@@ -164,13 +166,14 @@ def _database(look: _Look, wanted: Choice, name: str) -> Stream:
 
     return Stream(
         name=name,
-        ending=CUSTOM if wanted.custom else PLAIN,
+        ending=CUSTOM if custom else PLAIN,
         estimate=look.sizes[name],
         open=open_,
     )
 
 
-def _globals(look: _Look, name: str) -> Stream:
+def _globals(look: _Look) -> Stream:
+    name = look.session.connection.database
     passwords = [] if look.superuser else ["--no-role-passwords"]
     command = look.session.command(
         "pg_dumpall", ["--globals-only", f"--database={name}", *passwords]

@@ -31,7 +31,7 @@ class Generated:
     def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
         return Source(server_version="1", tool_version="1", estimate=self.size << 20)
 
-    def streams(self, job: DumpJob, source: Source) -> AbstractContextManager[Sequence[Stream]]:
+    def streams(self, source: Source) -> AbstractContextManager[Sequence[Stream]]:
         how = "bs=1M iflag=fullblock status=none"
         noise = f"dd if=/dev/urandom count={self.noise} {how}"
         nothing = f"dd if=/dev/zero count={self.size - self.noise} {how}"

@@ -59,7 +59,7 @@ class Engine:
         return Source(server_version="1", tool_version="1", estimate=0, parallel=self.parallel)
 
     @contextlib.contextmanager
-    def streams(self, job: DumpJob, source: Source) -> Iterator[Sequence[Stream]]:
+    def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
         yield self.streams_of
         self.left.append("whole")
 

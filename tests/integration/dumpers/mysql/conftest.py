@@ -122,7 +122,7 @@ def dump_parts(job: DumpJob) -> tuple[Source, Sequence[tuple[str, tuple[str, ...
     """All that a dump says and gives, by the names and parts of its streams."""
     source = ENGINE.preflight(job, Interrupt())
     found = []
-    with ENGINE.streams(job, source) as streams:
+    with ENGINE.streams(source) as streams:
         for stream in streams:
             with stream.open(Interrupt()) as reader:
                 found.append((stream.name, stream.part, b"".join(iter(reader.read, b""))))

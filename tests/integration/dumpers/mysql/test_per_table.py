@@ -122,7 +122,7 @@ def test_a_table_that_is_gone_when_the_dump_begins(case: Case) -> None:
     source = ENGINE.preflight(job, Interrupt())
     case.server.sql("DROP TABLE b", database)
     with (
-        ENGINE.streams(job, source) as streams,
+        ENGINE.streams(source) as streams,
         pytest.raises(SourceFailedError),
         streams[0].open(Interrupt()) as reader,
     ):
