@@ -42,6 +42,7 @@ _MAX_PORT = 65535
 _OWN_PREFIXES = ("BACKEND_", "ENCRYPTION_", "KSNAPSHOT_", HOSTNAME)
 _LINES = (S3_CA_BUNDLE,)
 _POSITIVE = re.compile(r"[1-9][0-9]{0,8}")
+# What S3 takes; the last part may be smaller.
 MIN_PART_MIB, MAX_PART_MIB = 5, 5120
 # A CronJob's pod is `<cronjob>-<scheduled minute>-<random>`, cut to 58 characters before the random
 # part; our CronJobs end in a hash. Enough to name the CronJob when the controller that made it

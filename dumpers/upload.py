@@ -13,7 +13,7 @@ from typing import Any, Self
 from isal import isal_zlib
 
 from dumpers.bucket import ForbiddenByStoreError
-from dumpers.contract import PART_SIZE
+from dumpers.contract import MAX_PART_MIB, MIN_PART_MIB, PART_SIZE
 from dumpers.errors import (
     InterruptedRunError,
     KsnapshotError,
@@ -27,10 +27,7 @@ from dumpers.stream import Digest
 _LOG = logging.getLogger(__name__)
 
 MAX_PARTS = 10_000
-# S3 takes none smaller, but the last.
-MIN_PART_SIZE = 5 << 20
-PART_SIZE_GOAL = 16 << 20
-MAX_PART_SIZE = 5 << 30
+_PART_SIZE_GOAL = 16 << 20
 _MEBIBYTE = 1 << 20
 # Random bytes, the worst there is, leave pg_dump as hex and gzip at 1.09 times their size.
 _WORST_RATIO = 1.25
@@ -45,8 +42,8 @@ def choose_part_size(estimate: int, uploads: int = 1) -> int:
     at a time, each with buffers of its own.
     """
     mebibytes = math.ceil(estimate * _WORST_RATIO / MAX_PARTS / _MEBIBYTE)
-    least = max(PART_SIZE_GOAL // uploads, MIN_PART_SIZE)
-    return min(max(mebibytes * _MEBIBYTE, least), MAX_PART_SIZE)
+    least = max(_PART_SIZE_GOAL // uploads, MIN_PART_MIB * _MEBIBYTE)
+    return min(max(mebibytes * _MEBIBYTE, least), MAX_PART_MIB * _MEBIBYTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,17 @@
 """Real MySQL and MariaDB servers, one of each per session, started when first asked for."""
 
 import contextlib
+import io
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import pytest
 
 from dumpers.contract import Connection, DumpJob
-from dumpers.engines.base import Source
+from dumpers.engines.base import Piece, Reader, Source
 from dumpers.engines.mysql.dump import ENGINE
 from dumpers.interrupt import Interrupt
 from tests.testbed import mysql as mysql_testbed
@@ -110,6 +112,15 @@ def case(request: pytest.FixtureRequest, servers: Servers, clients: None) -> Ite
     made = Case(server=servers(request.param))
     yield made
     made.end()
+
+
+def piece(name: str, data: bytes, part: tuple[str, ...] = ()) -> Piece:
+    """What a restore is given of a stored object."""
+
+    def open_() -> AbstractContextManager[Reader]:
+        return contextlib.nullcontext(io.BytesIO(data))
+
+    return Piece(name=name, part=part, ending=".sql", size=len(data), open=open_)
 
 
 def dump(job: DumpJob) -> tuple[Source, Sequence[tuple[str, bytes]]]:

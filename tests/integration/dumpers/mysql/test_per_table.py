@@ -1,16 +1,13 @@
 """One object per table: all of one dump, each for itself, together the whole."""
 
-import contextlib
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
-from dumpers.engines.base import Piece, Reader
 from dumpers.engines.mysql.dump import ENGINE
 from dumpers.errors import SourceFailedError
 from dumpers.interrupt import Interrupt
-from tests.integration.dumpers.mysql.conftest import Case, dump_parts
+from tests.integration.dumpers.mysql.conftest import Case, dump_parts, piece
 from tests.integration.dumpers.mysql.worlds import ODD_TABLE, fill, fingerprint
 from tests.testbed.mysql import quoted
 
@@ -36,15 +33,6 @@ DELIMITER ;
 """
 
 
-def piece(name: str, part: tuple[str, ...], data: bytes) -> Piece:
-    return Piece(name=name, part=part, ending=".sql", size=len(data), open=lambda: _reading(data))
-
-
-@contextlib.contextmanager
-def _reading(data: bytes) -> Iterator[Reader]:
-    yield io.BytesIO(data)
-
-
 def parts(found: Sequence[tuple[str, tuple[str, ...], bytes]]) -> list[str]:
     return [".".join(part) for _, part, _ in found]
 
@@ -66,7 +54,7 @@ def test_each_table_loads_for_itself_and_all_are_the_whole(case: Case) -> None:
     [alone] = [sql for _, part, sql in found if part == (ODD_TABLE,)]
     assert case.server.sql(f"SELECT `$` FROM {quoted(ODD_TABLE)}", case.load(alone)) == "1"
 
-    pieces = [piece(*item) for item in found]
+    pieces = [piece(name, data, part) for name, part, data in found]
     copy = case.database("copy")
     assert ENGINE.restore(case.connection(copy), pieces, Interrupt()) == ()
     assert fingerprint(case.server, copy) == fingerprint(case.server, database)
@@ -82,7 +70,9 @@ def test_tables_of_any_names(case: Case) -> None:
     _, found = dump_parts(case.job(database, **PER_TABLE))
     assert sorted(parts(found)) == sorted(["", *NAMES])
     copy = case.database("copy")
-    ENGINE.restore(case.connection(copy), [piece(*item) for item in found], Interrupt())
+    ENGINE.restore(
+        case.connection(copy), [piece(name, data, part) for name, part, data in found], Interrupt()
+    )
     counted = ENGINE.inspect(case.connection(copy), Interrupt())
     assert counted == {f"{copy}.{name}": 1 for name in NAMES}
 
@@ -103,7 +93,9 @@ def test_some_tables_of_several_databases(case: Case) -> None:
     for name in (one, two):
         case.server.drop_database(name)
         case.server.create_database(name)
-    ENGINE.restore(case.connection(one), [piece(*item) for item in found], Interrupt())
+    ENGINE.restore(
+        case.connection(one), [piece(name, data, part) for name, part, data in found], Interrupt()
+    )
     assert case.server.sql("SHOW TABLES", two).splitlines() == ["a", "v"]
 
 

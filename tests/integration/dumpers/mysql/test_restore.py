@@ -2,30 +2,20 @@
 
 import contextlib
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dumpers.engines.base import Piece, Reader
+from dumpers.engines.base import Piece
 from dumpers.engines.mysql.dump import ENGINE
 from dumpers.errors import StorageFailedError, TargetFailedError, TargetRefusedError
 from dumpers.interrupt import Interrupt
 from tests.integration.conftest import Faults
-from tests.integration.dumpers.mysql.conftest import Case, dump
+from tests.integration.dumpers.mysql.conftest import Case, dump, piece
 from tests.integration.dumpers.mysql.worlds import fill, fingerprint
 from tests.testbed.faults import Cut, Rule
 from tests.testbed.mysql import quoted
-
-
-def piece(name: str, data: bytes) -> Piece:
-    return Piece(name=name, ending=".sql", size=len(data), open=lambda: _reading(data))
-
-
-@contextlib.contextmanager
-def _reading(data: bytes) -> Iterator[Reader]:
-    yield io.BytesIO(data)
 
 
 class _Torn:
