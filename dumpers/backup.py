@@ -3,11 +3,10 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from dumpers import crypt, manifest, progress, readback
+from dumpers import crypt, manifest, readback
 from dumpers.contract import DumpJob, DumpResult
 from dumpers.engines.base import Engine, Source, Stream
 from dumpers.errors import ExitCode, StorageFailedError
@@ -15,9 +14,8 @@ from dumpers.interrupt import Interrupt
 from dumpers.layout import Run
 from dumpers.log import fields
 from dumpers.store import Store
-from dumpers.stream import CountingReader, GzipReader, copy
+from dumpers.storing import store_all
 from dumpers.sweep import sweep
-from dumpers.upload import Upload, choose_part_size
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,11 +75,14 @@ def dump(
             if job.verify:
                 readback.prove_right(store, run.started_key, started_record)
             sweep(store, run, record)
-            stored = _store_all(plan, store=store, interrupt=interrupt)
-            objects = [
-                replace(item, facts=stream.facts())
-                for item, stream in zip(stored, streams, strict=True)
-            ]
+            objects = store_all(
+                streams,
+                keys=record.keys,
+                parallel=source.parallel,
+                part_size=job.part_size,
+                recipients=recipients,
+                store=store,
+            )
         body = manifest.manifest(
             record,
             finished=now(),
@@ -90,6 +91,7 @@ def dump(
             recipients=job.recipients,
             objects=objects,
             notes=source.notes,
+            facts=source.facts,
         )
         store.put_once(run.manifest_key, body)
         if job.verify:
@@ -165,62 +167,6 @@ def _record(plan: _Plan) -> manifest.RunRecord:
         started=run.started,
         deadline_seconds=job.deadline,
         keys=tuple(plan.key(stream) for stream in plan.streams),
-    )
-
-
-def _store_all(
-    plan: _Plan, *, store: Store, interrupt: Interrupt
-) -> Sequence[manifest.ObjectRecord]:
-    """Store every stream, as many at a time as the source takes, in the order of the plan."""
-
-    def store_one(stream: Stream) -> manifest.ObjectRecord:
-        return _store(plan, stream, store=store, interrupt=interrupt)
-
-    if plan.source.parallel == 1:
-        return [store_one(stream) for stream in plan.streams]
-    with ThreadPoolExecutor(plan.source.parallel, thread_name_prefix="stream") as pool:
-        under_way = [pool.submit(store_one, stream) for stream in plan.streams]
-        try:
-            for ended in as_completed(under_way):
-                ended.result()
-        except BaseException:
-            # No manifest will be written, so the others have nothing to go on for.
-            interrupt.trip("the failure of another stream")
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [ended.result() for ended in under_way]
-
-
-def _store(
-    plan: _Plan, stream: Stream, *, store: Store, interrupt: Interrupt
-) -> manifest.ObjectRecord:
-    part_size = plan.job.part_size or choose_part_size(stream.estimate, plan.source.parallel)
-    key = plan.key(stream)
-    # The upload is left after the tool has ended: a dump that goes wrong at its very end still
-    # aborts it.
-    with (
-        Upload.begin(store, key, part_size=part_size) as upload,
-        stream.open(interrupt) as tool,
-        CountingReader(tool) as raw,
-    ):
-        packed = GzipReader(raw)
-        shown = ".".join((stream.name, *stream.part))
-        with progress.shown(shown, read=lambda: raw.count, sent=lambda: upload.size):
-            if plan.recipients:
-                crypt.encrypt(packed, upload, plan.recipients)
-            else:
-                copy(packed, upload)
-        stored = upload.complete()
-    return manifest.ObjectRecord(
-        key=stored.key,
-        name=stream.name,
-        part=stream.part,
-        size=stored.size,
-        sha256=stored.sha256,
-        crc32=stored.crc32,
-        source_size=raw.count,
-        source_sha256=raw.sha256(),
-        checked=stored.checked,
     )
 
 

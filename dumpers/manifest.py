@@ -80,8 +80,12 @@ def manifest(
     recipients: Sequence[str],
     objects: Sequence[ObjectRecord],
     notes: Sequence[str],
+    facts: Mapping[str, Any],
 ) -> bytes:
-    """JSON of the record that makes the backup exist, with a digest of itself."""
+    """JSON of the record that makes the backup exist, with a digest of itself.
+
+    `facts` are what the engine knows of the whole.
+    """
     document = {
         "format": FORMAT,
         "record": "manifest",
@@ -94,6 +98,8 @@ def manifest(
         "objects": [_object(item) for item in objects],
         "notes": list(notes),
     }
+    if facts:
+        document["facts"] = facts
     return _encode(document | {"digest": digest(document)})
 
 

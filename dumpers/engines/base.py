@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from dumpers.contract import Connection, DumpJob
+    from dumpers.errors import KsnapshotError
     from dumpers.interrupt import Interrupt
+
+
+def _never(_: "KsnapshotError") -> bool:
+    return False
 
 
 class Reader(Protocol):
@@ -23,13 +28,15 @@ class Source:
     """What was found out about the database before dumping.
 
     `estimate` is the expected size of the dump in bytes before compression, 0 when unknown;
-    `notes` go to log and manifest. `parallel` is how many of its streams are read at a time.
+    `notes` go to log and manifest, `facts` to the manifest. `parallel` is how many streams of a
+    lane are read at a time.
     """
 
     server_version: str
     tool_version: str
     estimate: int
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
     parallel: int = 1
 
 
@@ -38,9 +45,11 @@ class Stream:
     """One object to be stored: its name in the key, its file ending, and how to read it.
 
     `part` is a path that tells apart what is stored of one name in parts, such as its tables.
-    `estimate` is the expected number of bytes before compression; 0 when nothing is known. `facts`
-    is what the manifest says of it besides: asked once all streams are stored, raising as readers
-    do where the dump turns out not to be whole.
+    `estimate` is the expected number of bytes before compression; 0 when nothing is known. Streams
+    of one `lane`, such as a shard, are read some at a time, lanes beside each other. `facts` is
+    what the manifest says of it besides: asked once all streams are stored, raising as readers do
+    where the dump turns out not to be whole. `again` is asked after SourceFailedError of either:
+    whether opening it once more, from its start, may go better.
     """
 
     name: str
@@ -48,21 +57,24 @@ class Stream:
     ending: str
     estimate: int
     open: "Callable[[Interrupt], AbstractContextManager[Reader]]"
+    lane: str = ""
     facts: Callable[[], Mapping[str, Any]] = dict
+    again: "Callable[[KsnapshotError], bool]" = _never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """One object of a backup, as its manifest names it, in the order of the manifest.
 
-    `size` is in bytes before compression. Its reader raises unless its end is proven by the
-    manifest's sha256.
+    `size` is in bytes before compression, `facts` what the stream said. Its reader raises unless
+    its end is proven by the manifest's sha256.
     """
 
     name: str
     part: tuple[str, ...] = ()
     ending: str
     size: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
     open: "Callable[[], AbstractContextManager[Reader]]"
 
 

@@ -76,11 +76,23 @@ def stream(
     name: str,
     reader: Callable[[Interrupt], Reader],
     facts: Callable[[], Mapping[str, Any]] = dict,
+    *,
+    lane: str = "",
+    again: Callable[[KsnapshotError], bool] = lambda _: False,
 ) -> Stream:
     def open_(interrupt: Interrupt) -> AbstractContextManager[Reader]:
         return nullcontext(reader(interrupt))
 
-    return Stream(name="db", part=(name,), ending=".sql", estimate=0, open=open_, facts=facts)
+    return Stream(
+        name="db",
+        part=(name,),
+        ending=".sql",
+        estimate=0,
+        open=open_,
+        lane=lane,
+        facts=facts,
+        again=again,
+    )
 
 
 def text(name: str) -> bytes:
@@ -152,3 +164,73 @@ def test_what_turns_out_in_the_end_counts_too(s3: S3Server, bucket: str) -> None
     with pytest.raises(SourceFailedError, match="counted more rows"):
         dump(s3, bucket, Engine(streams_of=streams, parallel=1))
     assert not any(key.endswith("manifest.json") for key in s3.objects(bucket))
+
+
+def test_lanes_run_beside_each_other_and_a_lane_takes_no_more_than_asked(
+    s3: S3Server, bucket: str
+) -> None:
+    lock = threading.Lock()
+    under_way: dict[str, int] = {"a": 0, "b": 0}
+    most: dict[str, int] = {"a": 0, "b": 0, "both": 0}
+    met = threading.Barrier(4, timeout=PATIENCE_SECONDS)
+
+    class Counted(io.BytesIO):
+        def __init__(self, lane: str) -> None:
+            super().__init__(b"rows")
+            self._lane = lane
+            with lock:
+                under_way[lane] += 1
+                most[lane] = max(most[lane], under_way[lane])
+                most["both"] = max(most["both"], sum(under_way.values()))
+            met.wait()
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            if not data:
+                with lock:
+                    under_way[self._lane] -= 1
+            return data
+
+    streams = [
+        stream(f"{lane}{number}", lambda _, lane=lane: Counted(lane), lane=lane)  # type: ignore[misc]
+        for lane in ("a", "b")
+        for number in range(4)
+    ]
+    assert dump(s3, bucket, Engine(streams_of=streams, parallel=2)).key_count == 8
+    assert most == {"a": 2, "b": 2, "both": 4}
+
+
+@pytest.mark.parametrize("when", ["while it is read", "in the end"])
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_a_stream_that_may_be_read_again_is_stored_from_its_start(
+    s3: S3Server, bucket: str, parallel: int, when: str
+) -> None:
+    tries: list[str] = []
+
+    def reader(_: Interrupt) -> Reader:
+        tries.append("read")
+        if when == "while it is read" and len(tries) == 1:
+            return Failing(SourceFailedError("the replica went away"), done)
+        return io.BytesIO(f"try {len(tries)}".encode())
+
+    def facts() -> Mapping[str, Any]:
+        if when == "in the end" and len(tries) == 1:
+            raise SourceFailedError("the replica does not tell")
+        return {"tries": len(tries)}
+
+    done = threading.Event()
+    done.set()
+    asked: list[str] = []
+
+    def again(error: KsnapshotError) -> bool:
+        asked.append(str(error))
+        return True
+
+    streams = [table("a"), stream("b", reader, facts, again=again), table("c")]
+    result = dump(s3, bucket, Engine(streams_of=streams, parallel=parallel))
+    document = json.loads(s3.read(bucket, f"{result.record}manifest.json"))
+    item = document["objects"][1]
+    assert (item["part"], item["facts"]) == (["b"], {"tries": 2})
+    assert gzip.decompress(s3.read(bucket, item["key"])) == b"try 2"
+    assert len(asked) == 1
+    assert s3.uploads(bucket) == []

@@ -1,0 +1,157 @@
+"""Storing all that a dump consists of: every stream as an object, several at a time."""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+from dumpers import crypt
+from dumpers.engines.base import Stream
+from dumpers.errors import SourceFailedError
+from dumpers.log import fields
+from dumpers.manifest import ObjectRecord
+from dumpers.progress import Progress
+from dumpers.store import Store
+from dumpers.stream import CountingReader, GzipReader, copy
+from dumpers.upload import Upload, choose_part_size
+
+_LOG = logging.getLogger(__name__)
+
+# Of all lanes together: each has the buffers of an upload, some 15 MiB in all.
+_MOST_AT_A_TIME = 8
+
+
+def store_all(
+    streams: Sequence[Stream],
+    *,
+    keys: Sequence[str],
+    parallel: int,
+    part_size: int | None,
+    recipients: Sequence[crypt.Recipient],
+    store: Store,
+) -> Sequence[ObjectRecord]:
+    """Store every stream under its key, `parallel` of each lane at a time, in the order given.
+
+    One that fails is read again if it says that this may help; else all end and its error is
+    raised. `part_size` is in bytes, None meaning that the estimates decide.
+    """
+    lanes: dict[str, deque[tuple[Stream, str]]] = {}
+    for stream, key in zip(streams, keys, strict=True):
+        lanes.setdefault(stream.lane, deque()).append((stream, key))
+    workers = _workers(lanes, parallel)
+    at_a_time = min(len(workers), _MOST_AT_A_TIME)
+    progress = Progress(total=len(streams))
+    storing = _Storing(
+        store=store,
+        part_size=part_size,
+        at_a_time=at_a_time,
+        recipients=recipients,
+        progress=progress,
+    )
+    with progress.shown():
+        stored = _run(workers, storing, at_a_time)
+        return [
+            storing.prove(stored[key], stream, key)
+            for stream, key in zip(streams, keys, strict=True)
+        ]
+
+
+def _workers(
+    lanes: dict[str, deque[tuple[Stream, str]]], parallel: int
+) -> list[deque[tuple[Stream, str]]]:
+    """The lanes, each as often as it is worked on at a time; first of all each of them once."""
+    often = [[lane] * min(parallel, len(lane)) for lane in lanes.values()]
+    return [lane for once in zip_longest(*often) for lane in once if lane is not None]
+
+
+def _run(
+    workers: Sequence[deque[tuple[Stream, str]]], storing: "_Storing", at_a_time: int
+) -> dict[str, ObjectRecord]:
+    stored: dict[str, ObjectRecord] = {}
+
+    def work(lane: deque[tuple[Stream, str]]) -> None:
+        while lane:
+            try:
+                stream, key = lane.popleft()
+            except IndexError:
+                return
+            stored[key] = storing.store_again(stream, key)
+
+    if at_a_time == 1:
+        for lane in workers:
+            work(lane)
+        return stored
+    with ThreadPoolExecutor(at_a_time, thread_name_prefix="stream") as pool:
+        under_way = [pool.submit(work, lane) for lane in workers]
+        try:
+            for ended in as_completed(under_way):
+                ended.result()
+        except BaseException:
+            # No manifest will be written, so the others have nothing to go on for.
+            storing.store.interrupt.trip("the failure of another stream")
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Storing:
+    store: Store
+    part_size: int | None
+    at_a_time: int
+    recipients: Sequence[crypt.Recipient]
+    progress: Progress
+
+    def prove(self, stored: ObjectRecord, stream: Stream, key: str) -> ObjectRecord:
+        """Add what the stream says once all are stored; one that takes it back is read again."""
+        while True:
+            try:
+                return replace(stored, facts=stream.facts())
+            except SourceFailedError as error:
+                self._ask(stream, key, error)
+                stored = self.store_again(stream, key)
+
+    def store_again(self, stream: Stream, key: str) -> ObjectRecord:
+        """Store a stream, from its start again as long as it says that this may help."""
+        while True:
+            try:
+                return self._store(stream, key)
+            except SourceFailedError as error:
+                self._ask(stream, key, error)
+
+    def _ask(self, stream: Stream, key: str, error: SourceFailedError) -> None:
+        self.store.interrupt.check()
+        if not stream.again(error):
+            raise error
+        _LOG.warning("reading once more", extra=fields(key=key, why=str(error)))
+
+    def _store(self, stream: Stream, key: str) -> ObjectRecord:
+        part_size = self.part_size or choose_part_size(stream.estimate, self.at_a_time)
+        # The upload is left after the tool has ended: a dump that goes wrong at its very end still
+        # aborts it.
+        with (
+            Upload.begin(self.store, key, part_size=part_size) as upload,
+            stream.open(self.store.interrupt) as tool,
+            CountingReader(tool) as raw,
+        ):
+            packed = GzipReader(raw)
+            name = ".".join((stream.name, *stream.part))
+            with self.progress.of(name, read=lambda: raw.count, sent=lambda: upload.size):
+                if self.recipients:
+                    crypt.encrypt(packed, upload, self.recipients)
+                else:
+                    copy(packed, upload)
+            stored = upload.complete()
+        return ObjectRecord(
+            key=stored.key,
+            name=stream.name,
+            part=stream.part,
+            size=stored.size,
+            sha256=stored.sha256,
+            crc32=stored.crc32,
+            source_size=raw.count,
+            source_sha256=raw.sha256(),
+            checked=stored.checked,
+        )
