@@ -19,9 +19,10 @@ from tests.testbed.tools import tool
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTROLLER, POSTGRESQL = "ksnapshot", "ksnapshot-dumper-postgresql-16"
-MYSQL = "ksnapshot-dumper-mysql-8"
+MYSQL, CLICKHOUSE = "ksnapshot-dumper-mysql-8", "ksnapshot-dumper-clickhouse"
 DATABASE, STORE = "ksnapshot-demo-database", "ksnapshot-demo-store"
-MARIADB = "ksnapshot-demo-mariadb"
+MARIADB, CLICKHOUSE_SERVER = "ksnapshot-demo-mariadb", "ksnapshot-demo-clickhouse"
+DUMPERS = (POSTGRESQL, MYSQL, CLICKHOUSE)
 _TAG = "dev"
 
 
@@ -35,12 +36,13 @@ class _Recipe:
     globs: Sequence[str]
     context: Path = ROOT
     arguments: Mapping[str, str] = field(default_factory=dict)
+    suite: str = images.SUITE
 
 
 def names() -> Mapping[str, str]:
     """Short name to the reference that pods use; IMAGE_PREFIX says where the cluster pulls from."""
     prefix = os.environ.get("IMAGE_PREFIX", "localhost").rstrip("/")
-    known = (CONTROLLER, POSTGRESQL, MYSQL, DATABASE, MARIADB, STORE)
+    known = (CONTROLLER, *DUMPERS, DATABASE, MARIADB, CLICKHOUSE_SERVER, STORE)
     return {name: f"{prefix}/{name}:{_TAG}" for name in known}
 
 
@@ -61,6 +63,7 @@ def build(*wanted: str) -> Mapping[str, Path]:
             recipe.globs,
             {**arguments, **recipe.arguments},
             others,
+            suite=recipe.suite,
         )
     return made
 
@@ -95,12 +98,17 @@ def _recipe(name: str) -> _Recipe:
     if name == MYSQL:
         globs = ["dumpers", "locks/dumper.txt"]
         return _Recipe(dockerfile="images/mysql/Dockerfile", globs=globs)
-    if name in {DATABASE, MARIADB}:
+    if name == CLICKHOUSE:
+        globs = ["dumpers", "locks/dumper.txt"]
+        return _Recipe(dockerfile="images/clickhouse/Dockerfile", globs=globs)
+    if name in {DATABASE, MARIADB, CLICKHOUSE_SERVER}:
         folder = name.removeprefix("ksnapshot-demo-")
         return _Recipe(
             dockerfile=f"tests/demo/{folder}/Dockerfile",
             globs=["start-*"],
             context=ROOT / "tests/demo" / folder,
+            # The last release of Debian that has ClickHouse.
+            suite="bookworm" if name == CLICKHOUSE_SERVER else images.SUITE,
         )
     return _Recipe(
         dockerfile="tests/demo/store/Dockerfile",
@@ -110,6 +118,6 @@ def _recipe(name: str) -> _Recipe:
 
 
 if __name__ == "__main__":
-    for archive in build(CONTROLLER, POSTGRESQL, MYSQL).values():
+    for archive in build(CONTROLLER, *DUMPERS).values():
         print(archive)
     sys.exit(0)

@@ -1,5 +1,6 @@
 """Container images without a container engine: debootstrap for the base, buildah for the rest."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -13,7 +14,8 @@ from tests.testbed.progress import progress
 from tests.testbed.tools import tool
 
 SUITE = "trixie"
-BASE = f"localhost/ksnapshot-base:{SUITE}"
+BASES = {suite: f"localhost/ksnapshot-base:{suite}" for suite in (SUITE, "bookworm")}
+BASE = BASES[SUITE]
 PAUSE = "localhost/pause:1"
 ARCHIVE = "image.tar"
 _PACKAGES = ("python3", "python3-venv", "ca-certificates")
@@ -41,11 +43,12 @@ def pause_image() -> Path:
     return cache.entry("image-pause", [_GENERATION, tool("pause")], make) / ARCHIVE
 
 
-def base_image() -> Path:
+def base_image(suite: str = SUITE) -> Path:
     """The archive of a minimal Debian with Python and the CAs that this machine trusts."""
     authorities = sorted(_HOST_AUTHORITIES.rglob("*.crt"))
-    key: list[str | bytes | Path] = [_GENERATION, SUITE, *_PACKAGES, *authorities]
-    return cache.entry("image-base", key, _make_base) / ARCHIVE
+    key: list[str | bytes | Path] = [_GENERATION, suite, *_PACKAGES, *authorities]
+    name = "image-base" if suite == SUITE else f"image-base-{suite}"
+    return cache.entry(name, key, functools.partial(_make_base, suite)) / ARCHIVE
 
 
 def build(
@@ -55,6 +58,8 @@ def build(
     globs: Sequence[str],
     build_args: Mapping[str, str] | None = None,
     others: Mapping[str, Path] | None = None,
+    *,
+    suite: str = SUITE,
 ) -> Path:
     """The archive of an image called `name`, built on `base_image`; unchanged ones are not rebuilt.
 
@@ -62,9 +67,9 @@ def build(
     cache's key (their content) misses nothing. `others` are archives of further images that the
     Dockerfile copies from, by their names.
     """
-    bases = {BASE: base_image(), **(others or {})}
+    bases = {BASES[suite]: base_image(suite), **(others or {})}
     files = _matching(context, globs)
-    arguments = {"BASE": BASE, **(build_args or {})}
+    arguments = {"BASE": BASES[suite], **(build_args or {})}
     made_of = [archive.parent.name for archive in bases.values()]
     key: list[str | bytes | Path] = [_GENERATION, name, *made_of, repr(arguments)]
     key += [dockerfile]
@@ -111,14 +116,14 @@ def _matching(context: Path, globs: Sequence[str]) -> list[Path]:
     )
 
 
-def _make_base(target: Path) -> None:
+def _make_base(suite: str, target: Path) -> None:
     if os.geteuid() != 0:
         raise ImageError("the base image is made by debootstrap, which needs root")
     packages.command("debootstrap", "debootstrap")
-    with progress(f"debootstrap {SUITE}"):
+    with progress(f"debootstrap {suite}"):
         root = target / "root"
         include = f"--include={','.join(_PACKAGES)}"
-        _run(["debootstrap", "--variant=minbase", include, SUITE, str(root)])
+        _run(["debootstrap", "--variant=minbase", include, suite, str(root)])
         for folder in ("var/cache/apt/archives", "var/lib/apt/lists", "var/log"):
             for path in (root / folder).rglob("*"):
                 if path.is_file():
@@ -134,7 +139,7 @@ def _make_base(target: Path) -> None:
         layer = target / "layer.tar"
         _run(["tar", "--numeric-owner", f"--directory={root}", f"--file={layer}", "--create", "."])
         shutil.rmtree(root)
-        oci.write_archive(target / ARCHIVE, BASE, layer, env=_ENV)
+        oci.write_archive(target / ARCHIVE, BASES[suite], layer, env=_ENV)
         layer.unlink()
 
 
@@ -198,7 +203,7 @@ def _run(command: Sequence[str]) -> str:
     if done.returncode != 0:
         said = done.stdout[-3000:]
         if "unknown key" in said or "keyring" in said.lower():
-            said += f"\nInstall a debian-archive-keyring that knows Debian {SUITE}."
+            said += "\nInstall a debian-archive-keyring that knows this Debian."
         raise ImageError(f"{' '.join(command)[:300]} ended with {done.returncode}:\n{said}")
     return done.stdout
 
