@@ -67,7 +67,7 @@ class Run:
         suffix = f"{ending}{GZIP_SUFFIX}{AGE_SUFFIX if encrypted else ''}"
         stamp = f"{self.started:%Y%m%d%H%M%S}"
         whole = f"dump-{quote(self.host)}-{quote(name)}-{stamp}"
-        file = f"{_join(whole, *map(_segment, part))}{suffix}"
+        file = f"{_join(whole, *map(segment, part))}{suffix}"
         return _join(self.path, f"{self.started:%Y/%m/%d}", engine, file)
 
     @property
@@ -103,7 +103,7 @@ def records_prefix(*, path: str, cluster: str, cronjob: str) -> str:
     return _join(path, "manifests", quote(cluster), quote(cronjob)) + "/"
 
 
-def _segment(name: str) -> str:
+def segment(name: str) -> str:
     """A name as one segment, shortened where keys would become longer than stores take."""
     segment = quote(name)
     if len(segment) <= _LONGEST_SEGMENT:

@@ -82,19 +82,19 @@ _LISTED = "names, separated by commas"
 DATABASES = TextOption(
     key="databases",
     variable="KSNAPSHOT_DATABASES",
-    help="Databases to dump, separated by commas, or `*` for all; one object each.",
+    help="Databases to dump, separated by commas, or `*` for all.",
     wanted=f"{_LISTED}, or *",
 )
 TABLES = TextOption(
     key="tables",
     variable="KSNAPSHOT_TABLES",
-    help="The tables to dump, separated by commas, instead of all.",
+    help="The tables to dump, separated by commas, instead of all; `clickhouse` takes patterns.",
     wanted=_LISTED,
 )
 EXCLUDE_TABLES = TextOption(
     key="exclude-tables",
     variable="KSNAPSHOT_EXCLUDE_TABLES",
-    help="Tables to leave out, separated by commas.",
+    help="Tables to leave out, separated by commas; `clickhouse` takes patterns.",
     wanted=_LISTED,
 )
 

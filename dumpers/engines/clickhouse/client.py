@@ -9,6 +9,7 @@ from typing import Any
 
 from dumpers.contract import Connection
 from dumpers.engines.base import Reader
+from dumpers.engines.clickhouse.sql import literal, qualified, remote
 from dumpers.errors import KsnapshotError, Side
 from dumpers.http import Answer, Http
 from dumpers.interrupt import Interrupt
@@ -17,24 +18,48 @@ _TLS_PORTS = frozenset((8443, 443))
 _OK = 200
 _CODE = re.compile(r"Code: (\d+)")
 _TEXT_MAX = 500
-# Codes for which trying again cannot help: unknown database, login, rights, settings that a
-# profile forbids, syntax of what somebody asked for.
-_REFUSALS = frozenset((47, 62, 81, 115, 164, 192, 193, 194, 195, 452, 497, 516, 531))
+# Codes for which trying again cannot help: login, rights, settings that a profile forbids, syntax.
+_REFUSALS = frozenset((62, 115, 164, 192, 193, 194, 195, 452, 497, 516, 531))
 """https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One replica, or the entry point to them, with the settings that every query gets."""
+    """One replica, or the entry point to them, with the settings that every query gets.
+
+    `address`, `host:port` of the native protocol, is that of a replica which is read through the
+    entry point; `login` is then what that replica is told.
+    """
 
     http: Http = field(repr=False)
     side: Side
     settings: Mapping[str, str] = field(default_factory=dict)
+    address: str = ""
+    login: tuple[str, str] = field(default=("", ""), repr=False)
 
     @property
     def where(self) -> str:
         """Host and port."""
+        return f"{self.address} through {self.http.where}" if self.address else self.http.where
+
+    @property
+    def answering(self) -> str:
+        """Host and port of the server that runs the queries, and logs them."""
         return self.http.where
+
+    def source(self, database: str, table: str) -> str:
+        """What stands behind FROM to read a table of the replica."""
+        if not self.address:
+            return qualified(database, table)
+        username, password = self.login
+        return remote(self.address, database, table, username=username, password=password)
+
+    def safe(self, text: str) -> str:
+        """A server's words without the password, which a query through another server holds."""
+        password = self.login[1]
+        if not (self.address and password):
+            return text
+        return text.replace(literal(password), "'…'").replace(password, "…")
 
     def rows(self, sql: str, interrupt: Interrupt) -> list[list[Any]]:
         """Answer a SELECT; cells as JSON has them, large numbers as texts where the server does so.
@@ -88,15 +113,17 @@ class Server:
         return answer, body
 
     def _error(self, answer: Answer, body: bytes) -> KsnapshotError:
-        said = " ".join(body.decode("utf-8", "replace").split())[:_TEXT_MAX] or "no explanation"
+        said = " ".join(body.decode("utf-8", "replace").split()) or "no explanation"
         code = answer.headers.get("x-clickhouse-exception-code") or _code(said)
-        text = f"{self.where} answers with status {answer.status}: {said}"
+        text = f"{self.where} answers with status {answer.status}: {self.safe(said)[:_TEXT_MAX]}"
         refused = code.isdigit() and int(code) in _REFUSALS
         return self.side.refused(text) if refused else self.side.failed(text)
 
 
-def connect(connection: Connection, *, side: Side, settings: Mapping[str, str]) -> Server:
-    """A server as the job's connection says; nothing is sent yet.
+def connect(
+    connection: Connection, *, side: Side, settings: Mapping[str, str], address: str = ""
+) -> Server:
+    """A server as the job's connection says, or one behind it; nothing is sent yet.
 
     TLS is used where the connection asks for it, or where the port is one that speaks only that.
     """
@@ -108,7 +135,8 @@ def connect(connection: Connection, *, side: Side, settings: Mapping[str, str]) 
         headers["X-ClickHouse-Key"] = connection.password
     encoded = {name: value.encode().decode("latin-1") for name, value in headers.items()}
     http = Http(connection, secure=secure, headers=encoded, side=side)
-    return Server(http=http, side=side, settings=settings)
+    login = (connection.username or "default", connection.password)
+    return Server(http=http, side=side, settings=settings, address=address, login=login)
 
 
 def _code(said: str) -> str:

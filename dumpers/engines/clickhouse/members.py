@@ -1,6 +1,7 @@
 """The servers of a cluster: which there are, how each is reached, and how far it is behind."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,8 @@ from dumpers.interrupt import Interrupt
 
 # Servers that are asked at a time.
 _TOGETHER = 16
+# How long a replica may take to fetch what others have, before it is read as it is.
+_LAG_SECONDS, _LAG_PAUSE_SECONDS = 60.0, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +46,20 @@ def find(
     *,
     cluster: str,
     listed: Sequence[Shard],
-    settings: Mapping[str, str],
+    through: bool,
+    settings: Callable[[frozenset[str]], Mapping[str, str]],
     side: Side,
     interrupt: Interrupt,
 ) -> tuple[Group, ...]:
     """The shards of the cluster that the entry point belongs to, or of an explicit list.
 
     `cluster` is the one that is asked for, or empty. All servers are asked at the port of the entry
-    point, listed ones at their own. Without a cluster, the entry point is all. Raises
-    SourceFailedError for a shard of which no replica answers, as its rows would be missing.
+    point, listed ones at their own; with `through` the entry point asks them at the ports by which
+    servers know each other. Without a cluster, the entry point is all. `settings` gives those of
+    every query, of the ones that a server knows. Raises SourceFailedError for a shard of which no
+    replica answers, as its rows would be missing.
     """
-    entry = connect(connection, side=side, settings=settings)
+    entry = connect(connection, side=side, settings={})
     shards = listed
     if not shards:
         nodes = survey.nodes(entry, interrupt)
@@ -61,21 +67,58 @@ def find(
         chosen = topology.choose_cluster(nodes, asked=cluster, macro=macro)
         if chosen is None:
             node = Node(cluster="", shard=1, replica=1, host=connection.host, port=connection.port)
-            shards = [Shard(number=1, nodes=(node,))]
+            shards, through = [Shard(number=1, nodes=(node,))], False
         else:
-            shards = [
-                replace(shard, nodes=tuple(_entered(node, connection) for node in shard.nodes))
-                for shard in topology.shards(nodes, chosen)
-            ]
+            shards = topology.shards(nodes, chosen)
+            if not through:
+                shards = [
+                    replace(shard, nodes=tuple(_entered(node, connection) for node in shard.nodes))
+                    for shard in shards
+                ]
 
     def ask(node: Node) -> Member:
-        place = replace(connection, host=node.host, port=node.port)
-        server = connect(place, side=side, settings=settings)
-        return Member(node=node, server=server, health=survey.health(server, interrupt))
+        if through:
+            host = f"[{node.host}]" if ":" in node.host else node.host
+            address, place = f"{host}:{node.port}", connection
+        else:
+            address, place = "", replace(connection, host=node.host, port=node.port)
+        server = connect(place, side=side, settings={}, address=address)
+        health = survey.health(server, interrupt)
+        if health.reachable:
+            server = replace(server, settings=settings(survey.known_settings(server, interrupt)))
+        return Member(node=node, server=server, health=health)
 
     with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="member") as pool:
         asked = [list(pool.map(ask, shard.nodes)) for shard in shards]
     return tuple(_group(shard, found) for shard, found in zip(shards, asked, strict=True))
+
+
+def settle(group: Group, interrupt: Interrupt) -> tuple[Group, tuple[str, ...]]:
+    """The group once its best replica has what the others have, or after a minute with a note."""
+    ends = time.monotonic() + _LAG_SECONDS
+    while True:
+        best = group.members[0]
+        where = f"{best.label} ({best.server.where})"
+        if best.health.is_stale:
+            note = (
+                f"{where} is read-only, as it has lost its Keeper: whether it lacks rows that "
+                "other replicas have is not known"
+            )
+            return group, (note,)
+        if not best.health.queue:
+            return group, ()
+        if time.monotonic() > ends:
+            note = (
+                f"{where} lags: {best.health.queue} entries of a table's replication queue were "
+                "not done when it was read"
+            )
+            return group, (note,)
+        interrupt.pause(_LAG_PAUSE_SECONDS)
+        members = [
+            replace(member, health=survey.health(member.server, interrupt))
+            for member in group.members
+        ]
+        group = _ordered(group, members)
 
 
 def _entered(node: Node, connection: Connection) -> Node:
@@ -84,13 +127,25 @@ def _entered(node: Node, connection: Connection) -> Node:
     return replace(node, host=host, port=connection.port)
 
 
+def _ordered(group: Group, members: Sequence[Member]) -> Group:
+    """The group anew; one whose members all went silent stays as it was: reading will tell."""
+    order = topology.order({member.node: member.health for member in members})
+    by_node = {member.node: member for member in members}
+    gone = tuple(member.node.host for member in members if member.node not in order)
+    if not order:
+        return group
+    return replace(
+        group, members=tuple(by_node[node] for node in order), missing=(*group.missing, *gone)
+    )
+
+
 def _group(shard: Shard, found: Sequence[Member]) -> Group:
     order = topology.order({member.node: member.health for member in found})
     if not order:
-        hosts = ", ".join(f"{node.host}:{node.port}" for node in shard.nodes)
+        said = "; ".join(member.health.why for member in found)
         raise SourceFailedError(
-            f"no replica of shard {shard.number} answers ({hosts}): its rows would be missing, so "
-            "nothing is dumped"
+            f"no replica of shard {shard.number} answers, so its rows would be missing and nothing "
+            f"is dumped: {said}"
         )
     by_node = {member.node: member for member in found}
     return Group(

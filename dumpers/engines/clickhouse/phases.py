@@ -1,11 +1,13 @@
 """In which order a restore creates tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from enum import IntEnum
 from graphlib import CycleError, TopologicalSorter
 
 from dumpers.engines.clickhouse import ddl
 from dumpers.engines.clickhouse.kinds import Kind
+from dumpers.engines.clickhouse.lexer import tokens
 from dumpers.engines.clickhouse.tables import Treated
 
 _FORWARDING = frozenset(
@@ -44,10 +46,11 @@ def phase(item: Treated) -> Phase:
 
 
 def phases(items: Iterable[Treated]) -> tuple[tuple[Phase, tuple[Treated, ...]], ...]:
-    """What is saved of a schema, in the order of creation; within a phase, as `needs` says.
+    """What is saved of a schema, in the order of creation: each behind what it needs.
 
-    Servers record no dependencies of views, and old ones none at all: what fails for want of
-    another is to be tried again while others succeed.
+    Servers record no dependencies of views, and old ones none at all: what a statement mentions is
+    taken for what it needs. Where that goes in circles, what fails for want of another is to be
+    tried again while others succeed.
     """
     saved = [item for item in items if item.kind not in {Kind.INNER, Kind.SKIPPED}]
     return tuple(
@@ -60,8 +63,28 @@ def _ordered(items: list[Treated]) -> tuple[Treated, ...]:
         (item.table.database, item.table.name): item
         for item in sorted(items, key=lambda item: (item.table.database, item.table.name))
     }
-    graph = {name: sorted(item.table.needs & by_name.keys()) for name, item in by_name.items()}
-    try:
-        return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
-    except CycleError:
-        return tuple(by_name.values())
+    known = {name: sorted(item.table.needs & by_name.keys()) for name, item in by_name.items()}
+    mentioned = {
+        name: sorted({*known[name], *_mentioned(item, by_name)} - {name})
+        for name, item in by_name.items()
+    }
+    for graph in (mentioned, known):
+        with suppress(CycleError):
+            return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
+    return tuple(by_name.values())
+
+
+def _mentioned(
+    item: Treated, names: Mapping[tuple[str, str], Treated]
+) -> Iterator[tuple[str, str]]:
+    """Those of these tables whose names stand in its statement."""
+    table = item.table
+    # Plain tables mention nothing but their own columns, and there may be very many of them.
+    if phase(item) is Phase.TABLES:
+        return
+    words = {token.value for token in tokens(table.create)}
+    for database, name in names:
+        if f"{database}.{name}" in words or (
+            name in words and (database in words or database == table.database)
+        ):
+            yield database, name

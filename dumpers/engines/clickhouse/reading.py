@@ -1,214 +1,182 @@
-"""Which tables are read from which replica, as streams, and what proves each of them whole.
+"""Reading tables as streams, each with what proves it whole.
 
 A body's end alone proves little: older servers write an error behind rows and end in good order. So
 the server itself is asked, once for all tables of a replica, how each query ended and how many
 rows it gave.
 """
 
-import io
 import secrets
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from dumpers.engines.base import Reader, Stream
-from dumpers.engines.clickhouse.members import Group, Member
-from dumpers.engines.clickhouse.sql import literal, qualified, select
-from dumpers.engines.clickhouse.tables import Treated
+from dumpers.engines.clickhouse import survey
+from dumpers.engines.clickhouse.client import Server
+from dumpers.engines.clickhouse.plan import Copy, Item
+from dumpers.engines.clickhouse.sql import count, insert, qualified, select
 from dumpers.engines.clickhouse.tail import TAG_HEADER, ProvenReader
-from dumpers.errors import SourceFailedError, SourceRefusedError
+from dumpers.engines.clickhouse.verdicts import NotToldError, Query, Verdicts
+from dumpers.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.interrupt import Interrupt
 
 ENDING = ".native"
-# The log is written every 7.5 s by default.
-_LOG_SECONDS, _LOG_PAUSE_SECONDS = 30.0, 0.5
-_LOG_IS_THERE = "SELECT name FROM system.tables WHERE database = 'system' AND name = 'query_log'"
-# Of the log's types 1 says that a query began, 2 that it ended well.
-_FAILED = frozenset((3, 4))
-# A query_id has 36 letters; a URL or a body takes any number of these.
-_ASKED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One table of one replica: `label` is its shard's, or its own where replicas differ."""
+class Session:
+    """What the readings of a dump share; `down` are servers that went away meanwhile.
 
-    label: str
-    member: Member
-    treated: Treated
-    partitions: tuple[str, ...] = ()
-    query_id: str = field(default_factory=lambda: f"ksnapshot-{secrets.token_hex(12)}")
-
-    @property
-    def where(self) -> str:
-        """Table and replica, for messages."""
-        return f"{self.treated.table.full_name} of {self.label} ({self.member.server.where})"
-
-
-def items(
-    group: Group,
-    tables: Mapping[str, Sequence[Treated]],
-    partitions: Mapping[tuple[str, str], tuple[str, ...]],
-) -> tuple[Item, ...]:
-    """What is read of a shard: replicated tables from its best replica, others from every one.
-
-    `tables` are those of each member, by its label.
-    Raises SourceFailedError where a replica that does not answer may hold rows that no other has.
+    With `counts_do`, rows counted before and after may stand in for the server's verdict.
     """
-    best = group.members[0]
-    alone = [item.table.full_name for item in tables[best.label] if _is_own(item)]
-    if alone and group.missing:
-        raise SourceFailedError(
-            f"{', '.join(group.missing)} of shard {group.number} does not answer, and tables that "
-            f"are not replicated may have other rows there: {', '.join(alone[:10])}"
-        )
-    found = []
-    for member in group.members:
-        for item in tables[member.label]:
-            if item.has_data and (member is best or _is_own(item)):
-                several = _is_own(item) and len(group.members) > 1
-                found.append(
-                    Item(
-                        label=member.label if several else f"s{group.number}",
-                        member=member,
-                        treated=item,
-                        partitions=partitions.get((item.table.database, item.table.name), ()),
-                    )
-                )
-    return tuple(found)
+
+    verdicts: Verdicts
+    counts_do: bool
+    interrupt: Interrupt
+    down: set[str] = field(default_factory=set)
 
 
-def streams(name: str, wanted: Sequence[Item], interrupt: Interrupt) -> list[Stream]:
-    """A stream for each, whose facts are the server's own verdict."""
-    verdicts = Verdicts(wanted, interrupt)
-    return [
-        Stream(
-            name=name,
-            part=(item.label, item.treated.table.database, item.treated.table.name),
-            ending=ENDING,
-            estimate=item.treated.store.total_bytes or 0,
-            open=partial(_open, item, verdicts),
-            facts=partial(_facts, item, verdicts),
-        )
-        for item in wanted
-    ]
+class Reading:
+    """One item on its way: from its best copy, or from the next after that one has failed."""
 
-
-def text_stream(name: str, part: str, text: str) -> Stream:
-    """A stream of SQL that is there already."""
+    def __init__(self, item: Item, session: Session) -> None:
+        self.item = item
+        self._session = session
+        self._copies: deque[Copy] = deque(item.copies)
+        self._query: Query | None = None
+        self._reader: ProvenReader | None = None
+        self._counted: list[int] = []
 
     @contextmanager
-    def open_(_: Interrupt) -> Iterator[Reader]:
-        yield io.BytesIO(text.encode())
+    def open(self, interrupt: Interrupt) -> Iterator[Reader]:
+        """Read the rows from their start; errors say which table of which server it is."""
+        while len(self._copies) > 1 and self._server.where in self._session.down:
+            self._copies.popleft()
+        server, treated = self._server, self._copies[0].treated
+        query = Query(
+            server=server,
+            id=f"ksnapshot-{secrets.token_hex(12)}",
+            where=f"{self.item.where} ({server.where})",
+        )
+        self._query, self._counted = query, []
+        self._session.verdicts.expect(query)
+        source = server.source(treated.table.database, treated.table.name)
+        sql = select(source, treated.store.insertable, self.item.partitions)
 
-    return Stream(name=name, part=(part,), ending=".sql", estimate=len(text), open=open_)
+        def confirm() -> bool:
+            self._session.verdicts.rows(query, all_ended=False)
+            return True
 
+        try:
+            self._count(source)
+            with server.stream(sql, interrupt, query_id=query.id) as (answer, reader):
+                tag = answer.headers.get(TAG_HEADER.lower(), "")
+                self._reader = ProvenReader(reader, tag=tag, confirm=confirm)
+                yield self._reader
+            self._count(source)
+        except (SourceFailedError, SourceRefusedError) as error:
+            raise type(error)(f"{query.where}: {server.safe(str(error))}{_cure(error)}") from error
 
-class Verdicts:
-    """What query_log says of the queries of a dump, asked once a replica; threads may share it."""
-
-    def __init__(self, wanted: Sequence[Item], interrupt: Interrupt) -> None:
-        self._interrupt = interrupt
-        self._lock = threading.Lock()
-        self._by_member: dict[str, list[Item]] = {}
-        for item in wanted:
-            self._by_member.setdefault(item.member.server.where, []).append(item)
-        self._rows: dict[str, int] = {}
-
-    def rows(self, item: Item, *, all_ended: bool = True) -> int:
-        """How many rows the server gave; with `all_ended` it is asked for all tables at once.
-
-        Raises SourceFailedError where the query failed, or where the log does not tell.
-        """
-        with self._lock:
-            if item.query_id not in self._rows:
-                asked = self._by_member[item.member.server.where] if all_ended else [item]
-                self._ask(item.member, asked)
-            return self._rows[item.query_id]
-
-    def _ask(self, member: Member, asked: Sequence[Item]) -> None:
-        left = {item.query_id: item for item in asked if item.query_id not in self._rows}
-        ends = time.monotonic() + _LOG_SECONDS
-        while left:
-            # Only some may; without, the server writes its log by the clock.
-            with suppress(SourceRefusedError):
-                member.server.run("SYSTEM FLUSH LOGS", self._interrupt)
-            self._look(member, left)
-            if left and time.monotonic() > ends:
-                raise SourceFailedError(
-                    f"the query_log of {member.server.where} does not tell how the query for "
-                    f"{next(iter(left.values())).where} ended: see to it that query_log is on and "
-                    "kept, and that this account may read it"
-                )
-            if left:
-                self._interrupt.pause(_LOG_PAUSE_SECONDS)
-
-    def _look(self, member: Member, left: dict[str, Item]) -> None:
-        # The server makes the table with the first queries that it logs.
-        if member.server.rows(_LOG_IS_THERE, self._interrupt) == []:
-            return
-        ids = list(left)
-        for start in range(0, len(ids), _ASKED_AT_ONCE):
-            listed = ", ".join(map(literal, ids[start : start + _ASKED_AT_ONCE]))
-            for query_id, kind, rows, said in member.server.rows(
-                "SELECT query_id, toInt8(type), result_rows, exception FROM system.query_log "  # noqa: S608  quoted
-                f"WHERE query_id IN ({listed}) AND toInt8(type) > 1",
-                self._interrupt,
-            ):
-                item = left.pop(query_id, None)
-                if item is None:
-                    continue
-                if int(kind) in _FAILED:
-                    raise SourceFailedError(f"{item.where} was not read whole: {said[:500]}")
-                self._rows[query_id] = int(rows)
-
-
-@contextmanager
-def _open(item: Item, verdicts: Verdicts, interrupt: Interrupt) -> Iterator[Reader]:
-    table = item.treated.table
-    sql = select(
-        qualified(table.database, table.name), item.treated.store.insertable, item.partitions
-    )
-
-    def confirm() -> bool:
-        verdicts.rows(item, all_ended=False)
+    def again(self, _: KsnapshotError) -> bool:
+        """Go on to the next copy; False if there is none."""
+        assert self._query is not None
+        self._session.verdicts.forget(self._query)
+        if not survey.health(self._server, self._session.interrupt).reachable:
+            self._session.down.add(self._server.where)
+        if len(self._copies) == 1:
+            return False
+        self._copies.popleft()
         return True
 
-    with item.member.server.stream(sql, interrupt, query_id=item.query_id) as (answer, reader):
-        tag = answer.headers.get(TAG_HEADER.lower(), "")
-        yield _Named(ProvenReader(reader, tag=tag, confirm=confirm), item)
+    def told(self) -> Mapping[str, Any]:
+        """What the manifest says of the table, with its rows and what proves them.
 
+        Raises SourceFailedError where there is less proof than was asked for.
+        """
+        treated = self.item.treated
+        table, columns = treated.table, treated.store.insertable
+        facts: dict[str, Any] = {
+            "database": table.database,
+            "table": table.name,
+            "engine": table.engine,
+            "columns": list(columns),
+            "insert": insert(qualified(table.database, table.name), columns),
+            "replica": self._server.where,
+            **self._rows(),
+        }
+        if treated.loses_rows:
+            facts["loses_rows"] = True
+        if self.item.partitions:
+            facts["partitions"] = list(self.item.partitions)
+        return facts
 
-class _Named:
-    """A reader whose errors say which table of which replica it is."""
+    @property
+    def _server(self) -> Server:
+        return self._copies[0].member.server
 
-    def __init__(self, source: Reader, item: Item) -> None:
-        self._source = source
-        self._item = item
+    def _count(self, source: str) -> None:
+        if self._session.counts_do:
+            sql = count(source, self.item.partitions)
+            [[rows]] = self._server.rows(sql, self._session.interrupt)
+            self._counted.append(int(rows))
 
-    def read(self, size: int = -1, /) -> bytes:
-        """Read from the source."""
+    def _rows(self) -> Mapping[str, Any]:
+        assert self._query is not None
+        assert self._reader is not None
         try:
-            return self._source.read(size)
-        except SourceFailedError as error:
-            raise SourceFailedError(f"{self._item.where}: {error}") from error
+            return {"rows": self._session.verdicts.rows(self._query), "rows_from": "query_log"}
+        except (NotToldError, SourceRefusedError):
+            if not self._session.counts_do:
+                raise
+        least, most = min(self._counted), max(self._counted)
+        if least and not self._reader.count:
+            raise SourceFailedError(f"{self._query.where} has {least} rows, and none came")
+        if least == most:
+            return {"rows": least, "rows_from": "counts"}
+        return {"rows": least, "rows_at_most": most, "rows_from": "counts"}
 
 
-def _facts(item: Item, verdicts: Verdicts) -> Mapping[str, Any]:
-    return {
-        "shard": item.member.node.shard,
-        "replica": item.member.server.where,
-        "engine": item.treated.table.engine,
-        "columns": list(item.treated.store.insertable),
-        "rows": verdicts.rows(item),
-        "rows_from": "query_log",
-    }
+def stream(name: str, reading: Reading) -> Stream:
+    """The stream of one table."""
+    item = reading.item
+    return Stream(
+        name=name,
+        part=(item.label, item.treated.table.database, item.treated.table.name),
+        ending=ENDING,
+        estimate=estimate(item),
+        open=reading.open,
+        lane=f"s{item.shard}",
+        facts=partial(_facts, reading),
+        again=reading.again,
+    )
 
 
-def _is_own(item: Treated) -> bool:
-    """Whether its rows may be others on every replica."""
-    return item.has_data and not item.is_replicated
+def estimate(item: Item) -> int:
+    """Bytes that are expected; 0 when nothing is known."""
+    return item.treated.store.total_bytes or 0
+
+
+def _facts(reading: Reading) -> Mapping[str, Any]:
+    return {**placed(reading.item), "tables": [reading.told()]}
+
+
+def placed(item: Item) -> Mapping[str, Any]:
+    """Where rows belong: to a shard, or to one of its replicas."""
+    facts: dict[str, Any] = {"shard": item.shard}
+    if item.label != f"s{item.shard}":
+        facts["replica"] = item.copies[0].member.node.replica
+    if item.spare:
+        facts["spare"] = True
+    return facts
+
+
+def _cure(error: KsnapshotError) -> str:
+    if "Code: 60" in str(error) or "Code: 47" in str(error) or "Code: 81" in str(error):
+        return (
+            " (it was dropped or altered while the dump ran; tables that come and go are left out "
+            "by the annotation exclude-tables)"
+        )
+    return ""

@@ -1,49 +1,114 @@
-"""A schema as statements that a stock client runs: what comes before the rows, and what after them.
+"""A server's schema as scripts that a stock client runs, in the order of a restore.
 
 Views come after the rows: a materialized view would compute those anew that it already has.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dumpers.engines.clickhouse import ddl
+from dumpers.engines.clickhouse.kinds import Kind
+from dumpers.engines.clickhouse.lexer import Kind as TokenKind
+from dumpers.engines.clickhouse.lexer import tokens
 from dumpers.engines.clickhouse.phases import Phase, phases
-from dumpers.engines.clickhouse.survey import Database
+from dumpers.engines.clickhouse.sql import identifier, literal
 from dumpers.engines.clickhouse.tables import Treated
 
 # Databases that every server has already, under whatever engine.
 _THERE = frozenset(("default",))
 
 
-def before(databases: Iterable[Database], tables: Sequence[Treated]) -> str:
-    """Databases and tables, in the order in which each finds what it needs."""
-    made = [ddl.rewrite(item.create) for item in databases if item.name not in _THERE]
-    return _script([*made, *_creates(tables, Phase.TABLES, Phase.DEPENDENT)])
-
-
-def after(tables: Sequence[Treated]) -> str:
-    """What forwards to tables or is computed from them; views may want each other's order changed.
-
-    Servers do not record which view reads which.
-    """
-    return _script(
-        _creates(
-            tables,
-            Phase.FORWARDING,
-            Phase.VIEWS,
-            Phase.MATERIALIZED_VIEWS,
-            Phase.REFRESHABLE_VIEWS,
-        )
+def tables(
+    databases: Iterable[str],
+    *,
+    functions: Iterable[str],
+    collections: Mapping[str, Mapping[str, str]],
+    found: Sequence[Treated],
+) -> str:
+    """What the rows need: named collections, functions, databases (as statements) and tables."""
+    return script(
+        [
+            *(_collection(name, values) for name, values in collections.items()),
+            *functions,
+            *(ddl.rewrite(create) for create in databases if not _is_there(create)),
+            *_creates(found, Phase.TABLES, Phase.DEPENDENT),
+        ]
     )
 
 
-def _creates(tables: Sequence[Treated], *wanted: Phase) -> list[str]:
+def views(found: Sequence[Treated]) -> str:
+    """What forwards to tables or is computed when it is read; one may want another's first.
+
+    Servers do not record which view reads which.
+    """
+    return script(_creates(found, Phase.FORWARDING, Phase.VIEWS))
+
+
+def materialized_views(found: Sequence[Treated]) -> str:
+    """Materialized views but those that have rows of their own, which come with these."""
+    passive = [item for item in found if item.kind is not Kind.VIEW_WITH_DATA]
+    return script(_creates(passive, Phase.MATERIALIZED_VIEWS, Phase.REFRESHABLE_VIEWS))
+
+
+def views_with_rows(found: Sequence[Treated]) -> list[list[Treated]]:
+    """Materialized views that have rows of their own, by levels: each is loaded before the next.
+
+    A view that reads another one would otherwise compute anew what it already has.
+    """
+    views = [item for item in found if item.kind is Kind.VIEW_WITH_DATA]
+    owners = {
+        (table.database, table.name): (item.table.database, item.table.name)
+        for item in views
+        for table in (item.table, item.store)
+    }
+    left = {(item.table.database, item.table.name): item for item in views}
+    needs = {
+        key: {owners[need] for need in item.table.needs if need in owners} - {key}
+        for key, item in left.items()
+    }
+    levels = []
+    while left:
+        # Of views that need each other in a circle, none can come first.
+        ready = [key for key in left if not needs[key] & left.keys()] or list(left)
+        levels.append([left.pop(key) for key in ready])
+    return levels
+
+
+def creates(found: Iterable[Treated]) -> str:
+    """The statements that make these tables, as they come."""
+    return script(ddl.rewrite(item.table.create) for item in found)
+
+
+def script(statements: Iterable[str]) -> str:
+    """Statements as one text."""
+    return "".join(f"{statement};\n\n" for statement in statements)
+
+
+def statements(text: str) -> list[str]:
+    """The statements of a script."""
+    found, words = [], list[str]()
+    for token in tokens(text):
+        if token.kind is TokenKind.OTHER and token.text == ";":
+            found.append("".join(words).strip())
+            words = []
+        else:
+            words.append(token.text)
+    return [text for text in (*found, "".join(words).strip()) if text]
+
+
+def _creates(found: Sequence[Treated], *wanted: Phase) -> list[str]:
     return [
         ddl.rewrite(item.table.create)
-        for phase, found in phases(tables)
+        for phase, held in phases(found)
         if phase in wanted
-        for item in found
+        for item in held
     ]
 
 
-def _script(statements: Iterable[str]) -> str:
-    return "".join(f"{statement};\n\n" for statement in statements)
+def _is_there(create: str) -> bool:
+    parsed = ddl.parse(create)
+    return parsed is not None and parsed.tokens[parsed.name].value in _THERE
+
+
+def _collection(name: str, values: Mapping[str, str]) -> str:
+    pairs = ", ".join(f"{identifier(key)} = {literal(value)}" for key, value in values.items())
+    return f"CREATE NAMED COLLECTION {identifier(name)} AS {pairs}"

@@ -149,13 +149,21 @@ def remote(address: str, database: str, table: str, *, username: str, password: 
 
 def select(source: str, columns: Sequence[str], partitions: Sequence[str] = ()) -> str:
     """Read a table, `qualified` or `remote`, or the partitions of it that have these ids."""
-    chosen = f" WHERE _partition_id IN ({_list(literal, partitions)})" if partitions else ""
-    return f"SELECT {_list(identifier, columns)} FROM {source}{chosen} FORMAT Native"  # noqa: S608  quoted
+    return f"SELECT {_list(identifier, columns)} FROM {source}{_of(partitions)} FORMAT Native"  # noqa: S608  quoted
+
+
+def count(source: str, partitions: Sequence[str] = ()) -> str:
+    """Count the rows that `select` would read."""
+    return f"SELECT count() FROM {source}{_of(partitions)}"  # noqa: S608  quoted
 
 
 def insert(target: str, columns: Sequence[str]) -> str:
     """Load what `select` gave for the same columns."""
     return f"INSERT INTO {target} ({_list(identifier, columns)}) FORMAT Native"
+
+
+def _of(partitions: Sequence[str]) -> str:
+    return f" WHERE _partition_id IN ({_list(literal, partitions)})" if partitions else ""
 
 
 def _where(settings: Mapping[str, str], known: frozenset[str]) -> dict[str, str]:

@@ -20,6 +20,14 @@ _LATER: Mapping[str, str] = {
     "loading_dependencies_table": "emptyArrayString()",
 }
 
+# Engines of databases that show another system's tables.
+_ELSEWHERE = frozenset(
+    (
+        *("MySQL", "PostgreSQL", "MaterializedMySQL", "MaterializedPostgreSQL", "SQLite", "S3"),
+        *("HDFS", "Filesystem", "DataLakeCatalog", "Iceberg", "Backup", "Remote", "RemoteSecure"),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
@@ -28,6 +36,11 @@ class Database:
     name: str
     engine: str
     create: str
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its tables are those of another system, which come with the statement."""
+        return self.engine in _ELSEWHERE
 
 
 def version(server: Server, interrupt: Interrupt) -> str:
@@ -60,15 +73,17 @@ def cluster_macro(server: Server, interrupt: Interrupt) -> str:
 def health(server: Server, interrupt: Interrupt) -> Health:
     """How far it is behind the other replicas; one that does not answer is not reachable."""
     try:
+        # What waits to be merged is there already.
         [row] = server.rows(
-            "SELECT max(is_readonly), max(is_session_expired), max(queue_size), "
-            "max(absolute_delay) FROM system.replicas",
+            "SELECT max(is_readonly), max(is_session_expired), "  # noqa: S608  quoted
+            "max(toInt64(queue_size) - toInt64(merges_in_queue)), max(absolute_delay) "
+            f"FROM {server.source('system', 'replicas')}",
             interrupt,
         )
     except KsnapshotError as error:
         if not isinstance(error, server.side.failed):
             raise
-        return Health(reachable=False)
+        return Health(reachable=False, why=str(error))
     readonly, expired, queue, delay = (int(cell or 0) for cell in row)
     return Health(
         reachable=True,
@@ -80,44 +95,78 @@ def health(server: Server, interrupt: Interrupt) -> Health:
 
 
 def databases(server: Server, interrupt: Interrupt) -> tuple[Database, ...]:
-    """All databases but the server's own."""
+    """All databases but the server's own.
+
+    Of a replica that is read through another server the statements are that server's.
+    """
     found = []
-    for name, engine in server.rows("SELECT name, engine FROM system.databases", interrupt):
+    source = server.source("system", "databases")
+    for name, engine in server.rows(f"SELECT name, engine FROM {source}", interrupt):  # noqa: S608  quoted
         if name not in SYSTEM_DATABASES:
             [[create]] = server.rows(f"SHOW CREATE DATABASE {identifier(name)}", interrupt)
             found.append(Database(name=name, engine=engine, create=create))
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """Where Keeper has a replicated table, and how many replicas of it are alive there."""
+
+    path: str
+    active: int
+
+
+def paths(server: Server, interrupt: Interrupt) -> Mapping[tuple[str, str], Path]:
+    """The paths of all replicated tables, by database and name."""
+    rows = server.rows(
+        "SELECT database, table, zookeeper_path, active_replicas "  # noqa: S608  quoted
+        f"FROM {server.source('system', 'replicas')}",
+        interrupt,
+    )
+    return {
+        (database, table): Path(path=path, active=int(active))
+        for database, table, path, active in rows
+    }
+
+
+def columns_of(server: Server, table: str, interrupt: Interrupt) -> frozenset[str]:
+    """The columns of a table of the server's own, none where this release has no such table."""
+    rows = server.rows(
+        f"SELECT name FROM {server.source('system', 'columns')} "  # noqa: S608  quoted
+        f"WHERE database = 'system' AND table = {literal(table)}",
+        interrupt,
+    )
+    return frozenset(row[0] for row in rows)
+
+
 def tables(server: Server, interrupt: Interrupt) -> tuple[Table, ...]:
     """All tables and views that the account sees, with their columns."""
-    there = {
-        row[0]
-        for row in server.rows(
-            "SELECT name FROM system.columns WHERE database = 'system' AND table = 'tables'",
-            interrupt,
-        )
-    }
+    there = columns_of(server, "tables", interrupt)
     later = [name if name in there else f"{other} AS {name}" for name, other in _LATER.items()]
     own = ", ".join(map(literal, sorted(SYSTEM_DATABASES)))
     rows = server.rows(
         "SELECT database, name, engine, engine_full, create_table_query, is_temporary, "  # noqa: S608  ours
         f"dependencies_database, dependencies_table, {', '.join(later)} "
-        f"FROM system.tables WHERE database NOT IN ({own}) ORDER BY database, name",
+        f"FROM {server.source('system', 'tables')} WHERE database NOT IN ({own}) "
+        "ORDER BY database, name",
         interrupt,
     )
     columns = _columns(server, own, interrupt)
     readers = _read_by_views(rows)
-    return tuple(_table(row, columns, readers) for row in rows)
+    sizes = _sizes(server, interrupt)
+    return tuple(_table(row, columns, readers, sizes) for row in rows)
 
 
 def _table(
     row: list[Any],
     columns: Mapping[tuple[str, str], Sequence[Column]],
     readers: Mapping[tuple[str, str], frozenset[tuple[str, str]]],
+    sizes: Mapping[tuple[str, str], int],
 ) -> Table:
     database, name, engine, engine_full, create, temporary = row[:6]
     uuid, size, count, needed_databases, needed_tables = row[8:]
+    if engine.endswith("MergeTree"):
+        size = sizes.get((database, name), 0)
     return Table(
         database=database,
         name=name,
@@ -139,12 +188,22 @@ def _columns(server: Server, own: str, interrupt: Interrupt) -> dict[tuple[str, 
     # In the table's own order: that is how the server lists them.
     for database, table, name, kind, default_kind, expression in server.rows(
         "SELECT database, table, name, type, default_kind, default_expression "  # noqa: S608  ours
-        f"FROM system.columns WHERE database NOT IN ({own})",
+        f"FROM {server.source('system', 'columns')} WHERE database NOT IN ({own})",
         interrupt,
     ):
         column = Column(name=name, type=kind, default_kind=default_kind, expression=expression)
         found.setdefault((database, table), []).append(column)
     return found
+
+
+def _sizes(server: Server, interrupt: Interrupt) -> dict[tuple[str, str], int]:
+    """Bytes before compression of every table that has parts."""
+    rows = server.rows(
+        "SELECT database, table, sum(data_uncompressed_bytes) "  # noqa: S608  quoted
+        f"FROM {server.source('system', 'parts')} WHERE active GROUP BY database, table",
+        interrupt,
+    )
+    return {(database, table): int(size) for database, table, size in rows}
 
 
 def _read_by_views(rows: list[list[Any]]) -> dict[tuple[str, str], frozenset[tuple[str, str]]]:

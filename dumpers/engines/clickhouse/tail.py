@@ -61,6 +61,8 @@ def find_error(tail: bytes, *, tag: str) -> ServerError | None:
 class ProvenReader:
     """A body that gives its last bytes, and its end, only once no error was found in them.
 
+    `count` is the number of bytes that it gave.
+
     `confirm` is asked where the end looks like an error and data may look so too: whether the
     server says that the query ended well. Without it, such a body has failed. The source has to
     give all that it received before it raises.
@@ -75,6 +77,7 @@ class ProvenReader:
         self._blocks: deque[bytes] = deque()
         self._held = 0
         self._ended = False
+        self.count = 0
 
     def read(self, size: int = -1, /) -> bytes:
         """Return at most `size` bytes, b"" only at the proven end.
@@ -92,6 +95,7 @@ class ProvenReader:
             self._blocks.appendleft(block[size:])
             block = block[:size]
         self._held -= len(block)
+        self.count += len(block)
         return block
 
     def _take(self) -> None:

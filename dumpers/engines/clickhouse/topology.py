@@ -27,6 +27,11 @@ class Node:
     host: str
     port: int
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Shard and replica, to sort by."""
+        return self.shard, self.replica
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
@@ -40,7 +45,8 @@ class Shard:
 class Health:
     """What system.replicas says of a server, the worst of its tables; `delay` is in seconds.
 
-    `queue` tells a replica that lags sooner than `delay`, which stays 0 while fetches fail.
+    `why` says why it cannot be reached. `queue` tells a replica that lags sooner than `delay`,
+    which stays 0 while fetches fail.
     """
 
     reachable: bool
@@ -48,6 +54,7 @@ class Health:
     session_expired: bool = False
     queue: int = 0
     delay: int = 0
+    why: str = ""
 
     @property
     def is_stale(self) -> bool:

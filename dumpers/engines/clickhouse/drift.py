@@ -1,0 +1,49 @@
+"""Whether the servers of a cluster have the same tables."""
+
+from collections.abc import Mapping, Sequence
+
+from dumpers.engines.clickhouse import ddl
+from dumpers.engines.clickhouse.kinds import Kind, is_replicated
+from dumpers.engines.clickhouse.lexer import Kind as TokenKind
+from dumpers.engines.clickhouse.lexer import significant
+from dumpers.engines.clickhouse.tables import Table, Treated
+
+_PASSING = frozenset((Kind.INNER, Kind.SKIPPED))
+
+
+def compare(held: Mapping[str, Sequence[Treated]]) -> tuple[str, ...]:
+    """Tell of every table that is another on some servers, or is not there; by the servers' labels.
+
+    What differs by design does not count: ids, and the names and paths of replicas.
+    """
+    shapes: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for label, tables in held.items():
+        for item in tables:
+            if item.kind not in _PASSING:
+                key = (item.table.database, item.table.name)
+                shapes.setdefault(key, {}).setdefault(_shape(item.table), []).append(label)
+    found = []
+    for (database, name), by_shape in sorted(shapes.items()):
+        groups = list(by_shape.values())
+        there = {label for labels in groups for label in labels}
+        missing = [label for label in held if label not in there]
+        if len(groups) > 1:
+            told = " than on ".join(", ".join(labels) for labels in groups)
+            found.append(f"{database}.{name} is another table on {told}")
+        if missing:
+            found.append(f"{database}.{name} is not on {', '.join(missing)}")
+    return tuple(found)
+
+
+def _shape(table: Table) -> str:
+    """The statement that creates it, without what is each server's own."""
+    if ddl.parse(table.create) is None:
+        return table.create
+    # A space between any two, as what is left out leaves different gaps.
+    texts = list[str]()
+    own = False
+    for token in significant(ddl.rewrite(table.create)):
+        if token.kind is TokenKind.WORD:
+            own = is_replicated(token.text) and token.text.endswith("MergeTree")
+        texts.append("''" if own and token.kind is TokenKind.STRING else token.text)
+    return " ".join(texts)

@@ -1,0 +1,281 @@
+"""Dumping ClickHouse over HTTP: every shard, each table proved whole."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from dumpers.contract import Connection, DumpJob
+from dumpers.engines.base import Engine, Piece, Reader, Source, Stream
+from dumpers.engines.clickhouse import (
+    choice,
+    drift,
+    holdings,
+    members,
+    options,
+    packs,
+    reading,
+    schema,
+    survey,
+)
+from dumpers.engines.clickhouse import plan as planning
+from dumpers.engines.clickhouse import restore as restoring
+from dumpers.engines.clickhouse.client import connect
+from dumpers.engines.clickhouse.holdings import Holding
+from dumpers.engines.clickhouse.kinds import Kind
+from dumpers.engines.clickhouse.members import Group
+from dumpers.engines.clickhouse.options import Options
+from dumpers.engines.clickhouse.plan import Item
+from dumpers.engines.clickhouse.reading import Reading, Session
+from dumpers.engines.clickhouse.sql import pinned
+from dumpers.engines.clickhouse.tables import Treated
+from dumpers.engines.clickhouse.verdicts import Verdicts
+from dumpers.engines.names import shown
+from dumpers.errors import SOURCE, SourceRefusedError
+from dumpers.interrupt import Interrupt
+
+_NO_CLUSTER = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found(Source):
+    """A source with what the streams are made from; `held` in the order of labels."""
+
+    name: str
+    held: Sequence[Holding]
+    items: Sequence[Item]
+    session: Session
+
+
+class _ClickHouse:
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
+        wanted = options.read(job)
+        entry = connect(job.connection, side=SOURCE, settings={})
+        version = survey.version(entry, interrupt)
+        groups, notes = _settled(
+            members.find(
+                job.connection,
+                cluster=wanted.cluster,
+                listed=wanted.shards,
+                through=wanted.through,
+                settings=pinned,
+                side=SOURCE,
+                interrupt=interrupt,
+            ),
+            interrupt,
+        )
+        everybody = [member for group in groups for member in group.members]
+        held, chosen_notes = _chosen(holdings.look(everybody, interrupt), wanted)
+        notes += [*chosen_notes, *holdings.notes(held), *_drift(held, fails=wanted.drift_fails)]
+        planned = planning.plan(
+            groups,
+            {holding.member.label: holding for holding in held},
+            partitions=wanted.partitions,
+            all_replicas=wanted.all_replicas,
+        )
+        verdicts = Verdicts(interrupt)
+        if not wanted.counts_do:
+            _check_logs(verdicts, planned.items)
+        return _Found(
+            server_version=f"ClickHouse {version}",
+            tool_version="FORMAT Native over HTTP",
+            estimate=sum(reading.estimate(item) for item in planned.items),
+            notes=(*notes, *planned.notes),
+            facts=_facts(groups),
+            parallel=wanted.parallel,
+            name=groups[0].members[0].node.cluster or _NO_CLUSTER,
+            held=sorted(held, key=lambda holding: holding.member.node.place),
+            items=planned.items,
+            session=Session(verdicts=verdicts, counts_do=wanted.counts_do, interrupt=interrupt),
+        )
+
+    @contextmanager
+    def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
+        assert isinstance(source, _Found)
+        views, others = list[Item](), list[Item]()
+        for item in source.items:
+            is_view = item.treated.kind is Kind.VIEW_WITH_DATA
+            (views if is_view else others).append(item)
+        alone, packed = packs.pack(others)
+
+        def begin(item: Item) -> Reading:
+            return Reading(item, source.session)
+
+        numbers: dict[str, int] = {}
+        packs_of = list[Stream]()
+        for items in packed:
+            label = items[0].label
+            numbers[label] = numbers.get(label, 0) + 1
+            packs_of.append(packs.stream(source.name, numbers[label], [*map(begin, items)]))
+        # The order in which they load.
+        yield [
+            *_scripts(source, "schema", _tables),
+            *(reading.stream(source.name, begin(item)) for item in alone),
+            *packs_of,
+            *_scripts(source, "views", lambda held: schema.views(held.tables)),
+            *_views_with_rows(source, [*map(begin, views)]),
+            *_scripts(
+                source, "materialized-views", lambda held: schema.materialized_views(held.tables)
+            ),
+            *_scripts(source, "access", lambda held: schema.script(held.access)),
+        ]
+
+    def restore(
+        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+    ) -> tuple[str, ...]:
+        return restoring.restore(target, pieces, interrupt=interrupt)
+
+    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
+        return restoring.inspect(target, interrupt=interrupt)
+
+
+ENGINE: Engine = _ClickHouse()
+
+
+def _settled(groups: Sequence[Group], interrupt: Interrupt) -> tuple[tuple[Group, ...], list[str]]:
+    """The groups once their best replicas have caught up, and notes on those that did not."""
+    with ThreadPoolExecutor(thread_name_prefix="settle") as pool:
+        settled = list(pool.map(lambda group: members.settle(group, interrupt), groups))
+    notes = [
+        f"{', '.join(group.missing)} of shard {group.number} does not answer"
+        for group, _ in settled
+        if group.missing
+    ]
+    return (
+        tuple(group for group, _ in settled),
+        notes + [note for _, said in settled for note in said],
+    )
+
+
+def _chosen(held: Sequence[Holding], wanted: Options) -> tuple[list[Holding], tuple[str, ...]]:
+    """The holdings without what is not to be dumped, as any of the servers has what is asked for.
+
+    Raises SourceRefusedError where there is nothing that was asked for, or nothing at all.
+    """
+    every: dict[tuple[str, str], Treated] = {}
+    for holding in held:
+        for item in holding.tables:
+            every.setdefault((item.table.database, item.table.name), item)
+    existing = dict.fromkeys(item.name for holding in held for item in holding.databases)
+    databases = choice.databases(wanted.choice, existing)
+    kept, notes = choice.tables(wanted.choice, databases, every.values())
+    choice.check_partitions(wanted.partitions, kept)
+    if not kept:
+        raise SourceRefusedError(
+            "there is no table to dump: there is none, or this account may not see any"
+        )
+    keys = {(item.table.database, item.table.name) for item in kept}
+    return [
+        replace(
+            holding,
+            databases=tuple(item for item in holding.databases if item.name in databases),
+            tables=tuple(
+                item for item in holding.tables if (item.table.database, item.table.name) in keys
+            ),
+        )
+        for holding in held
+    ], notes
+
+
+def _drift(held: Sequence[Holding], *, fails: bool) -> tuple[str, ...]:
+    found = drift.compare({holding.member.label: holding.tables for holding in held})
+    if found and fails:
+        raise SourceRefusedError(
+            f"the servers have not the same tables, and the annotation drift says fail: "
+            f"{shown(found)}"
+        )
+    return found
+
+
+def _check_logs(verdicts: Verdicts, items: Sequence[Item]) -> None:
+    """See to it, before anything is read, that every server will be able to prove its tables."""
+    servers = [copy.member.server for item in items for copy in item.copies[:1]]
+    once = {server.answering: server for server in servers}
+    with ThreadPoolExecutor(thread_name_prefix="log") as pool:
+        for _ in pool.map(verdicts.check, once.values()):
+            pass
+
+
+def _scripts(source: _Found, kind: str, text_of: Callable[[Holding], str]) -> list[Stream]:
+    """A script for each set of servers whose statements are the same: mostly one for all."""
+    labels: dict[str, list[str]] = {}
+    for holding in source.held:
+        labels.setdefault(text_of(holding), []).append(holding.member.label)
+    return [
+        Stream(
+            name=source.name,
+            part=(kind,) if len(labels) == 1 else (those[0], kind),
+            ending=".sql",
+            estimate=len(text),
+            open=partial(_open_text, text),
+            facts=partial(_script_facts, kind, those),
+        )
+        for text, those in labels.items()
+        if text
+    ]
+
+
+def _script_facts(kind: str, labels: Sequence[str]) -> Mapping[str, Any]:
+    return {"script": kind, "replicas": list(labels)}
+
+
+@contextmanager
+def _open_text(text: str, _: Interrupt) -> Iterator[Reader]:
+    yield io.BytesIO(text.encode())
+
+
+def _tables(holding: Holding) -> str:
+    return schema.tables(
+        [database.create for database in holding.databases],
+        functions=holding.functions,
+        collections=holding.collections,
+        found=holding.tables,
+    )
+
+
+def _views_with_rows(source: _Found, views: Sequence[Reading]) -> Iterator[Stream]:
+    """Level after level, what creates views that have rows of their own, and then these rows."""
+    levels = {
+        holding.member.label: schema.views_with_rows(holding.tables) for holding in source.held
+    }
+
+    def of(number: int, holding: Holding) -> Sequence[Treated]:
+        found = levels[holding.member.label]
+        return found[number] if number < len(found) else ()
+
+    def creates(number: int, holding: Holding) -> str:
+        return schema.creates(of(number, holding))
+
+    for number in range(max(map(len, levels.values()))):
+        yield from _scripts(source, f"views-with-rows-{number + 1}", partial(creates, number))
+        level = {item.table.full_name for held in source.held for item in of(number, held)}
+        for view in views:
+            if view.item.treated.table.full_name in level:
+                yield reading.stream(source.name, view)
+
+
+def _facts(groups: Sequence[Group]) -> Mapping[str, Any]:
+    """The cluster as it was found."""
+    return {
+        "cluster": groups[0].members[0].node.cluster,
+        "shards": [
+            {
+                "number": group.number,
+                "replicas": [
+                    {
+                        "label": member.label,
+                        "server": member.server.where,
+                        "queue": member.health.queue,
+                        "delay_seconds": member.health.delay,
+                        "lost_keeper": member.health.is_stale,
+                    }
+                    for member in group.members
+                ],
+                "missing": list(group.missing),
+            }
+            for group in groups
+        ],
+    }

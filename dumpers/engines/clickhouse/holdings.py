@@ -1,0 +1,107 @@
+"""What each server of a cluster holds, as far as the account is allowed to see it."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from dumpers.engines.clickhouse import extras, survey
+from dumpers.engines.clickhouse.client import Server
+from dumpers.engines.clickhouse.members import Member
+from dumpers.engines.clickhouse.survey import Database, Path
+from dumpers.engines.clickhouse.tables import Treated, treat
+from dumpers.engines.names import shown
+from dumpers.errors import SourceRefusedError
+from dumpers.interrupt import Interrupt
+
+_TOGETHER = 8
+_HIDDEN = "[HIDDEN]"
+_SEES_ALL = re.compile(r"GRANT .*\b(?:ALL|SELECT)\b.* ON \*\.\* TO ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What one server holds; `access` are statements, and so are `functions`.
+
+    `notes` tell what is not in a dump of it, and why.
+    """
+
+    member: Member
+    databases: tuple[Database, ...]
+    tables: tuple[Treated, ...]
+    paths: Mapping[tuple[str, str], Path]
+    functions: tuple[str, ...] = ()
+    collections: Mapping[str, Mapping[str, str]]
+    access: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def look(members: Sequence[Member], interrupt: Interrupt) -> tuple[Holding, ...]:
+    """Look at all these servers, some at a time."""
+    with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="look") as pool:
+        return tuple(pool.map(lambda member: _look(member, interrupt), members))
+
+
+def _look(member: Member, interrupt: Interrupt) -> Holding:
+    server, notes = member.server, list[str]()
+
+    def allowed(what: str, ask: Callable[[Server, Interrupt], Sequence[str]]) -> tuple[str, ...]:
+        try:
+            return tuple(ask(server, interrupt))
+        except SourceRefusedError as error:
+            notes.append(f"{what} are NOT in this dump, as the account may not see them: {error}")
+            return ()
+
+    databases = survey.databases(server, interrupt)
+    elsewhere = {database.name for database in databases if database.is_elsewhere}
+    collections = extras.collections(server, interrupt)
+    hidden = [name for name, values in collections.items() if _HIDDEN in values.values()]
+    if hidden:
+        notes.append(
+            f"the server hides the values of named collections: create {shown(hidden)} by hand "
+            "before a restore"
+        )
+    policies = allowed("row policies", extras.policies)
+    if policies:
+        notes.append(
+            "rows that these row policies hide from the account are NOT in this dump: "
+            f"{shown(policies)}"
+        )
+    grants = allowed("grants", extras.grants)
+    # What roles allow is not among an account's own grants.
+    own = all(" ON " in grant for grant in grants)
+    if grants and own and not any(map(_SEES_ALL.match, grants)):
+        notes.append(
+            "the account may not read everything, and what it does not see is NOT in this dump: "
+            + "; ".join(grants)[:500]
+        )
+    functions = allowed("functions in SQL", extras.functions)
+    access = allowed("accounts, roles and policies", extras.access)
+    return Holding(
+        member=member,
+        databases=databases,
+        tables=tuple(
+            item
+            for item in treat(survey.tables(server, interrupt))
+            if item.table.database not in elsewhere
+        ),
+        paths=survey.paths(server, interrupt),
+        functions=functions,
+        collections={name: values for name, values in collections.items() if name not in hidden},
+        access=access,
+        notes=tuple(notes),
+    )
+
+
+def notes(holdings: Iterable[Holding]) -> tuple[str, ...]:
+    """What there is to say of all, each once, with the servers that it is about."""
+    found: dict[str, list[str]] = {}
+    total = 0
+    for holding in holdings:
+        total += 1
+        for note in (*holding.notes, *(note for item in holding.tables for note in item.notes)):
+            found.setdefault(note, []).append(holding.member.label)
+    return tuple(
+        note if len(labels) == total else f"{note} ({', '.join(labels)})"
+        for note, labels in found.items()
+    )

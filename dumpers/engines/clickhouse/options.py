@@ -1,0 +1,62 @@
+"""What the annotations ask of a dump of ClickHouse."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dumpers.contract import DumpJob
+from dumpers.engines import clickhouse
+from dumpers.engines.clickhouse.choice import Choice, read_partitions, read_patterns
+from dumpers.engines.clickhouse.topology import Shard, read_shards
+from dumpers.engines.facts import DATABASES, EXCLUDE_TABLES, TABLES, TextOption
+
+# Of the native protocol, in which servers speak to each other.
+_NATIVE_PORT = 9000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What is dumped, how, and with what proof; `shards` is empty unless somebody listed them.
+
+    `through` says that every server is read through the entry point; the ports of `shards` are
+    then of the native protocol.
+    """
+
+    choice: Choice
+    partitions: Mapping[tuple[str, str], tuple[str, ...]]
+    cluster: str
+    shards: tuple[Shard, ...]
+    through: bool
+    all_replicas: bool
+    counts_do: bool
+    drift_fails: bool
+    parallel: int
+
+
+def read(job: DumpJob) -> Options:
+    """Read the options of a job; ConfigurationError says what is wrong with which."""
+
+    def text(option: TextOption) -> str:
+        return job.options.get(option.variable, "")
+
+    def patterns(option: TextOption) -> tuple[str, ...]:
+        return read_patterns(option.variable, text(option))
+
+    through = text(clickhouse.VIA) == clickhouse.SERVICE
+    listed = text(clickhouse.SHARDS)
+    port = _NATIVE_PORT if through else job.connection.port
+    shards = read_shards(clickhouse.SHARDS.variable, listed, port=port) if listed else ()
+    return Options(
+        choice=Choice(
+            databases=patterns(DATABASES),
+            tables=patterns(TABLES),
+            excluded=patterns(EXCLUDE_TABLES),
+        ),
+        partitions=read_partitions(clickhouse.PARTITIONS.variable, text(clickhouse.PARTITIONS)),
+        cluster=text(clickhouse.CLUSTER),
+        shards=shards,
+        through=through,
+        all_replicas=text(clickhouse.COVERAGE) == clickhouse.ALL_REPLICAS,
+        counts_do=text(clickhouse.MIN_PROOF) == clickhouse.COUNTS,
+        drift_fails=text(clickhouse.DRIFT) == clickhouse.FAIL,
+        parallel=job.numbers[clickhouse.PARALLELISM.variable],
+    )

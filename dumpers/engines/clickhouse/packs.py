@@ -1,0 +1,152 @@
+"""Small tables of a shard together in tar archives, as an object for each would take its time."""
+
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from dumpers.engines.base import Reader, Stream
+from dumpers.engines.clickhouse.plan import Item
+from dumpers.engines.clickhouse.reading import ENDING, Reading, estimate, placed
+from dumpers.errors import KsnapshotError, SourceFailedError
+from dumpers.interrupt import Interrupt
+from dumpers.layout import segment
+
+# In bytes before compression. A table is held in memory while it is packed, as a header has its
+# size; the limit is for one that grew since it was looked at.
+_SMALL, _LIMIT = 1 << 20, 32 << 20
+_PACK_SIZE, _PACK_TABLES = 64 << 20, 500
+# So few are better found under their own names.
+_FEW = 20
+
+
+def pack(items: Sequence[Item]) -> tuple[tuple[Item, ...], tuple[tuple[Item, ...], ...]]:
+    """Tell those that are stored each for itself from those that are packed, these by packs.
+
+    The items of a pack belong to the same shard, or the same replica of it.
+    """
+    by_label: dict[str, list[Item]] = {}
+    for item in items:
+        if _is_small(item):
+            by_label.setdefault(item.label, []).append(item)
+    small = {label: held for label, held in by_label.items() if len(held) > _FEW}
+    alone = tuple(item for item in items if not (_is_small(item) and item.label in small))
+    return alone, tuple(tuple(part) for held in small.values() for part in _cut(held))
+
+
+def entry(database: str, table: str) -> str:
+    """What a table is called in its pack."""
+    return f"{segment(database)}/{segment(table)}{ENDING}"
+
+
+class Pack:
+    """Some small tables on their way, as one archive."""
+
+    def __init__(self, readings: Sequence[Reading]) -> None:
+        self._readings = readings
+        self._failed: Reading | None = None
+
+    @contextmanager
+    def open(self, interrupt: Interrupt) -> Iterator[Reader]:
+        """Read the archive from its start."""
+        yield _Joined(self._blocks(interrupt))
+
+    def again(self, error: KsnapshotError) -> bool:
+        """Whether the table that failed has another copy."""
+        failed, self._failed = self._failed, None
+        return failed is not None and failed.again(error)
+
+    def told(self) -> Mapping[str, Any]:
+        """What the manifest says of the tables, each with its entry."""
+        tables = []
+        for reading in self._readings:
+            self._failed = reading
+            told = reading.told()
+            tables.append({**told, "entry": entry(told["database"], told["table"])})
+        self._failed = None
+        return {**placed(self._readings[0].item), "tables": tables}
+
+    def _blocks(self, interrupt: Interrupt) -> Iterator[bytes]:
+        for reading in self._readings:
+            blocks = _whole(reading, interrupt)
+            table = reading.item.treated.table
+            header = tarfile.TarInfo(entry(table.database, table.name))
+            header.size = sum(map(len, blocks))
+            yield header.tobuf(tarfile.PAX_FORMAT)
+            yield from blocks
+            yield bytes(-header.size % tarfile.BLOCKSIZE)
+        yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def stream(name: str, number: int, readings: Sequence[Reading]) -> Stream:
+    """The stream of a pack, of those of its shard or replica the `number`th."""
+    first, packed = readings[0].item, Pack(readings)
+    return Stream(
+        name=name,
+        part=(first.label, f"small-{number}"),
+        ending=".tar",
+        estimate=sum(estimate(reading.item) for reading in readings),
+        open=packed.open,
+        lane=f"s{first.shard}",
+        facts=packed.told,
+        again=packed.again,
+    )
+
+
+class _Joined:
+    """Blocks as a reader."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._block = b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes."""
+        while not self._block:
+            block = next(self._blocks, None)
+            if block is None:
+                return b""
+            self._block = block
+        end = len(self._block) if size < 0 else size
+        given, self._block = self._block[:end], self._block[end:]
+        return given
+
+
+def _whole(reading: Reading, interrupt: Interrupt) -> list[bytes]:
+    """All of a table, from the next copy if the first fails."""
+    while True:
+        try:
+            return _read(reading, interrupt)
+        except SourceFailedError as error:
+            if not reading.again(error):
+                raise
+
+
+def _read(reading: Reading, interrupt: Interrupt) -> list[bytes]:
+    blocks, size = list[bytes](), 0
+    with reading.open(interrupt) as source:
+        while block := source.read():
+            blocks.append(block)
+            size += len(block)
+            if size > _LIMIT:
+                raise SourceFailedError(
+                    f"it was small and has grown beyond {_LIMIT >> 20} MiB since it was looked at: "
+                    "the next run stores it for itself"
+                )
+    return blocks
+
+
+def _is_small(item: Item) -> bool:
+    size = item.treated.store.total_bytes
+    return size is not None and size <= _SMALL
+
+
+def _cut(items: Sequence[Item]) -> Iterator[list[Item]]:
+    part, size = list[Item](), 0
+    for item in items:
+        if part and (size + estimate(item) > _PACK_SIZE or len(part) == _PACK_TABLES):
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += estimate(item)
+    yield part

@@ -1,0 +1,157 @@
+"""What is read of a cluster, and from which of its servers."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from dumpers.engines.clickhouse.holdings import Holding
+from dumpers.engines.clickhouse.members import Group, Member
+from dumpers.engines.clickhouse.tables import Treated
+from dumpers.engines.names import shown
+from dumpers.errors import SourceFailedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A table as one server has it."""
+
+    member: Member
+    treated: Treated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """The rows of one table that are stored together.
+
+    `label` is their shard's, or a replica's where replicas differ. `copies` hold the same rows, the
+    one to be read first. Of `spare` ones there is another among the items that has the same rows.
+    """
+
+    label: str
+    shard: int
+    copies: tuple[Copy, ...]
+    partitions: tuple[str, ...] = ()
+    spare: bool = False
+
+    @property
+    def treated(self) -> Treated:
+        """The table, as the first copy has it."""
+        return self.copies[0].treated
+
+    @property
+    def where(self) -> str:
+        """Table and place, for messages."""
+        return f"{self.treated.table.full_name} of {self.label}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that is read, in no order, and what is worth a note."""
+
+    items: tuple[Item, ...]
+    notes: tuple[str, ...]
+
+
+def plan(
+    groups: Sequence[Group],
+    holdings: Mapping[str, Holding],
+    *,
+    partitions: Mapping[tuple[str, str], tuple[str, ...]],
+    all_replicas: bool,
+) -> Plan:
+    """Replicated tables are read once a shard, unless all replicas are to be; others everywhere.
+
+    `holdings` are those of each member, by its label, with the tables that are to be dumped. Raises
+    SourceFailedError where a replica that does not answer may hold rows that no other has.
+    """
+    spread = _spread(holdings.values())
+    seen: set[tuple[str, str, str]] = set()
+    found, shared = list[Item](), set[str]()
+    for group in groups:
+        for key, copies in sorted(_by_table(group, holdings).items()):
+            own = [copy for copy in copies if not copy.treated.is_replicated]
+            if own and group.missing:
+                raise SourceFailedError(
+                    f"{', '.join(group.missing)} of shard {group.number} does not answer, and "
+                    f"{'.'.join(key)} is not replicated: it may have other rows there"
+                )
+            chosen = partitions.get(key, ())
+            for copy in own:
+                label = copy.member.label if len(group.members) > 1 else f"s{group.number}"
+                found.append(
+                    Item(label=label, shard=group.number, copies=(copy,), partitions=chosen)
+                )
+            for path, same in _by_path(copies, holdings):
+                if (*key, path) in seen:
+                    shared.add(".".join(key))
+                    continue
+                if (*key, path) in spread:
+                    seen.add((*key, path))
+                found += _replicated(group, same, chosen, every=all_replicas)
+    note = "these tables are replicated over several shards, and were read from one: "
+    notes = (note + shown(sorted(shared)),) if shared else ()
+    return Plan(items=tuple(found), notes=notes)
+
+
+def _by_table(group: Group, holdings: Mapping[str, Holding]) -> dict[tuple[str, str], list[Copy]]:
+    """The tables of a shard that have rows, best copy first."""
+    found: dict[tuple[str, str], list[Copy]] = {}
+    for member in group.members:
+        for treated in holdings[member.label].tables:
+            if treated.has_data:
+                key = (treated.table.database, treated.table.name)
+                found.setdefault(key, []).append(Copy(member=member, treated=treated))
+    return found
+
+
+def _by_path(
+    copies: Iterable[Copy], holdings: Mapping[str, Holding]
+) -> Iterator[tuple[str, tuple[Copy, ...]]]:
+    """Replicated copies by the path that they share: only then they have the same rows."""
+    found: dict[str, list[Copy]] = {}
+    for copy in copies:
+        if copy.treated.is_replicated:
+            path = _path(holdings[copy.member.label], copy.treated)
+            found.setdefault(path, []).append(copy)
+    return ((path, tuple(same)) for path, same in found.items())
+
+
+def _path(holding: Holding, treated: Treated) -> str:
+    at = holding.paths.get((treated.store.database, treated.store.name))
+    # Tables that the server keeps in shared storage have no path of their own.
+    return at.path if at else ""
+
+
+def _spread(holdings: Iterable[Holding]) -> set[tuple[str, str, str]]:
+    """Tables and paths by which servers of several shards are replicas of each other.
+
+    The same path means that only within one Keeper: there, all of them are known to be alive.
+    """
+    found: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
+    for holding in holdings:
+        for treated in holding.tables:
+            at = holding.paths.get((treated.store.database, treated.store.name))
+            if at is not None and treated.has_data:
+                key = (treated.table.database, treated.table.name, at.path)
+                found.setdefault(key, []).append((holding.member.node.shard, at.active))
+    return {
+        key
+        for key, listed in found.items()
+        if len({shard for shard, _ in listed}) > 1
+        and all(active >= len(listed) for _, active in listed)
+    }
+
+
+def _replicated(
+    group: Group, same: tuple[Copy, ...], partitions: tuple[str, ...], *, every: bool
+) -> Iterator[Item]:
+    if not every:
+        yield Item(label=f"s{group.number}", shard=group.number, copies=same, partitions=partitions)
+        return
+    for number, copy in enumerate(same):
+        yield Item(
+            label=copy.member.label,
+            shard=group.number,
+            copies=(copy,),
+            partitions=partitions,
+            spare=number > 0,
+        )

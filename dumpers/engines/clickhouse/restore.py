@@ -1,0 +1,242 @@
+"""Loading a backup into a cluster: scripts on every server, rows where they belong."""
+
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any, cast
+
+from dumpers.contract import Connection
+from dumpers.engines.base import Piece, Reader
+from dumpers.engines.clickhouse import ddl, holdings, members, plan, schema
+from dumpers.engines.clickhouse.client import Server
+from dumpers.engines.clickhouse.members import Group, Member
+from dumpers.engines.clickhouse.sql import count, creating, insert, literal, loading, qualified
+from dumpers.engines.names import shown
+from dumpers.errors import TARGET, KsnapshotError, TargetFailedError, TargetRefusedError
+from dumpers.interrupt import Interrupt
+
+_BLOCK = 1 << 18
+# Scripts that a restore can do without: what fails of them is told.
+_OPTIONAL = frozenset(("access",))
+
+
+def restore(
+    target: Connection, pieces: Sequence[Piece], *, interrupt: Interrupt
+) -> tuple[str, ...]:
+    """Load a backup into tables that are missing or empty; of one database into the target's.
+
+    Statements run on every server, rows are loaded into the shard with the number that they came
+    from. There is no transaction around any of it: what fails leaves the rest, and the error says
+    so.
+    """
+    groups = members.find(
+        target,
+        cluster="",
+        listed=(),
+        through=False,
+        settings=lambda known: {**creating(known), **loading(known)},
+        side=TARGET,
+        interrupt=interrupt,
+    )
+    loading_ = _Loading(
+        groups=groups, names=_names(target, pieces), pieces=pieces, interrupt=interrupt
+    )
+    loading_.check_empty()
+    done: set[str] = set()
+    for piece in pieces:
+        kind = piece.facts.get("script")
+        try:
+            if kind is None:
+                loading_.load(piece)
+            elif kind not in done:
+                done.add(kind)
+                loading_.run(kind)
+        except KsnapshotError as error:
+            raise type(error)(f"{error}; what was loaded before stays") from error
+    return tuple(dict.fromkeys(loading_.notes))
+
+
+def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
+    """Count the rows of every table, those of all shards together."""
+    groups = members.find(
+        target,
+        cluster="",
+        listed=(),
+        through=False,
+        settings=creating,
+        side=TARGET,
+        interrupt=interrupt,
+    )
+    everybody = [member for group in groups for member in group.members]
+    held = {holding.member.label: holding for holding in holdings.look(everybody, interrupt)}
+    counts: dict[str, int] = {}
+    for item in plan.plan(groups, held, partitions={}, all_replicas=False).items:
+        table = item.treated.table
+        source = qualified(table.database, table.name)
+        [[rows]] = item.copies[0].member.server.rows(count(source), interrupt)
+        counts[table.full_name] = counts.get(table.full_name, 0) + int(rows)
+    return counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loading:
+    groups: Sequence[Group]
+    names: Mapping[str, str]
+    pieces: Sequence[Piece]
+    interrupt: Interrupt
+    notes: list[str] = field(default_factory=list)
+
+    def check_empty(self) -> None:
+        """Raise TargetRefusedError where a table to be loaded has rows already."""
+        wanted = {
+            (self.names[table["database"]], table["table"])
+            for piece in self.pieces
+            for table in piece.facts.get("tables", ())
+        }
+        held = []
+        for member in self._members():
+            there = member.server.rows(
+                "SELECT database, name FROM system.tables WHERE database IN "  # noqa: S608  quoted
+                f"({', '.join(map(literal, {database for database, _ in wanted}))})",
+                self.interrupt,
+            )
+            for database, name in there:
+                if (database, name) in wanted:
+                    source = qualified(database, name)
+                    [[rows]] = member.server.rows(count(source), self.interrupt)
+                    if int(rows):
+                        held.append(f"{database}.{name} on {member.server.where}")
+        if held:
+            raise TargetRefusedError(
+                f"these tables have rows already: {shown(held)}: drop them, or restore elsewhere"
+            )
+
+    def run(self, kind: str) -> None:
+        """Run on every server the script that was its own, or the first one of that kind."""
+        scripts = [piece for piece in self.pieces if piece.facts.get("script") == kind]
+        texts = [_read(piece) for piece in scripts]
+        for member in self._members():
+            own = (
+                number
+                for number, piece in enumerate(scripts)
+                if member.label in piece.facts["replicas"]
+            )
+            failed = self._run_all(member.server, schema.statements(texts[next(own, 0)]))
+            if failed and kind not in _OPTIONAL:
+                statement, error = failed[0]
+                raise TargetFailedError(f"{error} (of {len(failed)} such): {statement[:200]}")
+            self.notes.extend(f"{kind} on {member.label}: {error}" for _, error in failed)
+
+    def load(self, piece: Piece) -> None:
+        """Load the rows of one object where they belong."""
+        facts = piece.facts
+        if facts.get("spare"):
+            return
+        server = self._place(facts).server
+        with piece.open() as reader:
+            for table, blocks in _tables(piece, reader):
+                if table["rows"]:
+                    into = qualified(self.names[table["database"]], table["table"])
+                    server.insert(insert(into, table["columns"]), blocks, self.interrupt)
+
+    def _run_all(
+        self, server: Server, statements: Sequence[str]
+    ) -> list[tuple[str, KsnapshotError]]:
+        """Run what is not there yet, again while that helps; what fails in the end."""
+        left = [text for text in map(self._renamed, statements) if text]
+        while True:
+            failed = list[tuple[str, KsnapshotError]]()
+            for statement in left:
+                try:
+                    if not self._exists(server, statement):
+                        server.run(statement, self.interrupt)
+                except (TargetFailedError, TargetRefusedError) as error:
+                    failed.append((statement, error))
+            if not failed or len(failed) == len(left):
+                return failed
+            left = [statement for statement, _ in failed]
+
+    def _renamed(self, statement: str) -> str:
+        """The statement for the database's new name; empty where that cannot be done."""
+        create = ddl.parse(statement)
+        if create is None:
+            return statement
+        place = create.name if create.object == "DATABASE" else create.database
+        old = create.tokens[place].value if place is not None else ""
+        new = self.names.get(old, old)
+        if new == old:
+            return statement
+        if create.names_elsewhere(old):
+            self.notes.append(
+                f"not created, as it speaks of the database {old!r} by that name: {statement[:200]}"
+            )
+            return ""
+        return ddl.rewrite(statement, database=new)
+
+    def _exists(self, server: Server, statement: str) -> bool:
+        create = ddl.parse(statement)
+        if create is None:
+            return False
+        name = create.tokens[create.name].value
+        if create.object == "DATABASE":
+            asked = f"SELECT name FROM system.databases WHERE name = {literal(name)}"  # noqa: S608  quoted
+        else:
+            database = create.tokens[create.database].value if create.database else ""
+            asked = (
+                f"SELECT name FROM system.tables WHERE name = {literal(name)} "  # noqa: S608  quoted
+                f"AND database = {literal(database)}"
+            )
+        return server.rows(asked, self.interrupt) != []
+
+    def _members(self) -> Iterator[Member]:
+        return (member for group in self.groups for member in group.members)
+
+    def _place(self, facts: Mapping[str, Any]) -> Member:
+        """The server that takes rows of this shard, or of this replica of it."""
+        shard, replica = int(facts["shard"]), int(facts.get("replica", 1))
+        if shard > len(self.groups):
+            self.notes.append(
+                "there are fewer shards than were dumped: rows of the others were spread over "
+                "those that there are, whatever their sharding keys"
+            )
+        found = sorted(
+            self.groups[(shard - 1) % len(self.groups)].members,
+            key=lambda member: member.node.replica,
+        )
+        return found[(replica - 1) % len(found)]
+
+
+def _names(target: Connection, pieces: Sequence[Piece]) -> Mapping[str, str]:
+    """Into which database the tables of each are loaded."""
+    names = {
+        table["database"]: table["database"]
+        for piece in pieces
+        for table in piece.facts.get("tables", ())
+    }
+    if len(names) == 1 and target.database:
+        return dict.fromkeys(names, target.database)
+    return names
+
+
+def _read(piece: Piece) -> str:
+    with piece.open() as reader:
+        return b"".join(_blocks(reader)).decode()
+
+
+def _blocks(reader: Reader) -> Iterator[bytes]:
+    while block := reader.read(_BLOCK):
+        yield block
+
+
+def _tables(piece: Piece, reader: Reader) -> Iterator[tuple[Mapping[str, Any], Iterator[bytes]]]:
+    """The tables of an object with their rows, one after the other."""
+    tables = piece.facts["tables"]
+    if piece.ending != ".tar":
+        yield tables[0], _blocks(reader)
+        return
+    by_entry = {table["entry"]: table for table in tables}
+    with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as archive:
+        for member in archive:
+            data = archive.extractfile(member)
+            assert data is not None
+            yield by_entry[member.name], _blocks(data)

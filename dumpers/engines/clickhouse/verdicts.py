@@ -1,0 +1,132 @@
+"""What servers say of the queries of a dump: how each ended, and how many rows it gave."""
+
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dumpers.engines.clickhouse.client import Server
+from dumpers.engines.clickhouse.sql import literal
+from dumpers.errors import SourceFailedError, SourceRefusedError
+from dumpers.interrupt import Interrupt
+
+# The log is written every 7.5 s by default.
+_LOG_SECONDS, _LOG_PAUSE_SECONDS = 30.0, 0.5
+_LOG_IS_THERE = "SELECT name FROM system.tables WHERE database = 'system' AND name = 'query_log'"
+# Of the log's types 1 says that a query began, 2 that it ended well, others that it did not.
+_ENDED_WELL = 2
+_ASKED_AT_ONCE = 1000
+_CURE = (
+    "have the server keep it and let this account read it, or let the rows counted before and "
+    "after do, by the annotation min-proof"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A query that a server was given, and what it reads, for messages."""
+
+    server: Server
+    id: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    rows: int
+    error: str
+
+
+class NotToldError(SourceFailedError):
+    """The log does not say how a query ended: it may have ended well."""
+
+
+class Verdicts:
+    """What query_log says of the queries of a dump, asked once a server; threads may share it."""
+
+    def __init__(self, interrupt: Interrupt) -> None:
+        self._interrupt = interrupt
+        self._lock = threading.Lock()
+        self._begun: dict[str, dict[str, Query]] = {}
+        self._known: dict[str, _Verdict] = {}
+        self._silent: set[str] = set()
+
+    def check(self, server: Server) -> None:
+        """Raise SourceRefusedError unless the server keeps a log that the account may read."""
+        ends = time.monotonic() + _LOG_SECONDS
+        # It is made with the first query that is logged, which may be one of ours.
+        while not self._is_there(server):
+            if time.monotonic() > ends:
+                raise SourceRefusedError(
+                    f"{server.answering} keeps no query_log, which proves dumps whole: {_CURE}"
+                )
+            self._interrupt.pause(_LOG_PAUSE_SECONDS)
+        try:
+            server.rows("SELECT query_id FROM system.query_log LIMIT 0", self._interrupt)
+        except SourceRefusedError as error:
+            raise SourceRefusedError(
+                f"the query_log proves dumps whole: {error}; {_CURE}"
+            ) from error
+
+    def expect(self, query: Query) -> None:
+        """Note a query that is about to begin."""
+        with self._lock:
+            self._begun.setdefault(query.server.answering, {})[query.id] = query
+
+    def forget(self, query: Query) -> None:
+        """Drop a query whose result does not count any more."""
+        with self._lock:
+            self._begun[query.server.answering].pop(query.id, None)
+
+    def rows(self, query: Query, *, all_ended: bool = True) -> int:
+        """How many rows the server gave; with `all_ended` it is asked for all queries at once.
+
+        Raises SourceFailedError where the query failed, NotToldError where the log does not tell.
+        """
+        with self._lock:
+            if query.id not in self._known:
+                asked = self._begun[query.server.answering] if all_ended else {query.id: query}
+                self._ask(query, asked)
+            verdict = self._known[query.id]
+        if verdict.error:
+            raise SourceFailedError(f"{query.where} was not read whole: {verdict.error}")
+        return verdict.rows
+
+    def _ask(self, query: Query, asked: Mapping[str, Query]) -> None:
+        server = query.server
+        left = {one for one in asked if one not in self._known}
+        ends = time.monotonic() + (0 if server.answering in self._silent else _LOG_SECONDS)
+        while True:
+            if self._is_there(server):
+                self._look(server, left)
+            if not left:
+                return
+            if time.monotonic() > ends:
+                break
+            self._interrupt.pause(_LOG_PAUSE_SECONDS)
+        if query.id in left:
+            self._silent.add(server.answering)
+            raise NotToldError(
+                f"the query_log of {server.answering} does not tell how the query for "
+                f"{query.where} ended: see to it that it is kept"
+            )
+
+    def _is_there(self, server: Server) -> bool:
+        # Only some may; without, the server writes its log by the clock.
+        with suppress(SourceRefusedError):
+            server.run("SYSTEM FLUSH LOGS", self._interrupt)
+        return server.rows(_LOG_IS_THERE, self._interrupt) != []
+
+    def _look(self, server: Server, left: set[str]) -> None:
+        ids = sorted(left)
+        for start in range(0, len(ids), _ASKED_AT_ONCE):
+            listed = ", ".join(map(literal, ids[start : start + _ASKED_AT_ONCE]))
+            for query_id, kind, rows, said in server.rows(
+                "SELECT query_id, toInt8(type), result_rows, exception FROM system.query_log "  # noqa: S608  quoted
+                f"WHERE query_id IN ({listed}) AND toInt8(type) > 1",
+                self._interrupt,
+            ):
+                error = "" if int(kind) == _ENDED_WELL else server.safe(said)[:500] or "no reason"
+                self._known[query_id] = _Verdict(rows=int(rows), error=error)
+                left.discard(query_id)

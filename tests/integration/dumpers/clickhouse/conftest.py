@@ -1,0 +1,170 @@
+"""Real ClickHouse clusters, and dumps of them into a real store."""
+
+import contextlib
+import gzip
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+
+from dumpers import backup
+from dumpers.contract import Connection, DumpJob
+from dumpers.engines.base import Piece, Reader
+from dumpers.engines.clickhouse.dump import ENGINE
+from dumpers.interrupt import Interrupt
+from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, storage_env
+from tests.testbed import clickhouse, clickhouse_front
+from tests.testbed.clickhouse import Cluster
+from tests.testbed.clickhouse_front import Front
+from tests.testbed.clickhouse_http import Login
+from tests.testbed.require import require
+from tests.testbed.s3 import S3Server
+
+NOW = Interrupt()
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Two shards of two replicas, of the oldest release."""
+    problem = clickhouse.problem()
+    require(not problem, problem)
+    with clickhouse.start_cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def empty() -> Iterator[Cluster]:
+    """A second cluster, to load a dump into."""
+    problem = clickhouse.problem()
+    require(not problem, problem)
+    with clickhouse.start_cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def front() -> Iterator[Front]:
+    """The newest engine behind an HTTP server."""
+    with clickhouse_front.start_front() as running:
+        yield running
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """A backup in the bucket, as its manifest describes it."""
+
+    s3: S3Server
+    bucket: str
+    document: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def objects(self) -> Sequence[Mapping[str, Any]]:
+        found: Sequence[Mapping[str, Any]] = self.document["objects"]
+        return found
+
+    @property
+    def notes(self) -> str:
+        return "\n".join(self.document["notes"])
+
+    def part(self, *names: str) -> Mapping[str, Any]:
+        [found] = [item for item in self.objects if item["part"] == list(names)]
+        return found
+
+    def read(self, item: Mapping[str, Any]) -> bytes:
+        return gzip.decompress(self.s3.read(self.bucket, item["key"]))
+
+    def pieces(self) -> list[Piece]:
+        """What a restore is given."""
+
+        def opened(item: Mapping[str, Any]) -> AbstractContextManager[Reader]:
+            return contextlib.nullcontext(io.BytesIO(self.read(item)))
+
+        return [
+            Piece(
+                name=item["name"],
+                part=tuple(item["part"]),
+                ending=f".{item['key'].rpartition('/')[2].split('.')[-2]}",
+                size=item["source_size"],
+                facts=item["facts"],
+                open=partial(opened, item),
+            )
+            for item in self.objects
+        ]
+
+    def tables(self) -> dict[tuple[str, str, str], Mapping[str, Any]]:
+        """What is said of each table, by label, database and table."""
+        return {
+            (item["part"][0], table["database"], table["table"]): table
+            for item in self.objects
+            for table in item["facts"].get("tables", ())
+        }
+
+
+def connection(server: Cluster | Front) -> Connection:
+    """The way to a server as somebody who may do everything; of a cluster, to its first."""
+    host = server.host if isinstance(server, Front) else server.replica(1, 1).host
+    return Connection(
+        host=host,
+        port=server.http_port,
+        username=server.admin.user,
+        password=server.admin.password,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dumps:
+    """Dumps of a server into the bucket of the test."""
+
+    s3: S3Server
+    bucket: str
+
+    def env(self, host: str, port: int, login: Login, **options: str) -> dict[str, str]:
+        return {
+            **storage_env(self.s3, self.bucket),
+            "CLICKHOUSE_HOST": host,
+            "CLICKHOUSE_PORT": str(port),
+            "CLICKHOUSE_USERNAME": login.user,
+            "CLICKHOUSE_PASSWORD": login.password,
+            "KSNAPSHOT_ENGINE": "clickhouse",
+            "KSNAPSHOT_CLUSTER": "test",
+            "KSNAPSHOT_CRONJOB": CRONJOB,
+            "HOSTNAME": "pod",
+            **options,
+        }
+
+    def of(self, cluster: Cluster, **options: str) -> Backup:
+        """Dump all that the cluster's reader may read, from its first replica."""
+        return self.run(
+            self.env(cluster.replica(1, 1).host, cluster.http_port, cluster.reader, **options)
+        )
+
+    def of_front(self, front: Front, **options: str) -> Backup:
+        return self.run(self.env(front.host, front.http_port, front.admin, **options))
+
+    def run(self, env: Mapping[str, str]) -> Backup:
+        """Make a backup."""
+        result = backup.dump(
+            DumpJob.from_env(env),
+            engine=ENGINE,
+            started=MOMENT,
+            run_id=f"run-{len(self.s3.objects(self.bucket))}",
+            interrupt=Interrupt(PATIENCE_SECONDS),
+            now=lambda: MOMENT,
+        )
+        document = json.loads(self.s3.read(self.bucket, f"{result.record}manifest.json"))
+        return Backup(s3=self.s3, bucket=self.bucket, document=document)
+
+    def manifests(self) -> list[str]:
+        return [key for key in self.s3.objects(self.bucket) if key.endswith("manifest.json")]
+
+
+@pytest.fixture
+def dumps(s3: S3Server, bucket: str) -> Dumps:
+    """Dumps into a bucket of their own."""
+    return Dumps(s3=s3, bucket=bucket)
