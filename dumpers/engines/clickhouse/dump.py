@@ -76,7 +76,7 @@ class _ClickHouse:
             partitions=wanted.partitions,
             all_replicas=wanted.all_replicas,
         )
-        verdicts = Verdicts(interrupt)
+        verdicts = Verdicts(interrupt, needed=not wanted.counts_do)
         if not wanted.counts_do:
             _check_logs(verdicts, planned.items)
         return _Found(

@@ -96,7 +96,7 @@ class Reading:
 
         Raises SourceFailedError where there is less proof than was asked for.
         """
-        treated = self.item.treated
+        treated = self._copies[0].treated
         table, columns = treated.table, treated.store.insertable
         facts: dict[str, Any] = {
             "database": table.database,
@@ -128,9 +128,10 @@ class Reading:
         assert self._reader is not None
         try:
             return {"rows": self._session.verdicts.rows(self._query), "rows_from": "query_log"}
-        except (NotToldError, SourceRefusedError):
-            if not self._session.counts_do:
-                raise
+        except (SourceFailedError, SourceRefusedError) as error:
+            told = not isinstance(error, NotToldError | SourceRefusedError)
+            if told or not self._session.counts_do:
+                raise type(error)(f"{self._query.where} is not proved whole: {error}") from error
         least, most = min(self._counted), max(self._counted)
         if least and not self._reader.count:
             raise SourceFailedError(f"{self._query.where} has {least} rows, and none came")

@@ -12,7 +12,7 @@ from dumpers.errors import SourceFailedError, SourceRefusedError
 from dumpers.interrupt import Interrupt
 
 # The log is written every 7.5 s by default.
-_LOG_SECONDS, _LOG_PAUSE_SECONDS = 30.0, 0.5
+_LOG_SECONDS, _NEW_LOG_SECONDS, _LOG_PAUSE_SECONDS = 30.0, 15.0, 0.5
 _LOG_IS_THERE = "SELECT name FROM system.tables WHERE database = 'system' AND name = 'query_log'"
 # Of the log's types 1 says that a query began, 2 that it ended well, others that it did not.
 _ENDED_WELL = 2
@@ -25,7 +25,7 @@ _CURE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A query that a server was given, and what it reads, for messages."""
+    """A query that a server was given; `where` says what it reads, for messages."""
 
     server: Server
     id: str
@@ -43,10 +43,14 @@ class NotToldError(SourceFailedError):
 
 
 class Verdicts:
-    """What query_log says of the queries of a dump, asked once a server; threads may share it."""
+    """What query_log says of the queries of a dump, asked once a server; threads may share it.
 
-    def __init__(self, interrupt: Interrupt) -> None:
+    Where it is not `needed`, a log that is not there is not waited for.
+    """
+
+    def __init__(self, interrupt: Interrupt, *, needed: bool) -> None:
         self._interrupt = interrupt
+        self._needed = needed
         self._lock = threading.Lock()
         self._begun: dict[str, dict[str, Query]] = {}
         self._known: dict[str, _Verdict] = {}
@@ -54,7 +58,7 @@ class Verdicts:
 
     def check(self, server: Server) -> None:
         """Raise SourceRefusedError unless the server keeps a log that the account may read."""
-        ends = time.monotonic() + _LOG_SECONDS
+        ends = time.monotonic() + _NEW_LOG_SECONDS
         # It is made with the first query that is logged, which may be one of ours.
         while not self._is_there(server):
             if time.monotonic() > ends:
@@ -90,7 +94,7 @@ class Verdicts:
                 self._ask(query, asked)
             verdict = self._known[query.id]
         if verdict.error:
-            raise SourceFailedError(f"{query.where} was not read whole: {verdict.error}")
+            raise SourceFailedError(f"the server did not end the query well: {verdict.error}")
         return verdict.rows
 
     def _ask(self, query: Query, asked: Mapping[str, Query]) -> None:
@@ -98,18 +102,19 @@ class Verdicts:
         left = {one for one in asked if one not in self._known}
         ends = time.monotonic() + (0 if server.answering in self._silent else _LOG_SECONDS)
         while True:
-            if self._is_there(server):
+            there = self._is_there(server)
+            if there:
                 self._look(server, left)
             if not left:
                 return
-            if time.monotonic() > ends:
+            if time.monotonic() > ends or not (there or self._needed):
                 break
             self._interrupt.pause(_LOG_PAUSE_SECONDS)
         if query.id in left:
             self._silent.add(server.answering)
             raise NotToldError(
-                f"the query_log of {server.answering} does not tell how the query for "
-                f"{query.where} ended: see to it that it is kept"
+                f"the query_log of {server.answering} does not tell how the query ended: see to "
+                "it that it is kept"
             )
 
     def _is_there(self, server: Server) -> bool:

@@ -4,18 +4,19 @@ import contextlib
 import gzip
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from dumpers import backup
 from dumpers.contract import Connection, DumpJob
-from dumpers.engines.base import Piece, Reader
+from dumpers.engines.base import Piece, Reader, Source, Stream
 from dumpers.engines.clickhouse.dump import ENGINE
 from dumpers.interrupt import Interrupt
 from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, storage_env
@@ -33,6 +34,15 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """Two shards of two replicas, of the oldest release."""
+    problem = clickhouse.problem()
+    require(not problem, problem)
+    with clickhouse.start_cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def calm() -> Iterator[Cluster]:
+    """A cluster of which tests of one module end no server."""
     problem = clickhouse.problem()
     require(not problem, problem)
     with clickhouse.start_cluster() as running:
@@ -124,7 +134,13 @@ class Dumps:
     s3: S3Server
     bucket: str
 
-    def env(self, host: str, port: int, login: Login, **options: str) -> dict[str, str]:
+    def env(
+        self,
+        host: str,
+        port: int,
+        login: Login,
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> dict[str, str]:
         return {
             **storage_env(self.s3, self.bucket),
             "CLICKHOUSE_HOST": host,
@@ -138,20 +154,37 @@ class Dumps:
             **options,
         }
 
-    def of(self, cluster: Cluster, **options: str) -> Backup:
-        """Dump all that the cluster's reader may read, from its first replica."""
-        return self.run(
-            self.env(cluster.replica(1, 1).host, cluster.http_port, cluster.reader, **options)
-        )
+    def of(
+        self,
+        cluster: Cluster,
+        options: Mapping[str, str] = MappingProxyType({}),
+        *,
+        midway: "Event | None" = None,
+        at_end: "Event | None" = None,
+    ) -> Backup:
+        """Dump all that the cluster's reader may read, from its first replica.
 
-    def of_front(self, front: Front, **options: str) -> Backup:
-        return self.run(self.env(front.host, front.http_port, front.admin, **options))
+        What is to happen while a table is read, or right after it, is named by the label of the
+        shard or replica, and the table.
+        """
+        env = self.env(cluster.replica(1, 1).host, cluster.http_port, cluster.reader, options)
+        return self.run(env, midway=midway, at_end=at_end)
 
-    def run(self, env: Mapping[str, str]) -> Backup:
+    def of_front(self, front: Front, options: Mapping[str, str] = MappingProxyType({})) -> Backup:
+        return self.run(self.env(front.host, front.http_port, front.admin, options))
+
+    def run(
+        self,
+        env: Mapping[str, str],
+        *,
+        midway: "Event | None" = None,
+        at_end: "Event | None" = None,
+    ) -> Backup:
         """Make a backup."""
+        engine = _Eventful(midway=midway, at_end=at_end)
         result = backup.dump(
             DumpJob.from_env(env),
-            engine=ENGINE,
+            engine=engine,
             started=MOMENT,
             run_id=f"run-{len(self.s3.objects(self.bucket))}",
             interrupt=Interrupt(PATIENCE_SECONDS),
@@ -162,6 +195,63 @@ class Dumps:
 
     def manifests(self) -> list[str]:
         return [key for key in self.s3.objects(self.bucket) if key.endswith("manifest.json")]
+
+
+Event = tuple[str, str, Callable[[], object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Eventful:
+    """The engine, and what happens while it reads a table for the first time."""
+
+    midway: Event | None
+    at_end: Event | None
+
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
+        return ENGINE.preflight(job, interrupt)
+
+    @contextlib.contextmanager
+    def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
+        with ENGINE.streams(source) as streams:
+            yield [self._changed(stream) for stream in streams]
+
+    def restore(
+        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+    ) -> tuple[str, ...]:
+        return ENGINE.restore(target, pieces, interrupt)
+
+    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
+        return ENGINE.inspect(target, interrupt)
+
+    def _changed(self, stream: Stream) -> Stream:
+        for event, early in ((self.midway, True), (self.at_end, False)):
+            if event and (stream.part[0], stream.part[-1]) == event[:2]:
+                return replace(stream, open=partial(_open, stream, [event[2]], early=early))
+        return stream
+
+
+@contextlib.contextmanager
+def _open(
+    stream: Stream, left: list[Callable[[], object]], interrupt: Interrupt, *, early: bool
+) -> Iterator[Reader]:
+    with stream.open(interrupt) as reader:
+        yield _Midway(reader, left) if early else reader
+    while left:
+        left.pop()()
+
+
+class _Midway:
+    """A reader during which something happens, after its first bytes."""
+
+    def __init__(self, source: Reader, left: list[Callable[[], object]]) -> None:
+        self._source = source
+        self._left = left
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._source.read(min(size, 1000) if size >= 0 else 1000)
+        while self._left:
+            self._left.pop()()
+        return data
 
 
 @pytest.fixture

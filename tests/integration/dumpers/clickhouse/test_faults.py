@@ -1,0 +1,271 @@
+"""What goes wrong while a cluster is dumped: told with table and shard, or mended, never good."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from dumpers.engines.clickhouse.client import connect
+from dumpers.engines.clickhouse.tail import ProvenReader
+from dumpers.errors import SOURCE, ConfigurationError, SourceFailedError, SourceRefusedError
+from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, Dumps, connection
+from tests.testbed.clickhouse import Cluster, Replica
+from tests.testbed.clickhouse_front import Front
+from tests.testbed.clickhouse_front_server import Behaviour
+from tests.testbed.faults import Rule, Truncate
+from tests.testbed.http_faults import HttpProxy
+from tests.testbed.processes import wait_until
+
+_ROWS = 1_000_000
+_READS = r"query_id=ksnapshot-"
+
+
+def filled(cluster: Cluster) -> Cluster:
+    """With a replicated table too large for any buffer, and one that is not."""
+    for text in (
+        "CREATE DATABASE shop",
+        (
+            "CREATE TABLE shop.orders (id UInt64, what String) ENGINE = "
+            "ReplicatedMergeTree('/clickhouse/{shard}/orders', '{replica}') ORDER BY id"
+        ),
+        "CREATE TABLE shop.local (id UInt64, what String) ENGINE = MergeTree ORDER BY id",
+    ):
+        cluster.everywhere(text)
+    for replica in cluster.replicas:
+        if replica.replica == 1:
+            replica.sql(
+                f"INSERT INTO shop.orders SELECT number * 2 + {replica.shard}, "
+                f"toString(cityHash64(number)) FROM numbers({_ROWS})"
+            )
+        replica.sql(f"INSERT INTO shop.local SELECT number, 'x' FROM numbers({replica.shard * 10})")
+    for replica in cluster.replicas:
+        replica.sql("SYSTEM SYNC REPLICA shop.orders")
+    return cluster
+
+
+@pytest.fixture
+def shop(cluster: Cluster) -> Cluster:
+    """A cluster of the test's own."""
+    return filled(cluster)
+
+
+@pytest.fixture(scope="module")
+def calm_shop(calm: Cluster) -> Cluster:
+    """One that stays as it is."""
+    return filled(calm)
+
+
+ORDERS = {"KSNAPSHOT_TABLES": "orders"}
+
+
+def rows(backup: Backup) -> dict[tuple[str, str], int]:
+    return {(label, table): said["rows"] for (label, _, table), said in backup.tables().items()}
+
+
+def lost(replica: Replica) -> bool:
+    return replica.sql("SELECT min(is_readonly) FROM system.replicas") == "1"
+
+
+def content(replica: Replica, table: str) -> str:
+    return replica.sql(f"SELECT count(), sum(cityHash64(id, what)) FROM {table}")
+
+
+def loads(backup: Backup, shop: Cluster, label: str) -> None:
+    """What is stored of the orders of a shard is what the shard has."""
+    target = shop.replica(1, 1)
+    target.sql("CREATE TABLE shop.copy (id UInt64, what String) ENGINE = MergeTree ORDER BY id")
+    target.client(
+        "INSERT INTO shop.copy (id, what) FORMAT Native",
+        stdin=backup.read(backup.part(label, "shop", "orders")),
+    )
+    source = shop.replica(int(label[1]), 1)
+    assert content(target, "shop.copy") == content(source, "shop.orders")
+
+
+def test_what_one_replica_breaks_off_is_read_from_its_sibling(shop: Cluster, dumps: Dumps) -> None:
+    # Of equal replicas the one with the highest number is read.
+    victim, sibling = shop.replica(2, 2), shop.replica(2, 1)
+
+    backup = dumps.of(shop, ORDERS, midway=("s2", "orders", victim.kill))
+    told = backup.tables()["s2", "shop", "orders"]
+    assert (told["rows"], told["rows_from"]) == (_ROWS, "query_log")
+    assert told["replica"].startswith(sibling.host)
+    victim.start()
+    loads(backup, shop, "s2")
+
+
+def test_a_query_that_is_killed_is_put_to_the_sibling(calm_shop: Cluster, dumps: Dumps) -> None:
+    def end() -> None:
+        calm_shop.replica(2, 2).sql("KILL QUERY WHERE query LIKE '%orders%FORMAT Native%' ASYNC")
+
+    backup = dumps.of(calm_shop, ORDERS, midway=("s2", "orders", end))
+    told = backup.tables()["s2", "shop", "orders"]
+    assert told["replica"].startswith(calm_shop.replica(2, 1).host)
+    loads(backup, calm_shop, "s2")
+
+
+def test_a_replica_that_goes_after_it_was_read_proves_nothing_more(
+    shop: Cluster, dumps: Dumps
+) -> None:
+    backup = dumps.of(shop, ORDERS, at_end=("s1", "orders", shop.replica(1, 2).kill))
+    told = backup.tables()["s1", "shop", "orders"]
+    assert told["replica"].startswith(shop.replica(1, 1).host)
+    loads(backup, shop, "s1")
+
+
+def test_a_table_of_one_server_has_no_sibling(shop: Cluster, dumps: Dumps) -> None:
+    with pytest.raises(SourceFailedError, match=r"shop\.local of s1r2 \(127"):
+        dumps.of(
+            shop, {"KSNAPSHOT_TABLES": "local"}, at_end=("s1r2", "local", shop.replica(1, 2).kill)
+        )
+    assert dumps.manifests() == []
+
+
+def test_a_shard_of_which_rows_would_be_missing_fails_the_run(shop: Cluster, dumps: Dumps) -> None:
+    shop.replica(2, 2).kill()
+    with pytest.raises(SourceFailedError, match=r"shard 2 .*shop\.local is not replicated"):
+        dumps.of(shop)
+    backup = dumps.of(shop, ORDERS)
+    assert rows(backup) == {("s1", "orders"): _ROWS, ("s2", "orders"): _ROWS}
+    assert "127.0.0.22 of shard 2 does not answer" in backup.notes
+    shop.replica(2, 1).kill()
+    with pytest.raises(SourceFailedError, match="no replica of shard 2 answers"):
+        dumps.of(shop, ORDERS)
+
+
+def test_a_replica_that_lags_is_not_read(shop: Cluster, dumps: Dumps) -> None:
+    shop.replica(1, 2).sql("SYSTEM STOP FETCHES shop.orders")
+    shop.replica(1, 1).sql("INSERT INTO shop.orders VALUES (1, 'late')")
+    backup = dumps.of(shop, ORDERS)
+    assert rows(backup)["s1", "orders"] == _ROWS + 1
+
+
+def test_replicas_that_lost_their_keeper_are_read_and_told(shop: Cluster, dumps: Dumps) -> None:
+    shop.kill_zookeeper()
+    for replica in shop.replicas:
+        wait_until(partial(lost, replica), seconds=60, what="the replica to be read-only")
+    backup = dumps.of(shop, ORDERS)
+    assert rows(backup)["s1", "orders"] == _ROWS
+    assert "lost its Keeper" in backup.notes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE shop.zlast",
+        "ALTER TABLE shop.zlast DROP COLUMN what",
+    ],
+)
+def test_a_table_that_goes_or_changes_meanwhile_is_told(
+    calm_shop: Cluster, dumps: Dumps, change: str
+) -> None:
+    calm_shop.everywhere("DROP TABLE IF EXISTS shop.zlast")
+    calm_shop.everywhere(
+        "CREATE TABLE shop.zlast (id UInt64, what String) ENGINE = MergeTree ORDER BY id"
+    )
+
+    def alter() -> None:
+        calm_shop.replica(2, 2).sql(change)
+
+    with pytest.raises(SourceFailedError, match=r"shop\.zlast of s2r2 .*exclude-tables"):
+        dumps.of(
+            calm_shop,
+            {"KSNAPSHOT_TABLES": "local,zlast", "CLICKHOUSE_PARALLELISM": "1"},
+            at_end=("s2r2", "local", alter),
+        )
+    assert dumps.manifests() == []
+
+
+def test_a_proxy_that_mends_a_broken_answer(calm_shop: Cluster, dumps: Dumps) -> None:
+    """Its client sees a body that ends in good order; the server knows that it was not whole."""
+    first = calm_shop.replica(1, 1)
+    with HttpProxy(first.host, first.http_port) as proxy:
+        proxy.set(Rule(Truncate(3_000_000), path=_READS))
+        with pytest.raises(SourceFailedError, match=r"shop\.orders of s1 .*not proved whole"):
+            dumps.of(calm_shop, {"CLICKHOUSE_SHARDS": f"127.0.0.1:{proxy.port}", **ORDERS})
+    assert dumps.manifests() == []
+
+
+@pytest.mark.parametrize("limit", ["max_execution_time", "max_memory_usage"])
+def test_a_limit_of_the_server_midway(calm_shop: Cluster, limit: str) -> None:
+    settings = {
+        "max_execution_time": {"max_execution_time": "1", "max_block_size": "100"},
+        "max_memory_usage": {"max_memory_usage": "30000000"},
+    }[limit]
+    server = connect(connection(calm_shop), side=SOURCE, settings=settings)
+    query = {
+        "max_execution_time": "SELECT number, sleep(0.01) FROM numbers(1000000) FORMAT Native",
+        "max_memory_usage": (
+            "SELECT number, groupArray(number) FROM numbers(100000000) GROUP BY number "
+            "FORMAT Native"
+        ),
+    }[limit]
+
+    def read() -> None:
+        with server.stream(query, NOW, query_id="limited") as (_, reader):
+            proven = ProvenReader(reader, tag="", confirm=None)
+            list(iter(proven.read, b""))
+
+    with pytest.raises(SourceFailedError, match=r"Code: (159|241)"):
+        read()
+
+
+# What an error without a tag looks like, the older servers show: the log of this one knows of none.
+@pytest.mark.parametrize(
+    ("errors", "by"), [("tagged", "error"), ("tagged", "cut"), ("bare", "cut")]
+)
+@pytest.mark.parametrize("after", [0, 1_000_000])
+def test_the_newest_engine_breaks_off(
+    front: Front, dumps: Dumps, errors: str, by: str, after: int
+) -> None:
+    front.sql("CREATE DATABASE IF NOT EXISTS faulty")
+    front.sql("CREATE TABLE IF NOT EXISTS faulty.big (a UInt64) ENGINE = MergeTree ORDER BY a")
+    front.sql("INSERT INTO faulty.big SELECT number FROM numbers(1000000)")
+    try:
+        front.behave(Behaviour(errors=errors, after=after, by=by, matching="`big`"))  # type: ignore[arg-type]
+        with pytest.raises(SourceFailedError, match=r"faulty\.big of s1"):
+            dumps.of_front(front, {"KSNAPSHOT_DATABASES": "faulty"})
+        assert dumps.manifests() == []
+    finally:
+        front.behave(Behaviour())
+        front.sql("DROP DATABASE faulty")
+
+
+def test_a_login_that_is_refused_is_final(calm_shop: Cluster, dumps: Dumps) -> None:
+    wrong = replace(calm_shop.reader, password="wrong")
+    env = dumps.env(calm_shop.replica(1, 1).host, calm_shop.http_port, wrong)
+    with pytest.raises(SourceRefusedError, match=r"193|Wrong password"):
+        dumps.run(env)
+
+
+def test_tls_where_the_server_speaks_none(calm_shop: Cluster, dumps: Dumps) -> None:
+    with pytest.raises((SourceFailedError, SourceRefusedError)) as caught:
+        dumps.of(calm_shop, {"CLICKHOUSE_TLS": "require"})
+    assert calm_shop.replica(1, 1).host in str(caught.value)
+
+
+def test_nothing_answers(dumps: Dumps, shop: Cluster) -> None:
+    first = shop.replica(1, 1)
+    first.kill()
+    with pytest.raises(SourceFailedError, match=f"{first.host}:{first.http_port}"):
+        dumps.of(shop)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"CLICKHOUSE_CLUSTER": "nowhere"}, SourceRefusedError, "'main'"),
+        ({"KSNAPSHOT_DATABASES": "shop,nowhere"}, SourceRefusedError, "nowhere"),
+        ({"KSNAPSHOT_TABLES": "nothing*"}, SourceRefusedError, "nothing"),
+        ({"CLICKHOUSE_PARTITIONS": "shop.orders"}, ConfigurationError, "CLICKHOUSE_PARTITIONS"),
+        ({"CLICKHOUSE_PARTITIONS": "shop.nothing: 1"}, SourceRefusedError, "shop.nothing"),
+        ({"CLICKHOUSE_SHARDS": "a:b"}, ConfigurationError, "CLICKHOUSE_SHARDS"),
+        ({"CLICKHOUSE_COVERAGE": "some"}, ConfigurationError, "all-replicas"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_written(
+    calm_shop: Cluster, dumps: Dumps, options: dict[str, str], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        dumps.of(calm_shop, options)
+    assert list(dumps.s3.objects(dumps.bucket)) == []
