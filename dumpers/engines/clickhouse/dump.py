@@ -67,7 +67,10 @@ class _ClickHouse:
             ),
             interrupt,
         )
-        everybody = [member for group in groups for member in group.members]
+        everybody = sorted(
+            (member for group in groups for member in group.members),
+            key=lambda member: member.node.place,
+        )
         held, chosen_notes = _chosen(holdings.look(everybody, interrupt), wanted)
         notes += [*chosen_notes, *holdings.notes(held), *_drift(held, fails=wanted.drift_fails)]
         planned = planning.plan(
@@ -87,7 +90,7 @@ class _ClickHouse:
             facts=_facts(groups),
             parallel=wanted.parallel,
             name=groups[0].members[0].node.cluster or _NO_CLUSTER,
-            held=sorted(held, key=lambda holding: holding.member.node.place),
+            held=held,
             items=planned.items,
             session=Session(verdicts=verdicts, counts_do=wanted.counts_do, interrupt=interrupt),
         )
