@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-controller demo demo-down images chart clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-controller demo demo-down images chart clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ test: setup ## run every test that this machine can run
 
 bench: setup ## compare a dump with the bare dump tool, in one run
 	$(BIN)/python -m benchmarks.dump
+
+bench-clickhouse: setup ## compare a ClickHouse dump with bare curl, in one run
+	$(BIN)/python -m benchmarks.clickhouse $(BENCH_ARGS)
 
 bench-controller: setup ## measure the controller in a busy cluster, in about ten minutes
 	$(BIN)/python -m benchmarks.controller $(BENCH_ARGS)

@@ -12,16 +12,13 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyrage
 
+from benchmarks.processes import Run, ratio, run, say
 from tests.testbed import packages, postgres, s3
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +60,7 @@ def main() -> None:
         assert store.ca is not None
         bucket = store.create_bucket("benchmark")
         database.create_database("bench")
-        _say(f"making {options.rows} rows")
+        say(f"making {options.rows} rows")
         database.psql(DATA.format(rows=options.rows) + "; CHECKPOINT", "bench")
         path = f"{postgres.bin_folder()}:{os.environ['PATH']}"
         bare = {**database.env("bench"), "PATH": path}
@@ -106,65 +103,32 @@ def main() -> None:
             for name, env in (("gzip", job), ("gzip_age", age))
             for tree, root in trees.items()
         }
-        runs: dict[str, list[_Run]] = {name: [] for name in commands}
+        runs: dict[str, list[Run]] = {name: [] for name in commands}
         for number in range(options.rounds + 1):
-            _say(f"round {number} of {options.rounds}" if number else "warming up")
+            say(f"round {number} of {options.rounds}" if number else "warming up")
             for name, command in commands.items():
-                run = _run(*command)
+                made = run(*command)
                 if number:
-                    runs[name].append(run)
+                    runs[name].append(made)
         result = json.loads(Path(folder, "result").read_text())
     ours = [name for name in commands if name != "bare"]
     document = {
         "source_mib": round(result["source_bytes"] / 2**20),
         "stored_mib": round(result["stored_bytes"] / 2**20),
-        "bare_seconds": round(statistics.median(run.wall for run in runs["bare"]), 2),
-        "wall_over_bare": {name: _ratio(runs[name], runs["bare"]) for name in ours},
+        "bare_seconds": round(statistics.median(one.wall for one in runs["bare"]), 2),
+        "wall_over_bare": {name: ratio(runs[name], runs["bare"]) for name in ours},
         "cpu_seconds": {
-            name: round(statistics.median(run.cpu for run in made), 2)
+            name: round(statistics.median(one.cpu for one in made), 2)
             for name, made in runs.items()
         },
         "stages_over": {
-            name: _ratio(runs["stages"], runs[name]) for name in ours if name != "stages"
+            name: ratio(runs["stages"], runs[name]) for name in ours if name != "stages"
         },
         "dumper_peak_mib": round(
-            max(run.peak for name in ours if name != "stages" for run in runs[name]) / 2**10
+            max(one.peak for name in ours if name != "stages" for one in runs[name]) / 2**10
         ),
     }
     print(json.dumps(document, indent=2))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """Seconds, and the largest process's peak of memory in KiB."""
-
-    wall: float
-    cpu: float
-    peak: int
-
-
-def _ratio(ours: list[_Run], bare: list[_Run]) -> float:
-    return round(statistics.median(a.wall / b.wall for a, b in zip(ours, bare, strict=True)), 3)
-
-
-def _run(command: list[str], env: Mapping[str, str], folder: Path) -> _Run:
-    began = time.monotonic()
-    with subprocess.Popen(
-        command, env=dict(env), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return _Run(
-        wall=time.monotonic() - began,
-        cpu=usage.ru_utime + usage.ru_stime,
-        peak=usage.ru_maxrss,
-    )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

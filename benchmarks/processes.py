@@ -1,0 +1,46 @@
+"""Running commands as whole processes, with what they took."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Seconds, and the largest process's peak of memory in KiB."""
+
+    wall: float
+    cpu: float
+    peak: int
+
+
+def run(command: Sequence[str], env: Mapping[str, str], folder: Path) -> Run:
+    """Run a command to its end; SystemExit if it fails."""
+    began = time.monotonic()
+    with subprocess.Popen(
+        command, env=dict(env), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{command[0]} ended with {process.returncode}")
+    return Run(
+        wall=time.monotonic() - began,
+        cpu=usage.ru_utime + usage.ru_stime,
+        peak=usage.ru_maxrss,
+    )
+
+
+def ratio(ours: Sequence[Run], others: Sequence[Run]) -> float:
+    """How long ours took over the others: the median of pairs."""
+    return round(statistics.median(a.wall / b.wall for a, b in zip(ours, others, strict=True)), 3)
+
+
+def say(text: str) -> None:
+    """Tell how far a benchmark is."""
+    print(text, file=sys.stderr, flush=True)
