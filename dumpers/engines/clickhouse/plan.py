@@ -80,13 +80,16 @@ def plan(
                 found.append(
                     Item(label=label, shard=group.number, copies=(copy,), partitions=chosen)
                 )
-            for path, same in _by_path(copies, holdings):
+            by_path = _by_path(copies, holdings)
+            for path, same in by_path.items():
                 if (*key, path) in seen:
                     shared.add(".".join(key))
                     continue
                 if (*key, path) in spread:
                     seen.add((*key, path))
-                found += _replicated(group, same, chosen, every=all_replicas)
+                # Those that share no path have other rows, which go to other objects.
+                label = f"s{group.number}" if len(by_path) == 1 else same[0].member.label
+                found += _replicated(label, group, same, chosen, every=all_replicas)
     note = "these tables are replicated over several shards, and were read from one: "
     notes = (note + shown(sorted(shared)),) if shared else ()
     return Plan(items=tuple(found), notes=notes)
@@ -105,14 +108,14 @@ def _by_table(group: Group, holdings: Mapping[str, Holding]) -> dict[tuple[str, 
 
 def _by_path(
     copies: Iterable[Copy], holdings: Mapping[str, Holding]
-) -> Iterator[tuple[str, tuple[Copy, ...]]]:
+) -> dict[str, tuple[Copy, ...]]:
     """Replicated copies by the path that they share: only then they have the same rows."""
     found: dict[str, list[Copy]] = {}
     for copy in copies:
         if copy.treated.is_replicated:
             path = _path(holdings[copy.member.label], copy.treated)
             found.setdefault(path, []).append(copy)
-    return ((path, tuple(same)) for path, same in found.items())
+    return {path: tuple(same) for path, same in found.items()}
 
 
 def _path(holding: Holding, treated: Treated) -> str:
@@ -142,10 +145,10 @@ def _spread(holdings: Iterable[Holding]) -> set[tuple[str, str, str]]:
 
 
 def _replicated(
-    group: Group, same: tuple[Copy, ...], partitions: tuple[str, ...], *, every: bool
+    label: str, group: Group, same: tuple[Copy, ...], partitions: tuple[str, ...], *, every: bool
 ) -> Iterator[Item]:
     if not every:
-        yield Item(label=f"s{group.number}", shard=group.number, copies=same, partitions=partitions)
+        yield Item(label=label, shard=group.number, copies=same, partitions=partitions)
         return
     for number, copy in enumerate(same):
         yield Item(

@@ -1,0 +1,142 @@
+"""Tables, servers and shards of ClickHouse, made up: nobody answers there."""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from dumpers.contract import Connection
+from dumpers.engines.base import Reader
+from dumpers.engines.clickhouse import packs
+from dumpers.engines.clickhouse.client import Server, connect
+from dumpers.engines.clickhouse.holdings import Holding
+from dumpers.engines.clickhouse.members import Group, Member
+from dumpers.engines.clickhouse.plan import Copy, Item
+from dumpers.engines.clickhouse.reading import Reading, Session
+from dumpers.engines.clickhouse.survey import Path
+from dumpers.engines.clickhouse.tables import Column, Table, Treated, treat
+from dumpers.engines.clickhouse.topology import Health, Node
+from dumpers.engines.clickhouse.verdicts import Verdicts
+from dumpers.errors import SOURCE, KsnapshotError, Side, SourceFailedError
+from dumpers.interrupt import Interrupt
+
+NOW = Interrupt()
+REPLICATED = "ReplicatedMergeTree"
+
+
+def table(
+    name: str,
+    engine: str = "MergeTree",
+    *,
+    database: str = "d",
+    uuid: str = "",
+    create: str = "",
+    columns: Sequence[str] = ("a",),
+    needs: Sequence[tuple[str, str]] = (),
+    size: int | None = 0,
+) -> Table:
+    return Table(
+        database=database,
+        name=name,
+        uuid=uuid,
+        engine=engine,
+        create=create or f"CREATE TABLE {database}.{name} (`a` UInt8) ENGINE = {engine}",
+        columns=tuple(Column(name=column, type="UInt8") for column in columns),
+        needs=frozenset(needs),
+        total_bytes=size,
+    )
+
+
+def one(single: Table) -> Treated:
+    (found,) = treat([single])
+    return found
+
+
+# Each reads the certificates that it would trust, which takes its time.
+@cache
+def server(host: str, *, side: Side = SOURCE, address: str = "", password: str = "") -> Server:
+    connection = Connection(host=host, port=8123, username="u", password=password)
+    return connect(connection, side=side, settings={}, address=address)
+
+
+def member(shard: int = 1, replica: int = 1, health: Health | None = None) -> Member:
+    host = f"chi-{shard}-{replica}"
+    return Member(
+        node=Node(cluster="main", shard=shard, replica=replica, host=host, port=8123),
+        server=server(host),
+        health=health or Health(reachable=True),
+    )
+
+
+def group(number: int, *replicas: int, missing: Sequence[str] = ()) -> Group:
+    members = tuple(member(number, replica) for replica in replicas)
+    return Group(number=number, members=members, missing=tuple(missing))
+
+
+def holding(
+    of: Member,
+    tables: Sequence[Table] = (),
+    paths: Mapping[str, tuple[str, int]] | None = None,
+    notes: Sequence[str] = (),
+) -> Holding:
+    """What a server holds; `paths` of tables of `d`, each with how many replicas are alive."""
+    return Holding(
+        member=of,
+        databases=(),
+        tables=treat(tables),
+        paths={
+            ("d", name): Path(path=path, active=active)
+            for name, (path, active) in (paths or {}).items()
+        },
+        collections={},
+        notes=tuple(notes),
+    )
+
+
+def item(*copies: Member, of: Table | None = None, label: str = "s1") -> Item:
+    treated = one(of or table("t"))
+    return Item(
+        label=label,
+        shard=copies[0].node.shard if copies else 1,
+        copies=tuple(Copy(member=copy, treated=treated) for copy in copies or (member(),)),
+    )
+
+
+class Given(Reading):
+    """The rows of a table, without a server: some bytes, after some that break off."""
+
+    def __init__(self, name: str, data: bytes, *, fails: int = 0, database: str = "d") -> None:
+        of = item(of=table(name, database=database))
+        super().__init__(of, Session(verdicts=Verdicts(NOW), counts_do=False, interrupt=NOW))
+        self._data = data
+        self.fails = fails
+        self.opened = 0
+        self.asked: list[str] = []
+        self.error: KsnapshotError = SourceFailedError("gone")
+
+    @contextmanager
+    def open(self, interrupt: Interrupt) -> Iterator[Reader]:
+        self.opened += 1
+        if self.fails:
+            self.fails -= 1
+            raise self.error
+        yield io.BytesIO(self._data)
+
+    def again(self, error: KsnapshotError) -> bool:
+        self.asked.append(str(error))
+        return bool(self.fails) or len(self.asked) < 2
+
+    def told(self) -> Mapping[str, Any]:
+        if self.fails:
+            raise self.error
+        return {
+            "database": self.item.treated.table.database,
+            "table": self.item.treated.table.name,
+            "rows": 1,
+        }
+
+
+def archive(*readings: Given) -> bytes:
+    with packs.Pack(readings).open(NOW) as reader:
+        return b"".join(iter(lambda: reader.read(7000), b""))
