@@ -96,6 +96,7 @@ class Reading:
 
         Raises SourceFailedError where there is less proof than was asked for.
         """
+        # As the copy has it that was read: another may have other columns.
         treated = self._copies[0].treated
         table, columns = treated.table, treated.store.insertable
         facts: dict[str, Any] = {
