@@ -135,7 +135,7 @@ class _Loading:
         server = self._place(facts).server
         with piece.open() as reader:
             for table, blocks in _tables(piece, reader):
-                if table["rows"]:
+                if _has_rows(table):
                     into = qualified(self.names[table["database"]], table["table"])
                     server.insert(insert(into, table["columns"]), blocks, self.interrupt)
 
@@ -216,6 +216,11 @@ def _names(target: Connection, pieces: Sequence[Piece]) -> Mapping[str, str]:
     if len(names) == 1 and target.database:
         return dict.fromkeys(names, target.database)
     return names
+
+
+def _has_rows(table: Mapping[str, Any]) -> bool:
+    """Whether rows of it may be there: counts may say that there were none before, but after."""
+    return bool(table.get("rows_at_most", table["rows"]))
 
 
 def _read(piece: Piece) -> str:
