@@ -252,11 +252,18 @@ def _views_with_rows(source: _Found, views: Sequence[Reading]) -> Iterator[Strea
     def creates(number: int, holding: Holding) -> str:
         return schema.creates(of(number, holding))
 
-    for number in range(max(map(len, levels.values()))):
+    count = max(map(len, levels.values()))
+    # Where servers differ, behind the last that creates it: the rows are stored once.
+    last = {
+        item.table.full_name: number
+        for number in range(count)
+        for held in source.held
+        for item in of(number, held)
+    }
+    for number in range(count):
         yield from _scripts(source, f"views-with-rows-{number + 1}", partial(creates, number))
-        level = {item.table.full_name for held in source.held for item in of(number, held)}
         for view in views:
-            if view.item.treated.table.full_name in level:
+            if last[view.item.treated.table.full_name] == number:
                 yield reading.stream(source.name, view)
 
 
