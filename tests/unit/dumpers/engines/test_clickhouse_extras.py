@@ -1,0 +1,22 @@
+import pytest
+
+from dumpers.engines.clickhouse.extras import _subject
+
+
+@pytest.mark.parametrize(
+    ("statement", "subject"),
+    [
+        ("CREATE USER bob IDENTIFIED WITH sha256_hash BY 'USER x'", ("USER", "bob")),
+        ("CREATE USER `bo'b x` HOST ANY SETTINGS PROFILE 'p'", ("USER", "bo'b x")),
+        ("CREATE USER default IDENTIFIED WITH no_password", ("USER", "default")),
+        ("CREATE ROLE reader SETTINGS PROFILE `p`", ("ROLE", "reader")),
+        ("CREATE SETTINGS PROFILE web SETTINGS readonly = 2 TO ROLE x", ("PROFILE", "web")),
+        ("CREATE QUOTA q FOR INTERVAL 1 hour MAX queries = 5 TO bob", ("QUOTA", "q")),
+        ("GRANT SELECT ON d.t TO bob", ("USER", "bob")),
+        ("GRANT SELECT(`to`) ON d.`TO x` TO `default` WITH GRANT OPTION", ("USER", "default")),
+        ("GRANT reader TO bob WITH ADMIN OPTION", ("USER", "bob")),
+        ("CREATE ROW POLICY p ON d.t FOR SELECT USING 1 TO ALL", ("", "")),
+    ],
+)
+def test_what_a_statement_is_about(statement: str, subject: tuple[str, str]) -> None:
+    assert _subject(statement) == subject

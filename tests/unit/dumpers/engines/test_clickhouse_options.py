@@ -1,0 +1,107 @@
+import pytest
+
+from dumpers.contract import DumpJob
+from dumpers.engines.clickhouse.choice import Choice
+from dumpers.engines.clickhouse.options import Options, read
+from dumpers.errors import ConfigurationError
+
+ENV = {
+    "BACKEND_BUCKET": "bucket",
+    "BACKEND_S3_ACCESS_KEY": "key",
+    "BACKEND_S3_SECRET_KEY": "secret",
+    "BACKEND_S3_ENDPOINT": "http://s3:9000",
+    "KSNAPSHOT_ENGINE": "clickhouse",
+    "HOSTNAME": "pod",
+    "CLICKHOUSE_HOST": "clickhouse.shop.svc",
+    "CLICKHOUSE_PORT": "8124",
+}
+
+
+def options(**env: str) -> Options:
+    return read(DumpJob.from_env(ENV | env))
+
+
+def nodes(found: Options) -> list[list[tuple[str, int]]]:
+    return [[(node.host, node.port) for node in shard.nodes] for shard in found.shards]
+
+
+def test_what_is_not_asked_for_is_the_safe_way() -> None:
+    assert options() == Options(
+        choice=Choice(),
+        partitions={},
+        cluster="",
+        shards=(),
+        through=False,
+        all_replicas=False,
+        counts_do=False,
+        drift_fails=False,
+        parallel=2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "safe", "other", "name"),
+    [
+        ("CLICKHOUSE_VIA", "pods", "service", "through"),
+        ("CLICKHOUSE_COVERAGE", "first-replica-per-shard", "all-replicas", "all_replicas"),
+        ("CLICKHOUSE_MIN_PROOF", "query-log", "counts", "counts_do"),
+        ("CLICKHOUSE_DRIFT", "warn", "fail", "drift_fails"),
+    ],
+)
+def test_words_switch_one_thing_each(variable: str, safe: str, other: str, name: str) -> None:
+    assert options(**{variable: safe}) == options()
+    changed = options(**{variable: other})
+    assert getattr(changed, name) is True
+    names = {field for field in Options.__slots__ if field != name}
+    assert all(getattr(changed, field) == getattr(options(), field) for field in names)
+    with pytest.raises(ConfigurationError, match=variable):
+        options(**{variable: other.upper()})
+
+
+def test_names_and_numbers_are_taken() -> None:
+    found = options(
+        KSNAPSHOT_DATABASES="shop, web*",
+        KSNAPSHOT_TABLES="orders",
+        KSNAPSHOT_EXCLUDE_TABLES="shop.tmp_*,*.cache",
+        CLICKHOUSE_PARTITIONS="shop.orders: 202401, 202402; shop.`vi sits`: all",
+        CLICKHOUSE_CLUSTER="main",
+        CLICKHOUSE_PARALLELISM="5",
+    )
+    assert found.choice == Choice(
+        databases=("shop", "web*"), tables=("orders",), excluded=("shop.tmp_*", "*.cache")
+    )
+    assert found.partitions == {
+        ("shop", "orders"): ("202401", "202402"),
+        ("shop", "vi sits"): ("all",),
+    }
+    assert (found.cluster, found.parallel) == ("main", 5)
+
+
+@pytest.mark.parametrize(
+    ("via", "port"),
+    [
+        # By HTTP at the Service's port, or as servers speak to each other.
+        ("pods", 8124),
+        ("service", 9000),
+    ],
+)
+def test_listed_servers_have_the_port_of_the_way_to_them(via: str, port: int) -> None:
+    found = options(CLICKHOUSE_VIA=via, CLICKHOUSE_SHARDS="a,b:1;c")
+    assert nodes(found) == [[("a", port), ("b", 1)], [("c", port)]]
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("CLICKHOUSE_SHARDS", "a;;b"),
+        ("KSNAPSHOT_DATABASES", "a,,b"),
+        ("KSNAPSHOT_TABLES", ","),
+        ("KSNAPSHOT_EXCLUDE_TABLES", "a,"),
+        ("CLICKHOUSE_PARTITIONS", "orders: 1"),
+        ("CLICKHOUSE_PARALLELISM", "0"),
+        ("CLICKHOUSE_PARALLELISM", "9"),
+    ],
+)
+def test_a_fault_names_its_variable(variable: str, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=variable):
+        options(**{variable: text})
