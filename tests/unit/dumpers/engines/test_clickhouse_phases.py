@@ -27,6 +27,7 @@ def order(phase: Phase, *tables: Table) -> list[str]:
         (view("z", "SELECT 1"), view("a", "WITH x AS (SELECT * FROM d.z) SELECT * FROM x")),
         (view("z", "SELECT 1"), view("a", "SELECT * FROM remote('h', 'd', 'z')")),
         (view("z", "SELECT 1"), view("a", "SELECT * FROM remote('h', 'd.z')")),
+        (view("z", "SELECT 1"), table("a", "View", create="CREATE VIEW a AS SELECT * FROM z")),
         (view("z y", "SELECT 1"), view("a", "SELECT * FROM d.`z y`")),
         (view("z", "SELECT 1", "e"), view("a", "SELECT * FROM e.z", "d")),
     ],
@@ -86,7 +87,7 @@ def test_circles_come_all_the_same() -> None:
 def test_plain_tables_mention_nothing() -> None:
     tables = [
         table("a", create="CREATE TABLE d.a (`z` UInt8, `b` UInt8) ENGINE = Log"),
-        table("b"),
-        table("z"),
+        table("b", create="CREATE TABLE d.b (`k` UInt8) ENGINE = Log"),
+        table("z", create="CREATE TABLE d.z (`k` UInt8) ENGINE = Log"),
     ]
     assert order(Phase.TABLES, *reversed(tables)) == ["d.a", "d.b", "d.z"]

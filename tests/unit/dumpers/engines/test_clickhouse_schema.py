@@ -111,6 +111,7 @@ def test_there_is_no_script_of_nothing() -> None:
         ),
         # Its own name, and its own table.
         ([view("a", needs=["a", f".inner_id.{ID[:-4]}0000"])], [["a"]]),
+        ([view("a", needs=["a"]), view("b", needs=["a"], number=1)], [["a"], ["b"]]),
         # A circle, and what hangs on it or stands apart.
         ([view("a", needs=["b"]), view("b", needs=["a"], number=1)], [["a", "b"]]),
         (
