@@ -93,6 +93,9 @@ class _Loading:
             for piece in self.pieces
             for table in piece.facts.get("tables", ())
         }
+        # Old servers do not know an empty list.
+        if not wanted:
+            return
         held = []
         for member in self._members():
             there = member.server.rows(

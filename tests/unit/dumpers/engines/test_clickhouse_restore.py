@@ -47,6 +47,11 @@ def test_only_one_database_goes_into_another(
     assert _names(connection, [piece(*each) for each in databases]) == names
 
 
+def test_a_backup_without_rows_asks_for_no_tables() -> None:
+    # Nobody answers there.
+    loading({}).check_empty()
+
+
 @pytest.mark.parametrize(
     ("statement", "renamed"),
     [
