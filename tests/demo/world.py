@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -12,6 +12,7 @@ import pyrage
 from dumpers.contract import DumpResult
 from tests.demo import images
 from tests.demo.kube import Kube, Object, ended_pod, terminated
+from tests.demo.objects import USER, from_secret, secret, service, stateful_set
 from tests.testbed.cluster import ClusterError
 
 CONTROL, SHOP, STORE = "ksnapshot", "ksnapshot-demo-shop", "ksnapshot-demo-store"
@@ -19,20 +20,19 @@ NAMESPACES = (CONTROL, SHOP, STORE)
 RELEASE, BUCKET, DATABASE, COPY = "ksnapshot", "backups", "shop", "shop_restored"
 WORKLOAD, POD = "database", "database-0"
 ENDPOINT = f"http://store.{STORE}.svc.cluster.local:7070"
-_PREFIX = "ksnapshot.clickandmortar.fr"
+PREFIX = "ksnapshot.clickandmortar.fr"
 _ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = Path(__file__).resolve().parent
-_USER = 26000
 
 # Stock tools only: what a person types who has the object's address, the keys and the identity.
-_RESTORE = r"""
+_FETCH = r"""
 set -euo pipefail
 printf 'user = "%s:%s"\naws-sigv4 = "aws:amz:us-east-1:s3"\n' "$S3_KEY" "$S3_SECRET" \
   > /tmp/curl.conf
-for url in $OBJECT_URLS; do
-  curl --silent --show-error --fail --config /tmp/curl.conf "$url" \
-    | age -d -i /identity/key.txt | gunzip | {client}
-done
+fetch() {
+  curl --silent --show-error --fail --config /tmp/curl.conf "$1" \
+    | age -d -i /identity/key.txt | gunzip
+}
 """
 
 _BARE = "set -e; began=$(date +%s%N); pg_dump >/dev/null; echo $(( $(date +%s%N) - began ))"
@@ -101,7 +101,7 @@ class World:
         template = {
             "metadata": {"labels": names},
             "spec": {
-                "securityContext": {"fsGroup": _USER},
+                "securityContext": {"fsGroup": USER},
                 "terminationGracePeriodSeconds": 1,
                 "initContainers": [make],
                 "containers": [server],
@@ -110,8 +110,8 @@ class World:
         }
         keys = {"ROOT_ACCESS_KEY": self.store_key, "ROOT_SECRET_KEY": self.store_secret}
         self.kube.apply(
-            _secret("root", STORE, keys),
-            _service("store", STORE, names, 7070),
+            secret("root", STORE, keys),
+            service("store", STORE, names, 7070),
             {
                 "apiVersion": "apps/v1",
                 "kind": "Deployment",
@@ -140,37 +140,15 @@ class World:
         container = {
             "name": "database",
             "image": images.names()[image],
-            "env": [
-                {"name": key, "valueFrom": {"secretKeyRef": {"name": secret_name, "key": key}}}
-                for key in login
-            ],
+            "env": from_secret(secret_name, login),
             "ports": [{"containerPort": port}],
             "readinessProbe": {"exec": {"command": list(ready)}, "periodSeconds": 1},
-            "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-        }
-        template = {
-            "metadata": {"labels": labels},
-            "spec": {
-                "securityContext": {"fsGroup": _USER},
-                "terminationGracePeriodSeconds": 1,
-                "containers": [container],
-                "volumes": [{"name": "data", "emptyDir": {}}],
-            },
         }
         self.kube.apply(
-            _secret(secret_name, SHOP, login),
-            _service(name, SHOP, labels, port),
-            _service(headless, SHOP, labels, port, headless=True),
-            {
-                "apiVersion": "apps/v1",
-                "kind": "StatefulSet",
-                "metadata": {"name": name, "namespace": SHOP},
-                "spec": {
-                    "serviceName": headless,
-                    "selector": {"matchLabels": labels},
-                    "template": template,
-                },
-            },
+            secret(secret_name, SHOP, login),
+            service(name, SHOP, labels, port),
+            service(headless, SHOP, labels, port, headless=True),
+            stateful_set(name, SHOP, labels, container, service=headless),
         )
         self.kube.run("rollout", "status", "-n", SHOP, f"statefulset/{name}", "--timeout=180s")
 
@@ -202,6 +180,7 @@ class World:
             "image.tag": tag,
             "dumperImages.postgresql.v16": reference[images.POSTGRESQL],
             "dumperImages.mysql.v8": reference[images.MYSQL],
+            "dumperImages.clickhouse": reference[images.CLICKHOUSE],
             "s3.bucket": BUCKET,
             "s3.endpoint": self.endpoint,
             "existingSecret": "ksnapshot-s3",
@@ -215,7 +194,7 @@ class World:
             "AWS_ACCESS_KEY_ID": self.store_key,
             "AWS_SECRET_ACCESS_KEY": self.store_secret,
         }
-        self.kube.apply(_secret("ksnapshot-s3", CONTROL, keys))
+        self.kube.apply(secret("ksnapshot-s3", CONTROL, keys))
         assignments = [f"--set={name}={value}" for name, value in settings.items()]
         chart = str(_ROOT / "charts/ksnapshot")
         command = ["upgrade", "--install", RELEASE, chart, "--namespace", CONTROL, *assignments]
@@ -226,7 +205,7 @@ class World:
     ) -> None:
         """Ask for backups of a database; on the owner itself, so that no pod restarts."""
         wanted = {"enabled": "true", "type": engine, "schedule": schedule, **more}
-        pairs = [f"{_PREFIX}/{name}={value}" for name, value in wanted.items()]
+        pairs = [f"{PREFIX}/{name}={value}" for name, value in wanted.items()]
         self.kube.run("annotate", "-n", SHOP, f"statefulset/{workload}", "--overwrite", *pairs)
 
     def cronjob(self, schedule: str) -> Object:
@@ -270,6 +249,13 @@ class World:
         }
         self.kube.apply(job)
 
+    def dump(self, cronjob: str) -> tuple[int, DumpResult]:
+        """Run the CronJob once; exit code and result of its pod."""
+        job = f"by-hand-{secrets.token_hex(4)}"
+        self.run_now(job, cronjob)
+        [pod] = self.kube.wait("its pod", lambda: self.pods_of(job))
+        return self.result(pod["metadata"]["name"])
+
     def pods_of(self, job: str) -> list[Object]:
         """The pods of a Job, oldest first."""
         found = self.kube.list("pods", CONTROL, f"batch.kubernetes.io/job-name={job}")
@@ -300,20 +286,18 @@ class World:
         psql = (
             "psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --single-transaction --output /dev/null"
         )
-        self.load([key], images.DATABASE, psql, env=self._client_env(COPY))
+        self.load([(key, psql)], images.DATABASE, env=self._client_env(COPY))
 
-    def load(self, keys: Sequence[str], image: str, client: str, *, env: Mapping[str, str]) -> None:
-        """Feed objects to a stock client, one after the other, in a pod with stock tools."""
-        self.kube.apply(_secret("age-identity", SHOP, {"key.txt": f"{self.identity}\n"}))
-        urls = [f"{self.endpoint}/{BUCKET}/{quote(key)}" for key in keys]
+    def load(
+        self, objects: Iterable[tuple[str, str]], image: str, *, env: Mapping[str, str]
+    ) -> None:
+        """Feed each object to its stock command, one after the other, in a pod with stock tools."""
+        self.kube.apply(secret("age-identity", SHOP, {"key.txt": f"{self.identity}\n"}))
         store = {"S3_KEY": self.store_key, "S3_SECRET": self.store_secret}
-        script = _RESTORE.format(client=client)
-        self._job(
-            "restore",
-            images.names()[image],
-            script,
-            env={**env, **store, "OBJECT_URLS": "\n".join(urls)},
-        )
+        address = f"{self.endpoint}/{BUCKET}"
+        steps = [f"fetch '{address}/{quote(key)}' | {command}" for key, command in objects]
+        script = "\n".join([_FETCH, *steps])
+        self._job("restore", images.names()[image], script, env={**env, **store})
 
     def _client_env(self, database: str) -> Mapping[str, str]:
         return {
@@ -342,7 +326,7 @@ class World:
         spec = {"restartPolicy": "Never", "containers": [container], "volumes": volumes}
         self.kube.run("delete", "job", name, "-n", SHOP, "--ignore-not-found", "--wait=true")
         self.kube.apply(
-            _secret(f"{name}-env", SHOP, env),
+            secret(f"{name}-env", SHOP, env),
             {
                 "apiVersion": "batch/v1",
                 "kind": "Job",
@@ -356,26 +340,3 @@ class World:
         if ended is None or ended["exitCode"] != 0:
             raise ClusterError(f"job {name} failed: {json.dumps(ended)}\n{log}")
         return log
-
-
-def _secret(name: str, namespace: str, values: Mapping[str, str]) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name, "namespace": namespace},
-        "stringData": dict(values),
-    }
-
-
-def _service(
-    name: str, namespace: str, selector: Mapping[str, str], port: int, *, headless: bool = False
-) -> Object:
-    spec: Object = {"selector": dict(selector), "ports": [{"port": port}]}
-    if headless:
-        spec["clusterIP"] = "None"
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": spec,
-    }

@@ -59,9 +59,8 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="package")
 def shared_stage(cluster: Cluster) -> Iterator[Stage]:
     require(cluster.layout is not None, "the testbed's own cluster")
-    archives = images.build(
-        images.CONTROLLER, images.POSTGRESQL, images.MYSQL, images.DATABASE, images.MARIADB
-    )
+    databases = (images.DATABASE, images.MARIADB, images.CLICKHOUSE_SERVER)
+    archives = images.build(images.CONTROLLER, *images.DUMPERS, *databases)
     images.bring(cluster, archives)
     with (
         s3_testbed.start() as store,

@@ -69,10 +69,7 @@ class MariaDB:
         schedule = f"{secrets.randbelow(60)} {secrets.randbelow(24)} 1 1 *"
         self.world.annotate(schedule, _NAME, "mysql", **annotations)
         cronjob = self.world.cronjob(schedule)["metadata"]["name"]
-        job = f"by-hand-{secrets.token_hex(4)}"
-        self.world.run_now(job, cronjob)
-        pods = self.world.kube.wait("its pod", lambda: self.world.pods_of(job))
-        code, result = self.world.result(pods[0]["metadata"]["name"])
+        code, result = self.world.dump(cronjob)
         assert code == ExitCode.DONE, result.message
         return result
 
@@ -81,7 +78,8 @@ class MariaDB:
         self.sql(f"DROP DATABASE IF EXISTS {_COPY}; CREATE DATABASE {_COPY}")
         host = f"{_NAME}.{SHOP}.svc.cluster.local"
         client = f"mariadb --host={host} --user=shop --binary-mode {_COPY}"
-        self.world.load(keys, images.MARIADB, client, env={"MYSQL_PWD": self.password})
+        objects = [(key, client) for key in keys]
+        self.world.load(objects, images.MARIADB, env={"MYSQL_PWD": self.password})
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,6 @@ _FILES = (
     "libsnappy-java",
     "openjdk-17-jre-headless",
 )
-_JARS = ("zookeeper", "zookeeper-jute", "slf4j-api", "slf4j-simple", "metrics-core", "snappy-java")
 _SERVER = "usr/sbin/clickhouse-server"
 _CLIENT = "usr/bin/clickhouse-client"
 _JAVA_HOME = "usr/lib/jvm/java-17-openjdk-amd64"
@@ -259,7 +258,7 @@ def _server(
         home,
         {
             "config.xml": clickhouse_config.server(layout, f"{home}", shard, replica),
-            "users.xml": clickhouse_config.users(layout.admin, layout.reader),
+            "users.xml": clickhouse_config.users(layout),
         },
         uid,
     )
@@ -276,15 +275,11 @@ def _server(
 def _zookeeper(programs: Path, folder: Path, port: int, uid: int | None) -> Daemon:
     home = folder / "zookeeper"
     _write(home, {"zoo.cfg": clickhouse_config.zookeeper(f"{home}", port)}, uid)
-    jars = ":".join(f"{programs}/usr/share/java/{name}.jar" for name in _JARS)
-    # It is small, short-lived, and its data goes with it.
-    java = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.forceSync=no"]
-    java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", jars]
-    main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+    options = clickhouse_config.zookeeper_options(f"{programs}/usr/share/java")
     return Daemon(
         name="zookeeper",
         log=folder / "zookeeper.log",
-        command=[*debian.command(programs, _JAVA), *java, main, f"{home}/zoo.cfg"],
+        command=[*debian.command(programs, _JAVA), *options, f"{home}/zoo.cfg"],
         ready=functools.partial(_takes_sessions, port),
         uid=uid,
     )

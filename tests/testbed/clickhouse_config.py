@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tests.testbed.clickhouse_http import Login
 
 CLUSTER = "main"
+_JARS = ("zookeeper", "zookeeper-jute", "slf4j-api", "slf4j-simple", "metrics-core", "snappy-java")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,15 +21,27 @@ class Layout:
     zookeeper_port: int
     admin: Login
     reader: Login
+    zookeeper_host: str = "127.0.0.1"
+    clients: str = "127.0.0.0/8"
+    """The network that users come from."""
 
 
-def zookeeper(folder: str, port: int) -> str:
+def zookeeper(folder: str, port: int, host: str = "127.0.0.1") -> str:
     """A lone ZooKeeper."""
     # The shortest session is two ticks, the longest twenty.
     return (
-        f"tickTime=500\ndataDir={folder}\nclientPort={port}\nclientPortAddress=127.0.0.1\n"
+        f"tickTime=500\ndataDir={folder}\nclientPort={port}\nclientPortAddress={host}\n"
         "admin.enableServer=false\n"
     )
+
+
+def zookeeper_options(jars: str) -> list[str]:
+    """What Java is told before the configuration file, given the folder of Debian's jars."""
+    found = ":".join(f"{jars}/{name}.jar" for name in _JARS)
+    # It is small, short-lived, and its data goes with it.
+    java = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.forceSync=no"]
+    java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", found]
+    return [*java, "org.apache.zookeeper.server.quorum.QuorumPeerMain"]
 
 
 def server(layout: Layout, folder: str, shard: int, replica: int) -> str:
@@ -60,7 +73,7 @@ def server(layout: Layout, folder: str, shard: int, replica: int) -> str:
   {macros(shard, replica)}
   {query_log("query_log")}
   <zookeeper>
-    <node><host>127.0.0.1</host><port>{layout.zookeeper_port}</port></node>
+    <node><host>{layout.zookeeper_host}</host><port>{layout.zookeeper_port}</port></node>
     <session_timeout_ms>6000</session_timeout_ms>
   </zookeeper>
   <merge_tree>
@@ -70,13 +83,16 @@ def server(layout: Layout, folder: str, shard: int, replica: int) -> str:
 """
 
 
-def users(admin: Login, reader: Login) -> str:
+def users(layout: Layout) -> str:
     """users.xml: one who may do everything, and one who may only read and change settings."""
     return f"""<?xml version="1.0"?>
 <yandex>
   <profiles><default/><reader><readonly>2</readonly></reader></profiles>
   <quotas><default/></quotas>
-  <users>{_user(admin, "default")}{_user(reader, "reader")}</users>
+  <users>
+    {_user(layout.admin, "default", layout.clients)}
+    {_user(layout.reader, "reader", layout.clients)}
+  </users>
 </yandex>
 """
 
@@ -132,9 +148,9 @@ def query_log(table: str) -> str:
     )
 
 
-def _user(login: Login, profile: str) -> str:
+def _user(login: Login, profile: str, clients: str) -> str:
     return (
         f"<{login.user}><password>{login.password}</password>"
-        "<networks><ip>127.0.0.0/8</ip></networks>"
+        f"<networks><ip>{clients}</ip></networks>"
         f"<profile>{profile}</profile><quota>default</quota></{login.user}>"
     )

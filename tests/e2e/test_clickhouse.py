@@ -1,0 +1,196 @@
+"""From the annotations to a restored cluster, with the dumper of ClickHouse."""
+
+import json
+import shlex
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from dumpers.errors import ExitCode
+from tests.demo.kube import Object
+from tests.demo.world import BUCKET, CONTROL, PREFIX, SHOP
+from tests.e2e.clickhouse_pods import CLUSTER, ClickHouse, Replica
+from tests.e2e.conftest import Stage
+
+_SCHEDULE = "0 3 1 1 *"
+# So many small tables are stored together.
+_SMALL = range(25)
+_ODD = "`Zoë, odd / 100%`"
+# What each server makes; of tables that are not replicated, each has rows of its own.
+_CREATE = (
+    "CREATE DATABASE shop",
+    """CREATE TABLE shop.orders (day Date, id UInt64, what String, paid Nullable(Float64),
+        tags Array(String), half UInt64 MATERIALIZED intDiv(id, 2))
+        ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/orders', '{replica}')
+        PARTITION BY toYYYYMM(day) ORDER BY id""",
+    """CREATE MATERIALIZED VIEW shop.days
+        ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{shard}/days', '{replica}')
+        PARTITION BY toYYYYMM(day) ORDER BY day
+        AS SELECT day, count() AS orders FROM shop.orders GROUP BY day""",
+    f"CREATE TABLE shop.{_ODD} (id UInt32, host String) ENGINE = MergeTree ORDER BY id",
+    "CREATE VIEW shop.unpaid AS SELECT id FROM shop.orders WHERE isNull(paid)",
+    f"CREATE TABLE shop.all_orders AS shop.orders ENGINE = Distributed({CLUSTER}, shop, orders)",
+    *(f"CREATE TABLE shop.small_{n} (a UInt64) ENGINE = MergeTree ORDER BY a" for n in _SMALL),
+)
+# Random letters, so that a shard's rows are some parts long.
+_ORDERS = """INSERT INTO shop.orders SELECT toDate('2024-01-01') + number % 90,
+    number * 2 + {shard}, concat('Zoë 🐘 ', toString(rand64(1)), toString(rand64(2))),
+    if(number % 3 = 0, NULL, number / 7), ['a\\tb', toString(number)] FROM numbers(300000)"""
+_OWN = (
+    f"INSERT INTO shop.{_ODD} SELECT number, '{{host}}' FROM numbers(1{{shard}}{{number}})",
+    *(f"INSERT INTO shop.small_{n} SELECT {n} + {{shard}}{{number}}" for n in _SMALL),
+)
+_REPLICATED = ("orders", "`.inner.days`")
+# Merges sum the rows of days up, whenever they come.
+_CONTENT = {
+    "orders": "count(), sum(cityHash64(day, id, what, ifNull(toString(paid), ''), tags, half))",
+    "days": "sum(orders), sum(cityHash64(day) * orders)",
+    _ODD: "count(), sum(cityHash64(*))",
+    "unpaid": "count(), sum(cityHash64(*))",
+    "all_orders": "count(), sum(cityHash64(day, id, what))",
+    **{f"small_{number}": "count(), sum(cityHash64(*))" for number in _SMALL},
+}
+
+
+def fill(clickhouse: ClickHouse) -> None:
+    for replica in clickhouse.replicas:
+        clickhouse.sql(replica, *_CREATE)
+    for replica in clickhouse.replicas:
+        texts = [_ORDERS, *_OWN] if replica.number == 1 else _OWN
+        place = {"shard": replica.shard, "number": replica.number, "host": replica.host}
+        clickhouse.sql(replica, *(text.format_map(place) for text in texts))
+
+
+def fingerprint(clickhouse: ClickHouse, replica: Replica) -> str:
+    """Rows and checksum of what is in every table or seen through it, and all definitions."""
+    return clickhouse.sql(
+        replica,
+        *(f"SYSTEM SYNC REPLICA shop.{name}" for name in _REPLICATED),
+        *(f"SELECT '{name}', {what} FROM shop.{name}" for name, what in _CONTENT.items()),
+        "SELECT name, create_table_query FROM system.tables WHERE database = 'shop' ORDER BY name",
+    )
+
+
+def of_group(stage: Stage) -> list[Object]:
+    """The CronJobs of the cluster and of its StatefulSets, if any."""
+    found = stage.kube.list("cronjobs", CONTROL, "app.kubernetes.io/managed-by=ksnapshot")
+    return [item for item in found if "-clickhouse-" in item["metadata"]["name"]]
+
+
+def restore(clickhouse: ClickHouse, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each object with what loads it, in the manifest's order: curl, age, gunzip come before."""
+    replicas = {replica.label: replica for replica in clickhouse.replicas}
+    for item in manifest["objects"]:
+        facts = item["facts"]
+        if "script" in facts:
+            for label in facts["replicas"]:
+                yield item["key"], clickhouse.client(replicas[label], "--multiquery")
+            continue
+        number = facts.get("replica")
+        of_shard = [one for one in clickhouse.replicas if one.shard == facts["shard"]]
+        owners = [one for one in of_shard if number in {None, one.number}]
+        yield item["key"], _load(clickhouse, owners, facts["tables"])
+
+
+def _load(
+    clickhouse: ClickHouse, owners: Sequence[Replica], tables: Sequence[Mapping[str, Any]]
+) -> str:
+    """A shell's command that takes one table, or several in a tar archive, from its input."""
+    creates = [
+        clickhouse.client(owner, f"--query={table['create']}")
+        for table in tables
+        if "create" in table
+        for owner in owners
+    ]
+    steps = [f"{create} </dev/null" for create in creates]
+    packed = [table for table in tables if "entry" in table]
+    if packed:
+        steps.append("tar --extract --directory=/tmp")
+    for table in tables:
+        insert = clickhouse.client(
+            owners[0], "--insert_deduplicate=0", f"--query={table['insert']}"
+        )
+        entry = f" <{shlex.quote('/tmp/' + table['entry'])}" if packed else ""
+        steps.append(f"{insert}{entry}")
+    return f"{{ {' && '.join(steps)}; }}"
+
+
+@pytest.fixture(scope="module")
+def clickhouse(shared_stage: Stage) -> Iterator[ClickHouse]:
+    made = ClickHouse(world=shared_stage.world, name="shop")
+    made.deploy({"enabled": "true", "type": "clickhouse", "schedule": _SCHEDULE})
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def cronjob(stage: Stage, clickhouse: ClickHouse) -> Object:
+    return stage.world.cronjob(_SCHEDULE)
+
+
+@pytest.fixture
+def second_shard_down(clickhouse: ClickHouse) -> Iterator[None]:
+    """Both replicas are gone; they come back empty."""
+    clickhouse.scale(shard=2, pods=0)
+    yield
+    clickhouse.scale(shard=2, pods=1)
+
+
+def test_a_cluster_of_many_owners_gets_one_cronjob(
+    stage: Stage, clickhouse: ClickHouse, cronjob: Object
+) -> None:
+    assert [item["metadata"]["name"] for item in of_group(stage)] == [cronjob["metadata"]["name"]]
+    annotations = cronjob["metadata"]["annotations"]
+    assert annotations[f"{PREFIX}/owner"] == f"{SHOP}/shop"
+    members = [word.partition("=")[0] for word in annotations[f"{PREFIX}/members"].split()]
+    assert members == [f"StatefulSet/{host}" for host in clickhouse.hosts]
+    [container] = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    env = {item["name"]: item.get("value") for item in container["env"]}
+    assert env["CLICKHOUSE_HOST"] == f"{clickhouse.service}.{SHOP}.svc.cluster.local"
+    assert env["CLICKHOUSE_PORT"] == "8123"
+    login = stage.kube.get("secret", f"{cronjob['metadata']['name']}-credentials", CONTROL)
+    assert login is not None
+    assert {key: b64decode(value).decode() for key, value in login["data"].items()} == {
+        "CLICKHOUSE_USERNAME": clickhouse.login.user,
+        "CLICKHOUSE_PASSWORD": clickhouse.login.password,
+    }
+
+
+def test_from_annotations_to_restored_comparison(
+    stage: Stage, clickhouse: ClickHouse, cronjob: Object
+) -> None:
+    fill(clickhouse)
+    before = [fingerprint(clickhouse, replica) for replica in clickhouse.replicas]
+    code, result = stage.world.dump(cronjob["metadata"]["name"])
+    assert code == ExitCode.DONE, result.message
+    manifest = json.loads(stage.store.read(BUCKET, f"{result.record}manifest.json"))
+    assert sorted(stage.store.objects(BUCKET)) == sorted(
+        [*result.keys, f"{result.record}started.json", f"{result.record}manifest.json"]
+    )
+    rows = {
+        (facts["shard"], facts.get("replica"), table["table"]): table["rows"]
+        for facts in (item["facts"] for item in manifest["objects"])
+        for table in facts.get("tables", ())
+    }
+    assert [rows[shard, None, "orders"] for shard in (1, 2)] == [300000, 300000]
+    own = [rows[one.shard, one.number, _ODD.strip("`")] for one in clickhouse.replicas]
+    assert own == [111, 112, 121, 122]
+
+    for replica in clickhouse.replicas:
+        clickhouse.sql(replica, "DROP DATABASE shop")
+    clickhouse.load(restore(clickhouse, manifest))
+    assert [fingerprint(clickhouse, replica) for replica in clickhouse.replicas] == before
+
+
+def test_a_shard_that_is_down_fails_the_run(
+    stage: Stage, clickhouse: ClickHouse, cronjob: Object, second_shard_down: None
+) -> None:
+    code, result = stage.world.dump(cronjob["metadata"]["name"])
+    assert code == ExitCode.SOURCE_FAILED
+    assert "no replica of shard 2 answers" in result.message
+    assert all(replica.host in result.message for replica in clickhouse.replicas[2:])
+    assert [key for key in stage.store.objects(BUCKET) if not key.endswith("started.json")] == []
+    # Members at zero replicas are members.
+    assert [item["metadata"]["name"] for item in of_group(stage)] == [cronjob["metadata"]["name"]]
