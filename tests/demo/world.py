@@ -25,10 +25,14 @@ _ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = Path(__file__).resolve().parent
 
 # Stock tools only: what a person types who has the object's address, the keys and the identity.
+# Older releases of curl do not send the header by themselves.
 _FETCH = r"""
 set -euo pipefail
-printf 'user = "%s:%s"\naws-sigv4 = "aws:amz:us-east-1:s3"\n' "$S3_KEY" "$S3_SECRET" \
-  > /tmp/curl.conf
+cat > /tmp/curl.conf <<END
+user = "$S3_KEY:$S3_SECRET"
+aws-sigv4 = "aws:amz:us-east-1:s3"
+header = "x-amz-content-sha256: UNSIGNED-PAYLOAD"
+END
 fetch() {
   curl --silent --show-error --fail --config /tmp/curl.conf "$1" \
     | age -d -i /identity/key.txt | gunzip

@@ -92,12 +92,18 @@ class ClickHouse:
         names = [self._keeper, *self.hosts]
         self.world.kube.run("delete", "statefulset", *names, "-n", SHOP, "--wait=true")
 
-    def scale(self, shard: int, pods: int) -> None:
-        """Give each replica of a shard one pod, which is empty then, or none."""
-        names = [replica.host for replica in self.replicas if replica.shard == shard]
-        scale = ["scale", "-n", SHOP, f"--replicas={pods}", "statefulset", *names]
-        self.world.kube.run(*scale)
-        self._wait(*names)
+    def stop(self, shard: int) -> None:
+        """Take both replicas of a shard down, with all that they hold."""
+        replicas = [replica for replica in self.replicas if replica.shard == shard]
+        self._scale(replicas, 0)
+        gone = ["wait", "--for=delete", "-n", SHOP, "--timeout=60s"]
+        self.world.kube.run(*gone, *(f"pod/{replica.pod}" for replica in replicas))
+
+    def start(self, shard: int) -> None:
+        """Bring both replicas of a shard up again, empty."""
+        replicas = [replica for replica in self.replicas if replica.shard == shard]
+        self._scale(replicas, 1)
+        self._wait(*(replica.host for replica in replicas))
 
     def client(self, replica: Replica, *options: str) -> str:
         """A shell's words for the stock client, where CLICKHOUSE_PASSWORD is set."""
@@ -114,6 +120,10 @@ class ClickHouse:
         """Feed each object to a command, in a pod of the server's own namespace."""
         env = {"CLICKHOUSE_PASSWORD": self.login.password}
         self.world.load(objects, images.CLICKHOUSE_SERVER, env=env)
+
+    def _scale(self, replicas: Sequence[Replica], pods: int) -> None:
+        names = [f"statefulset/{replica.host}" for replica in replicas]
+        self.world.kube.run("scale", "-n", SHOP, f"--replicas={pods}", *names)
 
     def _wait(self, *names: str) -> None:
         for name in names:
