@@ -80,41 +80,29 @@ def of_group(stage: Stage) -> list[Object]:
 
 
 def restore(clickhouse: ClickHouse, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each object with what loads it, in the manifest's order: curl, age, gunzip come before."""
+    """Each object with the command that takes it, decrypted, in the manifest's order."""
     replicas = {replica.label: replica for replica in clickhouse.replicas}
     for item in manifest["objects"]:
         facts = item["facts"]
         if "script" in facts:
             for label in facts["replicas"]:
                 yield item["key"], clickhouse.client(replicas[label], "--multiquery")
-            continue
-        number = facts.get("replica")
-        of_shard = [one for one in clickhouse.replicas if one.shard == facts["shard"]]
-        owners = [one for one in of_shard if number in {None, one.number}]
-        yield item["key"], _load(clickhouse, owners, facts["tables"])
+        else:
+            target = replicas[f"s{facts['shard']}r{facts.get('replica', 1)}"]
+            yield item["key"], _load(clickhouse, target, facts["tables"])
 
 
-def _load(
-    clickhouse: ClickHouse, owners: Sequence[Replica], tables: Sequence[Mapping[str, Any]]
-) -> str:
-    """A shell's command that takes one table, or several in a tar archive, from its input."""
-    creates = [
-        clickhouse.client(owner, f"--query={table['create']}")
-        for table in tables
-        if "create" in table
-        for owner in owners
+def _load(clickhouse: ClickHouse, target: Replica, tables: Sequence[Mapping[str, Any]]) -> str:
+    """A shell's command that loads one table, or several that come in an archive."""
+    settings = "--insert_deduplicate=0"
+    inserts = [
+        clickhouse.client(target, settings, f"--query={table['insert']}") for table in tables
     ]
-    steps = [f"{create} </dev/null" for create in creates]
-    packed = [table for table in tables if "entry" in table]
-    if packed:
-        steps.append("tar --extract --directory=/tmp")
-    for table in tables:
-        insert = clickhouse.client(
-            owners[0], "--insert_deduplicate=0", f"--query={table['insert']}"
-        )
-        entry = f" <{shlex.quote('/tmp/' + table['entry'])}" if packed else ""
-        steps.append(f"{insert}{entry}")
-    return f"{{ {' && '.join(steps)}; }}"
+    if "entry" not in tables[0]:
+        return inserts[0]
+    files = [shlex.quote(f"/tmp/{table['entry']}") for table in tables]
+    loads = [f"{insert} <{file}" for insert, file in zip(inserts, files, strict=True)]
+    return f"{{ {' && '.join(['tar --extract --directory=/tmp', *loads])}; }}"
 
 
 @pytest.fixture(scope="module")
