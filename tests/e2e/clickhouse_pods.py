@@ -110,6 +110,13 @@ class ClickHouse:
         words = ["clickhouse-client", f"--host={replica.host}", f"--user={self.login.user}"]
         return f'{shlex.join([*words, *options])} --password="$CLICKHOUSE_PASSWORD"'
 
+    def curl(self, replica: Replica) -> str:
+        """A shell's words for a request by HTTP, where CLICKHOUSE_PASSWORD is set."""
+        words = ["curl", "--fail-with-body", "--silent", "--show-error"]
+        words += ["--header", f"X-ClickHouse-User: {self.login.user}"]
+        key = '--header "X-ClickHouse-Key: $CLICKHOUSE_PASSWORD"'
+        return f"{shlex.join(words)} {key} http://{replica.host}:{_HTTP}/"
+
     def sql(self, replica: Replica, *statements: str) -> str:
         """What statements answer, columns apart by tabs."""
         command = ["bash", "-c", self.client(replica, "--multiquery")]
