@@ -212,12 +212,17 @@ class World:
         pairs = [f"{PREFIX}/{name}={value}" for name, value in wanted.items()]
         self.kube.run("annotate", "-n", SHOP, f"statefulset/{workload}", "--overwrite", *pairs)
 
-    def cronjob(self, schedule: str) -> Object:
+    def cronjob(self, schedule: str, workload: str = WORKLOAD) -> Object:
         """The CronJob that ksnapshot made for the database, once it has this schedule."""
 
         def probe() -> Object | None:
-            found = self.kube.list("cronjobs", CONTROL, "app.kubernetes.io/managed-by=ksnapshot")
-            return next((item for item in found if item["spec"]["schedule"] == schedule), None)
+            for item in self.kube.list(
+                "cronjobs", CONTROL, "app.kubernetes.io/managed-by=ksnapshot"
+            ):
+                owner = item["metadata"]["annotations"][f"{PREFIX}/owner"]
+                if (owner, item["spec"]["schedule"]) == (f"{SHOP}/{workload}", schedule):
+                    return item
+            return None
 
         return self.kube.wait("ksnapshot to make the CronJob", probe, seconds=60)
 

@@ -14,7 +14,7 @@ from tests.demo.world import BUCKET, CONTROL, PREFIX, SHOP
 from tests.e2e.clickhouse_pods import CLUSTER, ClickHouse, Replica
 from tests.e2e.conftest import Stage
 
-_SCHEDULE = "0 3 1 1 *"
+_NAME, _SCHEDULE = "shop", "0 3 1 1 *"
 # So many small tables that they are stored together.
 _SMALL = range(21)
 _ODD = "`Zoë, odd / 100%`"
@@ -72,12 +72,6 @@ def fingerprint(clickhouse: ClickHouse, replica: Replica) -> str:
     )
 
 
-def of_group(stage: Stage) -> list[Object]:
-    """The CronJobs of the cluster and of its StatefulSets, if any."""
-    found = stage.kube.list("cronjobs", CONTROL, "app.kubernetes.io/managed-by=ksnapshot")
-    return [item for item in found if "-clickhouse-" in item["metadata"]["name"]]
-
-
 def restore(clickhouse: ClickHouse, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each object with the command that takes it, decrypted, in the manifest's order."""
     replicas = {replica.label: replica for replica in clickhouse.replicas}
@@ -106,7 +100,7 @@ def _load(clickhouse: ClickHouse, target: Replica, tables: Sequence[Mapping[str,
 
 @pytest.fixture(scope="module")
 def clickhouse(shared_stage: Stage) -> Iterator[ClickHouse]:
-    made = ClickHouse(world=shared_stage.world, name="shop")
+    made = ClickHouse(world=shared_stage.world, name=_NAME)
     made.deploy({"enabled": "true", "type": "clickhouse", "schedule": _SCHEDULE})
     yield made
     made.remove()
@@ -114,7 +108,7 @@ def clickhouse(shared_stage: Stage) -> Iterator[ClickHouse]:
 
 @pytest.fixture
 def cronjob(stage: Stage, clickhouse: ClickHouse) -> Object:
-    return stage.world.cronjob(_SCHEDULE)
+    return stage.world.cronjob(_SCHEDULE, _NAME)
 
 
 @pytest.fixture
@@ -127,16 +121,19 @@ def second_shard_down(clickhouse: ClickHouse) -> Iterator[None]:
 def test_a_cluster_of_many_owners_gets_one_cronjob(
     stage: Stage, clickhouse: ClickHouse, cronjob: Object
 ) -> None:
-    assert [item["metadata"]["name"] for item in of_group(stage)] == [cronjob["metadata"]["name"]]
+    every = stage.kube.list("cronjobs", CONTROL, "app.kubernetes.io/managed-by=ksnapshot")
+    name = cronjob["metadata"]["name"]
+    names = [item["metadata"]["name"] for item in every]
+    assert [one for one in names if "-clickhouse-" in one] == [name]
     annotations = cronjob["metadata"]["annotations"]
-    assert annotations[f"{PREFIX}/owner"] == f"{SHOP}/shop"
+    assert annotations[f"{PREFIX}/owner"] == f"{SHOP}/{_NAME}"
     members = [word.partition("=")[0] for word in annotations[f"{PREFIX}/members"].split()]
     assert members == [f"StatefulSet/{host}" for host in clickhouse.hosts]
     [container] = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     env = {item["name"]: item.get("value") for item in container["env"]}
     assert env["CLICKHOUSE_HOST"] == f"{clickhouse.service}.{SHOP}.svc.cluster.local"
     assert env["CLICKHOUSE_PORT"] == "8123"
-    login = stage.kube.get("secret", f"{cronjob['metadata']['name']}-credentials", CONTROL)
+    login = stage.kube.get("secret", f"{name}-credentials", CONTROL)
     assert login is not None
     assert {key: b64decode(value).decode() for key, value in login["data"].items()} == {
         "CLICKHOUSE_USERNAME": clickhouse.login.user,
@@ -180,5 +177,3 @@ def test_a_shard_that_is_down_fails_the_run(
     assert "no replica of shard 2 answers" in result.message
     assert all(replica.host in result.message for replica in clickhouse.replicas[2:])
     assert [key for key in stage.store.objects(BUCKET) if not key.endswith("started.json")] == []
-    # Members at zero replicas are members.
-    assert [item["metadata"]["name"] for item in of_group(stage)] == [cronjob["metadata"]["name"]]

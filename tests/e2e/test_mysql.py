@@ -68,7 +68,7 @@ class MariaDB:
         """Annotate, and run the CronJob that comes of it."""
         schedule = f"{secrets.randbelow(60)} {secrets.randbelow(24)} 1 1 *"
         self.world.annotate(schedule, _NAME, "mysql", **annotations)
-        cronjob = self.world.cronjob(schedule)["metadata"]["name"]
+        cronjob = self.world.cronjob(schedule, _NAME)["metadata"]["name"]
         code, result = self.world.dump(cronjob)
         assert code == ExitCode.DONE, result.message
         return result
