@@ -108,7 +108,9 @@ class Given(Reading):
 
     def __init__(self, name: str, data: bytes, *, fails: int = 0, database: str = "d") -> None:
         of = item(of=table(name, database=database))
-        super().__init__(of, Session(verdicts=Verdicts(NOW), counts_do=False, interrupt=NOW))
+        super().__init__(
+            of, Session(verdicts=Verdicts(NOW, needed=True), counts_do=False, interrupt=NOW)
+        )
         self._data = data
         self.fails = fails
         self.opened = 0

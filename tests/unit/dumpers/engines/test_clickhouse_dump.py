@@ -49,7 +49,7 @@ def streams(held: Sequence[Holding]) -> list[Stream]:
         name="main",
         held=held,
         items=planned.items,
-        session=Session(verdicts=Verdicts(NOW), counts_do=False, interrupt=NOW),
+        session=Session(verdicts=Verdicts(NOW, needed=True), counts_do=False, interrupt=NOW),
     )
     with ENGINE.streams(source) as found:
         return list(found)

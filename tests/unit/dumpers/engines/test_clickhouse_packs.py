@@ -235,7 +235,7 @@ def test_the_table_that_is_taken_back_is_read_from_its_next_copy() -> None:
 
 
 def test_a_stream_says_what_is_in_it() -> None:
-    session = Session(verdicts=Verdicts(NOW), counts_do=False, interrupt=NOW)
+    session = Session(verdicts=Verdicts(NOW, needed=True), counts_do=False, interrupt=NOW)
     readings = [
         Reading(item(member(2, 3), of=table(name, size=size), label="s2r3"), session)
         for name, size in (("a", 10), ("b", 5))

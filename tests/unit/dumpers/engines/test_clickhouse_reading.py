@@ -32,7 +32,7 @@ def was_read(
     silent: bool = False,
 ) -> Reading:
     """A reading as it is once all of it was read, from a copy behind `skipped` others."""
-    verdicts = Silent(NOW) if silent else Verdicts(NOW)
+    verdicts = Silent(NOW, needed=True) if silent else Verdicts(NOW, needed=True)
     session = Session(verdicts=verdicts, counts_do=bool(counted), interrupt=NOW)
     reading = Reading(of, session)
     for _ in range(skipped):
@@ -109,7 +109,7 @@ def test_the_partitions_that_were_read_are_told() -> None:
 
 @pytest.mark.parametrize("counted", [(), (3, 3)])
 def test_a_query_that_failed_is_never_proved_by_counts(counted: Sequence[int]) -> None:
-    with pytest.raises(SourceFailedError, match="was not read whole: killed"):
+    with pytest.raises(SourceFailedError, match="is not proved whole: .*: killed"):
         was_read(item(), verdict=_Verdict(rows=3, error="killed"), counted=counted).told()
 
 
@@ -160,7 +160,7 @@ def test_where_rows_belong(label: str, *, spare: bool, facts: Mapping[str, Any])
 
 
 def test_a_stream_is_named_by_place_and_table() -> None:
-    session = Session(verdicts=Verdicts(NOW), counts_do=False, interrupt=NOW)
+    session = Session(verdicts=Verdicts(NOW, needed=True), counts_do=False, interrupt=NOW)
     of = item(member(2, 3), of=table("a/b", database="x", size=7), label="s2r3")
     found = stream("main", Reading(of, session))
     assert (found.name, found.part, found.ending) == ("main", ("s2r3", "x", "a/b"), ".native")
