@@ -49,6 +49,12 @@ class Answer:
     status: int
     headers: Mapping[str, str]
 
+    @property
+    def shows_its_end(self) -> bool:
+        """Whether a body that broke off can be told from a whole one."""
+        chunked = "chunked" in self.headers.get("transfer-encoding", "").lower()
+        return chunked or "content-length" in self.headers
+
 
 class Http:
     """One server, as a job's connection says. Threads may share it."""

@@ -91,6 +91,11 @@ class Server:
         ):
             if answer.status != _OK:
                 raise self._error(answer, b"".join(iter(reader.read, b"")))
+            if not answer.shows_its_end or answer.headers.get("content-encoding"):
+                raise self.side.refused(
+                    f"what stands between this job and {self.where} alters answers, so that their "
+                    "ends cannot be told: reach the servers themselves"
+                )
             yield answer, reader
 
     def insert(self, sql: str, data: Iterator[bytes], interrupt: Interrupt) -> None:

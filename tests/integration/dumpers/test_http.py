@@ -50,6 +50,10 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "/status":
             self._begin(503, ("Content-Length", "4"), ("X-Reason", "tired"))
             self.wfile.write(b"busy")
+        elif path == "/unframed":
+            self._begin(200, ("Connection", "close"))
+            self.wfile.write(b"all there is, as far as anybody can tell")
+            self.close_connection = True
         elif path == "/silent":
             Handler.released.wait(PATIENCE_SECONDS)
             self.close_connection = True
@@ -125,6 +129,12 @@ def test_whole_answers_come_over_one_connection(port: int) -> None:
     _, body = client.whole("GET", "/chunked", interrupt=Interrupt())
     assert body == BLOCK * BLOCKS
     assert Handler.connections == before + 1
+
+
+def test_whether_an_end_can_be_told(port: int) -> None:
+    for path, shown in (("/status", True), ("/", True), ("/unframed", False)):
+        with http(port).stream("GET", path, interrupt=Interrupt()) as (answer, _):
+            assert answer.shows_its_end is shown, path
 
 
 def test_a_body_is_sent_as_it_is_made(port: int) -> None:

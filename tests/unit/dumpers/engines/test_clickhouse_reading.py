@@ -109,7 +109,7 @@ def test_the_partitions_that_were_read_are_told() -> None:
 
 @pytest.mark.parametrize("counted", [(), (3, 3)])
 def test_a_query_that_failed_is_never_proved_by_counts(counted: Sequence[int]) -> None:
-    with pytest.raises(SourceFailedError, match="is not proved whole: .*: killed"):
+    with pytest.raises(SourceFailedError, match=r"is not proved whole: .*: killed"):
         was_read(item(), verdict=_Verdict(rows=3, error="killed"), counted=counted).told()
 
 
