@@ -35,6 +35,7 @@ class _Plan:
             part=stream.part,
             ending=stream.ending,
             encrypted=bool(self.recipients),
+            time_first=self.job.engine.time_first,
         )
 
 

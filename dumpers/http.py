@@ -224,4 +224,39 @@ def _context(connection: Connection) -> ssl.SSLContext:
     context.check_hostname = connection.tls == _FULL
     if connection.tls not in {"verify-ca", _FULL}:
         context.verify_mode = ssl.CERT_NONE
+    if connection.cert_file:
+        try:
+            context.load_cert_chain(connection.cert_file, connection.key_file or None)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(
+                f"the client's certificate and key cannot be read: {error}"
+            ) from error
     return context
+
+
+def speaks_tls(connection: Connection, interrupt: Interrupt) -> bool | None:
+    """Whether a server answers to TLS, whoever it may be; None where nobody answers at all.
+
+    Nothing but a greeting is sent, so no login can get into wrong hands.
+    """
+    found: queue.SimpleQueue[bool | None] = queue.SimpleQueue()
+    threading.Thread(
+        target=lambda: found.put(_greet(connection)), name="greeting", daemon=True
+    ).start()
+    return interrupt.take(found)
+
+
+def _greet(connection: Connection) -> bool | None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        plain = socket.create_connection((connection.host, connection.port), _CONNECT_SECONDS)
+    except OSError:
+        return None
+    with plain:
+        try:
+            context.wrap_socket(plain, server_hostname=connection.host).close()
+        except OSError:
+            return False
+    return True

@@ -59,14 +59,19 @@ class Run:
         part: Sequence[str] = (),
         ending: str,
         encrypted: bool,
+        time_first: bool = False,
     ) -> str:
         """Key of one dump object; `ending` is the format's own, such as `.sql`.
 
-        What a dump has in parts lies in a folder that is called as the whole would be.
+        What a dump has in parts lies in a folder that is called as the whole would be. With
+        `time_first` the time, to the minute, stands before the name.
         """
         suffix = f"{ending}{GZIP_SUFFIX}{AGE_SUFFIX if encrypted else ''}"
-        stamp = f"{self.started:%Y%m%d%H%M%S}"
-        whole = f"dump-{quote(self.host)}-{quote(name)}-{stamp}"
+        if time_first:
+            named = f"{self.started:%Y%m%d%H%M}-{quote(name)}"
+        else:
+            named = f"{quote(name)}-{self.started:%Y%m%d%H%M%S}"
+        whole = f"dump-{quote(self.host)}-{named}"
         file = f"{_join(whole, *map(segment, part))}{suffix}"
         return _join(self.path, f"{self.started:%Y/%m/%d}", engine, file)
 

@@ -123,7 +123,8 @@ class EngineFacts:
     hold its password, as ECK writes them. `options` are further variables that its dump tool takes
     from the job's environment, `images` lists the default first; where the `version` annotation is
     ignored there is one without versions. `group_label` marks the pods of one database that several
-    owners make up; without one, no owners form a group.
+    owners make up; without one, no owners form a group. With `time_first` the time stands before
+    the name in the names of its files, as it did in 0.6.0.
     """
 
     type: str
@@ -141,6 +142,7 @@ class EngineFacts:
     texts: tuple[TextOption, ...] = ()
     options: tuple[str, ...] = ()
     group_label: str = ""
+    time_first: bool = False
 
     @property
     def host_variable(self) -> str:
@@ -161,6 +163,16 @@ class EngineFacts:
     def ca_file_variable(self) -> str:
         """Name of the variable with the path of the certificates to trust."""
         return f"{self.prefix}_CA_FILE"
+
+    @property
+    def cert_file_variable(self) -> str:
+        """Name of the variable with the path of the client's own certificate."""
+        return f"{self.prefix}_CERT_FILE"
+
+    @property
+    def key_file_variable(self) -> str:
+        """Name of the variable with the path of that certificate's key."""
+        return f"{self.prefix}_KEY_FILE"
 
     @property
     def source_variables(self) -> frozenset[str]:

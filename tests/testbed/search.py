@@ -12,6 +12,7 @@ import secrets
 import shutil
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 from base64 import b64encode
@@ -198,7 +199,7 @@ class SearchServer:
         for name in everything.get("data_stream", {}).get("data_stream", {}):
             self.raw("DELETE", f"/_data_stream/{name}")
         for name in everything.get("indices", {}):
-            self.raw("DELETE", f"/{urllib.request.quote(name, safe='')}")
+            self.raw("DELETE", f"/{urllib.parse.quote(name, safe='')}")
         for kind, path in (
             ("index_template", "/_index_template"),
             ("component_template", "/_component_template"),

@@ -113,7 +113,13 @@ def start(
     )
     server = processes.start(
         "nginx",
-        [packages.command("nginx", "nginx-light"), "-c", folder / "config", "-e", folder / "errors"],
+        [
+            packages.command("nginx", "nginx-light"),
+            "-c",
+            folder / "config",
+            "-e",
+            folder / "errors",
+        ],
         log=folder / "log",
         ready=lambda: processes.listens(port),
     )

@@ -7,6 +7,29 @@ from dumpers.engines.facts import (
     Login,
     NumberOption,
     Role,
+    TextOption,
+)
+
+INDICES = TextOption(
+    key="indices",
+    variable="KSNAPSHOT_INDICES",
+    help="Indices and data streams to dump, as patterns separated by commas; `-` leaves out.",
+    wanted="patterns of names, separated by commas",
+)
+VERSIONS = TextOption(
+    key="document-versions",
+    variable="KSNAPSHOT_DOCUMENT_VERSIONS",
+    help="`true` stores the version of every document, too.",
+    wanted="true or false",
+    pattern="true|false",
+)
+LIMIT = NumberOption(
+    key="elasticsearch-limit",
+    variable="ELASTICDUMP_LIMIT",
+    default=1000,
+    low=1,
+    high=1_000_000,
+    help="Documents per page.",
 )
 
 FACTS = EngineFacts(
@@ -36,16 +59,9 @@ FACTS = EngineFacts(
     ),
     # The Secret `<name>-es-elastic-user` of ECK.
     user_keys=("elastic",),
-    numbers=(
-        NumberOption(
-            key="elasticsearch-limit",
-            variable="ELASTICDUMP_LIMIT",
-            default=1000,
-            low=1,
-            high=1_000_000,
-            help="Documents per page.",
-        ),
-    ),
+    numbers=(LIMIT,),
+    texts=(INDICES, VERSIONS),
+    time_first=True,
     images=(
         DumperImage(
             versions=(),

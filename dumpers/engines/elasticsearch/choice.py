@@ -1,0 +1,113 @@
+"""Which indices are dumped, as the annotation asks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from dumpers.engines.names import listed, shown
+from dumpers.errors import ConfigurationError, SourceRefusedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index as the server lists it; sizes are in bytes.
+
+    `stream` is the data stream that it is a part of, `shards` its primary ones; `documents` counts
+    nested ones, too. `frozen` ones are read only when that is asked for.
+    """
+
+    name: str
+    shards: int = 1
+    documents: int = 0
+    size: int = 0
+    stream: str = ""
+    hidden: bool = False
+    closed: bool = False
+    frozen: bool = False
+    health: str = "green"
+
+    @property
+    def shown_name(self) -> str:
+        """The name that patterns are held against: its data stream's, if it belongs to one."""
+        return self.stream or self.name
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is hidden from people: the server's own, by name or by its settings."""
+        if self.stream:
+            return self.stream.startswith(".")
+        return self.hidden or self.name.startswith(".")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """`logs-*`, or `-logs-*` for what is left out; `*` stands for anything, `?` for a letter."""
+
+    text: str
+    leaves_out: bool = False
+
+    def matches(self, index: Index) -> bool:
+        """Whether it means this index, by its own name or by that of its data stream.
+
+        What is hidden is meant by a pattern that begins with a dot as it does, or by its name.
+        """
+        names = {index.name, index.shown_name}
+        if self.text in names:
+            return True
+        if index.is_own and not (self.text.startswith(".") and index.shown_name.startswith(".")):
+            return False
+        return any(_matches(name, self.text) for name in names)
+
+
+def read(variable: str, text: str) -> tuple[Pattern, ...]:
+    """Read `a*,-b*`; ConfigurationError where a pattern is empty."""
+    if not text.strip():
+        return ()
+    patterns = []
+    for word in listed(variable, text):
+        name = word.removeprefix("-")
+        if not name:
+            raise ConfigurationError(f"{variable} holds a bare `-`: a pattern stands behind it")
+        patterns.append(Pattern(text=name, leaves_out=word.startswith("-")))
+    return tuple(patterns)
+
+
+def choose(patterns: Sequence[Pattern], existing: Iterable[Index]) -> tuple[Index, ...]:
+    """The indices that were asked for, by name; all but hidden ones where no pattern asks for any.
+
+    The last pattern that means an index decides. Raises SourceRefusedError where a pattern asks for
+    what there is not.
+    """
+    every = sorted(existing, key=lambda index: index.name)
+    missing = [
+        pattern.text
+        for pattern in patterns
+        if not pattern.leaves_out and not any(pattern.matches(index) for index in every)
+    ]
+    if missing:
+        raise SourceRefusedError(
+            "the server has not these indices that were asked for, or this account may not see "
+            f"them: {shown(missing)}"
+        )
+    if all(pattern.leaves_out for pattern in patterns):
+        patterns = (Pattern(text="*"), *patterns)
+    return tuple(index for index in every if _is_chosen(patterns, index))
+
+
+def by_stream(indices: Iterable[Index]) -> Mapping[str, tuple[str, ...]]:
+    """The data streams of these indices, with the names of their indices."""
+    found: dict[str, list[str]] = {}
+    for index in indices:
+        if index.stream:
+            found.setdefault(index.stream, []).append(index.name)
+    return {name: tuple(parts) for name, parts in found.items()}
+
+
+def _is_chosen(patterns: Sequence[Pattern], index: Index) -> bool:
+    last = next((item for item in reversed(patterns) if item.matches(index)), None)
+    return last is not None and not last.leaves_out
+
+
+def _matches(name: str, pattern: str) -> bool:
+    # Brackets are no legal part of a name, but they mean something to a shell's patterns.
+    return fnmatchcase(name, pattern.replace("[", "[[]"))

@@ -1,0 +1,233 @@
+"""Talking to Elasticsearch and OpenSearch over HTTP: answers as JSON, patience, errors by kind."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from dumpers.contract import Connection
+from dumpers.engines.elasticsearch import product
+from dumpers.engines.elasticsearch.product import Product
+from dumpers.errors import KsnapshotError, Side
+from dumpers.http import Answer, Http, speaks_tls
+from dumpers.interrupt import Interrupt
+
+_OK = frozenset((200, 201))
+# Logins, rights, what nobody will ever find: asking again does not help.
+_NOT_THERE = frozenset((400, 404, 405))
+_BUSY = frozenset((429, 502, 503, 504))
+# What a busy server also says with other statuses, depending on its release.
+_BUSY_TYPES = frozenset(("circuit_breaking_exception", "es_rejected_execution_exception"))
+_LOGIN = frozenset((401, 403))
+_SERVER_ERROR = 500
+_LOST = "search_context_missing_exception"
+_FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_WAIT = 0.5, 30.0, 600.0
+_TEXT_MAX = 500
+_BLANKS = 100
+_CLEAN_UP_SECONDS = 10.0
+
+BytesT = TypeVar("BytesT", bytes, bytearray)
+
+
+class BusyError(Exception):
+    """The server has too much to do for this request: less of it, or later; its own words."""
+
+
+class LostError(Exception):
+    """A search context is gone: it expired, or its node did; the server's own words."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Patience:
+    """How long a busy server is waited for: longer each time, until it has been too long."""
+
+    interrupt: Interrupt
+    _pause: float = _FIRST_PAUSE
+    _waited: float = 0.0
+
+    def wait(self) -> bool:
+        """Let time pass before the next try; False when it has been enough."""
+        if self._waited >= _LONGEST_WAIT:
+            return False
+        self.interrupt.pause(self._pause)
+        self._waited += self._pause
+        self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A cluster, by whichever of its nodes answers."""
+
+    http: Http = field(repr=False)
+    side: Side
+
+    @property
+    def where(self) -> str:
+        """Host and port."""
+        return self.http.where
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        interrupt: Interrupt,
+        query: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> bytes:
+        """The body of a good answer, waiting for a busy server.
+
+        What is asked must do no harm when asked twice. Raises the side's error with the server's
+        own words.
+        """
+        patience = Patience(interrupt=interrupt)
+        while True:
+            try:
+                return self.once(method, path, interrupt=interrupt, query=query, body=body)
+            except LostError as error:
+                raise self.side.failed(f"{self.where}: {error}") from error
+            except BusyError as error:
+                if not patience.wait():
+                    raise self.side.failed(
+                        f"{self.where} has been too busy to answer for ten minutes: {error}"
+                    ) from error
+
+    def json(self, method: str, path: str, *, interrupt: Interrupt, **more: Any) -> Any:
+        """The same, parsed."""
+        return self.parsed(self.ask(method, path, interrupt=interrupt, **more))
+
+    def parsed(self, body: bytes) -> Any:
+        """A body as JSON; the side's error where it is none."""
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            raise self._stranger(body) from error
+
+    def if_there(self, path: str, *, interrupt: Interrupt) -> bytes | None:
+        """What a GET answers; None where this server has no such API.
+
+        An empty list that comes with status 404, as some do, is an answer.
+        """
+        patience = Patience(interrupt=interrupt)
+        while True:
+            answer, body = self.http.whole("GET", path, interrupt=interrupt)
+            if answer.status in _NOT_THERE:
+                found = self._object(body)
+                return body if found is not None and "error" not in found else None
+            try:
+                return self.judge(answer, body)
+            except BusyError as error:
+                if not patience.wait():
+                    raise self.side.failed(f"{self.where}: {error}") from error
+
+    def once(
+        self,
+        method: str,
+        path: str,
+        *,
+        interrupt: Interrupt,
+        query: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> bytes:
+        """The body of a good answer, asked for once; BusyError, LostError, the side's errors."""
+        answer, said = self.http.whole(method, path, query=query, body=body, interrupt=interrupt)
+        return self.judge(answer, said)
+
+    def judge(self, answer: Answer, body: BytesT) -> BytesT:
+        """A good answer's body; raises for any other."""
+        if answer.status in _OK:
+            if not body[:_BLANKS].lstrip().startswith((b"{", b"[")):
+                raise self._stranger(body)
+            return body
+        kind, words = self._words(body)
+        text = f"{self.where} answers with status {answer.status}: {words}"
+        if kind == _LOST:
+            raise LostError(words)
+        if answer.status in _BUSY or kind in _BUSY_TYPES:
+            raise BusyError(words)
+        if answer.status in _LOGIN:
+            raise self.side.refused(f"{text}: see to the login and its rights")
+        if answer.status >= _SERVER_ERROR or kind == "index_not_found_exception":
+            raise self.side.failed(text)
+        raise self.side.refused(text)
+
+    def forget(self, method: str, path: str, body: bytes) -> None:
+        """Ask for something at the end, come what may: nothing depends on its answer."""
+        try:
+            self.http.whole(method, path, body=body, interrupt=Interrupt(_CLEAN_UP_SECONDS))
+        except KsnapshotError:
+            return
+
+    def _words(self, body: bytes | bytearray) -> tuple[str, str]:
+        """Kind of an error, of its first cause rather, and what is said about it."""
+        found = self._object(body)
+        error = found.get("error") if found is not None else None
+        if not isinstance(error, Mapping):
+            plain = " ".join((error or body.decode("utf-8", "replace")).split())
+            return "", plain[:_TEXT_MAX] or "no explanation"
+        causes = error.get("root_cause") or [error]
+        cause = causes[0] if isinstance(causes[0], Mapping) else error
+        kind = str(cause.get("type", ""))
+        return kind, f"{kind}: {cause.get('reason', '')}"[:_TEXT_MAX]
+
+    @staticmethod
+    def _object(body: bytes | bytearray) -> Mapping[str, Any] | None:
+        try:
+            found = json.loads(body)
+        except ValueError:
+            return None
+        return found if isinstance(found, Mapping) else None
+
+    def _stranger(self, body: bytes | bytearray) -> KsnapshotError:
+        begun = " ".join(body[:200].decode("utf-8", "replace").split())
+        return self.side.failed(
+            f"{self.where} does not answer as Elasticsearch or OpenSearch does, with JSON: is "
+            f"there a proxy, or another server? It says: {begun[:100]}"
+        )
+
+
+def connect(connection: Connection, *, side: Side, interrupt: Interrupt) -> tuple[Server, Product]:
+    """Find a server and what it is.
+
+    Without word about TLS, it is used where the server speaks it, and the certificate is checked;
+    with certificates to trust, or one of our own, nothing else will do. Raises the side's errors.
+    """
+    secure = connection.tls != "disable"
+    if connection.tls in {"", "prefer"} and not connection.ca_file and not connection.cert_file:
+        # Where nobody answers, the request says so better.
+        secure = speaks_tls(connection, interrupt) or False
+    if not connection.tls:
+        connection = replace(connection, tls="verify-full")
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if connection.api_key:
+        headers["Authorization"] = f"ApiKey {_encoded(connection.api_key)}"
+    elif connection.username:
+        login = f"{connection.username}:{connection.password}".encode()
+        headers["Authorization"] = f"Basic {b64encode(login).decode()}"
+    http = Http(connection, secure=secure, headers=headers, side=side)
+    server = Server(http=http, side=side)
+    return server, _product(server, interrupt)
+
+
+def path_of(*names: str) -> str:
+    """A path of names, any of which may hold what means something in a URL."""
+    return "".join(f"/{quote(name, safe='')}" for name in names)
+
+
+def _product(server: Server, interrupt: Interrupt) -> Product:
+    found = product.read(server.json("GET", "/", interrupt=interrupt))
+    if found is None:
+        raise server.side.failed(
+            f"{server.where} does not say which Elasticsearch or OpenSearch it is"
+        )
+    if found.problem:
+        raise server.side.refused(f"{server.where} is {found}: {found.problem}")
+    return found
+
+
+def _encoded(key: str) -> str:
+    """An API key as the header has it: `id:key` is encoded, what is encoded stays."""
+    return b64encode(key.encode()).decode() if ":" in key else key

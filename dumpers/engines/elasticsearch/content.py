@@ -1,0 +1,162 @@
+"""What a dump holds beside documents: what it is called, where it is asked for, what is left out.
+
+What the server made for itself is left out: names that begin with a dot, and what it calls managed.
+Everything else is kept as the server says it, byte for byte.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from dumpers.engines.elasticsearch.product import Product
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part that is of the whole cluster: `what` in words, `path` where it is asked for.
+
+    `kept` makes what is stored of an answer, and its number of things, of the names of the data
+    streams that are dumped.
+    """
+
+    name: str
+    what: str
+    path: str
+    kept: Callable[[bytes, frozenset[str]], tuple[bytes, int]]
+
+
+class _Meta(msgspec.Struct):
+    meta: Any = msgspec.field(name="_meta", default=None)
+
+
+class _Named(msgspec.Struct):
+    name: str
+    index_template: _Meta | None = None
+    component_template: _Meta | None = None
+
+
+class _Policy(msgspec.Struct):
+    policy: _Meta | None = None
+
+
+class _Scripts(msgspec.Struct):
+    stored_scripts: dict[str, msgspec.Raw] = {}
+
+
+class _State(msgspec.Struct):
+    metadata: _Scripts = msgspec.field(default_factory=_Scripts)
+
+
+_LISTED = msgspec.json.Decoder(dict[str, Any])
+_RAW_BY_NAME = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STATE = msgspec.json.Decoder(_State)
+
+
+def parts(product: Product) -> tuple[Part, ...]:
+    """The parts that a server may have, in the order that they are stored in."""
+    composable = (
+        Part(
+            name="component_template",
+            what="component templates",
+            path="/_component_template",
+            kept=_listed("component_templates"),
+        ),
+        Part(
+            name="index_template",
+            what="index templates",
+            path="/_index_template",
+            kept=_listed("index_templates"),
+        ),
+    )
+    policies = "/_plugins/_ism/policies?size=10000" if product.is_opensearch else "/_ilm/policy"
+    return (
+        Part(name="template", what="legacy templates", path="/_template", kept=_by_name(_Meta)),
+        Part(
+            name="policy",
+            what="ISM policies" if product.is_opensearch else "ILM policies",
+            path=policies,
+            kept=_policies if product.is_opensearch else _by_name(_Policy),
+        ),
+        *(composable if product.has_composable_templates else ()),
+        Part(
+            name="pipeline",
+            what="ingest pipelines",
+            path="/_ingest/pipeline",
+            kept=_by_name(_Meta),
+        ),
+        Part(
+            name="script",
+            what="stored scripts",
+            path="/_cluster/state/metadata?filter_path=metadata.stored_scripts",
+            kept=_scripts,
+        ),
+        *((_STREAMS,) if product.has_composable_templates else ()),
+    )
+
+
+def _by_name(
+    shape: type[_Meta] | type[_Policy],
+) -> Callable[[bytes, frozenset[str]], tuple[bytes, int]]:
+    def kept(body: bytes, _: frozenset[str]) -> tuple[bytes, int]:
+        found = {
+            name: raw
+            for name, raw in _RAW_BY_NAME.decode(body).items()
+            if not name.startswith(".") and not _managed(msgspec.json.decode(raw, type=shape))
+        }
+        return msgspec.json.encode(found), len(found)
+
+    return kept
+
+
+def _listed(member: str) -> Callable[[bytes, frozenset[str]], tuple[bytes, int]]:
+    def kept(body: bytes, _: frozenset[str]) -> tuple[bytes, int]:
+        found = []
+        for raw in _items(body, member):
+            one = msgspec.json.decode(raw, type=_Named)
+            inner = one.index_template or one.component_template
+            if not one.name.startswith(".") and not _managed(inner):
+                found.append(raw)
+        return msgspec.json.encode({member: found}), len(found)
+
+    return kept
+
+
+def _policies(body: bytes, _: frozenset[str]) -> tuple[bytes, int]:
+    return body.strip(), len(_items(body, "policies"))
+
+
+def _scripts(body: bytes, _: frozenset[str]) -> tuple[bytes, int]:
+    found = _STATE.decode(body).metadata.stored_scripts
+    listed = [{"_id": name, "found": True, "script": raw} for name, raw in found.items()]
+    return msgspec.json.encode({"stored_scripts": listed}), len(listed)
+
+
+def _streams(body: bytes, chosen: frozenset[str]) -> tuple[bytes, int]:
+    found = [
+        raw
+        for raw in _items(body, "data_streams")
+        if msgspec.json.decode(raw, type=_Named).name in chosen
+    ]
+    return msgspec.json.encode({"data_streams": found}), len(found)
+
+
+_STREAMS = Part(
+    name="data_stream",
+    what="data streams",
+    path="/_data_stream",
+    kept=_streams,
+)
+
+
+def _items(body: bytes, member: str) -> Sequence[msgspec.Raw]:
+    raw = _RAW_BY_NAME.decode(body).get(member, msgspec.Raw(b"[]"))
+    return msgspec.json.decode(raw, type=list[msgspec.Raw])
+
+
+def _managed(item: _Meta | _Policy | None) -> bool:
+    if isinstance(item, _Policy):
+        item = item.policy
+    meta = item.meta if item is not None else None
+    return isinstance(meta, Mapping) and meta.get("managed") is True

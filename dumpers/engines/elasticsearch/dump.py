@@ -1,0 +1,159 @@
+"""Dumping Elasticsearch and OpenSearch: documents at one moment an index, and all around them."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+
+from dumpers import __version__
+from dumpers.contract import Connection, DumpJob
+from dumpers.engines.base import Engine, Piece, Reader, Source, Stream
+from dumpers.engines.elasticsearch import INDICES, LIMIT, VERSIONS, choice, client, survey
+from dumpers.engines.elasticsearch import restore as restoring
+from dumpers.engines.elasticsearch.choice import Index
+from dumpers.engines.elasticsearch.client import Server, path_of
+from dumpers.engines.elasticsearch.cursors import Wanted
+from dumpers.engines.elasticsearch.lines import object_line, portable, string_line
+from dumpers.engines.elasticsearch.product import Product
+from dumpers.engines.elasticsearch.reading import LineReader, Tally, documents
+from dumpers.engines.elasticsearch.survey import Text
+from dumpers.errors import SOURCE
+from dumpers.interrupt import Interrupt
+
+ENDING = ".jsonl"
+# Slices of one index that are read at a time: enough to keep a server busy while pages travel.
+_PARALLEL = 4
+# What is on disk is packed, by about this much.
+_PACKED = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found(Source):
+    """A source with what the streams are made from."""
+
+    server: Server = field(repr=False)
+    product: Product
+    chosen: tuple[Index, ...]
+    texts: tuple[Text, ...]
+    most: int
+    versions: bool
+
+
+class _Elasticsearch:
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
+        patterns = choice.read(INDICES.variable, job.options.get(INDICES.variable, ""))
+        server, product = client.connect(job.connection, side=SOURCE, interrupt=interrupt)
+        every = survey.indices(server, product, interrupt)
+        chosen = choice.choose(patterns, every)
+        survey.check(chosen)
+        streams = frozenset(choice.by_stream(chosen))
+        texts, missing = survey.texts(server, product, streams, interrupt)
+        notes = (*survey.notes(server, chosen, every, interrupt), *missing)
+        if product.note:
+            notes = (product.note, *notes)
+        if not product.has_points_in_time:
+            notes = ("read by scroll, each shard as of its own moment", *notes)
+        return _Found(
+            server_version=str(product),
+            tool_version=f"ksnapshot {__version__}",
+            estimate=_PACKED * sum(index.size for index in chosen),
+            notes=notes,
+            facts={"indices": len(chosen)},
+            server=server,
+            product=product,
+            chosen=chosen,
+            texts=texts,
+            most=job.numbers[LIMIT.variable],
+            versions=job.options.get(VERSIONS.variable) == "true",
+        )
+
+    @contextmanager
+    def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
+        assert isinstance(source, _Found)
+        yield [
+            _about(source, "index", "", string_line, portable),
+            _about(source, "settings", "/_settings", string_line, portable),
+            _about(source, "analyzer", "/_settings", string_line, portable),
+            _data(source),
+            _about(source, "mapping", "/_mapping", object_line, bytes),
+            _about(source, "alias", "/_alias", string_line, _with_aliases),
+            *(_text(text) for text in source.texts),
+        ]
+
+    def restore(
+        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+    ) -> tuple[str, ...]:
+        return restoring.restore(target, pieces, interrupt=interrupt)
+
+    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
+        return restoring.inspect(target, interrupt=interrupt)
+
+
+ENGINE: Engine = _Elasticsearch()
+
+
+def _data(source: _Found) -> Stream:
+    """All documents of all indices."""
+    wanted = [
+        Wanted(
+            server=source.server,
+            product=source.product,
+            index=index,
+            most=source.most,
+            parallel=_PARALLEL,
+            versions=source.versions,
+        )
+        for index in source.chosen
+        if not index.closed
+    ]
+    tally = Tally()
+
+    def open_(interrupt: Interrupt) -> AbstractContextManager[Reader]:
+        return documents(wanted, tally, interrupt)
+
+    return Stream(
+        name="data", ending=ENDING, estimate=source.estimate, open=open_, facts=tally.facts
+    )
+
+
+def _about(
+    source: _Found,
+    name: str,
+    path: str,
+    line: Callable[[Iterator[bytes]], Iterator[bytes]],
+    shape: Callable[[bytes], bytes],
+) -> Stream:
+    """What the server says of each index, in one line."""
+    closed = [index.name for index in source.chosen if index.closed]
+    facts = {"indices": len(source.chosen), **({"closed": closed} if closed else {})}
+
+    @contextmanager
+    def open_(interrupt: Interrupt) -> Iterator[Reader]:
+        answers = (
+            shape(source.server.ask("GET", path_of(index.name) + path, interrupt=interrupt))
+            for index in source.chosen
+        )
+        yield LineReader(line(answers))
+
+    return Stream(name=name, ending=ENDING, estimate=0, open=open_, facts=lambda: facts)
+
+
+def _text(text: Text) -> Stream:
+    """What is there already. Data streams and pipelines are no types of elasticdump."""
+
+    @contextmanager
+    def open_(_: Interrupt) -> Iterator[Reader]:
+        yield LineReader(string_line([text.body]))
+
+    return Stream(
+        name=text.name,
+        ending=ENDING,
+        estimate=len(text.body),
+        open=open_,
+        facts=lambda: {"count": text.count},
+    )
+
+
+def _with_aliases(body: bytes) -> bytes:
+    """What `GET /<index>/_alias` says, nothing of an index without any: elasticdump stops at it."""
+    return body if any(item["aliases"] for item in json.loads(body).values()) else b"{}"

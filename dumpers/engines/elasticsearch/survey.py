@@ -1,0 +1,169 @@
+"""What a cluster says of itself: its indices, and all that a dump holds beside documents."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dumpers.engines.elasticsearch.choice import Index
+from dumpers.engines.elasticsearch.client import Server
+from dumpers.engines.elasticsearch.content import parts
+from dumpers.engines.elasticsearch.product import Product
+from dumpers.engines.names import shown
+from dumpers.errors import SourceFailedError, SourceRefusedError
+from dumpers.interrupt import Interrupt
+
+_COLUMNS = "index,status,health,pri,docs.count,pri.store.size"
+_SETTINGS = (
+    "index.hidden",
+    "index.frozen",
+    "index.search.throttled",
+    "index.mode",
+    "index.mapping.source.mode",
+)
+_SYNTHETIC_MODES = frozenset(("logsdb", "time_series"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A part of the cluster that is there already: its JSON object and how many things it holds."""
+
+    name: str
+    body: bytes
+    count: int
+
+
+def indices(server: Server, product: Product, interrupt: Interrupt) -> tuple[Index, ...]:
+    """All indices that the account sees, hidden and closed ones too."""
+    query = {"format": "json", "bytes": "b", "h": _COLUMNS}
+    if product.lists_hidden:
+        query["expand_wildcards"] = "all"
+    listed = server.json("GET", "/_cat/indices", query=query, interrupt=interrupt)
+    settings = _settings(server, interrupt)
+    streams = _streams(server, interrupt)
+    return tuple(
+        Index(
+            name=row["index"],
+            shards=max(1, _number(row.get("pri"))),
+            documents=_number(row.get("docs.count")),
+            size=_number(row.get("pri.store.size")),
+            stream=streams.get(row["index"], ""),
+            hidden=_says(settings, row["index"], "index.hidden"),
+            closed=row.get("status") == "close",
+            frozen=_says(settings, row["index"], "index.frozen")
+            or _says(settings, row["index"], "index.search.throttled"),
+            health=row.get("health") or "",
+        )
+        for row in listed
+    )
+
+
+def check(chosen: Sequence[Index]) -> None:
+    """Raise SourceFailedError where an index that is to be read has lost a shard."""
+    red = [index.name for index in chosen if index.health == "red" and not index.closed]
+    if red:
+        raise SourceFailedError(
+            f"these indices are red, that is without one of their primary shards: {shown(red)}: "
+            "mend the cluster, or leave them out by the annotation indices"
+        )
+
+
+def notes(
+    server: Server, chosen: Sequence[Index], every: Sequence[Index], interrupt: Interrupt
+) -> tuple[str, ...]:
+    """What a person should know of the documents that come, and of those that do not."""
+    found = []
+    closed = [index.name for index in chosen if index.closed]
+    if closed:
+        found.append(
+            f"closed, so that only their settings and mappings are dumped: {shown(closed)}"
+        )
+    frozen = [index.name for index in chosen if index.frozen]
+    if frozen:
+        found.append(f"frozen, and read all the same: {shown(frozen)}")
+    names = {index.name for index in chosen}
+    own = [index.name for index in every if index.is_own and index.name not in names]
+    if own:
+        found.append(f"hidden indices are left out: {shown(own)}")
+    without, partly, synthetic = _sources(server, names, interrupt)
+    if without:
+        found.append(f"these keep no _source, so their documents are not dumped: {shown(without)}")
+    if partly:
+        found.append(f"the _source of these leaves out some of their fields: {shown(partly)}")
+    if synthetic:
+        found.append(
+            "the server makes the _source of these anew, so it need not be what was once sent: "
+            f"{shown(synthetic)}"
+        )
+    return tuple(found)
+
+
+def texts(
+    server: Server, product: Product, streams: frozenset[str], interrupt: Interrupt
+) -> tuple[tuple[Text, ...], tuple[str, ...]]:
+    """The parts that are of the whole cluster, and notes on those that are not to be had."""
+    found: list[Text] = []
+    missing: list[str] = []
+    for part in parts(product):
+        try:
+            body = server.if_there(part.path, interrupt=interrupt)
+        except SourceRefusedError:
+            missing.append(f"this account may not read {part.what}: they are not in the dump")
+            continue
+        if body is None:
+            missing.append(f"the server has no {part.what}")
+            continue
+        kept, count = part.kept(body, streams)
+        found.append(Text(name=part.name, body=kept, count=count))
+    return tuple(found), tuple(missing)
+
+
+def _settings(server: Server, interrupt: Interrupt) -> Mapping[str, Mapping[str, Any]]:
+    path = f"/_all/_settings/{','.join(_SETTINGS)}"
+    query = {"flat_settings": "true", "expand_wildcards": "all"}
+    listed = server.json("GET", path, query=query, interrupt=interrupt)
+    return {name: item["settings"] for name, item in listed.items()}
+
+
+def _says(settings: Mapping[str, Mapping[str, Any]], index: str, name: str) -> bool:
+    return str(settings.get(index, {}).get(name, "false")) == "true"
+
+
+def _streams(server: Server, interrupt: Interrupt) -> Mapping[str, str]:
+    """The data stream of each of their indices."""
+    body = server.if_there("/_data_stream/*?expand_wildcards=all", interrupt=interrupt)
+    listed = json.loads(body).get("data_streams", []) if body is not None else []
+    return {index["index_name"]: stream["name"] for stream in listed for index in stream["indices"]}
+
+
+def _sources(
+    server: Server, names: set[str], interrupt: Interrupt
+) -> tuple[list[str], list[str], list[str]]:
+    query = {
+        "filter_path": "*.mappings._source,*.mappings.*._source",
+        "expand_wildcards": "all",
+    }
+    listed = server.json("GET", "/_all/_mapping", query=query, interrupt=interrupt)
+    settings = _settings(server, interrupt)
+    without, partly, synthetic = [], [], []
+    for name in sorted(names):
+        mappings = listed.get(name, {}).get("mappings", {})
+        # With types, the mapping is one level below.
+        source: Mapping[str, Any] = mappings.get("_source") or next(
+            (item["_source"] for item in mappings.values() if "_source" in item), {}
+        )
+        own = settings.get(name, {})
+        mode = source.get("mode") or own.get("index.mapping.source.mode") or ""
+        if not mode and own.get("index.mode") in _SYNTHETIC_MODES:
+            mode = "synthetic"
+        if source.get("enabled") is False or mode == "disabled":
+            without.append(name)
+        elif mode == "synthetic":
+            synthetic.append(name)
+        elif source.get("excludes") or source.get("includes"):
+            partly.append(name)
+    return without, partly, synthetic
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text else 0

@@ -1,0 +1,98 @@
+"""Real Elasticsearch and OpenSearch servers, one of each per session, started when asked for."""
+
+import contextlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+import pytest
+
+from dumpers.contract import Connection, DumpJob
+from dumpers.engines.base import Piece, Reader, Source
+from dumpers.engines.elasticsearch.dump import ENGINE
+from dumpers.interrupt import Interrupt
+from tests.testbed import search as search_testbed
+from tests.testbed.require import require_linux
+from tests.testbed.search import RELEASES, SearchServer
+from tests.unit.dumpers.test_contract import ENV
+
+Servers = Callable[[str], SearchServer]
+Dump = Mapping[str, tuple[bytes, Mapping[str, object]]]
+"""What is stored of each part, and its facts."""
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Starts a server by its name, once."""
+    require_linux()
+    running: dict[str, SearchServer] = {}
+    with contextlib.ExitStack() as ending:
+
+        def start(name: str) -> SearchServer:
+            if name not in running:
+                running[name] = ending.enter_context(search_testbed.start(name))
+            return running[name]
+
+        yield start
+
+
+@pytest.fixture(params=sorted(RELEASES))
+def server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[SearchServer]:
+    """An empty cluster, emptied again."""
+    started = servers(request.param)
+    started.clear()
+    yield started
+    started.clear()
+
+
+def env(server: SearchServer) -> dict[str, str]:
+    """The variables that lead a dumper to the server."""
+    return {
+        "KSNAPSHOT_ENGINE": "elasticsearch",
+        "ELASTICSEARCH_HOST": server.host,
+        "ELASTICSEARCH_PORT": str(server.port),
+    }
+
+
+def job(server: SearchServer, **changes: str) -> DumpJob:
+    return DumpJob.from_env(ENV | env(server) | changes)
+
+
+def connection(server: SearchServer) -> Connection:
+    return Connection(host=server.host, port=server.port)
+
+
+def dump(job: DumpJob) -> tuple[Source, Dump]:
+    """All that a dump says and gives, by its parts."""
+    source = ENGINE.preflight(job, Interrupt())
+    found: dict[str, bytes] = {}
+    with ENGINE.streams(source) as streams:
+        for stream in streams:
+            assert stream.part == ()
+            with stream.open(Interrupt()) as reader:
+                found[stream.name] = b"".join(iter(lambda: reader.read(1 << 17), b""))
+        facts = {stream.name: stream.facts() for stream in streams}
+    return source, {name: (data, facts[name]) for name, data in found.items()}
+
+
+def pieces(parts: Dump) -> Sequence[Piece]:
+    """What a restore is given of stored objects."""
+
+    def opener(data: bytes) -> Callable[[], AbstractContextManager[Reader]]:
+        return lambda: contextlib.nullcontext(io.BytesIO(data))
+
+    return [
+        Piece(name=name, ending=".jsonl", size=len(data), facts=facts, open=opener(data))
+        for name, (data, facts) in parts.items()
+    ]
+
+
+def unwrapped(line: bytes) -> dict[str, object]:
+    """The object in a line of elasticdump's."""
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    value = json.loads(line)
+    found = json.loads(value) if isinstance(value, str) else value
+    assert isinstance(found, dict)
+    return found
