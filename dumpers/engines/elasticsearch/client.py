@@ -15,12 +15,15 @@ from dumpers.http import Answer, Http, speaks_tls
 from dumpers.interrupt import Interrupt
 
 _OK = frozenset((200, 201))
-# Logins, rights, what nobody will ever find: asking again does not help.
+# How a server says that it has no such API, or takes its path for the name of an index.
 _NOT_THERE = frozenset((400, 404, 405))
+_NO_API_TYPES = frozenset(("invalid_index_name_exception", "index_not_found_exception"))
+_NO_API_WORDS = ("no handler found for uri", "Incorrect HTTP method for uri")
 _BUSY = frozenset((429, 502, 503, 504))
 # What a busy server also says with other statuses, depending on its release.
 _BUSY_TYPES = frozenset(("circuit_breaking_exception", "es_rejected_execution_exception"))
-_LOGIN = frozenset((401, 403))
+_FORBIDDEN = 403
+_LOGIN = frozenset((401, _FORBIDDEN))
 _SERVER_ERROR = 500
 _LOST = "search_context_missing_exception"
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_WAIT = 0.5, 30.0, 600.0
@@ -33,6 +36,10 @@ BytesT = TypeVar("BytesT", bytes, bytearray)
 
 class BusyError(Exception):
     """The server has too much to do for this request: less of it, or later; its own words."""
+
+
+class DeniedError(Exception):
+    """This account may not ask."""
 
 
 class LostError(Exception):
@@ -107,16 +114,23 @@ class Server:
             raise self._stranger(body) from error
 
     def if_there(self, path: str, *, interrupt: Interrupt) -> bytes | None:
-        """What a GET answers; None where this server has no such API.
+        """What a GET answers; None where the server says that it has no such API.
 
-        An empty list that comes with status 404, as some do, is an answer.
+        An empty list that comes with status 404, as some do, is an answer. Raises DeniedError where
+        only this account may not ask.
         """
         patience = Patience(interrupt=interrupt)
         while True:
             answer, body = self.http.whole("GET", path, interrupt=interrupt)
+            if answer.status == _FORBIDDEN:
+                raise DeniedError
             if answer.status in _NOT_THERE:
                 found = self._object(body)
-                return body if found is not None and "error" not in found else None
+                if found is not None and "error" not in found:
+                    return body
+                kind, words = self._words(body)
+                if kind in _NO_API_TYPES or words.startswith(_NO_API_WORDS):
+                    return None
             try:
                 return self.judge(answer, body)
             except BusyError as error:

@@ -18,12 +18,13 @@ class Part:
     """A part that is of the whole cluster: `what` in words, `path` where it is asked for.
 
     `kept` makes what is stored of an answer, and its number of things, of the names of the data
-    streams that are dumped.
+    streams that are dumped. Where `path` lists the first things only, `all_path` lists them all.
     """
 
     name: str
     what: str
     path: str
+    all_path: str = ""
     kept: Callable[[bytes, frozenset[str]], tuple[bytes, int]]
 
 
@@ -70,13 +71,14 @@ def parts(product: Product) -> tuple[Part, ...]:
             kept=_listed("index_templates"),
         ),
     )
-    policies = "/_plugins/_ism/policies?size=10000" if product.is_opensearch else "/_ilm/policy"
+    ism = "/_plugins/_ism/policies"
     return (
         Part(name="template", what="legacy templates", path="/_template", kept=_by_name(_Meta)),
         Part(
             name="policy",
             what="ISM policies" if product.is_opensearch else "ILM policies",
-            path=policies,
+            path=ism if product.is_opensearch else "/_ilm/policy",
+            all_path=f"{ism}?size=10000" if product.is_opensearch else "",
             kept=_policies if product.is_opensearch else _by_name(_Policy),
         ),
         *(composable if product.has_composable_templates else ()),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dumpers.engines.elasticsearch.choice import Index
-from dumpers.engines.elasticsearch.client import Server
+from dumpers.engines.elasticsearch.client import DeniedError, Server
 from dumpers.engines.elasticsearch.content import parts
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.names import shown
@@ -40,7 +40,7 @@ def indices(server: Server, product: Product, interrupt: Interrupt) -> tuple[Ind
         query["expand_wildcards"] = "all"
     listed = server.json("GET", "/_cat/indices", query=query, interrupt=interrupt)
     settings = _settings(server, interrupt)
-    streams = _streams(server, interrupt)
+    streams = _streams(server, product, interrupt)
     return tuple(
         Index(
             name=row["index"],
@@ -107,7 +107,9 @@ def texts(
     for part in parts(product):
         try:
             body = server.if_there(part.path, interrupt=interrupt)
-        except SourceRefusedError:
+            if body is not None and part.all_path:
+                body = server.ask("GET", part.all_path, interrupt=interrupt)
+        except DeniedError:
             missing.append(f"this account may not read {part.what}: they are not in the dump")
             continue
         if body is None:
@@ -129,9 +131,16 @@ def _says(settings: Mapping[str, Mapping[str, Any]], index: str, name: str) -> b
     return str(settings.get(index, {}).get(name, "false")) == "true"
 
 
-def _streams(server: Server, interrupt: Interrupt) -> Mapping[str, str]:
+def _streams(server: Server, product: Product, interrupt: Interrupt) -> Mapping[str, str]:
     """The data stream of each of their indices."""
-    body = server.if_there("/_data_stream/*?expand_wildcards=all", interrupt=interrupt)
+    hidden = "" if product.is_opensearch else "?expand_wildcards=all"
+    try:
+        body = server.if_there(f"/_data_stream{hidden}", interrupt=interrupt)
+    except DeniedError as error:
+        raise SourceRefusedError(
+            f"{server.where}: this account may not list data streams: grant it "
+            "view_index_metadata on all that is dumped"
+        ) from error
     listed = json.loads(body).get("data_streams", []) if body is not None else []
     return {index["index_name"]: stream["name"] for stream in listed for index in stream["indices"]}
 

@@ -84,7 +84,7 @@ def test_line_ends_and_comments_of_documents(server: SearchServer) -> None:
     put(server, "books", "spread", '{\r\n  "name": "a // b /* c */ \\"",\n\n  "n" :\t1\n}')
     put(server, "books", "commented", '{"n": 1, // one\n /* "x" */ "name": "//"}')
     server.ask("POST", "/books/_refresh")
-    source, parts = dump(job(server))
+    _, parts = dump(job(server))
     lines = {json.loads(line)["_id"]: line for line in parts["data"][0].splitlines()}
     assert b'"name": "a // b /* c */ \\"",' in lines["spread"]
     assert json.loads(lines["commented"])["_source"] == {"n": 1, "name": "//"}
