@@ -24,6 +24,8 @@ _PLAIN_KEYS = {
     Role.PASSWORD: ("password",),
     Role.DATABASE: ("database", "dbname"),
     Role.API_KEY: ("api-key", "api_key"),
+    Role.CERTIFICATE: ("tls.crt",),
+    Role.CERTIFICATE_KEY: ("tls.key",),
 }
 # A name's text, empty where it acts as unset; RejectedError where it cannot be told.
 _Lookup = Callable[[str], str]
@@ -123,8 +125,19 @@ def _login_of_secret(secret: "_Named", inside: _Lookup, engine: EngineFacts) -> 
     What it lacks never comes from the container, but for the user: the container's password
     belongs to the container's user.
     """
+    shown = {
+        role: text
+        for role in (Role.CERTIFICATE, Role.CERTIFICATE_KEY)
+        if (text := _first(_keys(engine, role), secret.text))
+    }
     if key := _first(_keys(engine, Role.API_KEY), secret.text):
-        return {Role.API_KEY: key}
+        return {**shown, Role.API_KEY: key}
+    if shown and not _first(_keys(engine, Role.PASSWORD), secret.text):
+        return shown
+    return {**shown, **_password_of_secret(secret, inside, engine)}
+
+
+def _password_of_secret(secret: "_Named", inside: _Lookup, engine: EngineFacts) -> _Login:
     user = _first(_keys(engine, Role.USERNAME), secret.text)
     passwords = _keys(engine, Role.PASSWORD)
     if password := _first(passwords, secret.text):

@@ -55,8 +55,8 @@ class Connection:
     """Where the database answers and as whom; what is not given is empty.
 
     An API key stands for user and password. `tls` is one of TLS_MODES or empty for the client's
-    own way, `ca_file` the path of the certificates to trust, `cert_file` and `key_file` those of
-    the client's own.
+    own way, `ca_file` the path of the certificates to trust; `certificate` is the client's own and
+    `certificate_key` its key, as PEM texts.
     """
 
     host: str
@@ -67,8 +67,8 @@ class Connection:
     database: str = ""
     tls: str = ""
     ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
+    certificate: str = ""
+    certificate_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,8 +225,8 @@ class _Reader:
             database=values[Role.DATABASE],
             tls=self.tls(engine),
             ca_file=self.env.get(engine.ca_file_variable, ""),
-            cert_file=self.env.get(engine.cert_file_variable, ""),
-            key_file=self.env.get(engine.key_file_variable, ""),
+            certificate=values[Role.CERTIFICATE],
+            certificate_key=values[Role.CERTIFICATE_KEY],
         )
 
     def tls(self, engine: EngineFacts) -> str:

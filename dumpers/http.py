@@ -5,6 +5,7 @@ deadline while a server is silent. A body that breaks off is an error, never a s
 """
 
 import contextlib
+import os
 import queue
 import socket
 import ssl
@@ -224,14 +225,23 @@ def _context(connection: Connection) -> ssl.SSLContext:
     context.check_hostname = connection.tls == _FULL
     if connection.tls not in {"verify-ca", _FULL}:
         context.verify_mode = ssl.CERT_NONE
-    if connection.cert_file:
+    if connection.certificate:
+        _show(context, connection)
+    return context
+
+
+def _show(context: ssl.SSLContext, connection: Connection) -> None:
+    """Have the client's own certificate shown; its key passes by a file that is no disk's."""
+    descriptor = os.memfd_create("certificate")
+    with open(descriptor, "wb") as file:  # noqa: PTH123  a descriptor, no path
+        file.write(f"{connection.certificate}\n{connection.certificate_key}\n".encode())
+        file.flush()
         try:
-            context.load_cert_chain(connection.cert_file, connection.key_file or None)
+            context.load_cert_chain(f"/proc/self/fd/{descriptor}")
         except (OSError, ssl.SSLError) as error:
             raise ConfigurationError(
                 f"the client's certificate and key cannot be read: {error}"
             ) from error
-    return context
 
 
 def speaks_tls(connection: Connection, interrupt: Interrupt) -> bool | None:

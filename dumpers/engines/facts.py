@@ -12,6 +12,8 @@ class Role(StrEnum):
     PASSWORD = "password"  # noqa: S105  the name of a role, not a password
     DATABASE = "database"
     API_KEY = "API key"
+    CERTIFICATE = "client certificate"
+    CERTIFICATE_KEY = "client certificate's key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,16 +165,6 @@ class EngineFacts:
     def ca_file_variable(self) -> str:
         """Name of the variable with the path of the certificates to trust."""
         return f"{self.prefix}_CA_FILE"
-
-    @property
-    def cert_file_variable(self) -> str:
-        """Name of the variable with the path of the client's own certificate."""
-        return f"{self.prefix}_CERT_FILE"
-
-    @property
-    def key_file_variable(self) -> str:
-        """Name of the variable with the path of that certificate's key."""
-        return f"{self.prefix}_KEY_FILE"
 
     @property
     def source_variables(self) -> frozenset[str]:

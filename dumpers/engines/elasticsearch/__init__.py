@@ -41,6 +41,8 @@ FACTS = EngineFacts(
         Credential(role=Role.USERNAME, variable="ELASTICSEARCH_USERNAME"),
         Credential(role=Role.PASSWORD, variable="ELASTICSEARCH_PASSWORD"),
         Credential(role=Role.API_KEY, variable="ELASTICSEARCH_API_KEY"),
+        Credential(role=Role.CERTIFICATE, variable="ELASTICSEARCH_CLIENT_CERTIFICATE"),
+        Credential(role=Role.CERTIFICATE_KEY, variable="ELASTICSEARCH_CLIENT_KEY"),
     ),
     # Elastic's image and chart and Bitnami's; then OpenSearch's image and Bitnami's.
     logins=(

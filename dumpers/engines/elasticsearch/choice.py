@@ -56,7 +56,7 @@ class Pattern:
             return True
         if index.is_own and not (self.text.startswith(".") and index.shown_name.startswith(".")):
             return False
-        return any(_matches(name, self.text) for name in names)
+        return _matches(index.shown_name, self.text)
 
 
 def read(variable: str, text: str) -> tuple[Pattern, ...]:

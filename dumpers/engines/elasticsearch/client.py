@@ -210,7 +210,7 @@ def connect(connection: Connection, *, side: Side, interrupt: Interrupt) -> tupl
     with certificates to trust, or one of our own, nothing else will do. Raises the side's errors.
     """
     secure = connection.tls != "disable"
-    if connection.tls in {"", "prefer"} and not connection.ca_file and not connection.cert_file:
+    if connection.tls in {"", "prefer"} and not connection.ca_file and not connection.certificate:
         # Where nobody answers, the request says so better.
         secure = speaks_tls(connection, interrupt) or False
     if not connection.tls:

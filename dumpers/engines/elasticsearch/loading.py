@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from dumpers.engines.elasticsearch.lines import IndexAnswer
+from dumpers.engines.elasticsearch.pages import without_surrogates
 from dumpers.engines.elasticsearch.product import Product
 
 # What a request holds before it is sent, however few documents that are.
@@ -18,6 +19,7 @@ _LEFT_OUT = ("blocks", "frozen", "resize", "shrink", "split", "clone", "verified
 # What would change documents on their way in, or make loading slow, until all are there.
 _LATER = ("refresh_interval", "number_of_replicas", "default_pipeline", "final_pipeline")
 _WHILE_LOADING = {"refresh_interval": "-1", "number_of_replicas": "0"}
+_SOURCE = b'"_source":'
 _NO_TEXT = msgspec.Raw(b"")
 # What stands in mappings beside names that begin with `_`; anything else is a type.
 _OF_MAPPINGS = frozenset(
@@ -87,12 +89,7 @@ class Bulk:
 
     def lines(self, line: bytes) -> bytes:
         """The two lines of one document; ValueError where a line is none, or has no document."""
-        try:
-            found = _DOCUMENT.decode(line)
-        except msgspec.DecodeError as error:
-            raise ValueError(f"a line is no document: {error}") from error
-        if not bytes(found.source):
-            raise ValueError(f"a line of {found.index} has no _source")
+        found, source = _document(line)
         stream = self.streams.get(found.index)
         target = stream or found.index
         self.written[target] = self.written.get(target, 0) + 1
@@ -104,7 +101,27 @@ class Bulk:
         if found.version is not None and stream is None:
             about += b',"version":%d,"version_type":"external"' % found.version
         action = b"create" if stream else b"index"
-        return b'{"%s":{%s}}\n%s\n' % (action, about, bytes(found.source))
+        return b'{"%s":{%s}}\n%s\n' % (action, about, source)
+
+
+def _document(line: bytes) -> tuple[_Document, bytes]:
+    """A document and its source as it is."""
+    text = line
+    try:
+        try:
+            found = _DOCUMENT.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            text = without_surrogates(line)
+            found = _DOCUMENT.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"a line is no document: {error}") from error
+    source = bytes(found.source)
+    if not source:
+        raise ValueError(f"a line of {found.index} has no _source")
+    if text is not line:
+        place = text.index(_SOURCE + source) + len(_SOURCE)
+        source = line[place : place + len(source)]
+    return found, source
 
 
 def bodies(lines: Iterator[bytes], bulk: Bulk) -> Iterator[tuple[bytes, int]]:

@@ -14,6 +14,9 @@ import msgspec
 # A hit ends in it: a document's own text cannot come behind it.
 _SORT = b',"sort":['
 _LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
+# More than this of a document is not copied; its sort values are within so much of its end.
+_HUGE, _HUGE_TAIL = 1 << 20, 1000
+_ESCAPE = re.compile(rb"\\(?:(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 _STRING_OR_COMMENT = re.compile(rb'("(?:[^"\\]++|\\.)*+")|/\*.*?\*/|//[^\r\n]*', re.DOTALL)
 _SHOWN = 300
 
@@ -76,21 +79,20 @@ class Page:
 
 def cut(body: bytes | bytearray) -> Page:
     """Cut a page; BrokenPageError where it is not whole: shards failed, time ran out."""
-    answer, commented = _read(body)
-    _check(answer)
-    hits = answer.hits.hits
-    after = b""
-    if hits:
-        after = bytes(_SORTED.decode(hits[-1]).sort)
-    spread = b"\n" in body or b"\r" in body
-    if len(hits) == 1 and after and not spread and not commented:
-        blocks = _only_line(body, len(memoryview(hits[0])))
+    commented = False
+    try:
+        answer = _ANSWER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        answer, hits, commented = _relaxed(body, error)
     else:
-        blocks = (_lines(hits, sorted_=bool(after), spread=spread),)
+        hits = [memoryview(hit) for hit in answer.hits.hits]
+    _check(answer)
+    listed = answer.hits.hits
+    after = bytes(_SORTED.decode(listed[-1]).sort) if listed else b""
     total = answer.hits.total
     return Page(
-        blocks=blocks,
-        count=len(hits),
+        blocks=_lines(hits, sorted_=bool(after)),
+        count=len(listed),
         after=after,
         total=_exact(total) if isinstance(total, _Total) else total,
         point=answer.pit_id,
@@ -99,21 +101,34 @@ def cut(body: bytes | bytearray) -> Page:
     )
 
 
-def _read(body: bytes | bytearray) -> tuple[_Answer, bool]:
-    try:
-        return _ANSWER.decode(body), False
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        bare = without_comments(body)
-        try:
-            return _ANSWER.decode(bare), True
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            begun = bytes(body[:_SHOWN]).decode("utf-8", "replace")
-            raise BrokenPageError(f"it is no page of hits ({error}): {begun}") from error
-
-
 def without_comments(text: bytes | bytearray) -> bytes:
     """JSON without the comments between its tokens, each of which leaves a blank."""
     return _STRING_OR_COMMENT.sub(lambda found: found[1] or b" ", text)
+
+
+def without_surrogates(text: bytes) -> bytes:
+    """JSON of the same length whose strings have no halves of surrogate pairs, to find places in.
+
+    Servers take and keep such halves, which no text can hold.
+    """
+    return _ESCAPE.sub(lambda found: b"\\u0041" if found[1] else found[0], text)
+
+
+def _relaxed(body: bytes | bytearray, error: Exception) -> tuple[_Answer, list[memoryview], bool]:
+    """Cut what servers take for JSON, though it is not."""
+    text = without_comments(body)
+    shadow = without_surrogates(text)
+    try:
+        answer = _ANSWER.decode(shadow)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        begun = bytes(body[:_SHOWN]).decode("utf-8", "replace")
+        raise BrokenPageError(f"it is no page of hits ({error}): {begun}") from error
+    found, place = [], 0
+    for hit in answer.hits.hits:
+        place = shadow.index(bytes(hit), place)
+        found.append(memoryview(text)[place : place + len(memoryview(hit))])
+        place += len(found[-1])
+    return answer, found, text != body
 
 
 def _check(answer: _Answer) -> None:
@@ -133,19 +148,28 @@ def _exact(total: _Total) -> int:
     return total.value
 
 
-def _only_line(body: bytes | bytearray, size: int) -> tuple[bytes | memoryview, ...]:
-    """The line of the only hit, `size` bytes of the body: it may be huge, so it is not copied."""
-    sort = body.rindex(_SORT)
-    end = body.index(b"]}", sort) + 2
-    return memoryview(body)[end - size : sort], b"}\n"
-
-
-def _lines(hits: Sequence[msgspec.Raw], *, sorted_: bool, spread: bool) -> bytes:
-    if not hits:
-        return b""
+def _lines(hits: Sequence[memoryview], *, sorted_: bool) -> tuple[bytes | memoryview, ...]:
+    if len(hits) == 1 and len(hits[0]) > _HUGE:
+        return _huge_line(hits[0], sorted_=sorted_)
     raw = [bytes(hit) for hit in hits]
-    if spread:
+    if any(b"\n" in hit or b"\r" in hit for hit in raw):
         raw = [hit.translate(_LINE_ENDS) for hit in raw]
     if sorted_:
-        return b"}\n".join([hit[: hit.rindex(_SORT)] for hit in raw]) + b"}\n"
-    return b"\n".join(raw) + b"\n"
+        raw = [hit[: hit.rindex(_SORT)] + b"}" for hit in raw]
+    return (b"".join([hit + b"\n" for hit in raw]),)
+
+
+def _huge_line(hit: memoryview, *, sorted_: bool) -> tuple[bytes | memoryview, ...]:
+    """The line of one document that is huge: its memory is that of the page, it is not copied."""
+    end = len(hit)
+    if sorted_:
+        end -= _HUGE_TAIL
+        end += bytes(hit[end:]).rindex(_SORT)
+    blocks = (hit[place : min(end, place + _HUGE)] for place in range(0, end, _HUGE))
+    tail = b"}\n" if sorted_ else b"\n"
+    return (*(_on_one_line(block) for block in blocks), tail)
+
+
+def _on_one_line(block: memoryview) -> bytes | memoryview:
+    text = bytes(block)
+    return text.translate(_LINE_ENDS) if b"\n" in text or b"\r" in text else block

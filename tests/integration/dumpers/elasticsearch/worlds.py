@@ -13,6 +13,7 @@ EXACT = {
     "plain": '{"name":"Zoë","n":1}',
     "blanks": '{ "name" :  "two  blanks" ,\t"n":2}',
     "numbers": '{"any":{"a":1.0,"b":1e400,"c":9223372036854775808,"d":-0.0,"e":36660e5985}}',
+    "half": '{"any":{"a":"\\ud800 \\\\ud800 \\udc18"}}',
     "order": '{"z":1,"a":2,"m":{"y":1,"b":2}}',
     "escapes": '{"name":"\\u0041\\/\\ud83d\\udc18 \\n\\t \\" \U0001f418"}',
     "sort": '{"name":",\\"sort\\":[1]}","any":{"sort":[1]},"sort":[2]}',
