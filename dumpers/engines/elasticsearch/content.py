@@ -50,7 +50,8 @@ class _State(msgspec.Struct):
     metadata: _Scripts = msgspec.field(default_factory=_Scripts)
 
 
-_LISTED = msgspec.json.Decoder(dict[str, Any])
+# Elasticsearch 9.2 and newer.
+_DATES = frozenset(("created_date", "created_date_millis", "modified_date", "modified_date_millis"))
 _RAW_BY_NAME = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STATE = msgspec.json.Decoder(_State)
 
@@ -119,10 +120,20 @@ def _listed(member: str) -> Callable[[bytes, frozenset[str]], tuple[bytes, int]]
             one = msgspec.json.decode(raw, type=_Named)
             inner = one.index_template or one.component_template
             if not one.name.startswith(".") and not _managed(inner):
-                found.append(raw)
+                found.append(_portable(raw))
         return msgspec.json.encode({member: found}), len(found)
 
     return kept
+
+
+def _portable(raw: msgspec.Raw) -> dict[str, Any]:
+    """A template without its dates: those the server sets, and takes from nobody."""
+    outer: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    for name in ("index_template", "component_template"):
+        if name in outer:
+            inner = msgspec.json.decode(outer[name], type=dict[str, msgspec.Raw])
+            outer[name] = {key: value for key, value in inner.items() if key not in _DATES}
+    return outer
 
 
 def _policies(body: bytes, _: frozenset[str]) -> tuple[bytes, int]:

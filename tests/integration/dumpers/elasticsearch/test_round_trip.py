@@ -1,6 +1,7 @@
 """Dump, empty the cluster, restore: the same bytes, definitions and numbers on every release."""
 
 import json
+from functools import partial
 
 import pytest
 
@@ -23,6 +24,7 @@ from tests.integration.dumpers.elasticsearch.worlds import (
     fingerprint,
     put,
 )
+from tests.testbed.processes import wait_until
 from tests.testbed.search import SearchServer
 
 
@@ -107,7 +109,14 @@ def test_large_documents(server: SearchServer) -> None:
     create(server, "large")
     for number in range(6):
         text = f"{number}" * (11 << 20 if number == 3 else 3 << 20)
-        put(server, "large", f"{number}", f'{{"any":{{"text":"{text}"}}}}')
+        body = f'{{"any":{{"text":"{text}"}}}}'
+        path = f"/large/_doc/{number}"
+        # A small server may want to have written the last ones first.
+        wait_until(
+            partial(_is_put, server, path, body),
+            seconds=60,
+            what=path,
+        )
     put(server, "large", "small", "{}")
     server.ask("POST", "/large/_refresh")
     _, parts = dump(job(server))
@@ -117,6 +126,10 @@ def test_large_documents(server: SearchServer) -> None:
     server.clear()
     ENGINE.restore(connection(server), pieces(parts), Interrupt())
     assert ENGINE.inspect(connection(server), Interrupt()) == {"large": 7}
+
+
+def _is_put(server: SearchServer, path: str, body: str) -> bool:
+    return server.raw("PUT", path, body)[0] in {200, 201}
 
 
 def test_patterns_choose(server: SearchServer) -> None:

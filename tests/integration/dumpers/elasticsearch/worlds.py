@@ -148,9 +148,12 @@ def fingerprint(server: SearchServer) -> dict[str, Any]:
         found[name] = index
     state = server.ask("GET", "/_cluster/state/metadata")["metadata"]
     for kind in ("index_template", "component_template"):
-        # OpenSearch 3 writes an empty context into templates when they are made anew.
-        found[kind] = state.get(kind, {}).get(kind, {})
-    found["templates"] = state.get("templates", {})
+        found[kind] = {
+            name: {key: value for key, value in item.items() if "_date" not in key}
+            for name, item in state.get(kind, {}).get(kind, {}).items()
+        }
+    templates = server.ask("GET", "/_template")
+    found["templates"] = {name: templates[name] for name in templates if name[0] != "."}
     found["scripts"] = state.get("stored_scripts", {})
     found["pipelines"] = json.dumps(state.get("ingest", {}).get("pipeline", []), sort_keys=True)
     policies = state.get("index_lifecycle", {}).get("policies", {})

@@ -64,7 +64,7 @@ def test_a_server_is_what_it_says(root: Mapping[str, Any], expected: str | None)
     ],
 )
 def test_what_follows_from_a_release(
-    text: str, points: bool, order: str, composable: bool, types: bool, vectors: bool
+    text: str, *, points: bool, order: str, composable: bool, types: bool, vectors: bool
 ) -> None:
     found = release(text)
     assert found.problem == ""
@@ -188,6 +188,10 @@ def test_what_the_server_made_for_itself_is_left_out() -> None:
         {"index_templates": listed[:1]},
         1,
     )
+    dated = b'{"index_templates":[{"name":"n","index_template":{"created_date_millis":1,"p":1}}]}'
+    assert _kept("index_template", dated)[0] == {
+        "index_templates": [{"name": "n", "index_template": {"p": 1}}]
+    }
     state = b'{"metadata":{"stored_scripts":{"s":{"lang":"painless","source":"1.0"}}}}'
     script = {"_id": "s", "found": True, "script": {"lang": "painless", "source": "1.0"}}
     assert _kept("script", state) == ({"stored_scripts": [script]}, 1)

@@ -68,7 +68,7 @@ _JSON = st.recursive(
     ascii_=st.booleans(),
 )
 def test_any_documents(
-    documents: list[dict[str, object]], indent: int | None, ascii_: bool
+    *, documents: list[dict[str, object]], indent: int | None, ascii_: bool
 ) -> None:
     sources = [
         json.dumps(item, indent=indent, ensure_ascii=ascii_).encode("utf-8", "replace")
