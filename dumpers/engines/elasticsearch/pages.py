@@ -80,18 +80,19 @@ class Page:
 def cut(body: bytes | bytearray) -> Page:
     """Cut a page; BrokenPageError where it is not whole: shards failed, time ran out."""
     commented = False
+    hits: Sequence[msgspec.Raw | memoryview]
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         answer, hits, commented = _relaxed(body, error)
     else:
-        hits = [memoryview(hit) for hit in answer.hits.hits]
+        hits = answer.hits.hits
     _check(answer)
     listed = answer.hits.hits
     after = bytes(_SORTED.decode(listed[-1]).sort) if listed else b""
     total = answer.hits.total
     return Page(
-        blocks=_lines(hits, sorted_=bool(after)),
+        blocks=_lines(hits, sorted_=bool(after), spread=b"\n" in body or b"\r" in body),
         count=len(listed),
         after=after,
         total=_exact(total) if isinstance(total, _Total) else total,
@@ -148,15 +149,20 @@ def _exact(total: _Total) -> int:
     return total.value
 
 
-def _lines(hits: Sequence[memoryview], *, sorted_: bool) -> tuple[bytes | memoryview, ...]:
-    if len(hits) == 1 and len(hits[0]) > _HUGE:
-        return _huge_line(hits[0], sorted_=sorted_)
+def _lines(
+    hits: Sequence[msgspec.Raw | memoryview], *, sorted_: bool, spread: bool
+) -> tuple[bytes | memoryview, ...]:
+    if not hits:
+        return ()
+    if len(hits) == 1 and len(memoryview(hits[0])) > _HUGE:
+        return _huge_line(memoryview(hits[0]), sorted_=sorted_)
     raw = [bytes(hit) for hit in hits]
-    if any(b"\n" in hit or b"\r" in hit for hit in raw):
+    if spread:
         raw = [hit.translate(_LINE_ENDS) for hit in raw]
     if sorted_:
-        raw = [hit[: hit.rindex(_SORT)] + b"}" for hit in raw]
-    return (b"".join([hit + b"\n" for hit in raw]),)
+        raw = [hit.rpartition(_SORT)[0] for hit in raw]
+    tail = b"}\n" if sorted_ else b"\n"
+    return (tail.join((*raw, b"")),)
 
 
 def _huge_line(hit: memoryview, *, sorted_: bool) -> tuple[bytes | memoryview, ...]:

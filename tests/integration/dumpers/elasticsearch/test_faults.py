@@ -167,7 +167,6 @@ PAGE = "_search"
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Status(200, b"<html>Gateway</html>"), ["proxy", "Gateway"]),
         (Status(200, b'{"took":1}'), ["no page"]),
         (
             Status(
@@ -202,7 +201,6 @@ PAGE = "_search"
             ),
             ["lost the search context of many"],
         ),
-        (Status(500, b'{"error":"disk"}'), ["500", "disk"]),
     ],
 )
 def test_a_page_that_is_none(
@@ -219,6 +217,21 @@ def test_a_page_that_is_none(
     assert_failed(ended, ExitCode.SOURCE_FAILED, *words)
     assert_nothing_is_left(s3, bucket)
     assert_no_context_is_left(server)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Status(200, b"<html>Gateway</html>"), ["proxy", "Gateway"]),
+        (Status(500, b'{"error":"disk"}'), ["500", "disk"]),
+    ],
+)
+def test_a_server_that_does_not_recover(
+    run: Dumper, proxy: HttpProxy, s3: S3Server, bucket: str, fault: Status, words: list[str]
+) -> None:
+    proxy.set(Rule(fault, method="POST", path=PAGE))
+    assert_failed(run.run(), ExitCode.SOURCE_FAILED, *words)
+    assert_nothing_is_left(s3, bucket)
 
 
 def test_a_page_that_breaks_off(

@@ -72,7 +72,7 @@ def test_plain_http_is_found_out_and_not_taken_where_tls_is_asked_for(
         {"ELASTICSEARCH_TLS": "require"},
         {"ELASTICSEARCH_CA_FILE": str(authority.pair.cert)},
     ):
-        with pytest.raises(SourceFailedError, match="SSL|Connection"):
+        with pytest.raises(SourceFailedError, match=r"SSL|Connection"):
             dump(job(server, **changes))
 
 
