@@ -20,9 +20,10 @@ from tests.testbed.tools import tool
 ROOT = Path(__file__).resolve().parents[2]
 CONTROLLER, POSTGRESQL = "ksnapshot", "ksnapshot-dumper-postgresql-16"
 MYSQL, CLICKHOUSE = "ksnapshot-dumper-mysql-8", "ksnapshot-dumper-clickhouse"
+ELASTICSEARCH = "ksnapshot-dumper-elasticsearch"
 DATABASE, STORE = "ksnapshot-demo-database", "ksnapshot-demo-store"
 MARIADB, CLICKHOUSE_SERVER = "ksnapshot-demo-mariadb", "ksnapshot-demo-clickhouse"
-DUMPERS = (POSTGRESQL, MYSQL, CLICKHOUSE)
+DUMPERS = (POSTGRESQL, MYSQL, CLICKHOUSE, ELASTICSEARCH)
 _TAG = "dev"
 
 
@@ -98,9 +99,10 @@ def _recipe(name: str) -> _Recipe:
     if name == MYSQL:
         globs = ["dumpers", "locks/dumper.txt"]
         return _Recipe(dockerfile="images/mysql/Dockerfile", globs=globs)
-    if name == CLICKHOUSE:
+    if name in {CLICKHOUSE, ELASTICSEARCH}:
+        folder = name.removeprefix("ksnapshot-dumper-")
         globs = ["dumpers", "locks/dumper.txt"]
-        return _Recipe(dockerfile="images/clickhouse/Dockerfile", globs=globs)
+        return _Recipe(dockerfile=f"images/{folder}/Dockerfile", globs=globs)
     if name in {DATABASE, MARIADB, CLICKHOUSE_SERVER}:
         folder = name.removeprefix("ksnapshot-demo-")
         return _Recipe(

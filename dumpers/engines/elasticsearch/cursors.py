@@ -147,14 +147,14 @@ def _open_point(wanted: Wanted, room: Room, interrupt: Interrupt) -> Iterator[Op
         counted = _cut(point.search(interrupt, size=0, track_total_hits=True), wanted)
         if counted.total is None:
             raise SourceFailedError(f"{server.where} does not count {index.name}")
-        slices = _slices(index, wanted.parallel)
-        cursors = [_Slice(point, number, slices, room) for number in range(slices)]
+        many = slices(index, wanted.parallel)
+        cursors = [_Slice(point, number, many, room) for number in range(many)]
         yield Opened(total=counted.total, cursors=cursors if counted.total else ())
     finally:
         point.close()
 
 
-def _slices(index: Index, parallel: int) -> int:
+def slices(index: Index, parallel: int) -> int:
     """How many: a whole number for each shard, so that no slice has documents of two."""
     per_shard = -(-parallel // index.shards)
     worth = max(1, index.size // index.shards // _SLICED_BYTES)
@@ -164,7 +164,7 @@ def _slices(index: Index, parallel: int) -> int:
 class _Slice:
     """A slice of a point in time: a page that does not come is asked for again, and is the same."""
 
-    def __init__(self, point: _Point, number: int, slices: int, room: Room) -> None:
+    def __init__(self, point: _Point, number: int, many: int, room: Room) -> None:
         self._point = point
         self._room = room
         self._size = point.wanted.size()
@@ -173,10 +173,10 @@ class _Slice:
         self.ended = False
         product = point.wanted.product
         self._body = {**point.wanted.body, "sort": [product.order], "track_total_hits": False}
-        if slices > 1:
-            self._body["slice"] = {"id": number, "max": slices}
+        if many > 1:
+            self._body["slice"] = {"id": number, "max": many}
             if product.slice_field:
-                self._body["slice"] = {"field": product.slice_field, "id": number, "max": slices}
+                self._body["slice"] = {"field": product.slice_field, "id": number, "max": many}
 
     def next(self, interrupt: Interrupt) -> Page:
         """Read a page, with fewer documents where they are large or the server is busy."""

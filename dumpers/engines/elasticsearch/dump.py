@@ -22,7 +22,7 @@ from dumpers.interrupt import Interrupt
 
 ENDING = ".jsonl"
 # Slices of one index that are read at a time: enough to keep a server busy while pages travel.
-_PARALLEL = 4
+PARALLEL = 4
 # What is on disk is packed, by about this much.
 _PACKED = 4
 
@@ -100,7 +100,7 @@ def _data(source: _Found) -> Stream:
             product=source.product,
             index=index,
             most=source.most,
-            parallel=_PARALLEL,
+            parallel=PARALLEL,
             versions=source.versions,
         )
         for index in source.chosen

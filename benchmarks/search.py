@@ -1,0 +1,182 @@
+"""A dump of Elasticsearch or OpenSearch over a bare parallel reader, and over elasticdump.
+
+    python -m benchmarks.search [--server opensearch-3] [--mib 1024] [--large 0] [--rounds 3]
+
+All in one run, of the same index, in turns. The bare reader asks for the same slices and pages and
+throws them away. `--large` makes so many documents of 10 MB instead of small ones; elasticdump is
+left out then. Prints one JSON document; ratios are medians of pairs, the peak is the dumper's own.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import re
+import statistics
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pyrage
+
+from benchmarks.processes import Run, ratio, run, say
+from dumpers.engines.elasticsearch.choice import Index
+from dumpers.engines.elasticsearch.cursors import slices
+from dumpers.engines.elasticsearch.dump import PARALLEL
+from dumpers.engines.elasticsearch.product import Flavour, Product
+from tests.testbed import s3, search
+
+ROOT = Path(__file__).resolve().parents[1]
+_INDEX, _PAGE = "bench", 1000
+_SORT = re.compile(rb'"sort":(\[[^\]]*\])\}\]')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--server", default="opensearch-3")
+    parser.add_argument("--mib", type=int, default=1024)
+    parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--large", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--bare", type=int, metavar="PORT", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.bare:
+        _read(options.bare, options.server)
+        return
+    with (
+        search.start(options.server, heap="1g") as server,
+        s3.start(tls=True) as store,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        _fill(server, mib=options.mib, shards=options.shards, large=options.large)
+        assert store.ca is not None
+        job = {
+            "PATH": os.environ["PATH"],
+            "KSNAPSHOT_ENGINE": "elasticsearch",
+            "KSNAPSHOT_TERMINATION_LOG": f"{folder}/result",
+            "BACKEND_S3_ENDPOINT": store.endpoint,
+            "BACKEND_S3_CA_BUNDLE": store.ca.read_text(),
+            "BACKEND_S3_REGION": store.region,
+            "BACKEND_BUCKET": store.create_bucket("benchmark"),
+            "BACKEND_S3_ACCESS_KEY": store.root.access,
+            "BACKEND_S3_SECRET_KEY": store.root.secret,
+            "ELASTICSEARCH_HOST": server.host,
+            "ELASTICSEARCH_PORT": str(server.port),
+            "ENCRYPTION_ENABLED": "true",
+            "ENCRYPTION_RECIPIENT": str(pyrage.x25519.Identity.generate().to_public()),
+            "HOSTNAME": "bench",
+        }
+        path = {"PATH": os.environ["PATH"], "HOME": folder}
+        bare = [sys.executable, "-m", "benchmarks.search", f"--server={options.server}"]
+        commands = {
+            "bare": ([*bare, f"--bare={server.port}"], path),
+            "ours": ([sys.executable, "-m", "dumpers"], job),
+        }
+        if not options.large:
+            source = f"--input=http://{server.host}:{server.port}/{_INDEX}"
+            dump = ["node", str(search.elasticdump()), source, "--output=$", "--type=data"]
+            commands["elasticdump"] = ([*dump, f"--limit={_PAGE}", "--quiet"], path)
+        runs: dict[str, list[Run]] = {name: [] for name in commands}
+        for number in range(options.rounds + 1):
+            say(f"round {number} of {options.rounds}" if number else "warming up")
+            for name, (command, env) in commands.items():
+                # elasticdump's figures do not need a server that is warm.
+                if number or name != "elasticdump":
+                    made = run(command, env, ROOT)
+                    if number:
+                        runs[name].append(made)
+        result = json.loads(Path(folder, "result").read_text())
+    document = {
+        "server": options.server,
+        "source_mib": round(result["source_bytes"] / 2**20),
+        "seconds": {
+            name: round(statistics.median(one.wall for one in made), 2)
+            for name, made in runs.items()
+        },
+        "speed_over_bare": ratio(runs["bare"], runs["ours"]),
+        "dumper_peak_mib": round(max(one.peak for one in runs["ours"]) / 2**10),
+    }
+    if "elasticdump" in runs:
+        document["elasticdump_over_ours"] = ratio(runs["elasticdump"], runs["ours"])
+    print(json.dumps(document, indent=2))
+
+
+def _fill(server: search.SearchServer, *, mib: int, shards: int, large: int) -> None:
+    mapping = {"dynamic": False, "properties": {"at": {"type": "date"}}}
+    settings = {"number_of_shards": shards, "number_of_replicas": 0, "refresh_interval": "-1"}
+    server.ask("PUT", f"/{_INDEX}", {"settings": settings, "mappings": mapping})
+    if large:
+        for number in range(large):
+            text = f"{number:08d} " * (10 * 2**20 // 9)
+            server.bulk(_INDEX, {f"{number}": f'{{"text":"{text}"}}'})
+    else:
+        source = (
+            '{{"id":{0},"at":"2026-01-01T00:00:{1:02d}Z","account":{2},"what":"updated an item of '
+            'the catalogue","tags":["a","b"],"token":"{2:x}{0:x}","price":{1}.50}}'
+        )
+        count = mib * 2**20 // 200
+        for start in range(0, count, 20_000):
+            numbers = range(start, min(count, start + 20_000))
+            server.bulk(
+                _INDEX,
+                {f"{n}": source.format(n, n % 60, n * 7919 % 1000003) for n in numbers},
+                chunk=5000,
+            )
+    server.ask("POST", f"/{_INDEX}/_forcemerge?max_num_segments=5")
+
+
+def _read(port: int, name: str) -> None:
+    """Read the index as the dumper does, and do nothing with it."""
+    flavour = Flavour.OPENSEARCH if name.startswith("opensearch") else Flavour.ELASTICSEARCH
+    product = Product(flavour=flavour, version=search.RELEASES[name].version)
+    opening = "_search/point_in_time" if product.is_opensearch else "_pit"
+    opened = json.loads(_post(port, f"/{_INDEX}/{opening}?keep_alive=10m", b""))
+    point = opened.get("pit_id") or opened["id"]
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", f"/_cat/indices/{_INDEX}?format=json&bytes=b")
+    [listed] = json.loads(connection.getresponse().read())
+    index = Index(name=_INDEX, shards=int(listed["pri"]), size=int(listed["pri.store.size"]))
+    many = slices(index, PARALLEL)
+    threads = [
+        threading.Thread(target=_read_slice, args=(port, product, point, number, many))
+        for number in range(many)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _read_slice(port: int, product: Product, point: str, number: int, many: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    body = {
+        "size": _PAGE,
+        "pit": {"id": point, "keep_alive": "10m"},
+        "sort": [product.order],
+        "track_total_hits": False,
+    }
+    if many > 1:
+        body["slice"] = {"id": number, "max": many}
+        if product.slice_field:
+            body["slice"] = {"id": number, "max": many, "field": product.slice_field}
+    text = json.dumps(body).encode()
+    after: bytes | None = b""
+    while after is not None:
+        asked = text[:-1] + b',"search_after":' + after + b"}" if after else text
+        connection.request("POST", "/_search", asked, {"Content-Type": "application/json"})
+        page = connection.getresponse().read()
+        last = _SORT.search(page, max(0, len(page) - 200))
+        after = last[1] if last else None
+
+
+def _post(port: int, path: str, body: bytes) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("POST", path, body, {"Content-Type": "application/json"})
+    return connection.getresponse().read()
+
+
+if __name__ == "__main__":
+    main()
