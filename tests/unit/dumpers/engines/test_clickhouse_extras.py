@@ -14,6 +14,7 @@ from dumpers.engines.clickhouse.extras import _subject
         ("CREATE QUOTA q FOR INTERVAL 1 hour MAX queries = 5 TO bob", ("QUOTA", "q")),
         ("GRANT SELECT ON d.t TO bob", ("USER", "bob")),
         ("GRANT SELECT(`to`) ON d.`TO x` TO `default` WITH GRANT OPTION", ("USER", "default")),
+        ("GRANT SELECT(to) ON d.t TO bob", ("USER", "bob")),
         ("GRANT reader TO bob WITH ADMIN OPTION", ("USER", "bob")),
         ("CREATE ROW POLICY p ON d.t FOR SELECT USING 1 TO ALL", ("", "")),
     ],
