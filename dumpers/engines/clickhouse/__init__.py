@@ -75,7 +75,7 @@ PARTITIONS = TextOption(
     key="partitions",
     variable="CLICKHOUSE_PARTITIONS",
     help="Of which tables only some partitions are dumped, by their ids: "
-    "`shop.orders: 202401, 202402; shop.visits: all`.",
+    "`shop.orders: 202401, 202402; shop.visits: 2024`.",
     wanted="`database.table: id, id`, apart by semicolons",
 )
 PARALLELISM = NumberOption(

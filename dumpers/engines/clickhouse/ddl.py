@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
 from dumpers.engines.clickhouse.lexer import Kind, Token, tokens
-from dumpers.engines.clickhouse.sql import identifier
+from dumpers.engines.clickhouse.sql import identifier, literal
 from dumpers.errors import TargetRefusedError
 
 _SHOWN = 80
@@ -47,6 +47,12 @@ class Create:
                     return first.value, rest[1].value
                 return "", first.value
         return None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Its own id and that of a view's own table, as far as they stand in it."""
+        found = [self.tokens[place] for place in _ids(self)]
+        return tuple(token.value for token in found if token.kind is Kind.STRING)
 
     @property
     def is_refreshable(self) -> bool:
@@ -117,12 +123,13 @@ def parse(text: str) -> Create | None:
     )
 
 
-def rewrite(text: str, *, database: str = "") -> str:
+def rewrite(text: str, *, database: str = "", id_: str = "", inner_id: str = "") -> str:
     """A stored statement, fit to be run on another server: into `database`, if one is given.
 
-    It creates instead of attaching, takes no table's id with it, and a view that refreshes itself
-    does not do so at once, which would replace the rows of its target. All else stays as it is,
-    other mentions of the database too. Raises TargetRefusedError for what is no such statement.
+    It creates instead of attaching, takes no table's id with it but those given, of itself and of
+    a view's own table, and a view that refreshes itself does not do so at once, which would replace
+    the rows of its target. All else stays as it is, other mentions of the database too. Raises
+    TargetRefusedError for what is no such statement.
     """
     create = parse(text)
     if create is None:
@@ -143,6 +150,8 @@ def rewrite(text: str, *, database: str = "") -> str:
         texts[place] = ""
         if create.tokens[place - 1].kind is Kind.SPACE:
             texts[place - 1] = ""
+    for clause, given in ((" UUID ", id_), (" TO INNER UUID ", inner_id)):
+        texts[create.name] += clause + literal(given) if given else ""
     if create.query is not None and create.is_refreshable and not create.has_clause("EMPTY"):
         texts[create.query] = f"EMPTY {texts[create.query]}"
     return "".join(texts)

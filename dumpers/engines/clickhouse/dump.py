@@ -72,6 +72,7 @@ class _ClickHouse:
             key=lambda member: member.node.place,
         )
         held, chosen_notes = _chosen(holdings.look(everybody, interrupt), wanted)
+        _check_partitions(wanted, held, interrupt)
         notes += [*chosen_notes, *holdings.notes(held), *_drift(held, fails=wanted.drift_fails)]
         planned = planning.plan(
             groups,
@@ -118,12 +119,13 @@ class _ClickHouse:
             *_scripts(source, "schema", _tables),
             *(reading.stream(source.name, begin(item)) for item in alone),
             *packs_of,
+            # Before views, which may run as one of these accounts.
+            *_scripts(source, "access", lambda held: schema.script(held.access)),
             *_scripts(source, "views", lambda held: schema.views(held.tables)),
             *_views_with_rows(source, [*map(begin, views)]),
             *_scripts(
                 source, "materialized-views", lambda held: schema.materialized_views(held.tables)
             ),
-            *_scripts(source, "access", lambda held: schema.script(held.access)),
         ]
 
     def restore(
@@ -181,6 +183,22 @@ def _chosen(held: Sequence[Holding], wanted: Options) -> tuple[list[Holding], tu
         )
         for holding in held
     ], notes
+
+
+def _check_partitions(wanted: Options, held: Sequence[Holding], interrupt: Interrupt) -> None:
+    """Raise SourceRefusedError for a partition that no server has: nothing would be dumped."""
+    for (database, table), asked in wanted.partitions.items():
+        found = {
+            id_
+            for holding in held
+            for id_ in survey.partitions(holding.member.server, database, table, interrupt)
+        }
+        missing = [id_ for id_ in asked if id_ not in found]
+        if missing:
+            raise SourceRefusedError(
+                f"no server has these partitions of {database}.{table} that were asked for: "
+                f"{shown(missing)}; it has {shown(sorted(found))}"
+            )
 
 
 def _drift(held: Sequence[Holding], *, fails: bool) -> tuple[str, ...]:

@@ -33,6 +33,18 @@ def collections(server: Server, interrupt: Interrupt) -> Mapping[str, Mapping[st
     return dict(rows)
 
 
+def spooled(server: Server, interrupt: Interrupt) -> Sequence[str]:
+    """The Distributed tables that hold rows which they have not passed on."""
+    if not columns_of(server, "distribution_queue", interrupt):
+        return ()
+    rows = server.rows(
+        f"SELECT database, table FROM {server.source('system', 'distribution_queue')} "  # noqa: S608  quoted
+        "WHERE data_files > 0 ORDER BY database, table",
+        interrupt,
+    )
+    return [f"{database}.{table}" for database, table in rows]
+
+
 def policies(server: Server, interrupt: Interrupt) -> Sequence[str]:
     """The row policies that the account may see, each with its table."""
     if not columns_of(server, "row_policies", interrupt):

@@ -11,7 +11,6 @@ from dumpers.engines.clickhouse.members import Member
 from dumpers.engines.clickhouse.survey import Database, Path
 from dumpers.engines.clickhouse.tables import Treated, treat
 from dumpers.engines.names import shown
-from dumpers.errors import SourceRefusedError
 from dumpers.interrupt import Interrupt
 
 _TOGETHER = 8
@@ -48,7 +47,7 @@ def _look(member: Member, interrupt: Interrupt) -> Holding:
     def allowed(what: str, ask: Callable[[Server, Interrupt], Sequence[str]]) -> tuple[str, ...]:
         try:
             return tuple(ask(server, interrupt))
-        except SourceRefusedError as error:
+        except server.side.refused as error:
             notes.append(f"{what} are NOT in this dump, as the account may not see them: {error}")
             return ()
 
@@ -68,12 +67,17 @@ def _look(member: Member, interrupt: Interrupt) -> Holding:
             f"{shown(policies)}"
         )
     grants = allowed("grants", extras.grants)
-    # What roles allow is not among an account's own grants.
-    own = all(" ON " in grant for grant in grants)
-    if grants and own and not any(map(_SEES_ALL.match, grants)):
+    less = any(grant.startswith("REVOKE") for grant in grants)
+    if grants and (less or not any(map(_SEES_ALL.match, grants))):
         notes.append(
-            "the account may not read everything, and what it does not see is NOT in this dump: "
-            + "; ".join(grants)[:500]
+            "the account may not read everything, as far as its own grants tell, and what it does "
+            "not see is NOT in this dump: " + "; ".join(grants)[:500]
+        )
+    spooled = extras.spooled(server, interrupt)
+    if spooled:
+        notes.append(
+            "rows that these Distributed tables have not passed on yet are NOT in this dump: "
+            f"{shown(spooled)}"
         )
     functions = allowed("functions in SQL", extras.functions)
     access = allowed("accounts, roles and policies", extras.access)

@@ -9,7 +9,8 @@ from dumpers.contract import Connection
 from dumpers.engines.clickhouse import survey, topology
 from dumpers.engines.clickhouse.client import Server, connect
 from dumpers.engines.clickhouse.topology import Health, Node, Shard
-from dumpers.errors import Side, SourceFailedError
+from dumpers.engines.names import shown
+from dumpers.errors import Side, SourceFailedError, SourceRefusedError
 from dumpers.interrupt import Interrupt
 
 # Servers that are asked at a time.
@@ -60,6 +61,7 @@ def find(
     replica answers, as its rows would be missing.
     """
     entry = connect(connection, side=side, settings={})
+    entry = replace(entry, settings=settings(survey.known_settings(entry, interrupt)))
     shards = listed
     if not shards:
         nodes = survey.nodes(entry, interrupt)
@@ -75,6 +77,8 @@ def find(
                     replace(shard, nodes=tuple(_entered(node, connection) for node in shard.nodes))
                     for shard in shards
                 ]
+
+    _check_once(shards)
 
     def ask(node: Node) -> Member:
         if through:
@@ -119,6 +123,17 @@ def settle(group: Group, interrupt: Interrupt) -> tuple[Group, tuple[str, ...]]:
             for member in group.members
         ]
         group = _ordered(group, members)
+
+
+def _check_once(shards: Sequence[Shard]) -> None:
+    """Raise SourceRefusedError where two would be read at the same address."""
+    every = [(node.host, node.port) for shard in shards for node in shard.nodes]
+    twice = {f"{host}:{port}" for host, port in every if every.count((host, port)) > 1}
+    if twice:
+        raise SourceRefusedError(
+            "several servers of the cluster would be read at the same address, and others not at "
+            f"all: say by the annotation shards how each is reached: {shown(sorted(twice))}"
+        )
 
 
 def _entered(node: Node, connection: Connection) -> Node:

@@ -14,7 +14,7 @@ from dumpers.layout import segment
 
 # In bytes before compression. A table is held in memory while it is packed, as a header has its
 # size; the limit is for one that grew since it was looked at.
-_SMALL, _LIMIT = 1 << 20, 32 << 20
+_SMALL, _FEW_ROWS, _LIMIT = 1 << 20, 10_000, 32 << 20
 _PACK_SIZE, _PACK_TABLES = 64 << 20, 500
 # So few are better found under their own names.
 _FEW = 20
@@ -137,8 +137,11 @@ def _read(reading: Reading, interrupt: Interrupt) -> list[bytes]:
 
 
 def _is_small(item: Item) -> bool:
-    size = item.treated.store.total_bytes
-    return size is not None and size <= _SMALL
+    store = item.treated.store
+    if store.total_bytes is None or store.total_rows is None:
+        return False
+    # Few bytes of parts may be many rows of defaults.
+    return store.total_bytes <= _SMALL and store.total_rows <= _FEW_ROWS
 
 
 def _cut(items: Sequence[Item]) -> Iterator[list[Item]]:

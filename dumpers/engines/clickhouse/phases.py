@@ -1,7 +1,6 @@
 """In which order a restore creates tables."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from enum import IntEnum
 from graphlib import CycleError, TopologicalSorter
 
@@ -68,10 +67,20 @@ def _ordered(items: list[Treated]) -> tuple[Treated, ...]:
         name: sorted({*known[name], *_mentioned(item, by_name)} - {name})
         for name, item in by_name.items()
     }
-    for graph in (mentioned, known):
-        with suppress(CycleError):
-            return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
-    return tuple(by_name.values())
+    while True:
+        try:
+            return tuple(by_name[name] for name in TopologicalSorter(mentioned).static_order())
+        except CycleError as error:
+            # Of what goes in a circle, only that is believed which the server itself recorded.
+            circle = set(error.args[1])
+            if not any(set(mentioned[name]) - set(known[name]) for name in circle):
+                return tuple(by_name.values())
+            mentioned |= {
+                name: [
+                    need for need in mentioned[name] if need not in circle or need in known[name]
+                ]
+                for name in circle
+            }
 
 
 def _mentioned(

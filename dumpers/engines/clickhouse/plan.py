@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dumpers.engines.clickhouse.holdings import Holding
 from dumpers.engines.clickhouse.members import Group, Member
+from dumpers.engines.clickhouse.survey import Path
 from dumpers.engines.clickhouse.tables import Treated
 from dumpers.engines.names import shown
 from dumpers.errors import SourceFailedError
@@ -63,7 +64,7 @@ def plan(
     `holdings` are those of each member, by its label, with the tables that are to be dumped. Raises
     SourceFailedError where a replica that does not answer may hold rows that no other has.
     """
-    spread = _spread(holdings.values())
+    spread, unsure = _spread(holdings.values())
     seen: set[tuple[str, str, str]] = set()
     found, shared = list[Item](), set[str]()
     for group in groups:
@@ -81,18 +82,32 @@ def plan(
                     Item(label=label, shard=group.number, copies=(copy,), partitions=chosen)
                 )
             by_path = _by_path(copies, holdings)
+            if group.missing and not _covers(group, by_path, holdings):
+                raise SourceFailedError(
+                    f"{', '.join(group.missing)} of shard {group.number} does not answer, and may "
+                    f"be no replica of those that have {'.'.join(key)}: it may have other rows"
+                )
             for path, same in by_path.items():
                 if (*key, path) in seen:
                     shared.add(".".join(key))
                     continue
-                if (*key, path) in spread:
+                if path and (*key, path) in spread:
                     seen.add((*key, path))
                 # Those that share no path have other rows, which go to other objects.
                 label = f"s{group.number}" if len(by_path) == 1 else same[0].member.label
                 found += _replicated(label, group, same, chosen, every=all_replicas)
-    note = "these tables are replicated over several shards, and were read from one: "
-    notes = (note + shown(sorted(shared)),) if shared else ()
-    return Plan(items=tuple(found), notes=notes)
+    return Plan(items=tuple(found), notes=_notes(shared, unsure))
+
+
+def _notes(shared: Iterable[str], unsure: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    found = {
+        "these tables are replicated over several shards, and were read from one": set(shared),
+        "these tables have the same path in Keeper in several shards, but not all replicas are "
+        "alive there: they were read from each, and may be there twice after a restore": {
+            f"{database}.{table}" for database, table, _ in unsure
+        },
+    }
+    return tuple(f"{told}: {shown(sorted(tables))}" for told, tables in found.items() if tables)
 
 
 def _by_table(group: Group, holdings: Mapping[str, Holding]) -> dict[tuple[str, str], list[Copy]]:
@@ -124,24 +139,49 @@ def _path(holding: Holding, treated: Treated) -> str:
     return at.path if at else ""
 
 
-def _spread(holdings: Iterable[Holding]) -> set[tuple[str, str, str]]:
-    """Tables and paths by which servers of several shards are replicas of each other.
+def _spread(
+    holdings: Iterable[Holding],
+) -> tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]:
+    """Tables and paths by which servers of several shards are replicas of each other, or may be.
 
-    The same path means that only within one Keeper: there, all of them are known to be alive.
+    The same path means that only within one Keeper, which knows no two replicas by one name: there,
+    all of them are known to be alive.
     """
-    found: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
+    found: dict[tuple[str, str, str], list[tuple[int, Path]]] = {}
     for holding in holdings:
         for treated in holding.tables:
             at = holding.paths.get((treated.store.database, treated.store.name))
             if at is not None and treated.has_data:
                 key = (treated.table.database, treated.table.name, at.path)
-                found.setdefault(key, []).append((holding.member.node.shard, at.active))
-    return {
-        key
+                found.setdefault(key, []).append((holding.member.node.shard, at))
+    several = {
+        key: [at for _, at in listed]
         for key, listed in found.items()
         if len({shard for shard, _ in listed}) > 1
-        and all(active >= len(listed) for _, active in listed)
+        and len({at.replica for _, at in listed}) == len(listed)
     }
+    sure = {key for key, ats in several.items() if all(at.active >= len(ats) for at in ats)}
+    # Where all of them know fewer, each shard has a Keeper of its own.
+    apart = {key for key, ats in several.items() if all(0 < at.total < len(ats) for at in ats)}
+    return sure, several.keys() - sure - apart
+
+
+def _covers(
+    group: Group, by_path: Mapping[str, Sequence[Copy]], holdings: Mapping[str, Holding]
+) -> bool:
+    """Whether the servers of a shard that do not answer have no rows that others have not.
+
+    So it is where they are replicas of the one path that the others share.
+    """
+    if len(by_path) > 1:
+        return False
+    for copies in by_path.values():
+        treated, member = copies[0].treated, copies[0].member
+        at = holdings[member.label].paths.get((treated.store.database, treated.store.name))
+        # Without its Keeper, a server knows of no others.
+        if at is not None and 0 < at.total < len(group.members) + len(group.missing):
+            return False
+    return True
 
 
 def _replicated(

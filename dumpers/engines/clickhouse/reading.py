@@ -53,8 +53,8 @@ class Reading:
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
         """Read the rows from their start; errors say which table of which server it is."""
-        while len(self._copies) > 1 and self._server.where in self._session.down:
-            self._copies.popleft()
+        if self._server.where in self._session.down:
+            self._go_on()
         server, treated = self._server, self._copies[0].treated
         query = Query(
             server=server,
@@ -81,15 +81,22 @@ class Reading:
             raise type(error)(f"{query.where}: {server.safe(str(error))}{_cure(error)}") from error
 
     def again(self, _: KsnapshotError) -> bool:
-        """Go on to the next copy; False if there is none."""
+        """Go on to the next copy; False if there is none that has all rows."""
         assert self._query is not None
         self._session.verdicts.forget(self._query)
         if not survey.health(self._server, self._session.interrupt).reachable:
             self._session.down.add(self._server.where)
-        if len(self._copies) == 1:
-            return False
-        self._copies.popleft()
-        return True
+        return self._go_on()
+
+    def _go_on(self) -> bool:
+        """Whether there is another copy: one that lags would be taken for the whole."""
+        others = list(self._copies)[1:]
+        for number, copy in enumerate(others):
+            health = survey.health(copy.member.server, self._session.interrupt)
+            if health.reachable and not health.is_stale and not health.queue:
+                self._copies = deque(others[number:])
+                return True
+        return False
 
     def told(self) -> Mapping[str, Any]:
         """What the manifest says of the table, with its rows and what proves them.

@@ -1,23 +1,38 @@
 """Loading a backup into a cluster: scripts on every server, rows where they belong."""
 
 import tarfile
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
 from dumpers.contract import Connection
 from dumpers.engines.base import Piece, Reader
-from dumpers.engines.clickhouse import ddl, holdings, members, plan, schema
+from dumpers.engines.clickhouse import ddl, holdings, members, plan, schema, survey
 from dumpers.engines.clickhouse.client import Server
+from dumpers.engines.clickhouse.lexer import Kind as TokenKind
+from dumpers.engines.clickhouse.lexer import tokens
 from dumpers.engines.clickhouse.members import Group, Member
-from dumpers.engines.clickhouse.sql import count, creating, insert, literal, loading, qualified
+from dumpers.engines.clickhouse.sql import (
+    count,
+    creating,
+    identifier,
+    insert,
+    literal,
+    loading,
+    qualified,
+)
 from dumpers.engines.names import shown
 from dumpers.errors import TARGET, KsnapshotError, TargetFailedError, TargetRefusedError
 from dumpers.interrupt import Interrupt
 
 _BLOCK = 1 << 18
+_SHOWN = 120
 # Scripts that a restore can do without: what fails of them is told.
 _OPTIONAL = frozenset(("access",))
+_TABLES = "schema"
+# Functions and named collections that are there already: they are not of any database.
+_THERE = ("Code: 609", "Code: 670")
 
 
 def restore(
@@ -38,6 +53,11 @@ def restore(
         side=TARGET,
         interrupt=interrupt,
     )
+    silent = [host for group in groups for host in group.missing]
+    if silent:
+        raise TargetFailedError(
+            f"{', '.join(silent)} of the target does not answer: nothing would be created there"
+        )
     loading_ = _Loading(
         groups=groups, names=_names(target, pieces), pieces=pieces, interrupt=interrupt
     )
@@ -51,6 +71,9 @@ def restore(
             elif kind not in done:
                 done.add(kind)
                 loading_.run(kind)
+                if kind == _TABLES:
+                    loading_.check_alone()
+                    loading_.check_empty()
         except KsnapshotError as error:
             raise type(error)(f"{error}; what was loaded before stays") from error
     return tuple(dict.fromkeys(loading_.notes))
@@ -114,21 +137,54 @@ class _Loading:
                 f"these tables have rows already: {shown(held)}: drop them, or restore elsewhere"
             )
 
+    def check_alone(self) -> None:
+        """Raise TargetRefusedError where tables are replicas of others than those of the target.
+
+        They would take rows from there, and what is loaded would go there: so it is where a path in
+        Keeper is written out, and is in use elsewhere.
+        """
+        wanted, everybody = set(self.names.values()), list(self._members())
+        for member in everybody:
+            for (database, table), at in survey.paths(member.server, self.interrupt).items():
+                if database in wanted and at.total > len(everybody):
+                    raise TargetRefusedError(
+                        f"{database}.{table} of {member.server.where} has {at.total} replicas at "
+                        f"{at.path} in Keeper, more than the target has servers: it is a replica "
+                        "of other servers' table; drop it, and restore with another Keeper"
+                    )
+
     def run(self, kind: str) -> None:
-        """Run on every server the script that was its own, or the first one of that kind."""
-        scripts = [piece for piece in self.pieces if piece.facts.get("script") == kind]
-        texts = [_read(piece) for piece in scripts]
-        for member in self._members():
-            own = (
-                number
-                for number, piece in enumerate(scripts)
-                if member.label in piece.facts["replicas"]
-            )
-            failed = self._run_all(member.server, schema.statements(texts[next(own, 0)]))
-            if failed and kind not in _OPTIONAL:
-                statement, error = failed[0]
-                raise TargetFailedError(f"{error} (of {len(failed)} such): {statement[:200]}")
-            self.notes.extend(f"{kind} on {member.label}: {error}" for _, error in failed)
+        """Run on every server the script that was its own.
+
+        One that there was not in the cluster that was dumped gets the first server's.
+        """
+        for piece in self.pieces:
+            if piece.facts.get("script") != kind:
+                continue
+            statements = schema.statements(_read(piece))
+            for member in self._members():
+                label = member.label if member.label in self._dumped() else self._dumped()[0]
+                if label in piece.facts["replicas"]:
+                    self._run(kind, member, statements)
+
+    def _run(self, kind: str, member: Member, statements: Sequence[str]) -> None:
+        new = {name for old, name in self.names.items() if name != old}
+        for name in sorted(new if kind == _TABLES else ()):
+            member.server.run(f"CREATE DATABASE IF NOT EXISTS {identifier(name)}", self.interrupt)
+        failed = self._run_all(member.server, statements)
+        if failed and kind not in _OPTIONAL:
+            statement, error = failed[0]
+            raise TargetFailedError(f"{error} (of {len(failed)} such): {_shown(statement)}")
+        self.notes.extend(f"{kind} on {member.label}: {error}" for _, error in failed)
+
+    def _dumped(self) -> Sequence[str]:
+        """The labels of the servers that were dumped."""
+        return [
+            label
+            for piece in self.pieces
+            if piece.facts.get("script") == _TABLES
+            for label in piece.facts["replicas"]
+        ] or [self.groups[0].members[0].label]
 
     def load(self, piece: Piece) -> None:
         """Load the rows of one object where they belong."""
@@ -154,7 +210,10 @@ class _Loading:
                     if not self._exists(server, statement):
                         server.run(statement, self.interrupt)
                 except (TargetFailedError, TargetRefusedError) as error:
-                    failed.append((statement, error))
+                    if any(code in str(error) for code in _THERE):
+                        self.notes.append(f"left as it was on {server.where}: {_shown(statement)}")
+                    else:
+                        failed.append((statement, error))
             if not failed or len(failed) == len(left):
                 return failed
             left = [statement for statement, _ in failed]
@@ -171,10 +230,14 @@ class _Loading:
             return statement
         if create.names_elsewhere(old):
             self.notes.append(
-                f"not created, as it speaks of the database {old!r} by that name: {statement[:200]}"
+                f"not created, as it speaks of the database {old!r} by that name: "
+                f"{_shown(statement)}"
             )
             return ""
-        return ddl.rewrite(statement, database=new)
+        # Of what has its id for its path in Keeper, the copy needs one of its own, everywhere the
+        # same.
+        own, inner = (*(_derived(id_, new) for id_ in create.ids), "", "")[:2]
+        return ddl.rewrite(statement, database=new, id_=own, inner_id=inner)
 
     def _exists(self, server: Server, statement: str) -> bool:
         create = ddl.parse(statement)
@@ -206,6 +269,11 @@ class _Loading:
             self.groups[(shard - 1) % len(self.groups)].members,
             key=lambda member: member.node.replica,
         )
+        if replica > len(found):
+            self.notes.append(
+                "there are fewer replicas than were dumped: rows of tables that are not replicated "
+                "were put together, doubled where several replicas had the same"
+            )
         return found[(replica - 1) % len(found)]
 
 
@@ -219,6 +287,17 @@ def _names(target: Connection, pieces: Sequence[Piece]) -> Mapping[str, str]:
     if len(names) == 1 and target.database:
         return dict.fromkeys(names, target.database)
     return names
+
+
+def _derived(id_: str, database: str) -> str:
+    """Another id, the same on every server."""
+    return str(uuid.uuid5(uuid.UUID(id_), database))
+
+
+def _shown(statement: str) -> str:
+    """The beginning of a statement without its texts: some hold passwords."""
+    words = ("'…'" if one.kind is TokenKind.STRING else one.text for one in tokens(statement))
+    return " ".join("".join(words).split())[:_SHOWN]
 
 
 def _has_rows(table: Mapping[str, Any]) -> bool:

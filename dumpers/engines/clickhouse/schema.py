@@ -13,6 +13,7 @@ from dumpers.engines.clickhouse.phases import Phase, phases
 from dumpers.engines.clickhouse.sql import identifier, literal
 from dumpers.engines.clickhouse.tables import Treated
 
+_UUID = "{uuid}"
 # Databases that every server has already, under whatever engine.
 _THERE = frozenset(("default",))
 
@@ -75,7 +76,7 @@ def views_with_rows(found: Sequence[Treated]) -> list[list[Treated]]:
 
 def creates(found: Iterable[Treated]) -> str:
     """The statements that make these tables, as they come."""
-    return script(ddl.rewrite(item.table.create) for item in found)
+    return script(map(_create, found))
 
 
 def script(statements: Iterable[str]) -> str:
@@ -96,12 +97,18 @@ def statements(text: str) -> list[str]:
 
 
 def _creates(found: Sequence[Treated], *wanted: Phase) -> list[str]:
-    return [
-        ddl.rewrite(item.table.create)
-        for phase, held in phases(found)
-        if phase in wanted
-        for item in held
-    ]
+    return [_create(item) for phase, held in phases(found) if phase in wanted for item in held]
+
+
+def _create(item: Treated) -> str:
+    """The statement that makes a table, with its id where its path in Keeper is made of that.
+
+    Servers refuse such a path without one, as every replica would have a path of its own.
+    """
+    if _UUID not in item.store.create:
+        return ddl.rewrite(item.table.create)
+    inner_id = "" if item.store is item.table else item.store.uuid
+    return ddl.rewrite(item.table.create, id_=item.table.uuid, inner_id=inner_id)
 
 
 def _is_there(create: str) -> bool:

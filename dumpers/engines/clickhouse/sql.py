@@ -81,6 +81,8 @@ _LOAD_WHERE_KNOWN: Mapping[str, str] = {
 # its server once allowed is allowed here.
 _CREATE_WHERE_KNOWN: Mapping[str, str] = {
     "flatten_nested": "0",
+    # Paths of their own in databases that replicate themselves: those of this database instead.
+    "database_replicated_allow_replicated_engine_arguments": "2",
     "data_type_default_nullable": "0",
     **dict.fromkeys(
         (

@@ -23,7 +23,15 @@ _LATER: Mapping[str, str] = {
 # Engines of databases that show another system's tables.
 _ELSEWHERE = frozenset(
     (
-        *("MySQL", "PostgreSQL", "MaterializedMySQL", "MaterializedPostgreSQL", "SQLite", "S3"),
+        *(
+            "Dictionary",
+            "MySQL",
+            "PostgreSQL",
+            "MaterializedMySQL",
+            "MaterializedPostgreSQL",
+            "SQLite",
+            "S3",
+        ),
         *("HDFS", "Filesystem", "DataLakeCatalog", "Iceberg", "Backup", "Remote", "RemoteSecure"),
     )
 )
@@ -50,17 +58,27 @@ def version(server: Server, interrupt: Interrupt) -> str:
 
 def known_settings(server: Server, interrupt: Interrupt) -> frozenset[str]:
     """The names of all settings that the server knows; one that it does not, it refuses."""
-    return frozenset(row[0] for row in server.rows("SELECT name FROM system.settings", interrupt))
+    # In one row: a profile may cut longer answers short, which these names are asked for to keep.
+    [[names]] = server.rows("SELECT groupArray(name) FROM system.settings", interrupt)
+    return frozenset(names)
 
 
 def nodes(server: Server, interrupt: Interrupt) -> tuple[Node, ...]:
     """The servers of every cluster that it knows."""
     rows = server.rows(
-        "SELECT cluster, shard_num, replica_num, host_name, port FROM system.clusters", interrupt
+        "SELECT cluster, shard_num, replica_num, host_name, port, is_local FROM system.clusters",
+        interrupt,
     )
     return tuple(
-        Node(cluster=cluster, shard=int(shard), replica=int(replica), host=host, port=int(port))
-        for cluster, shard, replica, host, port in rows
+        Node(
+            cluster=cluster,
+            shard=int(shard),
+            replica=int(replica),
+            host=host,
+            port=int(port),
+            is_local=bool(int(local)),
+        )
+        for cluster, shard, replica, host, port, local in rows
     )
 
 
@@ -110,22 +128,28 @@ def databases(server: Server, interrupt: Interrupt) -> tuple[Database, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """Where Keeper has a replicated table, and how many replicas of it are alive there."""
+    """Where Keeper has a replicated table: how many replicas of it, how many of them alive.
+
+    `replica` is what this server is called among them.
+    """
 
     path: str
+    replica: str
+    total: int
     active: int
 
 
 def paths(server: Server, interrupt: Interrupt) -> Mapping[tuple[str, str], Path]:
     """The paths of all replicated tables, by database and name."""
     rows = server.rows(
-        "SELECT database, table, zookeeper_path, active_replicas "  # noqa: S608  quoted
+        "SELECT database, table, zookeeper_path, replica_name, total_replicas, "  # noqa: S608  quoted
+        "active_replicas "
         f"FROM {server.source('system', 'replicas')}",
         interrupt,
     )
     return {
-        (database, table): Path(path=path, active=int(active))
-        for database, table, path, active in rows
+        (database, table): Path(path=path, replica=replica, total=int(total), active=int(active))
+        for database, table, path, replica, total, active in rows
     }
 
 
@@ -161,12 +185,12 @@ def _table(
     row: list[Any],
     columns: Mapping[tuple[str, str], Sequence[Column]],
     readers: Mapping[tuple[str, str], frozenset[tuple[str, str]]],
-    sizes: Mapping[tuple[str, str], int],
+    sizes: Mapping[tuple[str, str], tuple[int, int]],
 ) -> Table:
     database, name, engine, engine_full, create, temporary = row[:6]
     uuid, size, count, needed_databases, needed_tables = row[8:]
     if engine.endswith("MergeTree"):
-        size = sizes.get((database, name), 0)
+        size, count = sizes.get((database, name), (0, 0))
     return Table(
         database=database,
         name=name,
@@ -196,14 +220,24 @@ def _columns(server: Server, own: str, interrupt: Interrupt) -> dict[tuple[str, 
     return found
 
 
-def _sizes(server: Server, interrupt: Interrupt) -> dict[tuple[str, str], int]:
-    """Bytes before compression of every table that has parts."""
+def _sizes(server: Server, interrupt: Interrupt) -> dict[tuple[str, str], tuple[int, int]]:
+    """Bytes before compression, and rows, of every table that has parts."""
     rows = server.rows(
-        "SELECT database, table, sum(data_uncompressed_bytes) "  # noqa: S608  quoted
+        "SELECT database, table, sum(data_uncompressed_bytes), sum(rows) "  # noqa: S608  quoted
         f"FROM {server.source('system', 'parts')} WHERE active GROUP BY database, table",
         interrupt,
     )
-    return {(database, table): int(size) for database, table, size in rows}
+    return {(database, table): (int(size), int(count)) for database, table, size, count in rows}
+
+
+def partitions(server: Server, database: str, table: str, interrupt: Interrupt) -> frozenset[str]:
+    """The ids of a table's partitions."""
+    rows = server.rows(
+        f"SELECT DISTINCT partition_id FROM {server.source('system', 'parts')} "  # noqa: S608  quoted
+        f"WHERE active AND database = {literal(database)} AND table = {literal(table)}",
+        interrupt,
+    )
+    return frozenset(row[0] for row in rows)
 
 
 def _read_by_views(rows: list[list[Any]]) -> dict[tuple[str, str], frozenset[tuple[str, str]]]:

@@ -19,13 +19,17 @@ _ENTRY = re.compile(r"[^.]+(?P<suffix>\.[^.]+\.svc(?:\..+)?)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A row of system.clusters; `port` is of the native protocol."""
+    """A row of system.clusters; `port` is of the native protocol.
+
+    `is_local` says that it may be the server that was asked.
+    """
 
     cluster: str
     shard: int
     replica: int
     host: str
     port: int
+    is_local: bool = False
 
     @property
     def place(self) -> tuple[int, int]:
@@ -159,9 +163,12 @@ def _by_itself(clusters: Mapping[str, list[Node]], macro: str) -> str | None:
     if macro in real:
         return macro
     usable = [name for name in real if not name.startswith((*_GENERATED, *_EXAMPLES))]
-    if len(usable) == 1:
-        return usable[0]
-    if _DEFAULT in usable:
+    # A server may know clusters that it is no part of.
+    own = [name for name in usable if any(node.is_local for node in clusters[name])]
+    if len(own) == len(usable) == 1:
+        return own[0]
+    hosts = {node.host for name in usable for node in clusters[name]}
+    if _DEFAULT in own and hosts == {node.host for node in clusters[_DEFAULT]}:
         return _DEFAULT
     # Of examples alone none is meant, unless they are somebody's servers after all.
     several = any(

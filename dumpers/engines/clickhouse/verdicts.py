@@ -12,7 +12,7 @@ from dumpers.errors import SourceFailedError, SourceRefusedError
 from dumpers.interrupt import Interrupt
 
 # The log is written every 7.5 s by default.
-_LOG_SECONDS, _NEW_LOG_SECONDS, _LOG_PAUSE_SECONDS = 30.0, 15.0, 0.5
+_LOG_SECONDS, _NEW_LOG_SECONDS, _LOG_PAUSE_SECONDS = 60.0, 15.0, 0.5
 _LOG_IS_THERE = "SELECT name FROM system.tables WHERE database = 'system' AND name = 'query_log'"
 # Of the log's types 1 says that a query began, 2 that it ended well, others that it did not.
 _ENDED_WELL = 2

@@ -35,6 +35,7 @@ def table(
     columns: Sequence[str] = ("a",),
     needs: Sequence[tuple[str, str]] = (),
     size: int | None = 0,
+    rows: int | None = 1,
 ) -> Table:
     return Table(
         database=database,
@@ -45,6 +46,7 @@ def table(
         columns=tuple(Column(name=column, type="UInt8") for column in columns),
         needs=frozenset(needs),
         total_bytes=size,
+        total_rows=rows,
     )
 
 
@@ -86,7 +88,7 @@ def holding(
         databases=(),
         tables=treat(tables),
         paths={
-            ("d", name): Path(path=path, active=active)
+            ("d", name): Path(path=path, replica=of.label, total=active, active=active)
             for name, (path, active) in (paths or {}).items()
         },
         collections={},

@@ -94,7 +94,8 @@ def test_what_speaks_of_the_old_database_is_left_out_and_told(statement: str) ->
         # More were dumped than there are.
         (3, None, "s1r1", True),
         (4, 2, "s2r2", True),
-        (1, 3, "s1r1", False),
+        # There are no more replicas: told as well.
+        (1, 3, "s1r1", True),
     ],
 )
 def test_rows_go_where_they_belong(
@@ -103,7 +104,7 @@ def test_rows_go_where_they_belong(
     into = loading({}, [group(1, 2, 1), group(2, 1, 2)])
     facts = {"shard": shard} | ({"replica": replica} if replica else {})
     assert into._place(facts).label == label
-    assert [("fewer shards" in note) for note in into.notes] == [True] * told
+    assert ["there are fewer" in note for note in into.notes] == [True] * told
 
 
 def test_the_rows_of_one_table_are_its_whole_object() -> None:

@@ -24,6 +24,7 @@ def node(cluster: str = "main", shard: int = 1, replica: int = 1, host: str = ""
         replica=replica,
         host=host or f"chi-{shard}-{replica}",
         port=9000,
+        is_local=True,
     )
 
 
