@@ -245,7 +245,7 @@ def _show(context: ssl.SSLContext, connection: Connection) -> None:
 
 
 def speaks_tls(connection: Connection, interrupt: Interrupt) -> bool | None:
-    """Whether a server answers to TLS, whoever it may be; None where nobody answers at all.
+    """Whether a server answers to TLS, whoever it may be; None where nothing answers at all.
 
     Nothing but a greeting is sent, so no login can get into wrong hands.
     """
@@ -267,6 +267,8 @@ def _greet(connection: Connection) -> bool | None:
     with plain:
         try:
             context.wrap_socket(plain, server_hostname=connection.host).close()
+        except TimeoutError:
+            return None
         except OSError:
             return False
     return True

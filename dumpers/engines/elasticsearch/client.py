@@ -10,7 +10,7 @@ from urllib.parse import quote
 from dumpers.contract import Connection
 from dumpers.engines.elasticsearch import product
 from dumpers.engines.elasticsearch.product import Product
-from dumpers.errors import KsnapshotError, Side
+from dumpers.errors import ConfigurationError, KsnapshotError, Side
 from dumpers.http import Answer, Http, speaks_tls
 from dumpers.interrupt import Interrupt
 
@@ -211,11 +211,16 @@ def connect(connection: Connection, *, side: Side, interrupt: Interrupt) -> tupl
     """
     secure = connection.tls != "disable"
     if connection.tls in {"", "prefer"} and not connection.ca_file and not connection.certificate:
-        # Where nobody answers, the request says so better.
-        secure = speaks_tls(connection, interrupt) or False
+        # A login is not sent in the clear to one that is only slow to greet.
+        secure = speaks_tls(connection, interrupt) is not False
     if not connection.tls:
         connection = replace(connection, tls="verify-full")
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if not connection.api_key.isprintable():
+        raise ConfigurationError(
+            "the API key holds a character that does not print, such as a line end: write it "
+            "without"
+        )
     if connection.api_key:
         headers["Authorization"] = f"ApiKey {_encoded(connection.api_key)}"
     elif connection.username:
