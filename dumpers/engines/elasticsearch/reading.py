@@ -5,6 +5,7 @@ beside each other. An index counts as read when as many documents were written a
 moment that it was opened at.
 """
 
+import ctypes
 import queue
 import threading
 import time
@@ -29,6 +30,8 @@ from dumpers.interrupt import Interrupt
 # Pages that wait to be written, of all slices together.
 _PAGES_AHEAD = 4
 _LOOK_SECONDS = 0.2
+_M_MMAP_THRESHOLD, _LARGE_PIECE = -3, 256 << 10
+"""https://man7.org/linux/man-pages/man3/mallopt.3.html"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,11 +71,21 @@ class LineReader:
 @contextmanager
 def documents(wanted: Sequence[Wanted], tally: Tally, interrupt: Interrupt) -> Iterator[Reader]:
     """Read all indices, in this order; leaving ends all that goes on for it."""
+    _give_memory_back()
     blocks = _documents(wanted, tally, interrupt)
     try:
         yield LineReader(blocks)
     finally:
         blocks.close()
+
+
+def _give_memory_back() -> None:
+    """Have the memory of pages go back to the system as soon as they are written.
+
+    By itself glibc keeps what it once gave out for larger and larger pieces, for every thread.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_PIECE)
 
 
 def _documents(

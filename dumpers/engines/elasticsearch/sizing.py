@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 # What a page is to hold, and what it may hold before it is asked for anew with fewer documents.
 TARGET = 1 << 20
-LARGEST = 4 << 20
+LARGEST = 2 << 20
 _FIRST = 100
 _GROWTH, _SHRINK = 2, 4
 
