@@ -94,3 +94,10 @@ def test_a_run_starts_in_utc() -> None:
     local = STARTED.astimezone(timezone(timedelta(hours=1)))
     with pytest.raises(ValueError, match="UTC"):
         Run(path="", cluster="c", cronjob="cj", host="h", started=local, id="r")
+
+
+def test_the_time_stands_first_where_it_did_in_0_6_0() -> None:
+    key = run().dump_key(
+        engine="elasticsearch", name="data", ending=".jsonl", encrypted=True, time_first=True
+    )
+    assert key == ("ksnapshot/2026/01/02/elasticsearch/dump-pod-1-202601020304-data.jsonl.gz.age")

@@ -61,5 +61,4 @@ def test_documents_of_ten_megabytes(
     outcome = run.wait()
     assert outcome.exit_code == ExitCode.DONE, outcome.log
     assert outcome.result.source_bytes > 120 << 20
-    print(f"peak {peak} MiB")
     assert 0 < peak <= _MOST_MIB
