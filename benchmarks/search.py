@@ -77,7 +77,7 @@ def main() -> None:
         }
         if not options.large:
             source = f"--input=http://{server.host}:{server.port}/{_INDEX}"
-            dump = ["node", str(search.elasticdump()), source, "--output=$", "--type=data"]
+            dump = [*search.elasticdump(), source, "--output=$", "--type=data"]
             commands["elasticdump"] = ([*dump, f"--limit={_PAGE}", "--quiet"], path)
         runs: dict[str, list[Run]] = {name: [] for name in commands}
         for number in range(options.rounds + 1):

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import ssl
 import subprocess
 import urllib.error
 import urllib.parse
@@ -23,7 +24,7 @@ from typing import Any, Self
 
 import psutil
 
-from tests.testbed import cache, java, maven, processes, scratch, search_front
+from tests.testbed import cache, java, maven, packages, processes, scratch, search_front
 from tests.testbed.pki import KeyPair
 from tests.testbed.progress import progress
 from tests.testbed.search_front import Front
@@ -330,20 +331,27 @@ def root_answer(name: str) -> str:
     return json.dumps({"name": "n", "version": version, "tagline": "You Know, for Search"})
 
 
-def elasticdump() -> Path:
-    """The stock elasticdump: a program to be run by node."""
+def elasticdump() -> list[str]:
+    """How to run the stock elasticdump."""
     artifact = "elasticdump@6.125.1"
 
     def make(target: Path) -> None:
         with progress(f"npm install {artifact}"):
-            command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"]
+            command = [
+                packages.command("npm", "npm"),
+                "install",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+            ]
             command += [f"--prefix={target}", artifact]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{artifact}: {done.stderr[-1500:]}")
 
     folder = cache.entry("elasticdump", [_GENERATION, artifact], make)
-    return folder / "node_modules" / "elasticdump" / "bin" / "elasticdump"
+    program = folder / "node_modules" / "elasticdump" / "bin" / "elasticdump"
+    return [packages.command("node", "nodejs"), str(program)]
 
 
 def _installation(name: str) -> Path:
@@ -425,9 +433,7 @@ def _give(folder: Path, uid: int | None) -> None:
             os.chown(path, uid, uid)
 
 
-def _trusting(scheme: str) -> Any:
-    import ssl  # noqa: PLC0415
-
+def _trusting(scheme: str) -> ssl.SSLContext | None:
     if scheme != "https":
         return None
     context = ssl.create_default_context()

@@ -82,7 +82,7 @@ def start(
     rules = ""
     if login:
         hashed = subprocess.run(
-            ["openssl", "passwd", "-apr1", "-stdin"],
+            [packages.command("openssl", "openssl"), "passwd", "-apr1", "-stdin"],
             input=password,
             capture_output=True,
             text=True,

@@ -17,13 +17,11 @@ from tests.integration.dumpers.elasticsearch.conftest import (
     unwrapped,
 )
 from tests.integration.dumpers.elasticsearch.worlds import ODD, create, fill, fingerprint, put
-from tests.testbed.require import require_command
 from tests.testbed.search import SearchServer, elasticdump
 
 
 @pytest.fixture(params=["elasticsearch-6", "elasticsearch-8", "opensearch-3"])
 def server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[SearchServer]:
-    require_command("node", "nodejs")
     started = servers(request.param)
     started.clear()
     yield started
@@ -42,7 +40,7 @@ class Loader:
         file = self.folder / f"{name}.jsonl"
         file.write_bytes(line or self.parts[name][0])
         where = f"{self.url}/{quote(index, safe='')}" if index else self.url
-        command = ["node", str(elasticdump()), f"--input={file}", f"--output={where}"]
+        command = [*elasticdump(), f"--input={file}", f"--output={where}"]
         command += [f"--type={name}", "--limit=1000", *options.split()]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         said = done.stdout + done.stderr
