@@ -136,7 +136,14 @@ class World:
         self.deploy(WORKLOAD, images.DATABASE, port=5432, login=login, ready=ready)
 
     def deploy(
-        self, name: str, image: str, *, port: int, login: Mapping[str, str], ready: Sequence[str]
+        self,
+        name: str,
+        image: str,
+        *,
+        port: int,
+        login: Mapping[str, str],
+        ready: Sequence[str],
+        command: Sequence[str] = (),
     ) -> None:
         """A StatefulSet with a headless Service and one for clients, as most people have it."""
         labels = {"app": name}
@@ -147,6 +154,7 @@ class World:
             "env": from_secret(secret_name, login),
             "ports": [{"containerPort": port}],
             "readinessProbe": {"exec": {"command": list(ready)}, "periodSeconds": 1},
+            **({"command": list(command)} if command else {}),
         }
         self.kube.apply(
             secret(secret_name, SHOP, login),
@@ -185,6 +193,7 @@ class World:
             "dumperImages.postgresql.v16": reference[images.POSTGRESQL],
             "dumperImages.mysql.v8": reference[images.MYSQL],
             "dumperImages.clickhouse": reference[images.CLICKHOUSE],
+            "dumperImages.elasticsearch": reference[images.ELASTICSEARCH],
             "s3.bucket": BUCKET,
             "s3.endpoint": self.endpoint,
             "existingSecret": "ksnapshot-s3",
