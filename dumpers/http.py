@@ -88,9 +88,15 @@ class Http:
         query: Mapping[str, str] | None = None,
         body: bytes = b"",
         interrupt: Interrupt,
+        seconds: float | None = None,
     ) -> tuple[Answer, bytes]:
-        """Make a request and take all of its answer, whatever its status."""
-        with self.stream(method, path, query=query, body=body, interrupt=interrupt) as opened:
+        """Make a request and take all of its answer, whatever its status.
+
+        Raises the side's error where the server is silent for `seconds`.
+        """
+        with self.stream(
+            method, path, query=query, body=body, interrupt=interrupt, seconds=seconds
+        ) as opened:
             answer, reader = opened
             blocks, size = [], 0
             while block := reader.read():
@@ -109,10 +115,12 @@ class Http:
         query: Mapping[str, str] | None = None,
         body: bytes | Iterator[bytes] = b"",
         interrupt: Interrupt,
+        seconds: float | None = None,
     ) -> Iterator[tuple[Answer, Reader]]:
         """Make a request and read its answer's body as it comes; leaving early drops it.
 
-        Raises the side's error where the server cannot be reached or breaks off.
+        Raises the side's error where the server cannot be reached, breaks off, or is silent for
+        `seconds`.
         """
         url = f"{self._base}{path}{'?' + urlencode(query) if query else ''}"
 
@@ -121,7 +129,7 @@ class Http:
                 method, url, body=body or None, preload_content=False, redirect=False
             )
 
-        exchange = _Exchange(request, interrupt, self._failed)
+        exchange = _Exchange(request, interrupt, self._failed, seconds)
         try:
             response = exchange.begin()
             headers = {name.lower(): value for name, value in response.headers.items()}
@@ -154,7 +162,9 @@ class _Exchange:
         request: Callable[[], urllib3.BaseHTTPResponse],
         interrupt: Interrupt,
         failed: Callable[[Exception], Exception],
+        seconds: float | None,
     ) -> None:
+        self._seconds = seconds
         self._request = request
         self._interrupt = interrupt
         self._failed = failed
@@ -189,7 +199,11 @@ class _Exchange:
                 self._response.shutdown()
 
     def _next(self) -> Any:
-        taken = self._interrupt.take(self._ahead)
+        try:
+            taken = self._interrupt.take(self._ahead, seconds=self._seconds)
+        except queue.Empty as error:
+            silent = OSError(f"no answer within {self._seconds:.0f} s")
+            raise self._failed(silent) from error
         if isinstance(taken, Exception):
             raise self._failed(taken) from taken
         return taken

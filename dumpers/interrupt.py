@@ -90,13 +90,21 @@ class Interrupt:
             except TimeoutError:
                 continue
 
-    def take(self, items: "queue.SimpleQueue[T] | queue.Queue[T]") -> T:
-        """Take the next item of a queue that another thread fills."""
+    def take(
+        self, items: "queue.SimpleQueue[T] | queue.Queue[T]", *, seconds: float | None = None
+    ) -> T:
+        """Take the next item of a queue that another thread fills.
+
+        Raises queue.Empty where none comes within `seconds`.
+        """
+        ends = None if seconds is None else time.monotonic() + seconds
 
         def attempt(timeout: float) -> T:
             try:
                 return items.get(timeout=timeout)
             except queue.Empty:
+                if ends is not None and time.monotonic() > ends:
+                    raise
                 raise TimeoutError from None
 
         return self.wait(attempt)

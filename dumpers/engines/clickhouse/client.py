@@ -61,12 +61,14 @@ class Server:
             return text
         return text.replace(literal(password), "'…'").replace(password, "…")
 
-    def rows(self, sql: str, interrupt: Interrupt) -> list[list[Any]]:
+    def rows(
+        self, sql: str, interrupt: Interrupt, *, seconds: float | None = None
+    ) -> list[list[Any]]:
         """Answer a SELECT; cells as JSON has them, large numbers as texts where the server does so.
 
-        Raises the side's error with the server's own text.
+        Raises the side's error with the server's own text, or where it is silent for `seconds`.
         """
-        answer, body = self._whole(f"{sql} FORMAT JSONCompact", interrupt)
+        answer, body = self._whole(f"{sql} FORMAT JSONCompact", interrupt, seconds)
         try:
             rows: list[list[Any]] = json.loads(body)["data"]
         except (ValueError, KeyError, TypeError) as error:
@@ -107,11 +109,18 @@ class Server:
             if answer.status != _OK or b"DB::Exception" in body:
                 raise self._error(answer, body)
 
-    def _whole(self, sql: str, interrupt: Interrupt) -> tuple[Answer, bytes]:
+    def _whole(
+        self, sql: str, interrupt: Interrupt, seconds: float | None = None
+    ) -> tuple[Answer, bytes]:
         # The server holds the answer back until it is whole, so that its status is the truth.
         query = {**self.settings, "wait_end_of_query": "1"}
         answer, body = self.http.whole(
-            "POST", "/", query=query, body=sql.encode(), interrupt=interrupt
+            "POST",
+            "/",
+            query=query,
+            body=sql.encode(),
+            interrupt=interrupt,
+            seconds=seconds,
         )
         if answer.status != _OK:
             raise self._error(answer, body)

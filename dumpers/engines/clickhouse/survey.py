@@ -11,6 +11,8 @@ from dumpers.engines.clickhouse.topology import Health, Node
 from dumpers.errors import KsnapshotError
 from dumpers.interrupt import Interrupt
 
+# A server that takes longer to say how it is would take for ever to give its rows.
+_HEALTH_SECONDS = 30.0
 # Columns of system.tables that came with later releases, and what stands in for them.
 _LATER: Mapping[str, str] = {
     "uuid": "''",
@@ -97,6 +99,7 @@ def health(server: Server, interrupt: Interrupt) -> Health:
             "max(toInt64(queue_size) - toInt64(merges_in_queue)), max(absolute_delay) "
             f"FROM {server.source('system', 'replicas')}",
             interrupt,
+            seconds=_HEALTH_SECONDS,
         )
     except KsnapshotError as error:
         if not isinstance(error, server.side.failed):

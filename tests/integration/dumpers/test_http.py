@@ -158,6 +158,12 @@ def test_a_body_that_breaks_off_is_an_error(port: int, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/silent", "/stuck"])
+def test_a_server_may_be_silent_for_so_long(port: int, path: str) -> None:
+    with pytest.raises(SourceFailedError, match="no answer within"):
+        http(port).whole("GET", path, interrupt=Interrupt(), seconds=0.2)
+
+
+@pytest.mark.parametrize("path", ["/silent", "/stuck"])
 def test_a_signal_is_noticed_while_the_server_is_silent(port: int, path: str) -> None:
     interrupt = Interrupt()
     threading.Timer(0.3, interrupt.trip, ["SIGTERM"]).start()

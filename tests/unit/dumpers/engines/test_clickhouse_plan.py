@@ -18,7 +18,7 @@ LOCAL = table("t")
 
 
 def held(groups: Sequence[Group], total: int = 0, **tables: Sequence[Table]) -> dict[str, Holding]:
-    """What each server holds, by default nothing. Replicas have one path, `total` or all of them."""
+    """What each server holds, by default nothing. Replicas have one path, all or `total`."""
     return {
         member.label: holding(
             member,
