@@ -212,8 +212,7 @@ class _Exchange:
         try:
             self._response = self._request()
             self._hand_over(self._response)
-            for block in self._response.stream(_BLOCK, decode_content=False):
-                self._hand_over(block)
+            self._read(self._response)
             self._hand_over(b"")
             self._response.release_conn()
         except Exception as error:  # noqa: BLE001  whoever reads raises it
@@ -221,6 +220,21 @@ class _Exchange:
         finally:
             if self._response is not None and self._left.is_set():
                 self._response.close()
+
+    def _read(self, response: urllib3.BaseHTTPResponse) -> None:
+        """Hand the body over, in blocks however small the pieces are that a server sends."""
+        pieces, size = list[bytes](), 0
+        try:
+            for piece in response.stream(_BLOCK, decode_content=False):
+                pieces.append(piece)
+                size += len(piece)
+                if size >= _BLOCK:
+                    self._hand_over(b"".join(pieces))
+                    pieces, size = [], 0
+        finally:
+            # What came before it broke off may say why.
+            if size:
+                self._hand_over(b"".join(pieces))
 
     def _hand_over(self, item: object) -> None:
         while not self._left.is_set():
