@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,11 +72,14 @@ def build(*wanted: str) -> Mapping[str, Path]:
 
 def bring(cluster: Cluster, archives: Mapping[str, Path]) -> None:
     """Make the images known to the cluster: into its node, by kind, or through IMAGE_PREFIX."""
+    if cluster.layout is not None:
+        # Each keeps one processor busy with unpacking.
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(cluster.load_image, archives.values()))
+        return
     for name, archive in archives.items():
         reference = names()[name]
-        if cluster.layout is not None:
-            cluster.load_image(archive)
-        elif "IMAGE_PREFIX" in os.environ:
+        if "IMAGE_PREFIX" in os.environ:
             images.push(archive, reference)
         elif shutil.which("kind"):
             with progress(f"kind load {reference}"):
