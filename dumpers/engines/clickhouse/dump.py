@@ -1,35 +1,31 @@
 """Dumping ClickHouse over HTTP: every shard, each table proved whole."""
 
-import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from dumpers.contract import Connection, DumpJob
-from dumpers.engines.base import Engine, Piece, Reader, Source, Stream
+from dumpers.engines.base import Engine, Piece, Source, Stream
 from dumpers.engines.clickhouse import (
     choice,
     drift,
     holdings,
     members,
+    objects,
     options,
-    packs,
     reading,
-    schema,
     survey,
 )
 from dumpers.engines.clickhouse import plan as planning
 from dumpers.engines.clickhouse import restore as restoring
 from dumpers.engines.clickhouse.client import connect
 from dumpers.engines.clickhouse.holdings import Holding
-from dumpers.engines.clickhouse.kinds import Kind
 from dumpers.engines.clickhouse.members import Group
 from dumpers.engines.clickhouse.options import Options
 from dumpers.engines.clickhouse.plan import Item
-from dumpers.engines.clickhouse.reading import Reading, Session
+from dumpers.engines.clickhouse.reading import Session
 from dumpers.engines.clickhouse.sql import pinned
 from dumpers.engines.clickhouse.tables import Treated
 from dumpers.engines.clickhouse.verdicts import Verdicts
@@ -99,34 +95,7 @@ class _ClickHouse:
     @contextmanager
     def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
         assert isinstance(source, _Found)
-        views, others = list[Item](), list[Item]()
-        for item in source.items:
-            is_view = item.treated.kind is Kind.VIEW_WITH_DATA
-            (views if is_view else others).append(item)
-        alone, packed = packs.pack(others)
-
-        def begin(item: Item) -> Reading:
-            return Reading(item, source.session)
-
-        numbers: dict[str, int] = {}
-        packs_of = list[Stream]()
-        for items in packed:
-            label = items[0].label
-            numbers[label] = numbers.get(label, 0) + 1
-            packs_of.append(packs.stream(source.name, numbers[label], [*map(begin, items)]))
-        # The order in which they load.
-        yield [
-            *_scripts(source, "schema", _tables),
-            *(reading.stream(source.name, begin(item)) for item in alone),
-            *packs_of,
-            # Before views, which may run as one of these accounts.
-            *_scripts(source, "access", lambda held: schema.script(held.access)),
-            *_scripts(source, "views", lambda held: schema.views(held.tables)),
-            *_views_with_rows(source, [*map(begin, views)]),
-            *_scripts(
-                source, "materialized-views", lambda held: schema.materialized_views(held.tables)
-            ),
-        ]
+        yield objects.arrange(source.name, source.held, source.items, source.session)
 
     def restore(
         self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
@@ -218,71 +187,6 @@ def _check_logs(verdicts: Verdicts, items: Sequence[Item]) -> None:
     with ThreadPoolExecutor(thread_name_prefix="log") as pool:
         for _ in pool.map(verdicts.check, once.values()):
             pass
-
-
-def _scripts(source: _Found, kind: str, text_of: Callable[[Holding], str]) -> list[Stream]:
-    """A script for each set of servers whose statements are the same: mostly one for all."""
-    labels: dict[str, list[str]] = {}
-    for holding in source.held:
-        labels.setdefault(text_of(holding), []).append(holding.member.label)
-    return [
-        Stream(
-            name=source.name,
-            part=(kind,) if len(labels) == 1 else (those[0], kind),
-            ending=".sql",
-            estimate=len(text),
-            open=partial(_open_text, text),
-            facts=partial(_script_facts, kind, those),
-        )
-        for text, those in labels.items()
-        if text
-    ]
-
-
-def _script_facts(kind: str, labels: Sequence[str]) -> Mapping[str, Any]:
-    return {"script": kind, "replicas": list(labels)}
-
-
-@contextmanager
-def _open_text(text: str, _: Interrupt) -> Iterator[Reader]:
-    yield io.BytesIO(text.encode())
-
-
-def _tables(holding: Holding) -> str:
-    return schema.tables(
-        [database.create for database in holding.databases],
-        functions=holding.functions,
-        collections=holding.collections,
-        found=holding.tables,
-    )
-
-
-def _views_with_rows(source: _Found, views: Sequence[Reading]) -> Iterator[Stream]:
-    """Level after level, what creates views that have rows of their own, and then these rows."""
-    levels = {
-        holding.member.label: schema.views_with_rows(holding.tables) for holding in source.held
-    }
-
-    def of(number: int, holding: Holding) -> Sequence[Treated]:
-        found = levels[holding.member.label]
-        return found[number] if number < len(found) else ()
-
-    def creates(number: int, holding: Holding) -> str:
-        return schema.creates(of(number, holding))
-
-    count = max(map(len, levels.values()))
-    # Where servers differ, behind the last that creates it: the rows are stored once.
-    last = {
-        item.table.full_name: number
-        for number in range(count)
-        for held in source.held
-        for item in of(number, held)
-    }
-    for number in range(count):
-        yield from _scripts(source, f"views-with-rows-{number + 1}", partial(creates, number))
-        for view in views:
-            if last[view.item.treated.table.full_name] == number:
-                yield reading.stream(source.name, view)
 
 
 def _facts(groups: Sequence[Group]) -> Mapping[str, Any]:

@@ -14,6 +14,8 @@ SYSTEM_DATABASES = frozenset(
 )
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
 _HIDDEN = "[HIDDEN]"
+# What stands in JSON for bytes that are no text.
+_NO_UTF8 = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +204,8 @@ def _notes_on_text(table: Table) -> list[str]:
             "a restore computes these MATERIALIZED columns anew, to other values: "
             + ", ".join(map(repr, changing))
         )
+    if _NO_UTF8 in table.create:
+        notes.append("its statement holds bytes that are not UTF-8, which were lost")
     # Most statements hold no such text at all.
     if _HIDDEN in table.create and any(
         _HIDDEN in token.text

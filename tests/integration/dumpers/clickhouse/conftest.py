@@ -31,30 +31,33 @@ NOW = Interrupt()
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    """Two shards of two replicas, of the oldest release."""
+@contextlib.contextmanager
+def started(**shape: int) -> Iterator[Cluster]:
+    """A cluster of the oldest release, where this machine can have one."""
     problem = clickhouse.problem()
     require(not problem, problem)
-    with clickhouse.start_cluster() as running:
+    with clickhouse.start_cluster(**shape) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Two shards of two replicas."""
+    with started() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def calm() -> Iterator[Cluster]:
     """A cluster of which tests of one module end no server."""
-    problem = clickhouse.problem()
-    require(not problem, problem)
-    with clickhouse.start_cluster() as running:
+    with started() as running:
         yield running
 
 
 @pytest.fixture
 def empty() -> Iterator[Cluster]:
     """A second cluster, to load a dump into."""
-    problem = clickhouse.problem()
-    require(not problem, problem)
-    with clickhouse.start_cluster() as running:
+    with started() as running:
         yield running
 
 

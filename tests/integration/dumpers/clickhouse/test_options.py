@@ -1,17 +1,14 @@
 """What the annotations ask for, on a real cluster."""
 
-import contextlib
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from dumpers.errors import SourceRefusedError
 from tests.integration.dumpers.clickhouse import stock
-from tests.integration.dumpers.clickhouse.conftest import Backup, Dumps
-from tests.testbed import clickhouse, clickhouse_front
+from tests.integration.dumpers.clickhouse.conftest import Backup, Dumps, started
+from tests.testbed import clickhouse_front
 from tests.testbed.clickhouse import Cluster
-from tests.testbed.require import require
 
 _MANY = 25
 
@@ -138,7 +135,7 @@ def test_many_small_tables_are_packed(dumps: Dumps) -> None:
         f"INSERT INTO many.`{name}` SELECT number, '{name}' FROM numbers({number});"
         for name, number in names.items()
     )
-    with one_server() as source, one_server() as target:
+    with started(shards=1, replicas=1) as source, started(shards=1, replicas=1) as target:
         source.replica(1, 1).client("", stdin=script.encode())
         backup = dumps.of(source)
         assert [item["part"] for item in backup.objects] == [["schema"], ["s1", "small-1"]]
@@ -147,14 +144,6 @@ def test_many_small_tables_are_packed(dumps: Dumps) -> None:
         for name in names:
             query = f"SELECT count(), sum(cityHash64(id, s)) FROM many.`{name}`"
             assert target.replica(1, 1).sql(query) == source.replica(1, 1).sql(query)
-
-
-@contextlib.contextmanager
-def one_server() -> Iterator[Cluster]:
-    problem = clickhouse.problem()
-    require(not problem, problem)
-    with clickhouse.start_cluster(shards=1, replicas=1) as running:
-        yield running
 
 
 def test_a_server_without_a_query_log(dumps: Dumps) -> None:

@@ -1,7 +1,6 @@
 """What the old and the newest server say of themselves, as the engine asks them."""
 
 import secrets
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,28 +12,12 @@ from dumpers.engines.clickhouse.sql import pinned, select
 from dumpers.engines.clickhouse.tail import TAG_HEADER, ProvenReader
 from dumpers.errors import SOURCE, SourceFailedError, SourceRefusedError
 from dumpers.interrupt import Interrupt
-from tests.testbed import clickhouse, clickhouse_front
 from tests.testbed.clickhouse import Cluster
 from tests.testbed.clickhouse_front import Front
 from tests.testbed.clickhouse_front_server import Behaviour
 from tests.testbed.processes import free_port
-from tests.testbed.require import require
 
 NOW = Interrupt()
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    problem = clickhouse.problem()
-    require(not problem, problem)
-    with clickhouse.start_cluster() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    with clickhouse_front.start_front() as running:
-        yield running
 
 
 def server(host: str, port: int, user: str, password: str) -> Server:
@@ -43,9 +26,9 @@ def server(host: str, port: int, user: str, password: str) -> Server:
     return connect(connection, side=SOURCE, settings=pinned(survey.known_settings(plain, NOW)))
 
 
-def replica(cluster: Cluster, shard: int, number: int) -> Server:
-    found = cluster.replica(shard, number)
-    return server(found.host, found.http_port, cluster.reader.user, cluster.reader.password)
+def replica(calm: Cluster, shard: int, number: int) -> Server:
+    found = calm.replica(shard, number)
+    return server(found.host, found.http_port, calm.reader.user, calm.reader.password)
 
 
 def newest(front: Front) -> Server:
@@ -53,9 +36,9 @@ def newest(front: Front) -> Server:
 
 
 def test_a_cluster_is_known_by_its_macro_and_its_replicas_by_their_health(
-    cluster: Cluster,
+    calm: Cluster,
 ) -> None:
-    entry = replica(cluster, 1, 1)
+    entry = replica(calm, 1, 1)
     nodes = survey.nodes(entry, NOW)
     macro = survey.cluster_macro(entry, NOW)
     assert topology.choose_cluster(nodes, asked="", macro=macro) == "main"
@@ -64,20 +47,18 @@ def test_a_cluster_is_known_by_its_macro_and_its_replicas_by_their_health(
         ["127.0.0.11", "127.0.0.12"],
         ["127.0.0.21", "127.0.0.22"],
     ]
-    cluster.everywhere(
+    calm.everywhere(
         "CREATE TABLE default.r (a UInt32) ENGINE = ReplicatedMergeTree("
         "'/clickhouse/{shard}/r', '{replica}') ORDER BY a"
     )
-    cluster.replica(1, 2).sql("SYSTEM STOP FETCHES default.r")
-    cluster.replica(1, 1).sql("INSERT INTO default.r SELECT number FROM numbers(100)")
-    health = {
-        node: survey.health(replica(cluster, 1, node.replica), NOW) for node in shards[0].nodes
-    }
+    calm.replica(1, 2).sql("SYSTEM STOP FETCHES default.r")
+    calm.replica(1, 1).sql("INSERT INTO default.r SELECT number FROM numbers(100)")
+    health = {node: survey.health(replica(calm, 1, node.replica), NOW) for node in shards[0].nodes}
     assert [node.replica for node in topology.order(health)] == [1, 2]
     gone = connect(Connection(host="127.0.0.11", port=free_port()), side=SOURCE, settings={})
     assert not survey.health(gone, NOW).reachable
     wrong = connect(
-        Connection(host="127.0.0.11", port=cluster.http_port, username="dump", password="x"),
+        Connection(host="127.0.0.11", port=calm.http_port, username="dump", password="x"),
         side=SOURCE,
         settings={},
     )
@@ -107,12 +88,12 @@ ZOO = (
 
 @pytest.mark.parametrize("kind", ["old", "newest"])
 def test_tables_are_found_with_all_that_a_restore_needs(
-    kind: str, cluster: Cluster, front: Front
+    kind: str, calm: Cluster, front: Front
 ) -> None:
-    run = cluster.replica(2, 2).sql if kind == "old" else front.sql
+    run = calm.replica(2, 2).sql if kind == "old" else front.sql
     for text in ZOO:
         run(text)
-    asked = replica(cluster, 2, 2) if kind == "old" else newest(front)
+    asked = replica(calm, 2, 2) if kind == "old" else newest(front)
     found = {item.table.name: item for item in tables.treat(survey.tables(asked, NOW))}
     odd = found["t`a/b 🐘"]
     assert (odd.table.database, odd.table.insertable) == ("o'dd `db", ("a", "b"))
@@ -132,9 +113,9 @@ def read(asked: Server, sql: str) -> bytes:
         return b"".join(iter(proven.read, b""))
 
 
-def test_a_query_that_breaks_off_midway_is_never_whole(cluster: Cluster, front: Front) -> None:
+def test_a_query_that_breaks_off_midway_is_never_whole(calm: Cluster, front: Front) -> None:
     throwing = "SELECT number, throwIf(number = 1000000) FROM numbers(3000000) FORMAT Native"
-    for asked in (replica(cluster, 1, 1), newest(front)):
+    for asked in (replica(calm, 1, 1), newest(front)):
         with pytest.raises(SourceFailedError, match=r"395|throwIf"):
             read(asked, throwing)
     good = throwing.replace("throwIf(number = 1000000)", "1")

@@ -1,0 +1,117 @@
+"""All objects of a dump, as streams in the order in which they load."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from dumpers.engines.base import Reader, Stream
+from dumpers.engines.clickhouse import packs, reading, schema
+from dumpers.engines.clickhouse.holdings import Holding
+from dumpers.engines.clickhouse.kinds import Kind
+from dumpers.engines.clickhouse.plan import Item
+from dumpers.engines.clickhouse.reading import Reading, Session
+from dumpers.engines.clickhouse.tables import Treated
+from dumpers.interrupt import Interrupt
+
+
+def arrange(
+    name: str, held: Sequence[Holding], items: Sequence[Item], session: Session
+) -> list[Stream]:
+    """Scripts and rows, each behind what it needs; `held` in the order of labels."""
+
+    def begin(item: Item) -> Reading:
+        return Reading(item, session)
+
+    def scripts(kind: str, text_of: Callable[[Holding], str]) -> list[Stream]:
+        return _scripts(name, held, kind, text_of)
+
+    views, others = list[Item](), list[Item]()
+    for item in items:
+        is_view = item.treated.kind is Kind.VIEW_WITH_DATA
+        (views if is_view else others).append(item)
+    alone, packed = packs.pack(others)
+    numbers: dict[str, int] = {}
+    packs_of = list[Stream]()
+    for together in packed:
+        label = together[0].label
+        numbers[label] = numbers.get(label, 0) + 1
+        packs_of.append(packs.stream(name, numbers[label], [*map(begin, together)]))
+    return [
+        *scripts("schema", _tables),
+        *(reading.stream(name, begin(item)) for item in alone),
+        *packs_of,
+        # Before views, which may run as one of these accounts.
+        *scripts("access", lambda holding: schema.script(holding.access)),
+        *scripts("views", lambda holding: schema.views(holding.tables)),
+        *_views_with_rows(name, held, [*map(begin, views)]),
+        *scripts("materialized-views", lambda holding: schema.materialized_views(holding.tables)),
+    ]
+
+
+def _scripts(
+    name: str, held: Sequence[Holding], kind: str, text_of: Callable[[Holding], str]
+) -> list[Stream]:
+    """A script for each set of servers whose statements are the same: mostly one for all."""
+    labels: dict[str, list[str]] = {}
+    for holding in held:
+        labels.setdefault(text_of(holding), []).append(holding.member.label)
+    return [
+        Stream(
+            name=name,
+            part=(kind,) if len(labels) == 1 else (those[0], kind),
+            ending=".sql",
+            estimate=len(text),
+            open=partial(_open_text, text),
+            facts=partial(_script_facts, kind, those),
+        )
+        for text, those in labels.items()
+        if text
+    ]
+
+
+def _script_facts(kind: str, labels: Sequence[str]) -> Mapping[str, Any]:
+    return {"script": kind, "replicas": list(labels)}
+
+
+@contextmanager
+def _open_text(text: str, _: Interrupt) -> Iterator[Reader]:
+    yield io.BytesIO(text.encode())
+
+
+def _tables(holding: Holding) -> str:
+    return schema.tables(
+        [database.create for database in holding.databases],
+        functions=holding.functions,
+        collections=holding.collections,
+        found=holding.tables,
+    )
+
+
+def _views_with_rows(
+    name: str, held: Sequence[Holding], views: Sequence[Reading]
+) -> Iterator[Stream]:
+    """Level after level, what creates views that have rows of their own, and then these rows."""
+    levels = {holding.member.label: schema.views_with_rows(holding.tables) for holding in held}
+
+    def of(number: int, holding: Holding) -> Sequence[Treated]:
+        found = levels[holding.member.label]
+        return found[number] if number < len(found) else ()
+
+    def creates(number: int, holding: Holding) -> str:
+        return schema.creates(of(number, holding))
+
+    count = max(map(len, levels.values()))
+    # Where servers differ, behind the last that creates it: the rows are stored once.
+    last = {
+        item.table.full_name: number
+        for number in range(count)
+        for holding in held
+        for item in of(number, holding)
+    }
+    for number in range(count):
+        yield from _scripts(name, held, f"views-with-rows-{number + 1}", partial(creates, number))
+        for view in views:
+            if last[view.item.treated.table.full_name] == number:
+                yield reading.stream(name, view)
