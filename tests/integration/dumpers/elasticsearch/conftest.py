@@ -31,7 +31,9 @@ def servers() -> Iterator[Servers]:
 
         def start(name: str) -> SearchServer:
             if name not in running:
-                running[name] = ending.enter_context(search_testbed.start(name))
+                # With less, this one ends while it takes documents of 10 MB.
+                heap = "1g" if name == "elasticsearch-9" else "512m"
+                running[name] = ending.enter_context(search_testbed.start(name, heap=heap))
             return running[name]
 
         yield start
