@@ -94,7 +94,7 @@ def test_from_annotation_to_restored_comparison(stage: Stage, workload: SearchSe
     world = stage.world
     schedule = f"{secrets.randbelow(60)} {secrets.randbelow(24)} 1 1 *"
     world.annotate(schedule, _NAME, "elasticsearch", indices="book*")
-    cronjob = world.cronjob(schedule)["metadata"]["name"]
+    cronjob = world.cronjob(schedule, _NAME)["metadata"]["name"]
     job = f"by-hand-{secrets.token_hex(4)}"
     world.run_now(job, cronjob)
     pods = world.kube.wait("its pod", lambda: world.pods_of(job))
