@@ -3,6 +3,7 @@
 import hashlib
 import queue
 import threading
+from collections.abc import Iterator
 from typing import Protocol, Self
 
 from isal import isal_zlib
@@ -124,6 +125,25 @@ class Prefixed:
             first, self._first = self._first[:end], self._first[end:]
             return first
         return self._rest.read(size)
+
+
+class Joined:
+    """Blocks, as a reader; errors of what makes them pass through."""
+
+    def __init__(self, blocks: Iterator[bytes | memoryview]) -> None:
+        self._blocks = blocks
+        self._block = memoryview(b"")
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes, b"" once there is no further block."""
+        while not self._block:
+            block = next(self._blocks, None)
+            if block is None:
+                return b""
+            self._block = memoryview(block)
+        end = len(self._block) if size < 0 else size
+        given, self._block = bytes(self._block[:end]), self._block[end:]
+        return given
 
 
 def copy(source: Reader, target: Writer) -> None:

@@ -11,6 +11,7 @@ from dumpers.engines.clickhouse.reading import ENDING, Reading, estimate, placed
 from dumpers.errors import KsnapshotError, SourceFailedError
 from dumpers.interrupt import Interrupt
 from dumpers.layout import segment
+from dumpers.stream import Joined
 
 # In bytes before compression. A table is held in memory while it is packed, as a header has its
 # size; the limit is for one that grew since it was looked at.
@@ -49,7 +50,7 @@ class Pack:
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
         """Read the archive from its start."""
-        yield _Joined(self._blocks(interrupt))
+        yield Joined(self._blocks(interrupt))
 
     def again(self, error: KsnapshotError) -> bool:
         """Whether the table that failed has another copy."""
@@ -91,25 +92,6 @@ def stream(name: str, number: int, readings: Sequence[Reading]) -> Stream:
         facts=packed.told,
         again=packed.again,
     )
-
-
-class _Joined:
-    """Blocks as a reader."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._block = b""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return at most `size` bytes."""
-        while not self._block:
-            block = next(self._blocks, None)
-            if block is None:
-                return b""
-            self._block = block
-        end = len(self._block) if size < 0 else size
-        given, self._block = self._block[:end], self._block[end:]
-        return given
 
 
 def _whole(reading: Reading, interrupt: Interrupt) -> list[bytes]:

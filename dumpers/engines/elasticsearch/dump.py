@@ -15,10 +15,11 @@ from dumpers.engines.elasticsearch.client import Server, path_of
 from dumpers.engines.elasticsearch.cursors import Wanted
 from dumpers.engines.elasticsearch.lines import object_line, portable, string_line
 from dumpers.engines.elasticsearch.product import Product
-from dumpers.engines.elasticsearch.reading import LineReader, Tally, documents
+from dumpers.engines.elasticsearch.reading import Tally, documents
 from dumpers.engines.elasticsearch.survey import Text
 from dumpers.errors import SOURCE
 from dumpers.interrupt import Interrupt
+from dumpers.stream import Joined
 
 ENDING = ".jsonl"
 # Slices of one index that are read at a time: enough to keep a server busy while pages travel.
@@ -133,7 +134,7 @@ def _about(
             shape(source.server.ask("GET", path_of(index.name) + path, interrupt=interrupt))
             for index in source.chosen
         )
-        yield LineReader(line(answers))
+        yield Joined(line(answers))
 
     return Stream(name=name, ending=ENDING, estimate=0, open=open_, facts=lambda: facts)
 
@@ -143,7 +144,7 @@ def _text(text: Text) -> Stream:
 
     @contextmanager
     def open_(_: Interrupt) -> Iterator[Reader]:
-        yield LineReader(string_line([text.body]))
+        yield Joined(string_line([text.body]))
 
     return Stream(
         name=text.name,

@@ -26,6 +26,7 @@ from dumpers.engines.elasticsearch.cursors import (
 from dumpers.engines.elasticsearch.pages import Page
 from dumpers.errors import SourceFailedError
 from dumpers.interrupt import Interrupt
+from dumpers.stream import Joined
 
 # Pages that wait to be written, of all slices together.
 _PAGES_AHEAD = 4
@@ -49,32 +50,13 @@ class Tally:
         return found
 
 
-class LineReader:
-    """A reader of blocks that an iterator makes; its errors pass through."""
-
-    def __init__(self, blocks: Iterator[bytes | memoryview]) -> None:
-        self._blocks = blocks
-        self._block = memoryview(b"")
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return at most `size` bytes, b"" once the iterator has come to its end."""
-        while not self._block:
-            block = next(self._blocks, None)
-            if block is None:
-                return b""
-            self._block = memoryview(block)
-        end = len(self._block) if size < 0 else size
-        given, self._block = bytes(self._block[:end]), self._block[end:]
-        return given
-
-
 @contextmanager
 def documents(wanted: Sequence[Wanted], tally: Tally, interrupt: Interrupt) -> Iterator[Reader]:
     """Read all indices, in this order; leaving ends all that goes on for it."""
     _give_memory_back()
     blocks = _documents(wanted, tally, interrupt)
     try:
-        yield LineReader(blocks)
+        yield Joined(blocks)
     finally:
         blocks.close()
 
