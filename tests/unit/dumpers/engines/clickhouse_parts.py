@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 from dumpers.contract import Connection
@@ -55,8 +54,6 @@ def one(single: Table) -> Treated:
     return found
 
 
-# Each reads the certificates that it would trust, which takes its time.
-@cache
 def server(host: str, *, side: Side = SOURCE, address: str = "", password: str = "") -> Server:
     connection = Connection(host=host, port=8123, username="u", password=password)
     return connect(connection, side=side, settings={}, address=address)
