@@ -114,7 +114,7 @@ def check_partitions(
 ) -> None:
     """Raise SourceRefusedError where a table is not dumped, or has no partitions."""
     parted = {
-        (item.table.database, item.table.name)
+        item.table.key
         for item in chosen
         if item.kind is Kind.DATA and item.table.engine.endswith("MergeTree")
     }

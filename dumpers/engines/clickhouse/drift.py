@@ -20,7 +20,7 @@ def compare(held: Mapping[str, Sequence[Treated]]) -> tuple[str, ...]:
     for label, tables in held.items():
         for item in tables:
             if item.kind not in _PASSING:
-                key = (item.table.database, item.table.name)
+                key = item.table.key
                 shapes.setdefault(key, {}).setdefault(_shape(item.table), []).append(label)
     found = []
     for (database, name), by_shape in sorted(shapes.items()):

@@ -132,7 +132,7 @@ def _chosen(held: Sequence[Holding], wanted: Options) -> tuple[list[Holding], tu
     every: dict[tuple[str, str], Treated] = {}
     for holding in held:
         for item in holding.tables:
-            every.setdefault((item.table.database, item.table.name), item)
+            every.setdefault(item.table.key, item)
     existing = dict.fromkeys(item.name for holding in held for item in holding.databases)
     databases = choice.databases(wanted.choice, existing)
     kept, notes = choice.tables(wanted.choice, databases, every.values())
@@ -141,14 +141,12 @@ def _chosen(held: Sequence[Holding], wanted: Options) -> tuple[list[Holding], tu
         raise SourceRefusedError(
             "there is no table to dump: there is none, or this account may not see any"
         )
-    keys = {(item.table.database, item.table.name) for item in kept}
+    keys = {item.table.key for item in kept}
     return [
         replace(
             holding,
             databases=tuple(item for item in holding.databases if item.name in databases),
-            tables=tuple(
-                item for item in holding.tables if (item.table.database, item.table.name) in keys
-            ),
+            tables=tuple(item for item in holding.tables if item.table.key in keys),
         )
         for holding in held
     ], notes

@@ -34,6 +34,10 @@ class Holding:
     access: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def path(self, treated: Treated) -> Path | None:
+        """Where Keeper has its rows; None where Keeper does not."""
+        return self.paths.get(treated.store.key)
+
 
 def look(members: Sequence[Member], interrupt: Interrupt) -> tuple[Holding, ...]:
     """Look at all these servers, some at a time."""

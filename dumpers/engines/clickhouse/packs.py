@@ -71,7 +71,7 @@ class Pack:
         for reading in self._readings:
             blocks = _whole(reading, interrupt)
             table = reading.item.treated.table
-            header = tarfile.TarInfo(entry(table.database, table.name))
+            header = tarfile.TarInfo(entry(*table.key))
             header.size = sum(map(len, blocks))
             yield header.tobuf(tarfile.PAX_FORMAT)
             yield from blocks

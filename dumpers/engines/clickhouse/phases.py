@@ -58,10 +58,7 @@ def phases(items: Iterable[Treated]) -> tuple[tuple[Phase, tuple[Treated, ...]],
 
 
 def _ordered(items: list[Treated]) -> tuple[Treated, ...]:
-    by_name = {
-        (item.table.database, item.table.name): item
-        for item in sorted(items, key=lambda item: (item.table.database, item.table.name))
-    }
+    by_name = {item.table.key: item for item in sorted(items, key=lambda item: item.table.key)}
     known = {name: sorted(item.table.needs & by_name.keys()) for name, item in by_name.items()}
     mentioned = {
         name: sorted({*known[name], *_mentioned(item, by_name)} - {name})

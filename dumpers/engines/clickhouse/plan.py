@@ -116,7 +116,7 @@ def _by_table(group: Group, holdings: Mapping[str, Holding]) -> dict[tuple[str, 
     for member in group.members:
         for treated in holdings[member.label].tables:
             if treated.has_data:
-                key = (treated.table.database, treated.table.name)
+                key = treated.table.key
                 found.setdefault(key, []).append(Copy(member=member, treated=treated))
     return found
 
@@ -134,7 +134,7 @@ def _by_path(
 
 
 def _path(holding: Holding, treated: Treated) -> str:
-    at = holding.paths.get((treated.store.database, treated.store.name))
+    at = holding.path(treated)
     # Tables that the server keeps in shared storage have no path of their own.
     return at.path if at else ""
 
@@ -150,7 +150,7 @@ def _spread(
     found: dict[tuple[str, str, str], list[tuple[int, Path]]] = {}
     for holding in holdings:
         for treated in holding.tables:
-            at = holding.paths.get((treated.store.database, treated.store.name))
+            at = holding.path(treated)
             if at is not None and treated.has_data:
                 key = (treated.table.database, treated.table.name, at.path)
                 found.setdefault(key, []).append((holding.member.node.shard, at))
@@ -177,7 +177,7 @@ def _covers(
         return False
     for copies in by_path.values():
         treated, member = copies[0].treated, copies[0].member
-        at = holdings[member.label].paths.get((treated.store.database, treated.store.name))
+        at = holdings[member.label].path(treated)
         # Without its Keeper, a server knows of no others.
         if at is not None and 0 < at.total < len(group.members) + len(group.missing):
             return False

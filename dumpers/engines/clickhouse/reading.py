@@ -47,7 +47,7 @@ class Reading:
         self._session = session
         self._copies: deque[Copy] = deque(item.copies)
         self._query: Query | None = None
-        self._reader: ProvenReader | None = None
+        self._size = 0
         self._counted: list[int] = []
 
     @contextmanager
@@ -63,7 +63,7 @@ class Reading:
         )
         self._query, self._counted = query, []
         self._session.verdicts.expect(query)
-        source = server.source(treated.table.database, treated.table.name)
+        source = server.source(*treated.table.key)
         sql = select(source, treated.store.insertable, self.item.partitions)
 
         def confirm() -> bool:
@@ -74,8 +74,9 @@ class Reading:
             self._count(source)
             with server.stream(sql, interrupt, query_id=query.id) as (answer, reader):
                 tag = answer.headers.get(TAG_HEADER.lower(), "")
-                self._reader = ProvenReader(reader, tag=tag, confirm=confirm)
-                yield self._reader
+                proven = ProvenReader(reader, tag=tag, confirm=confirm)
+                yield proven
+                self._size = proven.count
             self._count(source)
         except (SourceFailedError, SourceRefusedError) as error:
             raise type(error)(f"{query.where}: {server.safe(str(error))}{_cure(error)}") from error
@@ -111,7 +112,7 @@ class Reading:
             "table": table.name,
             "engine": table.engine,
             "columns": list(columns),
-            "insert": insert(qualified(table.database, table.name), columns),
+            "insert": insert(qualified(*table.key), columns),
             "replica": self._server.where,
             **self._rows(),
         }
@@ -133,7 +134,6 @@ class Reading:
 
     def _rows(self) -> Mapping[str, Any]:
         assert self._query is not None
-        assert self._reader is not None
         try:
             return {"rows": self._session.verdicts.rows(self._query), "rows_from": "query_log"}
         except (SourceFailedError, SourceRefusedError) as error:
@@ -141,7 +141,7 @@ class Reading:
             if told or not self._session.counts_do:
                 raise type(error)(f"{self._query.where} is not proved whole: {error}") from error
         least, most = min(self._counted), max(self._counted)
-        if least and not self._reader.count:
+        if least and not self._size:
             raise SourceFailedError(f"{self._query.where} has {least} rows, and none came")
         if least == most:
             return {"rows": least, "rows_from": "counts"}

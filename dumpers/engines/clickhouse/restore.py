@@ -95,7 +95,7 @@ def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
     counts: dict[str, int] = {}
     for item in plan.plan(groups, held, partitions={}, all_replicas=False).items:
         table = item.treated.table
-        source = qualified(table.database, table.name)
+        source = qualified(*table.key)
         [[rows]] = item.copies[0].member.server.rows(count(source), interrupt)
         counts[table.full_name] = counts.get(table.full_name, 0) + int(rows)
     return counts

@@ -56,12 +56,8 @@ def views_with_rows(found: Sequence[Treated]) -> list[list[Treated]]:
     A view that reads another one would otherwise compute anew what it already has.
     """
     views = [item for item in found if item.kind is Kind.VIEW_WITH_DATA]
-    owners = {
-        (table.database, table.name): (item.table.database, item.table.name)
-        for item in views
-        for table in (item.table, item.store)
-    }
-    left = {(item.table.database, item.table.name): item for item in views}
+    owners = {table.key: item.table.key for item in views for table in (item.table, item.store)}
+    left = {item.table.key: item for item in views}
     needs = {
         key: {owners[need] for need in item.table.needs if need in owners} - {key}
         for key, item in left.items()

@@ -59,6 +59,11 @@ class Table:
         return f"{self.database}.{self.name}"
 
     @property
+    def key(self) -> tuple[str, str]:
+        """Its database and name."""
+        return self.database, self.name
+
+    @property
     def insertable(self) -> tuple[str, ...]:
         """The names of the columns that a dump reads and a restore writes."""
         return tuple(column.name for column in self.columns if column.is_insertable)
@@ -121,7 +126,7 @@ def treat(tables: Iterable[Table]) -> tuple[Treated, ...]:
         for key in (table.name, table.uuid)
         if key not in {"", _NO_UUID}
     }
-    inner = {(table.database, table.name): table for table in tables if _owner_keys(table) & owners}
+    inner = {table.key: table for table in tables if _owner_keys(table) & owners}
     return tuple(_treat(table, inner) for table in tables)
 
 
@@ -129,7 +134,7 @@ def _treat(table: Table, inner: Mapping[tuple[str, str], Table]) -> Treated:
     store, notes = table, list[str]()
     if _is_passing(table):
         kind = Kind.SKIPPED
-    elif (table.database, table.name) in inner:
+    elif table.key in inner:
         kind = Kind.INNER
     else:
         if table.engine == "MaterializedView" and _owns(table):

@@ -7,19 +7,9 @@ import pytest
 from dumpers.engines.clickhouse.plan import Copy, Item
 from dumpers.engines.clickhouse.reading import Reading, Session, placed, stream
 from dumpers.engines.clickhouse.tables import Table
-from dumpers.engines.clickhouse.tail import ProvenReader
 from dumpers.engines.clickhouse.verdicts import NotToldError, Query, Verdicts, _Verdict
 from dumpers.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse_parts import NOW, item, member, one, table
-
-
-class Body:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def read(self, size: int = -1, /) -> bytes:
-        data, self._data = self._data, b""
-        return data
 
 
 def was_read(
@@ -41,9 +31,7 @@ def was_read(
     session.verdicts.expect(reading._query)
     # So that nobody is asked: nobody is there.
     session.verdicts._known["q"] = verdict or _Verdict(rows=3, error="")
-    reading._reader = ProvenReader(Body(data), tag="")
-    while reading._reader.read():
-        pass
+    reading._size = len(data)
     reading._counted = list(counted)
     return reading
 
