@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.processes import Run, ratio, run, say
+from benchmarks.processes import Run, backend, ratio, run, say
 from tests.testbed import clickhouse, s3
 from tests.testbed.clickhouse import Cluster
 
@@ -89,19 +89,13 @@ def main() -> None:
 
 
 def _job(cluster: Cluster, store: s3.S3Server, folder: str) -> dict[str, str]:
-    assert store.ca is not None
     return {
         "PATH": os.environ["PATH"],
         "KSNAPSHOT_ENGINE": "clickhouse",
         "KSNAPSHOT_TERMINATION_LOG": f"{folder}/result",
         "KSNAPSHOT_DATABASES": "bench",
         "CLICKHOUSE_PARALLELISM": str(_PARALLELISM),
-        "BACKEND_S3_ENDPOINT": store.endpoint,
-        "BACKEND_S3_CA_BUNDLE": store.ca.read_text(),
-        "BACKEND_S3_REGION": store.region,
-        "BACKEND_BUCKET": store.create_bucket("benchmark"),
-        "BACKEND_S3_ACCESS_KEY": store.root.access,
-        "BACKEND_S3_SECRET_KEY": store.root.secret,
+        **backend(store),
         "CLICKHOUSE_HOST": cluster.replica(1, 1).host,
         "CLICKHOUSE_PORT": str(cluster.http_port),
         "CLICKHOUSE_USERNAME": cluster.reader.user,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyrage
 
-from benchmarks.processes import Run, ratio, run, say
+from benchmarks.processes import Run, backend, ratio, run, say
 from tests.testbed import packages, postgres, s3
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,8 +57,7 @@ def main() -> None:
         s3.start(tls=True) as store,
         tempfile.TemporaryDirectory() as folder,
     ):
-        assert store.ca is not None
-        bucket = store.create_bucket("benchmark")
+        target = backend(store)
         database.create_database("bench")
         say(f"making {options.rows} rows")
         database.psql(DATA.format(rows=options.rows) + "; CHECKPOINT", "bench")
@@ -68,12 +67,7 @@ def main() -> None:
             "PATH": path,
             "KSNAPSHOT_ENGINE": "postgresql",
             "KSNAPSHOT_TERMINATION_LOG": f"{folder}/result",
-            "BACKEND_S3_ENDPOINT": store.endpoint,
-            "BACKEND_S3_CA_BUNDLE": store.ca.read_text(),
-            "BACKEND_S3_REGION": store.region,
-            "BACKEND_BUCKET": bucket,
-            "BACKEND_S3_ACCESS_KEY": store.root.access,
-            "BACKEND_S3_SECRET_KEY": store.root.secret,
+            **target,
             "POSTGRESQL_HOST": database.host,
             "POSTGRESQL_PORT": str(database.port),
             "POSTGRESQL_USERNAME": database.user,
@@ -92,7 +86,7 @@ def main() -> None:
             "KEY": store.root.access,
             "SECRET": store.root.secret,
             "REGION": store.region,
-            "URL": f"{store.endpoint}/{bucket}/stages",
+            "URL": f"{store.endpoint}/{target['BACKEND_BUCKET']}/stages",
             "CURL_CA_BUNDLE": str(store.ca),
         }
         commands = {

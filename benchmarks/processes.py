@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.testbed.s3 import S3Server
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -39,6 +41,19 @@ def run(command: Sequence[str], env: Mapping[str, str], folder: Path) -> Run:
 def ratio(ours: Sequence[Run], others: Sequence[Run]) -> float:
     """How long ours took over the others: the median of pairs."""
     return round(statistics.median(a.wall / b.wall for a, b in zip(ours, others, strict=True)), 3)
+
+
+def backend(store: S3Server) -> dict[str, str]:
+    """What a job is told of a store that speaks TLS, with a bucket of its own."""
+    assert store.ca is not None
+    return {
+        "BACKEND_S3_ENDPOINT": store.endpoint,
+        "BACKEND_S3_CA_BUNDLE": store.ca.read_text(),
+        "BACKEND_S3_REGION": store.region,
+        "BACKEND_BUCKET": store.create_bucket("benchmark"),
+        "BACKEND_S3_ACCESS_KEY": store.root.access,
+        "BACKEND_S3_SECRET_KEY": store.root.secret,
+    }
 
 
 def say(text: str) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyrage
 
-from benchmarks.processes import Run, ratio, run, say
+from benchmarks.processes import Run, backend, ratio, run, say
 from dumpers.engines.elasticsearch.choice import Index
 from dumpers.engines.elasticsearch.cursors import slices
 from dumpers.engines.elasticsearch.dump import PARALLEL
@@ -52,17 +52,11 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
     ):
         _fill(server, mib=options.mib, shards=options.shards, large=options.large)
-        assert store.ca is not None
         job = {
             "PATH": os.environ["PATH"],
             "KSNAPSHOT_ENGINE": "elasticsearch",
             "KSNAPSHOT_TERMINATION_LOG": f"{folder}/result",
-            "BACKEND_S3_ENDPOINT": store.endpoint,
-            "BACKEND_S3_CA_BUNDLE": store.ca.read_text(),
-            "BACKEND_S3_REGION": store.region,
-            "BACKEND_BUCKET": store.create_bucket("benchmark"),
-            "BACKEND_S3_ACCESS_KEY": store.root.access,
-            "BACKEND_S3_SECRET_KEY": store.root.secret,
+            **backend(store),
             "ELASTICSEARCH_HOST": server.host,
             "ELASTICSEARCH_PORT": str(server.port),
             "ENCRYPTION_ENABLED": "true",

@@ -144,27 +144,26 @@ def _entered(node: Node, connection: Connection) -> Node:
 
 def _ordered(group: Group, members: Sequence[Member]) -> Group:
     """The group anew; one whose members all went silent stays as it was: reading will tell."""
-    order = topology.order({member.node: member.health for member in members})
-    by_node = {member.node: member for member in members}
-    gone = tuple(member.node.host for member in members if member.node not in order)
-    if not order:
-        return group
-    return replace(
-        group, members=tuple(by_node[node] for node in order), missing=(*group.missing, *gone)
-    )
+    ordered, gone = _ranked(members)
+    return replace(group, members=ordered, missing=(*group.missing, *gone)) if ordered else group
 
 
 def _group(shard: Shard, found: Sequence[Member]) -> Group:
-    order = topology.order({member.node: member.health for member in found})
-    if not order:
+    ordered, missing = _ranked(found)
+    if not ordered:
         said = "; ".join(member.health.why for member in found)
         raise SourceFailedError(
             f"no replica of shard {shard.number} answers, so its rows would be missing and nothing "
             f"is dumped: {said}"
         )
+    return Group(number=shard.number, members=ordered, missing=missing)
+
+
+def _ranked(found: Sequence[Member]) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+    """Those that can be read, best first, and the hosts of the others."""
+    order = topology.order({member.node: member.health for member in found})
     by_node = {member.node: member for member in found}
-    return Group(
-        number=shard.number,
-        members=tuple(by_node[node] for node in order),
-        missing=tuple(member.node.host for member in found if member.node not in order),
+    return (
+        tuple(by_node[node] for node in order),
+        tuple(member.node.host for member in found if member.node not in order),
     )

@@ -158,12 +158,13 @@ class _Loading:
 
         One that there was not in the cluster that was dumped gets the first server's.
         """
+        dumped = self._dumped()
         for piece in self.pieces:
             if piece.facts.get("script") != kind:
                 continue
             statements = schema.statements(_read(piece))
             for member in self._members():
-                label = member.label if member.label in self._dumped() else self._dumped()[0]
+                label = member.label if member.label in dumped else dumped[0]
                 if label in piece.facts["replicas"]:
                     self._run(kind, member, statements)
 

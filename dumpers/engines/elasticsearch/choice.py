@@ -13,7 +13,8 @@ class Index:
     """An index as the server lists it; sizes are in bytes.
 
     `stream` is the data stream that it is a part of, `shards` its primary ones; `documents` counts
-    nested ones, too. `frozen` ones are read only when that is asked for.
+    nested ones, too. `frozen` ones are read only when that is asked for. `source_mode` is what its
+    settings, not its mappings, say of `_source`.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Index:
     hidden: bool = False
     closed: bool = False
     frozen: bool = False
+    source_mode: str = ""
     health: str = "green"
 
     @property

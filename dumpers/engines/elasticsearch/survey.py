@@ -52,6 +52,7 @@ def indices(server: Server, product: Product, interrupt: Interrupt) -> tuple[Ind
             closed=row.get("status") == "close",
             frozen=_says(settings, row["index"], "index.frozen")
             or _says(settings, row["index"], "index.search.throttled"),
+            source_mode=_source_mode(settings.get(row["index"], {})),
             health=row.get("health") or "",
         )
         for row in listed
@@ -85,7 +86,7 @@ def notes(
     own = [index.name for index in every if index.is_own and index.name not in names]
     if own:
         found.append(f"hidden indices are left out: {shown(own)}")
-    without, partly, synthetic = _sources(server, names, interrupt)
+    without, partly, synthetic = _sources(server, chosen, interrupt)
     if without:
         found.append(f"these keep no _source, so their documents are not dumped: {shown(without)}")
     if partly:
@@ -131,6 +132,14 @@ def _says(settings: Mapping[str, Mapping[str, Any]], index: str, name: str) -> b
     return str(settings.get(index, {}).get(name, "false")) == "true"
 
 
+def _source_mode(settings: Mapping[str, Any]) -> str:
+    """The mode that settings give `_source`, where its mapping says nothing."""
+    said = settings.get("index.mapping.source.mode", "")
+    if not said and settings.get("index.mode") in _SYNTHETIC_MODES:
+        return "synthetic"
+    return str(said)
+
+
 def _streams(server: Server, product: Product, interrupt: Interrupt) -> Mapping[str, str]:
     """The data stream of each of their indices."""
     hidden = "" if product.is_opensearch else "?expand_wildcards=all"
@@ -146,31 +155,28 @@ def _streams(server: Server, product: Product, interrupt: Interrupt) -> Mapping[
 
 
 def _sources(
-    server: Server, names: set[str], interrupt: Interrupt
+    server: Server, chosen: Sequence[Index], interrupt: Interrupt
 ) -> tuple[list[str], list[str], list[str]]:
+    """The names of those without a `_source`, with parts of it, and with one made anew."""
     query = {
         "filter_path": "*.mappings._source,*.mappings.*._source",
         "expand_wildcards": "all",
     }
     listed = server.json("GET", "/_all/_mapping", query=query, interrupt=interrupt)
-    settings = _settings(server, interrupt)
     without, partly, synthetic = [], [], []
-    for name in sorted(names):
-        mappings = listed.get(name, {}).get("mappings", {})
+    for index in sorted(chosen, key=lambda index: index.name):
+        mappings = listed.get(index.name, {}).get("mappings", {})
         # With types, the mapping is one level below.
         source: Mapping[str, Any] = mappings.get("_source") or next(
             (item["_source"] for item in mappings.values() if "_source" in item), {}
         )
-        own = settings.get(name, {})
-        mode = source.get("mode") or own.get("index.mapping.source.mode") or ""
-        if not mode and own.get("index.mode") in _SYNTHETIC_MODES:
-            mode = "synthetic"
+        mode = source.get("mode") or index.source_mode
         if source.get("enabled") is False or mode == "disabled":
-            without.append(name)
+            without.append(index.name)
         elif mode == "synthetic":
-            synthetic.append(name)
+            synthetic.append(index.name)
         elif source.get("excludes") or source.get("includes"):
-            partly.append(name)
+            partly.append(index.name)
     return without, partly, synthetic
 
 
