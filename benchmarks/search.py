@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyrage
@@ -29,7 +30,8 @@ from tests.testbed import s3, search
 
 ROOT = Path(__file__).resolve().parents[1]
 _INDEX, _PAGE = "bench", 1000
-_SORT = re.compile(rb'"sort":(\[[^\]]*\])\}\]')
+_SORT = re.compile(rb'"sort":\[(\d+)\]\}\]')
+_END = 1 << 62
 
 
 def main() -> None:
@@ -134,36 +136,44 @@ def _read(port: int, name: str) -> None:
     [listed] = json.loads(connection.getresponse().read())
     index = Index(name=_INDEX, shards=int(listed["pri"]), size=int(listed["pri.store.size"]))
     many = slices(index, PARALLEL)
-    threads = [
-        threading.Thread(target=_read_slice, args=(port, product, point, number, many))
-        for number in range(many)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def _read_slice(port: int, product: Product, point: str, number: int, many: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
     body = {
         "size": _PAGE,
         "pit": {"id": point, "keep_alive": "10m"},
         "sort": [product.order],
         "track_total_hits": False,
     }
-    if many > 1:
-        body["slice"] = {"id": number, "max": many}
-        if product.slice_field:
-            body["slice"] = {"id": number, "max": many, "field": product.slice_field}
+    parts: list[tuple[Mapping[str, object], int, int]] = []
+    if product.slices_by_number:
+        parts = [(_sliced(body, n, many), 0, _END) for n in range(many)]
+    else:
+        for shard in range(index.shards):
+            own = _sliced(body, shard, index.shards)
+            last = {**own, "size": 1, "sort": [{product.order: "desc"}]}
+            found = _SORT.search(_post(port, "/_search", json.dumps(last).encode()))
+            assert found
+            each = many // index.shards
+            ends = [int(found[1]) * n // each for n in range(each)] + [_END]
+            parts += [(own, ends[n], ends[n + 1]) for n in range(each)]
+    threads = [threading.Thread(target=_read_slice, args=(port, *part)) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _sliced(body: Mapping[str, object], number: int, many: int) -> Mapping[str, object]:
+    return {**body, "slice": {"id": number, "max": many}} if many > 1 else body
+
+
+def _read_slice(port: int, body: Mapping[str, object], after: int, end: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
     text = json.dumps(body).encode()
-    after: bytes | None = b""
-    while after is not None:
-        asked = text[:-1] + b',"search_after":' + after + b"}" if after else text
+    while after < end:
+        asked = text[:-1] + b',"search_after":[%d]}' % after if after else text
         connection.request("POST", "/_search", asked, {"Content-Type": "application/json"})
         page = connection.getresponse().read()
         last = _SORT.search(page, max(0, len(page) - 200))
-        after = last[1] if last else None
+        after = int(last[1]) if last else end
 
 
 def _post(port: int, path: str, body: bytes) -> bytes:

@@ -42,7 +42,7 @@ _CODE = re.compile(r"Code: (\d+)")
 # Of the server's exceptionCodeToHTTPStatus; all others are 500.
 _STATUS = {46: 404, 47: 404, 60: 404, 62: 400, 81: 404, 115: 404, 159: 408, 497: 403, 516: 403}
 _AUTHENTICATION = "Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)"
-_INJECTED = "Code: 241. DB::Exception: Memory limit (total) exceeded. (MEMORY_LIMIT_EXCEEDED)"
+_TOO_MUCH = "Code: 241. DB::Exception: Memory limit (total) exceeded. (MEMORY_LIMIT_EXCEEDED)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,8 @@ class Behaviour:
     """After how many bytes answers end that are longer."""
     by: Literal["error", "cut"] = "error"
     """What ends them: an error of the query, or the end of the connection."""
+    said: str = _TOO_MUCH
+    """The error."""
     matching: str = ""
     """Only answers to queries with this in their text end so."""
 
@@ -258,7 +260,7 @@ def _ended(results: Iterator[bytes], behaviour: Behaviour) -> Iterator[bytes]:
             yield piece
         else:
             yield piece[:left]
-            raise _InjectedError(_INJECTED) if behaviour.by == "error" else _CutError
+            raise _InjectedError(behaviour.said) if behaviour.by == "error" else _CutError
 
 
 def _quoted(text: str) -> str:

@@ -1,5 +1,6 @@
 """Where a reading of one index stands: a point in time in slices, or a scroll of each shard."""
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from typing import Protocol
 
 from dumpers.engines.elasticsearch.choice import Index
 from dumpers.engines.elasticsearch.client import BusyError, LostError, Patience, Server, path_of
-from dumpers.engines.elasticsearch.pages import BrokenPageError, Page, cut
+from dumpers.engines.elasticsearch.pages import BrokenPageError, Page, cut, number_in
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.elasticsearch.sizing import LARGEST, PageSize
 from dumpers.errors import KsnapshotError, SourceFailedError
@@ -148,8 +149,8 @@ def _open_point(wanted: Wanted, room: Room, interrupt: Interrupt) -> Iterator[Op
         if counted.total is None:
             raise SourceFailedError(f"{server.where} does not count {index.name}")
         many = slices(index, wanted.parallel)
-        cursors = [_Slice(point, number, many, room) for number in range(many)]
-        yield Opened(total=counted.total, cursors=cursors if counted.total else ())
+        parts = _parts(point, many, interrupt) if counted.total else ()
+        yield Opened(total=counted.total, cursors=[_Slice(point, part, room) for part in parts])
     finally:
         point.close()
 
@@ -161,22 +162,67 @@ def slices(index: Index, parallel: int) -> int:
     return index.shards * min(per_shard, worth)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """The `number`th of `many` slices; of it, what is behind `after` and has a number `before`."""
+
+    number: int
+    many: int
+    after: bytes = b""
+    before: int | None = None
+
+    @property
+    def body(self) -> dict[str, object]:
+        """What a search says of it."""
+        return {"slice": {"id": self.number, "max": self.many}} if self.many > 1 else {}
+
+
+def _parts(point: _Point, many: int, interrupt: Interrupt) -> Sequence[_Part]:
+    """What is read beside each other; none has documents of two shards."""
+    shards = point.wanted.index.shards
+    if point.wanted.product.slices_by_number or many == shards:
+        return [_Part(number=number, many=many) for number in range(many)]
+    found = list[_Part]()
+    for number in range(shards):
+        shard = _Part(number=number, many=shards)
+        body = point.search(
+            interrupt,
+            size=1,
+            track_total_hits=False,
+            _source=False,
+            sort=[{point.wanted.product.order: "desc"}],
+            **shard.body,
+        )
+        last = _cut(body, point.wanted).after
+        found += _ranges(shard, number_in(last) + 1, many // shards) if last else []
+    return found
+
+
+def _ranges(shard: _Part, numbers: int, many: int) -> Iterator[_Part]:
+    """A shard of so many document numbers in as many equal parts."""
+    ends = [numbers * part // many for part in range(many + 1)]
+    for first, end in itertools.pairwise(ends):
+        after = b"[%d]" % (first - 1) if first else b""
+        yield replace(shard, after=after, before=end)
+
+
 class _Slice:
     """A slice of a point in time: a page that does not come is asked for again, and is the same."""
 
-    def __init__(self, point: _Point, number: int, many: int, room: Room) -> None:
+    def __init__(self, point: _Point, part: _Part, room: Room) -> None:
         self._point = point
         self._room = room
         self._size = point.wanted.size()
-        self._after = b""
+        self._after = part.after
+        self._before = part.before
         self._large = False
         self.ended = False
-        product = point.wanted.product
-        self._body = {**point.wanted.body, "sort": [product.order], "track_total_hits": False}
-        if many > 1:
-            self._body["slice"] = {"id": number, "max": many}
-            if product.slice_field:
-                self._body["slice"] = {"field": product.slice_field, "id": number, "max": many}
+        self._body = {
+            **point.wanted.body,
+            **part.body,
+            "sort": [point.wanted.product.order],
+            "track_total_hits": False,
+        }
 
     def next(self, interrupt: Interrupt) -> Page:
         """Read a page, with fewer documents where they are large or the server is busy."""
@@ -202,7 +248,7 @@ class _Slice:
                 continue
             if body is None:
                 continue
-            page = replace(_cut(body, wanted), large=self._large)
+            page = replace(_cut(body, wanted, before=self._before), large=self._large)
             self._size.came(page.count, len(body))
             self._after = page.after
             # What follows is shared by the slices: any of the ids will do, the newest best.
@@ -328,9 +374,9 @@ class _Scroll:
             return page
 
 
-def _cut(body: bytes | bytearray, wanted: Wanted) -> Page:
+def _cut(body: bytes | bytearray, wanted: Wanted, *, before: int | None = None) -> Page:
     try:
-        return cut(body)
+        return cut(body, before=before)
     except BrokenPageError as error:
         raise SourceFailedError(
             f"{wanted.server.where}, reading {wanted.index.name}: {error}"

@@ -49,7 +49,7 @@ class _Elasticsearch:
         survey.check(chosen)
         streams = frozenset(choice.by_stream(chosen))
         texts, missing = survey.texts(server, product, streams, interrupt)
-        notes = (*survey.notes(server, chosen, every, interrupt), *missing)
+        notes = (*survey.notes(server, product, chosen, every, interrupt), *missing)
         if product.note:
             notes = (product.note, *notes)
         if not product.has_points_in_time:

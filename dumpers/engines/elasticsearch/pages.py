@@ -6,6 +6,7 @@ nobody else does: they are left out. Nothing else of a document is touched.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,8 +55,13 @@ class _Sorted(msgspec.Struct):
     sort: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _Numbered(msgspec.Struct):
+    sort: tuple[int]
+
+
 _ANSWER = msgspec.json.Decoder(_Answer)
 _SORTED = msgspec.json.Decoder(_Sorted)
+_NUMBERED = msgspec.json.Decoder(_Numbered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +83,17 @@ class Page:
     large: bool = False
 
 
-def cut(body: bytes | bytearray) -> Page:
-    """Cut a page; BrokenPageError where it is not whole: shards failed, time ran out."""
+def number_in(after: bytes) -> int:
+    """The document's number in its shard that is its only sort value."""
+    [found] = msgspec.json.decode(after, type=tuple[int])
+    return found
+
+
+def cut(body: bytes | bytearray, *, before: int | None = None) -> Page:
+    """Cut a page, as far as its documents' numbers are `before` that one.
+
+    BrokenPageError where it is not whole: shards failed, time ran out.
+    """
     commented = False
     hits: Sequence[msgspec.Raw | memoryview]
     try:
@@ -89,6 +104,10 @@ def cut(body: bytes | bytearray) -> Page:
         hits = answer.hits.hits
     _check(answer)
     listed = answer.hits.hits
+    if before is not None:
+        # Numbers ascend. Nothing but them is looked at, so this costs a few documents a page.
+        count = bisect_left(listed, before, key=lambda hit: _NUMBERED.decode(hit).sort[0])
+        listed, hits = listed[:count], hits[:count]
     after = bytes(_SORTED.decode(listed[-1]).sort) if listed else b""
     total = answer.hits.total
     return Page(

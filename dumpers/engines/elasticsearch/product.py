@@ -75,12 +75,13 @@ class Product:
         return "_doc" if self.is_opensearch else "_shard_doc"
 
     @property
-    def slice_field(self) -> str:
-        """What a shard is sliced by: Elasticsearch's own way costs nothing.
+    def slices_by_number(self) -> bool:
+        """Whether a slice within a shard has documents that lie beside each other there.
 
-        OpenSearch would go through the `_id` of every document for every page.
+        So it is in Elasticsearch. OpenSearch takes every n-th of them, and for each unpacks a block
+        that holds its neighbours too: as many times as there are slices.
         """
-        return "_seq_no" if self.is_opensearch else ""
+        return not self.is_opensearch
 
     @property
     def leaves_vectors_out(self) -> bool:

@@ -1,7 +1,7 @@
 """What a cluster says of itself: its indices, and all that a dump holds beside documents."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ _SETTINGS = (
     "index.mode",
     "index.mapping.source.mode",
 )
+_VECTORS = frozenset(("dense_vector", "sparse_vector", "rank_vectors"))
 _SYNTHETIC_MODES = frozenset(("logsdb", "time_series"))
 
 
@@ -70,7 +71,11 @@ def check(chosen: Sequence[Index]) -> None:
 
 
 def notes(
-    server: Server, chosen: Sequence[Index], every: Sequence[Index], interrupt: Interrupt
+    server: Server,
+    product: Product,
+    chosen: Sequence[Index],
+    every: Sequence[Index],
+    interrupt: Interrupt,
 ) -> tuple[str, ...]:
     """What a person should know of the documents that come, and of those that do not."""
     found = []
@@ -95,6 +100,12 @@ def notes(
         found.append(
             "the server makes the _source of these anew, so it need not be what was once sent: "
             f"{shown(synthetic)}"
+        )
+    apart = _with_vectors(server, product, chosen, interrupt)
+    if apart:
+        found.append(
+            "the server keeps vectors of these apart from the _source, so they may stand elsewhere "
+            f"in it than they were sent: {shown(apart)}"
         )
     return tuple(found)
 
@@ -178,6 +189,27 @@ def _sources(
         elif source.get("excludes") or source.get("includes"):
             partly.append(index.name)
     return without, partly, synthetic
+
+
+def _with_vectors(
+    server: Server, product: Product, chosen: Sequence[Index], interrupt: Interrupt
+) -> list[str]:
+    if not product.leaves_vectors_out:
+        return []
+    query = {"filter_path": "*.mappings.**.type", "expand_wildcards": "all"}
+    listed = server.json("GET", "/_all/_mapping", query=query, interrupt=interrupt)
+    return [
+        index.name for index in chosen if not _VECTORS.isdisjoint(_types(listed.get(index.name)))
+    ]
+
+
+def _types(mapping: Any) -> Iterator[str]:
+    """The types of all fields, one of which may be called `type` itself."""
+    if isinstance(mapping, Mapping):
+        for name, value in mapping.items():
+            if name == "type" and isinstance(value, str):
+                yield value
+            yield from _types(value)
 
 
 def _number(text: str | None) -> int:

@@ -231,6 +231,26 @@ def test_the_newest_engine_breaks_off(
         front.sql("DROP DATABASE faulty")
 
 
+def test_a_table_that_the_account_may_not_read(front: Front, dumps: Dumps) -> None:
+    front.sql("CREATE DATABASE IF NOT EXISTS guarded")
+    for name in ("open", "secret"):
+        front.sql(f"CREATE TABLE guarded.{name} (a UInt64) ENGINE = MergeTree ORDER BY a")
+        front.sql(f"INSERT INTO guarded.{name} SELECT number FROM numbers(100000)")
+    # The engine as a library has but one account; the words are a server's.
+    denied = (
+        "Code: 497. DB::Exception: u: Not enough privileges. To execute this query, it's necessary "
+        "to have the grant SELECT(a) ON guarded.secret. (ACCESS_DENIED)"
+    )
+    try:
+        front.behave(Behaviour(after=0, said=denied, matching="`secret`"))
+        with pytest.raises(SourceRefusedError, match=r"guarded\.secret of s1.*grant SELECT\(a\)"):
+            dumps.of_front(front, {"KSNAPSHOT_DATABASES": "guarded"})
+        assert dumps.manifests() == []
+    finally:
+        front.behave(Behaviour())
+        front.sql("DROP DATABASE guarded")
+
+
 def test_a_login_that_is_refused_is_final(calm_shop: Cluster, dumps: Dumps) -> None:
     wrong = replace(calm_shop.reader, password="wrong")
     env = dumps.env(calm_shop.replica(1, 1).host, calm_shop.http_port, wrong)

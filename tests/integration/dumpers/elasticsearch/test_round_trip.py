@@ -1,11 +1,14 @@
 """Dump, empty the cluster, restore: the same bytes, definitions and numbers on every release."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 
-from dumpers.engines.elasticsearch.dump import ENGINE
+from dumpers.engines.elasticsearch import cursors
+from dumpers.engines.elasticsearch.dump import ENGINE, PARALLEL
 from dumpers.errors import SourceRefusedError, TargetFailedError, TargetRefusedError
 from dumpers.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import (
@@ -26,6 +29,11 @@ from tests.integration.dumpers.elasticsearch.worlds import (
 )
 from tests.testbed.processes import wait_until
 from tests.testbed.search import SearchServer
+
+# The oldest and the newest ones, for what does not hang on the release.
+_SOME = pytest.mark.parametrize(
+    "server", ["elasticsearch-6", "elasticsearch-9", "opensearch-3"], indirect=True
+)
 
 
 def test_everything_comes_back_as_it_was(server: SearchServer) -> None:
@@ -81,6 +89,37 @@ def test_documents_are_those_of_one_moment(server: SearchServer) -> None:
     assert {line["_source"]["n"] for line in lines} == {1}
 
 
+@pytest.mark.parametrize(
+    "server",
+    ["elasticsearch-7", "elasticsearch-9", "opensearch-2", "opensearch-3"],
+    indirect=True,
+)
+@pytest.mark.parametrize("shards", [1, 2])
+def test_slices_of_a_shard_hold_each_document_once(
+    server: SearchServer, shards: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, parts_of = list[object](), cursors._parts
+
+    def noted(*args: Any) -> Sequence[object]:
+        found = parts_of(*args)
+        made.extend(found)
+        return found
+
+    monkeypatch.setattr(cursors, "_SLICED_BYTES", 1)
+    monkeypatch.setattr(cursors, "_parts", noted)
+    create(server, "many", shards=shards)
+    # Nested documents have numbers of their own, and those of what is written over stay empty.
+    source = '{{"n":{0},"parts":[{{"n":1}},{{"n":2}}]}}'
+    for start in (*range(0, 3000, 500), 0, 500):
+        numbers = range(start, start + 500)
+        server.bulk("many", {f"{number}": source.format(number) for number in numbers})
+        server.ask("POST", "/many/_refresh")
+    _, parts = dump(job(server, ELASTICDUMP_LIMIT="100"))
+    assert len(made) == PARALLEL
+    lines = [json.loads(line) for line in parts["data"][0].splitlines()]
+    assert sorted(line["_source"]["n"] for line in lines) == [*range(3000)]
+
+
 def test_line_ends_and_comments_of_documents(server: SearchServer) -> None:
     create(server, "books")
     put(server, "books", "spread", '{\r\n  "name": "a // b /* c */ \\"",\n\n  "n" :\t1\n}')
@@ -105,6 +144,7 @@ def test_versions_come_back(server: SearchServer) -> None:
     assert server.ask("GET", "/books/_doc/twice")["_version"] == 3
 
 
+@_SOME
 def test_large_documents(server: SearchServer) -> None:
     create(server, "large")
     for number in range(6):
@@ -132,6 +172,7 @@ def _is_put(server: SearchServer, path: str, body: str) -> bool:
     return server.raw("PUT", path, body)[0] in {200, 201}
 
 
+@_SOME
 def test_patterns_choose(server: SearchServer) -> None:
     for name in ("a-1", "a-2", "b-1", ".own"):
         create(server, name)
@@ -152,6 +193,7 @@ def test_patterns_choose(server: SearchServer) -> None:
         dump(job(server, KSNAPSHOT_INDICES="a-1,c-1"))
 
 
+@_SOME
 def test_a_target_that_has_one_of_them(server: SearchServer) -> None:
     create(server, "books")
     put(server, "books", "1", "{}")
@@ -161,6 +203,7 @@ def test_a_target_that_has_one_of_them(server: SearchServer) -> None:
         ENGINE.restore(connection(server), pieces(parts), Interrupt())
 
 
+@_SOME
 def test_documents_that_do_not_load_are_named(server: SearchServer) -> None:
     create(server, "books")
     put(server, "books", "1", '{"n":1}')

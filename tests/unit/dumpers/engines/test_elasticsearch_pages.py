@@ -109,6 +109,16 @@ def test_a_page_of_a_scroll_and_the_end() -> None:
     assert lines(unsorted) == (hit(b"{}", sort=b"") + b"\n") * 2
 
 
+@pytest.mark.parametrize(
+    ("before", "kept"), [(0, 0), (3, 0), (4, 1), (5, 1), (6, 2), (8, 3), (9, 3)]
+)
+def test_a_page_is_cut_before_a_number(before: int, kept: int) -> None:
+    hits = [hit(b'{"n":%d}' % n, sort=b',"sort":[%d]' % n) for n in (3, 5, 7)]
+    found = cut(page(hits), before=before)
+    whole = cut(page(hits[:kept]))
+    assert (found.count, found.after, lines(found)) == (kept, whole.after, lines(whole))
+
+
 def test_totals_of_every_release() -> None:
     body = page([])
     for total, expected in ((b"5", 5), (b'{"value":5,"relation":"eq"}', 5)):

@@ -1,0 +1,60 @@
+"""Documents of which the server keeps something else than what it was sent."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from dumpers.engines.elasticsearch.dump import ENGINE
+from dumpers.interrupt import Interrupt
+from tests.integration.dumpers.elasticsearch.conftest import (
+    Servers,
+    connection,
+    dump,
+    job,
+    pieces,
+)
+from tests.integration.dumpers.elasticsearch.worlds import put
+from tests.testbed.search import SearchServer
+
+
+@pytest.fixture
+def server(servers: Servers) -> Iterator[SearchServer]:
+    started = servers("elasticsearch-9")
+    started.clear()
+    yield started
+    started.clear()
+
+
+def test_vectors_that_are_kept_apart(server: SearchServer) -> None:
+    vector = {"type": "dense_vector", "dims": 3}
+    server.ask("PUT", "/books", {"mappings": {"properties": {"place": vector}}})
+    text = '{"n":1.0,"place":[0.5,1.25,-2.0],"after":true}'
+    put(server, "books", "1", text)
+    server.ask("POST", "/_all/_refresh")
+    assert "place" not in server.ask("GET", "/books/_doc/1")["_source"]
+    source, parts = dump(job(server))
+    assert any("keeps vectors of these apart" in note for note in source.notes)
+    [line] = parts["data"][0].splitlines()
+    assert json.loads(line)["_source"] == json.loads(text)
+    server.clear()
+    ENGINE.restore(connection(server), pieces(parts), Interrupt())
+    _, again = dump(job(server))
+    assert again["data"][0] == parts["data"][0]
+
+
+def test_sources_that_the_server_makes(server: SearchServer) -> None:
+    server.ask(
+        "PUT",
+        "/books",
+        {
+            "settings": {"index.mapping.source.mode": "synthetic"},
+            "mappings": {"properties": {"n": {"type": "long"}, "name": {"type": "keyword"}}},
+        },
+    )
+    put(server, "books", "1", '{"name":"a","n":1}')
+    server.ask("POST", "/_all/_refresh")
+    source, parts = dump(job(server))
+    assert any("makes the _source of these anew" in note for note in source.notes)
+    [line] = parts["data"][0].splitlines()
+    assert json.loads(line)["_source"] == {"name": "a", "n": 1}
