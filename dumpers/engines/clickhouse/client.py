@@ -18,6 +18,8 @@ _TLS_PORTS = frozenset((8443, 443))
 _OK = 200
 _CODE = re.compile(r"Code: (\d+)")
 _TEXT_MAX = 500
+# A string of SQL, or what is left of one that was cut.
+_STRING = r"'(?:[^'\\]|\\.)*+(?:'|\\?$)"
 # Codes for which trying again cannot help: login, rights, settings that a profile forbids, syntax.
 _REFUSALS = frozenset((62, 115, 164, 192, 193, 194, 195, 452, 497, 516, 531))
 """https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp"""
@@ -55,11 +57,15 @@ class Server:
         return remote(self.address, database, table, username=username, password=password)
 
     def safe(self, text: str) -> str:
-        """A server's words without the password, which a query through another server holds."""
-        password = self.login[1]
+        """A server's words without the password, which a query through another server holds.
+
+        The words may have been cut, in the midst of the password, too.
+        """
+        username, password = self.login
         if not (self.address and password):
             return text
-        return text.replace(literal(password), "'…'").replace(password, "…")
+        shown = re.sub(rf"({re.escape(literal(username))},\s*){_STRING}", r"\1'…'", text)
+        return shown.replace(literal(password), "'…'").replace(password, "…")
 
     def rows(
         self, sql: str, interrupt: Interrupt, *, seconds: float | None = None

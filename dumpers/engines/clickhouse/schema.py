@@ -12,6 +12,7 @@ from dumpers.engines.clickhouse.lexer import tokens
 from dumpers.engines.clickhouse.phases import Phase, phases
 from dumpers.engines.clickhouse.sql import identifier, literal
 from dumpers.engines.clickhouse.tables import Treated
+from dumpers.errors import SourceFailedError
 
 _UUID = "{uuid}"
 # Databases that every server has already, under whatever engine.
@@ -101,6 +102,12 @@ def _create(item: Treated) -> str:
 
     Servers refuse such a path without one, as every replica would have a path of its own.
     """
+    if not item.table.create:
+        raise SourceFailedError(
+            f"the server does not tell how {item.table.full_name} is created: it was dropped "
+            "meanwhile, or its metadata is damaged; leave it out by the annotation exclude-tables "
+            "if it stays so"
+        )
     if _UUID not in item.store.create:
         return ddl.rewrite(item.table.create)
     inner_id = "" if item.store is item.table else item.store.uuid

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from dumpers.engines.clickhouse import schema
 from dumpers.engines.clickhouse.sql import identifier, literal
 from dumpers.engines.clickhouse.tables import Table, treat
+from dumpers.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse_parts import table
 
 ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b"
@@ -83,6 +85,12 @@ def test_views_that_refresh_themselves_come_last_and_do_not_do_so_at_once() -> N
     first, last = schema.statements(schema.materialized_views(found))
     assert "d.z TO d.t" in first
     assert last == refreshed.replace(" AS SELECT", " EMPTY AS SELECT")
+
+
+def test_a_table_without_a_statement_is_named() -> None:
+    [lost] = treat([replace(table("lost"), create="")])
+    with pytest.raises(SourceFailedError, match=r"d\.lost is created"):
+        schema.tables([], functions=[], collections={}, found=[lost])
 
 
 def test_there_is_no_script_of_nothing() -> None:
