@@ -90,14 +90,14 @@ class Http:
     ) -> None:
         self.where = f"{connection.host}:{connection.port}"
         self._side = side
-        host = f"[{connection.host}]" if ":" in connection.host else connection.host
-        self._base = f"{'https' if secure else 'http'}://{host}:{connection.port}"
-        # False keeps everybody from checking the name, None leaves it to the context.
-        checked = None if connection.tls == _FULL else False
         options: dict[str, Any] = {}
         if secure:
+            # False keeps everybody from checking the name, None leaves it to the context.
+            checked = None if connection.tls == _FULL else False
             options = {"ssl_context": _context(connection), "assert_hostname": checked}
-        self._pool = urllib3.PoolManager(
+        self._pool = (_Secure if secure else _Plain)(
+            connection.host,
+            connection.port,
             maxsize=16,
             headers=dict(headers),
             retries=False,
@@ -105,7 +105,6 @@ class Http:
             socket_options=[*HTTPConnection.default_socket_options, *_KEEPALIVE],
             **options,
         )
-        self._pool.pool_classes_by_scheme = {"http": _Plain, "https": _Secure}
 
     def whole(
         self,
@@ -149,7 +148,7 @@ class Http:
         Raises the side's error where the server cannot be reached, breaks off, or is silent for
         `seconds`.
         """
-        url = f"{self._base}{path}{'?' + urlencode(query) if query else ''}"
+        url = f"{path}?{urlencode(query)}" if query else path
 
         def request() -> urllib3.BaseHTTPResponse:
             return self._pool.urlopen(
