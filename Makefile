@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-controller demo demo-down images chart clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller demo demo-down images chart clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench: setup ## compare a dump with the bare dump tool, in one run
 
 bench-clickhouse: setup ## compare a ClickHouse dump with bare curl, in one run
 	$(BIN)/python -m benchmarks.clickhouse $(BENCH_ARGS)
+
+bench-search: setup ## compare a dump of OpenSearch with a bare reader and with elasticdump, in one run
+	$(BIN)/python -m benchmarks.search $(BENCH_ARGS)
 
 bench-controller: setup ## measure the controller in a busy cluster, in about ten minutes
 	$(BIN)/python -m benchmarks.controller $(BENCH_ARGS)
