@@ -95,16 +95,19 @@ class Http:
             # False keeps everybody from checking the name, None leaves it to the context.
             checked = None if connection.tls == _FULL else False
             options = {"ssl_context": _context(connection), "assert_hostname": checked}
-        self._pool = (_Secure if secure else _Plain)(
-            connection.host,
-            connection.port,
-            maxsize=16,
-            headers=dict(headers),
-            retries=False,
-            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=None),
-            socket_options=[*HTTPConnection.default_socket_options, *_KEEPALIVE],
-            **options,
-        )
+        try:
+            self._pool = (_Secure if secure else _Plain)(
+                f"[{connection.host}]" if ":" in connection.host else connection.host,
+                connection.port,
+                maxsize=16,
+                headers=dict(headers),
+                retries=False,
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=None),
+                socket_options=[*HTTPConnection.default_socket_options, *_KEEPALIVE],
+                **options,
+            )
+        except urllib3.exceptions.LocationValueError as error:
+            raise ConfigurationError(f"{connection.host!r} is no name of a host") from error
 
     def whole(
         self,

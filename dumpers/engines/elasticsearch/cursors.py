@@ -193,8 +193,9 @@ def _parts(point: _Point, many: int, interrupt: Interrupt) -> Sequence[_Part]:
             sort=[{point.wanted.product.order: "desc"}],
             **shard.body,
         )
-        last = _cut(body, point.wanted).after
-        found += _ranges(shard, number_in(last) + 1, many // shards) if last else []
+        with _naming(point.wanted):
+            last = cut(body).after
+            found += _ranges(shard, number_in(last) + 1, many // shards) if last else []
     return found
 
 
@@ -202,8 +203,9 @@ def _ranges(shard: _Part, numbers: int, many: int) -> Iterator[_Part]:
     """A shard of so many document numbers in as many equal parts."""
     ends = [numbers * part // many for part in range(many + 1)]
     for first, end in itertools.pairwise(ends):
-        after = b"[%d]" % (first - 1) if first else b""
-        yield replace(shard, after=after, before=end)
+        if first < end:
+            after = b"[%d]" % (first - 1) if first else b""
+            yield replace(shard, after=after, before=end)
 
 
 class _Slice:
@@ -248,7 +250,7 @@ class _Slice:
                 continue
             if body is None:
                 continue
-            page = replace(_cut(body, wanted, before=self._before), large=self._large)
+            page = self._cut(body)
             self._size.came(page.count, len(body))
             self._after = page.after
             # What follows is shared by the slices: any of the ids will do, the newest best.
@@ -263,6 +265,14 @@ class _Slice:
     def renew(self, interrupt: Interrupt) -> None:
         """Keep the point in time, by an empty search."""
         self._point.search(interrupt, size=0, track_total_hits=False)
+
+    def _cut(self, body: bytearray) -> Page:
+        page = _cut(body, self._point.wanted, before=self._before)
+        if self._large and not page.count:
+            # Its one document is the next part's: nobody will write it, and make room again.
+            self._room.give_back()
+            return page
+        return replace(page, large=self._large)
 
     def _fetch(self, size: int, interrupt: Interrupt) -> bytearray | None:
         """An answer's body; None where it is too large and was dropped."""
@@ -375,8 +385,15 @@ class _Scroll:
 
 
 def _cut(body: bytes | bytearray, wanted: Wanted, *, before: int | None = None) -> Page:
-    try:
+    with _naming(wanted):
         return cut(body, before=before)
+
+
+@contextmanager
+def _naming(wanted: Wanted) -> Iterator[None]:
+    """Say of a broken page where it came from."""
+    try:
+        yield
     except BrokenPageError as error:
         raise SourceFailedError(
             f"{wanted.server.where}, reading {wanted.index.name}: {error}"

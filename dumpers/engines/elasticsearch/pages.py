@@ -55,13 +55,9 @@ class _Sorted(msgspec.Struct):
     sort: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _Numbered(msgspec.Struct):
-    sort: tuple[int]
-
-
 _ANSWER = msgspec.json.Decoder(_Answer)
 _SORTED = msgspec.json.Decoder(_Sorted)
-_NUMBERED = msgspec.json.Decoder(_Numbered)
+_NUMBER = msgspec.json.Decoder(tuple[int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +80,11 @@ class Page:
 
 
 def number_in(after: bytes) -> int:
-    """The document's number in its shard that is its only sort value."""
-    [found] = msgspec.json.decode(after, type=tuple[int])
+    """The document's number in its shard that is its only sort value; BrokenPageError."""
+    try:
+        [found] = _NUMBER.decode(after)
+    except msgspec.DecodeError as error:
+        raise BrokenPageError(f"documents are not sorted by one number ({error})") from error
     return found
 
 
@@ -105,8 +104,10 @@ def cut(body: bytes | bytearray, *, before: int | None = None) -> Page:
     _check(answer)
     listed = answer.hits.hits
     if before is not None:
-        # Numbers ascend. Nothing but them is looked at, so this costs a few documents a page.
-        count = bisect_left(listed, before, key=lambda hit: _NUMBERED.decode(hit).sort[0])
+        # Numbers ascend, so few documents are looked at.
+        count = bisect_left(
+            listed, before, key=lambda hit: number_in(bytes(_SORTED.decode(hit).sort))
+        )
         listed, hits = listed[:count], hits[:count]
     after = bytes(_SORTED.decode(listed[-1]).sort) if listed else b""
     total = answer.hits.total

@@ -66,7 +66,7 @@ class Product:
 
     @property
     def order(self) -> str:
-        """The sort that tells every document of a shard from all others, at no cost.
+        """The ascending sort that tells every document of a shard from all others, at no cost.
 
         OpenSearch has no `_shard_doc` before 3.3 and goes through all documents for it since. Its
         `_doc` is of one shard: documents of two can be equal in it, and `search_after` loses some.

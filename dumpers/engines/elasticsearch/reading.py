@@ -82,7 +82,11 @@ def _documents(
                 written += page.count
                 if page.commented:
                     tally.commented.add(item.index.name)
-                yield from page.blocks
+                blocks = page.blocks
+                # What is written leaves the memory before the next one is waited for.
+                del page
+                yield from blocks
+                del blocks
             if written != opened.total:
                 raise SourceFailedError(
                     f"{item.index.name} had {opened.total} documents when it was opened, and "
@@ -130,8 +134,10 @@ class _Crew:
             elif isinstance(taken, BaseException):
                 raise taken
             else:
+                large = taken.large
                 yield taken
-                if taken.large:
+                del taken
+                if large:
                     self._room.give_back()
 
     def stop(self) -> None:
@@ -155,6 +161,7 @@ class _Crew:
                     page = cursor.next(self._interrupt)
                     if page.count:
                         self._hand_over(page, cursor)
+                    del page
                 self._ahead.put(None)
         except BaseException as error:  # noqa: BLE001  whoever reads raises it
             if not self._interrupt.is_tripped:

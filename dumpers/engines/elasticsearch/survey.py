@@ -1,7 +1,7 @@
 """What a cluster says of itself: its indices, and all that a dump holds beside documents."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,6 @@ _SETTINGS = (
     "index.mode",
     "index.mapping.source.mode",
 )
-_VECTORS = frozenset(("dense_vector", "sparse_vector", "rank_vectors"))
 _SYNTHETIC_MODES = frozenset(("logsdb", "time_series"))
 
 
@@ -101,11 +100,11 @@ def notes(
             "the server makes the _source of these anew, so it need not be what was once sent: "
             f"{shown(synthetic)}"
         )
-    apart = _with_vectors(server, product, chosen, interrupt)
-    if apart:
+    vectors = _vectors(server, product, interrupt)
+    if vectors:
         found.append(
-            "the server keeps vectors of these apart from the _source, so they may stand elsewhere "
-            f"in it than they were sent: {shown(apart)}"
+            "the server may keep vectors apart from the _source, so these fields may stand "
+            f"elsewhere in it than they were sent: {shown(vectors)}"
         )
     return tuple(found)
 
@@ -191,25 +190,18 @@ def _sources(
     return without, partly, synthetic
 
 
-def _with_vectors(
-    server: Server, product: Product, chosen: Sequence[Index], interrupt: Interrupt
-) -> list[str]:
+def _vectors(server: Server, product: Product, interrupt: Interrupt) -> Sequence[str]:
+    """The names of all fields that hold vectors, where the server leaves these out."""
     if not product.leaves_vectors_out:
-        return []
-    query = {"filter_path": "*.mappings.**.type", "expand_wildcards": "all"}
-    listed = server.json("GET", "/_all/_mapping", query=query, interrupt=interrupt)
-    return [
-        index.name for index in chosen if not _VECTORS.isdisjoint(_types(listed.get(index.name)))
-    ]
-
-
-def _types(mapping: Any) -> Iterator[str]:
-    """The types of all fields, one of which may be called `type` itself."""
-    if isinstance(mapping, Mapping):
-        for name, value in mapping.items():
-            if name == "type" and isinstance(value, str):
-                yield value
-            yield from _types(value)
+        return ()
+    query = {
+        "fields": "*",
+        "types": "dense_vector,sparse_vector,rank_vectors",
+        "filter_path": "fields.*.*.type",
+        "expand_wildcards": "open,hidden",
+    }
+    listed = server.json("GET", "/_all/_field_caps", query=query, interrupt=interrupt)
+    return sorted(listed.get("fields", ()))
 
 
 def _number(text: str | None) -> int:

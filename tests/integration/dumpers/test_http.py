@@ -188,6 +188,17 @@ def test_nobody_listens() -> None:
         http(port, host="no.such.host.invalid").whole("GET", "/", interrupt=Interrupt())
 
 
+@pytest.mark.parametrize("host", ["h ost", "host\n", " host"])
+def test_what_is_no_host_is_named(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no name of a host"):
+        http(1, host=host)
+
+
+def test_an_address_of_a_link() -> None:
+    with pytest.raises(SourceFailedError, match=r"fe80::1%nowhere:1"):
+        http(1, host="fe80::1%nowhere").whole("GET", "/", interrupt=Interrupt())
+
+
 def test_tls_is_as_it_was_asked_for(tmp_path: Path) -> None:
     for name in ("own", "foreign"):
         (tmp_path / name).mkdir()

@@ -9,6 +9,7 @@ import pytest
 
 from dumpers.engines.elasticsearch import cursors
 from dumpers.engines.elasticsearch.dump import ENGINE, PARALLEL
+from dumpers.engines.elasticsearch.sizing import LARGEST
 from dumpers.errors import SourceRefusedError, TargetFailedError, TargetRefusedError
 from dumpers.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import (
@@ -118,6 +119,21 @@ def test_slices_of_a_shard_hold_each_document_once(
     assert len(made) == PARALLEL
     lines = [json.loads(line) for line in parts["data"][0].splitlines()]
     assert sorted(line["_source"]["n"] for line in lines) == [*range(3000)]
+
+
+@pytest.mark.parametrize("server", ["opensearch-2", "opensearch-3"], indirect=True)
+@pytest.mark.parametrize("count", [2, 9])
+def test_slices_of_large_documents(
+    server: SearchServer, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cursors, "_SLICED_BYTES", 1)
+    create(server, "large")
+    text = "x" * (LARGEST + 1)
+    for number in range(count):
+        put(server, "large", f"{number}", f'{{"any":{{"text":"{text}"}}}}')
+    server.ask("POST", "/large/_refresh")
+    _, parts = dump(job(server))
+    assert parts["data"][1] == {"documents": {"large": count}}
 
 
 def test_line_ends_and_comments_of_documents(server: SearchServer) -> None:
