@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +11,6 @@ import pytest
 
 from tests.integration.dumpers.elasticsearch.conftest import (
     Dump,
-    Servers,
     dump,
     job,
     unwrapped,
@@ -19,13 +18,9 @@ from tests.integration.dumpers.elasticsearch.conftest import (
 from tests.integration.dumpers.elasticsearch.worlds import ODD, create, fill, fingerprint, put
 from tests.testbed.search import SearchServer, elasticdump
 
-
-@pytest.fixture(params=["elasticsearch-6", "elasticsearch-8", "opensearch-3"])
-def server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[SearchServer]:
-    started = servers(request.param)
-    started.clear()
-    yield started
-    started.clear()
+pytestmark = pytest.mark.parametrize(
+    "server", ["elasticsearch-6", "elasticsearch-8", "opensearch-3"], indirect=True
+)
 
 
 class Loader:

@@ -1,13 +1,12 @@
 """A dump of large documents takes no more memory than one of small ones."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dumpers.errors import ExitCode
 from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, Dumper, storage_env
-from tests.integration.dumpers.elasticsearch.conftest import Servers, env
+from tests.integration.dumpers.elasticsearch.conftest import env
 from tests.integration.dumpers.elasticsearch.worlds import create
 from tests.testbed.processes import wait_until
 from tests.testbed.s3 import S3Server
@@ -16,12 +15,7 @@ from tests.testbed.search import SearchServer
 _MOST_MIB = 150
 
 
-@pytest.fixture
-def server(servers: Servers) -> Iterator[SearchServer]:
-    started = servers("opensearch-3")
-    started.clear()
-    yield started
-    started.clear()
+pytestmark = pytest.mark.parametrize("server", ["opensearch-3"], indirect=True)
 
 
 def test_documents_of_ten_megabytes(

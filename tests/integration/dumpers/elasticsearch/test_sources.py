@@ -1,14 +1,12 @@
 """Documents of which the server keeps something else than what it was sent."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from dumpers.engines.elasticsearch.dump import ENGINE
 from dumpers.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import (
-    Servers,
     connection,
     dump,
     job,
@@ -17,13 +15,7 @@ from tests.integration.dumpers.elasticsearch.conftest import (
 from tests.integration.dumpers.elasticsearch.worlds import put
 from tests.testbed.search import SearchServer
 
-
-@pytest.fixture
-def server(servers: Servers) -> Iterator[SearchServer]:
-    started = servers("elasticsearch-9")
-    started.clear()
-    yield started
-    started.clear()
+pytestmark = pytest.mark.parametrize("server", ["elasticsearch-9"], indirect=True)
 
 
 def test_vectors_that_are_kept_apart(server: SearchServer) -> None:
