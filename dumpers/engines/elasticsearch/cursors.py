@@ -2,8 +2,8 @@
 
 import itertools
 import json
-import threading
-from collections.abc import Iterator, Sequence
+import queue
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,8 +16,9 @@ from dumpers.engines.elasticsearch.sizing import LARGEST, PageSize
 from dumpers.errors import KsnapshotError, SourceFailedError
 from dumpers.interrupt import Interrupt
 
-# Every page renews them. They are closed in any case; this long they outlive a dump that is killed.
-_POINT_KEPT, _SCROLL_KEPT = "10m", "1h"
+# Every page renews them; between two, a busy server is waited for as long as `Patience` says.
+# They are closed in any case; this long they outlive a dump that is killed.
+_POINT_KEPT, _SCROLL_KEPT = "15m", "1h"
 RENEWED_SECONDS = 120.0
 # Below this a shard is not worth being read in several slices.
 _SLICED_BYTES = 32 << 20
@@ -57,19 +58,20 @@ class Room:
     """Room for one page that is larger than pages are meant to be, of all that is read."""
 
     def __init__(self) -> None:
-        self._taken = threading.Semaphore()
+        self._free = queue.SimpleQueue[None]()
+        self.give_back()
 
-    def take(self, interrupt: Interrupt) -> None:
-        """Wait for it."""
-        interrupt.wait(self._attempt)
+    def take(self, interrupt: Interrupt, *, renew: Callable[[Interrupt], None]) -> None:
+        """Wait for it: as long as pages take to be written, with `renew` now and then."""
+        while True:
+            try:
+                return interrupt.take(self._free, seconds=RENEWED_SECONDS)
+            except queue.Empty:
+                renew(interrupt)
 
     def give_back(self) -> None:
         """Let the next one have it."""
-        self._taken.release()
-
-    def _attempt(self, timeout: float) -> None:
-        if not self._taken.acquire(timeout=timeout):
-            raise TimeoutError
+        self._free.put(None)
 
 
 class Cursor(Protocol):
@@ -292,7 +294,7 @@ class _Slice:
                     if len(body) > LARGEST and not large:
                         if self._size.too_large():
                             return None
-                        self._room.take(interrupt)
+                        self._room.take(interrupt, renew=self.renew)
                         large = True
             wanted.server.judge(answer, body)
         except BaseException:

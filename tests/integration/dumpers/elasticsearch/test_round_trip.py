@@ -1,6 +1,7 @@
 """Dump, empty the cluster, restore: the same bytes, definitions and numbers on every release."""
 
 import json
+import threading
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -127,13 +128,45 @@ def test_slices_of_large_documents(
     server: SearchServer, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cursors, "_SLICED_BYTES", 1)
+    fill_with_large(server, count)
+    _, parts = dump(job(server))
+    assert parts["data"][1] == {"documents": {"large": count}}
+
+
+@pytest.mark.parametrize("server", ["opensearch-3"], indirect=True)
+def test_whoever_waits_for_room_keeps_the_point_in_time(
+    server: SearchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed = threading.Event()
+    renew = cursors._Slice.renew
+
+    def noted(self: cursors._Slice, interrupt: Interrupt) -> None:
+        renew(self, interrupt)
+        renewed.set()
+
+    monkeypatch.setattr(cursors, "_SLICED_BYTES", 1)
+    monkeypatch.setattr(cursors, "RENEWED_SECONDS", 0.01)
+    monkeypatch.setattr(cursors._Slice, "renew", noted)
+    fill_with_large(server, 4)
+    source = ENGINE.preflight(job(server), Interrupt())
+    with ENGINE.streams(source) as streams:
+        data = next(stream for stream in streams if stream.name == "data")
+        with data.open(Interrupt()) as reader:
+            # One document has the room as long as it is not written.
+            assert reader.read(1)
+            assert renewed.wait(60)
+            while reader.read(1 << 20):
+                pass
+        assert data.facts() == {"documents": {"large": 4}}
+
+
+def fill_with_large(server: SearchServer, count: int) -> None:
+    """Documents that each need the room of large pages."""
     create(server, "large")
     text = "x" * (LARGEST + 1)
     for number in range(count):
         put(server, "large", f"{number}", f'{{"any":{{"text":"{text}"}}}}')
     server.ask("POST", "/large/_refresh")
-    _, parts = dump(job(server))
-    assert parts["data"][1] == {"documents": {"large": count}}
 
 
 def test_line_ends_and_comments_of_documents(server: SearchServer) -> None:
