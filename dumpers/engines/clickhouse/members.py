@@ -21,11 +21,12 @@ _LAG_SECONDS, _LAG_PAUSE_SECONDS = 60.0, 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A replica that can be read."""
+    """A replica that can be read; `release` is that of the server which runs its queries."""
 
     node: Node
     server: Server
     health: Health
+    release: str = ""
 
     @property
     def label(self) -> str:
@@ -88,9 +89,11 @@ def find(
             address, place = "", replace(connection, host=node.host, port=node.port)
         server = connect(place, side=side, settings={}, address=address)
         health = survey.health(server, interrupt)
-        if health.reachable:
-            server = replace(server, settings=settings(survey.known_settings(server, interrupt)))
-        return Member(node=node, server=server, health=health)
+        if not health.reachable:
+            return Member(node=node, server=server, health=health)
+        server = replace(server, settings=settings(survey.known_settings(server, interrupt)))
+        release = survey.version(server, interrupt)
+        return Member(node=node, server=server, health=health, release=release)
 
     with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="member") as pool:
         asked = [list(pool.map(ask, shard.nodes)) for shard in shards]

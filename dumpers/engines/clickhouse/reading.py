@@ -2,7 +2,8 @@
 
 A body's end alone proves little: older servers write an error behind rows and end in good order. So
 the server itself is asked, once for all tables of a replica, how each query ended and how many
-rows it gave.
+rows it gave. Servers whose word does not hold for queries that are killed have their rows counted
+as well.
 """
 
 import secrets
@@ -19,7 +20,7 @@ from dumpers.engines.clickhouse.client import Server
 from dumpers.engines.clickhouse.plan import Copy, Item
 from dumpers.engines.clickhouse.sql import count, insert, qualified, select
 from dumpers.engines.clickhouse.tail import TAG_HEADER, ProvenReader
-from dumpers.engines.clickhouse.verdicts import NotToldError, Query, Verdicts
+from dumpers.engines.clickhouse.verdicts import NotToldError, Query, Verdicts, tells_of_cuts
 from dumpers.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.interrupt import Interrupt
 
@@ -127,15 +128,29 @@ class Reading:
         return self._copies[0].member.server
 
     def _count(self, source: str) -> None:
-        if self._session.counts_do:
+        if self._session.counts_do or self._may_be_cut:
             sql = count(source, self.item.partitions)
             [[rows]] = self._server.rows(sql, self._session.interrupt)
             self._counted.append(int(rows))
 
+    @property
+    def _may_be_cut(self) -> bool:
+        return not tells_of_cuts(self._copies[0].member.release)
+
+    def _given(self, query: Query) -> int:
+        rows = self._session.verdicts.rows(query)
+        if self._may_be_cut and rows < min(self._counted):
+            before, after = self._counted
+            raise SourceFailedError(
+                f"it gave {rows} rows where {before} were counted before and {after} after: its "
+                "query was killed, or the server was stopped, which releases before 21 do not tell"
+            )
+        return rows
+
     def _rows(self) -> Mapping[str, Any]:
         assert self._query is not None
         try:
-            return {"rows": self._session.verdicts.rows(self._query), "rows_from": "query_log"}
+            return {"rows": self._given(self._query), "rows_from": "query_log"}
         except (SourceFailedError, SourceRefusedError) as error:
             told = not isinstance(error, NotToldError | SourceRefusedError)
             if told or not self._session.counts_do:

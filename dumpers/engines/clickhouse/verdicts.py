@@ -17,6 +17,7 @@ _LOG_IS_THERE = "SELECT name FROM system.tables WHERE database = 'system' AND na
 # Of the log's types 1 says that a query began, 2 that it ended well, others that it did not.
 _ENDED_WELL = 2
 _ASKED_AT_ONCE = 1000
+_FIRST_THAT_TELLS_OF_ALL = 21
 _CURE = (
     "have the server keep it and let this account read it, or let the rows counted before and "
     "after do, by the annotation min-proof"
@@ -36,6 +37,16 @@ class Query:
 class _Verdict:
     rows: int
     error: str
+
+
+def tells_of_cuts(release: str) -> bool:
+    """Whether the server logs every query that was cut short as one that failed.
+
+    Older ones do not always: while a query waits for its own threads, being killed, or the server's
+    being stopped, looks like its end.
+    """
+    major = release.partition(".")[0]
+    return major.isdecimal() and int(major) >= _FIRST_THAT_TELLS_OF_ALL
 
 
 class NotToldError(SourceFailedError):

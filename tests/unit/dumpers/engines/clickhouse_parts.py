@@ -65,6 +65,7 @@ def member(shard: int = 1, replica: int = 1, health: Health | None = None) -> Me
         node=Node(cluster="main", shard=shard, replica=replica, host=host, port=8123),
         server=server(host),
         health=health or Health(reachable=True),
+        release="26.9.1.1",
     )
 
 

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,13 @@ import pytest
 from dumpers.engines.clickhouse.plan import Copy, Item
 from dumpers.engines.clickhouse.reading import Reading, Session, placed, stream
 from dumpers.engines.clickhouse.tables import Table
-from dumpers.engines.clickhouse.verdicts import NotToldError, Query, Verdicts, _Verdict
+from dumpers.engines.clickhouse.verdicts import (
+    NotToldError,
+    Query,
+    Verdicts,
+    _Verdict,
+    tells_of_cuts,
+)
 from dumpers.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse_parts import NOW, item, member, one, table
 
@@ -155,3 +162,24 @@ def test_a_stream_is_named_by_place_and_table() -> None:
     assert (found.estimate, found.lane) == (7, "s2")
     unknown = Reading(item(of=table("t", size=None)), session)
     assert stream("main", unknown).estimate == 0
+
+
+def test_older_releases_do_not_tell_of_every_cut() -> None:
+    releases = ("18.16.1", "20.8.19.4", "21.1.2.15", "26.9.1.1", "")
+    assert [*map(tells_of_cuts, releases)] == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize("counted", [(3, 3), (2, 5), (5, 3), (0, 9)])
+def test_rows_that_were_counted_too_are_believed(counted: Sequence[int]) -> None:
+    old = item(replace(member(), release="18.16.1"))
+    assert told(was_read(old, counted=counted))["rows_from"] == "query_log"
+
+
+@pytest.mark.parametrize("counted", [(4, 4), (4, 9), (9, 4)])
+def test_fewer_rows_than_were_counted_are_no_proof_of_older_releases(
+    counted: Sequence[int],
+) -> None:
+    old = item(replace(member(), release="18.16.1"))
+    with pytest.raises(SourceFailedError, match=r"d\.t of s1 .* gave 3 rows where \d were counted"):
+        told(was_read(old, counted=counted))
+    assert told(was_read(item(), counted=counted))["rows"] == 3
