@@ -93,6 +93,8 @@ def cluster_macro(server: Server, interrupt: Interrupt) -> str:
 def health(server: Server, interrupt: Interrupt) -> Health:
     """How far it is behind the other replicas; one that does not answer is not reachable."""
     try:
+        # First: what it hears of meanwhile is in its queue then.
+        unheard = _unheard(server, interrupt)
         # What waits to be merged is there already.
         [row] = server.rows(
             "SELECT max(is_readonly), max(is_session_expired), "  # noqa: S608  quoted
@@ -109,10 +111,26 @@ def health(server: Server, interrupt: Interrupt) -> Health:
     return Health(
         reachable=True,
         readonly=readonly > 0,
-        session_expired=expired > 0,
-        queue=queue,
+        session_expired=expired > 0 or unheard is None,
+        queue=queue + (unheard or 0),
         delay=delay,
     )
+
+
+def _unheard(server: Server, interrupt: Interrupt) -> int | None:
+    """How many entries of a table's log in Keeper it has not queued; None if Keeper is silent."""
+    try:
+        # An empty log and one with a first entry look alike.
+        [[unheard]] = server.rows(
+            "SELECT max(if(log_max_index = 0, 0, "  # noqa: S608  quoted
+            "greatest(toInt64(log_max_index) + 1 - toInt64(log_pointer), 0))) "
+            f"FROM {server.source('system', 'replicas')}",
+            interrupt,
+            seconds=_HEALTH_SECONDS,
+        )
+    except server.side.failed:
+        return None
+    return int(unheard or 0)
 
 
 def databases(server: Server, interrupt: Interrupt) -> tuple[Database, ...]:

@@ -15,7 +15,7 @@ from dumpers.interrupt import Interrupt
 from tests.testbed.clickhouse import Cluster
 from tests.testbed.clickhouse_front import Front
 from tests.testbed.clickhouse_front_server import Behaviour
-from tests.testbed.processes import free_port
+from tests.testbed.processes import free_port, wait_until
 
 NOW = Interrupt()
 
@@ -53,8 +53,15 @@ def test_a_cluster_is_known_by_its_macro_and_its_replicas_by_their_health(
     )
     calm.replica(1, 2).sql("SYSTEM STOP FETCHES default.r")
     calm.replica(1, 1).sql("INSERT INTO default.r SELECT number FROM numbers(100)")
-    health = {node: survey.health(replica(calm, 1, node.replica), NOW) for node in shards[0].nodes}
-    assert [node.replica for node in topology.order(health)] == [1, 2]
+
+    def order() -> list[int]:
+        health = {
+            node: survey.health(replica(calm, 1, node.replica), NOW) for node in shards[0].nodes
+        }
+        return [node.replica for node in topology.order(health)]
+
+    # They hear of it one after the other.
+    wait_until(lambda: order() == [1, 2], seconds=60, what="the other replica to lag")
     gone = connect(Connection(host="127.0.0.11", port=free_port()), side=SOURCE, settings={})
     assert not survey.health(gone, NOW).reachable
     wrong = connect(
@@ -64,6 +71,22 @@ def test_a_cluster_is_known_by_its_macro_and_its_replicas_by_their_health(
     )
     with pytest.raises(SourceRefusedError, match=r"193|Wrong password"):
         survey.health(wrong, NOW)
+    calm.everywhere("DROP TABLE default.r")
+
+
+def test_a_replica_that_has_not_heard_of_rows_lags(calm: Cluster) -> None:
+    calm.everywhere(
+        "CREATE TABLE default.heard (a UInt32) ENGINE = ReplicatedMergeTree("
+        "'/clickhouse/{shard}/heard', '{replica}') ORDER BY a"
+    )
+    other = calm.replica(1, 2)
+    asked = replica(calm, 1, 2)
+    for number in range(50):
+        calm.replica(1, 1).sql(f"INSERT INTO default.heard VALUES ({number})")
+        # What is the very first in a log cannot be told from nothing.
+        if number and not survey.health(asked, NOW).queue:
+            assert other.sql("SELECT count() FROM default.heard") == f"{number + 1}"
+        wait_until(lambda: not survey.health(asked, NOW).queue, seconds=60, what="all rows")
 
 
 # Not in `default`, which the newest engine has without ids outside of a server.
