@@ -59,8 +59,8 @@ faults: setup ## fail every request of a pass and of a dump in every way, end du
 e2e: setup ## run the tests in a real one-node cluster, or the one of KUBECONFIG
 	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
 
-test: setup ## run every test that this machine can run
-	$(BIN)/pytest $(PYTEST_ARGS)
+test: setup ## run every test that this machine can run, two worlds of servers at a time
+	$(BIN)/pytest --numprocesses=2 $(PYTEST_ARGS)
 
 bench: setup ## compare a dump with the bare dump tool, in one run
 	$(BIN)/python -m benchmarks.dump

@@ -103,7 +103,15 @@ def test_all_wrong_recipients_are_named_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "age1", "age1xyz", "ssh-rsa", str(IDENTITY.to_public())[:-1], "age1ü"]
+    "text",
+    [
+        "",
+        "age1",
+        "age1xyz",
+        "ssh-rsa",
+        pytest.param(str(IDENTITY.to_public())[:-1], id="cut"),
+        "age1ü",
+    ],
 )
 def test_what_is_no_recipient_is_named(text: str) -> None:
     with pytest.raises(EncryptionError, match="is not an age recipient"):
@@ -118,6 +126,7 @@ def test_what_is_no_recipient_is_named(text: str) -> None:
         "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA",
         f"age1{IDENTITY}",
     ],
+    ids=["age", "age with comments", "OpenSSH", "behind a recipient's beginning"],
 )
 def test_a_private_key_is_not_repeated(text: str) -> None:
     with pytest.raises(EncryptionError, match="private key") as caught:
