@@ -60,7 +60,7 @@ e2e: setup ## run the tests in a real one-node cluster, or the one of KUBECONFIG
 	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
 
 test: setup ## run every test that this machine can run, two worlds of servers at a time
-	$(BIN)/pytest --numprocesses=2 $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses=2 --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: setup ## compare a dump with the bare dump tool, in one run
 	$(BIN)/python -m benchmarks.dump
