@@ -1,7 +1,7 @@
 """What a server says of itself: its release, its cluster, its state, its tables."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dumpers.engines.clickhouse.client import Server
@@ -13,6 +13,8 @@ from dumpers.interrupt import Interrupt
 
 # A server that takes longer to say how it is would take for ever to give its rows.
 _HEALTH_SECONDS = 30.0
+# It asks Keeper several times for each of its tables.
+_KEEPER_SECONDS = 120.0
 # Columns of system.tables that came with later releases, and what stands in for them.
 _LATER: Mapping[str, str] = {
     "uuid": "''",
@@ -93,26 +95,36 @@ def cluster_macro(server: Server, interrupt: Interrupt) -> str:
 def health(server: Server, interrupt: Interrupt) -> Health:
     """How far it is behind the other replicas; one that does not answer is not reachable."""
     try:
-        # First: what it hears of meanwhile is in its queue then.
+        found = _health(server, interrupt)
+        if found.is_stale:
+            return found
         unheard = _unheard(server, interrupt)
-        # What waits to be merged is there already.
-        [row] = server.rows(
-            "SELECT max(is_readonly), max(is_session_expired), "  # noqa: S608  quoted
-            "max(toInt64(queue_size) - toInt64(merges_in_queue)), max(absolute_delay) "
-            f"FROM {server.source('system', 'replicas')}",
-            interrupt,
-            seconds=_HEALTH_SECONDS,
-        )
+        if unheard is None:
+            return replace(found, session_expired=True)
+        # Anew, as what it has heard of meanwhile is in its queue.
+        found = _health(server, interrupt)
     except KsnapshotError as error:
         if not isinstance(error, server.side.failed):
             raise
         return Health(reachable=False, why=str(error))
+    return replace(found, queue=found.queue + unheard)
+
+
+def _health(server: Server, interrupt: Interrupt) -> Health:
+    # What waits to be merged is there already.
+    [row] = server.rows(
+        "SELECT max(is_readonly), max(is_session_expired), "  # noqa: S608  quoted
+        "max(toInt64(queue_size) - toInt64(merges_in_queue)), max(absolute_delay) "
+        f"FROM {server.source('system', 'replicas')}",
+        interrupt,
+        seconds=_HEALTH_SECONDS,
+    )
     readonly, expired, queue, delay = (int(cell or 0) for cell in row)
     return Health(
         reachable=True,
         readonly=readonly > 0,
-        session_expired=expired > 0 or unheard is None,
-        queue=queue + (unheard or 0),
+        session_expired=expired > 0,
+        queue=queue,
         delay=delay,
     )
 
@@ -126,7 +138,7 @@ def _unheard(server: Server, interrupt: Interrupt) -> int | None:
             "greatest(toInt64(log_max_index) + 1 - toInt64(log_pointer), 0))) "
             f"FROM {server.source('system', 'replicas')}",
             interrupt,
-            seconds=_HEALTH_SECONDS,
+            seconds=_KEEPER_SECONDS,
         )
     except server.side.failed:
         return None
