@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.testbed import packages
+from tests.testbed import cache, packages
 
 _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>testbed</groupId><artifactId>testbed</artifactId><version>1</version>
@@ -40,5 +40,7 @@ def classpath(artifact: str, target: Path) -> None:
 
 def _maven(arguments: Sequence[str], folder: Path) -> str:
     command = [packages.command("mvn", "maven"), "-q", "-B", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # Its store of files is not made for several at a time.
+    with cache.lock("maven"):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return (done.stdout + done.stderr)[-1500:]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from ctypes.util import find_library
 
+from tests.testbed import cache
+
 
 class MissingPackageError(RuntimeError):
     """A command is missing and cannot be installed from here; names its Debian package."""
@@ -35,8 +37,10 @@ def install(package: str) -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise MissingPackageError(f"install the package {package} (apt-get install {package})")
     print(f"[testbed] apt-get install {package}", file=sys.stderr, flush=True)
-    _refresh()
-    _apt("install", "--yes", "--no-install-recommends", package)
+    # Tests run in several processes, of which apt bears one.
+    with cache.lock("apt"):
+        _refresh()
+        _apt("install", "--yes", "--no-install-recommends", package)
 
 
 @functools.cache
