@@ -143,7 +143,7 @@ class Reading:
             before, after = self._counted
             raise SourceFailedError(
                 f"it gave {rows} rows where {before} were counted before and {after} after: its "
-                "query was killed, or the server was stopped, which releases before 21 do not tell"
+                "query was killed, or the server stopped, which this release does not always tell"
             )
         return rows
 

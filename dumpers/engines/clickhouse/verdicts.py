@@ -17,6 +17,8 @@ _LOG_IS_THERE = "SELECT name FROM system.tables WHERE database = 'system' AND na
 # Of the log's types 1 says that a query began, 2 that it ended well, others that it did not.
 _ENDED_WELL = 2
 _ASKED_AT_ONCE = 1000
+# Newer releases ask at the end of every query whether it was killed (`finalizeExecution` of their
+# PipelineExecutor). In which the asking began was not tried: this is later rather than earlier.
 _FIRST_THAT_TELLS_OF_ALL = 21
 _CURE = (
     "have the server keep it and let this account read it, or let the rows counted before and "
