@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controller.names import PREFIX
+from controller.model.names import PREFIX
 
 Object = dict[str, Any]
 _SINCE = "2026-01-01T00:00:00Z"

@@ -1,1 +1,0 @@
-"""The operator: reads the cluster, decides what should exist, applies the difference."""

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 from controller import parsing, schedules
 from controller.config import Settings, Verify
-from controller.names import PREFIX
-from controller.reasons import Reason, Rejected, RejectedError
+from controller.model.names import PREFIX
+from controller.model.status import Reason, Rejected, RejectedError
 from dumpers.contract import CA_KEY, TLS_MODES
 from dumpers.engines import ENGINES, find
 from dumpers.engines.facts import DumperImage, EngineFacts, NumberOption, TextOption

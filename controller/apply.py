@@ -7,9 +7,10 @@ from controller import desired
 from controller.api import RESOURCES, ConflictError, Kube, KubeError, RefusedError
 from controller.diff import changes, overlay
 from controller.inventory import CRONJOB
+from controller.model.objects import Json, name_of, uid_of, version_of
+from controller.model.status import Reason, State, Verdict
+from controller.model.view import Sent
 from controller.planning import Item, Step, Verb
-from controller.reasons import Reason, State, Verdict
-from controller.view import Json, Sent, name_of, uid_of, version_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

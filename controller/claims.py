@@ -1,11 +1,12 @@
 """Who may have the name of a CronJob: two installs, two kinds, one name (contract 9.1, 9.15)."""
 
-from controller import lifecycle, names
+from controller import lifecycle
 from controller.inventory import CRONJOB, SECRET, is_ours, objects_of, owner_of
-from controller.reasons import Reason, Rejected, State
+from controller.model import names
+from controller.model.objects import Json, ObjectRef, annotations_of
+from controller.model.status import Reason, Rejected, State
 from controller.scope import Scope
 from controller.specs import BackupSpec
-from controller.view import Json, ObjectRef, annotations_of
 from controller.workloads import Workload
 
 

@@ -4,8 +4,9 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 
-from controller.reasons import Failed, Reason, RejectedError
-from controller.view import Content, ObjectRef
+from controller.model.objects import ObjectRef
+from controller.model.status import Failed, Reason, RejectedError
+from controller.model.view import Content
 
 SECRET = "Secret"  # noqa: S105  a kind
 CONFIG_MAP = "ConfigMap"

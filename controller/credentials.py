@@ -13,8 +13,9 @@ from controller import environment, mounts
 from controller.annotations import CREDENTIALS_SECRET, DATABASE, Annotation, Request
 from controller.containers import FILE, container_of, variables_of
 from controller.contents import SECRET, Contents, content_of, text_of
-from controller.reasons import Reason, Rejected, RejectedError
-from controller.view import Content, Json, ObjectRef, Objects
+from controller.model.objects import Json, ObjectRef, Objects
+from controller.model.status import Reason, Rejected, RejectedError
+from controller.model.view import Content
 from dumpers.contract import CA_KEY
 from dumpers.engines.facts import EngineFacts, Login, Role
 

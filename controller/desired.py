@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from controller import names
 from controller.config import Settings, Verify
 from controller.inventory import members_text
+from controller.model import names
+from controller.model.objects import Json, annotations_of
 from controller.specs import BackupSpec
-from controller.view import Json, annotations_of
 from dumpers import contract, location
 from dumpers.errors import FINAL_EXIT_CODES
 

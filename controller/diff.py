@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from controller.view import Json
+from controller.model.objects import Json
 
 # Lists that are maps in truth, and the field that tells their entries apart.
 _KEYED = {"containers": "name", "volumes": "name", "volumeMounts": "mountPath"}

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from controller.contents import CONFIG_MAP, SECRET, Contents, checked, content_of, text_of
-from controller.reasons import Reason, Rejected, RejectedError
-from controller.view import Json, ObjectRef, annotations_of, labels_of, metadata
+from controller.model.objects import Json, ObjectRef, annotations_of, labels_of, metadata
+from controller.model.status import Reason, Rejected, RejectedError
 
 # A variable's text, or why it cannot be told, which matters only to who wants it.
 Value = str | Rejected

@@ -5,12 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from controller import names
 from controller.config import Settings
-from controller.owners import OWNER_GROUP, Owner
-from controller.reasons import Failed
-from controller.view import (
-    ClusterView,
+from controller.model import names
+from controller.model.kinds import OWNER_GROUP
+from controller.model.objects import (
     Json,
     ObjectRef,
     Objects,
@@ -19,6 +17,9 @@ from controller.view import (
     name_of,
     owner_references,
 )
+from controller.model.owner import Owner
+from controller.model.status import Failed
+from controller.model.view import ClusterView
 
 CRONJOB = "CronJob"
 SECRET = "Secret"  # noqa: S105  a kind

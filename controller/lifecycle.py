@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from controller import names
 from controller.config import Settings
 from controller.inventory import members_of, objects_of, owner_of
-from controller.owners import READABLE_KINDS, STATEFUL_SET, Owner, asks
-from controller.reasons import Failed, Reason, Rejected, State, Verdict
+from controller.model import names
+from controller.model.kinds import READABLE_KINDS, STATEFUL_SET
+from controller.model.objects import Json, ObjectRef, annotations_of, name_of, uid_of
+from controller.model.owner import Owner
+from controller.model.status import Failed, Reason, Rejected, State, Verdict
+from controller.model.view import NamespaceView
+from controller.owners import asks
 from controller.scope import Scope
 from controller.specs import BackupSpec
-from controller.view import Json, NamespaceView, ObjectRef, annotations_of, name_of, uid_of
 from controller.workloads import Workload
 
 _LOST = frozenset({Reason.OWNER_NOT_FOUND})

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.contents import CONFIG_MAP, SECRET, Contents, content_of, text_of
-from controller.reasons import Reason, RejectedError
-from controller.view import Json, ObjectRef
+from controller.model.objects import Json, ObjectRef
+from controller.model.status import Reason, RejectedError
 
 # How a volume, or a source of a projected one, names its object.
 _OBJECTS = (("secret", SECRET, "secretName"), ("configMap", CONFIG_MAP, "name"))

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.annotations import enabled
-from controller.names import PREFIX, owner_key
-from controller.reasons import Failed, Reason, Rejected
-from controller.view import (
+from controller.model.kinds import READABLE_KINDS, REPLICA_SET
+from controller.model.names import PREFIX
+from controller.model.objects import (
     Json,
-    NamespaceView,
     ObjectRef,
     Objects,
     annotations_of,
@@ -18,30 +17,9 @@ from controller.view import (
     owner_references,
     uid_of,
 )
-
-DEPLOYMENT = "Deployment"
-REPLICA_SET = "ReplicaSet"
-STATEFUL_SET = "StatefulSet"
-# The kinds whose objects the controller may list; of any other it sees the pods only.
-READABLE_KINDS = (DEPLOYMENT, REPLICA_SET, STATEFUL_SET)
-# A kind of ours, which no object has: what several owners are together.
-OWNER_GROUP = "Group"
-_PLAIN_GROUPS = ("", "apps")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """What owns pods. `uid` and `created` are empty where only its pods are seen."""
-
-    namespace: str
-    ref: ObjectRef
-    uid: str = ""
-    created: str = ""
-
-    @property
-    def key(self) -> str:
-        """Owner key as 0.6.0 knew it: without the kind."""
-        return owner_key(self.namespace, self.ref.name)
+from controller.model.owner import Owner, kind_of
+from controller.model.status import Failed, Reason, Rejected
+from controller.model.view import NamespaceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +102,6 @@ def asks(owner: Json) -> bool:
     """Whether an owner's own annotations, or those of its template, say enabled."""
     own = own_values(owner)
     return enabled(own) or enabled(own | _template_values(owner))
-
-
-def kind_of(reference: Json) -> str:
-    """Kind of an ownerReference as ObjectRef writes it."""
-    group, slash, _ = str(reference.get("apiVersion", "")).partition("/")
-    kind = str(reference.get("kind", ""))
-    return kind if not slash or group in _PLAIN_GROUPS else f"{kind}.{group}"
 
 
 def own_values(item: Json) -> dict[str, str]:

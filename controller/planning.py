@@ -5,16 +5,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 
-from controller import claims, desired, lifecycle, names, results, specs
+from controller import claims, desired, lifecycle, results, specs
 from controller.config import UnwatchedPolicy
 from controller.diff import overlay
 from controller.inventory import CRONJOB, SECRET, Inventory, is_ours, owner_of
-from controller.reasons import Failed, Reason, Rejected, State, Verdict
-from controller.scope import Scope
-from controller.specs import BackupSpec
-from controller.view import (
-    ClusterView,
-    Isolate,
+from controller.model import names
+from controller.model.fault_boundary import Isolate
+from controller.model.objects import (
     Json,
     ObjectRef,
     annotations_of,
@@ -22,6 +19,10 @@ from controller.view import (
     owner_references,
     uid_of,
 )
+from controller.model.status import Failed, Reason, Rejected, State, Verdict
+from controller.model.view import ClusterView
+from controller.scope import Scope
+from controller.specs import BackupSpec
 from controller.workloads import Workload
 from dumpers.contract import DEFAULT_CLUSTER
 

@@ -14,11 +14,13 @@ from controller import control, inventory, watched
 from controller.answers import Answers, Known
 from controller.api import NAMESPACES, Kube
 from controller.config import Settings
-from controller.reasons import Failed, Reason, Verdict
+from controller.model.fault_boundary import Isolate
+from controller.model.objects import uid_of
+from controller.model.status import Failed, Reason, Verdict
+from controller.model.view import ClusterView, Sent
 from controller.sharing import Pool
 from controller.sources import Source, Sources
 from controller.steady import Steady
-from controller.view import ClusterView, Isolate, Sent, uid_of
 from controller.watched import Space
 from controller.workloads import Workloads
 

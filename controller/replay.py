@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import yaml
 
-from controller.owners import READABLE_KINDS
-from controller.reasons import Failed, Reason
-from controller.view import ClusterView, Content, ControlView, NamespaceView, ObjectRef, Objects
+from controller.model.kinds import READABLE_KINDS
+from controller.model.objects import ObjectRef, Objects
+from controller.model.status import Failed, Reason
+from controller.model.view import ClusterView, Content, ControlView, NamespaceView
 
 _FAILED = "failed"
 T = TypeVar("T")

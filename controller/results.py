@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from controller.desired import CONTAINER
-from controller.names import LAST_RESULT, LAST_SUCCESS
-from controller.view import Json, Objects, annotations_of, name_of, uid_of
+from controller.model.names import LAST_RESULT, LAST_SUCCESS
+from controller.model.objects import Json, Objects, annotations_of, name_of, uid_of
 from dumpers.contract import DumpResult
 
 _COMPLETE = "Complete"

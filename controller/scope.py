@@ -8,8 +8,9 @@ from controller import specs
 from controller.annotations import Request
 from controller.config import Settings
 from controller.inventory import Inventory
-from controller.reasons import Failed
-from controller.view import ClusterView, Json, NamespaceView, ObjectRef, Objects, labels_of
+from controller.model.objects import Json, ObjectRef, Objects, labels_of
+from controller.model.status import Failed
+from controller.model.view import ClusterView, NamespaceView
 from controller.workloads import NOTHING, Workload, Workloads, find
 
 _Label = tuple[str, str]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from controller.annotations import SERVICE
-from controller.reasons import Reason, Rejected
-from controller.view import Json, Objects, labels_of, name_of
+from controller.model.objects import Json, Objects, labels_of, name_of
+from controller.model.status import Reason, Rejected
 
 _HEADLESS = "None"
 _TCP = "TCP"

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from controller.view import Json
+from controller.model.objects import Json
 
 _DIGEST_BYTES = 16
 # Beyond that it starts afresh: what changed over the weeks must not pile up.

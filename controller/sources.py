@@ -9,8 +9,9 @@ from controller.answers import Answers
 from controller.api import RESOURCES
 from controller.config import Settings
 from controller.credentials import Reference
-from controller.reasons import Failed
-from controller.view import Content, Json, ObjectRef, version_of
+from controller.model.objects import Json, ObjectRef, version_of
+from controller.model.status import Failed
+from controller.model.view import Content
 
 # A Secret or ConfigMap, as these versions of pods of a namespace refer to it.
 _Key = tuple[str, Reference, frozenset[tuple[str, str]]]

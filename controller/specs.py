@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from controller import credentials, services
 from controller.annotations import Request
-from controller.names import cronjob_name
-from controller.owners import Owner
-from controller.reasons import Failed, Rejected
-from controller.view import NamespaceView
+from controller.model.names import cronjob_name
+from controller.model.owner import Owner
+from controller.model.status import Failed, Rejected
+from controller.model.view import NamespaceView
 from controller.workloads import Workload
 from dumpers.engines.facts import EngineFacts
 

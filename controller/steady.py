@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from controller import names, specs
+from controller import specs
 from controller.inventory import Inventory
+from controller.model import names
+from controller.model.objects import uid_of
+from controller.model.status import Failed, State
+from controller.model.view import ClusterView
 from controller.planning import Plan
-from controller.reasons import Failed, State
-from controller.view import ClusterView, uid_of
 from controller.workloads import Workloads
 
 # Compared with that of the next pass. Most of it are the same objects, remembered, not equal ones.

@@ -11,14 +11,10 @@ from controller.answers import Answers
 from controller.api import NAMESPACES, PODS, RESOURCES, SERVICES, Resource
 from controller.config import Settings
 from controller.credentials import Reference
-from controller.owners import READABLE_KINDS, REPLICA_SET, pods_by_owner
-from controller.reasons import Failed, Reason
-from controller.sources import Sources
-from controller.view import (
-    Content,
-    Isolate,
+from controller.model.fault_boundary import Isolate
+from controller.model.kinds import READABLE_KINDS, REPLICA_SET
+from controller.model.objects import (
     Json,
-    NamespaceView,
     ObjectRef,
     Objects,
     labels_of,
@@ -27,6 +23,10 @@ from controller.view import (
     uid_of,
     version_of,
 )
+from controller.model.status import Failed, Reason
+from controller.model.view import Content, NamespaceView
+from controller.owners import pods_by_owner
+from controller.sources import Sources
 from controller.workloads import NOTHING, Workloads
 
 # Pods that ended well ask for nothing any more, and may be many. All others show that their owner

@@ -6,18 +6,12 @@ from dataclasses import dataclass, field
 
 from controller.annotations import GROUP, TYPE, Request, enabled, read
 from controller.config import Settings
-from controller.owners import (
-    OWNER_GROUP,
-    READABLE_KINDS,
-    Owned,
-    Owner,
-    PodsByOwner,
-    asks,
-    own_values,
-    pods_by_owner,
-)
-from controller.reasons import Failed, Reason, Rejected, RejectedError
-from controller.view import Json, NamespaceView, ObjectRef, Objects, labels_of, name_of, uid_of
+from controller.model.kinds import OWNER_GROUP, READABLE_KINDS
+from controller.model.objects import Json, ObjectRef, Objects, labels_of, name_of, uid_of
+from controller.model.owner import Owner
+from controller.model.status import Failed, Reason, Rejected, RejectedError
+from controller.model.view import NamespaceView
+from controller.owners import Owned, PodsByOwner, asks, own_values, pods_by_owner
 from dumpers.engines import find as find_engine
 
 _POD = "Pod"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from controller import names
 from controller.kube import ApiServer as Kube
+from controller.model import names
 from controller.reading import Memory
 from controller.reconcile import PassResult, run
 from tests.integration.controller import legacy

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from controller import names
 from controller.config import Settings
+from controller.model import names
 
 Json = dict[str, Any]
 PASSWORD = "of-0.6.0-$(word)"

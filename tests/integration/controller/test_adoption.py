@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from controller import names
+from controller.model import names
 from controller.reading import Memory
 from controller.reconcile import run
 from dumpers import location

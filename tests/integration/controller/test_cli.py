@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from controller import names
+from controller.model import names
 from tests.integration.controller.world import World, build, database
 from tests.testbed.apiserver import WRITES, ApiServer
 from tests.testbed.faults import Hang, Rule

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controller import names
 from controller.inventory import members_of
+from controller.model import names
+from controller.model.status import Reason, State
 from controller.reading import Memory
-from controller.reasons import Reason, State
 from controller.reconcile import run
 from tests.integration.controller.world import World, build, database
 from tests.testbed.apiserver import WRITES, ApiServer

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from controller import names
+from controller.model import names
+from controller.model.status import Reason, State
 from controller.reading import Memory
-from controller.reasons import Reason, State
 from controller.reconcile import PassResult, run
 from dumpers.contract import DumpJob
 from tests.integration.controller.rights import RBAC

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller import names
+from controller.model import names
+from controller.model.status import Reason, State
 from controller.reading import Memory
-from controller.reasons import Reason, State
 from controller.reconcile import run
 from tests.integration.controller import legacy
 from tests.integration.controller.world import World, annotations, build, database

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controller import names
+from controller.model import names
 from controller.reading import Memory
 from controller.reconcile import PassResult, run
 from tests.integration.chart.rights import CLUSTER, CONTROL, WATCHED

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller import names
+from controller.model import names
 from controller.reading import Memory
 from tests.integration.controller import busy, legacy, world
 from tests.integration.controller.busy import (

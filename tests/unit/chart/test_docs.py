@@ -3,7 +3,7 @@ from pathlib import Path
 
 from controller.annotations import ANNOTATIONS
 from controller.config import SETTINGS
-from controller.reasons import Reason, State
+from controller.model.status import Reason, State
 from dumpers.errors import FINAL_EXIT_CODES, ExitCode
 
 _ROOT = Path(__file__).parents[3]

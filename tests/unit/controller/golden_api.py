@@ -11,11 +11,12 @@ import yaml
 from controller import replay
 from controller.api import RESOURCES, ForbiddenError, KubeError, Resource, UnavailableError
 from controller.config import Settings
-from controller.names import GONE_SINCE
+from controller.model.names import GONE_SINCE
+from controller.model.objects import Objects, annotations_of, name_of
+from controller.model.status import Failed, Reason
+from controller.model.view import ClusterView, NamespaceView
 from controller.reading import Memory
-from controller.reasons import Failed, Reason
 from controller.reconcile import PassResult, run
-from controller.view import ClusterView, NamespaceView, Objects, annotations_of, name_of
 from tests.unit.controller.memory_api import Document, MemoryApi
 
 HERE = Path(__file__).parents[2] / "golden"

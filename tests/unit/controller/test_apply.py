@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from controller import names
 from controller.api import ConflictError, RefusedError
+from controller.model import names
+from controller.model.status import Reason, State
 from controller.planning import Verb
 from controller.reading import Memory
-from controller.reasons import Reason, State
 from controller.reconcile import PassResult
 from tests.unit.controller.golden_api import CASES, Golden
 from tests.unit.controller.memory_api import MemoryApi

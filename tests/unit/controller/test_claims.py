@@ -2,9 +2,9 @@
 
 import copy
 
-from controller import names
+from controller.model import names
+from controller.model.status import Reason, State
 from controller.reading import Memory
-from controller.reasons import Reason, State
 from tests.unit.controller.worlds import CONTROL, DB, cluster, one_pass, small, states
 
 CRONJOB = ("CronJob", CONTROL, DB)

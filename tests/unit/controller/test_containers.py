@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from controller.containers import container_of
-from controller.reasons import Reason, RejectedError
+from controller.model.status import Reason, RejectedError
 from tests.unit.controller.worlds import owner, pod, request
 
 Document = dict[str, Any]

@@ -5,8 +5,9 @@ import pytest
 
 from controller.contents import CONFIG_MAP, SECRET
 from controller.credentials import references, resolve
-from controller.reasons import Failed, Reason, Rejected
-from controller.view import Content, ObjectRef
+from controller.model.objects import ObjectRef
+from controller.model.status import Failed, Reason, Rejected
+from controller.model.view import Content
 from tests.unit.controller.worlds import owner, pod, request
 
 Document = dict[str, Any]

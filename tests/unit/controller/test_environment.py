@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from controller.contents import CONFIG_MAP, SECRET
 from controller.environment import Value, expand, references, variables
-from controller.reasons import Failed, Reason, Rejected
-from controller.view import Content, ObjectRef
+from controller.model.objects import ObjectRef
+from controller.model.status import Failed, Reason, Rejected
+from controller.model.view import Content
 
 Document = dict[str, Any]
 S, T = ObjectRef(kind=SECRET, name="s"), ObjectRef(kind=SECRET, name="t")

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from controller import names
 from controller.inventory import members_of, objects_of
-from controller.names import PREFIX, cronjob_name
+from controller.model import names
+from controller.model.names import PREFIX, cronjob_name
+from controller.model.objects import ObjectRef
+from controller.model.status import Failed, Reason, Rejected, State
+from controller.model.view import NamespaceView
 from controller.reading import Memory
-from controller.reasons import Failed, Reason, Rejected, State
-from controller.view import NamespaceView, ObjectRef
 from controller.workloads import Workload, find
 from tests.unit.controller.memory_api import Document, MemoryApi, unavailable
 from tests.unit.controller.worlds import (

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 
-from controller import names
+from controller.model import names
+from controller.model.status import Reason, State
 from controller.reading import Memory
-from controller.reasons import Reason, State
 from tests.unit.controller.memory_api import MemoryApi, unavailable
 from tests.unit.controller.worlds import (
     CONTROL,

@@ -5,8 +5,9 @@ import pytest
 
 from controller import mounts
 from controller.contents import CONFIG_MAP, SECRET
-from controller.reasons import Failed, Reason, RejectedError
-from controller.view import Content, ObjectRef
+from controller.model.objects import ObjectRef
+from controller.model.status import Failed, Reason, RejectedError
+from controller.model.view import Content
 
 Document = dict[str, Any]
 S, T = ObjectRef(kind=SECRET, name="s"), ObjectRef(kind=SECRET, name="t")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.names import MAX_CRONJOB_NAME, cronjob_name
+from controller.model.names import MAX_CRONJOB_NAME, cronjob_name
 
 # Contract section 6.
 VECTORS = [

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from controller import names
 from controller.answers import Answers
 from controller.api import PODS, SECRETS, KubeError, Resource
+from controller.model import names
+from controller.model.status import Failed
 from controller.reading import Memory
-from controller.reasons import Failed
 from controller.sharing import Pool
 from dumpers.contract import DumpResult
 from tests.unit.controller.memory_api import Document, MemoryApi, unavailable

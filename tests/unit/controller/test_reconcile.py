@@ -2,11 +2,11 @@ import copy
 
 import pytest
 
-from controller import names
 from controller.api import Resource
 from controller.metrics import render
+from controller.model import names
+from controller.model.status import Reason, State
 from controller.reading import Memory
-from controller.reasons import Reason, State
 from controller.reconcile import run
 from tests.unit.controller.memory_api import MemoryApi, unavailable
 from tests.unit.controller.worlds import (

@@ -1,6 +1,6 @@
 import pytest
 
-from controller.reasons import Reason, Rejected
+from controller.model.status import Reason, Rejected
 from controller.services import choose, named
 from tests.unit.controller.worlds import Document, owner, pod, service
 

@@ -8,10 +8,11 @@ from controller import desired
 from controller.annotations import Request, read
 from controller.config import Verify
 from controller.contents import SECRET
-from controller.owners import Owner
-from controller.reasons import Failed, Reason, Rejected
+from controller.model.objects import ObjectRef
+from controller.model.owner import Owner
+from controller.model.status import Failed, Reason, Rejected
+from controller.model.view import Content, NamespaceView
 from controller.specs import BackupSpec, parse
-from controller.view import Content, NamespaceView, ObjectRef
 from controller.workloads import Workload
 from dumpers import contract, location
 from dumpers.contract import DumpJob

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from controller import names
-from controller.names import PREFIX
+from controller.model import names
+from controller.model.names import PREFIX
 from controller.reading import Memory
 from tests.unit.controller.memory_api import Document, MemoryApi
 from tests.unit.controller.worlds import (

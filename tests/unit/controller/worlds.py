@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.annotations import Request, read
 from controller.config import Settings
-from controller.names import PREFIX, cronjob_name
+from controller.model.names import PREFIX, cronjob_name
 from controller.reading import Memory
 from controller.reconcile import PassResult, run
 from tests.unit.controller.memory_api import MemoryApi

@@ -1,37 +1,11 @@
 """What a pass knows of the cluster: the only input of everything that decides."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
 
-from controller.reasons import Failed
-
-# An object of the Kubernetes API as it is read: JSON case, nothing typed, never changed in place.
-Json = Mapping[str, Any]
-Objects = tuple[Json, ...]
-T = TypeVar("T")
-
-
-class Isolate(Protocol):
-    """Runs a part of the pass on its own: None where it failed for a fault of our own."""
-
-    def __call__(self, what: str, part: Callable[[], T], /) -> T | None:
-        """`what` is the namespace or workload that the part is about."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class ObjectRef:
-    """Kind and name of an object; a kind outside the core and apps groups is `Kind.group`.
-
-    The group keeps a StatefulSet of another controller from passing for Kubernetes' own.
-    """
-
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}/{self.name}"
+from controller.model.objects import Json, ObjectRef, Objects
+from controller.model.status import Failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,41 +76,3 @@ class Sent:
 
     body: Json = field(repr=False)
     version: str
-
-
-def metadata(item: Json) -> Json:
-    """The object's metadata, empty where there is none."""
-    found: Json = item.get("metadata") or {}
-    return found
-
-
-def name_of(item: Json) -> str:
-    """The object's name."""
-    return str(metadata(item).get("name", ""))
-
-
-def uid_of(item: Json) -> str:
-    """The object's uid."""
-    return str(metadata(item).get("uid", ""))
-
-
-def version_of(item: Json) -> str:
-    """The object's resourceVersion."""
-    return str(metadata(item).get("resourceVersion", ""))
-
-
-def annotations_of(item: Json) -> Mapping[str, str]:
-    """The object's annotations, empty where there are none."""
-    found: Mapping[str, str] = metadata(item).get("annotations") or {}
-    return found
-
-
-def labels_of(item: Json) -> Mapping[str, str]:
-    """The object's labels, empty where there are none."""
-    found: Mapping[str, str] = metadata(item).get("labels") or {}
-    return found
-
-
-def owner_references(item: Json) -> Objects:
-    """The object's owners, in order."""
-    return tuple(metadata(item).get("ownerReferences") or ())

@@ -1,0 +1,9 @@
+"""Kinds of objects that more than one part of the controller names."""
+
+DEPLOYMENT = "Deployment"
+REPLICA_SET = "ReplicaSet"
+STATEFUL_SET = "StatefulSet"
+# The kinds whose objects the controller may list; of any other it sees the pods only.
+READABLE_KINDS = (DEPLOYMENT, REPLICA_SET, STATEFUL_SET)
+# A kind of ours, which no object has: what several owners are together.
+OWNER_GROUP = "Group"

@@ -1,0 +1,61 @@
+"""Objects of the Kubernetes API as plain JSON: their types, references and metadata."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# An object of the Kubernetes API as it is read: JSON case, nothing typed, never changed in place.
+Json = Mapping[str, Any]
+Objects = tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ObjectRef:
+    """Kind and name of an object; a kind outside the core and apps groups is `Kind.group`.
+
+    The group keeps a StatefulSet of another controller from passing for Kubernetes' own.
+    """
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+def metadata(item: Json) -> Json:
+    """The object's metadata, empty where there is none."""
+    found: Json = item.get("metadata") or {}
+    return found
+
+
+def name_of(item: Json) -> str:
+    """The object's name."""
+    return str(metadata(item).get("name", ""))
+
+
+def uid_of(item: Json) -> str:
+    """The object's uid."""
+    return str(metadata(item).get("uid", ""))
+
+
+def version_of(item: Json) -> str:
+    """The object's resourceVersion."""
+    return str(metadata(item).get("resourceVersion", ""))
+
+
+def annotations_of(item: Json) -> Mapping[str, str]:
+    """The object's annotations, empty where there are none."""
+    found: Mapping[str, str] = metadata(item).get("annotations") or {}
+    return found
+
+
+def labels_of(item: Json) -> Mapping[str, str]:
+    """The object's labels, empty where there are none."""
+    found: Mapping[str, str] = metadata(item).get("labels") or {}
+    return found
+
+
+def owner_references(item: Json) -> Objects:
+    """The object's owners, in order."""
+    return tuple(metadata(item).get("ownerReferences") or ())

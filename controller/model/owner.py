@@ -1,0 +1,30 @@
+"""What owns pods: a Deployment, a StatefulSet or any other object, or a group of them."""
+
+from dataclasses import dataclass
+
+from controller.model.names import owner_key
+from controller.model.objects import Json, ObjectRef
+
+_PLAIN_GROUPS = ("", "apps")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """What owns pods. `uid` and `created` are empty where only its pods are seen."""
+
+    namespace: str
+    ref: ObjectRef
+    uid: str = ""
+    created: str = ""
+
+    @property
+    def key(self) -> str:
+        """Owner key as 0.6.0 knew it: without the kind."""
+        return owner_key(self.namespace, self.ref.name)
+
+
+def kind_of(reference: Json) -> str:
+    """Kind of an ownerReference as ObjectRef writes it."""
+    group, slash, _ = str(reference.get("apiVersion", "")).partition("/")
+    kind = str(reference.get("kind", ""))
+    return kind if not slash or group in _PLAIN_GROUPS else f"{kind}.{group}"
