@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from controller import parsing, schedules
-from controller.config import Settings, Verify
+from controller import schedules
 from controller.model.names import PREFIX
 from controller.model.status import Reason, Rejected, RejectedError
+from controller.settings import parsers
+from controller.settings.settings import Settings, Verify
 from dumpers.contract import CA_KEY, TLS_MODES
 from dumpers.engines import ENGINES, find
 from dumpers.engines.facts import DumperImage, EngineFacts, NumberOption, TextOption
@@ -95,7 +96,7 @@ def _listed(engines: Iterable[EngineFacts]) -> str:
 
 
 def _resources(text: str) -> str:
-    read = parsing.resources(parsing.json_object(text))
+    read = parsers.resources(parsers.json_object(text))
     return json.dumps(read, sort_keys=True, separators=(",", ":"))
 
 
@@ -150,7 +151,7 @@ ENCRYPTION_RECIPIENT = Annotation(
     key="encryption-recipient",
     default="the operator's",
     help="age recipients, separated by commas. Ignored where encryption is enforced.",
-    read=parsing.printable,
+    read=parsers.printable,
     reason=Reason.RECIPIENT_INVALID,
     longest=16384,
 )
@@ -158,19 +159,19 @@ SUSPEND = Annotation(
     key="suspend",
     default="the CronJob's own",
     help="`true` pauses the schedule, `false` keeps it going whatever was set by hand.",
-    read=_or(None, parsing.boolean),
+    read=_or(None, parsers.boolean),
 )
 DEADLINE = Annotation(
     key="deadline-seconds",
     default=str(_DEADLINE),
     help="How long a run may take, its retries included: 60 to 2592000.",
-    read=_or(_DEADLINE, parsing.whole(60, 2_592_000)),
+    read=_or(_DEADLINE, parsers.whole(60, 2_592_000)),
 )
 RETRIES = Annotation(
     key="retries",
     default=str(_RETRIES),
     help="How often a run that failed is tried again: 0 to 20.",
-    read=_or(_RETRIES, parsing.whole(0, 20)),
+    read=_or(_RETRIES, parsers.whole(0, 20)),
 )
 RESOURCES = Annotation(
     key="resources",
@@ -183,13 +184,13 @@ CREDENTIALS_SECRET = Annotation(
     key="credentials-secret",
     default="",
     help="A Secret of the workload's namespace with the login to use.",
-    read=_or("", parsing.object_name),
+    read=_or("", parsers.object_name),
 )
 DATABASE = Annotation(
     key="database",
     default="the container's",
     help="Name of the database to dump.",
-    read=_or("", parsing.printable),
+    read=_or("", parsers.printable),
 )
 TLS = Annotation(
     key="tls",
@@ -201,44 +202,44 @@ CA_SECRET = Annotation(
     key="ca-secret",
     default="",
     help=f"A Secret of the workload's namespace whose `{CA_KEY}` holds the certificates to trust.",
-    read=_or("", parsing.object_name),
+    read=_or("", parsers.object_name),
 )
 VERIFY = Annotation(
     key="verify",
     default="the operator's",
     help=f"What is done with a backup once it is made: {', '.join(f'`{how}`' for how in Verify)}.",
-    read=_or(None, parsing.one_of(Verify)),
+    read=_or(None, parsers.one_of(Verify)),
 )
 GROUP = Annotation(
     key="group",
     default="the operator's label",
     help="A name that all owners have which are one database together. For "
     f"{_listed(engine for engine in ENGINES if engine.group_label)}.",
-    read=_or("", parsing.object_name),
+    read=_or("", parsers.object_name),
 )
 CONTAINER = Annotation(
     key="container",
     default="found by its variables",
     help="The pod's container that the database runs in.",
-    read=_or("", parsing.label),
+    read=_or("", parsers.label),
 )
 SERVICE = Annotation(
     key="service",
     default="found by its selector",
     help="The Service to connect to.",
-    read=_or("", parsing.label),
+    read=_or("", parsers.label),
 )
 HOST = Annotation(
     key="host",
     default="the Service's",
     help="The host to connect to, instead of a Service.",
-    read=_or("", parsing.host),
+    read=_or("", parsers.host),
 )
 PORT = Annotation(
     key="port",
     default="the engine's",
     help="The port to connect to.",
-    read=_or(None, parsing.whole(1, 65535)),
+    read=_or(None, parsers.whole(1, 65535)),
 )
 
 
@@ -246,7 +247,7 @@ def _text(option: TextOption) -> Annotation[str]:
     def read(text: str) -> str:
         if not re.fullmatch(option.pattern, text):
             raise ValueError(f"must be {option.wanted}")
-        return parsing.printable(text)
+        return parsers.printable(text)
 
     users = _listed(engine for engine in ENGINES if option in engine.texts)
     return Annotation(
@@ -263,7 +264,7 @@ def _number(option: NumberOption) -> Annotation[int]:
         key=option.key,
         default=str(option.default),
         help=option.help,
-        read=_or(option.default, parsing.whole(option.low, option.high)),
+        read=_or(option.default, parsers.whole(option.low, option.high)),
     )
 
 

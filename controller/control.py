@@ -6,11 +6,11 @@ from collections.abc import Set as AbstractSet
 from controller import inventory, results, specs
 from controller.answers import Answers
 from controller.api import CRONJOBS, JOBS, PODS, SECRETS, Resource
-from controller.config import Settings
 from controller.model import names
 from controller.model.objects import Json, ObjectRef, Objects, name_of, owner_references, uid_of
 from controller.model.status import Failed
 from controller.model.view import ControlView
+from controller.settings.settings import Settings
 from controller.workloads import Workloads
 
 # Of Jobs in one selector: more would make the longest URL that servers take.

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from controller.config import Settings, Verify
 from controller.inventory import members_text
 from controller.model import names
 from controller.model.objects import Json, annotations_of
+from controller.settings.settings import Settings, Verify
 from controller.specs import BackupSpec
 from dumpers import contract, location
 from dumpers.errors import FINAL_EXIT_CODES

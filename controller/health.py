@@ -8,7 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 
-from controller.config import Settings
+from controller.settings.settings import Settings
 
 _MISSED_INTERVALS = 3
 

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from controller.config import Settings
 from controller.model import names
 from controller.model.kinds import OWNER_GROUP
 from controller.model.objects import (
@@ -20,6 +19,7 @@ from controller.model.objects import (
 from controller.model.owner import Owner
 from controller.model.status import Failed
 from controller.model.view import ClusterView
+from controller.settings.settings import Settings
 
 CRONJOB = "CronJob"
 SECRET = "Secret"  # noqa: S105  a kind

@@ -39,7 +39,6 @@ from controller.api import (
     Resource,
     UnavailableError,
 )
-from controller.config import Mode
 
 _PAGE = 500
 _ATTEMPTS = 3
@@ -233,15 +232,16 @@ class ApiServer:
         return response.status, response.headers, text
 
 
-def connect(mode: Mode, timeout: float, stopping: Event) -> ApiServer:
-    """The cluster that a kubeconfig or the pod's ServiceAccount leads to.
+def connect(*, in_cluster: bool, timeout: float, stopping: Event) -> ApiServer:
+    """Connect by the pod's own ServiceAccount if `in_cluster`, else by the kubeconfig.
 
-    Raises UnavailableError where there is neither.
+    `timeout` of one request is in seconds. Raises UnavailableError where there is no such login.
     """
+    mode = "cluster" if in_cluster else "local"
     settings = client.Configuration()
     settings.connection_pool_maxsize = _CONNECTIONS
     try:
-        if mode is Mode.CLUSTER:
+        if in_cluster:
             config.load_incluster_config(client_configuration=settings)
         else:
             config.load_kube_config(client_configuration=settings)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from controller.config import Settings
 from controller.inventory import members_of, objects_of, owner_of
 from controller.model import names
 from controller.model.kinds import READABLE_KINDS, STATEFUL_SET
@@ -17,6 +16,7 @@ from controller.model.status import Failed, Reason, Rejected, State, Verdict
 from controller.model.view import NamespaceView
 from controller.owners import asks
 from controller.scope import Scope
+from controller.settings.settings import Settings
 from controller.specs import BackupSpec
 from controller.workloads import Workload
 

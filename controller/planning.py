@@ -6,7 +6,6 @@ from enum import StrEnum
 from functools import partial
 
 from controller import claims, desired, lifecycle, results, specs
-from controller.config import UnwatchedPolicy
 from controller.diff import overlay
 from controller.inventory import CRONJOB, SECRET, Inventory, is_ours, owner_of
 from controller.model import names
@@ -22,6 +21,7 @@ from controller.model.objects import (
 from controller.model.status import Failed, Reason, Rejected, State, Verdict
 from controller.model.view import ClusterView
 from controller.scope import Scope
+from controller.settings.settings import UnwatchedPolicy
 from controller.specs import BackupSpec
 from controller.workloads import Workload
 from dumpers.contract import DEFAULT_CLUSTER

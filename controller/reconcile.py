@@ -14,11 +14,11 @@ from typing import TypeVar
 from controller import inventory, planning, scope, steady
 from controller.api import Kube
 from controller.apply import Outcome, execute
-from controller.config import Settings
 from controller.model.status import Failed, Reason, State, Verdict
 from controller.model.view import ClusterView
 from controller.planning import Plan
 from controller.reading import Memory, read
+from controller.settings.settings import Settings
 from controller.steady import Steady
 from controller.workloads import Workloads
 from dumpers.log import fields

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from controller import specs
 from controller.annotations import Request
-from controller.config import Settings
 from controller.inventory import Inventory
 from controller.model.objects import Json, ObjectRef, Objects, labels_of
 from controller.model.status import Failed
 from controller.model.view import ClusterView, NamespaceView
+from controller.settings.settings import Settings
 from controller.workloads import NOTHING, Workload, Workloads, find
 
 _Label = tuple[str, str]

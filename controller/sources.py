@@ -7,11 +7,11 @@ from zlib import crc32
 
 from controller.answers import Answers
 from controller.api import RESOURCES
-from controller.config import Settings
 from controller.credentials import Reference
 from controller.model.objects import Json, ObjectRef, version_of
 from controller.model.status import Failed
 from controller.model.view import Content
+from controller.settings.settings import Settings
 
 # A Secret or ConfigMap, as these versions of pods of a namespace refer to it.
 _Key = tuple[str, Reference, frozenset[tuple[str, str]]]

@@ -9,7 +9,6 @@ from typing import TypeGuard
 from controller import specs, workloads
 from controller.answers import Answers
 from controller.api import NAMESPACES, PODS, RESOURCES, SERVICES, Resource
-from controller.config import Settings
 from controller.credentials import Reference
 from controller.model.fault_boundary import Isolate
 from controller.model.kinds import READABLE_KINDS, REPLICA_SET
@@ -26,6 +25,7 @@ from controller.model.objects import (
 from controller.model.status import Failed, Reason
 from controller.model.view import Content, NamespaceView
 from controller.owners import pods_by_owner
+from controller.settings.settings import Settings
 from controller.sources import Sources
 from controller.workloads import NOTHING, Workloads
 

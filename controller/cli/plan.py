@@ -10,11 +10,11 @@ import click
 
 from controller import diff, reading, reconcile, replay
 from controller.cli.settings import connect, load
-from controller.config import Settings
 from controller.inventory import SECRET
 from controller.model.view import ClusterView
 from controller.planning import Item, Step, Verb
 from controller.schedules import next_run
+from controller.settings.settings import Settings
 
 _HIDDEN = "(hidden)"
 _MARKS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-"}

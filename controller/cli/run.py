@@ -9,11 +9,11 @@ import click
 
 from controller.api import Kube
 from controller.cli.settings import connect, load
-from controller.config import Settings
 from controller.health import Health, serve
 from controller.metrics import Metrics
 from controller.reading import Memory
 from controller.reconcile import run as run_pass
+from controller.settings.settings import Settings
 from dumpers import log
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import click
 
 from controller import kube
 from controller.api import Kube, KubeError
-from controller.config import Settings
+from controller.settings.settings import Mode, Settings
 from dumpers.errors import ConfigurationError
 
 
@@ -23,7 +23,11 @@ def load() -> Settings:
 def connect(settings: Settings, stopping: Event) -> Kube:
     """The cluster; ends the process with 1 where no way leads to one."""
     try:
-        return kube.connect(settings.mode, settings.api_timeout, stopping)
+        return kube.connect(
+            in_cluster=settings.mode is Mode.CLUSTER,
+            timeout=settings.api_timeout,
+            stopping=stopping,
+        )
     except KubeError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

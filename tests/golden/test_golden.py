@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from controller import diff, reconcile, replay
-from controller.config import Settings
 from controller.inventory import SECRET
 from controller.model.view import ClusterView
 from controller.planning import Step, Verb
+from controller.settings.settings import Settings
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent.name for path in HERE.glob("*/view.yaml"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.config import SETTINGS, Settings
+from controller.settings.settings import SETTINGS, Settings
 from tests.integration.chart.helm import (
     CHART,
     OLD_VALUES,

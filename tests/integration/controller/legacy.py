@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from controller.config import Settings
 from controller.model import names
+from controller.settings.settings import Settings
 
 Json = dict[str, Any]
 PASSWORD = "of-0.6.0-$(word)"

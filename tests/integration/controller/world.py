@@ -11,10 +11,10 @@ from typing import Any
 
 from kubernetes import client, config
 
-from controller.config import Settings
 from controller.kube import ApiServer as Kube
 from controller.model import names
 from controller.model.names import PREFIX
+from controller.settings.settings import Settings
 from tests.integration.controller import rights
 from tests.integration.controller.rights import Right
 from tests.testbed.apiserver import ApiServer

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import dumpers
-from controller.config import POD_FIELDS, SETTINGS, Setting, Settings
+from controller.settings.settings import POD_FIELDS, SETTINGS, Setting, Settings
 from dumpers.engines import ENGINES
 
 _ROOT = Path(__file__).parents[3]

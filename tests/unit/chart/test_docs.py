@@ -2,8 +2,8 @@ import re
 from pathlib import Path
 
 from controller.annotations import ANNOTATIONS
-from controller.config import SETTINGS
 from controller.model.status import Reason, State
+from controller.settings.settings import SETTINGS
 from dumpers.errors import FINAL_EXIT_CODES, ExitCode
 
 _ROOT = Path(__file__).parents[3]

@@ -10,13 +10,13 @@ import yaml
 
 from controller import replay
 from controller.api import RESOURCES, ForbiddenError, KubeError, Resource, UnavailableError
-from controller.config import Settings
 from controller.model.names import GONE_SINCE
 from controller.model.objects import Objects, annotations_of, name_of
 from controller.model.status import Failed, Reason
 from controller.model.view import ClusterView, NamespaceView
 from controller.reading import Memory
 from controller.reconcile import PassResult, run
+from controller.settings.settings import Settings
 from tests.unit.controller.memory_api import Document, MemoryApi
 
 HERE = Path(__file__).parents[2] / "golden"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.config import SETTINGS, Mode, Settings
+from controller.settings.settings import SETTINGS, Mode, Settings
 from dumpers import __version__
 from dumpers.errors import ConfigurationError
 

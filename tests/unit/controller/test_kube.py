@@ -24,7 +24,6 @@ from controller.api import (
     Resource,
     UnavailableError,
 )
-from controller.config import Mode
 from controller.kube import ApiServer, connect
 
 
@@ -249,4 +248,4 @@ def test_a_broken_kubeconfig_is_told(
     file.write_bytes(text.encode("latin-1"))
     monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(file))
     with pytest.raises(UnavailableError, match="MODE=local"):
-        connect(Mode.LOCAL, 1, Event())
+        connect(in_cluster=False, timeout=1, stopping=Event())

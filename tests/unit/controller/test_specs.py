@@ -6,12 +6,12 @@ import pytest
 
 from controller import desired
 from controller.annotations import Request, read
-from controller.config import Verify
 from controller.contents import SECRET
 from controller.model.objects import ObjectRef
 from controller.model.owner import Owner
 from controller.model.status import Failed, Reason, Rejected
 from controller.model.view import Content, NamespaceView
+from controller.settings.settings import Verify
 from controller.specs import BackupSpec, parse
 from controller.workloads import Workload
 from dumpers import contract, location

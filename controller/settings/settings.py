@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import dumpers
-from controller import parsing
+from controller.settings import parsers
 from dumpers import contract
 from dumpers.engines import ENGINES
 from dumpers.engines.facts import DumperImage
@@ -66,7 +66,7 @@ def _names(text: str) -> tuple[str, ...]:
     listed = tuple(dict.fromkeys(item for item in map(str.strip, text.split(",")) if item))
     if not listed:
         raise ValueError("must name at least one namespace, separated by commas")
-    return tuple(parsing.label(item) for item in listed)
+    return tuple(parsers.label(item) for item in listed)
 
 
 POD_FIELDS: Mapping[str, type] = {
@@ -83,7 +83,7 @@ POD_FIELDS: Mapping[str, type] = {
 
 def _job_pod(text: str) -> Mapping[str, Any]:
     """What a dump pod gets besides ours; the API server judges the inside of most of it."""
-    found = parsing.json_object(text)
+    found = parsers.json_object(text)
     for name, value in found.items():
         if not isinstance(value, POD_FIELDS.get(name, ())):
             known = ", ".join(f"{key} ({kind.__name__})" for key, kind in POD_FIELDS.items())
@@ -92,7 +92,7 @@ def _job_pod(text: str) -> Mapping[str, Any]:
         if not all(isinstance(value, str) for value in found.get(name, {}).values()):
             raise ValueError(f"must have text only as values of {name}")
     return {
-        name: parsing.resources(value) if name == "resources" else value
+        name: parsers.resources(value) if name == "resources" else value
         for name, value in found.items()
         if value
     }
@@ -110,7 +110,7 @@ class Settings:
         chart=None,
         default="local",
         help="`local` uses a kubeconfig, `cluster` the pod's ServiceAccount.",
-        read=parsing.one_of(Mode),
+        read=parsers.one_of(Mode),
     )
     watch_namespaces: tuple[str, ...] = _setting(
         env="WATCH_NAMESPACES",
@@ -124,42 +124,42 @@ class Settings:
         chart=None,
         default="ksnapshot",
         help="Namespace of the generated CronJobs and Secrets; the chart gives its release's.",
-        read=parsing.label,
+        read=parsers.label,
     )
     instance: str = _setting(
         env="INSTANCE_NAME",
         chart=None,
         default="ksnapshot",
         help="Tells two installs in one control namespace apart; the chart: release name.",
-        read=parsing.object_name,
+        read=parsers.object_name,
     )
     backup_configmap_name: str = _setting(
         env="BACKUP_CONFIGMAP_NAME",
         chart="existingConfigMap",
         default="ksnapshot-cm",
         help="ConfigMap with S3_BUCKET and, optional, S3_REGION and S3_ENDPOINT.",
-        read=parsing.object_name,
+        read=parsers.object_name,
     )
     backup_secret_name: str = _setting(
         env="BACKUP_SECRET_NAME",
         chart="existingSecret",
         default="",
         help="Secret with the S3 keys; empty: the SDK's default credential chain.",
-        read=parsing.object_name,
+        read=parsers.object_name,
     )
     backup_service_account: str = _setting(
         env="BACKUP_JOB_SERVICE_ACCOUNT_NAME",
         chart="backupJob.serviceAccount.name",
         default="ksnapshot-backup-sa",
         help="ServiceAccount of the dump jobs, which needs no rights in the cluster.",
-        read=parsing.object_name,
+        read=parsers.object_name,
     )
     image_pull_policy: PullPolicy = _setting(
         env="BACKUP_IMAGE_PULL_POLICY",
         chart="backupJob.imagePullPolicy",
         default="IfNotPresent",
         help="imagePullPolicy of the dump jobs.",
-        read=parsing.one_of(PullPolicy),
+        read=parsers.one_of(PullPolicy),
     )
     encryption_enabled: bool = _setting(
         env="DEFAULT_ENCRYPTION_ENABLED",
@@ -179,14 +179,14 @@ class Settings:
         chart="encryption.enforced",
         default="false",
         help="`true`: encrypt every dump to the operator's recipients, whatever annotations say.",
-        read=parsing.boolean,
+        read=parsers.boolean,
     )
     verify: Verify = _setting(
         env="BACKUP_VERIFY",
         chart="backupJob.verify",
         default="none",
         help="`read-back`: each dump reads back and compares what it stored. `none`: it does not.",
-        read=parsing.one_of(Verify),
+        read=parsers.one_of(Verify),
     )
     job_pod: Mapping[str, Any] = _setting(
         env="BACKUP_JOB_POD",
@@ -206,49 +206,49 @@ class Settings:
         chart="controller.pollIntervalSeconds",
         default="60",
         help="Pause after each pass.",
-        read=parsing.whole(1),
+        read=parsers.whole(1),
     )
     gone_passes: int = _setting(
         env="GONE_PASSES",
         chart="controller.gonePasses",
         default="3",
         help="Passes in a row that must see a workload gone before its CronJob is deleted.",
-        read=parsing.whole(1),
+        read=parsers.whole(1),
     )
     gone_grace: int = _setting(
         env="GONE_GRACE_SECONDS",
         chart="controller.goneGraceSeconds",
         default="900",
         help="Time that a workload must have been gone before its CronJob is deleted.",
-        read=parsing.whole(0),
+        read=parsers.whole(0),
     )
     unwatched_policy: UnwatchedPolicy = _setting(
         env="UNWATCHED_POLICY",
         chart="controller.unwatchedPolicy",
         default="keep",
         help="`keep` or `delete` the CronJobs of a namespace that left the watch list.",
-        read=parsing.one_of(UnwatchedPolicy),
+        read=parsers.one_of(UnwatchedPolicy),
     )
     credentials_refresh: int = _setting(
         env="CREDENTIALS_REFRESH_SECONDS",
         chart="controller.credentialsRefreshSeconds",
         default="300",
         help="Longest time until a changed credential reaches the mirrored Secret.",
-        read=parsing.whole(0),
+        read=parsers.whole(0),
     )
     api_timeout: int = _setting(
         env="API_TIMEOUT_SECONDS",
         chart="controller.apiTimeoutSeconds",
         default="30",
         help="Longest time that one answer of the API server may take.",
-        read=parsing.whole(1, 600),
+        read=parsers.whole(1, 600),
     )
     http_port: int = _setting(
         env="HTTP_PORT",
         chart="controller.httpPort",
         default="8080",
         help="Port of /healthz and /metrics.",
-        read=parsing.whole(1, 65535),
+        read=parsers.whole(1, 65535),
     )
     dumper_images: Mapping[str, str]
 
