@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from controller import desired
-from controller.api import RESOURCES, ConflictError, Kube, KubeError, RefusedError
 from controller.diff import changes, overlay
 from controller.inventory import CRONJOB
+from controller.kube.client import RESOURCES, ConflictError, Kube, KubeError, RefusedError
 from controller.model.objects import Json, name_of, uid_of, version_of
 from controller.model.status import Reason, State, Verdict
 from controller.model.view import Sent

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from controller import inventory, results, specs
-from controller.answers import Answers
-from controller.api import CRONJOBS, JOBS, PODS, SECRETS, Resource
+from controller.kube.client import CRONJOBS, JOBS, PODS, SECRETS, Resource
+from controller.kube.reader import Answers
 from controller.model import names
 from controller.model.objects import Json, ObjectRef, Objects, name_of, owner_references, uid_of
 from controller.model.status import Failed

@@ -11,14 +11,14 @@ from datetime import datetime
 from functools import partial
 
 from controller import control, inventory, watched
-from controller.answers import Answers, Known
-from controller.api import NAMESPACES, Kube
+from controller.kube.client import NAMESPACES, Kube
+from controller.kube.object_cache import Pool
+from controller.kube.reader import Answers, Known
 from controller.model.fault_boundary import Isolate
 from controller.model.objects import uid_of
 from controller.model.status import Failed, Reason, Verdict
 from controller.model.view import ClusterView, Sent
 from controller.settings.settings import Settings
-from controller.sharing import Pool
 from controller.sources import Source, Sources
 from controller.steady import Steady
 from controller.watched import Space

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from controller import inventory, planning, scope, steady
-from controller.api import Kube
 from controller.apply import Outcome, execute
+from controller.kube.client import Kube
 from controller.model.status import Failed, Reason, State, Verdict
 from controller.model.view import ClusterView
 from controller.planning import Plan

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zlib import crc32
 
-from controller.answers import Answers
-from controller.api import RESOURCES
 from controller.credentials import Reference
+from controller.kube.client import RESOURCES
+from controller.kube.reader import Answers
 from controller.model.objects import Json, ObjectRef, version_of
 from controller.model.status import Failed
 from controller.model.view import Content

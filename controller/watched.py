@@ -7,9 +7,9 @@ from functools import partial
 from typing import TypeGuard
 
 from controller import specs, workloads
-from controller.answers import Answers
-from controller.api import NAMESPACES, PODS, RESOURCES, SERVICES, Resource
 from controller.credentials import Reference
+from controller.kube.client import NAMESPACES, PODS, RESOURCES, SERVICES, Resource
+from controller.kube.reader import Answers
 from controller.model.fault_boundary import Isolate
 from controller.model.kinds import READABLE_KINDS, REPLICA_SET
 from controller.model.objects import (

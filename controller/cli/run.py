@@ -7,9 +7,9 @@ from threading import Event
 
 import click
 
-from controller.api import Kube
 from controller.cli.settings import connect, load
 from controller.health import Health, serve
+from controller.kube.client import Kube
 from controller.metrics import Metrics
 from controller.reading import Memory
 from controller.reconcile import run as run_pass

@@ -4,8 +4,8 @@ from threading import Event
 
 import click
 
-from controller import kube
-from controller.api import Kube, KubeError
+from controller.kube import http_client
+from controller.kube.client import Kube, KubeError
 from controller.settings.settings import Mode, Settings
 from dumpers.errors import ConfigurationError
 
@@ -23,7 +23,7 @@ def load() -> Settings:
 def connect(settings: Settings, stopping: Event) -> Kube:
     """The cluster; ends the process with 1 where no way leads to one."""
     try:
-        return kube.connect(
+        return http_client.connect(
             in_cluster=settings.mode is Mode.CLUSTER,
             timeout=settings.api_timeout,
             stopping=stopping,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from controller.kube import ApiServer as Kube
+from controller.kube.http_client import ApiServer as Kube
 from controller.model import names
 from controller.reading import Memory
 from controller.reconcile import PassResult, run

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from controller import replay
-from controller.api import RESOURCES, ForbiddenError, KubeError, Resource, UnavailableError
+from controller.kube.client import RESOURCES, ForbiddenError, KubeError, Resource, UnavailableError
 from controller.model.names import GONE_SINCE
 from controller.model.objects import Objects, annotations_of, name_of
 from controller.model.status import Failed, Reason

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from controller import shapes
-from controller.api import (
+from controller.kube import projections
+from controller.kube.client import (
     RESOURCES,
     ConflictError,
     ForbiddenError,
@@ -69,7 +69,7 @@ class MemoryApi:
     ) -> list[Document]:
         self._check(resource, namespace)
         self.reads.append((f"list{' metadata' if metadata_only else ''}", resource.kind, ""))
-        shape = shapes.Object if metadata_only else resource.shape
+        shape = projections.Object if metadata_only else resource.shape
         return [
             _shaped(item, shape)
             for (kind, space, _), item in self.items.items()

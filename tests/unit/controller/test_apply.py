@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controller.api import ConflictError, RefusedError
+from controller.kube.client import ConflictError, RefusedError
 from controller.model import names
 from controller.model.status import Reason, State
 from controller.planning import Verb

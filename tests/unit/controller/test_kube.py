@@ -11,7 +11,7 @@ import pytest
 import urllib3
 from kubernetes.config import ConfigException, kube_config
 
-from controller.api import (
+from controller.kube.client import (
     CRONJOBS,
     DEPLOYMENTS,
     PODS,
@@ -24,7 +24,7 @@ from controller.api import (
     Resource,
     UnavailableError,
 )
-from controller.kube import ApiServer, connect
+from controller.kube.http_client import ApiServer, connect
 
 
 def status(reason: str, **details: Any) -> dict[str, Any]:

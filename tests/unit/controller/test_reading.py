@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from controller.answers import Answers
-from controller.api import PODS, SECRETS, KubeError, Resource
+from controller.kube.client import PODS, SECRETS, KubeError, Resource
+from controller.kube.object_cache import Pool
+from controller.kube.reader import Answers
 from controller.model import names
 from controller.model.status import Failed
 from controller.reading import Memory
-from controller.sharing import Pool
 from dumpers.contract import DumpResult
 from tests.unit.controller.memory_api import Document, MemoryApi, unavailable
 from tests.unit.controller.worlds import (

@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from controller.api import Resource
+from controller.kube.client import Resource
 from controller.metrics import render
 from controller.model import names
 from controller.model.status import Reason, State

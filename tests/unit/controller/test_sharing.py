@@ -4,7 +4,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.sharing import Pool
+from controller.kube.object_cache import Pool
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(0, 3) | st.floats(0, 3) | st.text("ab", max_size=2),

@@ -28,8 +28,8 @@ from tenacity import (
 )
 from tenacity.nap import sleep_using_event
 
-from controller import shapes
-from controller.api import (
+from controller.kube import projections
+from controller.kube.client import (
     ConflictError,
     Document,
     ForbiddenError,
@@ -147,7 +147,7 @@ class ApiServer:
         kind, accept, read = f"{resource.kind}List", _JSON, _list_of(resource.shape)
         if metadata_only:
             kind, accept = _METADATA, f"{_JSON};as={_METADATA};v=v1;g=meta.k8s.io"
-            read = _list_of(shapes.Object)
+            read = _list_of(projections.Object)
         what = {"apiVersion": resource.version, "kind": resource.kind}
         more = ""
         while True:

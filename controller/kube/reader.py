@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.api import PODS, ForbiddenError, Kube, KubeError, NotFoundError, Resource
+from controller.kube.client import PODS, ForbiddenError, Kube, KubeError, NotFoundError, Resource
+from controller.kube.object_cache import Pool
 from controller.model.kinds import READABLE_KINDS
 from controller.model.names import PREFIX
 from controller.model.objects import Json, ObjectRef, Objects, metadata, name_of, uid_of, version_of
 from controller.model.status import Failed, Reason
-from controller.sharing import Pool
 from dumpers.engines import ENGINES
 
 # Objects are read one by one where they are few, or few of those that a list would bring: a single

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from controller import shapes
+from controller.kube import projections
 
 Document = dict[str, Any]
 
@@ -61,21 +61,21 @@ class Resource:
 
 
 NAMESPACES = Resource(kind="Namespace", root="/api/v1", plural="namespaces", namespaced=False)
-PODS = Resource(kind="Pod", root="/api/v1", plural="pods", shape=shapes.Pod)
-SERVICES = Resource(kind="Service", root="/api/v1", plural="services", shape=shapes.Service)
+PODS = Resource(kind="Pod", root="/api/v1", plural="pods", shape=projections.Pod)
+SERVICES = Resource(kind="Service", root="/api/v1", plural="services", shape=projections.Service)
 SECRETS = Resource(kind="Secret", root="/api/v1", plural="secrets")
 CONFIG_MAPS = Resource(kind="ConfigMap", root="/api/v1", plural="configmaps")
 DEPLOYMENTS = Resource(
-    kind="Deployment", root="/apis/apps/v1", plural="deployments", shape=shapes.Owner
+    kind="Deployment", root="/apis/apps/v1", plural="deployments", shape=projections.Owner
 )
 REPLICA_SETS = Resource(
-    kind="ReplicaSet", root="/apis/apps/v1", plural="replicasets", shape=shapes.Owner
+    kind="ReplicaSet", root="/apis/apps/v1", plural="replicasets", shape=projections.Owner
 )
 STATEFUL_SETS = Resource(
-    kind="StatefulSet", root="/apis/apps/v1", plural="statefulsets", shape=shapes.Owner
+    kind="StatefulSet", root="/apis/apps/v1", plural="statefulsets", shape=projections.Owner
 )
 CRONJOBS = Resource(kind="CronJob", root="/apis/batch/v1", plural="cronjobs")
-JOBS = Resource(kind="Job", root="/apis/batch/v1", plural="jobs", shape=shapes.Job)
+JOBS = Resource(kind="Job", root="/apis/batch/v1", plural="jobs", shape=projections.Job)
 RESOURCES: Mapping[str, Resource] = {
     item.kind: item
     for item in (
