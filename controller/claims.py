@@ -6,8 +6,8 @@ from controller.model import names
 from controller.model.objects import Json, ObjectRef, annotations_of
 from controller.model.status import Reason, Rejected, State
 from controller.scope import Scope
-from controller.specs import BackupSpec
-from controller.workloads import Workload
+from controller.workloads.backup_spec import BackupSpec
+from controller.workloads.discovery import Workload
 
 
 def refusal(workload: Workload, spec: BackupSpec, scope: Scope) -> Rejected | None:

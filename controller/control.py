@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
-from controller import inventory, results, specs
+from controller import inventory, results
 from controller.kube.client import CRONJOBS, JOBS, PODS, SECRETS, Resource
 from controller.kube.reader import Answers
 from controller.model import names
@@ -11,7 +11,8 @@ from controller.model.objects import Json, ObjectRef, Objects, name_of, owner_re
 from controller.model.status import Failed
 from controller.model.view import ControlView
 from controller.settings.settings import Settings
-from controller.workloads import Workloads
+from controller.workloads import backup_spec
+from controller.workloads.discovery import Workloads
 
 # Of Jobs in one selector: more would make the longest URL that servers take.
 _NAMES = 50
@@ -40,7 +41,7 @@ def complete(
 ) -> ControlView:
     """Add what has the name of a wanted object without being labelled as ours, Jobs and pods."""
     space = settings.control_namespace
-    items = (specs.name_of(workload) for workloads in found for workload in workloads.items)
+    items = (backup_spec.name_of(workload) for workloads in found for workload in workloads.items)
     wanted = {name for name in items if name}
     lost = {ref.name for ref in control.unread}
     cronjobs, more = _with_namesakes(CRONJOBS, space, control.cronjobs, wanted - lost, answers)

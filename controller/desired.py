@@ -15,7 +15,7 @@ from controller.inventory import members_text
 from controller.model import names
 from controller.model.objects import Json, annotations_of
 from controller.settings.settings import Settings, Verify
-from controller.specs import BackupSpec
+from controller.workloads.backup_spec import BackupSpec
 from dumpers import contract, location
 from dumpers.errors import FINAL_EXIT_CODES
 

@@ -14,11 +14,11 @@ from controller.model.objects import Json, ObjectRef, annotations_of, name_of, u
 from controller.model.owner import Owner
 from controller.model.status import Failed, Reason, Rejected, State, Verdict
 from controller.model.view import NamespaceView
-from controller.owners import asks
 from controller.scope import Scope
 from controller.settings.settings import Settings
-from controller.specs import BackupSpec
-from controller.workloads import Workload
+from controller.workloads.backup_spec import BackupSpec
+from controller.workloads.discovery import Workload
+from controller.workloads.owners import asks
 
 _LOST = frozenset({Reason.OWNER_NOT_FOUND})
 # Why a workload is not known to exist, though pods of it are there.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 
-from controller import claims, desired, lifecycle, results, specs
+from controller import claims, desired, lifecycle, results
 from controller.diff import overlay
 from controller.inventory import CRONJOB, SECRET, Inventory, is_ours, owner_of
 from controller.model import names
@@ -22,8 +22,9 @@ from controller.model.status import Failed, Reason, Rejected, State, Verdict
 from controller.model.view import ClusterView
 from controller.scope import Scope
 from controller.settings.settings import UnwatchedPolicy
-from controller.specs import BackupSpec
-from controller.workloads import Workload
+from controller.workloads import backup_spec
+from controller.workloads.backup_spec import BackupSpec
+from controller.workloads.discovery import Workload
 from dumpers.contract import DEFAULT_CLUSTER
 
 FAULT = Rejected(Reason.INTERNAL_ERROR, "a fault of the controller, see its log")
@@ -119,7 +120,7 @@ def plan(scope: Scope, isolate: Isolate) -> Plan:
 def _parse(workload: Workload, scope: Scope) -> BackupSpec | Rejected:
     if failed := scope.inventory.failed:
         return Rejected(failed.reason, failed.message)
-    spec = specs.parse(workload, scope.around(workload))
+    spec = backup_spec.parse(workload, scope.around(workload))
     if isinstance(spec, Rejected):
         return spec
     return claims.refusal(workload, spec, scope) or spec

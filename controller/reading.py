@@ -22,7 +22,7 @@ from controller.settings.settings import Settings
 from controller.sources import Source, Sources
 from controller.steady import Steady
 from controller.watched import Space
-from controller.workloads import Workloads
+from controller.workloads.discovery import Workloads
 
 _KUBE_SYSTEM = "kube-system"
 _CLUSTER_ID_LENGTH = 8

@@ -20,7 +20,7 @@ from controller.planning import Plan
 from controller.reading import Memory, read
 from controller.settings.settings import Settings
 from controller.steady import Steady
-from controller.workloads import Workloads
+from controller.workloads.discovery import Workloads
 from dumpers.log import fields
 
 T = TypeVar("T")

@@ -4,14 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from controller import specs
-from controller.annotations import Request
 from controller.inventory import Inventory
 from controller.model.objects import Json, ObjectRef, Objects, labels_of
 from controller.model.status import Failed
 from controller.model.view import ClusterView, NamespaceView
 from controller.settings.settings import Settings
-from controller.workloads import NOTHING, Workload, Workloads, find
+from controller.workloads import backup_spec
+from controller.workloads.annotations import Request
+from controller.workloads.discovery import NOTHING, Workload, Workloads, find
 
 _Label = tuple[str, str]
 
@@ -73,7 +73,7 @@ def take(
     rivals: dict[str, list[Workload]] = defaultdict(list)
     for item in found.items:
         owners[item.owner.ref.name].append(item)
-        if name := specs.name_of(item):
+        if name := backup_spec.name_of(item):
             rivals[name].append(item)
     services = watched.services if watched else ()
     return Scope(

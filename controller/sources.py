@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zlib import crc32
 
-from controller.credentials import Reference
 from controller.kube.client import RESOURCES
 from controller.kube.reader import Answers
 from controller.model.objects import Json, ObjectRef, version_of
 from controller.model.status import Failed
 from controller.model.view import Content
 from controller.settings.settings import Settings
+from controller.workloads.credentials.login import Reference
 
 # A Secret or ConfigMap, as these versions of pods of a namespace refer to it.
 _Key = tuple[str, Reference, frozenset[tuple[str, str]]]

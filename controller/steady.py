@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from controller import specs
 from controller.inventory import Inventory
 from controller.model import names
 from controller.model.objects import uid_of
 from controller.model.status import Failed, State
 from controller.model.view import ClusterView
 from controller.planning import Plan
-from controller.workloads import Workloads
+from controller.workloads import backup_spec
+from controller.workloads.discovery import Workloads
 
 # Compared with that of the next pass. Most of it are the same objects, remembered, not equal ones.
 Inputs = tuple[object, ...]
@@ -42,7 +42,7 @@ def inputs(
         return None
     if isinstance(jobs, Failed) or isinstance(pods, Failed):
         return None
-    wanted = sorted(filter(None, map(specs.name_of, found.items)))
+    wanted = sorted(filter(None, map(backup_spec.name_of, found.items)))
     if not inventory.ours.get(namespace, {}).keys() <= set(wanted):
         return None
     cronjobs = [inventory.cronjobs.get(name) for name in wanted]

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeGuard
 
-from controller import specs, workloads
-from controller.credentials import Reference
 from controller.kube.client import NAMESPACES, PODS, RESOURCES, SERVICES, Resource
 from controller.kube.reader import Answers
 from controller.model.fault_boundary import Isolate
@@ -24,10 +22,12 @@ from controller.model.objects import (
 )
 from controller.model.status import Failed, Reason
 from controller.model.view import Content, NamespaceView
-from controller.owners import pods_by_owner
 from controller.settings.settings import Settings
 from controller.sources import Sources
-from controller.workloads import NOTHING, Workloads
+from controller.workloads import backup_spec, discovery
+from controller.workloads.credentials.login import Reference
+from controller.workloads.discovery import NOTHING, Workloads
+from controller.workloads.owners import pods_by_owner
 
 # Pods that ended well ask for nothing any more, and may be many. All others show that their owner
 # still asks.
@@ -72,7 +72,7 @@ def read(name: str, answers: Answers, settings: Settings) -> Space:
     wanted = {name_of(pod) for pod in by_owner.asking()}
     pods, failed = answers.whole(PODS, name, pods, wanted, fields=_LIVE)
     view = replace(view, pods=pods, unread={**unread, **failed})
-    return Space(view=view, found=workloads.find(view, settings, by_owner.of(pods)))
+    return Space(view=view, found=discovery.find(view, settings, by_owner.of(pods)))
 
 
 def complete(
@@ -174,7 +174,7 @@ def _references(
     pods: dict[ObjectRef, set[tuple[str, str]]] = defaultdict(set)
     for workload in found.items:
         # What is wrong with this workload is told when it is planned.
-        for reference in isolate(workload.key, partial(specs.references, workload)) or ():
+        for reference in isolate(workload.key, partial(backup_spec.references, workload)) or ():
             keys[reference.ref] |= reference.keys
             pods[reference.ref].add((uid_of(workload.pods[0]), version_of(workload.pods[0])))
     return {

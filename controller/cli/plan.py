@@ -13,8 +13,8 @@ from controller.cli.settings import connect, load
 from controller.inventory import SECRET
 from controller.model.view import ClusterView
 from controller.planning import Item, Step, Verb
-from controller.schedules import next_run
 from controller.settings.settings import Settings
+from controller.workloads.schedules import next_run
 
 _HIDDEN = "(hidden)"
 _MARKS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-"}

@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from controller.schedules import ScheduleError, check_zone, parse
+from controller.workloads.schedules import ScheduleError, check_zone, parse
 from tests.testbed.apiserver import ApiServer
 from tests.testbed.kubeapi import ApiError
 from tests.unit.controller.schedule_table import SCHEDULES, ZONES

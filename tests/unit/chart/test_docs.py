@@ -1,9 +1,9 @@
 import re
 from pathlib import Path
 
-from controller.annotations import ANNOTATIONS
 from controller.model.status import Reason, State
 from controller.settings.settings import SETTINGS
+from controller.workloads.annotations import ANNOTATIONS
 from dumpers.errors import FINAL_EXIT_CODES, ExitCode
 
 _ROOT = Path(__file__).parents[3]

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from controller.annotations import ANNOTATIONS, Annotation, Request, enabled, read
 from controller.model import names
 from controller.model.names import PREFIX
 from controller.model.status import Reason, Rejected, State
 from controller.reading import Memory
+from controller.workloads.annotations import ANNOTATIONS, Annotation, Request, enabled, read
 from tests.unit.controller.worlds import (
     CONTROL,
     DB,

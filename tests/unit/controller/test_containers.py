@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from controller.containers import container_of
 from controller.model.status import Reason, RejectedError
+from controller.workloads.containers import container_of
 from tests.unit.controller.worlds import owner, pod, request
 
 Document = dict[str, Any]

@@ -12,7 +12,7 @@ from controller.model.objects import ObjectRef
 from controller.model.status import Failed, Reason, Rejected, State
 from controller.model.view import NamespaceView
 from controller.reading import Memory
-from controller.workloads import Workload, find
+from controller.workloads.discovery import Workload, find
 from tests.unit.controller.memory_api import Document, MemoryApi, unavailable
 from tests.unit.controller.worlds import (
     CONTROL,

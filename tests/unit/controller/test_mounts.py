@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
-from controller import mounts
-from controller.contents import CONFIG_MAP, SECRET
 from controller.model.objects import ObjectRef
 from controller.model.status import Failed, Reason, RejectedError
 from controller.model.view import Content
+from controller.workloads.credentials import mounted_files
+from controller.workloads.credentials.secret_data import CONFIG_MAP, SECRET
 
 Document = dict[str, Any]
 S, T = ObjectRef(kind=SECRET, name="s"), ObjectRef(kind=SECRET, name="t")
@@ -37,7 +37,7 @@ def read(
     pod = {"spec": {"volumes": [{"name": "other", "emptyDir": {}}, {"name": "v"} | volume]}}
     known = KNOWN if contents is None else contents
     try:
-        return mounts.text(mounts.files(pod, container, path), known)
+        return mounted_files.text(mounted_files.files(pod, container, path), known)
     except RejectedError as error:
         return error.rejected.reason
 
@@ -125,8 +125,8 @@ def test_the_longest_mount_path_counts() -> None:
         ]
     }
     volumes = [{"name": "a", "emptyDir": {}}, {"name": "b"} | OF_S]
-    found = mounts.files({"spec": {"volumes": volumes}}, container, PATH)
-    assert mounts.text(found, KNOWN) == "from s"
+    found = mounted_files.files({"spec": {"volumes": volumes}}, container, PATH)
+    assert mounted_files.text(found, KNOWN) == "from s"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.schedules import ScheduleError, check_zone, next_run, parse
+from controller.workloads.schedules import ScheduleError, check_zone, next_run, parse
 from tests.unit.controller.schedule_table import SCHEDULES, ZONES
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from controller.model.status import Reason, Rejected
-from controller.services import choose, named
+from controller.workloads.services import choose, named
 from tests.unit.controller.worlds import Document, owner, pod, service
 
 OWNER = owner()

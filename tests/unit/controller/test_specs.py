@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from controller import desired
-from controller.annotations import Request, read
-from controller.contents import SECRET
 from controller.model.objects import ObjectRef
 from controller.model.owner import Owner
 from controller.model.status import Failed, Reason, Rejected
 from controller.model.view import Content, NamespaceView
 from controller.settings.settings import Verify
-from controller.specs import BackupSpec, parse
-from controller.workloads import Workload
+from controller.workloads.annotations import Request, read
+from controller.workloads.backup_spec import BackupSpec, parse
+from controller.workloads.credentials.secret_data import SECRET
+from controller.workloads.discovery import Workload
 from dumpers import contract, location
 from dumpers.contract import DumpJob
 from dumpers.engines import ENGINES

@@ -4,11 +4,11 @@ import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from controller.annotations import Request, read
 from controller.model.names import PREFIX, cronjob_name
 from controller.reading import Memory
 from controller.reconcile import PassResult, run
 from controller.settings.settings import Settings
+from controller.workloads.annotations import Request, read
 from tests.unit.controller.memory_api import MemoryApi
 
 Document = dict[str, Any]

@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from controller.annotations import GROUP, TYPE, Request, enabled, read
 from controller.model.kinds import OWNER_GROUP, READABLE_KINDS
 from controller.model.objects import Json, ObjectRef, Objects, labels_of, name_of, uid_of
 from controller.model.owner import Owner
 from controller.model.status import Failed, Reason, Rejected, RejectedError
 from controller.model.view import NamespaceView
-from controller.owners import Owned, PodsByOwner, asks, own_values, pods_by_owner
 from controller.settings.settings import Settings
+from controller.workloads.annotations import GROUP, TYPE, Request, enabled, read
+from controller.workloads.owners import Owned, PodsByOwner, asks, own_values, pods_by_owner
 from dumpers.engines import find as find_engine
 
 _POD = "Pod"

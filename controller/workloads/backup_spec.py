@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller import credentials, services
-from controller.annotations import Request
 from controller.model.names import cronjob_name
 from controller.model.owner import Owner
 from controller.model.status import Failed, Rejected
 from controller.model.view import NamespaceView
-from controller.workloads import Workload
+from controller.workloads import services
+from controller.workloads.annotations import Request
+from controller.workloads.credentials import login
+from controller.workloads.discovery import Workload
 from dumpers.engines.facts import EngineFacts
 
 
@@ -39,11 +40,11 @@ def name_of(workload: Workload) -> str | None:
     return cronjob_name(workload.request.engine.type, workload.key)
 
 
-def references(workload: Workload) -> tuple[credentials.Reference, ...]:
+def references(workload: Workload) -> tuple[login.Reference, ...]:
     """The Secrets and ConfigMaps that have to be read before `parse`."""
     if isinstance(workload.request, Rejected):
         return ()
-    return credentials.references(workload.pods, workload.request)
+    return login.references(workload.pods, workload.request)
 
 
 def parse(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected:
@@ -54,10 +55,10 @@ def parse(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected:
     host = _host(workload, request, view)
     if isinstance(host, Rejected):
         return host
-    values = credentials.resolve(workload.pods, request, view.contents)
+    values = login.resolve(workload.pods, request, view.contents)
     if isinstance(values, Rejected):
         return values
-    certificates = credentials.certificates(request, view.contents)
+    certificates = login.certificates(request, view.contents)
     if isinstance(certificates, Rejected):
         return certificates
     return BackupSpec(

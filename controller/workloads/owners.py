@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.annotations import enabled
 from controller.model.kinds import READABLE_KINDS, REPLICA_SET
 from controller.model.names import PREFIX
 from controller.model.objects import (
@@ -20,6 +19,7 @@ from controller.model.objects import (
 from controller.model.owner import Owner, kind_of
 from controller.model.status import Failed, Reason, Rejected
 from controller.model.view import NamespaceView
+from controller.workloads.annotations import enabled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

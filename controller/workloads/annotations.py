@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from controller import schedules
 from controller.model.names import PREFIX
 from controller.model.status import Reason, Rejected, RejectedError
 from controller.settings import parsers
 from controller.settings.settings import Settings, Verify
+from controller.workloads import schedules
 from dumpers.contract import CA_KEY, TLS_MODES
 from dumpers.engines import ENGINES, find
 from dumpers.engines.facts import DumperImage, EngineFacts, NumberOption, TextOption

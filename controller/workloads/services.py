@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from controller.annotations import SERVICE
 from controller.model.objects import Json, Objects, labels_of, name_of
 from controller.model.status import Reason, Rejected
+from controller.workloads.annotations import SERVICE
 
 _HEADLESS = "None"
 _TCP = "TCP"

@@ -9,13 +9,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from controller import environment, mounts
-from controller.annotations import CREDENTIALS_SECRET, DATABASE, Annotation, Request
-from controller.containers import FILE, container_of, variables_of
-from controller.contents import SECRET, Contents, content_of, text_of
 from controller.model.objects import Json, ObjectRef, Objects
 from controller.model.status import Reason, Rejected, RejectedError
 from controller.model.view import Content
+from controller.workloads.annotations import CREDENTIALS_SECRET, DATABASE, Annotation, Request
+from controller.workloads.containers import FILE, container_of, variables_of
+from controller.workloads.credentials import container_env, mounted_files
+from controller.workloads.credentials.secret_data import SECRET, Contents, content_of, text_of
 from dumpers.contract import CA_KEY
 from dumpers.engines.facts import EngineFacts, Login, Role
 
@@ -235,7 +235,7 @@ def _in_container(pod: Json, container: Json, engine: EngineFacts, contents: Con
     With both, Bitnami's images prefer the file and the others refuse to start; 0.6.0 knew no
     files, so what it took stays.
     """
-    values = environment.variables(pod, container, variables_of(engine), contents)
+    values = container_env.variables(pod, container, variables_of(engine), contents)
     paths = _paths(pod, container, engine)
 
     def plain(name: str) -> str:
@@ -255,7 +255,9 @@ def _in_container(pod: Json, container: Json, engine: EngineFacts, contents: Con
                 "can be followed",
             )
         try:
-            return mounts.text(mounts.files(pod, container, paths[variable]), contents)
+            return mounted_files.text(
+                mounted_files.files(pod, container, paths[variable]), contents
+            )
         except RejectedError as error:
             raise RejectedError(error.rejected.reason, f"{variable}: {error}") from None
 
@@ -265,10 +267,10 @@ def _in_container(pod: Json, container: Json, engine: EngineFacts, contents: Con
 def _container_references(
     pod: Json, container: Json, engine: EngineFacts
 ) -> Iterator[tuple[ObjectRef, str]]:
-    yield from environment.references(container, variables_of(engine))
+    yield from container_env.references(container, variables_of(engine))
     for path in _paths(pod, container, engine).values():
         try:
-            files = mounts.files(pod, container, path)
+            files = mounted_files.files(pod, container, path)
         except RejectedError:
             # Told by whoever needs it.
             continue
@@ -283,7 +285,7 @@ def _paths(pod: Json, container: Json, engine: EngineFacts) -> Mapping[str, str]
         for entry in container.get("env") or ()
         if (name := str(entry.get("name", ""))).endswith(FILE) and name in known
     }
-    values = environment.variables(pod, container, names, {}) if names else {}
+    values = container_env.variables(pod, container, names, {}) if names else {}
     return {name: path for name, path in values.items() if isinstance(path, str) and path}
 
 

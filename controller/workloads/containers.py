@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from functools import cache
 
-from controller.annotations import CONTAINER, Request
 from controller.model.objects import Json, Objects
 from controller.model.status import Reason, RejectedError
+from controller.workloads.annotations import CONTAINER, Request
 from dumpers.engines.facts import EngineFacts
 
 # `X_FILE` names the file that holds what `X` would.
