@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from controller import desired
-from controller.diff import changes, overlay
-from controller.inventory import CRONJOB
 from controller.kube.client import RESOURCES, ConflictError, Kube, KubeError, RefusedError
+from controller.manifests import ownership
+from controller.model.kinds import CRONJOB
 from controller.model.objects import Json, name_of, uid_of, version_of
 from controller.model.status import Reason, State, Verdict
 from controller.model.view import Sent
-from controller.planning import Item, Step, Verb
+from controller.plan.changes import Item, Step, Verb
+from controller.plan.overlay import changes, overlay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def _do(step: Step, cronjob: Json | None, kube: Kube, namespace: str) -> Json | 
     body = step.after or {}
     if step.kind != CRONJOB and cronjob:
         # Its uid is only known now if the step before has made it.
-        owner = desired.owner_reference(name_of(cronjob), uid_of(cronjob))
+        owner = ownership.owner_reference(name_of(cronjob), uid_of(cronjob))
         body = overlay(body, {"metadata": {"ownerReferences": [owner]}})
     if step.verb is Verb.CREATE:
         return kube.create(resource, namespace, body)

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
-from controller import inventory, results
 from controller.kube.client import CRONJOBS, JOBS, PODS, SECRETS, Resource
 from controller.kube.reader import Answers
+from controller.manifests import ownership
 from controller.model import names
 from controller.model.objects import Json, ObjectRef, Objects, name_of, owner_references, uid_of
 from controller.model.status import Failed
 from controller.model.view import ControlView
+from controller.plan import owned
+from controller.runs import results
 from controller.settings.settings import Settings
 from controller.workloads import backup_spec
 from controller.workloads.discovery import Workloads
@@ -102,11 +104,11 @@ def _pods(
     """The pods of the Jobs that ended since their CronJob was told how."""
     if isinstance(cronjobs, Failed) or isinstance(jobs, Failed):
         return ()
-    by_owner = inventory.by_owner(jobs)
+    by_owner = owned.by_owner(jobs)
     ended = [
         name_of(job)
         for cronjob in cronjobs
-        if inventory.is_ours(cronjob, settings)
+        if ownership.is_ours(cronjob, settings)
         for job in results.untold(cronjob, by_owner.get(uid_of(cronjob), ()))
     ]
     selectors = [

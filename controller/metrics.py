@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from controller import results
 from controller.model.names import LAST_RESULT, LAST_SUCCESS
 from controller.model.objects import name_of
 from controller.reconcile import PassResult
+from controller.runs import results
 
 _DUMP_LABELS = ("namespace", "workload", "cronjob")
 

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from controller import control, inventory, watched
+from controller import control, watched
 from controller.kube.client import NAMESPACES, Kube
 from controller.kube.object_cache import Pool
 from controller.kube.reader import Answers, Known
+from controller.manifests import ownership
 from controller.model.fault_boundary import Isolate
 from controller.model.objects import uid_of
 from controller.model.status import Failed, Reason, Verdict
 from controller.model.view import ClusterView, Sent
+from controller.plan import owned
 from controller.settings.settings import Settings
 from controller.sources import Source, Sources
 from controller.steady import Steady
@@ -95,11 +97,11 @@ def read(
             control=ours,
             gone_passes=memory.gone_passes,
         )
-        stock = inventory.take(view, settings)
+        stock = owned.take(view, settings)
 
         def complete(space: Space) -> Space:
             cronjobs = stock.ours.get(space.view.name, {}).values()
-            recorded = {ref for cronjob in cronjobs for ref in inventory.objects_of(cronjob)}
+            recorded = {ref for cronjob in cronjobs for ref in ownership.objects_of(cronjob)}
             return watched.complete(space, recorded, answers, sources, isolate)
 
         second = pool.map(lambda space: part(space.view.name, partial(complete, space)), spaces)

@@ -11,12 +11,13 @@ from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
-from controller import inventory, planning, scope, steady
+from controller import steady
 from controller.apply import Outcome, execute
 from controller.kube.client import Kube
 from controller.model.status import Failed, Reason, State, Verdict
 from controller.model.view import ClusterView
-from controller.planning import Plan
+from controller.plan import changes, context, owned, planner
+from controller.plan.changes import Plan
 from controller.reading import Memory, read
 from controller.settings.settings import Settings
 from controller.steady import Steady
@@ -78,7 +79,7 @@ def run(
                 break
             part = partial(execute, item, kube, settings.control_namespace, stopping, memory.sent)
             outcome = isolate(item.workload, part) or Outcome(
-                item=item, verdict=Verdict.unknown(planning.FAULT), failed=True
+                item=item, verdict=Verdict.unknown(changes.FAULT), failed=True
             )
             progress()
             outcomes.append(outcome)
@@ -113,14 +114,14 @@ def plans(
     `found` are the workloads of namespaces where they were looked for already, `known` the steady
     plans of the pass before; `fresh` collects those of this one.
     """
-    stock = inventory.take(view, settings)
+    stock = owned.take(view, settings)
 
     def plan(namespace: str) -> Plan:
         workloads = found.get(namespace)
         inputs = steady.inputs(view, stock, namespace, workloads) if workloads else None
         last = known.get(namespace)
         if last is None or inputs is None or inputs != last.inputs:
-            made = planning.plan(scope.take(view, stock, settings, namespace, workloads), isolate)
+            made = planner.plan(context.take(view, stock, settings, namespace, workloads), isolate)
             last = Steady.of(inputs, made) if inputs else None
         else:
             made = last.plan
@@ -128,7 +129,7 @@ def plans(
             fresh[namespace] = last
         return made
 
-    for namespace in planning.namespaces(view, stock):
+    for namespace in planner.namespaces(view, stock):
         yield namespace, isolate(namespace, partial(plan, namespace))
 
 
@@ -196,7 +197,7 @@ def _summary(result: PassResult) -> Mapping[str, object]:
     return {
         "seconds": round(result.seconds, 3),
         **{str(state): states[state] for state in State},
-        **{f"{verb}d": writes[verb] for verb in planning.Verb},
+        **{f"{verb}d": writes[verb] for verb in changes.Verb},
         "failures": list(result.failures),
         "stopped": result.stopped,
     }

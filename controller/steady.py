@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from controller.inventory import Inventory
 from controller.model import names
 from controller.model.objects import uid_of
 from controller.model.status import Failed, State
 from controller.model.view import ClusterView
-from controller.planning import Plan
+from controller.plan.changes import Plan
+from controller.plan.owned import Inventory
 from controller.workloads import backup_spec
 from controller.workloads.discovery import Workloads
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from controller import diff, reading, reconcile, replay
+from controller import reading, reconcile, replay
 from controller.cli.settings import connect, load
-from controller.inventory import SECRET
+from controller.model.kinds import SECRET
 from controller.model.view import ClusterView
-from controller.planning import Item, Step, Verb
+from controller.plan import overlay
+from controller.plan.changes import Item, Step, Verb
 from controller.settings.settings import Settings
 from controller.workloads.schedules import next_run
 
@@ -88,7 +89,7 @@ def _next(cronjob: Any, view: ClusterView) -> str:
 
 
 def _changes(step: Step) -> Iterator[str]:
-    for change in diff.changes(step.before or {}, step.after or {}):
+    for change in overlay.changes(step.before or {}, step.after or {}):
         hidden = step.kind == SECRET and change.path.partition(".")[0] in {"data", "stringData"}
         before, after = (
             _HIDDEN if hidden and value is not None else _short(value)

@@ -7,3 +7,13 @@ STATEFUL_SET = "StatefulSet"
 READABLE_KINDS = (DEPLOYMENT, REPLICA_SET, STATEFUL_SET)
 # A kind of ours, which no object has: what several owners are together.
 OWNER_GROUP = "Group"
+
+
+CRONJOB_API = "batch/v1"
+
+
+SECRET = "Secret"  # noqa: S105  a kind
+CONFIG_MAP = "ConfigMap"
+
+
+CRONJOB = "CronJob"

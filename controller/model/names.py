@@ -49,3 +49,6 @@ def type_in(cronjob: str) -> str:
 def secret_name(cronjob: str) -> str:
     """Name of the Secret that mirrors a workload's credentials for this CronJob."""
     return f"{cronjob}-credentials"
+
+
+CONTAINER = "job"

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from controller import diff, reconcile, replay
-from controller.inventory import SECRET
+from controller import reconcile, replay
+from controller.model.kinds import SECRET
 from controller.model.view import ClusterView
-from controller.planning import Step, Verb
+from controller.plan import overlay
+from controller.plan.changes import Step, Verb
 from controller.settings.settings import Settings
 
 HERE = Path(__file__).parent
@@ -68,7 +69,7 @@ def step_of(step: Step) -> dict[str, Any]:
             change.path: "(hidden)"
             if step.kind == SECRET and change.path.startswith("data")
             else {"before": plain(change.before), "after": plain(change.after)}
-            for change in diff.changes(step.before, step.after)
+            for change in overlay.changes(step.before, step.after)
         }
     return entry
 

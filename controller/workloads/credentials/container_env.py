@@ -11,16 +11,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import Json, ObjectRef, annotations_of, labels_of, metadata
 from controller.model.status import Reason, Rejected, RejectedError
-from controller.workloads.credentials.secret_data import (
-    CONFIG_MAP,
-    SECRET,
-    Contents,
-    checked,
-    content_of,
-    text_of,
-)
+from controller.workloads.credentials.secret_data import Contents, checked, content_of, text_of
 
 # A variable's text, or why it cannot be told, which matters only to who wants it.
 Value = str | Rejected

@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from controller.model.kinds import SECRET
 from controller.model.objects import Json, ObjectRef, Objects
 from controller.model.status import Reason, Rejected, RejectedError
 from controller.model.view import Content
 from controller.workloads.annotations import CREDENTIALS_SECRET, DATABASE, Annotation, Request
 from controller.workloads.containers import FILE, container_of, variables_of
 from controller.workloads.credentials import container_env, mounted_files
-from controller.workloads.credentials.secret_data import SECRET, Contents, content_of, text_of
+from controller.workloads.credentials.secret_data import Contents, content_of, text_of
 from dumpers.contract import CA_KEY
 from dumpers.engines.facts import EngineFacts, Login, Role
 

@@ -5,15 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import Json, ObjectRef
 from controller.model.status import Reason, RejectedError
-from controller.workloads.credentials.secret_data import (
-    CONFIG_MAP,
-    SECRET,
-    Contents,
-    content_of,
-    text_of,
-)
+from controller.workloads.credentials.secret_data import Contents, content_of, text_of
 
 # How a volume, or a source of a projected one, names its object.
 _OBJECTS = (("secret", SECRET, "secretName"), ("configMap", CONFIG_MAP, "name"))

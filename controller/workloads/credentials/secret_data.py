@@ -4,12 +4,10 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 
+from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import ObjectRef
 from controller.model.status import Failed, Reason, RejectedError
 from controller.model.view import Content
-
-SECRET = "Secret"  # noqa: S105  a kind
-CONFIG_MAP = "ConfigMap"
 
 Contents = Mapping[ObjectRef, Content | Failed | None]
 

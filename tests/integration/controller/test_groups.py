@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controller.inventory import members_of
+from controller.manifests.ownership import members_of
 from controller.model import names
 from controller.model.status import Reason, State
 from controller.reading import Memory

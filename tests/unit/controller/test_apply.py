@@ -10,7 +10,7 @@ import pytest
 from controller.kube.client import ConflictError, RefusedError
 from controller.model import names
 from controller.model.status import Reason, State
-from controller.planning import Verb
+from controller.plan.changes import Verb
 from controller.reading import Memory
 from controller.reconcile import PassResult
 from tests.unit.controller.golden_api import CASES, Golden

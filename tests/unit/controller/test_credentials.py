@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
+from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import ObjectRef
 from controller.model.status import Failed, Reason, Rejected
 from controller.model.view import Content
 from controller.workloads.credentials.login import references, resolve
-from controller.workloads.credentials.secret_data import CONFIG_MAP, SECRET
 from tests.unit.controller.worlds import owner, pod, request
 
 Document = dict[str, Any]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.diff import changes, overlay, same_quantity
+from controller.plan.overlay import changes, overlay, same_quantity
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 KEYS = st.sampled_from(["a", "b", "spec", "env", "limits", "securityContext", "data"])

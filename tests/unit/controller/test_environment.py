@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import ObjectRef
 from controller.model.status import Failed, Reason, Rejected
 from controller.model.view import Content
 from controller.workloads.credentials.container_env import Value, expand, references, variables
-from controller.workloads.credentials.secret_data import CONFIG_MAP, SECRET
 
 Document = dict[str, Any]
 S, T = ObjectRef(kind=SECRET, name="s"), ObjectRef(kind=SECRET, name="t")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.inventory import members_of, objects_of
+from controller.manifests.ownership import members_of, objects_of
 from controller.model import names
 from controller.model.names import PREFIX, cronjob_name
 from controller.model.objects import ObjectRef

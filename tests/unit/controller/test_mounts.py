@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
+from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import ObjectRef
 from controller.model.status import Failed, Reason, RejectedError
 from controller.model.view import Content
 from controller.workloads.credentials import mounted_files
-from controller.workloads.credentials.secret_data import CONFIG_MAP, SECRET
 
 Document = dict[str, Any]
 S, T = ObjectRef(kind=SECRET, name="s"), ObjectRef(kind=SECRET, name="t")

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from controller import desired
+from controller.manifests import job_env
+from controller.manifests.secret import build_secret
+from controller.model.kinds import SECRET
 from controller.model.objects import ObjectRef
 from controller.model.owner import Owner
 from controller.model.status import Failed, Reason, Rejected
@@ -12,7 +14,6 @@ from controller.model.view import Content, NamespaceView
 from controller.settings.settings import Verify
 from controller.workloads.annotations import Request, read
 from controller.workloads.backup_spec import BackupSpec, parse
-from controller.workloads.credentials.secret_data import SECRET
 from controller.workloads.discovery import Workload
 from dumpers import contract, location
 from dumpers.contract import DumpJob
@@ -82,10 +83,10 @@ def test_where_the_database_answers(says: dict[str, str], services: Any, expecte
 def test_the_job_understands_what_the_controller_builds(engine: EngineFacts, key: str) -> None:
     found = spec(engine.type, (service(port=engine.port),), key)
     assert isinstance(found, BackupSpec)
-    mirrored = desired.secret(found, settings(), "uid")
+    mirrored = build_secret(found, settings(), "uid")
     assert mirrored
     given = {"KSNAPSHOT_ENGINE": engine.type, "HOSTNAME": "pod", "BACKEND_BUCKET": "bucket"}
-    for entry in desired.environment(found, settings(), "cluster"):
+    for entry in job_env.build_env(found, settings(), "cluster"):
         source = entry.get("valueFrom", {}).get("secretKeyRef")
         if source:
             given[entry["name"]] = base64.b64decode(mirrored["data"][source["key"]]).decode()
@@ -107,12 +108,12 @@ def test_every_s3_option_and_the_verification_reach_the_job() -> None:
     assert isinstance(found, BackupSpec)
     verified = replace(found, request=request(verify="read-back"))
     asked = settings(BACKUP_SECRET_NAME="keys")
-    names = [entry["name"] for entry in desired.environment(verified, asked, "cluster")]
+    names = [entry["name"] for entry in job_env.build_env(verified, asked, "cluster")]
     options = {value for name, value in vars(location).items() if name.startswith("S3_")}
     assert options | {*location.PROXIES, contract.VERIFY} <= set(names)
     assert len(set(names)) == len(names)
     assert contract.VERIFY not in {
-        entry["name"] for entry in desired.environment(found, asked, "cluster")
+        entry["name"] for entry in job_env.build_env(found, asked, "cluster")
     }
     by_default = read(asks(), settings(BACKUP_VERIFY="read-back"))
     assert isinstance(by_default, Request)

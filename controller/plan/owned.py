@@ -1,29 +1,21 @@
 """The generated objects of a view, indexed, and which of them are this install's."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from controller.manifests.ownership import is_ours, owner_of
 from controller.model import names
-from controller.model.kinds import OWNER_GROUP
 from controller.model.objects import (
     Json,
-    ObjectRef,
     Objects,
     annotations_of,
-    labels_of,
     name_of,
     owner_references,
 )
-from controller.model.owner import Owner
 from controller.model.status import Failed
 from controller.model.view import ClusterView
 from controller.settings.settings import Settings
-
-CRONJOB = "CronJob"
-SECRET = "Secret"  # noqa: S105  a kind
-_MEMBER = re.compile(r"(?P<kind>[\w.-]+)/(?P<name>\w[\w.-]*)=(?P<uid>[\w.-]*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,49 +54,6 @@ def take(view: ClusterView, settings: Settings) -> Inventory:
         jobs=control.jobs if isinstance(control.jobs, Failed) else by_owner(control.jobs),
         pods=control.pods if isinstance(control.pods, Failed) else by_owner(control.pods),
     )
-
-
-def owner_of(cronjob: Json) -> tuple[str, ObjectRef]:
-    """Namespace and owner that a CronJob records; the kind is empty on those of 0.6.0.
-
-    All is empty where the CronJob's own name does not follow from that owner: it is a copy under
-    another name, which belongs to who made it, or the annotation was edited and tells nothing.
-    """
-    own, values = name_of(cronjob), annotations_of(cronjob)
-    key = values.get(names.OWNER, "")
-    if own != names.cronjob_name(names.type_in(own), key):
-        return "", ObjectRef(kind="", name="")
-    namespace, _, name = key.partition("/")
-    return namespace, ObjectRef(kind=values.get(names.OWNER_KIND, ""), name=name)
-
-
-def objects_of(cronjob: Json) -> tuple[ObjectRef, ...]:
-    """The objects that a CronJob records: its owner, or the members where that is a group."""
-    _, ref = owner_of(cronjob)
-    return tuple(members_of(cronjob)) if ref.kind == OWNER_GROUP else (ref,)
-
-
-def members_of(cronjob: Json) -> Mapping[ObjectRef, str]:
-    """The uids of a group's members as a CronJob records them; nothing where that was edited."""
-    found: dict[ObjectRef, str] = {}
-    for entry in annotations_of(cronjob).get(names.MEMBERS, "").split():
-        if not (parts := _MEMBER.fullmatch(entry)):
-            return {}
-        found[ObjectRef(kind=parts["kind"], name=parts["name"])] = parts["uid"]
-    return found
-
-
-def is_ours(item: Json, settings: Settings) -> bool:
-    """Whether an object was made by this install, or by 0.6.0, which recorded no install."""
-    instance = annotations_of(item).get(names.INSTANCE)
-    if instance is not None:
-        return instance == settings.instance
-    return labels_of(item).get(names.MANAGED_BY_LABEL) == names.MANAGED_BY
-
-
-def members_text(owners: Iterable[Owner]) -> str | None:
-    """A group's members as they are recorded; None without any."""
-    return " ".join(f"{owner.ref}={owner.uid}" for owner in owners) or None
 
 
 def _known(listed: Objects | Failed) -> Objects:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from controller.inventory import members_of, objects_of, owner_of
+from controller.manifests.ownership import members_of, objects_of, owner_of
 from controller.model import names
 from controller.model.kinds import READABLE_KINDS, STATEFUL_SET
 from controller.model.objects import Json, ObjectRef, annotations_of, name_of, uid_of
 from controller.model.owner import Owner
 from controller.model.status import Failed, Reason, Rejected, State, Verdict
 from controller.model.view import NamespaceView
-from controller.scope import Scope
+from controller.plan.context import Scope
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.discovery import Workload

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from controller.inventory import Inventory
 from controller.model.objects import Json, ObjectRef, Objects, labels_of
 from controller.model.status import Failed
 from controller.model.view import ClusterView, NamespaceView
+from controller.plan.owned import Inventory
 from controller.settings.settings import Settings
 from controller.workloads import backup_spec
 from controller.workloads.annotations import Request

@@ -1,11 +1,12 @@
 """Who may have the name of a CronJob: two installs, two kinds, one name (contract 9.1, 9.15)."""
 
-from controller import lifecycle
-from controller.inventory import CRONJOB, SECRET, is_ours, objects_of, owner_of
+from controller.manifests.ownership import is_ours, objects_of, owner_of
 from controller.model import names
+from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import Json, ObjectRef, annotations_of
 from controller.model.status import Reason, Rejected, State
-from controller.scope import Scope
+from controller.plan import absence
+from controller.plan.context import Scope
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.discovery import Workload
 
@@ -56,6 +57,6 @@ def _instance(item: Json) -> str:
 
 def _abandoned(cronjob: Json, scope: Scope) -> bool:
     """Whether its recorded owner, of this namespace, has been gone until its name may pass on."""
-    if lifecycle.judge(cronjob, scope, frozenset(), {}).state is not State.GONE:
+    if absence.judge(cronjob, scope, frozenset(), {}).state is not State.GONE:
         return False
-    return lifecycle.due(lifecycle.streak(cronjob, scope), scope.settings, scope.view.now)
+    return absence.due(absence.streak(cronjob, scope), scope.settings, scope.view.now)

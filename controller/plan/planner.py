@@ -1,15 +1,16 @@
 """What to do with every CronJob and Secret of one namespace's workloads, each with its reason."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
-from controller import claims, desired, lifecycle, results
-from controller.diff import overlay
-from controller.inventory import CRONJOB, SECRET, Inventory, is_ours, owner_of
+from controller.manifests import ownership
+from controller.manifests.cronjob import build_cronjob
+from controller.manifests.ownership import is_ours, owner_of
+from controller.manifests.secret import build_secret
 from controller.model import names
 from controller.model.fault_boundary import Isolate
+from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import (
     Json,
     ObjectRef,
@@ -20,60 +21,17 @@ from controller.model.objects import (
 )
 from controller.model.status import Failed, Reason, Rejected, State, Verdict
 from controller.model.view import ClusterView
-from controller.scope import Scope
+from controller.plan import absence, name_conflicts
+from controller.plan.changes import FAULT, Item, Plan, Step, Verb
+from controller.plan.context import Scope
+from controller.plan.overlay import overlay
+from controller.plan.owned import Inventory
+from controller.runs import results
 from controller.settings.settings import UnwatchedPolicy
 from controller.workloads import backup_spec
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.discovery import Workload
 from dumpers.contract import DEFAULT_CLUSTER
-
-FAULT = Rejected(Reason.INTERNAL_ERROR, "a fault of the controller, see its log")
-
-
-class Verb(StrEnum):
-    """What is done with one object."""
-
-    CREATE = "create"
-    UPDATE = "update"
-    DELETE = "delete"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One write. `before` is the object as listed, `after` the whole object to send.
-
-    The uid of a CronJob that is yet to be created is empty in its Secret's ownerReference.
-    """
-
-    verb: Verb
-    kind: str
-    name: str
-    before: Json | None = field(default=None, repr=False)
-    after: Json | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One workload's part of a plan; no steps means that everything is kept as it is.
-
-    `steps` are in order, and a failed one stops those behind it. `cronjob` is empty while there
-    is none. `kept` is the CronJob as it will be after the pass, None without one.
-    """
-
-    namespace: str
-    workload: str
-    cronjob: str
-    verdict: Verdict
-    steps: tuple[Step, ...] = ()
-    kept: Json | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a pass does for one namespace; `gone_passes` is to be remembered for the next."""
-
-    items: tuple[Item, ...]
-    gone_passes: Mapping[str, int]
 
 
 def namespaces(view: ClusterView, inventory: Inventory) -> tuple[str, ...]:
@@ -102,7 +60,7 @@ def plan(scope: Scope, isolate: Isolate) -> Plan:
     standing = frozenset(name for name in wanted if name in inventory.cronjobs)
     for name, cronjob in existing.items():
         if name not in wanted:
-            verdict = lifecycle.judge(cronjob, scope, standing, refused)
+            verdict = absence.judge(cronjob, scope, standing, refused)
             judged = partial(_unwanted, cronjob, verdict, scope)
             key = annotations_of(cronjob)[names.OWNER]
             item, passes = isolate(name, judged) or (_faulty(scope, key, name), 0)
@@ -123,7 +81,7 @@ def _parse(workload: Workload, scope: Scope) -> BackupSpec | Rejected:
     spec = backup_spec.parse(workload, scope.around(workload))
     if isinstance(spec, Rejected):
         return spec
-    return claims.refusal(workload, spec, scope) or spec
+    return name_conflicts.refusal(workload, spec, scope) or spec
 
 
 def _stands(ref: ObjectRef, recorded: set[ObjectRef]) -> bool:
@@ -144,14 +102,14 @@ def _wanted(spec: BackupSpec, scope: Scope) -> Item:
     if isinstance(cluster, Failed):
         return replace(item, verdict=Verdict.unknown(cluster), kept=existing)
     if existing and spec.members:
-        spec = replace(spec, members=lifecycle.lasting(spec, existing, scope))
-    target = overlay(existing, desired.cronjob(spec, settings, cluster, existing))
+        spec = replace(spec, members=absence.lasting(spec, existing, scope))
+    target = overlay(existing, build_cronjob(spec, settings, cluster, existing))
     target = _with_results(target, existing, inventory)
     steps = [_write(CRONJOB, existing, target)]
     uid = uid_of(existing) if existing else ""
     # The second is the mirrored Secret's name before 0.6.0.
     left_over = [names.secret_name(spec.name), spec.name]
-    if (mirrored := desired.secret(spec, settings, uid)) is not None:
+    if (mirrored := build_secret(spec, settings, uid)) is not None:
         secret = inventory.secrets.get(left_over.pop(0))
         steps.append(_write(SECRET, secret, overlay(secret, mirrored)))
     steps += [
@@ -216,14 +174,14 @@ def _unwanted(cronjob: Json, verdict: Verdict, scope: Scope) -> tuple[Item, int]
     )
     target, passes = cronjob, 0
     if _leaves(verdict, scope.settings.unwatched_policy):
-        gone = lifecycle.streak(cronjob, scope)
+        gone = absence.streak(cronjob, scope)
         passes = gone.passes
-        due = lifecycle.due(gone, scope.settings, scope.view.now)
+        due = absence.due(gone, scope.settings, scope.view.now)
         if due and _idle(cronjob, scope.inventory):
             return replace(item, steps=tuple(_deletion(cronjob, scope))), passes
-        since = {names.GONE_SINCE: lifecycle.stamp(gone.since)}
+        since = {names.GONE_SINCE: absence.stamp(gone.since)}
         target = overlay(cronjob, {"metadata": {"annotations": since}})
-    elif lifecycle.alive(cronjob, scope):
+    elif absence.alive(cronjob, scope):
         target = overlay(cronjob, {"metadata": {"annotations": {names.GONE_SINCE: None}}})
     if names.INSTANCE in annotations_of(cronjob):
         target = _with_results(target, cronjob, scope.inventory)
@@ -251,7 +209,7 @@ def _deletion(cronjob: Json, scope: Scope) -> Iterator[Step]:
     for secret_name in (names.secret_name(name), name):
         secret = scope.inventory.secrets.get(secret_name)
         if secret and is_ours(secret, scope.settings):
-            owner = {"ownerReferences": [desired.owner_reference(name, uid)]}
+            owner = {"ownerReferences": [ownership.owner_reference(name, uid)]}
             if all(item.get("uid") != uid for item in owner_references(secret)):
                 adopted = overlay(secret, {"metadata": owner})
                 yield Step(

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from controller.desired import CONTAINER
-from controller.model.names import LAST_RESULT, LAST_SUCCESS
+from controller.model.names import CONTAINER, LAST_RESULT, LAST_SUCCESS
 from controller.model.objects import Json, Objects, annotations_of, name_of, uid_of
 from dumpers.contract import DumpResult
 

@@ -1,0 +1,91 @@
+"""Variables of a dump container, which the dumper reads back (contract section 7)."""
+
+from functools import cache
+from typing import Any
+
+from controller.model import names
+from controller.model.objects import Json
+from controller.settings.settings import Settings, Verify
+from controller.workloads.backup_spec import BackupSpec
+from dumpers import contract, location
+
+_BACKEND_PATH = "ksnapshot"
+# Keys of the user's ConfigMap and Secret, as 0.6.0 reads them.
+_CONFIGMAP_KEYS = (
+    (location.S3_REGION, "S3_REGION", True),
+    (location.S3_ENDPOINT, "S3_ENDPOINT", True),
+    (location.S3_BUCKET, "S3_BUCKET", False),
+)
+_SECRET_KEYS = (
+    (location.S3_ACCESS_KEY, "AWS_ACCESS_KEY_ID"),
+    (location.S3_SECRET_KEY, "AWS_SECRET_ACCESS_KEY"),
+)
+# Keys of the ConfigMap that 0.6.0 did not know, all of them optional.
+_MORE_CONFIGMAP_KEYS = (
+    (location.S3_PATH_STYLE, "S3_PATH_STYLE", True),
+    (location.S3_CA_BUNDLE, "S3_CA_BUNDLE", True),
+    (location.S3_STORAGE_CLASS, "S3_STORAGE_CLASS", True),
+    (location.S3_SSE, "S3_SSE", True),
+    (location.S3_SSE_KMS_KEY_ID, "S3_SSE_KMS_KEY_ID", True),
+    (location.S3_TAGS, "S3_TAGS", True),
+    (location.S3_MAX_BANDWIDTH, "S3_MAX_BANDWIDTH", True),
+    *((name, name, True) for name in location.PROXIES),
+)
+# The volume with the certificates to trust.
+CA_VOLUME, CA_FOLDER = "ca", "/etc/ksnapshot/ca"
+
+
+def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
+    """Variables of the dump container, in 0.6.0's order, then ours."""
+    config, keys = settings.backup_configmap_name, settings.backup_secret_name
+    env = [
+        _value(location.BACKEND_TYPE, location.BACKEND_S3),
+        _value(location.BACKEND_PATH, _BACKEND_PATH),
+        *(_from_configmap(config, *item) for item in _CONFIGMAP_KEYS),
+        *(_from_secret(keys, *item) for item in _SECRET_KEYS if keys),
+        _value(spec.engine.host_variable, spec.host),
+        _value(spec.engine.port_variable, str(spec.port)),
+        *(_value(name, str(number)) for name, number in spec.request.numbers),
+    ]
+    mirrored = names.secret_name(spec.name)
+    env += [
+        _from_secret(mirrored, item.variable, item.variable)
+        for item in spec.engine.credentials
+        if item.variable in spec.credentials
+    ]
+    if spec.request.recipient:
+        env.append(_value(contract.ENCRYPTION_ENABLED, "true"))
+        env.append(_value(contract.ENCRYPTION_RECIPIENT, spec.request.recipient))
+    env += [
+        _value(contract.CLUSTER, cluster),
+        _value(contract.WORKLOAD, spec.owner.key),
+        _value(contract.CRONJOB, spec.name),
+        _value(contract.DEADLINE, str(spec.request.deadline)),
+        *(_from_configmap(config, *item) for item in _MORE_CONFIGMAP_KEYS),
+        *(_value(name, text) for name, text in spec.request.texts),
+    ]
+    if spec.request.tls:
+        env.append(_value(spec.engine.tls_variable, spec.request.tls))
+    if spec.certificates:
+        env.append(_value(spec.engine.ca_file_variable, f"{CA_FOLDER}/{contract.CA_KEY}"))
+    if spec.request.verify is Verify.READ_BACK:
+        env.append(_value(contract.VERIFY, contract.READ_BACK))
+    return env
+
+
+def _value(name: str, value: str) -> Json:
+    # As it stands: `$(NAME)` would become another variable's value, which may be a secret.
+    return {"name": name, "value": value.replace("$", "$$")}
+
+
+def _from_secret(secret: str, name: str, key: str) -> Json:
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
+# One for all CronJobs: most of what they hold.
+@cache
+def _from_configmap(config: str, name: str, key: str, optional: bool) -> Json:  # noqa: FBT001
+    source: dict[str, Any] = {"name": config, "key": key}
+    if optional:
+        source["optional"] = True
+    return {"name": name, "valueFrom": {"configMapKeyRef": source}}

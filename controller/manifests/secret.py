@@ -1,0 +1,36 @@
+"""The Secret with the mirrored credentials of one workload (contract section 5)."""
+
+import base64
+
+from controller.manifests.ownership import LABELS, owner_reference
+from controller.model import names
+from controller.model.objects import Json
+from controller.settings.settings import Settings
+from controller.workloads.backup_spec import BackupSpec
+from dumpers import contract
+
+
+def build_secret(spec: BackupSpec, settings: Settings, cronjob_uid: str) -> Json | None:
+    """The mirrored Secret, owned by its CronJob; None where there is nothing to mirror."""
+    mirrored = {
+        item.variable: spec.credentials[item.variable]
+        for item in spec.engine.credentials
+        if item.variable in spec.credentials
+    }
+    if spec.certificates:
+        mirrored[contract.CA_KEY] = spec.certificates
+    if not mirrored:
+        return None
+    data = {key: base64.b64encode(text.encode()).decode() for key, text in mirrored.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": names.secret_name(spec.name),
+            "namespace": settings.control_namespace,
+            "labels": dict(LABELS),
+            "annotations": {names.INSTANCE: settings.instance},
+            "ownerReferences": [owner_reference(spec.name, cronjob_uid)],
+        },
+        "data": data,
+    }
