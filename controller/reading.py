@@ -22,7 +22,6 @@ from controller.model.view import ClusterView, Sent
 from controller.plan import owned
 from controller.settings.settings import Settings
 from controller.sources import Source, Sources
-from controller.steady import Steady
 from controller.watched import Space
 from controller.workloads.discovery import Workloads
 
@@ -37,9 +36,8 @@ class Memory:
 
     `sent` holds by uid what was last written as which resourceVersion, as long as that object is
     written or would be. `sources` are the Secrets and ConfigMaps that containers refer to, `whole`
-    the objects whose metadata tell that they have not changed, `pool` their parts, `steady` the
-    plans of namespaces that had nothing to do, `told` what was last logged of each workload and
-    CronJob.
+    the objects whose metadata tell that they have not changed, `pool` their parts, `told` what was
+    last logged of each workload and CronJob.
     """
 
     cluster: str | None = None
@@ -48,7 +46,6 @@ class Memory:
     whole: Mapping[str, Known] = field(default_factory=dict, repr=False)
     pool: Pool = field(default_factory=Pool, repr=False)
     sent: Mapping[str, Sent] = field(default_factory=dict, repr=False)
-    steady: Mapping[str, Steady] = field(default_factory=dict)
     told: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)
 
 

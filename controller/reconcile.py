@@ -11,7 +11,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
-from controller import steady
 from controller.apply import Outcome, execute
 from controller.kube.client import Kube
 from controller.model.status import Failed, Reason, State, Verdict
@@ -20,7 +19,6 @@ from controller.plan import changes, context, owned, planner
 from controller.plan.changes import Plan
 from controller.reading import Memory, read
 from controller.settings.settings import Settings
-from controller.steady import Steady
 from controller.workloads.discovery import Workloads
 from dumpers.log import fields
 
@@ -68,8 +66,7 @@ def run(
     # One list that failed may be why many objects are not known.
     failures = list(dict.fromkeys(unread(reading.view)))
     remembered: dict[str, int] = {}
-    calm: dict[str, Steady] = {}
-    for namespace, plan in plans(reading.view, settings, reading.found, memory.steady, calm):
+    for namespace, plan in plans(reading.view, settings, reading.found):
         if plan is None:
             failures.append(f"{namespace}: {Reason.INTERNAL_ERROR}")
             continue
@@ -84,7 +81,7 @@ def run(
             progress()
             outcomes.append(outcome)
             _tell(outcome, memory.told)
-    memory.gone_passes, memory.steady = remembered, calm
+    memory.gone_passes = remembered
     memory.told = {_subject(outcome): outcome.verdict for outcome in outcomes}
     memory.sent = {uid: sent for outcome in outcomes for uid, sent in outcome.sent.items()}
     failures += [
@@ -106,28 +103,17 @@ def plans(
     view: ClusterView,
     settings: Settings,
     found: Mapping[str, Workloads] = MappingProxyType({}),
-    known: Mapping[str, Steady] = MappingProxyType({}),
-    fresh: dict[str, Steady] | None = None,
 ) -> Iterator[tuple[str, Plan | None]]:
-    """The plan of each namespace; None where making it failed, which is then logged.
+    """Yield the plan of each namespace; None where making it failed, which is then logged.
 
-    `found` are the workloads of namespaces where they were looked for already, `known` the steady
-    plans of the pass before; `fresh` collects those of this one.
+    `found` holds the workloads of namespaces where they were looked for already.
     """
     stock = owned.take(view, settings)
 
     def plan(namespace: str) -> Plan:
-        workloads = found.get(namespace)
-        inputs = steady.inputs(view, stock, namespace, workloads) if workloads else None
-        last = known.get(namespace)
-        if last is None or inputs is None or inputs != last.inputs:
-            made = planner.plan(context.take(view, stock, settings, namespace, workloads), isolate)
-            last = Steady.of(inputs, made) if inputs else None
-        else:
-            made = last.plan
-        if last and fresh is not None:
-            fresh[namespace] = last
-        return made
+        return planner.plan(
+            context.take(view, stock, settings, namespace, found.get(namespace)), isolate
+        )
 
     for namespace in planner.namespaces(view, stock):
         yield namespace, isolate(namespace, partial(plan, namespace))
