@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from controller import reading, reconcile, replay
-from controller.cli.settings import connect, load
+from controller.cli.common import connect, load
+from controller.loop import reconcile
 from controller.model.kinds import SECRET
-from controller.model.view import ClusterView
+from controller.model.view import ClusterView, failed_reads
+from controller.observe import cluster, view_yaml
 from controller.plan import overlay
 from controller.plan.changes import Item, Step, Verb
 from controller.settings.settings import Settings
@@ -33,9 +34,9 @@ def plan(file: Path | None) -> None:
     settings = load()
     if file:
         try:
-            view = replay.load(file.read_bytes())
+            view = view_yaml.load(file.read_bytes())
             lines = list(render(view, settings))
-        except (replay.ReplayError, OSError) as error:
+        except (view_yaml.ReplayError, OSError) as error:
             click.echo(f"error: {file}: {error}", err=True)
             sys.exit(1)
         except Exception as error:  # noqa: BLE001  whatever the file holds; its content stays out
@@ -46,7 +47,9 @@ def plan(file: Path | None) -> None:
     else:
         api = connect(settings, Event())
         now = datetime.now(UTC)
-        made = reading.read(api, settings, reading.Memory(), now=now, isolate=reconcile.isolate)
+        made = cluster.observe_cluster(
+            api, settings, cluster.ObservationCache(), now=now, isolate=reconcile.isolate
+        )
         lines = list(render(made.view, settings))
     for line in lines:
         click.echo(line)
@@ -54,7 +57,7 @@ def plan(file: Path | None) -> None:
 
 def render(view: ClusterView, settings: Settings) -> Iterator[str]:
     """The plan for a person: each workload's state and reason, then what changes."""
-    for failure in reconcile.unread(view):
+    for failure in failed_reads(view):
         yield f"! {failure}"
     writes = 0
     for namespace, made in reconcile.plans(view, settings):

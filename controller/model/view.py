@@ -1,11 +1,11 @@
 """What a pass knows of the cluster: the only input of everything that decides."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from controller.model.objects import Json, ObjectRef, Objects
-from controller.model.status import Failed
+from controller.model.objects import ObjectRef, Objects
+from controller.model.status import Failed, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +70,22 @@ class ClusterView:
     gone_passes: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """An object as it was sent, and the resourceVersion that the API server made of it."""
-
-    body: Json = field(repr=False)
-    version: str
+def failed_reads(view: ClusterView) -> Iterator[str]:
+    """Every read of the view that got no answer."""
+    if isinstance(view.cluster, Failed) and view.cluster.reason is not Reason.FORBIDDEN:
+        yield view.cluster.message
+    control = view.control
+    for listed in (control.cronjobs, control.secrets, control.jobs, control.pods):
+        if isinstance(listed, Failed):
+            yield listed.message
+    for space in view.namespaces.values():
+        # Not to be allowed to read a namespace itself is a way to run.
+        if isinstance(space.exists, Failed) and space.exists.reason is not Reason.FORBIDDEN:
+            yield space.exists.message
+        lists = (space.pods, space.services, *space.owners.values())
+        single = (*space.unread.values(), *space.absent.values(), *space.contents.values())
+        for answer in (*lists, *single):
+            if isinstance(answer, Failed):
+                yield answer.message
+    for failed in control.unread.values():
+        yield failed.message

@@ -56,3 +56,46 @@ class Plan:
 
     items: tuple[Item, ...]
     gone_passes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """An object as it was sent, and the resourceVersion that the API server made of it."""
+
+    body: Json = field(repr=False)
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """An item as it came out. `done` are the steps that were carried out.
+
+    `cronjob` is the CronJob as it is now, None without one; `failed` says that a step was not
+    done, which `verdict` then tells. `sent` is to be remembered for the next pass.
+    """
+
+    item: Item
+    verdict: Verdict
+    done: tuple[Step, ...] = ()
+    cronjob: Json | None = field(default=None, repr=False)
+    failed: bool = False
+    sent: dict[str, Sent] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassResult:
+    """What a pass found and did; `seconds` is wall time.
+
+    `failures` says what could not be read, decided or written, one line each; `stopped` that the
+    pass was abandoned on request.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    failures: tuple[str, ...]
+    seconds: float
+    stopped: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether everything was read and all that was to be done was done."""
+        return not self.failures and not self.stopped

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from controller import reconcile, replay
+from controller.loop import reconcile
 from controller.model.kinds import SECRET
 from controller.model.view import ClusterView
+from controller.observe import view_yaml
 from controller.plan import overlay
 from controller.plan.changes import Step, Verb
 from controller.settings.settings import Settings
@@ -28,7 +29,7 @@ def test_the_view_makes_this_plan(case: str) -> None:
     document = yaml.safe_load(text)
     watched = ",".join(document["namespaces"])
     settings = Settings.from_env({"WATCH_NAMESPACES": watched} | document.get("settings", {}))
-    made = render(replay.load(text), settings)
+    made = render(view_yaml.load(text), settings)
     golden = HERE / case / "plan.yaml"
     if os.environ.get("KSNAPSHOT_REGOLD"):
         # Through JSON, so that parts which are one object are written out each time.

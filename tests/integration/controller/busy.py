@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any
 
 from controller.kube.http_client import ApiServer as Kube
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
 from controller.model import names
-from controller.reading import Memory
-from controller.reconcile import PassResult, run
+from controller.plan.changes import PassResult
 from tests.integration.controller import legacy
 from tests.integration.controller.world import (
     PASSWORD,
@@ -72,17 +73,17 @@ class Busy:
         others = (name for shop in SHOPS for name in shop if name not in _LEAVING)
         _at_once(partial(self._create, name) for name in others)
 
-    def prepare(self) -> Memory:
+    def prepare(self) -> PassState:
         """Everything up to the busy pass; the memory of the process that did it."""
         self._reset()
-        memory = Memory()
+        memory = PassState()
         assert self.run(memory, 0).succeeded
         _at_once(partial(self._remove, name) for name in _LEAVING)
         assert self.run(memory, 10).succeeded
         self._change()
         return memory
 
-    def run(self, memory: Memory, second: int) -> PassResult:
+    def run(self, memory: PassState, second: int) -> PassResult:
         """One pass at that time."""
         now = _START + timedelta(seconds=second)
         return run(self.kube, self.world.settings, memory, now=now)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
 from controller.model import names
-from controller.reading import Memory
-from controller.reconcile import run
 from dumpers import location
 from tests.integration.controller import legacy
 from tests.integration.controller.world import (
@@ -60,7 +60,7 @@ def test_what_0_6_0_made_is_taken_over_in_place_once(world: World) -> None:
     finish(world, job)
 
     mark = world.server.audit_mark()
-    result = run(world.kube(), world.settings, Memory(), now=NOW)
+    result = run(world.kube(), world.settings, PassState(), now=NOW)
     assert result.succeeded, result.failures
     credentials = names.secret_name(name)
     assert writes(world, mark) == [
@@ -96,5 +96,5 @@ def test_what_0_6_0_made_is_taken_over_in_place_once(world: World) -> None:
     assert world.api.get("batch/v1", "Job", world.control, job["metadata"]["name"])
 
     mark = world.server.audit_mark()
-    assert run(world.kube(), world.settings, Memory(), now=NOW).succeeded
+    assert run(world.kube(), world.settings, PassState(), now=NOW).succeeded
     assert writes(world, mark) == []

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
 from controller.manifests.ownership import members_of
 from controller.model import names
 from controller.model.status import Reason, State
-from controller.reading import Memory
-from controller.reconcile import run
 from tests.integration.controller.world import World, build, database
 from tests.testbed.apiserver import WRITES, ApiServer
 
@@ -40,7 +40,7 @@ def remove(world: World, name: str, *, pod_only: bool = False) -> None:
         world.api.delete(item)
 
 
-def state(world: World, memory: Memory, minutes: int) -> tuple[State, Reason]:
+def state(world: World, memory: PassState, minutes: int) -> tuple[State, Reason]:
     """Of the only workload that a pass finds."""
     now = NOW + timedelta(minutes=minutes)
     (outcome,) = run(world.kube(), world.settings, memory, now=now).outcomes
@@ -51,13 +51,13 @@ def state(world: World, memory: Memory, minutes: int) -> tuple[State, Reason]:
 def test_a_cluster_of_several_statefulsets_has_one_cronjob_until_the_last_is_gone(
     world: World,
 ) -> None:
-    memory, annotated = Memory(), (State.WANTED, Reason.ANNOTATED)
+    memory, annotated = PassState(), (State.WANTED, Reason.ANNOTATED)
     assert state(world, memory, 0) == annotated
     ((name, made),) = world.cronjobs().items()
     assert name == names.cronjob_name("clickhouse", f"{world.watched[0]}/shop")
     assert [ref.name for ref in members_of(made)] == [*REPLICAS]
     mark = world.server.audit_mark()
-    assert state(world, memory, 1) == state(world, Memory(), 1) == annotated
+    assert state(world, memory, 1) == state(world, PassState(), 1) == annotated
     events = world.server.audit_events(mark, user=world.user)
     assert not [event for event in events if event.verb in WRITES]
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
 from controller.model import names
 from controller.model.status import Reason, State
-from controller.reading import Memory
-from controller.reconcile import PassResult, run
+from controller.plan.changes import PassResult
 from dumpers.contract import DumpJob
 from tests.integration.controller.rights import RBAC
 from tests.integration.controller.world import (
@@ -31,9 +32,9 @@ from tests.testbed.pki import authority
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def pass_(world: World, memory: Memory | None = None, minutes: int = 0) -> PassResult:
+def pass_(world: World, memory: PassState | None = None, minutes: int = 0) -> PassResult:
     now = NOW + timedelta(minutes=minutes)
-    return run(world.kube(), world.settings, memory or Memory(), now=now)
+    return run(world.kube(), world.settings, memory or PassState(), now=now)
 
 
 def verdicts(result: PassResult) -> dict[str, tuple[State, Reason]]:
@@ -60,7 +61,7 @@ def test_an_annotated_workload_gets_cronjob_and_secret_and_a_second_pass_writes_
     world: World,
 ) -> None:
     database(world.api, world.watched[0])
-    memory = Memory()
+    memory = PassState()
     first = pass_(world, memory)
     assert first.succeeded, first.failures
     assert verdicts(first) == {f"{world.watched[0]}/db": (State.WANTED, Reason.ANNOTATED)}
@@ -159,7 +160,7 @@ def test_a_namespace_that_answers_403_loses_nothing_and_the_others_go_on(
     world = build(apiserver, namespaces=2)
     for namespace in world.watched:
         database(world.api, namespace)
-    memory = Memory()
+    memory = PassState()
     pass_(world, memory)
     world.forbid(world.watched[0])
     database(world.api, world.watched[1], "second")
@@ -181,7 +182,7 @@ def test_a_deleted_owner_is_gone_for_several_passes_and_a_while_before_its_cronj
     world: World,
 ) -> None:
     owner = database(world.api, world.watched[0])
-    memory = Memory()
+    memory = PassState()
     pass_(world, memory)
     world.api.delete(owner)
     world.api.delete({"apiVersion": "v1", "kind": "Pod", **pod_meta(world)})
@@ -227,7 +228,7 @@ def test_the_last_result_survives_its_job_on_the_cronjob(world: World) -> None:
 def test_what_the_api_refuses_is_told_and_leaves_no_secret(world: World) -> None:
     database(world.api, world.watched[0], encryption_enabled="true", encryption_recipient="age1x")
     broken = replace(world.settings, backup_service_account="No_Name")
-    result = run(world.kube(), broken, Memory(), now=NOW)
+    result = run(world.kube(), broken, PassState(), now=NOW)
     assert verdicts(result)[f"{world.watched[0]}/db"] == (State.UNKNOWN, Reason.REFUSED)
     assert not [name for name in world.secrets() if name.endswith("-credentials")]
 
@@ -273,10 +274,10 @@ def test_whatever_happens_to_the_lists_of_a_namespace_nothing_is_written(
     identity = apiserver.account(world.control, "ksnapshot")
     file = apiserver.kubeconfig_for(identity, url=proxy.url, ca=mine.pair.cert)
     proxy.set(Rule(fault, path=rf"/namespaces/{world.watched[0]}/"))
-    result = run(world.kube(file, timeout=1), world.settings, Memory(), now=NOW)
+    result = run(world.kube(file, timeout=1), world.settings, PassState(), now=NOW)
     assert [item.verdict.state for item in result.outcomes] == [State.UNKNOWN]
     assert (world.cronjobs(), world.secrets()) == before
     proxy.clear()
     mark = apiserver.audit_mark()
-    assert run(world.kube(file), world.settings, Memory(), now=NOW).succeeded
+    assert run(world.kube(file), world.settings, PassState(), now=NOW).succeeded
     assert writes(world, mark) == []

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
 from controller.model import names
 from controller.model.status import Reason, State
-from controller.reading import Memory
-from controller.reconcile import run
 from tests.integration.controller import legacy
 from tests.integration.controller.world import World, annotations, build, database
 from tests.testbed.apiserver import ApiServer
@@ -71,7 +71,7 @@ def test_it_is_told_leaves_no_secret_and_keeps_no_other_from_its_backup(world: W
     space = world.watched[0]
     for name, schedule in (("first", "@daily"), ("refused", EARLY), ("second", "@daily")):
         database(world.api, space, name, schedule=schedule)
-    memory = Memory()
+    memory = PassState()
     result = run(world.kube(), world.settings, memory, now=NOW)
     assert result.failures == (f"{space}/refused: {Reason.REFUSED}",)
     told = {item.item.workload: item.verdict for item in result.outcomes}
@@ -91,7 +91,7 @@ def test_a_refused_change_leaves_the_last_good_backup_as_it_is(world: World) -> 
     space = world.watched[0]
     for name in ("changed", "other"):
         database(world.api, space, name)
-    memory = Memory()
+    memory = PassState()
     assert run(world.kube(), world.settings, memory, now=NOW).succeeded
     before = world.cronjobs() | world.secrets()
     says(world, "changed", schedule=EARLY)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
 from controller.model import names
-from controller.reading import Memory
-from controller.reconcile import PassResult, run
+from controller.plan.changes import PassResult
 from tests.integration.chart.rights import CLUSTER, CONTROL, WATCHED
 from tests.integration.controller import legacy
 from tests.integration.controller.rights import Right
@@ -61,9 +62,9 @@ def missing(world: World) -> Iterator[str]:
 
     A generator, as the first thing is enough.
     """
-    kube, memory = world.kube(), Memory()
+    kube, memory = world.kube(), PassState()
 
-    def pass_(seconds: int, memory: Memory = memory) -> PassResult:
+    def pass_(seconds: int, memory: PassState = memory) -> PassResult:
         return run(kube, world.settings, memory, now=NOW + timedelta(seconds=seconds))
 
     shop, other = world.watched
@@ -80,7 +81,7 @@ def missing(world: World) -> Iterator[str]:
     yield from differs("cluster", cluster, world.cluster())
 
     before = versions(world)
-    yield from pass_(10, Memory()).failures
+    yield from pass_(10, PassState()).failures
     yield from differs("steady", versions(world), before)
 
     change(world, last)

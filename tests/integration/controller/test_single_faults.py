@@ -21,8 +21,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from controller.loop.pass_state import PassState
 from controller.model import names
-from controller.reading import Memory
 from tests.integration.controller import busy, legacy, world
 from tests.integration.controller.busy import (
     BUSY,
@@ -126,8 +126,8 @@ def _clean(made: Busy, process: str) -> tuple[list[Request], Texts]:
     return requests, _texts(made.snapshot())
 
 
-def _of(process: str, memory: Memory) -> Memory:
-    return memory if process == RUNNING else Memory()
+def _of(process: str, memory: PassState) -> PassState:
+    return memory if process == RUNNING else PassState()
 
 
 def _wrong(case: Case, made: Busy, goal: Texts, caplog: pytest.LogCaptureFixture) -> Iterator[str]:
@@ -220,7 +220,7 @@ def _excused(request: Request, made: Busy) -> set[str]:
     return few.get(request.kind, set(itertools.chain(*SHOPS)))
 
 
-def _unhealed(made: Busy, memory: Memory, goal: Texts) -> Iterator[str]:
+def _unhealed(made: Busy, memory: PassState, goal: Texts) -> Iterator[str]:
     """What the next pass without faults does not put right; GONE may start its grace time anew."""
     result = made.run(memory, BUSY + 10)
     texts = _texts(made.snapshot())

@@ -57,6 +57,6 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_every_metric_has_its_row() -> None:
-    source = (_ROOT / "controller" / "metrics.py").read_text()
+    source = (_ROOT / "controller" / "report" / "metrics.py").read_text()
     rows = _first_cells(_section(_OPERATIONS, "Health and metrics"))
     assert rows == re.findall(r'"(ksnapshot_\w+)"', source)

@@ -8,14 +8,15 @@ from typing import Any
 
 import yaml
 
-from controller import replay
 from controller.kube.client import RESOURCES, ForbiddenError, KubeError, Resource, UnavailableError
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
 from controller.model.names import GONE_SINCE
 from controller.model.objects import Objects, annotations_of, name_of
 from controller.model.status import Failed, Reason
 from controller.model.view import ClusterView, NamespaceView
-from controller.reading import Memory
-from controller.reconcile import PassResult, run
+from controller.observe import view_yaml
+from controller.plan.changes import PassResult
 from controller.settings.settings import Settings
 from tests.unit.controller.memory_api import Document, MemoryApi
 
@@ -51,13 +52,13 @@ class Golden:
         document = yaml.safe_load(text)
         env = {"WATCH_NAMESPACES": ",".join(document["namespaces"])} | document.get("settings", {})
         plan = yaml.safe_load((HERE / case / "plan.yaml").read_text())
-        return cls(view=replay.load(text), settings=Settings.from_env(env), plan=plan)
+        return cls(view=view_yaml.load(text), settings=Settings.from_env(env), plan=plan)
 
-    def memory(self) -> Memory:
+    def memory(self) -> PassState:
         """Of the process that the view is from."""
-        return Memory(gone_passes=self.view.gone_passes)
+        return PassState(gone_passes=self.view.gone_passes)
 
-    def one_pass(self, api: MemoryApi, memory: Memory, minutes: int = 0) -> PassResult:
+    def one_pass(self, api: MemoryApi, memory: PassState, minutes: int = 0) -> PassResult:
         now = self.view.now + timedelta(minutes=minutes)
         return run(api, self.settings, memory, now=now)
 

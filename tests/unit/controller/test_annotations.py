@@ -4,10 +4,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.names import PREFIX
 from controller.model.status import Reason, Rejected, State
-from controller.reading import Memory
 from controller.workloads.annotations import ANNOTATIONS, Annotation, Request, enabled, read
 from tests.unit.controller.worlds import (
     CONTROL,
@@ -211,7 +211,7 @@ def test_any_text_is_a_request_or_a_rejection_that_names_it(
 @example({PREFIX + "resources": "{}"})
 def test_any_annotations_of_one_workload_leave_the_others_alone(values: dict[str, str]) -> None:
     api = cluster(*small(), *small(name="other")[1:])
-    memory = Memory()
+    memory = PassState()
     one_pass(api, memory=memory)
     kept = {key: item for key, item in api.items.items() if DB in key[2] and key[1] == CONTROL}
     assert len(kept) == 2

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from controller.kube.client import ConflictError, RefusedError
+from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.status import Reason, State
-from controller.plan.changes import Verb
-from controller.reading import Memory
-from controller.reconcile import PassResult
+from controller.plan.changes import PassResult, Verb
 from tests.unit.controller.golden_api import CASES, Golden
 from tests.unit.controller.memory_api import MemoryApi
 from tests.unit.controller.worlds import (
@@ -159,7 +158,7 @@ def ended(golden: Golden, api: MemoryApi) -> None:
         try:
             golden.one_pass(api, memory, minutes)
         except StoppedError:
-            memory = Memory()
+            memory = PassState()
             golden.one_pass(api, memory, minutes)
     assert len(api.writes) == before, "they never come to rest"
 
@@ -232,7 +231,7 @@ def test_a_secret_that_cannot_be_written_is_a_visible_state() -> None:
     result = one_pass(api)
     assert states(result) == {"demo/db": f"{State.WANTED} {Reason.WRITE_CONFLICT}"}
     assert not result.succeeded
-    assert one_pass(api, memory=Memory()).succeeded
+    assert one_pass(api, memory=PassState()).succeeded
 
 
 def test_one_failed_write_does_not_stop_the_others() -> None:

@@ -2,16 +2,16 @@
 
 import copy
 
+from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.status import Reason, State
-from controller.reading import Memory
 from tests.unit.controller.worlds import CONTROL, DB, cluster, one_pass, small, states
 
 CRONJOB = ("CronJob", CONTROL, DB)
 
 
 def test_a_copy_under_another_name_is_its_makers() -> None:
-    api, memory = cluster(*small()), Memory()
+    api, memory = cluster(*small()), PassState()
     one_pass(api, memory=memory)
     made = copy.deepcopy(api.items[CRONJOB])
     made["metadata"].pop("uid")
@@ -26,7 +26,7 @@ def test_a_copy_under_another_name_is_its_makers() -> None:
 
 def test_an_edited_owner_is_no_claim_and_is_put_right() -> None:
     for edited in ("demo/typo", "elsewhere/db", "", "nonsense"):
-        api, memory = cluster(*small()), Memory()
+        api, memory = cluster(*small()), PassState()
         one_pass(api, memory=memory)
         made = copy.deepcopy(api.items[CRONJOB])
         made["metadata"]["annotations"][names.OWNER] = edited

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from controller.loop.pass_state import PassState
 from controller.manifests.ownership import members_of, objects_of
 from controller.model import names
 from controller.model.names import PREFIX, cronjob_name
 from controller.model.objects import ObjectRef
 from controller.model.status import Failed, Reason, Rejected, State
 from controller.model.view import NamespaceView
-from controller.reading import Memory
 from controller.workloads.discovery import Workload, find
 from tests.unit.controller.memory_api import Document, MemoryApi, unavailable
 from tests.unit.controller.worlds import (
@@ -204,7 +204,7 @@ def test_the_pods_of_a_group_are_in_the_order_of_their_names() -> None:
 
 
 def test_the_owners_of_a_group_have_one_cronjob_and_cost_no_more_reads() -> None:
-    api, memory = shop(), Memory()
+    api, memory = shop(), PassState()
     assert states(one_pass(api, memory=memory)) == {"demo/shop": ANNOTATED}
     cronjob = api.items[CRONJOB]
     assert cronjob["metadata"]["annotations"][names.OWNER] == "demo/shop"
@@ -216,7 +216,7 @@ def test_the_owners_of_a_group_have_one_cronjob_and_cost_no_more_reads() -> None
 
 
 def test_a_group_that_grows_and_shrinks_keeps_its_cronjob() -> None:
-    api, memory = shop(), Memory()
+    api, memory = shop(), PassState()
     one_pass(api, memory=memory)
     uid = api.items[CRONJOB]["metadata"]["uid"]
     for item in (*replica("2-0"), *replica("2-1")):
@@ -232,7 +232,7 @@ def test_a_group_that_grows_and_shrinks_keeps_its_cronjob() -> None:
 
 
 def test_a_group_is_gone_when_every_member_is_past_the_grace_time() -> None:
-    api, memory = shop(), Memory()
+    api, memory = shop(), PassState()
     one_pass(api, memory=memory)
     for name in REPLICAS[1:]:
         leave(api, name)
@@ -252,7 +252,7 @@ def test_a_group_is_gone_when_every_member_is_past_the_grace_time() -> None:
 
 
 def test_a_member_is_forgotten_only_when_it_is_surely_gone() -> None:
-    api, memory = shop(), Memory()
+    api, memory = shop(), PassState()
     one_pass(api, memory=memory)
     leave(api, "1-1")
     real = api.get
@@ -272,7 +272,7 @@ def test_a_member_is_forgotten_only_when_it_is_surely_gone() -> None:
 
 
 def test_a_member_whose_pods_linger_is_recorded_but_has_no_say() -> None:
-    api, memory = shop(), Memory()
+    api, memory = shop(), PassState()
     one_pass(api, memory=memory)
     api.writes.clear()
     api.put(replica("0-0", says=OTHER)[1])
@@ -282,7 +282,7 @@ def test_a_member_whose_pods_linger_is_recorded_but_has_no_say() -> None:
 
 
 def test_a_group_that_was_made_anew_keeps_its_cronjob_and_tells_it() -> None:
-    api, memory = shop(), Memory()
+    api, memory = shop(), PassState()
     one_pass(api, memory=memory)
     before = {*members_of(api.items[CRONJOB]).values()}
     for name in REPLICAS:
@@ -296,7 +296,7 @@ def test_a_group_that_was_made_anew_keeps_its_cronjob_and_tells_it() -> None:
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "Pod", "Namespace", "Service"])
 def test_no_failed_read_changes_a_group(kind: str) -> None:
-    api, memory = shop(), Memory()
+    api, memory = shop(), PassState()
     one_pass(api, memory=memory)
     before = copy.deepcopy(api.items)
     api.fail(kind, "" if kind == "Namespace" else NS, unavailable(kind))
@@ -320,7 +320,7 @@ def test_a_group_at_zero_is_known_by_its_templates() -> None:
 
 
 def test_owners_that_change_their_group_leave_the_old_cronjob_once_the_new_one_stands() -> None:
-    api, memory = shop(), Memory()
+    api, memory = shop(), PassState()
     one_pass(api, memory=memory)
     for name in REPLICAS:
         for item in replica(name, says=SAYS | group("store")):
@@ -337,7 +337,7 @@ def test_owners_that_change_their_group_leave_the_old_cronjob_once_the_new_one_s
 
 
 def test_a_member_that_asks_no_more_is_gone_with_the_others() -> None:
-    api, memory = shop("0-0", "0-1"), Memory()
+    api, memory = shop("0-0", "0-1"), PassState()
     one_pass(api, memory=memory)
     for item in replica("0-1", says={}):
         api.put(item)

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 
+from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.status import Reason, State
-from controller.reading import Memory
 from tests.unit.controller.memory_api import MemoryApi, unavailable
 from tests.unit.controller.worlds import (
     CONTROL,
@@ -36,7 +36,7 @@ def since(api: MemoryApi) -> str | None:
 
 
 def test_an_owner_that_is_seen_again_without_pods_ends_the_absence_with_one_write() -> None:
-    api, memory = cluster(*small()), Memory()
+    api, memory = cluster(*small()), PassState()
     one_pass(api, memory=memory)
     back = copy.deepcopy(api.items["StatefulSet", "demo", "db"])
     leave(api)
@@ -56,7 +56,7 @@ def test_an_owner_that_is_seen_again_without_pods_ends_the_absence_with_one_writ
 def test_failed_reads_leave_the_absence_noted_but_a_restart_does_not_believe_it_for_ever(
     kind: str,
 ) -> None:
-    api, memory = cluster(*small()), Memory()
+    api, memory = cluster(*small()), PassState()
     one_pass(api, memory=memory)
     leave(api)
     one_pass(api, memory=memory, minutes=1)
@@ -65,7 +65,7 @@ def test_failed_reads_leave_the_absence_noted_but_a_restart_does_not_believe_it_
     one_pass(api, memory=memory, minutes=2)
     assert since(api) == noted
     api.failing.clear()
-    memory = Memory()
+    memory = PassState()
     for minutes in range(3):
         one_pass(api, memory=memory, minutes=7 * DAY + minutes)
     assert CRONJOB in api.items
@@ -76,7 +76,7 @@ def test_failed_reads_leave_the_absence_noted_but_a_restart_does_not_believe_it_
 
 def test_an_owner_whose_template_still_asks_is_not_gone_because_another_owns_it_now() -> None:
     alone = owner(kind="ReplicaSet", template=asks())
-    api, memory = cluster(*small()[:1], alone, pod(alone), *small()[3:]), Memory()
+    api, memory = cluster(*small()[:1], alone, pod(alone), *small()[3:]), PassState()
     one_pass(api, memory=memory)
     front = owner("front", kind="Deployment")
     api.put(front)

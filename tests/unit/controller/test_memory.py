@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.names import PREFIX
-from controller.reading import Memory
 from tests.unit.controller.memory_api import Document, MemoryApi
 from tests.unit.controller.worlds import (
     CONTROL,
@@ -27,11 +27,11 @@ from tests.unit.controller.worlds import (
 CRONJOB, MIRRORED = ("CronJob", CONTROL, DB), ("Secret", CONTROL, names.secret_name(DB))
 
 
-def steady() -> tuple[MemoryApi, Memory]:
+def steady() -> tuple[MemoryApi, PassState]:
     """Two workloads of one namespace and one of another, and a pass that wrote nothing."""
     web = owner("web", template=asks())
     api = cluster(*small(), *small(space="shop"), web, pod(web), service("web", app="web"))
-    memory = Memory()
+    memory = PassState()
     for minutes in range(2):
         one_pass(api, memory=memory, minutes=minutes)
     assert not one_pass(api, memory=memory, minutes=1).failures

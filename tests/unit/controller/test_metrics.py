@@ -2,9 +2,9 @@ import http.client
 import json
 import socket
 
-from controller.health import Health, serve
-from controller.metrics import Metrics
 from controller.model import names
+from controller.report.http_server import Health, serve
+from controller.report.metrics import Metrics
 from tests.unit.controller.worlds import DB, cluster, job, one_pass, settings, small
 
 

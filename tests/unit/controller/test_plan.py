@@ -5,7 +5,7 @@ import yaml
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.replay import ReplayError, load
+from controller.observe.view_yaml import ReplayError, load
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 ENV = {"WATCH_NAMESPACES": "demo"}

@@ -9,9 +9,9 @@ import pytest
 from controller.kube.client import PODS, SECRETS, KubeError, Resource
 from controller.kube.object_cache import Pool
 from controller.kube.reader import Answers
+from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.status import Failed
-from controller.reading import Memory
 from dumpers.contract import DumpResult
 from tests.unit.controller.memory_api import Document, MemoryApi, unavailable
 from tests.unit.controller.worlds import (
@@ -68,7 +68,7 @@ def gone(api: MemoryApi) -> None:
 
 
 def test_what_did_not_change_is_not_read_again() -> None:
-    api, memory = two(), Memory()
+    api, memory = two(), PassState()
     one_pass(api, memory=memory)
     one_pass(api, memory=memory)
     api.reads.clear()
@@ -81,7 +81,7 @@ def test_what_did_not_change_is_not_read_again() -> None:
 def test_a_pod_that_failed_still_shows_that_its_owner_asks() -> None:
     of = owner("db")
     api = cluster(namespace("demo"), of, pod(of), service(), secret())
-    memory = Memory()
+    memory = PassState()
     one_pass(api, memory=memory)
     assert ("CronJob", CONTROL, DB) in api.items
     api.put(pod(of, phase="Failed"))
@@ -92,7 +92,7 @@ def test_a_pod_that_failed_still_shows_that_its_owner_asks() -> None:
 
 
 def test_one_cronjob_that_cannot_be_read_keeps_no_other_from_its_changes() -> None:
-    api, memory = two(), Memory()
+    api, memory = two(), PassState()
     one_pass(api, memory=memory)
     breaking(api, lambda kind, name: (kind, name) == ("CronJob", DB))
     for item in [item for (kind, _, _), item in api.items.items() if kind == "CronJob"]:
@@ -106,7 +106,7 @@ def test_one_cronjob_that_cannot_be_read_keeps_no_other_from_its_changes() -> No
 
 
 def test_a_job_that_cannot_be_read_counts_as_one_that_runs() -> None:
-    api, memory = two(), Memory()
+    api, memory = two(), PassState()
     one_pass(api, memory=memory)
     api.put(job(api.items["CronJob", CONTROL, DB], ended="2026-01-01T00:00:09Z"))
     gone(api)
@@ -128,7 +128,7 @@ def test_the_job_of_a_foreign_cronjob_is_of_no_concern() -> None:
 
 
 def test_the_result_of_a_cronjob_that_lost_its_label_is_what_its_dumper_said() -> None:
-    api, memory = cluster(*small()), Memory()
+    api, memory = cluster(*small()), PassState()
     one_pass(api, memory=memory)
     cronjob = api.items["CronJob", CONTROL, DB]
     ended = job(cronjob, ended="2026-01-01T00:00:09Z")
@@ -167,7 +167,7 @@ def test_a_replicaset_scaled_to_none_keeps_its_cronjob_though_no_list_shows_it()
     bare["metadata"]["labels"] = {"pod-template-hash": "x"}
     running = pod(bare)
     running["metadata"]["labels"]["pod-template-hash"] = "x"
-    api, memory = cluster(namespace("demo"), bare, running, service(), secret()), Memory()
+    api, memory = cluster(namespace("demo"), bare, running, service(), secret()), PassState()
     one_pass(api, memory=memory)
     assert ("CronJob", CONTROL, DB) in api.items
     api.remove("Pod", "demo", "db-0")
@@ -203,7 +203,11 @@ def test_sources_that_fail_do_not_keep_the_same_others_from_their_turn() -> None
     wanted["spec"]["containers"] = [{"name": "a", "envFrom": sources}]
     for item in (of, wanted, service("many", app="many")):
         api.put(item)
-    broken, memory, first = breaking(api, lambda _, name: name.startswith("bad")), Memory(), set()
+    broken, memory, first = (
+        breaking(api, lambda _, name: name.startswith("bad")),
+        PassState(),
+        set(),
+    )
     for minutes in range(5):
         broken.reset()
         one_pass(api, memory=memory, minutes=minutes)

@@ -3,11 +3,11 @@ import copy
 import pytest
 
 from controller.kube.client import Resource
-from controller.metrics import render
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
 from controller.model import names
 from controller.model.status import Reason, State
-from controller.reading import Memory
-from controller.reconcile import run
+from controller.report.metrics import render
 from tests.unit.controller.memory_api import MemoryApi, unavailable
 from tests.unit.controller.worlds import (
     CONTROL,
@@ -33,7 +33,7 @@ TWO = settings("demo", "dark")
 
 
 def test_a_steady_pass_writes_nothing_with_or_without_memory() -> None:
-    api, memory = cluster(*small()), Memory()
+    api, memory = cluster(*small()), PassState()
     one_pass(api, memory=memory)
     api.writes.clear()
     for minutes in range(1, 20):
@@ -65,7 +65,7 @@ def test_a_fault_of_ours_in_one_namespace_stops_only_that(
     "kind", ["Pod", "Service", "Deployment", "ReplicaSet", "StatefulSet", "Secret", "Namespace"]
 )
 def test_no_failed_read_ever_deletes_or_changes_anything(kind: str) -> None:
-    api, memory = cluster(*small()), Memory()
+    api, memory = cluster(*small()), PassState()
     one_pass(api, memory=memory)
     before = {key: dict(item) for key, item in api.items.items()}
     api.fail(kind, "" if kind == "Namespace" else "demo", unavailable(kind))
@@ -77,7 +77,7 @@ def test_no_failed_read_ever_deletes_or_changes_anything(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["CronJob", "Secret", "Job", "Pod"])
 def test_no_failed_read_of_the_control_namespace_deletes_anything(kind: str) -> None:
-    api, memory = cluster(*small()), Memory()
+    api, memory = cluster(*small()), PassState()
     one_pass(api, memory=memory)
     api.remove("StatefulSet", "demo", "db")
     api.remove("Pod", "demo", "db-0")
@@ -91,7 +91,7 @@ def test_no_failed_read_of_the_control_namespace_deletes_anything(kind: str) -> 
 
 
 def test_credentials_are_read_again_when_the_pod_changes_and_within_the_refresh_time() -> None:
-    api, memory = cluster(*small()), Memory()
+    api, memory = cluster(*small()), PassState()
     one_pass(api, memory=memory)
     mirrored = ("Secret", CONTROL, names.secret_name(DB))
 
@@ -113,7 +113,7 @@ def test_credentials_are_read_again_when_the_pod_changes_and_within_the_refresh_
 
 def test_a_pass_that_is_told_to_stop_writes_no_more() -> None:
     api = cluster(*small(), *small(name="other")[1:])
-    result = run(api, settings(), Memory(), now=NOW, stopping=lambda: len(api.writes) >= 1)
+    result = run(api, settings(), PassState(), now=NOW, stopping=lambda: len(api.writes) >= 1)
     assert result.stopped
     assert len(api.writes) == 1
 
@@ -131,7 +131,7 @@ def test_two_installs_in_one_control_namespace_leave_each_other_alone() -> None:
 
 def test_a_state_is_logged_when_it_changes_only(caplog: pytest.LogCaptureFixture) -> None:
     of = owner(template=asks())
-    api, memory = cluster(namespace("demo"), of), Memory()
+    api, memory = cluster(namespace("demo"), of), PassState()
     caplog.set_level("INFO")
     for _ in range(3):
         one_pass(api, memory=memory)
@@ -194,7 +194,7 @@ def test_a_secret_of_two_workloads_is_read_once_and_a_failed_read_counts_for_bot
         secret("defaults", **values),
         secret("shared", POSTGRES_PASSWORD="real", other="x"),
     )
-    memory, asked = Memory(), []
+    memory, asked = PassState(), []
     real = api.get
 
     def get(resource: Resource, space: str, name: str, *, since: str) -> Document:
@@ -214,7 +214,7 @@ def test_a_secret_of_two_workloads_is_read_once_and_a_failed_read_counts_for_bot
 
 
 def test_credentials_are_read_again_after_the_clock_was_set_back() -> None:
-    api, memory = cluster(*small()), Memory()
+    api, memory = cluster(*small()), PassState()
     one_pass(api, memory=memory, minutes=600)
     api.put(secret("db", password="second"))
     one_pass(api, memory=memory)
@@ -232,7 +232,7 @@ def test_what_a_webhook_rewrites_is_put_right_once() -> None:
                 shape["metadata"]["labels"]["mesh"] = "yes"
             return stored
 
-    api, memory = Webhook(cluster(*small()).items.values()), Memory()
+    api, memory = Webhook(cluster(*small()).items.values()), PassState()
     for minutes in range(5):
         one_pass(api, memory=memory, minutes=minutes)
     assert [verb for verb, _, _ in api.writes] == ["create", "create"]
@@ -248,13 +248,13 @@ def test_what_a_webhook_rewrites_is_put_right_once() -> None:
 
 def test_progress_is_told_while_a_pass_gets_on() -> None:
     api, told = cluster(*small()), []
-    run(api, settings(), Memory(), now=NOW, progress=lambda: told.append(len(api.writes)))
+    run(api, settings(), PassState(), now=NOW, progress=lambda: told.append(len(api.writes)))
     assert told == [0, 0, 2]
 
 
 def test_secrets_that_do_not_name_their_cronjob_go_with_it() -> None:
     for wanted in (True, False):
-        api, memory = cluster(*small()), Memory()
+        api, memory = cluster(*small()), PassState()
         one_pass(api, memory=memory)
         mirrored = copy.deepcopy(api.items["Secret", CONTROL, names.secret_name(DB)])
         mirrored["metadata"].pop("ownerReferences")
@@ -273,7 +273,7 @@ def test_secrets_that_do_not_name_their_cronjob_go_with_it() -> None:
 
 
 def test_certificates_go_again_and_leave_what_others_mounted() -> None:
-    api, memory = cluster(*small(asks(ca_secret="ca"))), Memory()
+    api, memory = cluster(*small(asks(ca_secret="ca"))), PassState()
     api.put(secret("ca", **{"ca.crt": "PEM"}))
     one_pass(api, memory=memory)
 

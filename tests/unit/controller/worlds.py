@@ -4,9 +4,10 @@ import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
 from controller.model.names import PREFIX, cronjob_name
-from controller.reading import Memory
-from controller.reconcile import PassResult, run
+from controller.plan.changes import PassResult
 from controller.settings.settings import Settings
 from controller.workloads.annotations import Request, read
 from tests.unit.controller.memory_api import MemoryApi
@@ -165,10 +166,10 @@ def cluster(*items: Document) -> MemoryApi:
 
 
 def one_pass(
-    api: MemoryApi, how: Settings | None = None, memory: Memory | None = None, minutes: float = 0
+    api: MemoryApi, how: Settings | None = None, memory: PassState | None = None, minutes: float = 0
 ) -> PassResult:
     now = NOW + timedelta(minutes=minutes)
-    return run(api, how or settings(), memory or Memory(), now=now)
+    return run(api, how or settings(), memory or PassState(), now=now)
 
 
 def states(result: PassResult) -> dict[str, str]:

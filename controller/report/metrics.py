@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from controller.model.names import LAST_RESULT, LAST_SUCCESS
 from controller.model.objects import name_of
-from controller.reconcile import PassResult
+from controller.plan.changes import PassResult
 from controller.runs import results
 
 _DUMP_LABELS = ("namespace", "workload", "cronjob")

@@ -22,7 +22,7 @@ _NAMES = 50
 _SELECTORS = 4
 
 
-def read(answers: Answers, settings: Settings) -> ControlView:
+def read_control_namespace(answers: Answers, settings: Settings) -> ControlView:
     """What is labelled as ours; `complete` adds the rest."""
     space = settings.control_namespace
     unread: Mapping[ObjectRef, Failed] = {}
@@ -38,7 +38,7 @@ def read(answers: Answers, settings: Settings) -> ControlView:
     return ControlView(cronjobs=cronjobs, secrets=secrets, jobs=(), pods=(), unread=unread)
 
 
-def complete(
+def complete_control_namespace(
     control: ControlView, found: Iterable[Workloads], answers: Answers, settings: Settings
 ) -> ControlView:
     """Add what has the name of a wanted object without being labelled as ours, Jobs and pods."""

@@ -9,20 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 
-from controller import control, watched
 from controller.kube.client import NAMESPACES, Kube
 from controller.kube.object_cache import Pool
 from controller.kube.reader import Answers, Known
 from controller.manifests import ownership
 from controller.model.fault_boundary import Isolate
 from controller.model.objects import uid_of
-from controller.model.status import Failed, Reason, Verdict
-from controller.model.view import ClusterView, Sent
+from controller.model.status import Failed, Reason
+from controller.model.view import ClusterView
+from controller.observe import control_namespace, namespace
+from controller.observe.namespace import NamespaceReading
+from controller.observe.secret_cache import Source, Sources
 from controller.plan import owned
 from controller.settings.settings import Settings
-from controller.sources import Source, Sources
-from controller.watched import Space
 from controller.workloads.discovery import Workloads
 
 _KUBE_SYSTEM = "kube-system"
@@ -31,100 +32,98 @@ _THREADS = 8
 
 
 @dataclass(slots=True, kw_only=True)
-class Memory:
-    """What outlives a pass; all of it may be lost at any time.
+class ObservationCache:
+    """What one observation leaves for the next; all of it may be lost at any time.
 
-    `sent` holds by uid what was last written as which resourceVersion, as long as that object is
-    written or would be. `sources` are the Secrets and ConfigMaps that containers refer to, `whole`
-    the objects whose metadata tell that they have not changed, `pool` their parts, `told` what was
-    last logged of each workload and CronJob.
+    `cluster_id` is None until it was read. `secrets` holds the Secrets and ConfigMaps that
+    containers refer to, `objects` by uid the whole objects whose metadata show whether they have
+    changed, `interner` their equal parts.
     """
 
-    cluster: str | None = None
-    gone_passes: Mapping[str, int] = field(default_factory=dict)
-    sources: Mapping[tuple[object, ...], Source] = field(default_factory=dict, repr=False)
-    whole: Mapping[str, Known] = field(default_factory=dict, repr=False)
-    pool: Pool = field(default_factory=Pool, repr=False)
-    sent: Mapping[str, Sent] = field(default_factory=dict, repr=False)
-    told: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)
+    cluster_id: str | None = None
+    secrets: Mapping[tuple[object, ...], Source] = field(default_factory=dict, repr=False)
+    objects: Mapping[str, Known] = field(default_factory=dict, repr=False)
+    interner: Pool = field(default_factory=Pool, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Observation:
     """A view, and the workloads that were found in its namespaces on the way."""
 
     view: ClusterView
     found: Mapping[str, Workloads] = field(repr=False)
 
 
-def read(
+def observe_cluster(
     kube: Kube,
     settings: Settings,
-    memory: Memory,
+    cache: ObservationCache,
     *,
     now: datetime,
+    gone_passes: Mapping[str, int] = MappingProxyType({}),
     isolate: Isolate,
     progress: Callable[[], None] = lambda: None,
-) -> Reading:
-    """Everything the pass decides on; in two rounds, as lists tell what else has to be read.
+) -> Observation:
+    """Read all that a pass decides on, in two rounds, as lists show what else has to be read.
 
-    `progress` is called whenever a namespace was read.
+    `gone_passes` is what the view says of earlier passes. `progress` is called whenever a
+    namespace was read.
     """
     patience = settings.api_timeout
-    answers = Answers(kube=kube, known=memory.whole, pool=memory.pool, patience=patience)
-    sources = Sources(answers=answers, settings=settings, known=memory.sources, now=now)
+    answers = Answers(kube=kube, known=cache.objects, pool=cache.interner, patience=patience)
+    sources = Sources(answers=answers, settings=settings, known=cache.secrets, now=now)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="read") as pool:
 
-        def part(name: str, what: Callable[[], Space]) -> Space:
+        def part(name: str, what: Callable[[], NamespaceReading]) -> NamespaceReading:
             space = isolate(name, what) or _broken(name)
             progress()
             return space
 
         first = pool.map(
-            lambda name: part(name, partial(watched.read, name, answers, settings)),
+            lambda name: part(name, partial(namespace.read_namespace, name, answers, settings)),
             settings.watch_namespaces,
         )
-        cluster = _cluster(answers, settings, memory)
-        ours = control.read(answers, settings)
+        cluster = _cluster(answers, settings, cache)
+        ours = control_namespace.read_control_namespace(answers, settings)
         spaces = [*first]
         view = ClusterView(
             now=now,
             cluster=cluster,
             namespaces={space.view.name: space.view for space in spaces},
             control=ours,
-            gone_passes=memory.gone_passes,
+            gone_passes=gone_passes,
         )
         stock = owned.take(view, settings)
 
-        def complete(space: Space) -> Space:
+        def complete(space: NamespaceReading) -> NamespaceReading:
             cronjobs = stock.ours.get(space.view.name, {}).values()
             recorded = {ref for cronjob in cronjobs for ref in ownership.objects_of(cronjob)}
-            return watched.complete(space, recorded, answers, sources, isolate)
+            return namespace.complete_namespace(space, recorded, answers, sources, isolate)
 
         second = pool.map(lambda space: part(space.view.name, partial(complete, space)), spaces)
         found = {space.view.name: space.found for space in spaces}
-        ours = control.complete(ours, found.values(), answers, settings)
+        ours = control_namespace.complete_control_namespace(ours, found.values(), answers, settings)
         spaces = [*second]
-    memory.sources, memory.whole = sources.fresh, answers.fresh
+    cache.secrets, cache.objects = sources.fresh, answers.fresh
     namespaces = {space.view.name: space.view for space in spaces}
-    return Reading(view=replace(view, control=ours, namespaces=namespaces), found=found)
+    return Observation(view=replace(view, control=ours, namespaces=namespaces), found=found)
 
 
-def _cluster(answers: Answers, settings: Settings, memory: Memory) -> str | Failed:
+def _cluster(answers: Answers, settings: Settings, cache: ObservationCache) -> str | Failed:
     """The cluster id; once read it holds for as long as the process, as that uid does."""
     if settings.cluster_name:
         return settings.cluster_name
-    if memory.cluster is None:
+    if cache.cluster_id is None:
         found = answers.get(NAMESPACES, "", _KUBE_SYSTEM)
         if isinstance(found, Failed):
             return found
         if found is None:
             return Failed(Reason.UNAVAILABLE, f"there is no namespace {_KUBE_SYSTEM}")
-        memory.cluster = uid_of(found)[:_CLUSTER_ID_LENGTH]
-    return memory.cluster
+        cache.cluster_id = uid_of(found)[:_CLUSTER_ID_LENGTH]
+    return cache.cluster_id
 
 
-def _broken(name: str) -> Space:
+def _broken(name: str) -> NamespaceReading:
     """A namespace that a fault of ours keeps from being read."""
     message = f"{name}: a fault of the controller, see its log"
-    return watched.silent(name, Failed(Reason.INTERNAL_ERROR, message))
+    return namespace.unreadable_namespace(name, Failed(Reason.INTERNAL_ERROR, message))

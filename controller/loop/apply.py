@@ -1,32 +1,15 @@
 """Carry out one item of a plan; a failure stays with its workload (contract section 9.2)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from controller.kube.client import RESOURCES, ConflictError, Kube, KubeError, RefusedError
 from controller.manifests import ownership
 from controller.model.kinds import CRONJOB
 from controller.model.objects import Json, name_of, uid_of, version_of
 from controller.model.status import Reason, State, Verdict
-from controller.model.view import Sent
-from controller.plan.changes import Item, Step, Verb
+from controller.plan.changes import Item, Outcome, Sent, Step, Verb
 from controller.plan.overlay import changes, overlay
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """An item as it came out. `done` are the steps that were carried out.
-
-    `cronjob` is the CronJob as it is now, None without one; `failed` says that a step was not
-    done, which `verdict` then tells. `sent` is to be remembered for the next pass.
-    """
-
-    item: Item
-    verdict: Verdict
-    done: tuple[Step, ...] = ()
-    cronjob: Json | None = field(default=None, repr=False)
-    failed: bool = False
-    sent: dict[str, Sent] = field(default_factory=dict, repr=False)
 
 
 def execute(

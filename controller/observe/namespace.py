@@ -22,8 +22,8 @@ from controller.model.objects import (
 )
 from controller.model.status import Failed, Reason
 from controller.model.view import Content, NamespaceView
+from controller.observe.secret_cache import Sources
 from controller.settings.settings import Settings
-from controller.sources import Sources
 from controller.workloads import backup_spec, discovery
 from controller.workloads.credentials.login import Reference
 from controller.workloads.discovery import NOTHING, Workloads
@@ -39,23 +39,23 @@ _HASHES = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Space:
+class NamespaceReading:
     """A namespace as far as it was read, and what was found in it."""
 
     view: NamespaceView
     found: Workloads
 
 
-def read(name: str, answers: Answers, settings: Settings) -> Space:
+def read_namespace(name: str, answers: Answers, settings: Settings) -> NamespaceReading:
     """The lists of one namespace, and the workloads that they show."""
     found = answers.get(NAMESPACES, "", name)
     exists = found if isinstance(found, Failed) else found is not None
     # Nothing can be decided without these; what hangs once must not hang six times.
     if _unavailable(exists):
-        return silent(name, exists)
+        return unreadable_namespace(name, exists)
     pods = answers.list(PODS, name, fields=_LIVE, metadata_only=True)
     if _unavailable(pods):
-        return silent(name, pods)
+        return unreadable_namespace(name, pods)
     services = answers.list(SERVICES, name)
     owners: dict[str, Objects | Failed] = {}
     unread: dict[ObjectRef, Failed] = {}
@@ -68,20 +68,20 @@ def read(name: str, answers: Answers, settings: Settings) -> Space:
     )
     by_owner = pods_by_owner(view)
     if by_owner is None or isinstance(pods, Failed):
-        return Space(view=view, found=NOTHING)
+        return NamespaceReading(view=view, found=NOTHING)
     wanted = {name_of(pod) for pod in by_owner.asking()}
     pods, failed = answers.whole(PODS, name, pods, wanted, fields=_LIVE)
     view = replace(view, pods=pods, unread={**unread, **failed})
-    return Space(view=view, found=discovery.find(view, settings, by_owner.of(pods)))
+    return NamespaceReading(view=view, found=discovery.find(view, settings, by_owner.of(pods)))
 
 
-def complete(
-    space: Space,
+def complete_namespace(
+    space: NamespaceReading,
     recorded: Collection[ObjectRef],
     answers: Answers,
     sources: Sources,
     isolate: Isolate,
-) -> Space:
+) -> NamespaceReading:
     """What the lists tell to read: the owners of existing CronJobs, and the sources."""
     view = _with_recorded(space.view, recorded, answers)
     references = _references(space.found, isolate)
@@ -89,11 +89,11 @@ def complete(
     return replace(space, view=replace(view, contents=contents))
 
 
-def silent(name: str, why: Failed) -> Space:
+def unreadable_namespace(name: str, why: Failed) -> NamespaceReading:
     """A namespace of which nothing is known."""
     owners: dict[str, Objects | Failed] = dict.fromkeys(READABLE_KINDS, why)
     view = NamespaceView(name=name, exists=why, pods=why, services=why, owners=owners)
-    return Space(view=view, found=NOTHING)
+    return NamespaceReading(view=view, found=NOTHING)
 
 
 def _unavailable(answer: object) -> TypeGuard[Failed]:

@@ -5,19 +5,19 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
-from controller.apply import Outcome, execute
 from controller.kube.client import Kube
-from controller.model.status import Failed, Reason, State, Verdict
-from controller.model.view import ClusterView
+from controller.loop.apply import execute
+from controller.loop.pass_state import PassState
+from controller.model.status import Reason, State, Verdict
+from controller.model.view import ClusterView, failed_reads
+from controller.observe.cluster import observe_cluster
 from controller.plan import changes, context, owned, planner
-from controller.plan.changes import Plan
-from controller.reading import Memory, read
+from controller.plan.changes import Outcome, PassResult, Plan
 from controller.settings.settings import Settings
 from controller.workloads.discovery import Workloads
 from dumpers.log import fields
@@ -26,29 +26,10 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassResult:
-    """What a pass found and did; `seconds` is wall time.
-
-    `failures` says what could not be read, decided or written, one line each; `stopped` that the
-    pass was abandoned on request.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    failures: tuple[str, ...]
-    seconds: float
-    stopped: bool = False
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether everything was read and all that was to be done was done."""
-        return not self.failures and not self.stopped
-
-
 def run(
     kube: Kube,
     settings: Settings,
-    memory: Memory,
+    state: PassState,
     *,
     now: datetime | None = None,
     stopping: Callable[[], bool] = lambda: False,
@@ -59,12 +40,18 @@ def run(
     `progress` is called whenever a namespace was read or an item carried out.
     """
     started = time.monotonic()
-    reading = read(
-        kube, settings, memory, now=now or datetime.now(UTC), isolate=isolate, progress=progress
+    reading = observe_cluster(
+        kube,
+        settings,
+        state.observation,
+        now=now or datetime.now(UTC),
+        gone_passes=state.gone_passes,
+        isolate=isolate,
+        progress=progress,
     )
     outcomes: list[Outcome] = []
     # One list that failed may be why many objects are not known.
-    failures = list(dict.fromkeys(unread(reading.view)))
+    failures = list(dict.fromkeys(failed_reads(reading.view)))
     remembered: dict[str, int] = {}
     for namespace, plan in plans(reading.view, settings, reading.found):
         if plan is None:
@@ -74,16 +61,18 @@ def run(
         for item in plan.items:
             if stopping():
                 break
-            part = partial(execute, item, kube, settings.control_namespace, stopping, memory.sent)
+            part = partial(
+                execute, item, kube, settings.control_namespace, stopping, state.last_written
+            )
             outcome = isolate(item.workload, part) or Outcome(
                 item=item, verdict=Verdict.unknown(changes.FAULT), failed=True
             )
             progress()
             outcomes.append(outcome)
-            _tell(outcome, memory.told)
-    memory.gone_passes = remembered
-    memory.told = {_subject(outcome): outcome.verdict for outcome in outcomes}
-    memory.sent = {uid: sent for outcome in outcomes for uid, sent in outcome.sent.items()}
+            _tell(outcome, state.last_logged)
+    state.gone_passes = remembered
+    state.last_logged = {_subject(outcome): outcome.verdict for outcome in outcomes}
+    state.last_written = {uid: sent for outcome in outcomes for uid, sent in outcome.sent.items()}
     failures += [
         f"{item.item.workload}: {item.verdict.reason}"
         for item in outcomes
@@ -128,27 +117,6 @@ def isolate(what: str, part: Callable[[], T], /) -> T | None:
         line = fields(of=what, fault=type(error).__name__, place=place)
         _log.error("a fault of the controller", extra=line)
         return None
-
-
-def unread(view: ClusterView) -> Iterator[str]:
-    """Every read of the view that got no answer."""
-    if isinstance(view.cluster, Failed) and view.cluster.reason is not Reason.FORBIDDEN:
-        yield view.cluster.message
-    control = view.control
-    for listed in (control.cronjobs, control.secrets, control.jobs, control.pods):
-        if isinstance(listed, Failed):
-            yield listed.message
-    for space in view.namespaces.values():
-        # Not to be allowed to read a namespace itself is a way to run.
-        if isinstance(space.exists, Failed) and space.exists.reason is not Reason.FORBIDDEN:
-            yield space.exists.message
-        lists = (space.pods, space.services, *space.owners.values())
-        single = (*space.unread.values(), *space.absent.values(), *space.contents.values())
-        for answer in (*lists, *single):
-            if isinstance(answer, Failed):
-                yield answer.message
-    for failed in control.unread.values():
-        yield failed.message
 
 
 def _subject(outcome: Outcome) -> tuple[str, str]:

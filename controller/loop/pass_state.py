@@ -1,0 +1,24 @@
+"""What one pass leaves for the next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.model.status import Verdict
+from controller.observe.cluster import ObservationCache
+from controller.plan.changes import Sent
+
+
+@dataclass(slots=True, kw_only=True)
+class PassState:
+    """All of it may be lost at any time, as when the process starts anew.
+
+    `gone_passes` counts by CronJob uid how many passes in a row saw its workload gone.
+    `last_written` holds by uid what was last written as which resourceVersion, as long as that
+    object is written or would be. `last_logged` is the last logged status of each workload and
+    CronJob.
+    """
+
+    observation: ObservationCache = field(default_factory=ObservationCache)
+    gone_passes: Mapping[str, int] = field(default_factory=dict)
+    last_written: Mapping[str, Sent] = field(default_factory=dict, repr=False)
+    last_logged: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)
