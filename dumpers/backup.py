@@ -9,10 +9,10 @@ from datetime import datetime
 from dumpers import crypt, manifest, readback
 from dumpers.contract import DumpJob, DumpResult
 from dumpers.engines.base import Engine, Source, Stream
-from dumpers.errors import ExitCode, StorageFailedError
-from dumpers.interrupt import Interrupt
 from dumpers.layout import Run
-from dumpers.log import fields
+from dumpers.runtime.errors import ExitCode, StorageFailedError
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.runtime.log import fields
 from dumpers.store import Store
 from dumpers.storing import store_all
 from dumpers.sweep import sweep

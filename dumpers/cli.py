@@ -15,9 +15,9 @@ import click
 from dumpers import __version__, backup
 from dumpers.contract import DEFAULT_TERMINATION_LOG, TERMINATION_LOG, DumpJob, DumpResult
 from dumpers.engines import load
-from dumpers.errors import ExitCode, KsnapshotError
-from dumpers.interrupt import Interrupt
-from dumpers.log import configure, fields
+from dumpers.runtime.errors import ExitCode, KsnapshotError
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.runtime.log import configure, fields
 
 _LOG = logging.getLogger(__name__)
 

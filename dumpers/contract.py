@@ -12,8 +12,8 @@ from typing import Any
 
 from dumpers.engines import ENGINES, find
 from dumpers.engines.facts import EngineFacts, Role
-from dumpers.errors import ConfigurationError
 from dumpers.location import ARCHIVES, S3_CA_BUNDLE, S3_STORAGE_CLASS, S3Location, read_location
+from dumpers.runtime.errors import ConfigurationError
 
 ENCRYPTION_ENABLED = "ENCRYPTION_ENABLED"
 ENCRYPTION_RECIPIENT = "ENCRYPTION_RECIPIENT"

@@ -6,7 +6,7 @@ from typing import Protocol
 import pyrage
 
 from dumpers.engines.base import Reader
-from dumpers.errors import EncryptionError
+from dumpers.runtime.errors import EncryptionError
 from dumpers.stream import Writer
 
 # Enough of a wrong recipient to find it, too little of whatever was pasted in its place.

@@ -23,8 +23,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from dumpers.contract import Connection
 from dumpers.engines.base import Reader
-from dumpers.errors import ConfigurationError, Side
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import ConfigurationError, Side
+from dumpers.runtime.interrupt import Interrupt
 
 # Where no check was asked for there is nothing to warn of with every request.
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

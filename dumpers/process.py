@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from dumpers.engines.base import Reader
-from dumpers.errors import SOURCE, KsnapshotError, Side, SourceFailedError
-from dumpers.interrupt import Interrupt
-from dumpers.log import fields
+from dumpers.runtime.errors import SOURCE, KsnapshotError, Side, SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.runtime.log import fields
 
 _LOG = logging.getLogger(__name__)
 

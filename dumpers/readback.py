@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from dumpers.bucket import Bucket
 from dumpers.contract import READ_BACK, VERIFY
-from dumpers.errors import StorageFailedError, StorageRefusedError
-from dumpers.log import fields
 from dumpers.manifest import CheckedObject, ObjectRecord
+from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
+from dumpers.runtime.log import fields
 from dumpers.store import Store
 
 _LOG = logging.getLogger(__name__)

@@ -19,11 +19,11 @@ from dumpers.bucket import (
     UnknownToStoreError,
     open_bucket,
 )
-from dumpers.errors import InterruptedRunError, KsnapshotError
-from dumpers.interrupt import Interrupt
 from dumpers.location import S3Location
-from dumpers.log import fields
 from dumpers.pace import Pacer
+from dumpers.runtime.errors import InterruptedRunError, KsnapshotError
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.runtime.log import fields
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")

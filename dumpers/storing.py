@@ -9,10 +9,10 @@ from itertools import zip_longest
 
 from dumpers import crypt
 from dumpers.engines.base import Stream
-from dumpers.errors import SourceFailedError
-from dumpers.log import fields
 from dumpers.manifest import ObjectRecord
-from dumpers.progress import Progress
+from dumpers.runtime.errors import SourceFailedError
+from dumpers.runtime.log import fields
+from dumpers.runtime.progress import Progress
 from dumpers.store import Store
 from dumpers.stream import CountingReader, GzipReader, copy
 from dumpers.upload import Upload, choose_part_size

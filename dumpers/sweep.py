@@ -15,10 +15,10 @@ from os.path import commonprefix
 
 from dumpers import manifest
 from dumpers.bucket import AlreadyThereError, Bucket, ForbiddenByStoreError
-from dumpers.errors import KsnapshotError
 from dumpers.layout import MANIFEST, STARTED, SWEPT, Run, records_prefix, stamp
-from dumpers.log import fields
 from dumpers.manifest import RunRecord
+from dumpers.runtime.errors import KsnapshotError
+from dumpers.runtime.log import fields
 from dumpers.store import Store
 
 _LOG = logging.getLogger(__name__)

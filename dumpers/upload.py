@@ -14,13 +14,13 @@ from isal import isal_zlib
 
 from dumpers.bucket import ForbiddenByStoreError
 from dumpers.contract import MAX_PART_MIB, MIN_PART_MIB, PART_SIZE
-from dumpers.errors import (
+from dumpers.runtime.errors import (
     InterruptedRunError,
     KsnapshotError,
     StorageFailedError,
     StorageRefusedError,
 )
-from dumpers.log import fields
+from dumpers.runtime.log import fields
 from dumpers.store import IN_FLIGHT, Store
 from dumpers.stream import Digest
 

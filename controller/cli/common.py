@@ -7,7 +7,7 @@ import click
 from controller.kube import http_client
 from controller.kube.client import Kube, KubeError
 from controller.settings.settings import Mode, Settings
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 
 def load() -> Settings:

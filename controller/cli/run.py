@@ -8,7 +8,7 @@ from controller.cli.common import connect, load
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
 from controller.loop.runner import run_forever
-from dumpers import log
+from dumpers.runtime import log
 
 
 @click.command()

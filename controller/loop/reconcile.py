@@ -20,7 +20,7 @@ from controller.plan import changes, context, owned, planner
 from controller.plan.changes import Outcome, PassResult, Plan
 from controller.settings.settings import Settings
 from controller.workloads.discovery import Workloads
-from dumpers.log import fields
+from dumpers.runtime.log import fields
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from controller.loop.reconcile import run as run_pass
 from controller.report.http_server import Health, serve
 from controller.report.metrics import Metrics
 from controller.settings.settings import Settings
-from dumpers import log
+from dumpers.runtime import log
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from controller.model.objects import Json
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from dumpers import contract
-from dumpers.errors import FINAL_EXIT_CODES
+from dumpers.runtime.errors import FINAL_EXIT_CODES
 
 _TMP = "tmp"
 _FAILURE_POLICY = {

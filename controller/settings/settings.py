@@ -10,7 +10,7 @@ from controller.settings import parsers
 from dumpers import contract
 from dumpers.engines import ENGINES
 from dumpers.engines.facts import DumperImage
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 _RECORD = "ksnapshot_setting"
 

@@ -11,7 +11,7 @@ from typing import cast
 from dumpers.engines import clickhouse, elasticsearch, mysql, postgresql
 from dumpers.engines.base import Engine
 from dumpers.engines.facts import EngineFacts
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 ENGINES: tuple[EngineFacts, ...] = (
     mysql.FACTS,

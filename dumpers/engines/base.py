@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from dumpers.contract import Connection, DumpJob
-    from dumpers.errors import KsnapshotError
-    from dumpers.interrupt import Interrupt
+    from dumpers.runtime.errors import KsnapshotError
+    from dumpers.runtime.interrupt import Interrupt
 
 
 def _never(_: "KsnapshotError") -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 _SHOWN = 10
 

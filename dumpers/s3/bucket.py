@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dumpers.bucket import CreatedUpload, Head, Pace
-from dumpers.errors import KsnapshotError, StorageFailedError, StorageRefusedError
 from dumpers.location import S3Location
+from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
 from dumpers.s3 import client, errors
 
 _READ_BLOCK = 1 << 18

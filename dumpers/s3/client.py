@@ -8,8 +8,8 @@ from botocore.config import Config
 from botocore.session import Session
 
 from dumpers import __version__
-from dumpers.errors import ConfigurationError
 from dumpers.location import S3_CA_BUNDLE, S3Location
+from dumpers.runtime.errors import ConfigurationError
 
 _DEFAULT_REGION = "us-east-1"
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS, _CONNECTIONS = 5, 60, 5, 16

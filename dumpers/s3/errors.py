@@ -11,8 +11,8 @@ from botocore.exceptions import (
 )
 
 from dumpers.bucket import AlreadyThereError, ForbiddenByStoreError, UnknownToStoreError
-from dumpers.errors import KsnapshotError, StorageFailedError, StorageRefusedError
 from dumpers.location import S3Location
+from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
 
 _HINTS = {
     "NoSuchBucket": "the bucket does not exist: create it, or correct S3_BUCKET",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dumpers.errors import ExitCode
+from dumpers.runtime.errors import ExitCode
 from tests.demo.kube import Object
 from tests.demo.world import BUCKET, CONTROL, PREFIX, SHOP
 from tests.e2e.clickhouse_pods import CLUSTER, ClickHouse, Replica

@@ -17,8 +17,8 @@ import pytest
 from dumpers.contract import Connection
 from dumpers.engines.base import Piece, Reader
 from dumpers.engines.elasticsearch.dump import ENGINE
-from dumpers.errors import ExitCode
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import ExitCode
+from dumpers.runtime.interrupt import Interrupt
 from tests.demo import images
 from tests.demo.world import BUCKET, SHOP
 from tests.e2e.conftest import Stage

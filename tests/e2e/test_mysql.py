@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from dumpers.contract import DumpResult
-from dumpers.errors import ExitCode
+from dumpers.runtime.errors import ExitCode
 from tests.demo import images
 from tests.demo.world import SHOP, World
 from tests.e2e.conftest import Stage

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dumpers.errors import ExitCode
+from dumpers.runtime.errors import ExitCode
 from tests.demo.kube import Object
 from tests.demo.world import BUCKET, CONTROL, COPY, DATABASE, POD, SHOP
 from tests.e2e.conftest import Stage

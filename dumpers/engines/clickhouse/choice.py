@@ -9,7 +9,7 @@ from dumpers.engines.clickhouse.kinds import Kind
 from dumpers.engines.clickhouse.lexer import tokens
 from dumpers.engines.clickhouse.tables import SYSTEM_DATABASES, Treated
 from dumpers.engines.names import listed, shown
-from dumpers.errors import ConfigurationError, SourceRefusedError
+from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 _NAME = r"(?:[^\s`:;,.'\"]+|`(?:[^`\\]|\\.|``)+`)"
 _IDS = r"(?:'[\w-]+'|[\w-]+)"

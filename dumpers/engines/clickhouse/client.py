@@ -10,9 +10,9 @@ from typing import Any
 from dumpers.contract import Connection
 from dumpers.engines.base import Reader
 from dumpers.engines.clickhouse.sql import literal, qualified, remote
-from dumpers.errors import KsnapshotError, Side
 from dumpers.http import Answer, Http
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import KsnapshotError, Side
+from dumpers.runtime.interrupt import Interrupt
 
 _TLS_PORTS = frozenset((8443, 443))
 _OK = 200

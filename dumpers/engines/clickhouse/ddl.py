@@ -5,7 +5,7 @@ from itertools import pairwise, zip_longest
 
 from dumpers.engines.clickhouse.lexer import Kind, Token, tokens
 from dumpers.engines.clickhouse.sql import identifier, literal
-from dumpers.errors import TargetRefusedError
+from dumpers.runtime.errors import TargetRefusedError
 
 _SHOWN = 80
 # Words between CREATE and what is created.

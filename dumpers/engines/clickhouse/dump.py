@@ -30,8 +30,8 @@ from dumpers.engines.clickhouse.sql import pinned
 from dumpers.engines.clickhouse.tables import Treated
 from dumpers.engines.clickhouse.verdicts import Verdicts
 from dumpers.engines.names import shown
-from dumpers.errors import SOURCE, SourceRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import SOURCE, SourceRefusedError
+from dumpers.runtime.interrupt import Interrupt
 
 _NO_CLUSTER = "default"
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from dumpers.engines.clickhouse.client import Server
 from dumpers.engines.clickhouse.lexer import significant
 from dumpers.engines.clickhouse.survey import columns_of
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.interrupt import Interrupt
 
 # Where the server lists what the last word of each kind creates.
 _KINDS = {"USER": "users", "ROLE": "roles", "PROFILE": "settings_profiles", "QUOTA": "quotas"}

@@ -11,7 +11,7 @@ from dumpers.engines.clickhouse.members import Member
 from dumpers.engines.clickhouse.survey import Database, Path
 from dumpers.engines.clickhouse.tables import Treated, treat
 from dumpers.engines.names import shown
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.interrupt import Interrupt
 
 _TOGETHER = 8
 _HIDDEN = "[HIDDEN]"

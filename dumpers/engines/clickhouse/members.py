@@ -10,8 +10,8 @@ from dumpers.engines.clickhouse import survey, topology
 from dumpers.engines.clickhouse.client import Server, connect
 from dumpers.engines.clickhouse.topology import Health, Node, Shard
 from dumpers.engines.names import shown
-from dumpers.errors import Side, SourceFailedError, SourceRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import Side, SourceFailedError, SourceRefusedError
+from dumpers.runtime.interrupt import Interrupt
 
 # Servers that are asked at a time.
 _TOGETHER = 16

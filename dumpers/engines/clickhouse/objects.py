@@ -13,7 +13,7 @@ from dumpers.engines.clickhouse.kinds import Kind
 from dumpers.engines.clickhouse.plan import Item
 from dumpers.engines.clickhouse.reading import Reading, Session
 from dumpers.engines.clickhouse.tables import Treated
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.interrupt import Interrupt
 
 
 def arrange(

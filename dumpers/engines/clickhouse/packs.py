@@ -8,9 +8,9 @@ from typing import Any
 from dumpers.engines.base import Reader, Stream
 from dumpers.engines.clickhouse.plan import Item
 from dumpers.engines.clickhouse.reading import ENDING, Reading, estimate, placed
-from dumpers.errors import KsnapshotError, SourceFailedError
-from dumpers.interrupt import Interrupt
 from dumpers.layout import segment
+from dumpers.runtime.errors import KsnapshotError, SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
 from dumpers.stream import Joined
 
 # In bytes before compression. A table is held in memory while it is packed, as a header has its

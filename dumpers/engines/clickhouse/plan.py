@@ -8,7 +8,7 @@ from dumpers.engines.clickhouse.members import Group, Member
 from dumpers.engines.clickhouse.survey import Path
 from dumpers.engines.clickhouse.tables import Treated
 from dumpers.engines.names import shown
-from dumpers.errors import SourceFailedError
+from dumpers.runtime.errors import SourceFailedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

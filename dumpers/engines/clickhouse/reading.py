@@ -21,8 +21,8 @@ from dumpers.engines.clickhouse.plan import Copy, Item
 from dumpers.engines.clickhouse.sql import count, insert, qualified, select
 from dumpers.engines.clickhouse.tail import TAG_HEADER, ProvenReader
 from dumpers.engines.clickhouse.verdicts import NotToldError, Query, Verdicts, tells_of_cuts
-from dumpers.errors import KsnapshotError, SourceFailedError, SourceRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
+from dumpers.runtime.interrupt import Interrupt
 
 ENDING = ".native"
 

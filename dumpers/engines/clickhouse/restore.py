@@ -23,8 +23,8 @@ from dumpers.engines.clickhouse.sql import (
     qualified,
 )
 from dumpers.engines.names import shown
-from dumpers.errors import TARGET, KsnapshotError, TargetFailedError, TargetRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import TARGET, KsnapshotError, TargetFailedError, TargetRefusedError
+from dumpers.runtime.interrupt import Interrupt
 
 _BLOCK = 1 << 18
 _SHOWN = 120

@@ -12,7 +12,7 @@ from dumpers.engines.clickhouse.lexer import tokens
 from dumpers.engines.clickhouse.phases import Phase, phases
 from dumpers.engines.clickhouse.sql import identifier, literal
 from dumpers.engines.clickhouse.tables import Treated
-from dumpers.errors import SourceFailedError
+from dumpers.runtime.errors import SourceFailedError
 
 _UUID = "{uuid}"
 # Databases that every server has already, under whatever engine.

@@ -8,8 +8,8 @@ from dumpers.engines.clickhouse.client import Server
 from dumpers.engines.clickhouse.sql import identifier, literal
 from dumpers.engines.clickhouse.tables import SYSTEM_DATABASES, Column, Table
 from dumpers.engines.clickhouse.topology import Health, Node
-from dumpers.errors import KsnapshotError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import KsnapshotError
+from dumpers.runtime.interrupt import Interrupt
 
 # A server that takes longer to say how it is would take for ever to give its rows.
 _HEALTH_SECONDS = 30.0

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dumpers.engines.base import Reader
-from dumpers.errors import SourceFailedError
+from dumpers.runtime.errors import SourceFailedError
 
 TAG_HEADER = "X-ClickHouse-Exception-Tag"
 

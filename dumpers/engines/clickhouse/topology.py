@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dumpers.errors import ConfigurationError, SourceRefusedError
+from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 # Clusters that operators and the stock configuration bring along: one that has every server as a
 # replica of one shard, or as a shard of its own, would have data dumped once or many times.

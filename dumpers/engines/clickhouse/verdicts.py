@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from dumpers.engines.clickhouse.client import Server
 from dumpers.engines.clickhouse.sql import literal
-from dumpers.errors import SourceFailedError, SourceRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
+from dumpers.runtime.interrupt import Interrupt
 
 # The log is written every 7.5 s by default.
 _LOG_SECONDS, _NEW_LOG_SECONDS, _LOG_PAUSE_SECONDS = 60.0, 15.0, 0.5

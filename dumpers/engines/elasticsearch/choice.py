@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from dumpers.engines.names import listed, shown
-from dumpers.errors import ConfigurationError, SourceRefusedError
+from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

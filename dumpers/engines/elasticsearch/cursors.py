@@ -13,8 +13,8 @@ from dumpers.engines.elasticsearch.client import BusyError, LostError, Patience,
 from dumpers.engines.elasticsearch.pages import BrokenPageError, Page, cut, number_in
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.elasticsearch.sizing import LARGEST, PageSize
-from dumpers.errors import KsnapshotError, SourceFailedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import KsnapshotError, SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
 
 # Every page renews them; between two, a busy server is waited for as long as `Patience` says.
 # They are closed in any case; this long they outlive a dump that is killed.

@@ -17,8 +17,8 @@ from dumpers.engines.elasticsearch.lines import object_line, portable, string_li
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.elasticsearch.reading import Tally, documents
 from dumpers.engines.elasticsearch.survey import Text
-from dumpers.errors import SOURCE
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import SOURCE
+from dumpers.runtime.interrupt import Interrupt
 from dumpers.stream import Joined
 
 ENDING = ".jsonl"

@@ -24,8 +24,8 @@ from dumpers.engines.elasticsearch.cursors import (
     open_,
 )
 from dumpers.engines.elasticsearch.pages import Page
-from dumpers.errors import SourceFailedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
 from dumpers.stream import Joined
 
 # Pages that wait to be written, of all slices together.

@@ -14,13 +14,8 @@ from dumpers.engines.elasticsearch.client import Patience, Server, path_of
 from dumpers.engines.elasticsearch.lines import IndexAnswer, unwrap
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.names import shown
-from dumpers.errors import (
-    TARGET,
-    KsnapshotError,
-    TargetFailedError,
-    TargetRefusedError,
-)
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import TARGET, KsnapshotError, TargetFailedError, TargetRefusedError
+from dumpers.runtime.interrupt import Interrupt
 
 _BLOCK = 1 << 17
 _BUSY = 429

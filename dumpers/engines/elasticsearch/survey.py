@@ -10,8 +10,8 @@ from dumpers.engines.elasticsearch.client import DeniedError, Server
 from dumpers.engines.elasticsearch.content import parts
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.names import shown
-from dumpers.errors import SourceFailedError, SourceRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
+from dumpers.runtime.interrupt import Interrupt
 
 _COLUMNS = "index,status,health,pri,docs.count,pri.store.size"
 _SETTINGS = (

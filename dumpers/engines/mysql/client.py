@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dumpers.contract import Connection
-from dumpers.errors import KsnapshotError, Side
-from dumpers.interrupt import Interrupt
 from dumpers.process import Command, output
+from dumpers.runtime.errors import KsnapshotError, Side
+from dumpers.runtime.interrupt import Interrupt
 
 _CONNECT_SECONDS = 10
 

@@ -14,9 +14,9 @@ from dumpers.engines.mysql.client import Flavour, Program, Server
 from dumpers.engines.mysql.sections import Sections
 from dumpers.engines.mysql.survey import Choice, Survey, databases, grants, survey
 from dumpers.engines.names import listed
-from dumpers.errors import SOURCE, SourceRefusedError
-from dumpers.interrupt import Interrupt
 from dumpers.process import Command, ToolReader
+from dumpers.runtime.errors import SOURCE, SourceRefusedError
+from dumpers.runtime.interrupt import Interrupt
 
 # The names of 0.6.0, words apart by blanks.
 _TABLES, _EXCLUDED = "MYSQLDUMP_TABLES", "MYSQLDUMP_EXCLUDED_TABLES"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from dumpers.engines.facts import EXCLUDE_TABLES
 from dumpers.engines.mysql import MYSQLDUMP_OPTIONS, PER_TABLE
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 _VARIABLE = MYSQLDUMP_OPTIONS.variable
 

@@ -7,9 +7,9 @@ from dumpers.engines.base import Piece
 from dumpers.engines.mysql import client
 from dumpers.engines.mysql.client import Flavour, Program, Server
 from dumpers.engines.mysql.survey import tables
-from dumpers.errors import TARGET, KsnapshotError, TargetRefusedError
-from dumpers.interrupt import Interrupt
 from dumpers.process import Command, feed
+from dumpers.runtime.errors import TARGET, KsnapshotError, TargetRefusedError
+from dumpers.runtime.interrupt import Interrupt
 from dumpers.stream import Prefixed
 
 # Tables counted by one statement: it travels as an argument, which has a limit.

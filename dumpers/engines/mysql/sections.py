@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dumpers.engines.base import Reader
 from dumpers.engines.mysql.client import identifier
 from dumpers.engines.mysql.survey import Table
-from dumpers.errors import SourceFailedError
-from dumpers.interrupt import Interrupt
 from dumpers.process import Command, EndProof, ToolReader
+from dumpers.runtime.errors import SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
 from dumpers.stream import Prefixed
 
 # Where a table begins, and what stands around the bodies of triggers, in which any line may occur.

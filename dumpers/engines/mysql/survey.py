@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from dumpers.engines.mysql.client import Flavour, Server
 from dumpers.engines.mysql.grants import Grants, parse
 from dumpers.engines.names import shown
-from dumpers.errors import SourceRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import SourceRefusedError
+from dumpers.runtime.interrupt import Interrupt
 
 SYSTEM_DATABASES = frozenset(("information_schema", "performance_schema", "mysql", "sys"))
 # Storage engines of whose tables the tools write no rows, by their sources.

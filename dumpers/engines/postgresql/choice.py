@@ -12,7 +12,7 @@ from dumpers.engines.postgresql import (
     SCHEMAS,
     options,
 )
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 ALL = "*"
 _CUSTOM = "custom"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dumpers.errors import SourceFailedError, SourceRefusedError
-from dumpers.interrupt import Interrupt
 from dumpers.process import Command, output
+from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
+from dumpers.runtime.interrupt import Interrupt
 
 _NAME = "pg_dump"
 _VERSION = re.compile(r"\s(\d+)(?:\.\d+|devel|beta\d+|rc\d+)")

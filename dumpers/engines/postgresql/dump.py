@@ -10,9 +10,9 @@ from dumpers.engines.postgresql import choice, clients, inspection, load
 from dumpers.engines.postgresql.choice import Choice
 from dumpers.engines.postgresql.endings import CUSTOM, GLOBALS, PLAIN
 from dumpers.engines.postgresql.session import Session
-from dumpers.errors import TARGET, ConfigurationError, SourceFailedError
-from dumpers.interrupt import Interrupt
 from dumpers.process import EndProof, ToolReader
+from dumpers.runtime.errors import TARGET, ConfigurationError, SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
 
 _LOOK = (
     "SELECT current_setting('server_version_num'), current_setting('server_version'), "

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dumpers.engines.postgresql.session import Session
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.interrupt import Interrupt
 
 # One argument holds at most 128 KiB, a quoted name with its schema at most 260 bytes twice.
 _TABLES_PER_QUERY = 100

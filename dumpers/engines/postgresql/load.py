@@ -6,9 +6,9 @@ from dumpers.engines.base import Piece
 from dumpers.engines.postgresql import inspection
 from dumpers.engines.postgresql.endings import CUSTOM, GLOBALS, PLAIN
 from dumpers.engines.postgresql.session import Session
-from dumpers.errors import TargetRefusedError
-from dumpers.interrupt import Interrupt
 from dumpers.process import feed
+from dumpers.runtime.errors import TargetRefusedError
+from dumpers.runtime.interrupt import Interrupt
 
 # Without a failed statement's details and context, which show the rows.
 _PSQL = (

@@ -4,7 +4,7 @@ import getopt
 import shlex
 
 from dumpers.engines.postgresql import PG_DUMP_OPTIONS
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 _VARIABLE = PG_DUMP_OPTIONS.variable
 

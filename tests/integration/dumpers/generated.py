@@ -13,9 +13,9 @@ from dumpers import cli
 from dumpers.contract import Connection, DumpJob
 from dumpers.engines.base import Engine, Piece, Reader, Source, Stream
 from dumpers.engines.facts import EngineFacts
-from dumpers.errors import KsnapshotError, SourceFailedError
-from dumpers.interrupt import Interrupt
 from dumpers.process import Command, ToolReader
+from dumpers.runtime.errors import KsnapshotError, SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
 
 SIZE, NOISE = "GENERATED_MIB", "GENERATED_NOISE_MIB"
 HEAD, END = b"-- head\n", b"-- end\n"

@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from dumpers import manifest
-from dumpers.errors import ExitCode
+from dumpers.runtime.errors import ExitCode
 from tests.integration.conftest import Faults
 from tests.integration.dumpers.conftest import CRONJOB, Dumper, storage_env
 from tests.integration.dumpers.mysql.conftest import PATH

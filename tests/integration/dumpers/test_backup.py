@@ -9,8 +9,8 @@ import psutil
 import pyrage
 import pytest
 
-from dumpers.errors import ExitCode
 from dumpers.manifest import digest
+from dumpers.runtime.errors import ExitCode
 from tests.integration.conftest import Faults
 from tests.integration.dumpers.conftest import CRONJOB, DUMPING, POD, Dumper
 from tests.testbed.faults import Hang, Rule

@@ -22,10 +22,10 @@ import pytest
 
 from dumpers import backup, manifest
 from dumpers.contract import DumpJob
-from dumpers.errors import ExitCode, KsnapshotError
-from dumpers.interrupt import Interrupt
 from dumpers.layout import Run
 from dumpers.manifest import RunRecord
+from dumpers.runtime.errors import ExitCode, KsnapshotError
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.conftest import Faults
 from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, ROOT, storage_env
 from tests.integration.dumpers.generated import SIZE, Generated

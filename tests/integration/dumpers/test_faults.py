@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dumpers.errors import ExitCode
+from dumpers.runtime.errors import ExitCode
 from tests.integration.conftest import Faults
 from tests.integration.dumpers.conftest import (
     CRONJOB,

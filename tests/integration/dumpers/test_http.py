@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from dumpers.contract import Connection
-from dumpers.errors import (
+from dumpers.http import Http
+from dumpers.runtime.errors import (
     SOURCE,
     ConfigurationError,
     InterruptedRunError,
     SourceFailedError,
     SourceRefusedError,
 )
-from dumpers.http import Http
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.conftest import PATIENCE_SECONDS
 from tests.testbed import pki
 from tests.testbed.processes import free_port

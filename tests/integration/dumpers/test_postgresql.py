@@ -12,8 +12,13 @@ from dumpers.contract import Connection
 from dumpers.engines.base import Piece, Reader
 from dumpers.engines.postgresql.dump import ENGINE
 from dumpers.engines.postgresql.endings import GLOBALS, PLAIN
-from dumpers.errors import ExitCode, SourceFailedError, TargetFailedError, TargetRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import (
+    ExitCode,
+    SourceFailedError,
+    TargetFailedError,
+    TargetRefusedError,
+)
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.conftest import Dumper, Ended
 from tests.testbed import postgres as postgres_testbed
 from tests.testbed.postgres import PostgresServer

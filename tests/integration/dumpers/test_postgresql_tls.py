@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dumpers.errors import ExitCode
+from dumpers.runtime.errors import ExitCode
 from tests.integration.dumpers.conftest import Dumper
 from tests.testbed import pki, scratch
 from tests.testbed import postgres as postgres_testbed

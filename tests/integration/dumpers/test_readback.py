@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from dumpers.errors import ExitCode
 from dumpers.manifest import digest
+from dumpers.runtime.errors import ExitCode
 from tests.integration.conftest import Faults
 from tests.integration.dumpers.conftest import Dumper
 from tests.testbed.faults import Cut, Fault, Rule, Status, Truncate

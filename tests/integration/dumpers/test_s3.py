@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from dumpers.bucket import Bucket, UnknownToStoreError, open_bucket
-from dumpers.errors import (
+from dumpers.location import S3Location
+from dumpers.runtime.errors import (
     ConfigurationError,
     InterruptedRunError,
     StorageFailedError,
     StorageRefusedError,
 )
-from dumpers.interrupt import Interrupt
-from dumpers.location import S3Location
+from dumpers.runtime.interrupt import Interrupt
 from dumpers.store import Store
 from tests.integration.dumpers import stub_store
 from tests.integration.dumpers.stub_store import Answer, Asked, StubStore

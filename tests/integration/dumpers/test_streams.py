@@ -16,8 +16,8 @@ import pytest
 from dumpers import backup
 from dumpers.contract import Connection, DumpJob, DumpResult
 from dumpers.engines.base import Piece, Reader, Source, Stream
-from dumpers.errors import KsnapshotError, SourceFailedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import KsnapshotError, SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, storage_env
 from tests.testbed.s3 import S3Server
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dumpers import manifest
-from dumpers.interrupt import Interrupt
 from dumpers.layout import Run
 from dumpers.location import S3Location
 from dumpers.manifest import RunRecord
+from dumpers.runtime.interrupt import Interrupt
 from dumpers.store import Store
 from dumpers.sweep import sweep
 from tests.integration.dumpers.conftest import Dumper

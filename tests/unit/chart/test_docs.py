@@ -4,7 +4,7 @@ from pathlib import Path
 from controller.model.status import Reason, State
 from controller.settings.settings import SETTINGS
 from controller.workloads.annotations import ANNOTATIONS
-from dumpers.errors import FINAL_EXIT_CODES, ExitCode
+from dumpers.runtime.errors import FINAL_EXIT_CODES, ExitCode
 
 _ROOT = Path(__file__).parents[3]
 _README = (_ROOT / "README.md").read_text()

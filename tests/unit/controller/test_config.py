@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from controller.settings.settings import SETTINGS, Mode, Settings
 from dumpers import __version__
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:

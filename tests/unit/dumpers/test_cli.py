@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from dumpers import __version__
 from dumpers.cli import main
 from dumpers.contract import DumpResult
-from dumpers.errors import ExitCode
+from dumpers.runtime.errors import ExitCode
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dumpers.contract import RESULT_MAX_BYTES, DumpJob, DumpResult
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 ENV = {
     "KSNAPSHOT_ENGINE": "postgresql",

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from dumpers.errors import (
+from dumpers.process import Command, ToolReader, feed, mask, output
+from dumpers.runtime.errors import (
     InterruptedRunError,
     KsnapshotError,
     SourceFailedError,
     SourceRefusedError,
 )
-from dumpers.interrupt import Interrupt
-from dumpers.process import Command, ToolReader, feed, mask, output
+from dumpers.runtime.interrupt import Interrupt
 
 
 def failure(status: int, said: str) -> KsnapshotError:

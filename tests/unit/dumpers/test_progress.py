@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dumpers.log import TerminalHandler, configure, terminal
-from dumpers.progress import Progress, State, line
+from dumpers.runtime.log import TerminalHandler, configure, terminal
+from dumpers.runtime.progress import Progress, State, line
 
 
 class Screen(io.StringIO):

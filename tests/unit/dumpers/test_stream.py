@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dumpers import crypt
-from dumpers.errors import EncryptionError, SourceFailedError, StorageFailedError
+from dumpers.runtime.errors import EncryptionError, SourceFailedError, StorageFailedError
 from dumpers.stream import CountingReader, GzipReader, copy
 
 IDENTITY = pyrage.x25519.Identity.generate()

@@ -18,7 +18,7 @@ from dumpers import backup
 from dumpers.contract import Connection, DumpJob
 from dumpers.engines.base import Piece, Reader, Source, Stream
 from dumpers.engines.clickhouse.dump import ENGINE
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, storage_env
 from tests.testbed import clickhouse, clickhouse_front
 from tests.testbed.clickhouse import Cluster

@@ -10,7 +10,7 @@ import pytest
 from dumpers.engines.clickhouse import sql
 from dumpers.engines.clickhouse.client import connect
 from dumpers.engines.clickhouse.tail import ProvenReader
-from dumpers.errors import SOURCE, ConfigurationError, SourceFailedError, SourceRefusedError
+from dumpers.runtime.errors import SOURCE, ConfigurationError, SourceFailedError, SourceRefusedError
 from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, Dumps, connection
 from tests.testbed.clickhouse import Cluster, Replica
 from tests.testbed.clickhouse_front import Front

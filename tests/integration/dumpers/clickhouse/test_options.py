@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dumpers.errors import SourceRefusedError
+from dumpers.runtime.errors import SourceRefusedError
 from tests.integration.dumpers.clickhouse import stock
 from tests.integration.dumpers.clickhouse.conftest import Backup, Dumps, started
 from tests.testbed import clickhouse_front

@@ -11,8 +11,8 @@ from dumpers.engines.clickhouse.kinds import Kind
 from dumpers.engines.clickhouse.sql import pinned, select
 from dumpers.engines.clickhouse.tail import TAG_HEADER, ProvenReader
 from dumpers.engines.clickhouse.topology import Health
-from dumpers.errors import SOURCE, SourceFailedError, SourceRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import SOURCE, SourceFailedError, SourceRefusedError
+from dumpers.runtime.interrupt import Interrupt
 from tests.testbed.clickhouse import Cluster
 from tests.testbed.clickhouse_front import Front
 from tests.testbed.clickhouse_front_server import Behaviour

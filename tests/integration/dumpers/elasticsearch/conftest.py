@@ -11,7 +11,7 @@ import pytest
 from dumpers.contract import Connection, DumpJob
 from dumpers.engines.base import Piece, Reader, Source
 from dumpers.engines.elasticsearch.dump import ENGINE
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.interrupt import Interrupt
 from tests.testbed import search as search_testbed
 from tests.testbed.require import require_linux
 from tests.testbed.search import RELEASES, SearchServer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dumpers.errors import ExitCode
+from dumpers.runtime.errors import ExitCode
 from tests.integration.conftest import Faults
 from tests.integration.dumpers.conftest import CRONJOB, Dumper, storage_env
 from tests.integration.dumpers.elasticsearch.conftest import Servers, env

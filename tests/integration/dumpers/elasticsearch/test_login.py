@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from dumpers.engines.elasticsearch import client
-from dumpers.errors import SOURCE, KsnapshotError, SourceFailedError, SourceRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import SOURCE, KsnapshotError, SourceFailedError, SourceRefusedError
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import Servers, dump, env, job
 from tests.integration.dumpers.elasticsearch.worlds import create, put
 from tests.testbed import pki, scratch, search, search_front

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dumpers.errors import ExitCode
+from dumpers.runtime.errors import ExitCode
 from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, Dumper, storage_env
 from tests.integration.dumpers.elasticsearch.conftest import env
 from tests.integration.dumpers.elasticsearch.worlds import create

@@ -11,8 +11,8 @@ import pytest
 from dumpers.engines.elasticsearch import cursors
 from dumpers.engines.elasticsearch.dump import ENGINE, PARALLEL
 from dumpers.engines.elasticsearch.sizing import LARGEST
-from dumpers.errors import SourceRefusedError, TargetFailedError, TargetRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import SourceRefusedError, TargetFailedError, TargetRefusedError
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import (
     connection,
     dump,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dumpers.engines.elasticsearch.dump import ENGINE
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import (
     connection,
     dump,

@@ -13,7 +13,7 @@ import pytest
 from dumpers.contract import Connection, DumpJob
 from dumpers.engines.base import Piece, Reader, Source
 from dumpers.engines.mysql.dump import ENGINE
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.interrupt import Interrupt
 from tests.testbed import mysql as mysql_testbed
 from tests.testbed.mysql import MySQLServer
 from tests.testbed.require import require, require_linux

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dumpers.errors import ExitCode
+from dumpers.runtime.errors import ExitCode
 from tests.integration.conftest import Faults
 from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, Dumper, storage_env
 from tests.integration.dumpers.mysql.conftest import PATH, Case, Servers

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from dumpers.engines.mysql.dump import ENGINE
-from dumpers.errors import SourceFailedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.mysql.conftest import Case, dump_parts, piece
 from tests.integration.dumpers.mysql.worlds import ODD_TABLE, fill, fingerprint
 from tests.testbed.mysql import quoted

@@ -9,8 +9,8 @@ import pytest
 
 from dumpers.engines.base import Piece
 from dumpers.engines.mysql.dump import ENGINE
-from dumpers.errors import StorageFailedError, TargetFailedError, TargetRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import StorageFailedError, TargetFailedError, TargetRefusedError
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.conftest import Faults
 from tests.integration.dumpers.mysql.conftest import Case, dump, piece
 from tests.integration.dumpers.mysql.worlds import fill, fingerprint

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dumpers.errors import SourceRefusedError
+from dumpers.runtime.errors import SourceRefusedError
 from tests.integration.dumpers.mysql.conftest import Case, dump
 from tests.integration.dumpers.mysql.worlds import fill, fingerprint
 from tests.testbed.mysql import quoted

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dumpers.errors import KsnapshotError
+from dumpers.runtime.errors import KsnapshotError
 from tests.integration.dumpers.mysql.conftest import Case, dump
 from tests.testbed import pki
 

@@ -17,8 +17,8 @@ from dumpers.engines.clickhouse.survey import Path
 from dumpers.engines.clickhouse.tables import Column, Table, Treated, treat
 from dumpers.engines.clickhouse.topology import Health, Node
 from dumpers.engines.clickhouse.verdicts import Verdicts
-from dumpers.errors import SOURCE, KsnapshotError, Side, SourceFailedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import SOURCE, KsnapshotError, Side, SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
 
 NOW = Interrupt()
 REPLICATED = "ReplicatedMergeTree"

@@ -5,7 +5,7 @@ import pytest
 from dumpers.engines.clickhouse import choice
 from dumpers.engines.clickhouse.choice import Choice
 from dumpers.engines.clickhouse.tables import Table, treat
-from dumpers.errors import ConfigurationError, SourceRefusedError
+from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 DATABASES = ("default", "shop", "shop_old", "system", "information_schema", "INFORMATION_SCHEMA")
 ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b"

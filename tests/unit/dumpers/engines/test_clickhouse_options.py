@@ -3,7 +3,7 @@ import pytest
 from dumpers.contract import DumpJob
 from dumpers.engines.clickhouse.choice import Choice
 from dumpers.engines.clickhouse.options import Options, read
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 ENV = {
     "BACKEND_BUCKET": "bucket",

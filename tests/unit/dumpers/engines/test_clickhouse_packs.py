@@ -14,8 +14,8 @@ from dumpers.engines.clickhouse import packs
 from dumpers.engines.clickhouse.plan import Item
 from dumpers.engines.clickhouse.reading import Reading, Session
 from dumpers.engines.clickhouse.verdicts import Verdicts
-from dumpers.errors import KsnapshotError, SourceFailedError, SourceRefusedError
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
+from dumpers.runtime.interrupt import Interrupt
 from tests.unit.dumpers.engines.clickhouse_parts import NOW, Given, archive, item, member, table
 
 MIB = 1 << 20

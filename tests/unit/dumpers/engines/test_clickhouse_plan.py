@@ -8,7 +8,7 @@ from dumpers.engines.clickhouse.holdings import Holding
 from dumpers.engines.clickhouse.members import Group
 from dumpers.engines.clickhouse.plan import Item, Plan, plan
 from dumpers.engines.clickhouse.tables import Table
-from dumpers.errors import SourceFailedError
+from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse_parts import REPLICATED, group, holding, table
 
 Paths = Mapping[str, tuple[str, int]]

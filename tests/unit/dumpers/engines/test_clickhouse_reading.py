@@ -15,7 +15,7 @@ from dumpers.engines.clickhouse.verdicts import (
     _Verdict,
     tells_of_cuts,
 )
-from dumpers.errors import SourceFailedError
+from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse_parts import NOW, item, member, one, table
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from dumpers.engines.clickhouse import schema
 from dumpers.engines.clickhouse.sql import identifier, literal
 from dumpers.engines.clickhouse.tables import Table, treat
-from dumpers.errors import SourceFailedError
+from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse_parts import table
 
 ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b"

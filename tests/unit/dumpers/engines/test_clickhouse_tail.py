@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dumpers.engines.clickhouse.tail import ProvenReader, ServerError, find_error
-from dumpers.errors import InterruptedRunError, KsnapshotError, SourceFailedError
+from dumpers.runtime.errors import InterruptedRunError, KsnapshotError, SourceFailedError
 
 TAG = "PU1FNUFH98abcdEF"
 TEXT = b"Code: 395. DB::Exception: Value passed to 'throwIf' is non-zero. (FUNCTION_THROW_IF)"

@@ -12,7 +12,7 @@ from dumpers.engines.clickhouse.topology import (
     read_shards,
     shards,
 )
-from dumpers.errors import ConfigurationError, SourceRefusedError
+from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 ENTRY = "clickhouse.shop.svc.cluster.local"
 

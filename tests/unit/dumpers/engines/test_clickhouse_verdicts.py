@@ -1,7 +1,7 @@
 import pytest
 
 from dumpers.engines.clickhouse.verdicts import NotToldError, Query, Verdicts, _Verdict
-from dumpers.errors import SourceFailedError
+from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse_parts import NOW, server
 
 QUERY = Query(server=server("a"), id="q1", where="d.t of s1 (a:8123)")

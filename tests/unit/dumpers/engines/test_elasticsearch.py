@@ -13,7 +13,7 @@ from dumpers.engines.elasticsearch import choice, content, lines, loading, produ
 from dumpers.engines.elasticsearch.choice import Index
 from dumpers.engines.elasticsearch.lines import IndexAnswer
 from dumpers.engines.elasticsearch.product import Flavour, Product
-from dumpers.errors import ConfigurationError, SourceRefusedError
+from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 
 def release(text: str) -> Product:

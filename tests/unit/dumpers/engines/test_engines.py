@@ -9,7 +9,7 @@ import yaml
 from dumpers.engines import ENGINES, find, load
 from dumpers.engines.base import Engine
 from dumpers.engines.facts import EngineFacts
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[4]
 README = (ROOT / "README.md").read_text()

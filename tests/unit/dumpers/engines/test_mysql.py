@@ -5,8 +5,8 @@ import pytest
 from dumpers.contract import DumpJob
 from dumpers.engines.mysql import grants, options
 from dumpers.engines.mysql.dump import ENGINE, prove
-from dumpers.errors import ConfigurationError, ExitCode
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import ConfigurationError, ExitCode
+from dumpers.runtime.interrupt import Interrupt
 from tests.unit.dumpers.test_contract import ENV
 
 HEAD = b"-- MySQL dump 10.13  Distrib 9.7.4-2, for Linux (x86_64)\n--\n"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dumpers.engines.mysql.sections import Cutter
 from dumpers.engines.mysql.survey import Table
-from dumpers.errors import SourceFailedError
+from dumpers.runtime.errors import SourceFailedError
 
 PREAMBLE = b"-- MySQL dump 10.13\n--\n-- Host: db\n\n/*!40101 SET NAMES utf8mb4 */;\n\n"
 END = b"/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;\n\n-- Dump completed on 2026-11-21 16:44:08\n"

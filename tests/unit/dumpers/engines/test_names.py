@@ -1,7 +1,7 @@
 import pytest
 
 from dumpers.engines import names
-from dumpers.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(

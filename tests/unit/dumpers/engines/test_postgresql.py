@@ -3,8 +3,8 @@ import pytest
 from dumpers.contract import DumpJob
 from dumpers.engines.postgresql import options
 from dumpers.engines.postgresql.dump import ENGINE, prove_plain
-from dumpers.errors import ConfigurationError, ExitCode
-from dumpers.interrupt import Interrupt
+from dumpers.runtime.errors import ConfigurationError, ExitCode
+from dumpers.runtime.interrupt import Interrupt
 from tests.unit.dumpers.test_contract import ENV
 
 HEAD = b"--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n"

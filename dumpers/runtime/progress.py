@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, repeat
 
-from dumpers.log import fields, terminal
+from dumpers.runtime.log import fields, terminal
 
 _LOG = logging.getLogger(__name__)
 

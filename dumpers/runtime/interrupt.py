@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from dumpers.errors import InterruptedRunError
+from dumpers.runtime.errors import InterruptedRunError
 
 T = TypeVar("T")
 
