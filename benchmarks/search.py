@@ -24,7 +24,7 @@ import pyrage
 from benchmarks.processes import Run, backend, ratio, run, say
 from dumpers.engines.elasticsearch.choice import Index
 from dumpers.engines.elasticsearch.cursors import slices
-from dumpers.engines.elasticsearch.dump import PARALLEL
+from dumpers.engines.elasticsearch.engine import PARALLEL
 from dumpers.engines.elasticsearch.product import Flavour, Product
 from tests.testbed import s3, search
 

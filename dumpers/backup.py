@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dumpers import crypt, manifest, readback
-from dumpers.contract import DumpJob, DumpResult
-from dumpers.engines.base import Engine, Source, Stream
+from dumpers.contract.jobs import DumpJob
+from dumpers.contract.result import DumpResult
+from dumpers.engines.protocol import Engine, Source, Stream
 from dumpers.layout import Run
 from dumpers.runtime.errors import ExitCode, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from dumpers.location import S3Location
+from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import StorageRefusedError
 
 # Told of every number of bytes that goes over the wire; it may take its time.

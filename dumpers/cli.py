@@ -13,8 +13,10 @@ from pathlib import Path
 import click
 
 from dumpers import __version__, backup
-from dumpers.contract import DEFAULT_TERMINATION_LOG, TERMINATION_LOG, DumpJob, DumpResult
-from dumpers.engines import load
+from dumpers.contract.jobs import DumpJob
+from dumpers.contract.names import DEFAULT_TERMINATION_LOG, TERMINATION_LOG
+from dumpers.contract.result import DumpResult
+from dumpers.engines.registry import ENGINES, load
 from dumpers.runtime.errors import ExitCode, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import configure, fields
@@ -68,7 +70,7 @@ def dump() -> None:
 
 
 def _dump() -> DumpResult:
-    job = DumpJob.from_env(os.environ)
+    job = DumpJob.from_env(os.environ, ENGINES)
     interrupt = Interrupt(_time_allowed(job.deadline))
     for number in STOP_SIGNALS:
         signal.signal(number, lambda number, _: interrupt.trip(signal.Signals(number).name))

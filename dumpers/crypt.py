@@ -5,9 +5,9 @@ from typing import Protocol
 
 import pyrage
 
-from dumpers.engines.base import Reader
 from dumpers.runtime.errors import EncryptionError
 from dumpers.stream import Writer
+from dumpers.streams.reader import Reader
 
 # Enough of a wrong recipient to find it, too little of whatever was pasted in its place.
 _SHOWN = 16

@@ -21,10 +21,10 @@ from urllib.parse import urlencode
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from dumpers.contract import Connection
-from dumpers.engines.base import Reader
+from dumpers.contract.connection import Connection
 from dumpers.runtime.errors import ConfigurationError, Side
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 
 # Where no check was asked for there is nothing to warn of with every request.
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

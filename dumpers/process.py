@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from dumpers.engines.base import Reader
 from dumpers.runtime.errors import SOURCE, KsnapshotError, Side, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
+from dumpers.streams.reader import Reader
 
 _LOG = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 
 from dumpers.bucket import Bucket
-from dumpers.contract import READ_BACK, VERIFY
+from dumpers.contract.names import READ_BACK, VERIFY
 from dumpers.manifest import CheckedObject, ObjectRecord
 from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
 from dumpers.runtime.log import fields

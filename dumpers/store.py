@@ -19,7 +19,7 @@ from dumpers.bucket import (
     UnknownToStoreError,
     open_bucket,
 )
-from dumpers.location import S3Location
+from dumpers.contract.location import S3Location
 from dumpers.pace import Pacer
 from dumpers.runtime.errors import InterruptedRunError, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from isal import isal_zlib
 
-from dumpers.engines.base import Reader
+from dumpers.streams.reader import Reader
 
 # isal's default level: zlib -6's ratio on dumps at more than ten times its speed.
 _GZIP_LEVEL = 2

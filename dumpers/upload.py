@@ -13,7 +13,7 @@ from typing import Any, Self
 from isal import isal_zlib
 
 from dumpers.bucket import ForbiddenByStoreError
-from dumpers.contract import MAX_PART_MIB, MIN_PART_MIB, PART_SIZE
+from dumpers.contract.names import MAX_PART_MIB, MIN_PART_MIB, PART_SIZE
 from dumpers.runtime.errors import (
     InterruptedRunError,
     KsnapshotError,

@@ -11,7 +11,7 @@ from controller.model.kinds import READABLE_KINDS
 from controller.model.names import PREFIX
 from controller.model.objects import Json, ObjectRef, Objects, metadata, name_of, uid_of, version_of
 from controller.model.status import Failed, Reason
-from dumpers.engines import ENGINES
+from dumpers.engines.registry import ENGINES
 
 # Objects are read one by one where they are few, or few of those that a list would bring: a single
 # read costs about as much as eight entries of a list. More of them than the last number would take

@@ -7,7 +7,8 @@ from controller.model import names
 from controller.model.objects import Json
 from controller.settings.settings import Settings, Verify
 from controller.workloads.backup_spec import BackupSpec
-from dumpers import contract, location
+from dumpers.contract import location
+from dumpers.contract import names as variables
 
 _BACKEND_PATH = "ksnapshot"
 # Keys of the user's ConfigMap and Secret, as 0.6.0 reads them.
@@ -54,22 +55,22 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
         if item.variable in spec.credentials
     ]
     if spec.request.recipient:
-        env.append(_value(contract.ENCRYPTION_ENABLED, "true"))
-        env.append(_value(contract.ENCRYPTION_RECIPIENT, spec.request.recipient))
+        env.append(_value(variables.ENCRYPTION_ENABLED, "true"))
+        env.append(_value(variables.ENCRYPTION_RECIPIENT, spec.request.recipient))
     env += [
-        _value(contract.CLUSTER, cluster),
-        _value(contract.WORKLOAD, spec.owner.key),
-        _value(contract.CRONJOB, spec.name),
-        _value(contract.DEADLINE, str(spec.request.deadline)),
+        _value(variables.CLUSTER, cluster),
+        _value(variables.WORKLOAD, spec.owner.key),
+        _value(variables.CRONJOB, spec.name),
+        _value(variables.DEADLINE, str(spec.request.deadline)),
         *(_from_configmap(config, *item) for item in _MORE_CONFIGMAP_KEYS),
         *(_value(name, text) for name, text in spec.request.texts),
     ]
     if spec.request.tls:
         env.append(_value(spec.engine.tls_variable, spec.request.tls))
     if spec.certificates:
-        env.append(_value(spec.engine.ca_file_variable, f"{CA_FOLDER}/{contract.CA_KEY}"))
+        env.append(_value(spec.engine.ca_file_variable, f"{CA_FOLDER}/{variables.CA_KEY}"))
     if spec.request.verify is Verify.READ_BACK:
-        env.append(_value(contract.VERIFY, contract.READ_BACK))
+        env.append(_value(variables.VERIFY, variables.READ_BACK))
     return env
 
 

@@ -11,7 +11,7 @@ from controller.model.names import CONTAINER
 from controller.model.objects import Json
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
-from dumpers import contract
+from dumpers.contract import names as variables
 from dumpers.runtime.errors import FINAL_EXIT_CODES
 
 _TMP = "tmp"
@@ -114,7 +114,7 @@ def _ca_volume(optional: Mapping[str, Any]) -> list[Json]:
         return [{"name": CA_VOLUME, "secret": None}]
     source = {
         "secretName": names.secret_name(optional[CA_VOLUME]),
-        "items": [{"key": contract.CA_KEY, "path": contract.CA_KEY}],
+        "items": [{"key": variables.CA_KEY, "path": variables.CA_KEY}],
         # As the API server would have it.
         "defaultMode": 0o644,
     }

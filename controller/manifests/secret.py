@@ -7,7 +7,7 @@ from controller.model import names
 from controller.model.objects import Json
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
-from dumpers import contract
+from dumpers.contract import names as variables
 
 
 def build_secret(spec: BackupSpec, settings: Settings, cronjob_uid: str) -> Json | None:
@@ -18,7 +18,7 @@ def build_secret(spec: BackupSpec, settings: Settings, cronjob_uid: str) -> Json
         if item.variable in spec.credentials
     }
     if spec.certificates:
-        mirrored[contract.CA_KEY] = spec.certificates
+        mirrored[variables.CA_KEY] = spec.certificates
     if not mirrored:
         return None
     data = {key: base64.b64encode(text.encode()).decode() for key, text in mirrored.items()}

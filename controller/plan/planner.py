@@ -31,7 +31,7 @@ from controller.settings.settings import UnwatchedPolicy
 from controller.workloads import backup_spec
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.discovery import Workload
-from dumpers.contract import DEFAULT_CLUSTER
+from dumpers.contract.names import DEFAULT_CLUSTER
 
 
 def namespaces(view: ClusterView, inventory: Inventory) -> tuple[str, ...]:

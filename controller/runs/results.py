@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.model.names import CONTAINER, LAST_RESULT, LAST_SUCCESS
 from controller.model.objects import Json, Objects, annotations_of, name_of, uid_of
-from dumpers.contract import DumpResult
+from dumpers.contract.result import DumpResult
 
 _COMPLETE = "Complete"
 _FAILED = "Failed"

@@ -7,9 +7,9 @@ from typing import Any
 
 import dumpers
 from controller.settings import parsers
-from dumpers import contract
-from dumpers.engines import ENGINES
-from dumpers.engines.facts import DumperImage
+from dumpers.contract import names as variables
+from dumpers.contract.engine_spec import DumperImage
+from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
 
 _RECORD = "ksnapshot_setting"
@@ -26,7 +26,7 @@ class Verify(StrEnum):
     """What a dump does once it is done."""
 
     NONE = "none"
-    READ_BACK = contract.READ_BACK
+    READ_BACK = variables.READ_BACK
 
 
 class PullPolicy(StrEnum):

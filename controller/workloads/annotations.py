@@ -11,9 +11,9 @@ from controller.model.status import Reason, Rejected, RejectedError
 from controller.settings import parsers
 from controller.settings.settings import Settings, Verify
 from controller.workloads import schedules
-from dumpers.contract import CA_KEY, TLS_MODES
-from dumpers.engines import ENGINES, find
-from dumpers.engines.facts import DumperImage, EngineFacts, NumberOption, TextOption
+from dumpers.contract.engine_spec import DumperImage, EngineSpec, NumberOption, TextOption
+from dumpers.contract.names import CA_KEY, TLS_MODES
+from dumpers.engines.registry import ENGINES, find
 
 _TRUE = "true"
 _SHOWN = 100
@@ -74,7 +74,7 @@ def _or(unset: T, read: Callable[[str], T]) -> Callable[[str], T]:
     return lambda text: read(text) if text else unset
 
 
-def _engine(text: str) -> EngineFacts:
+def _engine(text: str) -> EngineSpec:
     engine = find(text)
     if engine is None:
         raise ValueError(f"must be one of: {', '.join(item.type for item in ENGINES)}")
@@ -91,7 +91,7 @@ def _time_zone(text: str) -> str:
     return text
 
 
-def _listed(engines: Iterable[EngineFacts]) -> str:
+def _listed(engines: Iterable[EngineSpec]) -> str:
     return ", ".join(f"`{engine.type}`" for engine in engines)
 
 
@@ -313,7 +313,7 @@ class Request:
     `tls` or `ca_secret` is left to the client.
     """
 
-    engine: EngineFacts
+    engine: EngineSpec
     image: DumperImage
     schedule: str
     time_zone: str = _UTC
@@ -382,7 +382,7 @@ def _request(values: Mapping[str, str], settings: Settings) -> Request:
     )
 
 
-def _image(engine: EngineFacts, values: Mapping[str, str]) -> DumperImage:
+def _image(engine: EngineSpec, values: Mapping[str, str]) -> DumperImage:
     image = engine.image(VERSION.value(values))
     if image is None:
         known = ", ".join(version for item in engine.images for version in item.versions)

@@ -11,7 +11,7 @@ from controller.workloads import services
 from controller.workloads.annotations import Request
 from controller.workloads.credentials import login
 from controller.workloads.discovery import Workload
-from dumpers.engines.facts import EngineFacts
+from dumpers.contract.engine_spec import EngineSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class BackupSpec:
     name: str
     owner: Owner
     members: tuple[Owner, ...] = ()
-    engine: EngineFacts
+    engine: EngineSpec
     request: Request
     host: str
     port: int

@@ -6,7 +6,7 @@ from functools import cache
 from controller.model.objects import Json, Objects
 from controller.model.status import Reason, RejectedError
 from controller.workloads.annotations import CONTAINER, Request
-from dumpers.engines.facts import EngineFacts
+from dumpers.contract.engine_spec import EngineSpec
 
 # `X_FILE` names the file that holds what `X` would.
 FILE = "_FILE"
@@ -46,7 +46,7 @@ def container_of(pods: Objects, request: Request) -> Json:
 
 
 @cache
-def variables_of(engine: EngineFacts) -> frozenset[str]:
+def variables_of(engine: EngineSpec) -> frozenset[str]:
     """The engine's variables, and those that name a file instead."""
     names = engine.source_variables
     return names | {name + FILE for name in names}

@@ -12,7 +12,7 @@ from controller.model.view import NamespaceView
 from controller.settings.settings import Settings
 from controller.workloads.annotations import GROUP, TYPE, Request, enabled, read
 from controller.workloads.owners import Owned, PodsByOwner, asks, own_values, pods_by_owner
-from dumpers.engines import find as find_engine
+from dumpers.engines.registry import find as find_engine
 
 _POD = "Pod"
 _IDLE = Rejected(Reason.NO_RUNNING_POD, "no annotated pod of it is running")

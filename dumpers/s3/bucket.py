@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dumpers.bucket import CreatedUpload, Head, Pace
-from dumpers.location import S3Location
+from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
 from dumpers.s3 import client, errors
 

@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 from dumpers import __version__
-from dumpers.location import S3_CA_BUNDLE, S3Location
+from dumpers.contract.location import S3_CA_BUNDLE, S3Location
 from dumpers.runtime.errors import ConfigurationError
 
 _DEFAULT_REGION = "us-east-1"

@@ -11,7 +11,7 @@ from botocore.exceptions import (
 )
 
 from dumpers.bucket import AlreadyThereError, ForbiddenByStoreError, UnknownToStoreError
-from dumpers.location import S3Location
+from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
 
 _HINTS = {

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from dumpers.contract import DumpResult
+from dumpers.contract.result import DumpResult
 from tests.demo import images
 from tests.demo.kube import Kube, Object, log_fields
 from tests.demo.world import BUCKET, CONTROL, COPY, DATABASE, SHOP, WORKLOAD, World

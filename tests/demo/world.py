@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pyrage
 
-from dumpers.contract import DumpResult
+from dumpers.contract.result import DumpResult
 from tests.demo import images
 from tests.demo.kube import Kube, Object, ended_pod, terminated
 from tests.demo.objects import USER, from_secret, secret, service, stateful_set

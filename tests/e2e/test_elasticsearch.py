@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator
 import pyrage
 import pytest
 
-from dumpers.contract import Connection
-from dumpers.engines.base import Piece, Reader
-from dumpers.engines.elasticsearch.dump import ENGINE
+from dumpers.contract.connection import Connection
+from dumpers.engines.elasticsearch.engine import ENGINE
+from dumpers.engines.protocol import Piece
 from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 from tests.demo import images
 from tests.demo.world import BUCKET, SHOP
 from tests.e2e.conftest import Stage

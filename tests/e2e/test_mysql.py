@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dumpers.contract import DumpResult
+from dumpers.contract.result import DumpResult
 from dumpers.runtime.errors import ExitCode
 from tests.demo import images
 from tests.demo.world import SHOP, World

@@ -17,8 +17,8 @@ from controller.workloads.annotations import CREDENTIALS_SECRET, DATABASE, Annot
 from controller.workloads.containers import FILE, container_of, variables_of
 from controller.workloads.credentials import container_env, mounted_files
 from controller.workloads.credentials.secret_data import Contents, content_of, text_of
-from dumpers.contract import CA_KEY
-from dumpers.engines.facts import EngineFacts, Login, Role
+from dumpers.contract.engine_spec import EngineSpec, Login, Role
+from dumpers.contract.names import CA_KEY
 
 # What people call these in a Secret, CloudNativePG's and Kubernetes' own names among them.
 _PLAIN_KEYS = {
@@ -121,7 +121,7 @@ def _login(logins: Iterable[Login], lookup: _Lookup) -> _Login:
     return {}
 
 
-def _login_of_secret(secret: "_Named", inside: _Lookup, engine: EngineFacts) -> _Login:
+def _login_of_secret(secret: "_Named", inside: _Lookup, engine: EngineSpec) -> _Login:
     """The login that a Secret names; empty where it names a database only.
 
     What it lacks never comes from the container, but for the user: the container's password
@@ -139,7 +139,7 @@ def _login_of_secret(secret: "_Named", inside: _Lookup, engine: EngineFacts) -> 
     return {**shown, **_password_of_secret(secret, inside, engine)}
 
 
-def _password_of_secret(secret: "_Named", inside: _Lookup, engine: EngineFacts) -> _Login:
+def _password_of_secret(secret: "_Named", inside: _Lookup, engine: EngineSpec) -> _Login:
     user = _first(_keys(engine, Role.USERNAME), secret.text)
     passwords = _keys(engine, Role.PASSWORD)
     if password := _first(passwords, secret.text):
@@ -163,7 +163,7 @@ def _password_of_secret(secret: "_Named", inside: _Lookup, engine: EngineFacts) 
     return {}
 
 
-def _user(engine: EngineFacts, inside: _Lookup) -> str:
+def _user(engine: EngineSpec, inside: _Lookup) -> str:
     """The user of the container's login, whether or not its password can be told."""
     for item in engine.logins:
         there = any(_is_there(name, inside) for name in (*item.username, *item.signs))
@@ -204,7 +204,7 @@ class _Named:
         return text_of(self.ref, key, self.content) if key in self.content.data else ""
 
 
-def _keys(engine: EngineFacts, role: Role) -> tuple[str, ...]:
+def _keys(engine: EngineSpec, role: Role) -> tuple[str, ...]:
     """The keys of a Secret that hold a credential: the job's names, the container's, plain ones."""
     own = [
         name
@@ -223,14 +223,14 @@ def _keys(engine: EngineFacts, role: Role) -> tuple[str, ...]:
     return (*own, *inside.get(role, ()), *_PLAIN_KEYS[role])
 
 
-def _secret_keys(engine: EngineFacts) -> Iterator[str]:
+def _secret_keys(engine: EngineSpec) -> Iterator[str]:
     for role in Role:
         yield from _keys(engine, role)
     yield from engine.user_keys
     yield from engine.source_variables
 
 
-def _in_container(pod: Json, container: Json, engine: EngineFacts, contents: Contents) -> _Lookup:
+def _in_container(pod: Json, container: Json, engine: EngineSpec, contents: Contents) -> _Lookup:
     """The container's variables, each from the file that its `_FILE` variant names if unset.
 
     With both, Bitnami's images prefer the file and the others refuse to start; 0.6.0 knew no
@@ -266,7 +266,7 @@ def _in_container(pod: Json, container: Json, engine: EngineFacts, contents: Con
 
 
 def _container_references(
-    pod: Json, container: Json, engine: EngineFacts
+    pod: Json, container: Json, engine: EngineSpec
 ) -> Iterator[tuple[ObjectRef, str]]:
     yield from container_env.references(container, variables_of(engine))
     for path in _paths(pod, container, engine).values():
@@ -278,7 +278,7 @@ def _container_references(
         yield from ((file.ref, file.key) for file in files)
 
 
-def _paths(pod: Json, container: Json, engine: EngineFacts) -> Mapping[str, str]:
+def _paths(pod: Json, container: Json, engine: EngineSpec) -> Mapping[str, str]:
     """The paths that `_FILE` variables hold, as far as they are known before anything is read."""
     known = variables_of(engine)
     names = {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from dumpers.contract import Connection
+from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse import survey, topology
 from dumpers.engines.clickhouse.client import Server, connect
 from dumpers.engines.clickhouse.topology import Health, Node, Shard

@@ -6,14 +6,15 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from dumpers.engines.base import Reader, Stream
 from dumpers.engines.clickhouse import packs, reading, schema
 from dumpers.engines.clickhouse.holdings import Holding
 from dumpers.engines.clickhouse.kinds import Kind
 from dumpers.engines.clickhouse.plan import Item
 from dumpers.engines.clickhouse.reading import Reading, Session
 from dumpers.engines.clickhouse.tables import Treated
+from dumpers.engines.protocol import Stream
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 
 
 def arrange(

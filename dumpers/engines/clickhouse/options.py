@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dumpers.contract import DumpJob
-from dumpers.engines import clickhouse
+from dumpers.contract.engine_spec import TextOption
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.clickhouse import spec
 from dumpers.engines.clickhouse.choice import Choice, read_partitions, read_patterns
 from dumpers.engines.clickhouse.topology import Shard, read_shards
-from dumpers.engines.facts import DATABASES, EXCLUDE_TABLES, TABLES, TextOption
+from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
 
 # Of the native protocol, in which servers speak to each other.
 _NATIVE_PORT = 9000
@@ -41,22 +42,22 @@ def read(job: DumpJob) -> Options:
     def patterns(option: TextOption) -> tuple[str, ...]:
         return read_patterns(option.variable, text(option))
 
-    through = text(clickhouse.VIA) == clickhouse.SERVICE
-    listed = text(clickhouse.SHARDS)
+    through = text(spec.VIA) == spec.SERVICE
+    listed = text(spec.SHARDS)
     port = _NATIVE_PORT if through else job.connection.port
-    shards = read_shards(clickhouse.SHARDS.variable, listed, port=port) if listed else ()
+    shards = read_shards(spec.SHARDS.variable, listed, port=port) if listed else ()
     return Options(
         choice=Choice(
             databases=patterns(DATABASES),
             tables=patterns(TABLES),
             excluded=patterns(EXCLUDE_TABLES),
         ),
-        partitions=read_partitions(clickhouse.PARTITIONS.variable, text(clickhouse.PARTITIONS)),
-        cluster=text(clickhouse.CLUSTER),
+        partitions=read_partitions(spec.PARTITIONS.variable, text(spec.PARTITIONS)),
+        cluster=text(spec.CLUSTER),
         shards=shards,
         through=through,
-        all_replicas=text(clickhouse.COVERAGE) == clickhouse.ALL_REPLICAS,
-        counts_do=text(clickhouse.MIN_PROOF) == clickhouse.COUNTS,
-        drift_fails=text(clickhouse.DRIFT) == clickhouse.FAIL,
-        parallel=job.numbers[clickhouse.PARALLELISM.variable],
+        all_replicas=text(spec.COVERAGE) == spec.ALL_REPLICAS,
+        counts_do=text(spec.MIN_PROOF) == spec.COUNTS,
+        drift_fails=text(spec.DRIFT) == spec.FAIL,
+        parallel=job.numbers[spec.PARALLELISM.variable],
     )

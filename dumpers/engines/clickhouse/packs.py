@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dumpers.engines.base import Reader, Stream
+from dumpers.contract.key_names import segment
 from dumpers.engines.clickhouse.plan import Item
 from dumpers.engines.clickhouse.reading import ENDING, Reading, estimate, placed
-from dumpers.layout import segment
+from dumpers.engines.protocol import Stream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.stream import Joined
+from dumpers.streams.reader import Reader
 
 # In bytes before compression. A table is held in memory while it is packed, as a header has its
 # size; the limit is for one that grew since it was looked at.

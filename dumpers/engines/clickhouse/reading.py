@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from dumpers.engines.base import Reader, Stream
 from dumpers.engines.clickhouse import survey
 from dumpers.engines.clickhouse.client import Server
 from dumpers.engines.clickhouse.plan import Copy, Item
 from dumpers.engines.clickhouse.sql import count, insert, qualified, select
 from dumpers.engines.clickhouse.tail import TAG_HEADER, ProvenReader
 from dumpers.engines.clickhouse.verdicts import NotToldError, Query, Verdicts, tells_of_cuts
+from dumpers.engines.protocol import Stream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 
 ENDING = ".native"
 

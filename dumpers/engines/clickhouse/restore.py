@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
-from dumpers.contract import Connection
-from dumpers.engines.base import Piece, Reader
+from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse import ddl, holdings, members, plan, schema, survey
 from dumpers.engines.clickhouse.client import Server
 from dumpers.engines.clickhouse.lexer import Kind as TokenKind
@@ -23,8 +22,10 @@ from dumpers.engines.clickhouse.sql import (
     qualified,
 )
 from dumpers.engines.names import shown
+from dumpers.engines.protocol import Piece
 from dumpers.runtime.errors import TARGET, KsnapshotError, TargetFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 
 _BLOCK = 1 << 18
 _SHOWN = 120

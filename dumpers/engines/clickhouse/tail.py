@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dumpers.engines.base import Reader
 from dumpers.runtime.errors import SourceFailedError
+from dumpers.streams.reader import Reader
 
 TAG_HEADER = "X-ClickHouse-Exception-Tag"
 

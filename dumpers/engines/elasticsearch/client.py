@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from dumpers.contract import Connection
+from dumpers.contract.connection import Connection
 from dumpers.engines.elasticsearch import product
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.http import Answer, Http, speaks_tls

@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from dumpers.engines.base import Reader
 from dumpers.engines.elasticsearch.cursors import (
     RENEWED_SECONDS,
     Cursor,
@@ -27,6 +26,7 @@ from dumpers.engines.elasticsearch.pages import Page
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.stream import Joined
+from dumpers.streams.reader import Reader
 
 # Pages that wait to be written, of all slices together.
 _PAGES_AHEAD = 4

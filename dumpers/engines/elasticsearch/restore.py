@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from dumpers.contract import Connection
-from dumpers.engines.base import Piece
+from dumpers.contract.connection import Connection
 from dumpers.engines.elasticsearch import client, loading, survey
 from dumpers.engines.elasticsearch.client import Patience, Server, path_of
 from dumpers.engines.elasticsearch.lines import IndexAnswer, unwrap
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.names import shown
+from dumpers.engines.protocol import Piece
 from dumpers.runtime.errors import TARGET, KsnapshotError, TargetFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dumpers.contract import Connection
+from dumpers.contract.connection import Connection
 from dumpers.process import Command, output
 from dumpers.runtime.errors import KsnapshotError, Side
 from dumpers.runtime.interrupt import Interrupt

@@ -3,8 +3,8 @@
 import shlex
 from collections.abc import Iterator
 
-from dumpers.engines.facts import EXCLUDE_TABLES
-from dumpers.engines.mysql import MYSQLDUMP_OPTIONS, PER_TABLE
+from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
+from dumpers.engines.shared_options import EXCLUDE_TABLES
 from dumpers.runtime.errors import ConfigurationError
 
 _VARIABLE = MYSQLDUMP_OPTIONS.variable

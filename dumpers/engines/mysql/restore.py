@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from dumpers.contract import Connection
-from dumpers.engines.base import Piece
+from dumpers.contract.connection import Connection
 from dumpers.engines.mysql import client
 from dumpers.engines.mysql.client import Flavour, Program, Server
 from dumpers.engines.mysql.survey import tables
+from dumpers.engines.protocol import Piece
 from dumpers.process import Command, feed
 from dumpers.runtime.errors import TARGET, KsnapshotError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt

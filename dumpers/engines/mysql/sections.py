@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from dumpers.engines.base import Reader
 from dumpers.engines.mysql.client import identifier
 from dumpers.engines.mysql.survey import Table
 from dumpers.process import Command, EndProof, ToolReader
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.stream import Prefixed
+from dumpers.streams.reader import Reader
 
 # Where a table begins, and what stands around the bodies of triggers, in which any line may occur.
 # Elsewhere none does: the tools write a line end in a value as \n.

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from dumpers.contract import DumpJob
-from dumpers.engines import facts
-from dumpers.engines.postgresql import (
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines import shared_options
+from dumpers.engines.postgresql import options
+from dumpers.engines.postgresql.spec import (
     EXCLUDE_SCHEMAS,
     FORMAT,
     GLOBALS,
     PG_DUMP_OPTIONS,
     SCHEMAS,
-    options,
 )
 from dumpers.runtime.errors import ConfigurationError
 
@@ -18,8 +18,8 @@ ALL = "*"
 _CUSTOM = "custom"
 # Patterns are pg_dump's own: in double quotes a comma belongs to the name.
 _LISTS = {
-    facts.TABLES.variable: "--table",
-    facts.EXCLUDE_TABLES.variable: "--exclude-table",
+    shared_options.TABLES.variable: "--table",
+    shared_options.EXCLUDE_TABLES.variable: "--exclude-table",
     SCHEMAS.variable: "--schema",
     EXCLUDE_SCHEMAS.variable: "--exclude-schema",
 }
@@ -39,10 +39,12 @@ def read(job: DumpJob) -> Choice:
     """What the job's variables ask for; ConfigurationError says what is wrong with them."""
     given = job.options
     form = given.get(FORMAT.variable, "plain")
-    databases = split(facts.DATABASES.variable, given.get(facts.DATABASES.variable, ""))
+    databases = split(
+        shared_options.DATABASES.variable, given.get(shared_options.DATABASES.variable, "")
+    )
     if len(set(databases)) < len(databases) or (ALL in databases and len(databases) > 1):
         raise ConfigurationError(
-            f"{facts.DATABASES.variable} names a database twice, or others beside *"
+            f"{shared_options.DATABASES.variable} names a database twice, or others beside *"
         )
     lists = [
         f"{option}={pattern}"

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from dumpers.engines.base import Piece
 from dumpers.engines.postgresql import inspection
 from dumpers.engines.postgresql.endings import CUSTOM, GLOBALS, PLAIN
 from dumpers.engines.postgresql.session import Session
+from dumpers.engines.protocol import Piece
 from dumpers.process import feed
 from dumpers.runtime.errors import TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt

@@ -3,7 +3,7 @@
 import getopt
 import shlex
 
-from dumpers.engines.postgresql import PG_DUMP_OPTIONS
+from dumpers.engines.postgresql.spec import PG_DUMP_OPTIONS
 from dumpers.runtime.errors import ConfigurationError
 
 _VARIABLE = PG_DUMP_OPTIONS.variable

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dumpers.contract import Connection
+from dumpers.contract.connection import Connection
 from dumpers.process import Command, output
 from dumpers.runtime.errors import SOURCE, KsnapshotError, Side
 from dumpers.runtime.interrupt import Interrupt

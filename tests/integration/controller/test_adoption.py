@@ -9,7 +9,7 @@ import pytest
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model import names
-from dumpers import location
+from dumpers.contract import location
 from tests.integration.controller import legacy
 from tests.integration.controller.world import (
     PASSWORD,

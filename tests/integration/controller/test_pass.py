@@ -14,7 +14,8 @@ from controller.loop.reconcile import run
 from controller.model import names
 from controller.model.status import Reason, State
 from controller.plan.changes import PassResult
-from dumpers.contract import DumpJob
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.registry import ENGINES
 from tests.integration.controller.rights import RBAC
 from tests.integration.controller.world import (
     World,
@@ -93,7 +94,7 @@ def test_the_job_understands_the_environment_that_it_is_given(world: World) -> N
     name = cronjob_of(world)
     spec = world.cronjobs()[name]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     secret = world.secrets()[f"{name}-credentials"]["data"]
-    job = DumpJob.from_env(environment(spec["containers"][0]["env"], secret))
+    job = DumpJob.from_env(environment(spec["containers"][0]["env"], secret), ENGINES)
     assert job.connection.host == f"db.{world.watched[0]}.svc.cluster.local"
     assert job.connection.password == "päss$(word)"
     assert (job.cronjob, job.workload) == (name, f"{world.watched[0]}/db")

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from dumpers.contract import DumpResult
+from dumpers.contract.result import DumpResult
 from tests.testbed import postgres as postgres_testbed
 from tests.testbed.postgres import PostgresServer
 from tests.testbed.processes import wait_until

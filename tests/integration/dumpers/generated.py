@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from dumpers import cli
-from dumpers.contract import Connection, DumpJob
-from dumpers.engines.base import Engine, Piece, Reader, Source, Stream
-from dumpers.engines.facts import EngineFacts
+from dumpers.contract.connection import Connection
+from dumpers.contract.engine_spec import EngineSpec
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.protocol import Engine, Piece, Source, Stream
 from dumpers.process import Command, ToolReader
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 
 SIZE, NOISE = "GENERATED_MIB", "GENERATED_NOISE_MIB"
 HEAD, END = b"-- head\n", b"-- end\n"
@@ -63,7 +65,7 @@ def _prove(head: bytes, tail: bytes) -> str | None:
     return None if head.startswith(HEAD) and tail.endswith(END) else "head or end is missing"
 
 
-def _load(facts: EngineFacts) -> Engine:
+def _load(spec: EngineSpec) -> Engine:
     noise = os.environ.get(NOISE)
     return Generated(int(os.environ[SIZE]), int(noise) if noise else None)
 

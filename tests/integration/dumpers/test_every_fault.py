@@ -21,7 +21,8 @@ from pathlib import Path
 import pytest
 
 from dumpers import backup, manifest
-from dumpers.contract import DumpJob
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.registry import ENGINES
 from dumpers.layout import Run
 from dumpers.manifest import RunRecord
 from dumpers.runtime.errors import ExitCode, KsnapshotError
@@ -136,7 +137,7 @@ class World:
         started = self.started + self.count * _DAY
         try:
             backup.dump(
-                DumpJob.from_env(self.env(endpoint, f"pod-{name}")),
+                DumpJob.from_env(self.env(endpoint, f"pod-{name}"), ENGINES),
                 engine=Generated(_MIB),
                 started=started,
                 run_id=name,

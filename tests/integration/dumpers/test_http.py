@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dumpers.contract import Connection
+from dumpers.contract.connection import Connection
 from dumpers.http import Http
 from dumpers.runtime.errors import (
     SOURCE,

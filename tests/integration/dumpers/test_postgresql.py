@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
-from dumpers.contract import Connection
-from dumpers.engines.base import Piece, Reader
-from dumpers.engines.postgresql.dump import ENGINE
+from dumpers.contract.connection import Connection
 from dumpers.engines.postgresql.endings import GLOBALS, PLAIN
+from dumpers.engines.postgresql.engine import ENGINE
+from dumpers.engines.protocol import Piece
 from dumpers.runtime.errors import (
     ExitCode,
     SourceFailedError,
@@ -19,6 +19,7 @@ from dumpers.runtime.errors import (
     TargetRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 from tests.integration.dumpers.conftest import Dumper, Ended
 from tests.testbed import postgres as postgres_testbed
 from tests.testbed.postgres import PostgresServer

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dumpers.bucket import Bucket, UnknownToStoreError, open_bucket
-from dumpers.location import S3Location
+from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import (
     ConfigurationError,
     InterruptedRunError,

@@ -14,10 +14,14 @@ from typing import Any
 import pytest
 
 from dumpers import backup
-from dumpers.contract import Connection, DumpJob, DumpResult
-from dumpers.engines.base import Piece, Reader, Source, Stream
+from dumpers.contract.connection import Connection
+from dumpers.contract.jobs import DumpJob
+from dumpers.contract.result import DumpResult
+from dumpers.engines.protocol import Piece, Source, Stream
+from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, storage_env
 from tests.testbed.s3 import S3Server
 
@@ -116,7 +120,7 @@ def dump(s3: S3Server, bucket: str, engine: Engine) -> DumpResult:
         "HOSTNAME": "pod",
     }
     return backup.dump(
-        DumpJob.from_env(env),
+        DumpJob.from_env(env, ENGINES),
         engine=engine,
         started=MOMENT,
         run_id="run",

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dumpers import manifest
+from dumpers.contract.location import S3Location
 from dumpers.layout import Run
-from dumpers.location import S3Location
 from dumpers.manifest import RunRecord
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.store import Store

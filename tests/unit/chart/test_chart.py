@@ -10,7 +10,7 @@ import yaml
 
 import dumpers
 from controller.settings.settings import POD_FIELDS, SETTINGS, Setting, Settings
-from dumpers.engines import ENGINES
+from dumpers.engines.registry import ENGINES
 
 _ROOT = Path(__file__).parents[3]
 _CHART = _ROOT / "charts" / "ksnapshot"

@@ -12,7 +12,7 @@ from controller.kube.reader import Answers
 from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.status import Failed
-from dumpers.contract import DumpResult
+from dumpers.contract.result import DumpResult
 from tests.unit.controller.memory_api import Document, MemoryApi, unavailable
 from tests.unit.controller.worlds import (
     CONTROL,

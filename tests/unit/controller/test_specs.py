@@ -15,10 +15,11 @@ from controller.settings.settings import Verify
 from controller.workloads.annotations import Request, read
 from controller.workloads.backup_spec import BackupSpec, parse
 from controller.workloads.discovery import Workload
-from dumpers import contract, location
-from dumpers.contract import DumpJob
-from dumpers.engines import ENGINES
-from dumpers.engines.facts import EngineFacts
+from dumpers.contract import location
+from dumpers.contract import names as variables
+from dumpers.contract.engine_spec import EngineSpec
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.registry import ENGINES
 from tests.unit.controller.worlds import NS, asks, owner, pod, request, service, settings
 
 LOST = Failed(Reason.UNAVAILABLE, "500")
@@ -80,7 +81,7 @@ def test_where_the_database_answers(says: dict[str, str], services: Any, expecte
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
 @pytest.mark.parametrize("key", ["", "an-api-key"])
-def test_the_job_understands_what_the_controller_builds(engine: EngineFacts, key: str) -> None:
+def test_the_job_understands_what_the_controller_builds(engine: EngineSpec, key: str) -> None:
     found = spec(engine.type, (service(port=engine.port),), key)
     assert isinstance(found, BackupSpec)
     mirrored = build_secret(found, settings(), "uid")
@@ -92,7 +93,7 @@ def test_the_job_understands_what_the_controller_builds(engine: EngineFacts, key
             given[entry["name"]] = base64.b64decode(mirrored["data"][source["key"]]).decode()
         elif "value" in entry:
             given[entry["name"]] = entry["value"]
-    connection = DumpJob.from_env(given).connection
+    connection = DumpJob.from_env(given, ENGINES).connection
     assert (connection.host, connection.port) == ("db.demo.svc.cluster.local", engine.port)
     if key and engine.type == "elasticsearch":
         assert (connection.api_key, connection.username, connection.password) == (key, "", "")
@@ -110,9 +111,9 @@ def test_every_s3_option_and_the_verification_reach_the_job() -> None:
     asked = settings(BACKUP_SECRET_NAME="keys")
     names = [entry["name"] for entry in job_env.build_env(verified, asked, "cluster")]
     options = {value for name, value in vars(location).items() if name.startswith("S3_")}
-    assert options | {*location.PROXIES, contract.VERIFY} <= set(names)
+    assert options | {*location.PROXIES, variables.VERIFY} <= set(names)
     assert len(set(names)) == len(names)
-    assert contract.VERIFY not in {
+    assert variables.VERIFY not in {
         entry["name"] for entry in job_env.build_env(found, asked, "cluster")
     }
     by_default = read(asks(), settings(BACKUP_VERIFY="read-back"))

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from dumpers import __version__
 from dumpers.cli import main
-from dumpers.contract import DumpResult
+from dumpers.contract.result import DumpResult
 from dumpers.runtime.errors import ExitCode
 
 

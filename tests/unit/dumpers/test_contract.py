@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.contract import RESULT_MAX_BYTES, DumpJob, DumpResult
+from dumpers.contract.jobs import DumpJob
+from dumpers.contract.result import RESULT_MAX_BYTES, DumpResult
+from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
 
 ENV = {
@@ -24,7 +26,7 @@ RESULT = DumpResult(succeeded=True, exit_code=0, reason="Succeeded", message="")
 
 
 def test_a_job_of_0_6_0_has_all_it_needs() -> None:
-    job = DumpJob.from_env(ENV)
+    job = DumpJob.from_env(ENV, ENGINES)
     assert job.engine.type == "postgresql"
     assert (job.connection.host, job.connection.port) == ("db.demo.svc.cluster.local", 5433)
     assert (job.location.path, job.location.bucket) == ("ksnapshot", "backups")
@@ -46,15 +48,15 @@ def test_a_job_of_0_6_0_has_all_it_needs() -> None:
     ],
 )
 def test_the_pod_names_its_cronjob_where_nobody_else_does(pod: str, cronjob: str) -> None:
-    assert DumpJob.from_env(ENV | {"HOSTNAME": pod}).cronjob == cronjob
-    told = DumpJob.from_env(ENV | {"HOSTNAME": pod, "KSNAPSHOT_CRONJOB": "told"})
+    assert DumpJob.from_env(ENV | {"HOSTNAME": pod}, ENGINES).cronjob == cronjob
+    told = DumpJob.from_env(ENV | {"HOSTNAME": pod, "KSNAPSHOT_CRONJOB": "told"}, ENGINES)
     assert told.cronjob == "told"
 
 
 def test_the_names_in_the_containers_own_environment_serve_too() -> None:
     env = {name: value for name, value in ENV.items() if "POSTGRESQL_" not in name}
     env |= {"POSTGRESQL_HOST": "db", "POSTGRES_USER": "u", "POSTGRES_PASSWORD": "p"}
-    connection = DumpJob.from_env(env | {"POSTGRES_DB": "d"}).connection
+    connection = DumpJob.from_env(env | {"POSTGRES_DB": "d"}, ENGINES).connection
     assert (connection.username, connection.password, connection.database) == ("u", "p", "d")
     assert connection.port == 5432
 
@@ -65,10 +67,12 @@ def searching(**values: str) -> dict[str, str]:
 
 
 def test_elasticsearch_needs_no_login_and_takes_either_kind() -> None:
-    job = DumpJob.from_env(searching())
+    job = DumpJob.from_env(searching(), ENGINES)
     assert (job.connection.username, job.connection.api_key) == ("", "")
     assert (job.connection.port, job.numbers) == (9200, {"ELASTICDUMP_LIMIT": 1000})
-    job = DumpJob.from_env(searching(ELASTICSEARCH_API_KEY="hunter2", ELASTICDUMP_LIMIT="50"))
+    job = DumpJob.from_env(
+        searching(ELASTICSEARCH_API_KEY="hunter2", ELASTICDUMP_LIMIT="50"), ENGINES
+    )
     assert (job.connection.api_key, job.numbers) == ("hunter2", {"ELASTICDUMP_LIMIT": 50})
     assert "hunter2" not in repr(job)
 
@@ -76,7 +80,7 @@ def test_elasticsearch_needs_no_login_and_takes_either_kind() -> None:
 @pytest.mark.parametrize("text", ["0", "-1", "ten", "1000001", "9" * 5000])
 def test_a_number_out_of_its_range_is_a_fault(text: str) -> None:
     with pytest.raises(ConfigurationError, match="ELASTICDUMP_LIMIT"):
-        DumpJob.from_env(searching(ELASTICDUMP_LIMIT=text))
+        DumpJob.from_env(searching(ELASTICDUMP_LIMIT=text), ENGINES)
 
 
 def test_every_fault_is_listed_at_once() -> None:
@@ -98,7 +102,7 @@ def test_every_fault_is_listed_at_once() -> None:
         "BACKEND_S3_MAX_BANDWIDTH": "10MB",
     }
     with pytest.raises(ConfigurationError) as caught:
-        DumpJob.from_env(faulty)
+        DumpJob.from_env(faulty, ENGINES)
     named = {fault.split()[0] for fault in caught.value.faults}
     assert named == {
         "BACKEND_TYPE",
@@ -142,7 +146,7 @@ def test_every_fault_is_listed_at_once() -> None:
 def test_values_that_would_break_later_are_told_without_showing_them(name: str, value: str) -> None:
     keys = {"BACKEND_S3_ACCESS_KEY": "a", "BACKEND_S3_SECRET_KEY": "b"}
     with pytest.raises(ConfigurationError, match=name) as caught:
-        DumpJob.from_env(ENV | keys | {name: value})
+        DumpJob.from_env(ENV | keys | {name: value}, ENGINES)
     assert "secretkey1" not in str(caught.value)
     assert "AKEXAMPLE" not in str(caught.value)
     assert len(str(caught.value)) < 300
@@ -160,7 +164,7 @@ def test_s3_options() -> None:
         "BACKEND_S3_MAX_BANDWIDTH": "10Mi",
         "KSNAPSHOT_VERIFY": "read-back",
     }
-    job = DumpJob.from_env(ENV | options)
+    job = DumpJob.from_env(ENV | options, ENGINES)
     location = job.location
     assert (location.path_style, location.ca_bundle) == (False, certificate)
     assert (location.storage_class, location.sse) == ("STANDARD_IA", "aws:kms")
@@ -168,7 +172,7 @@ def test_s3_options() -> None:
     assert location.tags == (("team", "a"), ("note", "b=c"))
     assert location.max_bandwidth == 10 << 20
     assert job.verify == "read-back"
-    plain = DumpJob.from_env(ENV | dict.fromkeys(options, ""))
+    plain = DumpJob.from_env(ENV | dict.fromkeys(options, ""), ENGINES)
     assert plain.location.path_style is None
     assert (plain.location.tags, plain.location.max_bandwidth, plain.verify) == ((), None, "")
 
@@ -195,13 +199,13 @@ def test_s3_options() -> None:
 )
 def test_an_s3_option_that_cannot_be_is_told(changes: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
-        DumpJob.from_env(ENV | changes)
+        DumpJob.from_env(ENV | changes, ENGINES)
     assert len(str(caught.value)) < 300
 
 
 def test_an_unknown_engine_is_told_with_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"'oracle': it must be one of: .*postgresql"):
-        DumpJob.from_env(ENV | {"KSNAPSHOT_ENGINE": "oracle"})
+        DumpJob.from_env(ENV | {"KSNAPSHOT_ENGINE": "oracle"}, ENGINES)
 
 
 @pytest.mark.parametrize(
@@ -217,12 +221,12 @@ def test_encryption_is_on_only_when_exactly_true(
     enabled: str, recipient: str, expected: tuple[str, ...]
 ) -> None:
     env = ENV | {"ENCRYPTION_ENABLED": enabled, "ENCRYPTION_RECIPIENT": recipient}
-    assert DumpJob.from_env(env).recipients == expected
+    assert DumpJob.from_env(env, ENGINES).recipients == expected
 
 
 def test_secrets_are_not_in_the_repr() -> None:
     keys = {"BACKEND_S3_ACCESS_KEY": "accesskey1", "BACKEND_S3_SECRET_KEY": "secretkey1"}
-    text = repr(DumpJob.from_env(ENV | keys))
+    text = repr(DumpJob.from_env(ENV | keys, ENGINES))
     assert not [secret for secret in ("hunter2", "accesskey1", "secretkey1") if secret in text]
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.layout import Run, normalise_path, quote
+from dumpers.contract.key_names import normalise_path, quote
+from dumpers.layout import Run
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

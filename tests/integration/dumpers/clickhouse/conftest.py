@@ -15,10 +15,13 @@ from typing import Any
 import pytest
 
 from dumpers import backup
-from dumpers.contract import Connection, DumpJob
-from dumpers.engines.base import Piece, Reader, Source, Stream
-from dumpers.engines.clickhouse.dump import ENGINE
+from dumpers.contract.connection import Connection
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.clickhouse.engine import ENGINE
+from dumpers.engines.protocol import Piece, Source, Stream
+from dumpers.engines.registry import ENGINES
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, storage_env
 from tests.testbed import clickhouse, clickhouse_front
 from tests.testbed.clickhouse import Cluster
@@ -186,7 +189,7 @@ class Dumps:
         """Make a backup."""
         engine = _Eventful(midway=midway, at_end=at_end)
         result = backup.dump(
-            DumpJob.from_env(env),
+            DumpJob.from_env(env, ENGINES),
             engine=engine,
             started=MOMENT,
             run_id=f"run-{len(self.s3.objects(self.bucket))}",

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from dumpers.engines.clickhouse.dump import ENGINE
+from dumpers.engines.clickhouse.engine import ENGINE
 from tests.integration.dumpers.clickhouse import stock
 from tests.integration.dumpers.clickhouse.conftest import NOW, Dumps, connection
 from tests.integration.dumpers.clickhouse.worlds import (

@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from dumpers.contract import Connection
+from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse import survey, tables, topology
 from dumpers.engines.clickhouse.client import Server, connect
 from dumpers.engines.clickhouse.kinds import Kind

@@ -8,10 +8,13 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from dumpers.contract import Connection, DumpJob
-from dumpers.engines.base import Piece, Reader, Source
-from dumpers.engines.elasticsearch.dump import ENGINE
+from dumpers.contract.connection import Connection
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.elasticsearch.engine import ENGINE
+from dumpers.engines.protocol import Piece, Source
+from dumpers.engines.registry import ENGINES
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 from tests.testbed import search as search_testbed
 from tests.testbed.require import require_linux
 from tests.testbed.search import RELEASES, SearchServer
@@ -59,7 +62,7 @@ def env(server: SearchServer) -> dict[str, str]:
 
 
 def job(server: SearchServer, **changes: str) -> DumpJob:
-    return DumpJob.from_env(ENV | env(server) | changes)
+    return DumpJob.from_env(ENV | env(server) | changes, ENGINES)
 
 
 def connection(server: SearchServer) -> Connection:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dumpers.engines.elasticsearch import cursors
-from dumpers.engines.elasticsearch.dump import ENGINE, PARALLEL
+from dumpers.engines.elasticsearch.engine import ENGINE, PARALLEL
 from dumpers.engines.elasticsearch.sizing import LARGEST
 from dumpers.runtime.errors import SourceRefusedError, TargetFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dumpers.engines.elasticsearch.dump import ENGINE
+from dumpers.engines.elasticsearch.engine import ENGINE
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import (
     connection,

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dumpers.contract import Connection, DumpJob
-from dumpers.engines.base import Piece, Reader, Source
-from dumpers.engines.mysql.dump import ENGINE
+from dumpers.contract.connection import Connection
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.mysql.engine import ENGINE
+from dumpers.engines.protocol import Piece, Source
+from dumpers.engines.registry import ENGINES
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 from tests.testbed import mysql as mysql_testbed
 from tests.testbed.mysql import MySQLServer
 from tests.testbed.require import require, require_linux
@@ -73,7 +76,7 @@ class Case:
         return name
 
     def job(self, database: str, **changes: str) -> DumpJob:
-        return DumpJob.from_env(ENV | self.env(database) | changes)
+        return DumpJob.from_env(ENV | self.env(database) | changes, ENGINES)
 
     def env(self, database: str) -> dict[str, str]:
         return {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from dumpers.engines.mysql.dump import ENGINE
+from dumpers.engines.mysql.engine import ENGINE
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.mysql.conftest import Case, dump_parts, piece

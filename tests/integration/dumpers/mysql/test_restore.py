@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dumpers.engines.base import Piece
-from dumpers.engines.mysql.dump import ENGINE
+from dumpers.engines.mysql.engine import ENGINE
+from dumpers.engines.protocol import Piece
 from dumpers.runtime.errors import StorageFailedError, TargetFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.conftest import Faults

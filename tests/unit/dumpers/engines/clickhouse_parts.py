@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dumpers.contract import Connection
-from dumpers.engines.base import Reader
+from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse import packs
 from dumpers.engines.clickhouse.client import Server, connect
 from dumpers.engines.clickhouse.holdings import Holding
@@ -19,6 +18,7 @@ from dumpers.engines.clickhouse.topology import Health, Node
 from dumpers.engines.clickhouse.verdicts import Verdicts
 from dumpers.runtime.errors import SOURCE, KsnapshotError, Side, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 
 NOW = Interrupt()
 REPLICATED = "ReplicatedMergeTree"

@@ -1,12 +1,12 @@
 from collections.abc import Sequence
 
-from dumpers.engines.base import Stream
-from dumpers.engines.clickhouse.dump import ENGINE, _Found
+from dumpers.engines.clickhouse.engine import ENGINE, _Found
 from dumpers.engines.clickhouse.holdings import Holding
 from dumpers.engines.clickhouse.plan import plan
 from dumpers.engines.clickhouse.reading import Session
 from dumpers.engines.clickhouse.tables import Table
 from dumpers.engines.clickhouse.verdicts import Verdicts
+from dumpers.engines.protocol import Stream
 from tests.unit.dumpers.engines.clickhouse_parts import (
     NOW,
     REPLICATED,

@@ -1,8 +1,9 @@
 import pytest
 
-from dumpers.contract import DumpJob
+from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse.choice import Choice
 from dumpers.engines.clickhouse.options import Options, read
+from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
 
 ENV = {
@@ -18,7 +19,7 @@ ENV = {
 
 
 def options(**env: str) -> Options:
-    return read(DumpJob.from_env(ENV | env))
+    return read(DumpJob.from_env(ENV | env, ENGINES))
 
 
 def nodes(found: Options) -> list[list[tuple[str, int]]]:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dumpers.engines.base import Reader
 from dumpers.engines.clickhouse import packs
 from dumpers.engines.clickhouse.plan import Item
 from dumpers.engines.clickhouse.reading import Reading, Session
 from dumpers.engines.clickhouse.verdicts import Verdicts
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 from tests.unit.dumpers.engines.clickhouse_parts import NOW, Given, archive, item, member, table
 
 MIB = 1 << 20

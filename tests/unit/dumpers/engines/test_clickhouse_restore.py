@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from dumpers.contract import Connection
-from dumpers.engines.base import Piece
+from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse import packs
 from dumpers.engines.clickhouse.members import Group
 from dumpers.engines.clickhouse.restore import _has_rows, _Loading, _names, _tables
+from dumpers.engines.protocol import Piece
 from tests.unit.dumpers.engines.clickhouse_parts import NOW, Given, archive, group
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dumpers.engines import ENGINES, find, load
-from dumpers.engines.base import Engine
-from dumpers.engines.facts import EngineFacts
+from dumpers.contract.engine_spec import EngineSpec
+from dumpers.engines.protocol import Engine
+from dumpers.engines.registry import ENGINES, find, load
 from dumpers.runtime.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[4]
 README = (ROOT / "README.md").read_text()
-DUMPED = [item for item in ENGINES if find_spec(f"dumpers.engines.{item.type}.dump")]
+DUMPED = [item for item in ENGINES if find_spec(f"dumpers.engines.{item.type}.engine")]
 VALUES = yaml.safe_load((ROOT / "charts/ksnapshot/values.yaml").read_text())
 DOCKERFILES = [path.read_text() for path in (ROOT / "images").glob("*/Dockerfile")]
 
@@ -32,7 +32,7 @@ def test_an_engine_without_its_work_is_a_fault_of_the_image() -> None:
 
 
 @pytest.mark.parametrize("engine", DUMPED, ids=lambda item: item.type)
-def test_an_engine_that_can_be_dumped_is_whole(engine: EngineFacts) -> None:
+def test_an_engine_that_can_be_dumped_is_whole(engine: EngineSpec) -> None:
     work = load(engine)
     for name, wanted in inspect.getmembers(Engine, inspect.isfunction):
         if not name.startswith("_"):

@@ -2,9 +2,10 @@ from itertools import pairwise
 
 import pytest
 
-from dumpers.contract import DumpJob
+from dumpers.contract.jobs import DumpJob
 from dumpers.engines.mysql import grants, options
-from dumpers.engines.mysql.dump import ENGINE, prove
+from dumpers.engines.mysql.engine import ENGINE, prove
+from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError, ExitCode
 from dumpers.runtime.interrupt import Interrupt
 from tests.unit.dumpers.test_contract import ENV
@@ -110,7 +111,7 @@ def test_a_dump_that_is_cut_anywhere_is_not_whole() -> None:
     ],
 )
 def test_options_that_would_hide_or_turn_the_dump_are_refused(text: str) -> None:
-    job = DumpJob.from_env(ENV | MYSQL | {"MYSQLDUMP_OPTIONS": text})
+    job = DumpJob.from_env(ENV | MYSQL | {"MYSQLDUMP_OPTIONS": text}, ENGINES)
     with pytest.raises(ConfigurationError, match="MYSQLDUMP_OPTIONS") as caught:
         ENGINE.preflight(job, Interrupt())
     assert caught.value.exit_code == ExitCode.CONFIGURATION
@@ -150,13 +151,13 @@ def test_options_that_do_not_go_with_a_dump_per_table(text: str) -> None:
     assert options.parse(text)
     given = ENV | MYSQL | {"MYSQLDUMP_OPTIONS": text, "KSNAPSHOT_PER_TABLE": "true"}
     with pytest.raises(ConfigurationError, match=r"MYSQLDUMP_OPTIONS .* KSNAPSHOT_PER_TABLE"):
-        ENGINE.preflight(DumpJob.from_env(given), Interrupt())
+        ENGINE.preflight(DumpJob.from_env(given, ENGINES), Interrupt())
 
 
 def test_what_the_tool_would_pass_over_where_tables_are_named() -> None:
     given = ENV | MYSQL | {"MYSQLDUMP_OPTIONS": "--ignore-table=shop.a", "KSNAPSHOT_TABLES": "b"}
     with pytest.raises(ConfigurationError, match="use KSNAPSHOT_EXCLUDE_TABLES"):
-        ENGINE.preflight(DumpJob.from_env(given), Interrupt())
+        ENGINE.preflight(DumpJob.from_env(given, ENGINES), Interrupt())
 
 
 @pytest.mark.parametrize(
@@ -171,14 +172,14 @@ def test_no_database_is_named_where_the_databases_are() -> None:
     env = ENV | MYSQL
     del env["MYSQL_DATABASE"]
     with pytest.raises(ConfigurationError, match="MYSQL_DATABASE is not set"):
-        DumpJob.from_env(env)
-    assert DumpJob.from_env(env | {"KSNAPSHOT_DATABASES": "*"}).connection.database == ""
+        DumpJob.from_env(env, ENGINES)
+    assert DumpJob.from_env(env | {"KSNAPSHOT_DATABASES": "*"}, ENGINES).connection.database == ""
 
 
 @pytest.mark.parametrize("variable", ["KSNAPSHOT_TABLES", "KSNAPSHOT_DATABASES"])
 @pytest.mark.parametrize("text", [",", "a,,b", "a,"])
 def test_an_empty_name_in_a_list(variable: str, text: str) -> None:
-    job = DumpJob.from_env(ENV | MYSQL | {variable: text})
+    job = DumpJob.from_env(ENV | MYSQL | {variable: text}, ENGINES)
     with pytest.raises(ConfigurationError, match=variable):
         ENGINE.preflight(job, Interrupt())
 

@@ -1,8 +1,9 @@
 import pytest
 
-from dumpers.contract import DumpJob
+from dumpers.contract.jobs import DumpJob
 from dumpers.engines.postgresql import options
-from dumpers.engines.postgresql.dump import ENGINE, prove_plain
+from dumpers.engines.postgresql.engine import ENGINE, prove_plain
+from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError, ExitCode
 from dumpers.runtime.interrupt import Interrupt
 from tests.unit.dumpers.test_contract import ENV
@@ -56,7 +57,7 @@ def test_prove(head: bytes, tail: bytes, fault: str | None) -> None:
     ],
 )
 def test_options_that_would_hide_or_turn_the_dump_are_refused(text: str) -> None:
-    job = DumpJob.from_env(ENV | {"PG_DUMP_OPTIONS": text})
+    job = DumpJob.from_env(ENV | {"PG_DUMP_OPTIONS": text}, ENGINES)
     with pytest.raises(ConfigurationError, match="PG_DUMP_OPTIONS") as caught:
         ENGINE.preflight(job, Interrupt())
     assert caught.value.exit_code == ExitCode.CONFIGURATION

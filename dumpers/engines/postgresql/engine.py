@@ -4,15 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
-from dumpers.contract import Connection, DumpJob
-from dumpers.engines.base import Engine, Piece, Reader, Source, Stream
+from dumpers.contract.connection import Connection
+from dumpers.contract.jobs import DumpJob
 from dumpers.engines.postgresql import choice, clients, inspection, load
 from dumpers.engines.postgresql.choice import Choice
 from dumpers.engines.postgresql.endings import CUSTOM, GLOBALS, PLAIN
 from dumpers.engines.postgresql.session import Session
+from dumpers.engines.protocol import Engine, Piece, Source, Stream
 from dumpers.process import EndProof, ToolReader
 from dumpers.runtime.errors import TARGET, ConfigurationError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
 
 _LOOK = (
     "SELECT current_setting('server_version_num'), current_setting('server_version'), "

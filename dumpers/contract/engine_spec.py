@@ -80,27 +80,6 @@ class TextOption:
     longest: int = 4096
 
 
-_LISTED = "names, separated by commas"
-DATABASES = TextOption(
-    key="databases",
-    variable="KSNAPSHOT_DATABASES",
-    help="Databases to dump, separated by commas, or `*` for all.",
-    wanted=f"{_LISTED}, or *",
-)
-TABLES = TextOption(
-    key="tables",
-    variable="KSNAPSHOT_TABLES",
-    help="The tables to dump, separated by commas, instead of all; `clickhouse` takes patterns.",
-    wanted=_LISTED,
-)
-EXCLUDE_TABLES = TextOption(
-    key="exclude-tables",
-    variable="KSNAPSHOT_EXCLUDE_TABLES",
-    help="Tables to leave out, separated by commas; `clickhouse` takes patterns.",
-    wanted=_LISTED,
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumperImage:
     """An image and the values of the `version` annotation that lead to it.
@@ -116,7 +95,7 @@ class DumperImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineFacts:
+class EngineSpec:
     """An engine as the annotations name it.
 
     `prefix` starts its variables (`POSTGRESQL_HOST`). `logins` are tried in order, `databases` are

@@ -5,22 +5,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dumpers.streams.reader import Reader
+
 if TYPE_CHECKING:
-    from dumpers.contract import Connection, DumpJob
+    from dumpers.contract.connection import Connection
+    from dumpers.contract.jobs import DumpJob
     from dumpers.runtime.errors import KsnapshotError
     from dumpers.runtime.interrupt import Interrupt
 
 
 def _never(_: "KsnapshotError") -> bool:
     return False
-
-
-class Reader(Protocol):
-    """A source of bytes that raises unless its end is proven: b"" means whole."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return at most `size` bytes (any number if negative), b"" only at the proven end."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from dumpers.contract import Connection, DumpJob
-from dumpers.engines.base import Engine, Piece, Source, Stream
-from dumpers.engines.facts import DATABASES, EXCLUDE_TABLES, TABLES, TextOption
-from dumpers.engines.mysql import MYSQLDUMP_OPTIONS, PER_TABLE, client, options
+from dumpers.contract.connection import Connection
+from dumpers.contract.engine_spec import TextOption
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.mysql import client, options
 from dumpers.engines.mysql import restore as restoring
 from dumpers.engines.mysql.client import Flavour, Program, Server
 from dumpers.engines.mysql.sections import Sections
+from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.engines.mysql.survey import Choice, Survey, databases, grants, survey
 from dumpers.engines.names import listed
+from dumpers.engines.protocol import Engine, Piece, Source, Stream
+from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
 from dumpers.process import Command, ToolReader
 from dumpers.runtime.errors import SOURCE, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dumpers.contract import Connection, DumpJob
-from dumpers.engines.base import Engine, Piece, Source, Stream
+from dumpers.contract.connection import Connection
+from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse import (
     choice,
     drift,
@@ -30,6 +30,7 @@ from dumpers.engines.clickhouse.sql import pinned
 from dumpers.engines.clickhouse.tables import Treated
 from dumpers.engines.clickhouse.verdicts import Verdicts
 from dumpers.engines.names import shown
+from dumpers.engines.protocol import Engine, Piece, Source, Stream
 from dumpers.runtime.errors import SOURCE, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from dumpers import __version__
-from dumpers.contract import Connection, DumpJob
-from dumpers.engines.base import Engine, Piece, Reader, Source, Stream
-from dumpers.engines.elasticsearch import INDICES, LIMIT, VERSIONS, choice, client, survey
+from dumpers.contract.connection import Connection
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.elasticsearch import choice, client, survey
 from dumpers.engines.elasticsearch import restore as restoring
 from dumpers.engines.elasticsearch.choice import Index
 from dumpers.engines.elasticsearch.client import Server, path_of
@@ -16,10 +16,13 @@ from dumpers.engines.elasticsearch.cursors import Wanted
 from dumpers.engines.elasticsearch.lines import object_line, portable, string_line
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.elasticsearch.reading import Tally, documents
+from dumpers.engines.elasticsearch.spec import INDICES, LIMIT, VERSIONS
 from dumpers.engines.elasticsearch.survey import Text
+from dumpers.engines.protocol import Engine, Piece, Source, Stream
 from dumpers.runtime.errors import SOURCE
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.stream import Joined
+from dumpers.streams.reader import Reader
 
 ENDING = ".jsonl"
 # Slices of one index that are read at a time: enough to keep a server busy while pages travel.

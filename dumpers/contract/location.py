@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dumpers.layout import normalise_path
+from dumpers.contract.key_names import normalise_path
 
 BACKEND_TYPE = "BACKEND_TYPE"
 BACKEND_PATH = "BACKEND_PATH"

@@ -1,0 +1,81 @@
+"""How a run ended, as its termination message says."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Kubernetes keeps at most this much of a container's termination message.
+RESULT_MAX_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpResult:
+    """How a run ended, as the container's termination message tells the controller.
+
+    `source_bytes` left the dump tool, `stored_bytes` reached S3; `sha256` is that of the stored
+    object when there is exactly one. `seconds` is wall time. `verified` is READ_BACK when all
+    objects were read back and were as they had been sent, else empty.
+    """
+
+    succeeded: bool
+    exit_code: int
+    reason: str
+    message: str
+    engine: str = ""
+    server_version: str = ""
+    tool_version: str = ""
+    keys: tuple[str, ...] = ()
+    key_count: int = 0
+    source_bytes: int = 0
+    stored_bytes: int = 0
+    sha256: str = ""
+    seconds: float = 0.0
+    record: str = ""
+    verified: str = ""
+
+    def to_json(self) -> str:
+        """Compact JSON of at most RESULT_MAX_BYTES bytes; keys, then the message, give way."""
+        document: dict[str, Any] = {"version": 1} | {
+            name: getattr(self, name) for name in self.__slots__
+        }
+        if _size(document) > RESULT_MAX_BYTES:
+            document["keys"] = []
+        message = self.message
+        while _size(document) > RESULT_MAX_BYTES and message:
+            message = message[: len(message) * 3 // 4]
+            document["message"] = message + "…"
+        return _compact(document)
+
+    @classmethod
+    def from_json(cls, text: str) -> "DumpResult":
+        """Read a termination message; ValueError if it is not one of ours."""
+        try:
+            document = json.loads(text)
+            values = {name: document[name] for name in cls.__slots__ if name in document}
+            result = cls(**values | {"keys": tuple(document.get("keys", ()))})
+        except (TypeError, KeyError, AttributeError, RecursionError, ValueError) as error:
+            raise ValueError(f"no dump result: {type(error).__name__}") from error
+        typed = all(isinstance(getattr(result, name), kind) for name, kind in _TYPES.items())
+        if not typed or not all(isinstance(key, str) for key in result.keys):
+            raise ValueError("no dump result: a member has another type")
+        return result
+
+
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("reason", "message", "engine", "server_version", "tool_version"), str),
+    **dict.fromkeys(("sha256", "record", "verified"), str),
+    **dict.fromkeys(("exit_code", "key_count", "source_bytes", "stored_bytes"), int),
+    "succeeded": bool,
+    "seconds": (int, float),
+}
+
+
+def _compact(document: Mapping[str, Any]) -> str:
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    # Half a surrogate pair has no UTF-8 form, and a result has to be written whatever it holds.
+    return text.encode("utf-8", "replace").decode()
+
+
+def _size(document: Mapping[str, Any]) -> int:
+    return len(_compact(document).encode())
