@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dumpers import crypt, manifest, readback
+from dumpers import manifest, readback
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import Engine, Source, Stream
@@ -16,6 +16,7 @@ from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.store import Store
 from dumpers.storing import store_all
+from dumpers.streams import age
 from dumpers.sweep import sweep
 
 _LOG = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class _Plan:
     run: Run
     source: Source
     streams: Sequence[Stream]
-    recipients: Sequence[crypt.Recipient]
+    recipients: Sequence[age.Recipient]
 
     def key(self, stream: Stream) -> str:
         return self.run.dump_key(
@@ -55,7 +56,7 @@ def dump(
     login were proved good, and nothing is dumped before bucket, keys and rights were.
     """
     began = time.monotonic()
-    recipients = crypt.parse_recipients(job.recipients)
+    recipients = age.parse_recipients(job.recipients)
     # The store is set up while the database is looked at; nothing is sent to it before.
     with Store(job.location, run=run_id, interrupt=interrupt) as store:
         source = engine.preflight(job, interrupt)

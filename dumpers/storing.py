@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from dumpers import crypt
 from dumpers.engines.protocol import Stream
 from dumpers.manifest import ObjectRecord
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.log import fields
 from dumpers.runtime.progress import Progress
 from dumpers.store import Store
-from dumpers.stream import CountingReader, GzipReader, copy
+from dumpers.streams import age
+from dumpers.streams.filters import CountingReader, GzipReader
+from dumpers.streams.reader import copy
 from dumpers.upload import Upload, choose_part_size
 
 _LOG = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def store_all(
     keys: Sequence[str],
     parallel: int,
     part_size: int | None,
-    recipients: Sequence[crypt.Recipient],
+    recipients: Sequence[age.Recipient],
     store: Store,
 ) -> Sequence[ObjectRecord]:
     """Store every stream under its key, `parallel` of each lane at a time, in the order given.
@@ -101,7 +102,7 @@ class _Storing:
     store: Store
     part_size: int | None
     at_a_time: int
-    recipients: Sequence[crypt.Recipient]
+    recipients: Sequence[age.Recipient]
     progress: Progress
 
     def prove(self, stored: ObjectRecord, stream: Stream, key: str) -> ObjectRecord:
@@ -140,7 +141,7 @@ class _Storing:
             name = ".".join((stream.name, *stream.part))
             with self.progress.of(name, read=lambda: raw.count, sent=lambda: upload.size):
                 if self.recipients:
-                    crypt.encrypt(packed, upload, self.recipients)
+                    age.encrypt(packed, upload, self.recipients)
                 else:
                     copy(packed, upload)
             stored = upload.complete()

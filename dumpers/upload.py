@@ -22,7 +22,7 @@ from dumpers.runtime.errors import (
 )
 from dumpers.runtime.log import fields
 from dumpers.store import IN_FLIGHT, Store
-from dumpers.stream import Digest
+from dumpers.streams.digest import Digest
 
 _LOG = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse.sql import literal, qualified, remote
-from dumpers.http import Answer, Http
 from dumpers.runtime.errors import KsnapshotError, Side
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.http import Answer, Http
 from dumpers.streams.reader import Reader
 
 _TLS_PORTS = frozenset((8443, 443))

@@ -11,8 +11,7 @@ from dumpers.engines.clickhouse.reading import ENDING, Reading, estimate, placed
 from dumpers.engines.protocol import Stream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.stream import Joined
-from dumpers.streams.reader import Reader
+from dumpers.streams.reader import Joined, Reader
 
 # In bytes before compression. A table is held in memory while it is packed, as a header has its
 # size; the limit is for one that grew since it was looked at.

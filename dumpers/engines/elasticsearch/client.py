@@ -10,9 +10,9 @@ from urllib.parse import quote
 from dumpers.contract.connection import Connection
 from dumpers.engines.elasticsearch import product
 from dumpers.engines.elasticsearch.product import Product
-from dumpers.http import Answer, Http, speaks_tls
 from dumpers.runtime.errors import ConfigurationError, KsnapshotError, Side
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.http import Answer, Http, speaks_tls
 
 _OK = frozenset((200, 201))
 # How a server says that it has no such API, or takes its path for the name of an index.

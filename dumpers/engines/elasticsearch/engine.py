@@ -21,8 +21,7 @@ from dumpers.engines.elasticsearch.survey import Text
 from dumpers.engines.protocol import Engine, Piece, Source, Stream
 from dumpers.runtime.errors import SOURCE
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.stream import Joined
-from dumpers.streams.reader import Reader
+from dumpers.streams.reader import Joined, Reader
 
 ENDING = ".jsonl"
 # Slices of one index that are read at a time: enough to keep a server busy while pages travel.

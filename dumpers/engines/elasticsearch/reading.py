@@ -25,8 +25,7 @@ from dumpers.engines.elasticsearch.cursors import (
 from dumpers.engines.elasticsearch.pages import Page
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.stream import Joined
-from dumpers.streams.reader import Reader
+from dumpers.streams.reader import Joined, Reader
 
 # Pages that wait to be written, of all slices together.
 _PAGES_AHEAD = 4

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dumpers.contract.connection import Connection
-from dumpers.process import Command, output
 from dumpers.runtime.errors import KsnapshotError, Side
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.tool import Command, output
 
 _CONNECT_SECONDS = 10
 

@@ -17,9 +17,9 @@ from dumpers.engines.mysql.survey import Choice, Survey, databases, grants, surv
 from dumpers.engines.names import listed
 from dumpers.engines.protocol import Engine, Piece, Source, Stream
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
-from dumpers.process import Command, ToolReader
 from dumpers.runtime.errors import SOURCE, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.tool import Command, ToolReader
 
 # The names of 0.6.0, words apart by blanks.
 _TABLES, _EXCLUDED = "MYSQLDUMP_TABLES", "MYSQLDUMP_EXCLUDED_TABLES"

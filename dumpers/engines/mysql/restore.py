@@ -7,10 +7,10 @@ from dumpers.engines.mysql import client
 from dumpers.engines.mysql.client import Flavour, Program, Server
 from dumpers.engines.mysql.survey import tables
 from dumpers.engines.protocol import Piece
-from dumpers.process import Command, feed
 from dumpers.runtime.errors import TARGET, KsnapshotError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.stream import Prefixed
+from dumpers.streams.reader import Prefixed
+from dumpers.streams.tool import Command, feed
 
 # Tables counted by one statement: it travels as an argument, which has a limit.
 _COUNTED_AT_ONCE = 100

@@ -10,11 +10,10 @@ from contextlib import ExitStack, contextmanager
 
 from dumpers.engines.mysql.client import identifier
 from dumpers.engines.mysql.survey import Table
-from dumpers.process import Command, EndProof, ToolReader
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.stream import Prefixed
-from dumpers.streams.reader import Reader
+from dumpers.streams.reader import Prefixed, Reader
+from dumpers.streams.tool import Command, EndProof, ToolReader
 
 # Where a table begins, and what stands around the bodies of triggers, in which any line may occur.
 # Elsewhere none does: the tools write a line end in a value as \n.

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dumpers.process import Command, output
 from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.tool import Command, output
 
 _NAME = "pg_dump"
 _VERSION = re.compile(r"\s(\d+)(?:\.\d+|devel|beta\d+|rc\d+)")

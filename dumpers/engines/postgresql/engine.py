@@ -11,10 +11,10 @@ from dumpers.engines.postgresql.choice import Choice
 from dumpers.engines.postgresql.endings import CUSTOM, GLOBALS, PLAIN
 from dumpers.engines.postgresql.session import Session
 from dumpers.engines.protocol import Engine, Piece, Source, Stream
-from dumpers.process import EndProof, ToolReader
 from dumpers.runtime.errors import TARGET, ConfigurationError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
+from dumpers.streams.tool import EndProof, ToolReader
 
 _LOOK = (
     "SELECT current_setting('server_version_num'), current_setting('server_version'), "

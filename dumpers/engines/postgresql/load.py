@@ -6,9 +6,9 @@ from dumpers.engines.postgresql import inspection
 from dumpers.engines.postgresql.endings import CUSTOM, GLOBALS, PLAIN
 from dumpers.engines.postgresql.session import Session
 from dumpers.engines.protocol import Piece
-from dumpers.process import feed
 from dumpers.runtime.errors import TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.tool import feed
 
 # Without a failed statement's details and context, which show the rows.
 _PSQL = (

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dumpers.contract.connection import Connection
-from dumpers.process import Command, output
 from dumpers.runtime.errors import SOURCE, KsnapshotError, Side
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.tool import Command, output
 
 _CONNECT_SECONDS = 10
 _FIELD, _ROW = "\x1f", "\x1e"

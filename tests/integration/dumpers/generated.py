@@ -14,10 +14,10 @@ from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.protocol import Engine, Piece, Source, Stream
-from dumpers.process import Command, ToolReader
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
+from dumpers.streams.tool import Command, ToolReader
 
 SIZE, NOISE = "GENERATED_MIB", "GENERATED_NOISE_MIB"
 HEAD, END = b"-- head\n", b"-- end\n"

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from dumpers.contract.connection import Connection
-from dumpers.http import Http
 from dumpers.runtime.errors import (
     SOURCE,
     ConfigurationError,
@@ -19,6 +18,7 @@ from dumpers.runtime.errors import (
     SourceRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.http import Http
 from tests.integration.dumpers.conftest import PATIENCE_SECONDS
 from tests.testbed import pki
 from tests.testbed.processes import free_port

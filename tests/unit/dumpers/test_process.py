@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from dumpers.process import Command, ToolReader, feed, mask, output
 from dumpers.runtime.errors import (
     InterruptedRunError,
     KsnapshotError,
@@ -14,6 +13,7 @@ from dumpers.runtime.errors import (
     SourceRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.tool import Command, ToolReader, feed, mask, output
 
 
 def failure(status: int, said: str) -> KsnapshotError:

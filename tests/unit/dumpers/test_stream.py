@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers import crypt
 from dumpers.runtime.errors import EncryptionError, SourceFailedError, StorageFailedError
-from dumpers.stream import CountingReader, GzipReader, copy
+from dumpers.streams import age
+from dumpers.streams.filters import CountingReader, GzipReader
+from dumpers.streams.reader import copy
 
 IDENTITY = pyrage.x25519.Identity.generate()
 
@@ -74,7 +75,7 @@ def test_every_recipient_can_decrypt(size: int) -> None:
     texts = [str(key.to_public()) for key in (IDENTITY, other)]
     data = hashlib.sha256(b"").digest() * (size // 32)
     target = io.BytesIO()
-    crypt.encrypt(io.BytesIO(data), target, crypt.parse_recipients(texts))
+    age.encrypt(io.BytesIO(data), target, age.parse_recipients(texts))
     for identity in (IDENTITY, other):
         assert pyrage.decrypt(target.getvalue(), [identity]) == data
 
@@ -91,7 +92,7 @@ def test_an_ssh_key_can_decrypt_beside_an_age_key(
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     target = io.BytesIO()
     texts = [f"{public} backup@host", str(IDENTITY.to_public())]
-    crypt.encrypt(io.BytesIO(b"data"), target, crypt.parse_recipients(texts))
+    age.encrypt(io.BytesIO(b"data"), target, age.parse_recipients(texts))
     for identity in (IDENTITY, pyrage.ssh.Identity.from_buffer(private)):
         assert pyrage.decrypt(target.getvalue(), [identity]) == b"data"
 
@@ -99,7 +100,7 @@ def test_an_ssh_key_can_decrypt_beside_an_age_key(
 def test_all_wrong_recipients_are_named_at_once() -> None:
     texts = ["age1typo", str(IDENTITY.to_public()), "ssh-dss AAAA"]
     with pytest.raises(EncryptionError, match=r"'age1typo' is not.*'ssh-dss AAAA' is not"):
-        crypt.parse_recipients(texts)
+        age.parse_recipients(texts)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_all_wrong_recipients_are_named_at_once() -> None:
 )
 def test_what_is_no_recipient_is_named(text: str) -> None:
     with pytest.raises(EncryptionError, match="is not an age recipient"):
-        crypt.parse_recipients([text])
+        age.parse_recipients([text])
 
 
 @pytest.mark.parametrize(
@@ -130,26 +131,26 @@ def test_what_is_no_recipient_is_named(text: str) -> None:
 )
 def test_a_private_key_is_not_repeated(text: str) -> None:
     with pytest.raises(EncryptionError, match="private key") as caught:
-        crypt.parse_recipients([text])
+        age.parse_recipients([text])
     assert str(IDENTITY)[20:] not in str(caught.value)
     assert "b3BlbnNz" not in str(caught.value)
 
 
-def recipients() -> tuple[crypt.Recipient, ...]:
-    return crypt.parse_recipients([str(IDENTITY.to_public())])
+def recipients() -> tuple[age.Recipient, ...]:
+    return age.parse_recipients([str(IDENTITY.to_public())])
 
 
 def test_a_reader_that_fails_is_heard_through_the_encryption() -> None:
     error = SourceFailedError("tool died")
     with pytest.raises(SourceFailedError) as caught:
-        crypt.encrypt(GzipReader(Broken(error)), io.BytesIO(), recipients())
+        age.encrypt(GzipReader(Broken(error)), io.BytesIO(), recipients())
     assert caught.value is error
 
 
 def test_a_writer_that_fails_is_heard_through_the_encryption() -> None:
     error = StorageFailedError("store died")
     with pytest.raises(StorageFailedError) as caught:
-        crypt.encrypt(io.BytesIO(b"y" * (1 << 20)), Broken(error), recipients())
+        age.encrypt(io.BytesIO(b"y" * (1 << 20)), Broken(error), recipients())
     assert caught.value is error
 
 

@@ -6,8 +6,7 @@ from typing import Protocol
 import pyrage
 
 from dumpers.runtime.errors import EncryptionError
-from dumpers.stream import Writer
-from dumpers.streams.reader import Reader
+from dumpers.streams.reader import Reader, Writer
 
 # Enough of a wrong recipient to find it, too little of whatever was pasted in its place.
 _SHOWN = 16

@@ -1,0 +1,36 @@
+"""A checksum of a stream, computed beside it."""
+
+import hashlib
+import queue
+import threading
+
+# How far the digest may lag behind, in blocks: memory for it, and slack for the threads.
+_BLOCKS_AHEAD = 16
+
+
+class Digest:
+    """sha256 of a stream, computed in a thread of its own: hashing costs as much as compressing.
+
+    The blocks are handed over as they are, so they must not change; a few of them wait at most.
+    """
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._blocks: queue.Queue[bytes | None] = queue.Queue(_BLOCKS_AHEAD)
+        self._thread = threading.Thread(target=self._work, name="sha256", daemon=True)
+        self._thread.start()
+
+    def update(self, block: bytes) -> None:
+        """Take the next block, as soon as there is room for it."""
+        self._blocks.put(block)
+
+    def end(self) -> str:
+        """End the thread and return the digest of all blocks, as hex; harmless when repeated."""
+        if self._thread.is_alive():
+            self._blocks.put(None)
+            self._thread.join()
+        return self._digest.hexdigest()
+
+    def _work(self) -> None:
+        while (block := self._blocks.get()) is not None:
+            self._digest.update(block)
