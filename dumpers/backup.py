@@ -14,7 +14,7 @@ from dumpers.layout import Run
 from dumpers.runtime.errors import ExitCode, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
-from dumpers.store import Store
+from dumpers.storage.run_storage import Store
 from dumpers.storing import store_all
 from dumpers.streams import age
 from dumpers.sweep import sweep

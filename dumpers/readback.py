@@ -3,13 +3,16 @@
 import hashlib
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from dumpers.bucket import Bucket
 from dumpers.contract.names import READ_BACK, VERIFY
 from dumpers.manifest import CheckedObject, ObjectRecord
 from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
 from dumpers.runtime.log import fields
-from dumpers.store import Store
+from dumpers.storage.run_storage import Store
+
+if TYPE_CHECKING:
+    from dumpers.storage.s3.bucket import S3Bucket
 
 _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 3
@@ -52,7 +55,7 @@ def _check(store: Store, item: ObjectRecord) -> CheckedObject:
     raise AssertionError  # The last attempt returned or raised.
 
 
-def _digest(bucket: Bucket, key: str) -> tuple[int, str]:
+def _digest(bucket: "S3Bucket", key: str) -> tuple[int, str]:
     size, digest = 0, hashlib.sha256()
     for block in bucket.read(key):
         size += len(block)

@@ -12,11 +12,11 @@ from dumpers.manifest import ObjectRecord
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.log import fields
 from dumpers.runtime.progress import Progress
-from dumpers.store import Store
+from dumpers.storage.multipart import Upload, choose_part_size
+from dumpers.storage.run_storage import Store
 from dumpers.streams import age
 from dumpers.streams.filters import CountingReader, GzipReader
 from dumpers.streams.reader import copy
-from dumpers.upload import Upload, choose_part_size
 
 _LOG = logging.getLogger(__name__)
 

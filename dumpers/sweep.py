@@ -12,14 +12,18 @@ from concurrent.futures import wait as wait_futures
 from contextlib import suppress
 from datetime import datetime, timedelta
 from os.path import commonprefix
+from typing import TYPE_CHECKING
 
 from dumpers import manifest
-from dumpers.bucket import AlreadyThereError, Bucket, ForbiddenByStoreError
 from dumpers.layout import MANIFEST, STARTED, SWEPT, Run, records_prefix, stamp
 from dumpers.manifest import RunRecord
 from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.log import fields
-from dumpers.store import Store
+from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError
+from dumpers.storage.run_storage import Store
+
+if TYPE_CHECKING:
+    from dumpers.storage.s3.bucket import S3Bucket
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,7 +57,7 @@ def sweep(store: Store, run: Run, record: RunRecord) -> None:
         _LOG.info("not swept", extra=fields(why=shown))
 
 
-def _sweep(bucket: Bucket, run: Run, ours: RunRecord, ends: float) -> None:
+def _sweep(bucket: "S3Bucket", run: Run, ours: RunRecord, ends: float) -> None:
     prefix = records_prefix(path=run.path, cluster=run.cluster, cronjob=run.cronjob)
     since = f"{prefix}{stamp(run.started - _WINDOW)}"
     found = bucket.keys(prefix, since=since, limit=_MAX_KEYS)
@@ -91,7 +95,7 @@ def _is_swept_for(crashed: RunRecord, ours: RunRecord, *, now: datetime) -> bool
     return now > crashed.started + timedelta(seconds=crashed.deadline_seconds) + _MARGIN
 
 
-def _clear(bucket: Bucket, folder: str, crashed: RunRecord, ends: float) -> None:
+def _clear(bucket: "S3Bucket", folder: str, crashed: RunRecord, ends: float) -> None:
     if bucket.head(f"{folder}{MANIFEST}") is not None:
         return
     named = frozenset(crashed.keys)
@@ -124,7 +128,7 @@ def _clear(bucket: Bucket, folder: str, crashed: RunRecord, ends: float) -> None
             bucket.put(f"{folder}{SWEPT}", mark, only_new=True)
 
 
-def _abort_uploads(bucket: Bucket, shared: str, named: Container[str]) -> int | None:
+def _abort_uploads(bucket: "S3Bucket", shared: str, named: Container[str]) -> int | None:
     """How many open uploads of these keys were aborted, None where they may not be listed."""
     aborted = 0
     try:

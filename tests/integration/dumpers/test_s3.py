@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from dumpers.bucket import Bucket, UnknownToStoreError, open_bucket
 from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import (
     ConfigurationError,
@@ -17,7 +16,9 @@ from dumpers.runtime.errors import (
     StorageRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.store import Store
+from dumpers.storage.errors import UnknownToStoreError
+from dumpers.storage.run_storage import Store, open_bucket
+from dumpers.storage.s3.bucket import S3Bucket
 from tests.integration.dumpers import stub_store
 from tests.integration.dumpers.stub_store import Answer, Asked, StubStore
 from tests.testbed import s3 as s3_testbed
@@ -44,7 +45,7 @@ def location(stub: StubStore, **options: object) -> S3Location:
     return replace(plain, **options)  # type: ignore[arg-type]  # as the test gives them
 
 
-def use(bucket: Bucket) -> None:
+def use(bucket: S3Bucket) -> None:
     bucket.put("record", b"{}", only_new=False)
     created = bucket.create_upload("dump", run="r", checksums=False)
     part = bucket.upload_part("dump", created.id, number=1, data=memoryview(b"x"), crc32=None)

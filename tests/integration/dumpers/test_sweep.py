@@ -13,7 +13,7 @@ from dumpers.contract.location import S3Location
 from dumpers.layout import Run
 from dumpers.manifest import RunRecord
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.store import Store
+from dumpers.storage.run_storage import Store
 from dumpers.sweep import sweep
 from tests.integration.dumpers.conftest import Dumper
 from tests.testbed.s3 import DELETE, READ, WRITE, Keys, S3Server

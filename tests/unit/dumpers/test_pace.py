@@ -1,4 +1,4 @@
-from dumpers.pace import Pacer
+from dumpers.storage.rate_limit import Pacer
 
 
 def test_the_rate_is_kept_without_bursts() -> None:

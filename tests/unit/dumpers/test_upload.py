@@ -1,6 +1,6 @@
 import pytest
 
-from dumpers.upload import MAX_PARTS, choose_part_size
+from dumpers.storage.multipart import MAX_PARTS, choose_part_size
 
 MIB, GIB, TIB = 1 << 20, 1 << 30, 1 << 40
 

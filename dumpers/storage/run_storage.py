@@ -9,21 +9,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_futures
 from contextlib import suppress
 from functools import partial
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from dumpers.bucket import (
-    AlreadyThereError,
-    Bucket,
-    CreatedUpload,
-    ForbiddenByStoreError,
-    UnknownToStoreError,
-    open_bucket,
-)
 from dumpers.contract.location import S3Location
-from dumpers.pace import Pacer
 from dumpers.runtime.errors import InterruptedRunError, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
+from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError, UnknownToStoreError
+from dumpers.storage.rate_limit import Pace, Pacer
+from dumpers.storage.s3.answers import CreatedUpload
+
+if TYPE_CHECKING:
+    from dumpers.storage.s3.bucket import S3Bucket
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -35,6 +32,13 @@ _WORKERS = 16
 # With the last parts of an upload it has to stay below the 30 s after which a pod is killed.
 _LAST_CALL_SECONDS = 8.0
 _ABORT_SECONDS = 120.0
+
+
+def open_bucket(location: S3Location, pace: Pace | None) -> "S3Bucket":
+    """Load the SDK and set up its client, which takes half a second and no request."""
+    from dumpers.storage.s3.bucket import S3Bucket  # noqa: PLC0415  half a second, in a worker
+
+    return S3Bucket(location, pace)
 
 
 class Store:
@@ -59,7 +63,7 @@ class Store:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     @property
-    def bucket(self) -> Bucket:
+    def bucket(self) -> "S3Bucket":
         """For worker threads only: waits until the bucket is set up."""
         return self._opening.result()
 

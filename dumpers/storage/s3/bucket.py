@@ -1,7 +1,7 @@
 """The object store's calls, each blocking until it is answered; the SDK retries them.
 
 Errors come out as StorageFailedError where waiting may help and StorageRefusedError where somebody
-has to change something; what the caller can answer has classes of its own in dumpers/bucket.py.
+has to change something; what the caller can answer has classes of its own in storage.errors.
 """
 
 import base64
@@ -14,10 +14,11 @@ from urllib.parse import quote, urlencode
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dumpers.bucket import CreatedUpload, Head, Pace
 from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
-from dumpers.s3 import client, errors
+from dumpers.storage.rate_limit import Pace
+from dumpers.storage.s3 import client, errors
+from dumpers.storage.s3.answers import CreatedUpload, Head
 
 _READ_BLOCK = 1 << 18
 _RUN_METADATA = "ksnapshot-run"

@@ -10,9 +10,9 @@ from botocore.exceptions import (
     ValidationError,
 )
 
-from dumpers.bucket import AlreadyThereError, ForbiddenByStoreError, UnknownToStoreError
 from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
+from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError, UnknownToStoreError
 
 _HINTS = {
     "NoSuchBucket": "the bucket does not exist: create it, or correct S3_BUCKET",

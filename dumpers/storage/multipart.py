@@ -12,7 +12,6 @@ from typing import Any, Self
 
 from isal import isal_zlib
 
-from dumpers.bucket import ForbiddenByStoreError
 from dumpers.contract.names import MAX_PART_MIB, MIN_PART_MIB, PART_SIZE
 from dumpers.runtime.errors import (
     InterruptedRunError,
@@ -21,7 +20,8 @@ from dumpers.runtime.errors import (
     StorageRefusedError,
 )
 from dumpers.runtime.log import fields
-from dumpers.store import IN_FLIGHT, Store
+from dumpers.storage.errors import ForbiddenByStoreError
+from dumpers.storage.run_storage import IN_FLIGHT, Store
 from dumpers.streams.digest import Digest
 
 _LOG = logging.getLogger(__name__)

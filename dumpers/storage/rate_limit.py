@@ -7,6 +7,9 @@ from collections.abc import Callable
 # Shorter waits are saved up: the clock of a wait is no finer.
 _LEAST_SECONDS = 0.01
 
+# Told of every number of bytes that goes over the wire; it may take its time.
+Pace = Callable[[int], None]
+
 
 class Pacer:
     """Makes its callers wait so that together they stay at `rate` bytes a second.

@@ -1,0 +1,15 @@
+"""What a store answered, where the caller can do something about it."""
+
+from dumpers.runtime.errors import StorageRefusedError
+
+
+class ForbiddenByStoreError(StorageRefusedError):
+    """The keys are right, but this call is not granted to them."""
+
+
+class AlreadyThereError(StorageRefusedError):
+    """An object that must not exist yet does."""
+
+
+class UnknownToStoreError(StorageRefusedError):
+    """The store does not know an optional feature that the request used."""

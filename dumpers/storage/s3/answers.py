@@ -1,0 +1,27 @@
+"""What a store says, as far as the pipeline asks: types that need no SDK."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What the store says of an object; `crc32` is None where it keeps no checksum of the whole.
+
+    `run` is the id of the run that wrote it, None where the store lost or never had it.
+    """
+
+    size: int
+    crc32: str | None
+    run: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedUpload:
+    """An upload that was begun; `checksums` says whether the store keeps one of the whole.
+
+    `retried` says that the store was asked more than once, and may have begun more than one.
+    """
+
+    id: str
+    checksums: bool
+    retried: bool
