@@ -12,11 +12,12 @@ from pathlib import Path
 
 import click
 
-from dumpers import __version__, backup
+from dumpers import __version__
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.names import DEFAULT_TERMINATION_LOG, TERMINATION_LOG
 from dumpers.contract.result import DumpResult
 from dumpers.engines.registry import ENGINES, load
+from dumpers.runs import backup
 from dumpers.runtime.errors import ExitCode, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import configure, fields

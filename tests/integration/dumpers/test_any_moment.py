@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dumpers import manifest
+from dumpers.repository import records
 from dumpers.runtime.errors import ExitCode
 from tests.integration.conftest import Faults
 from tests.integration.dumpers.conftest import CRONJOB, Dumper, storage_env
@@ -245,7 +245,7 @@ def backups(s3: S3Server, bucket: str) -> list[tuple[str, bytes]]:
     for key in s3.objects(bucket):
         if key.endswith("manifest.json"):
             document = json.loads(s3.read(bucket, key))
-            assert document["digest"] == manifest.digest(document)
+            assert document["digest"] == records.digest(document)
             [item] = document["objects"]
             content = gzip.decompress(s3.read(bucket, item["key"]))
             found.append((key, _PASSING.sub(b"", content)))

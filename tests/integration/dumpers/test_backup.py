@@ -9,7 +9,7 @@ import psutil
 import pyrage
 import pytest
 
-from dumpers.manifest import digest
+from dumpers.repository.records import digest
 from dumpers.runtime.errors import ExitCode
 from tests.integration.conftest import Faults
 from tests.integration.dumpers.conftest import CRONJOB, DUMPING, POD, Dumper

@@ -20,11 +20,12 @@ from pathlib import Path
 
 import pytest
 
-from dumpers import backup, manifest
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.registry import ENGINES
-from dumpers.layout import Run
-from dumpers.manifest import RunRecord
+from dumpers.repository import records
+from dumpers.repository.keys import Run
+from dumpers.repository.records import RunRecord
+from dumpers.runs import backup
 from dumpers.runtime.errors import ExitCode, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.conftest import Faults
@@ -96,7 +97,7 @@ class World:
             keys=("ksnapshot/crashed-0", "ksnapshot/crashed-1"),
         )
         client = s3.client()
-        body = manifest.started_record(record)
+        body = records.started_record(record)
         client.put_object(Bucket=bucket, Key=crashed.started_key, Body=body)
         client.create_multipart_upload(Bucket=bucket, Key=record.keys[0])
         client.put_object(
@@ -158,7 +159,7 @@ class World:
                 bodies = [
                     (item, self.s3.read(self.bucket, item["key"])) for item in document["objects"]
                 ]
-                found[document["run"]] = document["digest"] == manifest.digest(document) and all(
+                found[document["run"]] = document["digest"] == records.digest(document) and all(
                     (len(body), hashlib.sha256(body).hexdigest()) == (item["size"], item["sha256"])
                     for item, body in bodies
                 )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dumpers.manifest import digest
+from dumpers.repository.records import digest
 from dumpers.runtime.errors import ExitCode
 from tests.integration.conftest import Faults
 from tests.integration.dumpers.conftest import Dumper

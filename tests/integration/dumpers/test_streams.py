@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from dumpers import backup
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import Piece, Source, Stream
 from dumpers.engines.registry import ENGINES
+from dumpers.runs import backup
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dumpers import manifest
 from dumpers.contract.location import S3Location
-from dumpers.layout import Run
-from dumpers.manifest import RunRecord
+from dumpers.repository import records
+from dumpers.repository.keys import Run
+from dumpers.repository.records import RunRecord
+from dumpers.repository.sweep import sweep
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import Store
-from dumpers.sweep import sweep
 from tests.integration.dumpers.conftest import Dumper
 from tests.testbed.s3 import DELETE, READ, WRITE, Keys, S3Server
 
@@ -67,7 +67,7 @@ class World:
     ) -> RunRecord:
         """A started record, an open upload of the first key, an object under the second."""
         told = change(record(made, self.bucket, deadline=deadline))
-        self.put(made.started_key, manifest.started_record(told))
+        self.put(made.started_key, records.started_record(told))
         self.client.create_multipart_upload(Bucket=self.bucket, Key=told.keys[0])
         self.put(told.keys[1], b"x", run=made.id)
         return told

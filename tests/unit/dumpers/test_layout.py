@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dumpers.contract.key_names import normalise_path, quote
-from dumpers.layout import Run
+from dumpers.repository.keys import Run
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -1,7 +1,7 @@
 import json
 from datetime import UTC, datetime
 
-from dumpers.manifest import ObjectRecord, RunRecord, digest, manifest, started_record
+from dumpers.repository.records import ObjectRecord, RunRecord, digest, manifest, started_record
 
 RUN = RunRecord(
     run="r1",

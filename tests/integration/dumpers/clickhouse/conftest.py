@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from dumpers import backup
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse.engine import ENGINE
 from dumpers.engines.protocol import Piece, Source, Stream
 from dumpers.engines.registry import ENGINES
+from dumpers.runs import backup
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, storage_env

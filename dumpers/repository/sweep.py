@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
-from dumpers import manifest
-from dumpers.layout import MANIFEST, STARTED, SWEPT, Run, records_prefix, stamp
-from dumpers.manifest import RunRecord
+from dumpers.repository import records
+from dumpers.repository.keys import MANIFEST, STARTED, SWEPT, Run, records_prefix, stamp
+from dumpers.repository.records import RunRecord
 from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError
@@ -65,7 +65,7 @@ def _sweep(bucket: "S3Bucket", run: Run, ours: RunRecord, ends: float) -> None:
     for folder in list(_unfinished(found))[: -_MAX_RUNS - 1 : -1]:
         if folder == run.record_prefix:
             continue
-        crashed = manifest.read_started(bucket.get(f"{folder}{STARTED}"))
+        crashed = records.read_started(bucket.get(f"{folder}{STARTED}"))
         if crashed is None or not _is_swept_for(crashed, ours, now=run.started):
             continue
         if time.monotonic() > ends:
@@ -124,7 +124,7 @@ def _clear(bucket: "S3Bucket", folder: str, crashed: RunRecord, ends: float) -> 
     elif uploads is not None and len(listed) < limit:
         # All of it is gone for good: no later run has to look again.
         with suppress(AlreadyThereError):
-            mark = manifest.swept_record(crashed, uploads=uploads, objects=objects)
+            mark = records.swept_record(crashed, uploads=uploads, objects=objects)
             bucket.put(f"{folder}{SWEPT}", mark, only_new=True)
 
 

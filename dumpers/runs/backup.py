@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dumpers import manifest, readback
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import Engine, Source, Stream
-from dumpers.layout import Run
+from dumpers.repository import records
+from dumpers.repository.keys import Run
+from dumpers.repository.sweep import sweep
+from dumpers.runs import verify
+from dumpers.runs.pipeline import store_all
 from dumpers.runtime.errors import ExitCode, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import Store
-from dumpers.storing import store_all
 from dumpers.streams import age
-from dumpers.sweep import sweep
 
 _LOG = logging.getLogger(__name__)
 
@@ -72,11 +73,11 @@ def dump(
             plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
             _announce(plan)
             record = _record(plan)
-            started_record = manifest.started_record(record)
+            started_record = records.started_record(record)
             store.put_once(run.started_key, started_record)
             store.probe(record.keys[0])
             if job.verify:
-                readback.prove_right(store, run.started_key, started_record)
+                verify.prove_right(store, run.started_key, started_record)
             sweep(store, run, record)
             objects = store_all(
                 streams,
@@ -86,7 +87,7 @@ def dump(
                 recipients=recipients,
                 store=store,
             )
-        body = manifest.manifest(
+        body = records.manifest(
             record,
             finished=now(),
             server_version=source.server_version,
@@ -104,8 +105,8 @@ def dump(
 
 def _verify(
     plan: _Plan,
-    record: manifest.RunRecord,
-    objects: Sequence[manifest.ObjectRecord],
+    record: records.RunRecord,
+    objects: Sequence[records.ObjectRecord],
     *,
     store: Store,
     now: Callable[[], datetime],
@@ -114,14 +115,12 @@ def _verify(
 
     The manifest stays either way: the record beside it says that this backup is not good.
     """
-    checked = readback.read_back(store, objects)
+    checked = verify.read_back(store, objects)
     finished = now()
     key = plan.run.verified_key(finished)
     store.put_once(
         key,
-        manifest.verified_record(
-            record, method=plan.job.verify, finished=finished, objects=checked
-        ),
+        records.verified_record(record, method=plan.job.verify, finished=finished, objects=checked),
     )
     for sent, found in zip(objects, checked, strict=True):
         if not found.good:
@@ -157,9 +156,9 @@ def _announce(plan: _Plan) -> None:
         )
 
 
-def _record(plan: _Plan) -> manifest.RunRecord:
+def _record(plan: _Plan) -> records.RunRecord:
     job, run = plan.job, plan.run
-    return manifest.RunRecord(
+    return records.RunRecord(
         run=run.id,
         cluster=job.cluster,
         workload=job.workload,
@@ -173,7 +172,7 @@ def _record(plan: _Plan) -> manifest.RunRecord:
     )
 
 
-def _result(plan: _Plan, *, objects: Sequence[manifest.ObjectRecord], seconds: float) -> DumpResult:
+def _result(plan: _Plan, *, objects: Sequence[records.ObjectRecord], seconds: float) -> DumpResult:
     return DumpResult(
         succeeded=True,
         exit_code=ExitCode.DONE,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dumpers.contract.names import READ_BACK, VERIFY
-from dumpers.manifest import CheckedObject, ObjectRecord
+from dumpers.repository.records import CheckedObject, ObjectRecord
 from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
 from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import Store
