@@ -8,7 +8,7 @@ import signal
 # modules load, they are not lost.
 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
 
-from dumpers.cli import main  # noqa: E402  see above
+from dumpers.cli.main import main  # noqa: E402  see above
 
 if __name__ == "__main__":
     code = 1

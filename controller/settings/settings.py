@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-import dumpers
 from controller.settings import parsers
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import DumperImage
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
+from dumpers.runtime.version import VERSION
 
 _RECORD = "ksnapshot_setting"
 
@@ -287,7 +287,7 @@ _IMAGES: tuple[Setting, ...] = tuple(
     Setting(
         env=image.setting,
         chart=image.chart,
-        default=f"{image.repository}:{dumpers.__version__}",
+        default=f"{image.repository}:{VERSION}",
         help=f"Dumper image for {' '.join((engine.title, *image.versions[:1]))}.",
     )
     for engine in ENGINES

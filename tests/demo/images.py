@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import dumpers
+from dumpers.runtime.version import VERSION
 from tests.testbed import images, mysql
 from tests.testbed.cluster import Cluster
 from tests.testbed.progress import progress
@@ -53,7 +53,7 @@ def build(*wanted: str) -> Mapping[str, Path]:
     made = {}
     for name in wanted:
         recipe = _recipe(name)
-        arguments = {"VERSION": dumpers.__version__}
+        arguments = {"VERSION": VERSION}
         others = {}
         if name == MYSQL:
             arguments["MYSQL"] = mysql.CLIENT_IMAGE

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
-from dumpers import __version__
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.elasticsearch import choice, client, survey
@@ -21,6 +20,7 @@ from dumpers.engines.elasticsearch.survey import Text
 from dumpers.engines.protocol import Engine, Piece, Source, Stream
 from dumpers.runtime.errors import SOURCE
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.runtime.version import VERSION
 from dumpers.streams.reader import Joined, Reader
 
 ENDING = ".jsonl"
@@ -58,7 +58,7 @@ class _Elasticsearch:
             notes = ("read by scroll, each shard as of its own moment", *notes)
         return _Found(
             server_version=str(product),
-            tool_version=f"ksnapshot {__version__}",
+            tool_version=f"ksnapshot {VERSION}",
             estimate=_PACKED * sum(index.size for index in chosen),
             notes=notes,
             facts={"indices": len(chosen)},

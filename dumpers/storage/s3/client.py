@@ -7,9 +7,9 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import Session
 
-from dumpers import __version__
 from dumpers.contract.location import S3_CA_BUNDLE, S3Location
 from dumpers.runtime.errors import ConfigurationError
+from dumpers.runtime.version import VERSION
 
 _DEFAULT_REGION = "us-east-1"
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS, _CONNECTIONS = 5, 60, 5, 16
@@ -29,7 +29,7 @@ def connect(location: S3Location) -> Any:
         # Checksums are ours to ask for: stores that do not know them refuse unasked ones.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        user_agent_extra=f"ksnapshot/{__version__}",
+        user_agent_extra=f"ksnapshot/{VERSION}",
     )
     session = Session()
     if location.ca_bundle:

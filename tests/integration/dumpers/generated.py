@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from dumpers import cli
+from dumpers.cli import dump, main
 from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec
 from dumpers.contract.jobs import DumpJob
@@ -71,5 +71,5 @@ def _load(spec: EngineSpec) -> Engine:
 
 
 if __name__ == "__main__":
-    cli.load = _load  # type: ignore[attr-defined]  # the one thing that is not as in an image
-    cli.main(prog_name="generated")
+    dump.load = _load  # type: ignore[attr-defined]  # the one thing that is not as in an image
+    main.main(prog_name="generated")

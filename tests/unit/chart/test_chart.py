@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
-import dumpers
 from controller.settings.settings import POD_FIELDS, SETTINGS, Setting, Settings
 from dumpers.engines.registry import ENGINES
+from dumpers.runtime.version import VERSION
 
 _ROOT = Path(__file__).parents[3]
 _CHART = _ROOT / "charts" / "ksnapshot"
@@ -153,7 +153,7 @@ def test_schema_takes(path: str, value: object) -> None:
 
 def test_chart_has_the_version_of_the_code() -> None:
     chart = yaml.safe_load((_CHART / "Chart.yaml").read_text())
-    assert (chart["version"], chart["appVersion"]) == (dumpers.__version__, dumpers.__version__)
+    assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.env)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.settings.settings import SETTINGS, Mode, Settings
-from dumpers import __version__
 from dumpers.runtime.errors import ConfigurationError
+from dumpers.runtime.version import VERSION
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
@@ -20,11 +20,11 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert settings.image_pull_policy == "IfNotPresent"
     published = "ghcr.io/clickandmortar/ksnapshot-dumper"
     assert settings.dumper_images == {
-        "MYSQL_DUMPER_IMAGE_5_7": f"{published}-mysql-5.7:{__version__}",
-        "MYSQL_DUMPER_IMAGE_8": f"{published}-mysql-8:{__version__}",
-        "POSTGRESQL_DUMPER_IMAGE_16": f"{published}-postgresql-16:{__version__}",
-        "ELASTICSEARCH_DUMPER_IMAGE": f"{published}-elasticsearch:{__version__}",
-        "CLICKHOUSE_DUMPER_IMAGE": f"{published}-clickhouse:{__version__}",
+        "MYSQL_DUMPER_IMAGE_5_7": f"{published}-mysql-5.7:{VERSION}",
+        "MYSQL_DUMPER_IMAGE_8": f"{published}-mysql-8:{VERSION}",
+        "POSTGRESQL_DUMPER_IMAGE_16": f"{published}-postgresql-16:{VERSION}",
+        "ELASTICSEARCH_DUMPER_IMAGE": f"{published}-elasticsearch:{VERSION}",
+        "CLICKHOUSE_DUMPER_IMAGE": f"{published}-clickhouse:{VERSION}",
     }
     assert (settings.poll_interval, settings.gone_passes, settings.gone_grace) == (60, 3, 900)
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from controller.cli import main
+from controller.cli.main import main
 from controller.observe.view_yaml import ReplayError, load
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dumpers import __version__
-from dumpers.cli import main
+from dumpers.cli.main import main
 from dumpers.contract.result import DumpResult
 from dumpers.runtime.errors import ExitCode
+from dumpers.runtime.version import VERSION
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_a_fault_of_ours_is_a_result_too(
     def broken() -> DumpResult:
         raise LookupError("this text could hold a secret")
 
-    monkeypatch.setattr("dumpers.cli._dump", broken)
+    monkeypatch.setattr("dumpers.cli.dump._dump", broken)
     ended = CliRunner().invoke(main, ["dump"])
     assert ended.exit_code == ExitCode.INTERNAL
     document = json.loads(termination_log.read_text())
@@ -58,4 +58,4 @@ def test_help_says_what_the_exit_codes_mean() -> None:
 
 
 def test_version() -> None:
-    assert __version__ in CliRunner().invoke(main, ["--version"]).output
+    assert VERSION in CliRunner().invoke(main, ["--version"]).output

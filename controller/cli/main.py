@@ -1,0 +1,19 @@
+"""The command line of the controller: one module per verb."""
+
+import click
+
+from controller.cli import plan, run
+from dumpers.runtime.version import VERSION
+
+
+@click.group(invoke_without_command=True)
+@click.version_option(VERSION, prog_name="ksnapshot")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Back up annotated Kubernetes databases; without a verb: `run`."""
+    if context.invoked_subcommand is None:
+        context.invoke(run.run)
+
+
+main.add_command(run.run)
+main.add_command(plan.plan)

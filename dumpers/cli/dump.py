@@ -1,0 +1,31 @@
+import os
+import secrets
+from datetime import UTC, datetime
+
+import click
+
+from dumpers.cli import process
+from dumpers.contract.jobs import DumpJob
+from dumpers.contract.result import DumpResult
+from dumpers.engines.registry import ENGINES, load
+from dumpers.runs import backup
+
+_RUN_ID_BYTES = 6
+
+
+@click.command()
+def dump() -> None:
+    """Make one backup (the default)."""
+    process.run_to_end("dump", _dump)
+
+
+def _dump() -> DumpResult:
+    job = DumpJob.from_env(os.environ, ENGINES)
+    return backup.dump(
+        job,
+        engine=load(job.engine),
+        started=datetime.now(UTC).replace(microsecond=0),
+        run_id=secrets.token_hex(_RUN_ID_BYTES),
+        interrupt=process.interrupt_by_signals(job.deadline),
+        now=lambda: datetime.now(UTC),
+    )

@@ -1,0 +1,26 @@
+"""The command line of the dumper images: without a verb it dumps, as the CronJobs rely on."""
+
+import click
+
+from dumpers.cli.dump import dump
+from dumpers.runtime.log import configure
+from dumpers.runtime.version import VERSION
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="ksnapshot dumper")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Dump a database to S3, as the environment says.
+
+    \b
+    Exit codes: 0 done · 2 configuration · 10 database failed, may heal ·
+    11 store failed, may heal · 12 encryption · 14 interrupted ·
+    20 database refuses for good · 21 store refuses for good.
+    """  # noqa: D301  \b is click's own mark
+    configure()
+    if context.invoked_subcommand is None:
+        context.invoke(dump)
+
+
+main.add_command(dump)

@@ -1,0 +1,88 @@
+"""A job's process: signals that end it, its exit code, and its termination message."""
+
+import logging
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+from dumpers.contract.names import DEFAULT_TERMINATION_LOG, TERMINATION_LOG
+from dumpers.contract.result import DumpResult
+from dumpers.runtime.errors import ExitCode, KsnapshotError
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.runtime.log import fields
+
+_LOG = logging.getLogger(__name__)
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# What is left of the deadline when the process ends itself: enough to abort the upload in good
+# order before Kubernetes kills the pod, a small part of a long deadline.
+_MARGIN_SECONDS = 30.0
+_MARGIN_SHARE = 0.1
+
+
+def interrupt_by_signals(deadline: int | None) -> Interrupt:
+    """Make the interrupt that SIGTERM, SIGINT and the deadline (seconds, None for none) trip.
+
+    It trips a little before the deadline, which Kubernetes counts from the pod's start.
+    """
+    allowed = None
+    if deadline is not None:
+        allowed = deadline - min(_MARGIN_SECONDS, deadline * _MARGIN_SHARE)
+    interrupt = Interrupt(allowed)
+    for number in _STOP_SIGNALS:
+        signal.signal(number, lambda number, _: interrupt.trip(signal.Signals(number).name))
+    # __main__ blocked them until somebody listens.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+    return interrupt
+
+
+def run_to_end(operation: str, work: Callable[[], DumpResult]) -> NoReturn:
+    """Do the work of a job, then end the process with its exit code.
+
+    The result, also that of a failure, goes to the log and to the termination message.
+    `operation` names it in the log: "dump done", "dump failed".
+    """
+    began = time.monotonic()
+    termination_log = os.environ.get(TERMINATION_LOG) or DEFAULT_TERMINATION_LOG
+    try:
+        result = work()
+    except KsnapshotError as error:
+        result = _failed(error.exit_code, error.reason, str(error), began)
+    except Exception as error:  # noqa: BLE001  the edge: whatever it is becomes a result
+        # A fault of ours. Its text could hold anything, so only its kind is shown to others.
+        frames = [
+            f"{frame.filename}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ]
+        _LOG.error("internal error", extra=fields(kind=type(error).__name__, where=frames))
+        text = f"internal error ({type(error).__name__}): see the pod's log, and report it"
+        result = _failed(ExitCode.INTERNAL, KsnapshotError.reason, text, began)
+    _report(operation, result, termination_log=Path(termination_log))
+    raise SystemExit(result.exit_code)
+
+
+def _failed(code: ExitCode, reason: str, message: str, began: float) -> DumpResult:
+    return DumpResult(
+        succeeded=False,
+        exit_code=code,
+        reason=reason,
+        message=message,
+        seconds=round(time.monotonic() - began, 3),
+    )
+
+
+def _report(operation: str, result: DumpResult, *, termination_log: Path) -> None:
+    level = logging.INFO if result.succeeded else logging.ERROR
+    shown = {name: value for name, value in asdict(result).items() if value or name == "succeeded"}
+    shown["error"] = shown.pop("message", "")
+    event = f"{operation} {'done' if result.succeeded else 'failed'}"
+    _LOG.log(level, event, extra=fields(**shown))
+    try:
+        termination_log.write_text(result.to_json(), encoding="utf-8")
+    except OSError as error:
+        _LOG.warning("no termination log", extra=fields(error=str(error)))

@@ -1,0 +1,3 @@
+"""The one version of controller, dumpers, chart and images."""
+
+VERSION = "0.7.0"
