@@ -8,27 +8,22 @@ from typing import Any
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.clickhouse import (
-    choice,
-    drift,
-    holdings,
-    members,
-    objects,
-    options,
-    reading,
-    survey,
-)
-from dumpers.engines.clickhouse import plan as planning
-from dumpers.engines.clickhouse import restore as restoring
-from dumpers.engines.clickhouse.client import connect
-from dumpers.engines.clickhouse.holdings import Holding
-from dumpers.engines.clickhouse.members import Group
+from dumpers.engines.clickhouse import filters, options
+from dumpers.engines.clickhouse.catalog import server_catalog, system_tables
+from dumpers.engines.clickhouse.catalog.server_catalog import Holding
+from dumpers.engines.clickhouse.cluster import replicas
+from dumpers.engines.clickhouse.cluster.replicas import Group
+from dumpers.engines.clickhouse.logical import plan as planning
+from dumpers.engines.clickhouse.logical import restore as restoring
+from dumpers.engines.clickhouse.logical import streams, table_read
+from dumpers.engines.clickhouse.logical.plan import Item
+from dumpers.engines.clickhouse.logical.query_log import Verdicts
+from dumpers.engines.clickhouse.logical.table_read import Session
 from dumpers.engines.clickhouse.options import Options
-from dumpers.engines.clickhouse.plan import Item
-from dumpers.engines.clickhouse.reading import Session
-from dumpers.engines.clickhouse.sql import pinned
-from dumpers.engines.clickhouse.tables import Treated
-from dumpers.engines.clickhouse.verdicts import Verdicts
+from dumpers.engines.clickhouse.schema import drift
+from dumpers.engines.clickhouse.schema.tables import Treated
+from dumpers.engines.clickhouse.server.client import connect, read_version
+from dumpers.engines.clickhouse.server.settings import dump_settings
 from dumpers.engines.names import shown
 from dumpers.engines.protocol import Engine, Piece, Source, Stream
 from dumpers.runtime.errors import SOURCE, SourceRefusedError
@@ -51,14 +46,14 @@ class _ClickHouse:
     def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
         wanted = options.read(job)
         entry = connect(job.connection, side=SOURCE, settings={})
-        version = survey.version(entry, interrupt)
+        version = read_version(entry, interrupt)
         groups, notes = _settled(
-            members.find(
+            replicas.find(
                 job.connection,
                 cluster=wanted.cluster,
                 listed=wanted.shards,
                 through=wanted.through,
-                settings=pinned,
+                settings=dump_settings,
                 side=SOURCE,
                 interrupt=interrupt,
             ),
@@ -68,9 +63,13 @@ class _ClickHouse:
             (member for group in groups for member in group.members),
             key=lambda member: member.node.place,
         )
-        held, chosen_notes = _chosen(holdings.look(everybody, interrupt), wanted)
+        held, chosen_notes = _chosen(server_catalog.look(everybody, interrupt), wanted)
         _check_partitions(wanted, held, interrupt)
-        notes += [*chosen_notes, *holdings.notes(held), *_drift(held, fails=wanted.drift_fails)]
+        notes += [
+            *chosen_notes,
+            *server_catalog.notes(held),
+            *_drift(held, fails=wanted.drift_fails),
+        ]
         planned = planning.plan(
             groups,
             {holding.member.label: holding for holding in held},
@@ -83,7 +82,7 @@ class _ClickHouse:
         return _Found(
             server_version=f"ClickHouse {version}",
             tool_version="FORMAT Native over HTTP",
-            estimate=sum(reading.estimate(item) for item in planned.items),
+            estimate=sum(table_read.estimate(item) for item in planned.items),
             notes=(*notes, *planned.notes),
             facts=_facts(groups),
             parallel=wanted.parallel,
@@ -96,7 +95,7 @@ class _ClickHouse:
     @contextmanager
     def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
         assert isinstance(source, _Found)
-        yield objects.arrange(source.name, source.held, source.items, source.session)
+        yield streams.arrange(source.name, source.held, source.items, source.session)
 
     def restore(
         self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
@@ -113,7 +112,7 @@ ENGINE: Engine = _ClickHouse()
 def _settled(groups: Sequence[Group], interrupt: Interrupt) -> tuple[tuple[Group, ...], list[str]]:
     """The groups once their best replicas have caught up, and notes on those that did not."""
     with ThreadPoolExecutor(thread_name_prefix="settle") as pool:
-        settled = list(pool.map(lambda group: members.settle(group, interrupt), groups))
+        settled = list(pool.map(lambda group: replicas.settle(group, interrupt), groups))
     notes = [
         f"{', '.join(group.missing)} of shard {group.number} does not answer"
         for group, _ in settled
@@ -135,9 +134,9 @@ def _chosen(held: Sequence[Holding], wanted: Options) -> tuple[list[Holding], tu
         for item in holding.tables:
             every.setdefault(item.table.key, item)
     existing = dict.fromkeys(item.name for holding in held for item in holding.databases)
-    databases = choice.databases(wanted.choice, existing)
-    kept, notes = choice.tables(wanted.choice, databases, every.values())
-    choice.check_partitions(wanted.partitions, kept)
+    databases = filters.databases(wanted.choice, existing)
+    kept, notes = filters.tables(wanted.choice, databases, every.values())
+    filters.check_partitions(wanted.partitions, kept)
     if not kept:
         raise SourceRefusedError(
             "there is no table to dump: there is none, or this account may not see any"
@@ -159,7 +158,7 @@ def _check_partitions(wanted: Options, held: Sequence[Holding], interrupt: Inter
         found = {
             id_
             for holding in held
-            for id_ in survey.partitions(holding.member.server, database, table, interrupt)
+            for id_ in system_tables.partitions(holding.member.server, database, table, interrupt)
         }
         missing = [id_ for id_ in asked if id_ not in found]
         if missing:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from dumpers.contract.engine_spec import TextOption
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse import spec
-from dumpers.engines.clickhouse.choice import Choice, read_partitions, read_patterns
-from dumpers.engines.clickhouse.topology import Shard, read_shards
+from dumpers.engines.clickhouse.cluster.topology import Shard, read_shards
+from dumpers.engines.clickhouse.filters import Choice, read_partitions, read_patterns
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
 
 # Of the native protocol, in which servers speak to each other.

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dumpers.engines.clickhouse import sql
-from dumpers.engines.clickhouse.client import connect
-from dumpers.engines.clickhouse.tail import ProvenReader
+from dumpers.engines.clickhouse.logical.body_check import ProvenReader
+from dumpers.engines.clickhouse.server import sql
+from dumpers.engines.clickhouse.server.client import connect
 from dumpers.runtime.errors import SOURCE, ConfigurationError, SourceFailedError, SourceRefusedError
 from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, Dumps, connection
 from tests.testbed.clickhouse import Cluster, Replica

@@ -5,12 +5,16 @@ import secrets
 import pytest
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.clickhouse import survey, tables, topology
-from dumpers.engines.clickhouse.client import Server, connect
-from dumpers.engines.clickhouse.kinds import Kind
-from dumpers.engines.clickhouse.sql import pinned, select
-from dumpers.engines.clickhouse.tail import TAG_HEADER, ProvenReader
-from dumpers.engines.clickhouse.topology import Health
+from dumpers.engines.clickhouse.catalog import system_tables
+from dumpers.engines.clickhouse.cluster import topology
+from dumpers.engines.clickhouse.cluster.health import read_cluster_macro, read_health, read_nodes
+from dumpers.engines.clickhouse.cluster.topology import Health
+from dumpers.engines.clickhouse.logical.body_check import TAG_HEADER, ProvenReader
+from dumpers.engines.clickhouse.schema import tables
+from dumpers.engines.clickhouse.schema.table_engines import Kind
+from dumpers.engines.clickhouse.server.client import Server, connect
+from dumpers.engines.clickhouse.server.settings import dump_settings, read_known_settings
+from dumpers.engines.clickhouse.server.sql import select
 from dumpers.runtime.errors import SOURCE, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from tests.testbed.clickhouse import Cluster
@@ -24,7 +28,7 @@ NOW = Interrupt()
 def server(host: str, port: int, user: str, password: str) -> Server:
     connection = Connection(host=host, port=port, username=user, password=password)
     plain = connect(connection, side=SOURCE, settings={})
-    return connect(connection, side=SOURCE, settings=pinned(survey.known_settings(plain, NOW)))
+    return connect(connection, side=SOURCE, settings=dump_settings(read_known_settings(plain, NOW)))
 
 
 def replica(calm: Cluster, shard: int, number: int) -> Server:
@@ -40,8 +44,8 @@ def test_a_cluster_is_known_by_its_macro_and_its_replicas_by_their_health(
     calm: Cluster,
 ) -> None:
     entry = replica(calm, 1, 1)
-    nodes = survey.nodes(entry, NOW)
-    macro = survey.cluster_macro(entry, NOW)
+    nodes = read_nodes(entry, NOW)
+    macro = read_cluster_macro(entry, NOW)
     assert topology.choose_cluster(nodes, asked="", macro=macro) == "main"
     shards = topology.shards(nodes, "main")
     assert [[node.host for node in shard.nodes] for shard in shards] == [
@@ -57,21 +61,21 @@ def test_a_cluster_is_known_by_its_macro_and_its_replicas_by_their_health(
 
     def order() -> list[int]:
         health = {
-            node: survey.health(replica(calm, 1, node.replica), NOW) for node in shards[0].nodes
+            node: read_health(replica(calm, 1, node.replica), NOW) for node in shards[0].nodes
         }
         return [node.replica for node in topology.order(health)]
 
     # They hear of it one after the other.
     wait_until(lambda: order() == [1, 2], seconds=60, what="the other replica to lag")
     gone = connect(Connection(host="127.0.0.11", port=free_port()), side=SOURCE, settings={})
-    assert not survey.health(gone, NOW).reachable
+    assert not read_health(gone, NOW).reachable
     wrong = connect(
         Connection(host="127.0.0.11", port=calm.http_port, username="dump", password="x"),
         side=SOURCE,
         settings={},
     )
     with pytest.raises(SourceRefusedError, match=r"193|Wrong password"):
-        survey.health(wrong, NOW)
+        read_health(wrong, NOW)
     calm.everywhere("DROP TABLE default.r")
 
 
@@ -94,7 +98,7 @@ def test_what_a_replica_has_not_heard_of_is_what_it_lacks(
     )
     entry = replica(calm, 1, 1)
     monkeypatch.setattr(Server, "source", lambda *_: row)
-    assert survey.health(entry, NOW) == Health(reachable=True, queue=queue, delay=5)
+    assert read_health(entry, NOW) == Health(reachable=True, queue=queue, delay=5)
 
 
 # Not in `default`, which the newest engine has without ids outside of a server.
@@ -125,10 +129,10 @@ def test_tables_are_found_with_all_that_a_restore_needs(
     for text in ZOO:
         run(text)
     asked = replica(calm, 2, 2) if kind == "old" else newest(front)
-    found = {item.table.name: item for item in tables.treat(survey.tables(asked, NOW))}
+    found = {item.table.name: item for item in tables.treat(system_tables.tables(asked, NOW))}
     odd = found["t`a/b 🐘"]
     assert (odd.table.database, odd.table.insertable) == ("o'dd `db", ("a", "b"))
-    assert "o'dd `db" in {database.name for database in survey.databases(asked, NOW)}
+    assert "o'dd `db" in {database.name for database in system_tables.databases(asked, NOW)}
     kinds = {name: item.kind for name, item in found.items() if not name.startswith(".")}
     assert kinds["mv"] is Kind.VIEW_WITH_DATA
     assert kinds["v"] is kinds["s"] is Kind.SCHEMA

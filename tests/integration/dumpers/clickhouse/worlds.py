@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dumpers.engines.clickhouse import schema
+from dumpers.engines.clickhouse.schema import scripts
 from tests.testbed.clickhouse import Cluster
 
 ODD_DATABASE = "o'dd `db"
@@ -11,8 +11,8 @@ ODD_TABLES = ("t`a/b 🐘", "two\nlines", "n" * 150, "ü" * 30, "%41")
 
 
 _HERE = Path(__file__).parent
-NEWEST = schema.statements((_HERE / "newest.sql").read_text())
-SAME_NEWEST = schema.statements((_HERE / "newest_same.sql").read_text())
+NEWEST = scripts.statements((_HERE / "newest.sql").read_text())
+SAME_NEWEST = scripts.statements((_HERE / "newest_same.sql").read_text())
 
 
 def odd(name: str) -> str:

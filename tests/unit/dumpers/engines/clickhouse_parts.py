@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.clickhouse import packs
-from dumpers.engines.clickhouse.client import Server, connect
-from dumpers.engines.clickhouse.holdings import Holding
-from dumpers.engines.clickhouse.members import Group, Member
-from dumpers.engines.clickhouse.plan import Copy, Item
-from dumpers.engines.clickhouse.reading import Reading, Session
-from dumpers.engines.clickhouse.survey import Path
-from dumpers.engines.clickhouse.tables import Column, Table, Treated, treat
-from dumpers.engines.clickhouse.topology import Health, Node
-from dumpers.engines.clickhouse.verdicts import Verdicts
+from dumpers.engines.clickhouse.catalog.server_catalog import Holding
+from dumpers.engines.clickhouse.catalog.system_tables import Path
+from dumpers.engines.clickhouse.cluster.replicas import Group, Member
+from dumpers.engines.clickhouse.cluster.topology import Health, Node
+from dumpers.engines.clickhouse.logical import bundles
+from dumpers.engines.clickhouse.logical.plan import Copy, Item
+from dumpers.engines.clickhouse.logical.query_log import Verdicts
+from dumpers.engines.clickhouse.logical.table_read import Reading, Session
+from dumpers.engines.clickhouse.schema.tables import Column, Table, Treated, treat
+from dumpers.engines.clickhouse.server.client import Server, connect
 from dumpers.runtime.errors import SOURCE, KsnapshotError, Side, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -140,5 +140,5 @@ class Given(Reading):
 
 
 def archive(*readings: Given) -> bytes:
-    with packs.Pack(readings).open(NOW) as reader:
+    with bundles.Pack(readings).open(NOW) as reader:
         return b"".join(iter(lambda: reader.read(7000), b""))

@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from dumpers.engines.clickhouse import choice
-from dumpers.engines.clickhouse.choice import Choice
-from dumpers.engines.clickhouse.tables import Table, treat
+from dumpers.engines.clickhouse import filters
+from dumpers.engines.clickhouse.filters import Choice
+from dumpers.engines.clickhouse.schema.tables import Table, treat
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 DATABASES = ("default", "shop", "shop_old", "system", "information_schema", "INFORMATION_SCHEMA")
@@ -41,13 +41,13 @@ ALL = treat(
     ],
 )
 def test_patterns_are_read(text: str, patterns: tuple[str, ...]) -> None:
-    assert choice.read_patterns("TABLES", text) == patterns
+    assert filters.read_patterns("TABLES", text) == patterns
 
 
 @pytest.mark.parametrize("text", [",", "a,", "a,,b"])
 def test_empty_patterns_are_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="TABLES holds an empty name"):
-        choice.read_patterns("TABLES", text)
+        filters.read_patterns("TABLES", text)
 
 
 @pytest.mark.parametrize(
@@ -61,13 +61,13 @@ def test_empty_patterns_are_refused(text: str) -> None:
     ],
 )
 def test_databases_are_chosen(patterns: tuple[str, ...], chosen: tuple[str, ...]) -> None:
-    assert choice.databases(Choice(databases=patterns), DATABASES) == chosen
+    assert filters.databases(Choice(databases=patterns), DATABASES) == chosen
 
 
 @pytest.mark.parametrize("pattern", ["gone", "Shop", "system", "sys*"])
 def test_databases_that_are_not_there_are_refused(pattern: str) -> None:
     with pytest.raises(SourceRefusedError, match="these databases that were asked for") as caught:
-        choice.databases(Choice(databases=("shop", pattern)), DATABASES)
+        filters.databases(Choice(databases=("shop", pattern)), DATABASES)
     assert repr(pattern) in str(caught.value)
     assert "'shop'" not in str(caught.value)
 
@@ -92,7 +92,7 @@ def test_tables_are_chosen(
     tables: tuple[str, ...], excluded: tuple[str, ...], names: list[str]
 ) -> None:
     asked = Choice(tables=tables, excluded=excluded)
-    found, notes = choice.tables(asked, ("shop",), ALL)
+    found, notes = filters.tables(asked, ("shop",), ALL)
     assert [item.table.name for item in found] == names
     assert notes == ()
 
@@ -102,13 +102,13 @@ def test_tables_are_chosen(
 )
 def test_tables_that_are_not_there_are_refused(pattern: str) -> None:
     with pytest.raises(SourceRefusedError, match="these tables that were asked for") as caught:
-        choice.tables(Choice(tables=(pattern,)), ("shop",), ALL)
+        filters.tables(Choice(tables=(pattern,)), ("shop",), ALL)
     assert repr(pattern) in str(caught.value)
 
 
 def test_an_exclusion_that_excludes_nothing_is_told() -> None:
     asked = Choice(excluded=("log_*", "gone", ".inner*"))
-    found, notes = choice.tables(asked, ("shop",), ALL)
+    found, notes = filters.tables(asked, ("shop",), ALL)
     assert len(found) == 5
     assert [note.split("'")[1] for note in notes] == ["gone", ".inner*"]
 
@@ -134,9 +134,9 @@ def test_partitions_are_read(
 ) -> None:
     if partitions is None:
         with pytest.raises(ConfigurationError):
-            choice.read_partitions("PARTITIONS", text)
+            filters.read_partitions("PARTITIONS", text)
     else:
-        assert choice.read_partitions("PARTITIONS", text) == partitions
+        assert filters.read_partitions("PARTITIONS", text) == partitions
 
 
 @pytest.mark.parametrize(
@@ -155,12 +155,12 @@ def test_partitions_are_read(
 )
 def test_what_names_no_partitions_is_refused(text: str, word: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(word)):
-        choice.read_partitions("PARTITIONS", text)
+        filters.read_partitions("PARTITIONS", text)
 
 
 def test_partitions_are_of_tables_that_have_them() -> None:
-    chosen, _ = choice.tables(Choice(), ("shop",), ALL)
-    choice.check_partitions({("shop", "orders"): ("1",), ("shop", "a.b"): ("1",)}, chosen)
+    chosen, _ = filters.tables(Choice(), ("shop",), ALL)
+    filters.check_partitions({("shop", "orders"): ("1",), ("shop", "a.b"): ("1",)}, chosen)
     wrong = {("shop", name): ("1",) for name in ("log_b", "gone", "orders")}
     with pytest.raises(SourceRefusedError, match=r": 'shop\.gone', 'shop\.log_b'$"):
-        choice.check_partitions(wrong, chosen)
+        filters.check_partitions(wrong, chosen)

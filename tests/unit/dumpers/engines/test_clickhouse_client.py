@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.clickhouse.sql import remote
+from dumpers.engines.clickhouse.server.sql import remote
 from tests.unit.dumpers.engines.clickhouse_parts import server
 
 

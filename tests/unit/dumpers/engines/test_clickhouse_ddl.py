@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.clickhouse import ddl
-from dumpers.engines.clickhouse.lexer import Kind, significant, tokens
-from dumpers.engines.clickhouse.sql import identifier, literal
+from dumpers.engines.clickhouse.schema import ddl
+from dumpers.engines.clickhouse.schema.lexer import Kind, significant, tokens
+from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.errors import TargetRefusedError
 
 ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b"

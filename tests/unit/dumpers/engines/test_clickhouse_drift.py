@@ -2,8 +2,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from dumpers.engines.clickhouse.drift import compare
-from dumpers.engines.clickhouse.tables import Table, treat
+from dumpers.engines.clickhouse.schema.drift import compare
+from dumpers.engines.clickhouse.schema.tables import Table, treat
 from tests.unit.dumpers.engines.clickhouse_parts import table
 
 ID, OTHER_ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b", "95cc8b85-7fa3-429c-ba55-47a40f424f6c"

@@ -1,11 +1,11 @@
 from collections.abc import Sequence
 
+from dumpers.engines.clickhouse.catalog.server_catalog import Holding
 from dumpers.engines.clickhouse.engine import ENGINE, _Found
-from dumpers.engines.clickhouse.holdings import Holding
-from dumpers.engines.clickhouse.plan import plan
-from dumpers.engines.clickhouse.reading import Session
-from dumpers.engines.clickhouse.tables import Table
-from dumpers.engines.clickhouse.verdicts import Verdicts
+from dumpers.engines.clickhouse.logical.plan import plan
+from dumpers.engines.clickhouse.logical.query_log import Verdicts
+from dumpers.engines.clickhouse.logical.table_read import Session
+from dumpers.engines.clickhouse.schema.tables import Table
 from dumpers.engines.protocol import Stream
 from tests.unit.dumpers.engines.clickhouse_parts import (
     NOW,

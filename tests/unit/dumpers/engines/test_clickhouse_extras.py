@@ -1,6 +1,6 @@
 import pytest
 
-from dumpers.engines.clickhouse.extras import _subject
+from dumpers.engines.clickhouse.catalog.server_objects import _subject
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from dumpers.engines.clickhouse.holdings import _SEES_ALL, notes
+from dumpers.engines.clickhouse.catalog.server_catalog import _SEES_ALL, notes
 from tests.unit.dumpers.engines.clickhouse_parts import holding, member, table
 
 

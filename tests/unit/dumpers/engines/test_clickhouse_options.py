@@ -1,7 +1,7 @@
 import pytest
 
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.clickhouse.choice import Choice
+from dumpers.engines.clickhouse.filters import Choice
 from dumpers.engines.clickhouse.options import Options, read
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError

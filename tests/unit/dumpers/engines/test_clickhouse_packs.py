@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dumpers.engines.clickhouse import packs
-from dumpers.engines.clickhouse.plan import Item
-from dumpers.engines.clickhouse.reading import Reading, Session
-from dumpers.engines.clickhouse.verdicts import Verdicts
+from dumpers.engines.clickhouse.logical import bundles
+from dumpers.engines.clickhouse.logical.plan import Item
+from dumpers.engines.clickhouse.logical.query_log import Verdicts
+from dumpers.engines.clickhouse.logical.table_read import Reading, Session
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -57,7 +57,7 @@ def test_small_tables_are_packed_where_there_are_many(
     sizes: Sequence[int | None], packed: int
 ) -> None:
     items = [small(number, size) for number, size in enumerate(sizes)]
-    alone, together = packs.pack(items)
+    alone, together = bundles.pack(items)
     assert names(alone) == names(items[packed:])
     assert [names(each) for each in together] == ([names(items[:packed])] if packed else [])
 
@@ -65,7 +65,7 @@ def test_small_tables_are_packed_where_there_are_many(
 def test_each_shard_and_replica_is_packed_for_itself() -> None:
     items = [small(number, label=label) for number in range(21) for label in ("s1", "s2", "s1r2")]
     few = [small(number, label="s3") for number in range(20)]
-    alone, together = packs.pack([*items, *few])
+    alone, together = bundles.pack([*items, *few])
     assert names(alone) == names(few)
     assert [{one.label for one in each} for each in together] == [{"s1"}, {"s2"}, {"s1r2"}]
     assert {len(each) for each in together} == {21}
@@ -84,7 +84,7 @@ def test_each_shard_and_replica_is_packed_for_itself() -> None:
 )
 def test_a_pack_has_an_end(count: int, size: int, packed: list[int]) -> None:
     items = [small(number, size) for number in range(count)]
-    alone, together = packs.pack(items)
+    alone, together = bundles.pack(items)
     assert not alone
     assert [len(each) for each in together] == packed
     assert names([one for each in together for one in each]) == names(items)
@@ -100,7 +100,7 @@ def test_a_pack_has_an_end(count: int, size: int, packed: list[int]) -> None:
 )
 def test_every_table_is_stored_once(sizes: list[tuple[int | None, str]]) -> None:
     items = [small(number, size, label) for number, (size, label) in enumerate(sizes)]
-    alone, together = packs.pack(items)
+    alone, together = bundles.pack(items)
     assert sorted(names([*alone, *(one for each in together for one in each)])) == sorted(
         names(items)
     )
@@ -115,7 +115,7 @@ CONTENTS = st.binary(max_size=2000)
 def test_tarfile_reads_every_table_under_its_name(rows: list[tuple[str, str, bytes]]) -> None:
     tables = {(database, name): data for database, name, data in rows}
     found = read(archive(*(Given(n, data, database=d) for (d, n), data in tables.items())))
-    assert found == {packs.entry(*name): data for name, data in tables.items()}
+    assert found == {bundles.entry(*name): data for name, data in tables.items()}
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 300_000])
@@ -150,7 +150,7 @@ def test_the_stock_tar_takes_out_one_table_by_its_name(tmp_path: Path) -> None:
     file = tmp_path / "small-1.tar"
     file.write_bytes(archive(*(Given(name, name.encode(), database="o/d `b") for name in ODD)))
     for name in ODD:
-        entry = packs.entry("o/d `b", name)
+        entry = bundles.entry("o/d `b", name)
         assert entry.isascii()
         done = subprocess.run(
             ["tar", "-xOf", file, entry], capture_output=True, check=False, timeout=60
@@ -214,7 +214,7 @@ def test_a_table_that_grew_is_not_held_in_memory() -> None:
 
 def test_the_manifest_names_each_entry() -> None:
     readings = [Given("a/b", b""), Given("c", b"")]
-    told = packs.Pack(readings).told()
+    told = bundles.Pack(readings).told()
     assert told["shard"] == 1
     assert [(one["table"], one["entry"]) for one in told["tables"]] == [
         ("a/b", "d/a%2Fb.native"),
@@ -224,7 +224,7 @@ def test_the_manifest_names_each_entry() -> None:
 
 def test_the_table_that_is_taken_back_is_read_from_its_next_copy() -> None:
     good, bad = Given("a", b""), Given("b", b"", fails=2)
-    pack = packs.Pack([good, bad])
+    pack = bundles.Pack([good, bad])
     with pytest.raises(SourceFailedError) as caught:
         pack.told()
     assert pack.again(caught.value)
@@ -240,6 +240,6 @@ def test_a_stream_says_what_is_in_it() -> None:
         Reading(item(member(2, 3), of=table(name, size=size), label="s2r3"), session)
         for name, size in (("a", 10), ("b", 5))
     ]
-    stream = packs.stream("main", 7, readings)
+    stream = bundles.stream("main", 7, readings)
     assert (stream.name, stream.part, stream.ending) == ("main", ("s2r3", "small-7"), ".tar")
     assert (stream.estimate, stream.lane) == (15, "s2")

@@ -2,8 +2,8 @@ import itertools
 
 import pytest
 
-from dumpers.engines.clickhouse.phases import Phase, phases
-from dumpers.engines.clickhouse.tables import Table, treat
+from dumpers.engines.clickhouse.schema.create_order import Phase, phases
+from dumpers.engines.clickhouse.schema.tables import Table, treat
 from tests.unit.dumpers.engines.clickhouse_parts import table
 
 

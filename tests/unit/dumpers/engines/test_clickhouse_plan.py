@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.clickhouse.holdings import Holding
-from dumpers.engines.clickhouse.members import Group
-from dumpers.engines.clickhouse.plan import Item, Plan, plan
-from dumpers.engines.clickhouse.tables import Table
+from dumpers.engines.clickhouse.catalog.server_catalog import Holding
+from dumpers.engines.clickhouse.cluster.replicas import Group
+from dumpers.engines.clickhouse.logical.plan import Item, Plan, plan
+from dumpers.engines.clickhouse.schema.tables import Table
 from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse_parts import REPLICATED, group, holding, table
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from dumpers.engines.clickhouse.plan import Copy, Item
-from dumpers.engines.clickhouse.reading import Reading, Session, placed, stream
-from dumpers.engines.clickhouse.tables import Table
-from dumpers.engines.clickhouse.verdicts import (
+from dumpers.engines.clickhouse.logical.plan import Copy, Item
+from dumpers.engines.clickhouse.logical.query_log import (
     NotToldError,
     Query,
     Verdicts,
     _Verdict,
     tells_of_cuts,
 )
+from dumpers.engines.clickhouse.logical.table_read import Reading, Session, placed, stream
+from dumpers.engines.clickhouse.schema.tables import Table
 from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse_parts import NOW, item, member, one, table
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.clickhouse import packs
-from dumpers.engines.clickhouse.members import Group
-from dumpers.engines.clickhouse.restore import _has_rows, _Loading, _names, _tables
+from dumpers.engines.clickhouse.cluster.replicas import Group
+from dumpers.engines.clickhouse.logical import bundles
+from dumpers.engines.clickhouse.logical.restore import _has_rows, _Loading, _names, _tables
 from dumpers.engines.protocol import Piece
 from tests.unit.dumpers.engines.clickhouse_parts import NOW, Given, archive, group
 
@@ -117,7 +117,7 @@ def test_the_rows_of_one_table_are_its_whole_object() -> None:
 
 def test_packed_tables_come_one_after_the_other_however_they_are_listed() -> None:
     data = archive(Given("a/b", b"1" * 1000), Given("none", b""), Given("c", b"3"))
-    tables = [{"table": name, "entry": packs.entry("d", name)} for name in ("c", "none", "a/b")]
+    tables = [{"table": name, "entry": bundles.entry("d", name)} for name in ("c", "none", "a/b")]
     of = piece(data=data, ending=".tar", tables=tables)
     with of.open() as reader:
         found = [(table["table"], b"".join(blocks)) for table, blocks in _tables(of, reader)]
@@ -126,7 +126,7 @@ def test_packed_tables_come_one_after_the_other_however_they_are_listed() -> Non
 
 def test_packed_tables_that_nobody_reads_are_passed_over() -> None:
     data = archive(Given("a", b"1" * 1000), Given("c", b"3"))
-    tables = [{"table": name, "entry": packs.entry("d", name)} for name in "ac"]
+    tables = [{"table": name, "entry": bundles.entry("d", name)} for name in "ac"]
     of = piece(data=data, ending=".tar", tables=tables)
     with of.open() as reader:
         found = [b"".join(blocks) for table, blocks in _tables(of, reader) if table["table"] == "c"]

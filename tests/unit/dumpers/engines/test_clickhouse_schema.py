@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.clickhouse import schema
-from dumpers.engines.clickhouse.sql import identifier, literal
-from dumpers.engines.clickhouse.tables import Table, treat
+from dumpers.engines.clickhouse.schema import scripts
+from dumpers.engines.clickhouse.schema.tables import Table, treat
+from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse_parts import table
 
@@ -30,12 +30,12 @@ def view(name: str, *, needs: Sequence[str] = (), to: str = "", number: int = 0)
 
 
 def levels(*tables: Table) -> list[list[str]]:
-    return [[item.table.name for item in level] for level in schema.views_with_rows(treat(tables))]
+    return [[item.table.name for item in level] for level in scripts.views_with_rows(treat(tables))]
 
 
 def heads(script: str) -> list[str]:
     """What each statement of a script begins with."""
-    return [" ".join(text.split()[:3]).partition(" (")[0] for text in schema.statements(script)]
+    return [" ".join(text.split()[:3]).partition(" (")[0] for text in scripts.statements(script)]
 
 
 def test_a_script_has_what_it_needs_first() -> None:
@@ -50,7 +50,7 @@ def test_a_script_has_what_it_needs_first() -> None:
             *view("to_t", to="t"),
         ]
     )
-    tables = schema.tables(
+    tables = scripts.tables(
         [
             "CREATE DATABASE d ENGINE = Atomic",
             "CREATE DATABASE default ENGINE = Ordinary",
@@ -61,7 +61,7 @@ def test_a_script_has_what_it_needs_first() -> None:
         collections={"c'`": {"key": "it's"}},
         found=found,
     )
-    assert schema.statements(tables)[:2] == [
+    assert scripts.statements(tables)[:2] == [
         r"CREATE NAMED COLLECTION `c'\`` AS `key` = 'it\'s'",
         "CREATE FUNCTION f AS x -> x",
     ]
@@ -72,17 +72,17 @@ def test_a_script_has_what_it_needs_first() -> None:
         "CREATE DICTIONARY d.x",
         "CREATE TABLE d.uses",
     ]
-    assert heads(schema.views(found)) == ["CREATE TABLE d.all_t", "CREATE VIEW d.v"]
+    assert heads(scripts.views(found)) == ["CREATE TABLE d.all_t", "CREATE VIEW d.v"]
     # What has rows of its own comes beside them.
-    assert heads(schema.materialized_views(found)) == ["CREATE MATERIALIZED VIEW"]
-    assert "d.to_t TO d.t" in schema.materialized_views(found)
+    assert heads(scripts.materialized_views(found)) == ["CREATE MATERIALIZED VIEW"]
+    assert "d.to_t TO d.t" in scripts.materialized_views(found)
     assert levels(*(item.table for item in found)) == [["mv"]]
 
 
 def test_views_that_refresh_themselves_come_last_and_do_not_do_so_at_once() -> None:
     refreshed = "CREATE MATERIALIZED VIEW d.a REFRESH EVERY 1 HOUR TO d.t AS SELECT 1 AS k"
     found = treat([table("a", "MaterializedView", create=refreshed), *view("z", to="t")])
-    first, last = schema.statements(schema.materialized_views(found))
+    first, last = scripts.statements(scripts.materialized_views(found))
     assert "d.z TO d.t" in first
     assert last == refreshed.replace(" AS SELECT", " EMPTY AS SELECT")
 
@@ -90,14 +90,14 @@ def test_views_that_refresh_themselves_come_last_and_do_not_do_so_at_once() -> N
 def test_a_table_without_a_statement_is_named() -> None:
     [lost] = treat([replace(table("lost"), create="")])
     with pytest.raises(SourceFailedError, match=r"d\.lost is created"):
-        schema.tables([], functions=[], collections={}, found=[lost])
+        scripts.tables([], functions=[], collections={}, found=[lost])
 
 
 def test_there_is_no_script_of_nothing() -> None:
     found = treat([table("t")])
-    assert schema.views(found) == schema.materialized_views(found) == schema.creates([]) == ""
-    assert schema.tables([], functions=[], collections={}, found=[]) == ""
-    assert schema.views_with_rows(found) == []
+    assert scripts.views(found) == scripts.materialized_views(found) == scripts.creates([]) == ""
+    assert scripts.tables([], functions=[], collections={}, found=[]) == ""
+    assert scripts.views_with_rows(found) == []
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ STATEMENTS = st.builds(
 
 @given(st.lists(STATEMENTS))
 def test_a_script_is_its_statements(found: list[str]) -> None:
-    assert schema.statements(schema.script(found)) == found
+    assert scripts.statements(scripts.script(found)) == found
 
 
 @pytest.mark.parametrize(
@@ -187,4 +187,4 @@ def test_a_script_is_its_statements(found: list[str]) -> None:
     ],
 )
 def test_statements_of_a_script_that_somebody_changed(text: str, found: list[str]) -> None:
-    assert schema.statements(text) == found
+    assert scripts.statements(text) == found

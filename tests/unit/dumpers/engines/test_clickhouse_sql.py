@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.clickhouse import sql
-from dumpers.engines.clickhouse.lexer import Kind, significant
+from dumpers.engines.clickhouse.schema.lexer import Kind, significant
+from dumpers.engines.clickhouse.server import settings, sql
 
 NAMES = [
     ("plain", "`plain`"),
@@ -79,18 +79,22 @@ NEW = OLD | {
 
 
 def test_what_every_server_knows_is_always_pinned() -> None:
-    pinned = sql.pinned(OLD)
-    assert pinned == sql.pinned(frozenset())
+    pinned = settings.dump_settings(OLD)
+    assert pinned == settings.dump_settings(frozenset())
     assert {
         *("timeout_overflow_mode", "result_overflow_mode", "read_overflow_mode"),
     } == {name for name, value in pinned.items() if value == "throw"}
     assert (pinned["skip_unavailable_shards"], pinned["log_queries"]) == ("0", "1")
-    assert sql.loading(OLD)["insert_deduplicate"] == "0"
-    assert sql.creating(OLD) == {}
+    assert settings.load_settings(OLD)["insert_deduplicate"] == "0"
+    assert settings.create_settings(OLD) == {}
 
 
 def test_what_newer_servers_know_is_pinned_there() -> None:
-    added = {name: value for name, value in sql.pinned(NEW).items() if name not in sql.pinned(OLD)}
+    added = {
+        name: value
+        for name, value in settings.dump_settings(NEW).items()
+        if name not in settings.dump_settings(OLD)
+    }
     assert added == {
         "limit": "0",
         "final": "0",
@@ -102,7 +106,9 @@ def test_what_newer_servers_know_is_pinned_there() -> None:
         "log_queries_min_query_duration_ms": "0",
     }
     added = {
-        name: value for name, value in sql.loading(NEW).items() if name not in sql.loading(OLD)
+        name: value
+        for name, value in settings.load_settings(NEW).items()
+        if name not in settings.load_settings(OLD)
     }
     assert added == {
         "deduplicate_insert": "disable",
@@ -110,4 +116,4 @@ def test_what_newer_servers_know_is_pinned_there() -> None:
         "optimize_on_insert": "0",
         "async_insert": "0",
     }
-    assert sql.creating(NEW) == {"flatten_nested": "0"}
+    assert settings.create_settings(NEW) == {"flatten_nested": "0"}

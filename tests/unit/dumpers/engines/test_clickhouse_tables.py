@@ -1,8 +1,8 @@
 import pytest
 
-from dumpers.engines.clickhouse.kinds import ENGINES, Kind, by_engine, is_replicated
-from dumpers.engines.clickhouse.phases import Phase, phase, phases
-from dumpers.engines.clickhouse.tables import Column, Table, Treated, treat
+from dumpers.engines.clickhouse.schema.create_order import Phase, phase, phases
+from dumpers.engines.clickhouse.schema.table_engines import ENGINES, Kind, by_engine, is_replicated
+from dumpers.engines.clickhouse.schema.tables import Column, Table, Treated, treat
 
 ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b"
 NO_ID = "00000000-0000-0000-0000-000000000000"

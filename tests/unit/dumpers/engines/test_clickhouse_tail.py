@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.clickhouse.tail import ProvenReader, ServerError, find_error
+from dumpers.engines.clickhouse.logical.body_check import ProvenReader, ServerError, find_error
 from dumpers.runtime.errors import InterruptedRunError, KsnapshotError, SourceFailedError
 
 TAG = "PU1FNUFH98abcdEF"

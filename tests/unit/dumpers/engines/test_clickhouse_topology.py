@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.clickhouse.topology import (
+from dumpers.engines.clickhouse.cluster.topology import (
     Health,
     Node,
     Shard,

@@ -1,6 +1,6 @@
 import pytest
 
-from dumpers.engines.clickhouse.verdicts import NotToldError, Query, Verdicts, _Verdict
+from dumpers.engines.clickhouse.logical.query_log import NotToldError, Query, Verdicts, _Verdict
 from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse_parts import NOW, server
 

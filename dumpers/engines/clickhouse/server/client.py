@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.clickhouse.sql import literal, qualified, remote
+from dumpers.engines.clickhouse.server.sql import literal, qualified, remote
 from dumpers.runtime.errors import KsnapshotError, Side
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.http import Answer, Http
@@ -162,3 +162,8 @@ def connect(
 def _code(said: str) -> str:
     found = _CODE.search(said)
     return found[1] if found else ""
+
+
+def read_version(server: Server, interrupt: Interrupt) -> str:
+    """The server's release."""
+    return str(server.rows("SELECT version()", interrupt)[0][0])

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from dumpers.engines.clickhouse.kinds import Kind
-from dumpers.engines.clickhouse.lexer import tokens
-from dumpers.engines.clickhouse.tables import SYSTEM_DATABASES, Treated
+from dumpers.engines.clickhouse.schema.lexer import tokens
+from dumpers.engines.clickhouse.schema.table_engines import Kind
+from dumpers.engines.clickhouse.schema.tables import SYSTEM_DATABASES, Treated
 from dumpers.engines.names import listed, shown
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 

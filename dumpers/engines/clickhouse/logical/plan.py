@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dumpers.engines.clickhouse.holdings import Holding
-from dumpers.engines.clickhouse.members import Group, Member
-from dumpers.engines.clickhouse.survey import Path
-from dumpers.engines.clickhouse.tables import Treated
+from dumpers.engines.clickhouse.catalog.server_catalog import Holding
+from dumpers.engines.clickhouse.catalog.system_tables import Path
+from dumpers.engines.clickhouse.cluster.replicas import Group, Member
+from dumpers.engines.clickhouse.schema.tables import Treated
 from dumpers.engines.names import shown
 from dumpers.runtime.errors import SourceFailedError
 

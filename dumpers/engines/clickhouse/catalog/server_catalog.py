@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from dumpers.engines.clickhouse import extras, survey
-from dumpers.engines.clickhouse.client import Server
-from dumpers.engines.clickhouse.members import Member
-from dumpers.engines.clickhouse.survey import Database, Path
-from dumpers.engines.clickhouse.tables import Treated, treat
+from dumpers.engines.clickhouse.catalog import server_objects, system_tables
+from dumpers.engines.clickhouse.catalog.system_tables import Database, Path
+from dumpers.engines.clickhouse.cluster.replicas import Member
+from dumpers.engines.clickhouse.schema.tables import Treated, treat
+from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.names import shown
 from dumpers.runtime.interrupt import Interrupt
 
@@ -55,45 +55,45 @@ def _look(member: Member, interrupt: Interrupt) -> Holding:
             notes.append(f"{what} are NOT in this dump, as the account may not see them: {error}")
             return ()
 
-    databases = survey.databases(server, interrupt)
+    databases = system_tables.databases(server, interrupt)
     elsewhere = {database.name for database in databases if database.is_elsewhere}
-    collections = extras.collections(server, interrupt)
+    collections = server_objects.collections(server, interrupt)
     hidden = [name for name, values in collections.items() if _HIDDEN in values.values()]
     if hidden:
         notes.append(
             f"the server hides the values of named collections: create {shown(hidden)} by hand "
             "before a restore"
         )
-    policies = allowed("row policies", extras.policies)
+    policies = allowed("row policies", server_objects.policies)
     if policies:
         notes.append(
             "rows that these row policies hide from the account are NOT in this dump: "
             f"{shown(policies)}"
         )
-    grants = allowed("grants", extras.grants)
+    grants = allowed("grants", server_objects.grants)
     less = any(grant.startswith("REVOKE") for grant in grants)
     if grants and (less or not any(map(_SEES_ALL.match, grants))):
         notes.append(
             "the account may not read everything, as far as its own grants tell, and what it does "
             "not see is NOT in this dump: " + "; ".join(grants)[:500]
         )
-    spooled = extras.spooled(server, interrupt)
+    spooled = server_objects.spooled(server, interrupt)
     if spooled:
         notes.append(
             "rows that these Distributed tables have not passed on yet are NOT in this dump: "
             f"{shown(spooled)}"
         )
-    functions = allowed("functions in SQL", extras.functions)
-    access = allowed("accounts, roles and policies", extras.access)
+    functions = allowed("functions in SQL", server_objects.functions)
+    access = allowed("accounts, roles and policies", server_objects.access)
     return Holding(
         member=member,
         databases=databases,
         tables=tuple(
             item
-            for item in treat(survey.tables(server, interrupt))
+            for item in treat(system_tables.tables(server, interrupt))
             if item.table.database not in elsewhere
         ),
-        paths=survey.paths(server, interrupt),
+        paths=system_tables.paths(server, interrupt),
         functions=functions,
         collections={name: values for name, values in collections.items() if name not in hidden},
         access=access,

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from graphlib import CycleError, TopologicalSorter
 
-from dumpers.engines.clickhouse import ddl
-from dumpers.engines.clickhouse.kinds import Kind
-from dumpers.engines.clickhouse.lexer import tokens
-from dumpers.engines.clickhouse.tables import Treated
+from dumpers.engines.clickhouse.schema import ddl
+from dumpers.engines.clickhouse.schema.lexer import tokens
+from dumpers.engines.clickhouse.schema.table_engines import Kind
+from dumpers.engines.clickhouse.schema.tables import Treated
 
 _FORWARDING = frozenset(
     ("Buffer", "Merge", "Distributed", "Alias", "Loop", "Remote", "RemoteSecure")

@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.clickhouse import survey, topology
-from dumpers.engines.clickhouse.client import Server, connect
-from dumpers.engines.clickhouse.topology import Health, Node, Shard
+from dumpers.engines.clickhouse.cluster import topology
+from dumpers.engines.clickhouse.cluster.health import read_cluster_macro, read_health, read_nodes
+from dumpers.engines.clickhouse.cluster.topology import Health, Node, Shard
+from dumpers.engines.clickhouse.server.client import Server, connect, read_version
+from dumpers.engines.clickhouse.server.settings import read_known_settings
 from dumpers.engines.names import shown
 from dumpers.runtime.errors import Side, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -62,11 +64,11 @@ def find(
     replica answers, as its rows would be missing.
     """
     entry = connect(connection, side=side, settings={})
-    entry = replace(entry, settings=settings(survey.known_settings(entry, interrupt)))
+    entry = replace(entry, settings=settings(read_known_settings(entry, interrupt)))
     shards = listed
     if not shards:
-        nodes = survey.nodes(entry, interrupt)
-        macro = survey.cluster_macro(entry, interrupt)
+        nodes = read_nodes(entry, interrupt)
+        macro = read_cluster_macro(entry, interrupt)
         chosen = topology.choose_cluster(nodes, asked=cluster, macro=macro)
         if chosen is None:
             node = Node(cluster="", shard=1, replica=1, host=connection.host, port=connection.port)
@@ -88,11 +90,11 @@ def find(
         else:
             address, place = "", replace(connection, host=node.host, port=node.port)
         server = connect(place, side=side, settings={}, address=address)
-        health = survey.health(server, interrupt)
+        health = read_health(server, interrupt)
         if not health.reachable:
             return Member(node=node, server=server, health=health)
-        server = replace(server, settings=settings(survey.known_settings(server, interrupt)))
-        release = survey.version(server, interrupt)
+        server = replace(server, settings=settings(read_known_settings(server, interrupt)))
+        release = read_version(server, interrupt)
         return Member(node=node, server=server, health=health, release=release)
 
     with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="member") as pool:
@@ -122,7 +124,7 @@ def settle(group: Group, interrupt: Interrupt) -> tuple[Group, tuple[str, ...]]:
             return group, (note,)
         interrupt.pause(_LAG_PAUSE_SECONDS)
         members = [
-            replace(member, health=survey.health(member.server, interrupt))
+            replace(member, health=read_health(member.server, interrupt))
             for member in group.members
         ]
         group = _ordered(group, members)

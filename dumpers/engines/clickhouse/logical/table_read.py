@@ -14,12 +14,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from dumpers.engines.clickhouse import survey
-from dumpers.engines.clickhouse.client import Server
-from dumpers.engines.clickhouse.plan import Copy, Item
-from dumpers.engines.clickhouse.sql import count, insert, qualified, select
-from dumpers.engines.clickhouse.tail import TAG_HEADER, ProvenReader
-from dumpers.engines.clickhouse.verdicts import NotToldError, Query, Verdicts, tells_of_cuts
+from dumpers.engines.clickhouse.cluster.health import read_health
+from dumpers.engines.clickhouse.logical.body_check import TAG_HEADER, ProvenReader
+from dumpers.engines.clickhouse.logical.plan import Copy, Item
+from dumpers.engines.clickhouse.logical.query_log import (
+    NotToldError,
+    Query,
+    Verdicts,
+    tells_of_cuts,
+)
+from dumpers.engines.clickhouse.server.client import Server
+from dumpers.engines.clickhouse.server.sql import count, insert, qualified, select
 from dumpers.engines.protocol import Stream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -87,7 +92,7 @@ class Reading:
         """Go on to the next copy; False if there is none that has all rows."""
         assert self._query is not None
         self._session.verdicts.forget(self._query)
-        if not survey.health(self._server, self._session.interrupt).reachable:
+        if not read_health(self._server, self._session.interrupt).reachable:
             self._session.down.add(self._server.where)
         return self._go_on()
 
@@ -95,7 +100,7 @@ class Reading:
         """Whether there is another copy: one that lags would be taken for the whole."""
         others = list(self._copies)[1:]
         for number, copy in enumerate(others):
-            health = survey.health(copy.member.server, self._session.interrupt)
+            health = read_health(copy.member.server, self._session.interrupt)
             if health.reachable and not health.is_stale and not health.queue:
                 self._copies = deque(others[number:])
                 return True

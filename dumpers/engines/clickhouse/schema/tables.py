@@ -4,10 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dumpers.engines.clickhouse import ddl
-from dumpers.engines.clickhouse.kinds import ROWS_MISSING, Kind, by_engine, is_replicated
-from dumpers.engines.clickhouse.lexer import Kind as TokenKind
-from dumpers.engines.clickhouse.lexer import significant
+from dumpers.engines.clickhouse.schema import ddl
+from dumpers.engines.clickhouse.schema.lexer import Kind as TokenKind
+from dumpers.engines.clickhouse.schema.lexer import significant
+from dumpers.engines.clickhouse.schema.table_engines import (
+    ROWS_MISSING,
+    Kind,
+    by_engine,
+    is_replicated,
+)
 
 SYSTEM_DATABASES = frozenset(
     ("system", "information_schema", "INFORMATION_SCHEMA", "_temporary_and_external_tables")

@@ -1,20 +1,14 @@
-"""What a server says of itself: its release, its cluster, its state, its tables."""
+"""What a server's system tables show: its release, its databases, its tables."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from dumpers.engines.clickhouse.client import Server
-from dumpers.engines.clickhouse.sql import identifier, literal
-from dumpers.engines.clickhouse.tables import SYSTEM_DATABASES, Column, Table
-from dumpers.engines.clickhouse.topology import Health, Node
-from dumpers.runtime.errors import KsnapshotError
+from dumpers.engines.clickhouse.schema.tables import SYSTEM_DATABASES, Column, Table
+from dumpers.engines.clickhouse.server.client import Server
+from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.interrupt import Interrupt
 
-# A server that takes longer to say how it is would take for ever to give its rows.
-_HEALTH_SECONDS = 30.0
-# It asks Keeper several times for each of its tables.
-_KEEPER_SECONDS = 120.0
 # Columns of system.tables that came with later releases, and what stands in for them.
 _LATER: Mapping[str, str] = {
     "uuid": "''",
@@ -53,96 +47,6 @@ class Database:
     def is_elsewhere(self) -> bool:
         """Whether its tables are those of another system, which come with the statement."""
         return self.engine in _ELSEWHERE
-
-
-def version(server: Server, interrupt: Interrupt) -> str:
-    """The server's release."""
-    return str(server.rows("SELECT version()", interrupt)[0][0])
-
-
-def known_settings(server: Server, interrupt: Interrupt) -> frozenset[str]:
-    """The names of all settings that the server knows; one that it does not, it refuses."""
-    # In one row: a profile may cut longer answers short, which these names are asked for to keep.
-    [[names]] = server.rows("SELECT groupArray(name) FROM system.settings", interrupt)
-    return frozenset(names)
-
-
-def nodes(server: Server, interrupt: Interrupt) -> tuple[Node, ...]:
-    """The servers of every cluster that it knows."""
-    rows = server.rows(
-        "SELECT cluster, shard_num, replica_num, host_name, port, is_local FROM system.clusters",
-        interrupt,
-    )
-    return tuple(
-        Node(
-            cluster=cluster,
-            shard=int(shard),
-            replica=int(replica),
-            host=host,
-            port=int(port),
-            is_local=bool(int(local)),
-        )
-        for cluster, shard, replica, host, port, local in rows
-    )
-
-
-def cluster_macro(server: Server, interrupt: Interrupt) -> str:
-    """The value of its macro {cluster}, empty without one."""
-    rows = server.rows("SELECT substitution FROM system.macros WHERE macro = 'cluster'", interrupt)
-    return str(rows[0][0]) if rows else ""
-
-
-def health(server: Server, interrupt: Interrupt) -> Health:
-    """How far it is behind the other replicas; one that does not answer is not reachable."""
-    try:
-        found = _health(server, interrupt)
-        if found.is_stale:
-            return found
-        unheard = _unheard(server, interrupt)
-        if unheard is None:
-            return replace(found, session_expired=True)
-        # Anew, as what it has heard of meanwhile is in its queue.
-        found = _health(server, interrupt)
-    except KsnapshotError as error:
-        if not isinstance(error, server.side.failed):
-            raise
-        return Health(reachable=False, why=str(error))
-    return replace(found, queue=found.queue + unheard)
-
-
-def _health(server: Server, interrupt: Interrupt) -> Health:
-    # What waits to be merged is there already.
-    [row] = server.rows(
-        "SELECT max(is_readonly), max(is_session_expired), "  # noqa: S608  quoted
-        "max(toInt64(queue_size) - toInt64(merges_in_queue)), max(absolute_delay) "
-        f"FROM {server.source('system', 'replicas')}",
-        interrupt,
-        seconds=_HEALTH_SECONDS,
-    )
-    readonly, expired, queue, delay = (int(cell or 0) for cell in row)
-    return Health(
-        reachable=True,
-        readonly=readonly > 0,
-        session_expired=expired > 0,
-        queue=queue,
-        delay=delay,
-    )
-
-
-def _unheard(server: Server, interrupt: Interrupt) -> int | None:
-    """How many entries of a table's log in Keeper it has not queued; None if Keeper is silent."""
-    try:
-        # An empty log and one with a first entry look alike.
-        [[unheard]] = server.rows(
-            "SELECT max(if(log_max_index = 0, 0, "  # noqa: S608  quoted
-            "greatest(toInt64(log_max_index) + 1 - toInt64(log_pointer), 0))) "
-            f"FROM {server.source('system', 'replicas')}",
-            interrupt,
-            seconds=_KEEPER_SECONDS,
-        )
-    except server.side.failed:
-        return None
-    return int(unheard or 0)
 
 
 def databases(server: Server, interrupt: Interrupt) -> tuple[Database, ...]:

@@ -7,20 +7,16 @@ from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.clickhouse import ddl, holdings, members, plan, schema, survey
-from dumpers.engines.clickhouse.client import Server
-from dumpers.engines.clickhouse.lexer import Kind as TokenKind
-from dumpers.engines.clickhouse.lexer import tokens
-from dumpers.engines.clickhouse.members import Group, Member
-from dumpers.engines.clickhouse.sql import (
-    count,
-    creating,
-    identifier,
-    insert,
-    literal,
-    loading,
-    qualified,
-)
+from dumpers.engines.clickhouse.catalog import server_catalog, system_tables
+from dumpers.engines.clickhouse.cluster import replicas
+from dumpers.engines.clickhouse.cluster.replicas import Group, Member
+from dumpers.engines.clickhouse.logical import plan
+from dumpers.engines.clickhouse.schema import ddl, scripts
+from dumpers.engines.clickhouse.schema.lexer import Kind as TokenKind
+from dumpers.engines.clickhouse.schema.lexer import tokens
+from dumpers.engines.clickhouse.server.client import Server
+from dumpers.engines.clickhouse.server.settings import create_settings, load_settings
+from dumpers.engines.clickhouse.server.sql import count, identifier, insert, literal, qualified
 from dumpers.engines.names import shown
 from dumpers.engines.protocol import Piece
 from dumpers.runtime.errors import TARGET, KsnapshotError, TargetFailedError, TargetRefusedError
@@ -31,7 +27,7 @@ _BLOCK = 1 << 18
 _SHOWN = 120
 # Scripts that a restore can do without: what fails of them is told.
 _OPTIONAL = frozenset(("access",))
-_TABLES = "schema"
+_TABLES = "scripts"
 # Functions and named collections that are there already: they are not of any database.
 _THERE = ("Code: 609", "Code: 670")
 
@@ -45,12 +41,12 @@ def restore(
     from. There is no transaction around any of it: what fails leaves the rest, and the error says
     so.
     """
-    groups = members.find(
+    groups = replicas.find(
         target,
         cluster="",
         listed=(),
         through=False,
-        settings=lambda known: {**creating(known), **loading(known)},
+        settings=lambda known: {**create_settings(known), **load_settings(known)},
         side=TARGET,
         interrupt=interrupt,
     )
@@ -82,17 +78,17 @@ def restore(
 
 def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
     """Count the rows of every table, those of all shards together."""
-    groups = members.find(
+    groups = replicas.find(
         target,
         cluster="",
         listed=(),
         through=False,
-        settings=creating,
+        settings=create_settings,
         side=TARGET,
         interrupt=interrupt,
     )
     everybody = [member for group in groups for member in group.members]
-    held = {holding.member.label: holding for holding in holdings.look(everybody, interrupt)}
+    held = {holding.member.label: holding for holding in server_catalog.look(everybody, interrupt)}
     counts: dict[str, int] = {}
     for item in plan.plan(groups, held, partitions={}, all_replicas=False).items:
         table = item.treated.table
@@ -146,7 +142,7 @@ class _Loading:
         """
         wanted, everybody = set(self.names.values()), list(self._members())
         for member in everybody:
-            for (database, table), at in survey.paths(member.server, self.interrupt).items():
+            for (database, table), at in system_tables.paths(member.server, self.interrupt).items():
                 if database in wanted and at.total > len(everybody):
                     raise TargetRefusedError(
                         f"{database}.{table} of {member.server.where} has {at.total} replicas at "
@@ -163,7 +159,7 @@ class _Loading:
         for piece in self.pieces:
             if piece.facts.get("script") != kind:
                 continue
-            statements = schema.statements(_read(piece))
+            statements = scripts.statements(_read(piece))
             for member in self._members():
                 label = member.label if member.label in dumped else dumped[0]
                 if label in piece.facts["replicas"]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from dumpers.engines.clickhouse.client import Server
-from dumpers.engines.clickhouse.sql import literal
+from dumpers.engines.clickhouse.server.client import Server
+from dumpers.engines.clickhouse.server.sql import literal
 from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 

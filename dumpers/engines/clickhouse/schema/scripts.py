@@ -5,13 +5,13 @@ Views come after the rows: a materialized view would compute those anew that it 
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from dumpers.engines.clickhouse import ddl
-from dumpers.engines.clickhouse.kinds import Kind
-from dumpers.engines.clickhouse.lexer import Kind as TokenKind
-from dumpers.engines.clickhouse.lexer import tokens
-from dumpers.engines.clickhouse.phases import Phase, phases
-from dumpers.engines.clickhouse.sql import identifier, literal
-from dumpers.engines.clickhouse.tables import Treated
+from dumpers.engines.clickhouse.schema import ddl
+from dumpers.engines.clickhouse.schema.create_order import Phase, phases
+from dumpers.engines.clickhouse.schema.lexer import Kind as TokenKind
+from dumpers.engines.clickhouse.schema.lexer import tokens
+from dumpers.engines.clickhouse.schema.table_engines import Kind
+from dumpers.engines.clickhouse.schema.tables import Treated
+from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.errors import SourceFailedError
 
 _UUID = "{uuid}"

@@ -1,21 +1,13 @@
-"""What is asked of a server to dump and to load: statements, and the settings that they run with.
+"""The settings that every statement of a dump or a restore runs with.
 
 A profile may set what cuts a result short, filters it or drops rows of an insert, without a word.
 Whatever does so is pinned here; a server refuses a setting that it does not know (code 115).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
-# What writeAnyQuotedString of src/IO/WriteHelpers.h escapes, which every release reads.
-_ESCAPES = {
-    "\\": "\\\\",
-    "\b": "\\b",
-    "\f": "\\f",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-    "\0": "\\0",
-}
+from dumpers.engines.clickhouse.server.client import Server
+from dumpers.runtime.interrupt import Interrupt
 
 _DUMP: Mapping[str, str] = {
     "max_execution_time": "0",
@@ -110,71 +102,27 @@ _CREATE_WHERE_KNOWN: Mapping[str, str] = {
 }
 
 
-def pinned(known: frozenset[str]) -> Mapping[str, str]:
+def dump_settings(known: frozenset[str]) -> Mapping[str, str]:
     """The settings of every read, given the names in the server's system.settings."""
     return {**_DUMP, **_where(_DUMP_WHERE_KNOWN, known)}
 
 
-def loading(known: frozenset[str]) -> Mapping[str, str]:
+def load_settings(known: frozenset[str]) -> Mapping[str, str]:
     """The settings of every insert of a restore, given the names in system.settings."""
     return {**_LOAD, **_where(_LOAD_WHERE_KNOWN, known)}
 
 
-def creating(known: frozenset[str]) -> Mapping[str, str]:
+def create_settings(known: frozenset[str]) -> Mapping[str, str]:
     """The settings of every CREATE of a restore, given the names in system.settings."""
     return _where(_CREATE_WHERE_KNOWN, known)
-
-
-def identifier(name: str) -> str:
-    """A name, quoted."""
-    return _quoted(name, "`")
-
-
-def literal(text: str) -> str:
-    """A string, quoted."""
-    return _quoted(text, "'")
-
-
-def qualified(database: str, table: str) -> str:
-    """A table by its full name, quoted."""
-    return f"{identifier(database)}.{identifier(table)}"
-
-
-def remote(address: str, database: str, table: str, *, username: str, password: str) -> str:
-    """A table of another server, `host:port` of its native protocol, for the entry point to read.
-
-    The login may show in the query_log of servers that do not mask it.
-    """
-    parts = (literal(address), identifier(database), identifier(table))
-    return f"remote({', '.join((*parts, literal(username), literal(password)))})"
-
-
-def select(source: str, columns: Sequence[str], partitions: Sequence[str] = ()) -> str:
-    """Read a table, `qualified` or `remote`, or the partitions of it that have these ids."""
-    return f"SELECT {_list(identifier, columns)} FROM {source}{_of(partitions)} FORMAT Native"  # noqa: S608  quoted
-
-
-def count(source: str, partitions: Sequence[str] = ()) -> str:
-    """Count the rows that `select` would read."""
-    return f"SELECT count() FROM {source}{_of(partitions)}"  # noqa: S608  quoted
-
-
-def insert(target: str, columns: Sequence[str]) -> str:
-    """Load what `select` gave for the same columns."""
-    return f"INSERT INTO {target} ({_list(identifier, columns)}) FORMAT Native"
-
-
-def _of(partitions: Sequence[str]) -> str:
-    return f" WHERE _partition_id IN ({_list(literal, partitions)})" if partitions else ""
 
 
 def _where(settings: Mapping[str, str], known: frozenset[str]) -> dict[str, str]:
     return {name: value for name, value in settings.items() if name in known}
 
 
-def _list(quote: Callable[[str], str], names: Sequence[str]) -> str:
-    return ", ".join(map(quote, names))
-
-
-def _quoted(text: str, quote: str) -> str:
-    return quote + "".join(_ESCAPES.get(c, f"\\{c}" if c == quote else c) for c in text) + quote
+def read_known_settings(server: Server, interrupt: Interrupt) -> frozenset[str]:
+    """The names of all settings that the server knows; one that it does not, it refuses."""
+    # In one row: a profile may cut longer answers short, which these names are asked for to keep.
+    [[names]] = server.rows("SELECT groupArray(name) FROM system.settings", interrupt)
+    return frozenset(names)

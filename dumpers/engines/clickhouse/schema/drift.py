@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from dumpers.engines.clickhouse import ddl
-from dumpers.engines.clickhouse.kinds import Kind, is_replicated
-from dumpers.engines.clickhouse.lexer import Kind as TokenKind
-from dumpers.engines.clickhouse.lexer import significant
-from dumpers.engines.clickhouse.tables import Table, Treated
+from dumpers.engines.clickhouse.schema import ddl
+from dumpers.engines.clickhouse.schema.lexer import Kind as TokenKind
+from dumpers.engines.clickhouse.schema.lexer import significant
+from dumpers.engines.clickhouse.schema.table_engines import Kind, is_replicated
+from dumpers.engines.clickhouse.schema.tables import Table, Treated
 
 _PASSING = frozenset((Kind.INNER, Kind.SKIPPED))
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
-from dumpers.engines.clickhouse.lexer import Kind, Token, tokens
-from dumpers.engines.clickhouse.sql import identifier, literal
+from dumpers.engines.clickhouse.schema.lexer import Kind, Token, tokens
+from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.errors import TargetRefusedError
 
 _SHOWN = 80

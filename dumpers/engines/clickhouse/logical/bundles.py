@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from dumpers.contract.key_names import segment
-from dumpers.engines.clickhouse.plan import Item
-from dumpers.engines.clickhouse.reading import ENDING, Reading, estimate, placed
+from dumpers.engines.clickhouse.logical.plan import Item
+from dumpers.engines.clickhouse.logical.table_read import ENDING, Reading, estimate, placed
 from dumpers.engines.protocol import Stream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt

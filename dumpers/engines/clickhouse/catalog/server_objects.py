@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from dumpers.engines.clickhouse.client import Server
-from dumpers.engines.clickhouse.lexer import significant
-from dumpers.engines.clickhouse.survey import columns_of
+from dumpers.engines.clickhouse.catalog.system_tables import columns_of
+from dumpers.engines.clickhouse.schema.lexer import significant
+from dumpers.engines.clickhouse.server.client import Server
 from dumpers.runtime.interrupt import Interrupt
 
 # Where the server lists what the last word of each kind creates.

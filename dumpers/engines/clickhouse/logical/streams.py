@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from dumpers.engines.clickhouse import packs, reading, schema
-from dumpers.engines.clickhouse.holdings import Holding
-from dumpers.engines.clickhouse.kinds import Kind
-from dumpers.engines.clickhouse.plan import Item
-from dumpers.engines.clickhouse.reading import Reading, Session
-from dumpers.engines.clickhouse.tables import Treated
+from dumpers.engines.clickhouse.catalog.server_catalog import Holding
+from dumpers.engines.clickhouse.logical import bundles, table_read
+from dumpers.engines.clickhouse.logical.plan import Item
+from dumpers.engines.clickhouse.logical.table_read import Reading, Session
+from dumpers.engines.clickhouse.schema import scripts
+from dumpers.engines.clickhouse.schema.table_engines import Kind
+from dumpers.engines.clickhouse.schema.tables import Treated
 from dumpers.engines.protocol import Stream
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -25,29 +26,31 @@ def arrange(
     def begin(item: Item) -> Reading:
         return Reading(item, session)
 
-    def scripts(kind: str, text_of: Callable[[Holding], str]) -> list[Stream]:
+    def scripts_of(kind: str, text_of: Callable[[Holding], str]) -> list[Stream]:
         return _scripts(name, held, kind, text_of)
 
     views, others = list[Item](), list[Item]()
     for item in items:
         is_view = item.treated.kind is Kind.VIEW_WITH_DATA
         (views if is_view else others).append(item)
-    alone, packed = packs.pack(others)
+    alone, packed = bundles.pack(others)
     numbers: dict[str, int] = {}
     packs_of = list[Stream]()
     for together in packed:
         label = together[0].label
         numbers[label] = numbers.get(label, 0) + 1
-        packs_of.append(packs.stream(name, numbers[label], [*map(begin, together)]))
+        packs_of.append(bundles.stream(name, numbers[label], [*map(begin, together)]))
     return [
-        *scripts("schema", _tables),
-        *(reading.stream(name, begin(item)) for item in alone),
+        *scripts_of("schema", _tables),
+        *(table_read.stream(name, begin(item)) for item in alone),
         *packs_of,
         # Before views, which may run as one of these accounts.
-        *scripts("access", lambda holding: schema.script(holding.access)),
-        *scripts("views", lambda holding: schema.views(holding.tables)),
+        *scripts_of("access", lambda holding: scripts.script(holding.access)),
+        *scripts_of("views", lambda holding: scripts.views(holding.tables)),
         *_views_with_rows(name, held, [*map(begin, views)]),
-        *scripts("materialized-views", lambda holding: schema.materialized_views(holding.tables)),
+        *scripts_of(
+            "materialized-views", lambda holding: scripts.materialized_views(holding.tables)
+        ),
     ]
 
 
@@ -82,7 +85,7 @@ def _open_text(text: str, _: Interrupt) -> Iterator[Reader]:
 
 
 def _tables(holding: Holding) -> str:
-    return schema.tables(
+    return scripts.tables(
         [database.create for database in holding.databases],
         functions=holding.functions,
         collections=holding.collections,
@@ -94,14 +97,14 @@ def _views_with_rows(
     name: str, held: Sequence[Holding], views: Sequence[Reading]
 ) -> Iterator[Stream]:
     """Level after level, what creates views that have rows of their own, and then these rows."""
-    levels = {holding.member.label: schema.views_with_rows(holding.tables) for holding in held}
+    levels = {holding.member.label: scripts.views_with_rows(holding.tables) for holding in held}
 
     def of(number: int, holding: Holding) -> Sequence[Treated]:
         found = levels[holding.member.label]
         return found[number] if number < len(found) else ()
 
     def creates(number: int, holding: Holding) -> str:
-        return schema.creates(of(number, holding))
+        return scripts.creates(of(number, holding))
 
     count = max(map(len, levels.values()))
     # Where servers differ, behind the last that creates it: the rows are stored once.
@@ -115,4 +118,4 @@ def _views_with_rows(
         yield from _scripts(name, held, f"views-with-rows-{number + 1}", partial(creates, number))
         for view in views:
             if last[view.item.treated.table.full_name] == number:
-                yield reading.stream(name, view)
+                yield table_read.stream(name, view)
