@@ -22,10 +22,10 @@ from pathlib import Path
 import pyrage
 
 from benchmarks.processes import Run, backend, ratio, run, say
-from dumpers.engines.elasticsearch.choice import Index
-from dumpers.engines.elasticsearch.cursors import slices
 from dumpers.engines.elasticsearch.engine import PARALLEL
+from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Flavour, Product
+from dumpers.engines.elasticsearch.read.point_in_time import slices
 from tests.testbed import s3, search
 
 ROOT = Path(__file__).resolve().parents[1]

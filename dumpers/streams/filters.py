@@ -5,7 +5,7 @@ from typing import Self
 from isal import isal_zlib
 
 from dumpers.streams.digest import Digest
-from dumpers.streams.reader import _BLOCK, Reader
+from dumpers.streams.reader import BLOCK_BYTES, Reader
 
 # isal's default level: zlib -6's ratio on dumps at more than ten times its speed.
 _GZIP_LEVEL = 2
@@ -52,9 +52,9 @@ class GzipReader:
 
     def read(self, size: int = -1, /) -> bytes:
         """Return at most `size` compressed bytes; the source's errors pass through."""
-        wanted = size if size >= 0 else _BLOCK
+        wanted = size if size >= 0 else BLOCK_BYTES
         while not self._ended and len(self._ready) < wanted:
-            data = self._source.read(_BLOCK)
+            data = self._source.read(BLOCK_BYTES)
             if data:
                 self._ready += self._compressor.compress(data)
             else:

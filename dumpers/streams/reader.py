@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import Protocol
 
+# What is read and written at a time.
+BLOCK_BYTES = 1 << 17
+
 
 class Reader(Protocol):
     """A source of bytes that raises unless its end is proven: b"" means whole."""
@@ -10,9 +13,6 @@ class Reader(Protocol):
     def read(self, size: int = -1, /) -> bytes:
         """Return at most `size` bytes (any number if negative), b"" only at the proven end."""
         ...
-
-
-_BLOCK = 1 << 17
 
 
 class Writer(Protocol):
@@ -64,5 +64,5 @@ class Joined:
 
 def copy(source: Reader, target: Writer) -> None:
     """Write all of `source` to `target`; errors of either side pass through."""
-    while data := source.read(_BLOCK):
+    while data := source.read(BLOCK_BYTES):
         target.write(data)

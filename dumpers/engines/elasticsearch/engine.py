@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.elasticsearch import choice, client, survey
-from dumpers.engines.elasticsearch import restore as restoring
-from dumpers.engines.elasticsearch.choice import Index
+from dumpers.engines.elasticsearch import client, indices, survey
 from dumpers.engines.elasticsearch.client import Server, path_of
-from dumpers.engines.elasticsearch.cursors import Wanted
-from dumpers.engines.elasticsearch.lines import object_line, portable, string_line
+from dumpers.engines.elasticsearch.elasticdump_lines import object_line, portable, string_line
+from dumpers.engines.elasticsearch.indices import Index
+from dumpers.engines.elasticsearch.load import restore as restoring
 from dumpers.engines.elasticsearch.product import Product
-from dumpers.engines.elasticsearch.reading import Tally, documents
+from dumpers.engines.elasticsearch.read.cursor import Wanted
+from dumpers.engines.elasticsearch.read.documents import Tally, documents
 from dumpers.engines.elasticsearch.spec import INDICES, LIMIT, VERSIONS
 from dumpers.engines.elasticsearch.survey import Text
 from dumpers.engines.protocol import Engine, Piece, Source, Stream
@@ -44,12 +44,12 @@ class _Found(Source):
 
 class _Elasticsearch:
     def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
-        patterns = choice.read(INDICES.variable, job.options.get(INDICES.variable, ""))
+        patterns = indices.read(INDICES.variable, job.options.get(INDICES.variable, ""))
         server, product = client.connect(job.connection, side=SOURCE, interrupt=interrupt)
         every = survey.indices(server, product, interrupt)
-        chosen = choice.choose(patterns, every)
+        chosen = indices.choose(patterns, every)
         survey.check(chosen)
-        streams = frozenset(choice.by_stream(chosen))
+        streams = frozenset(indices.by_stream(chosen))
         texts, missing = survey.texts(server, product, streams, interrupt)
         notes = (*survey.notes(server, product, chosen, every, interrupt), *missing)
         if product.note:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dumpers.engines.elasticsearch.choice import Index
 from dumpers.engines.elasticsearch.client import DeniedError, Server
-from dumpers.engines.elasticsearch.content import parts
+from dumpers.engines.elasticsearch.cluster_resources import parts
+from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.names import shown
 from dumpers.runtime.errors import SourceFailedError, SourceRefusedError

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from dumpers.engines.elasticsearch import cursors
 from dumpers.engines.elasticsearch.engine import ENGINE, PARALLEL
-from dumpers.engines.elasticsearch.sizing import LARGEST
+from dumpers.engines.elasticsearch.read import point_in_time
+from dumpers.engines.elasticsearch.read.page_size import LARGEST
 from dumpers.runtime.errors import SourceRefusedError, TargetFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import (
@@ -100,15 +100,15 @@ def test_documents_are_those_of_one_moment(server: SearchServer) -> None:
 def test_slices_of_a_shard_hold_each_document_once(
     server: SearchServer, shards: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, parts_of = list[object](), cursors._parts
+    made, parts_of = list[object](), point_in_time._parts
 
     def noted(*args: Any) -> Sequence[object]:
         found = parts_of(*args)
         made.extend(found)
         return found
 
-    monkeypatch.setattr(cursors, "_SLICED_BYTES", 1)
-    monkeypatch.setattr(cursors, "_parts", noted)
+    monkeypatch.setattr(point_in_time, "_SLICED_BYTES", 1)
+    monkeypatch.setattr(point_in_time, "_parts", noted)
     create(server, "many", shards=shards)
     # Nested documents have numbers of their own, and those of what is written over stay empty.
     source = '{{"n":{0},"parts":[{{"n":1}},{{"n":2}}]}}'
@@ -127,7 +127,7 @@ def test_slices_of_a_shard_hold_each_document_once(
 def test_slices_of_large_documents(
     server: SearchServer, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cursors, "_SLICED_BYTES", 1)
+    monkeypatch.setattr(point_in_time, "_SLICED_BYTES", 1)
     fill_with_large(server, count)
     _, parts = dump(job(server))
     assert parts["data"][1] == {"documents": {"large": count}}
@@ -138,15 +138,15 @@ def test_whoever_waits_for_room_keeps_the_point_in_time(
     server: SearchServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renewed = threading.Event()
-    renew = cursors._Slice.renew
+    renew = point_in_time._Slice.renew
 
-    def noted(self: cursors._Slice, interrupt: Interrupt) -> None:
+    def noted(self: point_in_time._Slice, interrupt: Interrupt) -> None:
         renew(self, interrupt)
         renewed.set()
 
-    monkeypatch.setattr(cursors, "_SLICED_BYTES", 1)
-    monkeypatch.setattr(cursors, "RENEWED_SECONDS", 0.01)
-    monkeypatch.setattr(cursors._Slice, "renew", noted)
+    monkeypatch.setattr(point_in_time, "_SLICED_BYTES", 1)
+    monkeypatch.setattr(point_in_time, "RENEWED_SECONDS", 0.01)
+    monkeypatch.setattr(point_in_time._Slice, "renew", noted)
     fill_with_large(server, 4)
     source = ENGINE.preflight(job(server), Interrupt())
     with ENGINE.streams(source) as streams:

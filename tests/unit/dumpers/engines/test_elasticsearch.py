@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.elasticsearch import choice, content, lines, loading, product
-from dumpers.engines.elasticsearch.choice import Index
-from dumpers.engines.elasticsearch.lines import IndexAnswer
+from dumpers.engines.elasticsearch import cluster_resources, elasticdump_lines, indices, product
+from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer
+from dumpers.engines.elasticsearch.indices import Index
+from dumpers.engines.elasticsearch.load import requests
+from dumpers.engines.elasticsearch.load.bulk import BULK_BYTES, Bulk, bodies
 from dumpers.engines.elasticsearch.product import Flavour, Product
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
@@ -72,7 +74,7 @@ def test_what_follows_from_a_release(
     assert (found.has_points_in_time, found.order) == (points, order)
     assert (found.has_composable_templates, found.has_types) == (composable, types)
     assert found.leaves_vectors_out == vectors
-    names = [part.name for part in content.parts(found)]
+    names = [part.name for part in cluster_resources.parts(found)]
     assert ("index_template" in names) == composable
     assert {"template", "policy", "pipeline", "script"} <= {*names}
 
@@ -112,39 +114,39 @@ EVERY = (
     ],
 )
 def test_patterns(text: str, expected: list[str]) -> None:
-    found = choice.choose(choice.read("V", text), EVERY)
+    found = indices.choose(indices.read("V", text), EVERY)
     assert [index.name for index in found] == expected
 
 
 @pytest.mark.parametrize("text", ["c", "c*", "a-1,sec*", "[ab]"])
 def test_a_pattern_that_asks_for_nothing_there(text: str) -> None:
     with pytest.raises(SourceRefusedError, match="not these indices"):
-        choice.choose(choice.read("V", text), EVERY)
+        indices.choose(indices.read("V", text), EVERY)
 
 
 @pytest.mark.parametrize("text", [",", "a,,b", "-", "a,-"])
 def test_patterns_that_are_none(text: str) -> None:
     with pytest.raises(ConfigurationError, match="V holds"):
-        choice.read("V", text)
+        indices.read("V", text)
 
 
 def test_lines_are_as_elasticdump_has_them() -> None:
     bodies = [b'{"a":{"x":1.0}}', b"{}", b'{"b\\"\\u00e9":{"y":"\\n"}}\n']
-    [plain] = b"".join(lines.object_line(bodies)).splitlines()
+    [plain] = b"".join(elasticdump_lines.object_line(bodies)).splitlines()
     assert plain == b'{"a":{"x":1.0},"b\\"\\u00e9":{"y":"\\n"}}'
-    [packed] = b"".join(lines.string_line(bodies)).splitlines()
+    [packed] = b"".join(elasticdump_lines.string_line(bodies)).splitlines()
     assert json.loads(packed) == plain.decode()
-    assert lines.unwrap(packed) == lines.unwrap(plain) == plain
-    assert b"".join(lines.string_line([])) == b'"{}"\n'
+    assert elasticdump_lines.unwrap(packed) == elasticdump_lines.unwrap(plain) == plain
+    assert b"".join(elasticdump_lines.string_line([])) == b'"{}"\n'
     for bad in (b"", b"[]", b'"[]"', b"1", b'"x'):
         with pytest.raises(ValueError):  # noqa: PT011  any kind of it
-            lines.unwrap(bad)
+            elasticdump_lines.unwrap(bad)
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers()))
 def test_any_text_survives_its_line(value: dict[str, object]) -> None:
     body = json.dumps({"i": value}).encode()
-    assert lines.unwrap(b"".join(lines.string_line([body]))) == body
+    assert elasticdump_lines.unwrap(b"".join(elasticdump_lines.string_line([body]))) == body
 
 
 def test_what_is_an_indexs_alone_is_left_out() -> None:
@@ -159,15 +161,19 @@ def test_what_is_an_indexs_alone_is_left_out() -> None:
         }
     }
     body = json.dumps({"a": {"settings": settings}}).encode()
-    assert json.loads(lines.portable(body))["a"]["settings"] == {
+    assert json.loads(elasticdump_lines.portable(body))["a"]["settings"] == {
         "index": {"number_of_shards": "2", "routing": {"allocation": {"include": {"x": "y"}}}}
     }
     raw = b'{"a":{"aliases":{"x":{}},"mappings":{"_meta":{"n":1e400}},"settings":{"index":{}}}}'
-    assert b'"mappings":{"_meta":{"n":1e400}}' in lines.portable(raw)
+    assert b'"mappings":{"_meta":{"n":1e400}}' in elasticdump_lines.portable(raw)
 
 
 def _kept(name: str, body: bytes, streams: frozenset[str] = frozenset()) -> tuple[Any, int]:
-    [part] = [part for part in content.parts(release("Elasticsearch 8.1.0")) if part.name == name]
+    [part] = [
+        part
+        for part in cluster_resources.parts(release("Elasticsearch 8.1.0"))
+        if part.name == name
+    ]
     text, count = part.kept(body, streams)
     return json.loads(text), count
 
@@ -204,11 +210,15 @@ def test_what_the_server_made_for_itself_is_left_out() -> None:
 
 
 def test_all_policies_of_opensearch_are_asked_for() -> None:
-    [part] = [part for part in content.parts(release("OpenSearch 2.1.0")) if part.name == "policy"]
+    [part] = [
+        part
+        for part in cluster_resources.parts(release("OpenSearch 2.1.0"))
+        if part.name == "policy"
+    ]
     assert part.all_path == "/_plugins/_ism/policies?size=10000"
     body = b'{"policies":[{"_id":"p","policy":{"states":[]}}],"total_policies":1}'
     assert part.kept(body, frozenset()) == (body, 1)
-    assert loading.requests({"policy": body}, release("OpenSearch 2.1.0")) == [
+    assert requests.requests({"policy": body}, release("OpenSearch 2.1.0")) == [
         ("/_plugins/_ism/policies/p", b'{"policy":{"states":[]}}')
     ]
 
@@ -222,7 +232,7 @@ def test_what_others_need_is_made_first() -> None:
         "pipeline": b'{"pp":{"processors":[]}}',
         "script": b'{"stored_scripts":[{"_id":"s","script":{"source":"1"}}]}',
     }
-    assert loading.requests(texts, release("Elasticsearch 8.1.0")) == [
+    assert requests.requests(texts, release("Elasticsearch 8.1.0")) == [
         ("/_scripts/s", b'{"script":{"source":"1"}}'),
         ("/_ingest/pipeline/pp", b'{"processors":[]}'),
         ("/_ilm/policy/p", b'{"policy":{"phases":{}}}'),
@@ -261,14 +271,14 @@ NEW, OLD = release("Elasticsearch 8.1.0"), release("Elasticsearch 6.8.0")
     ],
 )
 def test_a_document_is_loaded_as_it_is(line: bytes, expected: bytes) -> None:
-    bulk = loading.Bulk(product=NEW, streams={".ds-s-1": "s"})
+    bulk = Bulk(product=NEW, streams={".ds-s-1": "s"})
     assert bulk.lines(line) == expected
     assert sum(bulk.written.values()) == 1
 
 
 def test_types_stay_where_there_are_any() -> None:
     line = b'{"_index":"i","_type":"t","_id":"1","_source":{}}'
-    assert loading.Bulk(product=OLD, streams={}).lines(line) == (
+    assert Bulk(product=OLD, streams={}).lines(line) == (
         b'{"index":{"_index":"i","_id":"1","_type":"t"}}\n{}\n'
     )
 
@@ -276,15 +286,15 @@ def test_types_stay_where_there_are_any() -> None:
 @pytest.mark.parametrize("line", [b"", b"{}", b'{"_index":"i","_id":"1"}', b"[]", b'{"_index":'])
 def test_a_line_that_is_no_document(line: bytes) -> None:
     with pytest.raises(ValueError, match="line"):
-        loading.Bulk(product=NEW, streams={}).lines(line)
+        Bulk(product=NEW, streams={}).lines(line)
 
 
 def test_bulk_requests_are_bounded_by_bytes() -> None:
     line = b'{"_index":"i","_id":"1","_source":{"a":"' + b"x" * 100_000 + b'"}}'
-    bulk = loading.Bulk(product=NEW, streams={})
-    found = list(loading.bodies(iter([line] * 100), bulk))
+    bulk = Bulk(product=NEW, streams={})
+    found = list(bodies(iter([line] * 100), bulk))
     assert sum(count for _, count in found) == 100
-    assert max(len(body) for body, _ in found) < loading.BULK_BYTES + 200_000
+    assert max(len(body) for body, _ in found) < BULK_BYTES + 200_000
     assert len(found) == 3
 
 
@@ -305,14 +315,14 @@ def test_an_index_is_made_to_be_filled() -> None:
         frozen="true",
         routing={"allocation": {"include": {"box": "hot"}}},
     )
-    body = loading.creation(index, NEW)
+    body = requests.creation(index, NEW)
     assert json.loads(body)["settings"]["index"] == {
         "number_of_shards": "3",
         "number_of_replicas": "0",
         "refresh_interval": "-1",
     }
     assert b'"mappings":{"properties":{},"_meta":{"n":1.0}}' in body
-    assert json.loads(loading.afterwards(index)) == {
+    assert json.loads(requests.afterwards(index)) == {
         "index": {
             "number_of_replicas": "2",
             "refresh_interval": "7s",
@@ -321,7 +331,7 @@ def test_an_index_is_made_to_be_filled() -> None:
             "blocks": {"write": "true"},
         }
     }
-    assert json.loads(loading.afterwards(_index())) == {
+    assert json.loads(requests.afterwards(_index())) == {
         "index": {"number_of_replicas": None, "refresh_interval": None}
     }
 
@@ -338,8 +348,8 @@ def test_an_index_is_made_to_be_filled() -> None:
 )
 def test_mappings_of_types_fit_a_server_without(mappings: bytes, expected: bytes) -> None:
     index = IndexAnswer(mappings=msgspec.Raw(mappings))
-    assert b'"mappings":' + expected in loading.creation(index, NEW)
-    assert b'"mappings":' + mappings in loading.creation(index, OLD)
+    assert b'"mappings":' + expected in requests.creation(index, NEW)
+    assert b'"mappings":' + mappings in requests.creation(index, OLD)
 
 
 def test_aliases_are_made_at_once() -> None:
@@ -347,8 +357,8 @@ def test_aliases_are_made_at_once() -> None:
         "a": IndexAnswer(aliases=msgspec.Raw(b'{"x":{},"y":{"filter":{"term":{"n":1.0}}}}')),
         "b": IndexAnswer(),
     }
-    assert loading.aliases(found) == (
+    assert requests.aliases(found) == (
         b'{"actions":[{"add":{"index":"a","alias":"x"}},'
         b'{"add":{"index":"a","alias":"y","filter":{"term":{"n":1.0}}}}]}'
     )
-    assert loading.aliases({"b": IndexAnswer()}) == b""
+    assert requests.aliases({"b": IndexAnswer()}) == b""

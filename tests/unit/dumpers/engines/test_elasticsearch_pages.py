@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.elasticsearch.pages import BrokenPageError, Page, cut, without_comments
-from dumpers.engines.elasticsearch.sizing import LARGEST, TARGET, PageSize
+from dumpers.engines.elasticsearch.read.page_size import LARGEST, TARGET, PageSize
+from dumpers.engines.elasticsearch.read.pages import BrokenPageError, Page, cut, without_comments
 
 GOOD = {"total": 2, "successful": 2, "skipped": 0, "failed": 0}
 

@@ -1,26 +1,20 @@
 """Turning what a dump holds into what a cluster is asked for, without looking into documents."""
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from dumpers.engines.elasticsearch.lines import IndexAnswer
-from dumpers.engines.elasticsearch.pages import without_surrogates
+from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer
+from dumpers.engines.elasticsearch.load.bulk import NO_TEXT
 from dumpers.engines.elasticsearch.product import Product
 
-# What a request holds before it is sent, however few documents that are.
-BULK_BYTES = 4 << 20
 # What says where an index lay or came from, or makes it read-only while it is to be filled.
 _LEFT_OUT = ("blocks", "frozen", "resize", "shrink", "split", "clone", "verified_before_close")
 # What would change documents on their way in, or make loading slow, until all are there.
 _LATER = ("refresh_interval", "number_of_replicas", "default_pipeline", "final_pipeline")
 _WHILE_LOADING = {"refresh_interval": "-1", "number_of_replicas": "0"}
-_SOURCE = b'"_source":'
-_NO_TEXT = msgspec.Raw(b"")
 # What stands in mappings beside names that begin with `_`; anything else is a type.
 _OF_MAPPINGS = frozenset(
     (
@@ -37,22 +31,13 @@ _OF_MAPPINGS = frozenset(
 )
 
 
-class _Document(msgspec.Struct):
-    index: str = msgspec.field(name="_index")
-    id: msgspec.Raw = msgspec.field(name="_id")
-    source: msgspec.Raw = msgspec.field(name="_source", default=_NO_TEXT)
-    type: str = msgspec.field(name="_type", default="_doc")
-    routing: msgspec.Raw = msgspec.field(name="_routing", default=_NO_TEXT)
-    version: int | None = msgspec.field(name="_version", default=None)
-
-
 class _Item(msgspec.Struct):
     id: str = msgspec.field(name="_id", default="")
     name: str = ""
-    script: msgspec.Raw = _NO_TEXT
-    policy: msgspec.Raw = _NO_TEXT
-    component_template: msgspec.Raw = _NO_TEXT
-    index_template: msgspec.Raw = _NO_TEXT
+    script: msgspec.Raw = NO_TEXT
+    policy: msgspec.Raw = NO_TEXT
+    component_template: msgspec.Raw = NO_TEXT
+    index_template: msgspec.Raw = NO_TEXT
 
 
 class _Policy(msgspec.Struct):
@@ -70,71 +55,6 @@ class _Stream(msgspec.Struct):
 
 class _Streams(msgspec.Struct):
     data_streams: list[_Stream] = []
-
-
-_DOCUMENT = msgspec.json.Decoder(_Document)
-
-
-@dataclass(slots=True, kw_only=True)
-class Bulk:
-    """Lines of a dump made into the lines of a bulk request.
-
-    `streams` names the data stream of each index of one: documents go to it. `written` counts them
-    by where they go.
-    """
-
-    product: Product
-    streams: Mapping[str, str]
-    written: dict[str, int] = field(default_factory=dict)
-
-    def lines(self, line: bytes) -> bytes:
-        """The two lines of one document; ValueError where a line is none, or has no document."""
-        found, source = _document(line)
-        stream = self.streams.get(found.index)
-        target = stream or found.index
-        self.written[target] = self.written.get(target, 0) + 1
-        about = b'"_index":' + json.dumps(target).encode() + b',"_id":' + bytes(found.id)
-        if self.product.has_types:
-            about += b',"_type":' + json.dumps(found.type).encode()
-        if bytes(found.routing):
-            about += b',"routing":' + bytes(found.routing)
-        if found.version is not None and stream is None:
-            about += b',"version":%d,"version_type":"external"' % found.version
-        action = b"create" if stream else b"index"
-        return b'{"%s":{%s}}\n%s\n' % (action, about, source)
-
-
-def _document(line: bytes) -> tuple[_Document, bytes]:
-    """A document and its source as it is."""
-    text = line
-    try:
-        try:
-            found = _DOCUMENT.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            text = without_surrogates(line)
-            found = _DOCUMENT.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"a line is no document: {error}") from error
-    source = bytes(found.source)
-    if not source:
-        raise ValueError(f"a line of {found.index} has no _source")
-    if text is not line:
-        place = text.index(_SOURCE + source) + len(_SOURCE)
-        source = line[place : place + len(source)]
-    return found, source
-
-
-def bodies(lines: Iterator[bytes], bulk: Bulk) -> Iterator[tuple[bytes, int]]:
-    """Bodies of bulk requests and how many documents each has."""
-    body, count = bytearray(), 0
-    for line in lines:
-        body += bulk.lines(line)
-        count += 1
-        if len(body) >= BULK_BYTES:
-            yield bytes(body), count
-            body, count = bytearray(), 0
-    if count:
-        yield bytes(body), count
 
 
 def requests(texts: Mapping[str, bytes], product: Product) -> list[tuple[str, bytes]]:

@@ -10,19 +10,14 @@ import queue
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from dumpers.engines.elasticsearch.cursors import (
-    RENEWED_SECONDS,
-    Cursor,
-    Opened,
-    Room,
-    Wanted,
-    open_,
-)
-from dumpers.engines.elasticsearch.pages import Page
+from dumpers.engines.elasticsearch.read.cursor import RENEWED_SECONDS, Cursor, Opened, Room, Wanted
+from dumpers.engines.elasticsearch.read.pages import Page
+from dumpers.engines.elasticsearch.read.point_in_time import open_point
+from dumpers.engines.elasticsearch.read.scroll import open_scrolls
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Joined, Reader
@@ -76,7 +71,7 @@ def _documents(
         written = 0
         # One for each: an index that is given up may have taken it for good.
         room = Room()
-        with open_(item, room, interrupt) as opened:
+        with _open_index(item, room, interrupt) as opened:
             for page in _pages(opened, item.parallel, room, interrupt):
                 written += page.count
                 if page.commented:
@@ -179,3 +174,10 @@ class _Crew:
                     renewed = time.monotonic()
                 continue
             return
+
+
+def _open_index(wanted: Wanted, room: Room, interrupt: Interrupt) -> AbstractContextManager[Opened]:
+    """Open an index; a context that closes what the server keeps for it."""
+    if wanted.product.has_points_in_time:
+        return open_point(wanted, room, interrupt)
+    return open_scrolls(wanted, interrupt)

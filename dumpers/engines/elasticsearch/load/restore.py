@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.elasticsearch import client, loading, survey
+from dumpers.engines.elasticsearch import client, survey
 from dumpers.engines.elasticsearch.client import Patience, Server, path_of
-from dumpers.engines.elasticsearch.lines import IndexAnswer, unwrap
+from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer, unwrap
+from dumpers.engines.elasticsearch.load import requests
+from dumpers.engines.elasticsearch.load.bulk import Bulk, bodies
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.names import shown
 from dumpers.engines.protocol import Piece
@@ -46,20 +48,20 @@ def restore(
     by_name = {piece.name: piece for piece in pieces}
     texts = {name: _text(piece) for name, piece in by_name.items() if name != "data"}
     found = msgspec.json.decode(texts.get("index", b"{}"), type=dict[str, IndexAnswer])
-    streams = loading.data_streams(texts.get("data_stream", b"{}"))
+    streams = requests.data_streams(texts.get("data_stream", b"{}"))
     own = {name: index for name, index in found.items() if name not in streams}
     _check_free(to, [*own, *dict.fromkeys(streams.values())])
     notes = _templates(to, texts)
     try:
         for name, index in own.items():
-            to.ask("PUT", path_of(name), loading.creation(index, product))
+            to.ask("PUT", path_of(name), requests.creation(index, product))
         for name in dict.fromkeys(streams.values()):
             to.ask("PUT", path_of("_data_stream", name))
         written = _load(to, by_name["data"], streams) if "data" in by_name else {}
         for name, index in own.items():
-            to.ask("PUT", path_of(name, "_settings"), loading.afterwards(index))
+            to.ask("PUT", path_of(name, "_settings"), requests.afterwards(index))
         _count(to, by_name.get("data"), streams, written)
-        actions = loading.aliases(own)
+        actions = requests.aliases(own)
         if actions:
             to.ask("POST", "/_aliases", actions)
         for name in by_name["index"].facts.get("closed", []) if "index" in by_name else []:
@@ -126,7 +128,7 @@ def _check_free(to: _Target, names: Sequence[str]) -> None:
 def _templates(to: _Target, texts: Mapping[str, bytes]) -> list[str]:
     """Make everything that is of the whole cluster; what is not taken is a note."""
     notes: list[str] = []
-    for path, body in loading.requests(texts, to.product):
+    for path, body in requests.requests(texts, to.product):
         try:
             to.ask("PUT", path, body)
         except TargetRefusedError as error:
@@ -135,9 +137,9 @@ def _templates(to: _Target, texts: Mapping[str, bytes]) -> list[str]:
 
 
 def _load(to: _Target, piece: Piece, streams: Mapping[str, str]) -> Mapping[str, int]:
-    bulk = loading.Bulk(product=to.product, streams=streams)
+    bulk = Bulk(product=to.product, streams=streams)
     try:
-        for body, _ in loading.bodies(_lines(piece), bulk):
+        for body, _ in bodies(_lines(piece), bulk):
             _send(to, body)
     except ValueError as error:
         raise TargetRefusedError(f"this is no dump of documents: {error}") from error

@@ -1,0 +1,124 @@
+"""What every reading of an index has in common, whichever way it is read."""
+
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from dumpers.engines.elasticsearch.client import BusyError, LostError, Server
+from dumpers.engines.elasticsearch.indices import Index
+from dumpers.engines.elasticsearch.product import Product
+from dumpers.engines.elasticsearch.read.page_size import PageSize
+from dumpers.engines.elasticsearch.read.pages import BrokenPageError, Page, cut
+from dumpers.runtime.errors import SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
+
+RENEWED_SECONDS = 120.0
+WHOLE_ANSWERS = {"allow_partial_search_results": "false"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is read: `versions` as well where it was asked for; `parallel` slices at a time."""
+
+    server: Server
+    product: Product
+    index: Index
+    most: int
+    parallel: int
+    versions: bool = False
+
+    @property
+    def body(self) -> dict[str, object]:
+        """What all searches have in common."""
+        source: object = True
+        if self.product.leaves_vectors_out:
+            source = {"exclude_vectors": False}
+        body: dict[str, object] = {"_source": source}
+        if self.versions:
+            body |= {"version": True, "seq_no_primary_term": True}
+        return body
+
+    def size(self) -> PageSize:
+        """The size of the first page, by what the index takes on disk: packed, by about four."""
+        average = 4 * self.index.size // self.index.documents if self.index.documents else 0
+        return PageSize.begin(self.most, average=average)
+
+
+class Room:
+    """Room for one page that is larger than pages are meant to be, of all that is read."""
+
+    def __init__(self) -> None:
+        self._free = queue.SimpleQueue[None]()
+        self.give_back()
+
+    def take(self, interrupt: Interrupt, *, renew: Callable[[Interrupt], None]) -> None:
+        """Wait for it: as long as pages take to be written, with `renew` now and then."""
+        while True:
+            try:
+                return interrupt.take(self._free, seconds=RENEWED_SECONDS)
+            except queue.Empty:
+                renew(interrupt)
+
+    def give_back(self) -> None:
+        """Let the next one have it."""
+        self._free.put(None)
+
+
+class Cursor(Protocol):
+    """One slice of an index, read page after page; of one thread."""
+
+    def next(self, interrupt: Interrupt) -> Page:
+        """The next page, with fewer documents than were asked for only at the end."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is no further page."""
+        ...
+
+    def renew(self, interrupt: Interrupt) -> None:
+        """Keep it alive without reading."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An index opened for reading: how many documents it has at that moment, and its slices."""
+
+    total: int
+    cursors: Sequence[Cursor]
+
+
+def cut_page(body: bytes | bytearray, wanted: Wanted, *, before: int | None = None) -> Page:
+    """Cut a page into documents; SourceFailedError says which index's page is broken."""
+    with naming(wanted):
+        return cut(body, before=before)
+
+
+@contextmanager
+def naming(wanted: Wanted) -> Iterator[None]:
+    """Say of a broken page where it came from."""
+    try:
+        yield
+    except BrokenPageError as error:
+        raise SourceFailedError(
+            f"{wanted.server.where}, reading {wanted.index.name}: {error}"
+        ) from error
+
+
+def lost(wanted: Wanted, error: LostError) -> SourceFailedError:
+    """The error for an index whose search context has gone."""
+    return SourceFailedError(
+        f"{wanted.server.where} has lost the search context of {wanted.index.name}, by which it is "
+        f"read as of one moment: it expired, or a node has gone ({error})"
+    )
+
+
+def too_busy(wanted: Wanted, error: BusyError) -> SourceFailedError:
+    """The error for a server that stayed busy for as long as it was waited for."""
+    return SourceFailedError(
+        f"{wanted.server.where} has been too busy for ten minutes to give the next page of "
+        f"{wanted.index.name}: {error}"
+    )
