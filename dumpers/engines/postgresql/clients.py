@@ -1,13 +1,20 @@
-"""Which of the image's PostgreSQL clients talks to which server."""
+"""PostgreSQL's clients: which of the image's talk to which server, and running them."""
 
 import os
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
+from dumpers.contract.connection import Connection
+from dumpers.runtime.errors import (
+    SOURCE,
+    KsnapshotError,
+    Side,
+    SourceFailedError,
+    SourceRefusedError,
+)
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.tool import Command, output
 
@@ -61,3 +68,89 @@ def _clients(program: str, interrupt: Interrupt) -> Clients:
     if version is None:
         raise SourceFailedError(f"{program} does not say its version: {said[:200]!r}")
     return Clients(folder=Path(program).parent, major=int(version[1]), version=said)
+
+
+_CONNECT_SECONDS = 10
+_FIELD, _ROW = "\x1f", "\x1e"
+# A COPY of hours shows nothing of a network that forgets idle connections, or of a server whose
+# node is gone: after two minutes of silence it is asked whether it is there.
+_KEEPALIVE = "keepalives=1 keepalives_idle=60 keepalives_interval=15 keepalives_count=4"
+
+# What libpq and the server say when trying again cannot help. Servers may speak another language;
+# what is not recognised counts as passing, which costs a retry and nothing else.
+_REFUSALS = re.compile(
+    r"password authentication failed|no password supplied|no pg_hba\.conf entry"
+    r"|role \".*\" does not exist|database \".*\" does not exist|is not permitted to log in"
+    r"|permission denied|does not accept connections to database|server version mismatch"
+    r"|no matching (?:tables|schemas|extensions) were found|unrecognized option"
+    r"|invalid option|row-level security policy|root certificate file"
+    r"|certificate verify failed|does not match host name|server does not support SSL"
+    r"|invalid sslmode value"
+    r"|sslmode value .* invalid when SSL support is not compiled in"
+    # Of a restore only.
+    r"|already exists|must be owner of|must be superuser|unrecognized configuration parameter"
+    r"|extension \".*\" is not available|syntax error|unsupported version|invalid command",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Clients of one major version, in `folder`, at one database."""
+
+    connection: Connection
+    folder: Path
+    side: Side = SOURCE
+
+    def at(self, database: str) -> "Session":
+        """The same at another database of the server."""
+        return replace(self, connection=replace(self.connection, database=database))
+
+    def command(self, program: str, arguments: Sequence[str]) -> Command:
+        """One client's call."""
+        connection = self.connection
+        # By environment, never by argument: PGDATABASE is taken as a name, where an argument could
+        # be read as a connection string, and arguments are there for every process to see.
+        env = {
+            "LC_ALL": "C",
+            "PGAPPNAME": "ksnapshot",
+            "PGCONNECT_TIMEOUT": str(_CONNECT_SECONDS),
+            "PGHOST": connection.host,
+            "PGPORT": str(connection.port),
+            "PGUSER": connection.username,
+            "PGPASSWORD": connection.password,
+            "PGDATABASE": connection.database,
+        }
+        if connection.tls:
+            env["PGSSLMODE"] = connection.tls
+        if connection.ca_file:
+            env["PGSSLROOTCERT"] = connection.ca_file
+
+        def failure(status: int, said: str) -> KsnapshotError:
+            where = f"{connection.database!r} at {connection.host}:{connection.port}"
+            text = f"{program} of {where} ended with status {status}: {said or 'no explanation'}"
+            return self.side.refused(text) if _REFUSALS.search(said) else self.side.failed(text)
+
+        return Command(
+            argv=[
+                str(self.folder / program),
+                "--no-password",
+                f"--dbname={_KEEPALIVE}",
+                *arguments,
+            ],
+            env=env,
+            secrets=(connection.password,),
+            failure=failure,
+            side=self.side,
+        )
+
+    def ask(self, sql: str, interrupt: Interrupt) -> list[list[str]]:
+        """The rows of a query, as texts; neither names nor texts may hold control characters."""
+        format_ = [
+            "--no-psqlrc",
+            "-At",
+            f"--field-separator={_FIELD}",
+            f"--record-separator={_ROW}",
+        ]
+        text = output(self.command("psql", [*format_, f"--command={sql}"]), interrupt=interrupt)
+        return [row.split(_FIELD) for row in text.split(_ROW)] if text else []

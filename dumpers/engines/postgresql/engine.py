@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.postgresql import choice, clients, inspection, load
-from dumpers.engines.postgresql.choice import Choice
-from dumpers.engines.postgresql.endings import CUSTOM, GLOBALS, PLAIN
-from dumpers.engines.postgresql.session import Session
+from dumpers.engines.postgresql import clients, options, restore
+from dumpers.engines.postgresql.clients import Session
+from dumpers.engines.postgresql.options import (
+    CUSTOM_ENDING,
+    GLOBALS_ENDING,
+    PLAIN_ENDING,
+    DumpOptions,
+)
 from dumpers.engines.protocol import Engine, Piece, Source, Stream
 from dumpers.runtime.errors import TARGET, ConfigurationError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
@@ -50,12 +54,12 @@ class _Look(Source):
     client: int
     sizes: Mapping[str, int]
     superuser: bool
-    wanted: Choice
+    wanted: DumpOptions
 
 
 class _PostgreSQL:
     def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
-        wanted = choice.read(job)
+        wanted = options.read_options(job)
         found = clients.find(interrupt)
         # Any psql talks to any server.
         session = Session(connection=job.connection, folder=found[max(found)].folder)
@@ -92,10 +96,10 @@ class _PostgreSQL:
     def restore(
         self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
     ) -> tuple[str, ...]:
-        return load.restore(_target(target, interrupt), pieces, interrupt)
+        return restore.restore(_target(target, interrupt), pieces, interrupt)
 
     def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
-        return inspection.rows(_target(target, interrupt), interrupt)
+        return restore.count_rows(_target(target, interrupt), interrupt)
 
 
 ENGINE: Engine = _PostgreSQL()
@@ -168,7 +172,7 @@ def _database(look: _Look, name: str) -> Stream:
 
     return Stream(
         name=name,
-        ending=CUSTOM if custom else PLAIN,
+        ending=CUSTOM_ENDING if custom else PLAIN_ENDING,
         estimate=look.sizes[name],
         open=open_,
     )
@@ -184,7 +188,7 @@ def _globals(look: _Look) -> Stream:
     def open_(interrupt: Interrupt) -> AbstractContextManager[Reader]:
         return ToolReader(command, proof=prove_globals, interrupt=interrupt)
 
-    return Stream(name=name, ending=GLOBALS, estimate=0, open=open_)
+    return Stream(name=name, ending=GLOBALS_ENDING, estimate=0, open=open_)
 
 
 def _row(session: Session, sql: str, interrupt: Interrupt) -> list[str]:
@@ -194,8 +198,8 @@ def _row(session: Session, sql: str, interrupt: Interrupt) -> list[str]:
     return rows[0]
 
 
-def _sizes(session: Session, wanted: Choice, interrupt: Interrupt) -> Mapping[str, int]:
-    if wanted.databases == (choice.ALL,):
+def _sizes(session: Session, wanted: DumpOptions, interrupt: Interrupt) -> Mapping[str, int]:
+    if wanted.databases == (options.ALL,):
         return {name: int(size) for name, size in session.ask(_ALL, interrupt)}
     if not wanted.databases:
         return {name: int(size) for name, size in session.ask(_CONNECTED, interrupt)}

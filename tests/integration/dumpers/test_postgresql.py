@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 import pytest
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.postgresql.endings import GLOBALS, PLAIN
 from dumpers.engines.postgresql.engine import ENGINE
+from dumpers.engines.postgresql.options import GLOBALS_ENDING, PLAIN_ENDING
 from dumpers.engines.protocol import Piece
 from dumpers.runtime.errors import (
     ExitCode,
@@ -93,7 +93,7 @@ def connection(server: PostgresServer, database: str, **changes: str) -> Connect
     return Connection(host=server.host, port=server.port, **given)
 
 
-def piece(data: bytes, ending: str = PLAIN, name: str = "shop") -> Piece:
+def piece(data: bytes, ending: str = PLAIN_ENDING, name: str = "shop") -> Piece:
     def open_() -> AbstractContextManager[Reader]:
         return nullcontext(io.BytesIO(data))
 
@@ -243,7 +243,7 @@ def test_a_restore_that_does_not_end_well_leaves_nothing(
             raise SourceFailedError("its sha256 is another")
 
     sql = RICH.encode() + b"\n-- end\n"
-    broken = Piece(name="x", ending=PLAIN, size=9, open=lambda: nullcontext(Broken(sql)))
+    broken = Piece(name="x", ending=PLAIN_ENDING, size=9, open=lambda: nullcontext(Broken(sql)))
     target = connection(postgres, database)
     with pytest.raises(SourceFailedError, match="sha256"):
         ENGINE.restore(target, [broken], Interrupt())
@@ -257,7 +257,7 @@ def test_a_restore_goes_into_one_empty_database(postgres: PostgresServer, databa
     target = connection(postgres, database)
     with pytest.raises(TargetRefusedError, match="choose one"):
         ENGINE.restore(target, [piece(b"", name="a"), piece(b"", name="b")], Interrupt())
-    globals_ = piece(b"", GLOBALS)
+    globals_ = piece(b"", GLOBALS_ENDING)
     notes = ENGINE.restore(target, [piece(b"CREATE TABLE t ();"), globals_], Interrupt())
     assert "roles" in notes[0]
     with pytest.raises(TargetRefusedError, match=r"public\.t"):

@@ -74,4 +74,4 @@ def test_options_that_would_hide_or_turn_the_dump_are_refused(text: str) -> None
     ],
 )
 def test_options_of_what_to_dump_are_taken(text: str, words: list[str]) -> None:
-    assert options.parse(text) == words
+    assert options.parse_pg_dump_options(text) == words

@@ -1,5 +1,0 @@
-"""The endings of PostgreSQL's objects, before those of compression and encryption."""
-
-PLAIN = ".sql"
-CUSTOM = ".dump"
-GLOBALS = ".globals.sql"

@@ -1,0 +1,81 @@
+"""Loading a dump into an empty database, in one transaction, and counting what came of it."""
+
+from collections.abc import Mapping, Sequence
+
+from dumpers.engines.postgresql.clients import Session
+from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, PLAIN_ENDING
+from dumpers.engines.protocol import Piece
+from dumpers.runtime.errors import TargetRefusedError
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.tool import feed
+
+# Without a failed statement's details and context, which show the rows.
+_PSQL = (
+    *("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
+    *("--set=VERBOSITY=terse", "--file=-"),
+)
+_PG_RESTORE = ("--single-transaction", "--exit-on-error")
+
+
+def restore(target: Session, pieces: Sequence[Piece], interrupt: Interrupt) -> tuple[str, ...]:
+    """Load the one database among the pieces into the target's database."""
+    notes = []
+    databases = [piece for piece in pieces if piece.ending in {PLAIN_ENDING, CUSTOM_ENDING}]
+    if len(databases) != 1:
+        names = ", ".join(piece.name for piece in databases) or "none"
+        raise TargetRefusedError(f"one database goes into one, the backup has {names}: choose one")
+    if any(piece.ending == GLOBALS_ENDING for piece in pieces):
+        # They would change the passwords of roles that exist, the one that restores among them.
+        notes.append("roles and tablespaces are not restored: load their file by hand")
+    there = first_object(target, interrupt)
+    if there is not None:
+        raise TargetRefusedError(
+            f"the database {target.connection.database!r} is not empty, it has {there}: restore "
+            "into a new one"
+        )
+    [piece] = databases
+    program, arguments = (
+        ("pg_restore", _PG_RESTORE) if piece.ending == CUSTOM_ENDING else ("psql", _PSQL)
+    )
+    with piece.open() as reader:
+        feed(target.command(program, arguments), reader, interrupt=interrupt)
+    return tuple(notes)
+
+
+# One argument holds at most 128 KiB, a quoted name with its schema at most 260 bytes twice.
+_TABLES_PER_QUERY = 100
+# Partitions hold the rows of their table.
+_TABLES = (
+    "SELECT n.nspname, c.relname, "
+    "format('SELECT %L, %L, count(*) FROM ONLY %I.%I', n.nspname, c.relname, n.nspname, c.relname) "
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\\_%' "
+    "AND n.nspname <> 'information_schema' ORDER BY 1, 2"
+)
+# What an extension brought belongs to it; an empty database of a provider may well have some.
+_FIRST = (
+    "SELECT c.relkind, n.nspname, c.relname FROM pg_class c "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname NOT LIKE 'pg\\_%' "
+    "AND n.nspname <> 'information_schema' AND NOT EXISTS "
+    "(SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') LIMIT 1"
+)
+
+
+def first_object(session: Session, interrupt: Interrupt) -> str | None:
+    """The name of a table, view or sequence that is there already; None in an empty database."""
+    rows = session.ask(_FIRST, interrupt)
+    return ".".join(rows[0][1:]) if rows else None
+
+
+def count_rows(session: Session, interrupt: Interrupt) -> Mapping[str, int]:
+    """The number of rows of every table, by `database.schema.table`."""
+    queries = [query for _, _, query in session.ask(_TABLES, interrupt)]
+    database = session.connection.database
+    return {
+        f"{database}.{schema}.{table}": int(count)
+        for start in range(0, len(queries), _TABLES_PER_QUERY)
+        for schema, table, count in session.ask(
+            " UNION ALL ".join(queries[start : start + _TABLES_PER_QUERY]), interrupt
+        )
+    }
