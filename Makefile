@@ -46,15 +46,13 @@ lint: setup ## check style, types and the direction of imports
 	$(BIN)/lint-imports
 
 unit: setup ## run the tests that need nothing but Python
-	$(BIN)/pytest tests/unit $(PYTEST_ARGS)
+	$(BIN)/pytest tests/unit tests/golden tests/conformance $(PYTEST_ARGS)
 
 integration: setup ## run the tests against real servers on loopback
 	$(BIN)/pytest tests/integration $(PYTEST_ARGS)
 
 faults: setup ## fail every request of a pass and of a dump in every way, end dumps at any moment; takes hours
-	KSNAPSHOT_FAULTS=all $(BIN)/pytest tests/integration/controller/test_single_faults.py \
-	  tests/integration/dumpers/test_every_fault.py \
-	  tests/integration/dumpers/test_any_moment.py $(PYTEST_ARGS)
+	KSNAPSHOT_FAULTS=all $(BIN)/pytest tests/faults $(PYTEST_ARGS)
 
 e2e: setup ## run the tests in a real one-node cluster, or the one of KUBECONFIG
 	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
@@ -84,8 +82,8 @@ images: setup ## build the container images as archives
 	$(BIN)/python -m tests.demo.images
 
 chart: setup ## check the chart and pack it into dist/
-	$(BIN)/python -m tests.testbed.tools helm
-	@helm=$$($(BIN)/python -c 'from tests.testbed.tools import tool; print(tool("helm"))'); \
+	$(BIN)/python -m tests.testbed.toolchain.tools helm
+	@helm=$$($(BIN)/python -c 'from tests.testbed.toolchain.tools import tool; print(tool("helm"))'); \
 	mkdir -p dist && "$$helm" lint --strict charts/ksnapshot && "$$helm" package charts/ksnapshot -d dist
 
 clean: ## remove the virtual environment and caches of the work tree

@@ -16,8 +16,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.processes import Run, backend, ratio, run, say
-from tests.testbed import clickhouse, s3
-from tests.testbed.clickhouse import Cluster
+from tests.testbed.databases import clickhouse
+from tests.testbed.databases.clickhouse import Cluster
+from tests.testbed.stores import s3
 
 ROOT = Path(__file__).resolve().parents[1]
 _TABLES = ("a", "b", "c", "d")

@@ -38,7 +38,7 @@ from benchmarks import operators, world
 from benchmarks.objects import ENGINES
 from benchmarks.operators import Pass, Run
 from benchmarks.world import World
-from tests.testbed import apiserver
+from tests.testbed.cluster import apiserver
 
 ROOT = Path(__file__).resolve().parents[1]
 _FOLDER = click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path)

@@ -19,7 +19,9 @@ from pathlib import Path
 import pyrage
 
 from benchmarks.processes import Run, backend, ratio, run, say
-from tests.testbed import packages, postgres, s3
+from tests.testbed.databases import postgres
+from tests.testbed.stores import s3
+from tests.testbed.toolchain import packages
 
 ROOT = Path(__file__).resolve().parents[1]
 # Text like an application's: words that repeat, numbers and times that do not.

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyrage
 
 from tests.integration.dumpers.generated import NOISE, SIZE
-from tests.testbed import s3
+from tests.testbed.stores import s3
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import psutil
 
 from benchmarks.world import Install, World
-from tests.testbed import processes
-from tests.testbed.apiserver import WRITES, AuditEvent, parse_audit
-from tests.testbed.processes import NotReadyError, Server
+from tests.testbed.cluster.apiserver import WRITES, AuditEvent, parse_audit
+from tests.testbed.toolchain import processes
+from tests.testbed.toolchain.processes import NotReadyError, Server
 
 _SAMPLE_SECONDS = 0.1
 _LOOK_SECONDS = 1.0

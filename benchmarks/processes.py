@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.testbed.s3 import S3Server
+from tests.testbed.stores.s3 import S3Server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

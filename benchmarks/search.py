@@ -26,7 +26,8 @@ from dumpers.engines.elasticsearch.engine import PARALLEL
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Flavour, Product
 from dumpers.engines.elasticsearch.read.point_in_time import slices
-from tests.testbed import s3, search
+from tests.testbed.databases import search
+from tests.testbed.stores import s3
 
 ROOT = Path(__file__).resolve().parents[1]
 _INDEX, _PAGE = "bench", 1000

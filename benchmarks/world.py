@@ -12,9 +12,9 @@ from typing import Self
 from benchmarks import objects
 from benchmarks.objects import Object, Workload
 from tests.integration.chart.helm import render
-from tests.testbed.apiserver import ApiServer
-from tests.testbed.kubeapi import Api, Identity, write_kubeconfig
-from tests.testbed.progress import progress
+from tests.testbed.cluster.apiserver import ApiServer
+from tests.testbed.cluster.kubeapi import Api, Identity, write_kubeconfig
+from tests.testbed.toolchain.progress import progress
 
 _THREADS = 16
 _OLD_REVISIONS = 3

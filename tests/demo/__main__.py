@@ -19,8 +19,8 @@ from dumpers.contract.result import DumpResult
 from tests.demo import images
 from tests.demo.kube import Kube, Object, log_fields
 from tests.demo.world import BUCKET, CONTROL, COPY, DATABASE, SHOP, WORKLOAD, World
-from tests.testbed import cluster as testbed
-from tests.testbed.tools import build_all, tool
+from tests.testbed.cluster import one_node as testbed
+from tests.testbed.toolchain.tools import build_all, tool
 
 _EVERY_MINUTE, _NIGHTLY = "* * * * *", "0 3 * * *"
 _MEBIBYTE = 1 << 20

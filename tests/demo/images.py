@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dumpers.runtime.version import VERSION
-from tests.testbed import images, mysql
-from tests.testbed.cluster import Cluster
-from tests.testbed.progress import progress
-from tests.testbed.tools import tool
+from tests.paths import REPOSITORY
+from tests.testbed.cluster import images
+from tests.testbed.cluster.one_node import Cluster
+from tests.testbed.databases import mysql
+from tests.testbed.toolchain.progress import progress
+from tests.testbed.toolchain.tools import tool
 
-ROOT = Path(__file__).resolve().parents[2]
 CONTROLLER, POSTGRESQL = "ksnapshot", "ksnapshot-dumper-postgresql-16"
 MYSQL, CLICKHOUSE = "ksnapshot-dumper-mysql-8", "ksnapshot-dumper-clickhouse"
 ELASTICSEARCH = "ksnapshot-dumper-elasticsearch"
@@ -36,7 +37,7 @@ class ImageTransportError(RuntimeError):
 class _Recipe:
     dockerfile: str
     globs: Sequence[str]
-    context: Path = ROOT
+    context: Path = REPOSITORY
     arguments: Mapping[str, str] = field(default_factory=dict)
     suite: str = images.SUITE
 
@@ -60,7 +61,7 @@ def build(*wanted: str) -> Mapping[str, Path]:
             others[mysql.CLIENT_IMAGE] = mysql.client_image()
         made[name] = images.build(
             names()[name],
-            ROOT / recipe.dockerfile,
+            REPOSITORY / recipe.dockerfile,
             recipe.context,
             recipe.globs,
             {**arguments, **recipe.arguments},
@@ -112,7 +113,7 @@ def _recipe(name: str) -> _Recipe:
         return _Recipe(
             dockerfile=f"tests/demo/{folder}/Dockerfile",
             globs=["start-*"],
-            context=ROOT / "tests/demo" / folder,
+            context=REPOSITORY / "tests/demo" / folder,
             # The last release of Debian that has ClickHouse.
             suite="bookworm" if name == CLICKHOUSE_SERVER else images.SUITE,
         )

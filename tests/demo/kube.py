@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from tests.testbed.cluster import Cluster, ClusterError
-from tests.testbed.tools import tool
+from tests.testbed.cluster.one_node import Cluster, ClusterError
+from tests.testbed.toolchain.tools import tool
 
 T = TypeVar("T")
 Object = dict[str, Any]

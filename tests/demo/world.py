@@ -13,7 +13,8 @@ from dumpers.contract.result import DumpResult
 from tests.demo import images
 from tests.demo.kube import Kube, Object, ended_pod, terminated
 from tests.demo.objects import USER, from_secret, secret, service, stateful_set
-from tests.testbed.cluster import ClusterError
+from tests.paths import REPOSITORY
+from tests.testbed.cluster.one_node import ClusterError
 
 CONTROL, SHOP, STORE = "ksnapshot", "ksnapshot-demo-shop", "ksnapshot-demo-store"
 NAMESPACES = (CONTROL, SHOP, STORE)
@@ -21,7 +22,6 @@ RELEASE, BUCKET, DATABASE, COPY = "ksnapshot", "backups", "shop", "shop_restored
 WORKLOAD, POD = "database", "database-0"
 ENDPOINT = f"http://store.{STORE}.svc.cluster.local:7070"
 PREFIX = "ksnapshot.clickandmortar.fr"
-_ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = Path(__file__).resolve().parent
 
 # Stock tools only: what a person types who has the object's address, the keys and the identity.
@@ -209,7 +209,7 @@ class World:
         }
         self.kube.apply(secret("ksnapshot-s3", CONTROL, keys))
         assignments = [f"--set={name}={value}" for name, value in settings.items()]
-        chart = str(_ROOT / "charts/ksnapshot")
+        chart = str(REPOSITORY / "charts/ksnapshot")
         command = ["upgrade", "--install", RELEASE, chart, "--namespace", CONTROL, *assignments]
         self.kube.helm(*command, "--wait", "--timeout", "180s")
 

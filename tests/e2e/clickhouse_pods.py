@@ -8,8 +8,8 @@ from tests.demo import images
 from tests.demo.kube import Object
 from tests.demo.objects import from_secret, secret, service, stateful_set
 from tests.demo.world import PREFIX, SHOP, World
-from tests.testbed import clickhouse_config
-from tests.testbed.clickhouse_http import Login
+from tests.testbed.databases import clickhouse_config
+from tests.testbed.databases.clickhouse_http import Login
 
 CLUSTER = clickhouse_config.CLUSTER
 _LABEL = "clickhouse.altinity.com"

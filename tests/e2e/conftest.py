@@ -12,12 +12,12 @@ import pytest
 from tests.demo import images
 from tests.demo.kube import Kube
 from tests.demo.world import BUCKET, World
-from tests.testbed import cluster as cluster_testbed
-from tests.testbed import s3 as s3_testbed
-from tests.testbed.cluster import Cluster
-from tests.testbed.http_faults import HttpProxy
-from tests.testbed.require import require, require_linux, require_root
-from tests.testbed.s3 import S3Server
+from tests.testbed.cluster import one_node as cluster_testbed
+from tests.testbed.cluster.one_node import Cluster
+from tests.testbed.proxies.http_faults import HttpProxy
+from tests.testbed.stores import s3 as s3_testbed
+from tests.testbed.stores.s3 import S3Server
+from tests.testbed.toolchain.require import require, require_linux, require_root
 
 # Rows that do not compress, so that a dump is some parts long; a type of everything beside them.
 _DATA = """

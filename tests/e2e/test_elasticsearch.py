@@ -23,12 +23,12 @@ from dumpers.streams.reader import Reader
 from tests.demo import images
 from tests.demo.world import BUCKET, SHOP
 from tests.e2e.conftest import Stage
-from tests.testbed import search
-from tests.testbed.cluster import Cluster
-from tests.testbed.search import SearchServer
-from tests.testbed.search_front import Front
-from tests.testbed.search_front import start as start_front
-from tests.testbed.tcp_faults import TcpProxy
+from tests.testbed.cluster.one_node import Cluster
+from tests.testbed.databases import search
+from tests.testbed.databases.search import SearchServer
+from tests.testbed.proxies.search_front import Front
+from tests.testbed.proxies.search_front import start as start_front
+from tests.testbed.proxies.tcp_faults import TcpProxy
 
 _NAME = "opensearch"
 _AMBASSADOR = """

@@ -14,7 +14,7 @@ from dumpers.runtime.errors import ExitCode
 from tests.demo.kube import Object
 from tests.demo.world import BUCKET, CONTROL, COPY, DATABASE, POD, SHOP
 from tests.e2e.conftest import Stage
-from tests.testbed.faults import Rule, Slow, Status
+from tests.testbed.proxies.faults import Rule, Slow, Status
 
 _PART = "partNumber="
 _SMALL_PARTS = {"KSNAPSHOT_PART_SIZE_MIB": "5"}

@@ -1,11 +1,10 @@
-"""Each folder is a view of a cluster and the plan that must come of it.
+"""Each folder, grouped by topic, is a view of a cluster and the plan that must come of it.
 
 `KSNAPSHOT_REGOLD=1` writes the plans anew; what changed is then read in the diff.
 """
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,19 +17,18 @@ from controller.observe import view_yaml
 from controller.plan import overlay
 from controller.plan.changes import Step, Verb
 from controller.settings.settings import Settings
-
-HERE = Path(__file__).parent
-CASES = sorted(path.parent.name for path in HERE.glob("*/view.yaml"))
+from tests.fakes.kube_golden import CASES
+from tests.paths import GOLDEN
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_view_makes_this_plan(case: str) -> None:
-    text = (HERE / case / "view.yaml").read_text()
+    text = (GOLDEN / case / "view.yaml").read_text()
     document = yaml.safe_load(text)
     watched = ",".join(document["namespaces"])
     settings = Settings.from_env({"WATCH_NAMESPACES": watched} | document.get("settings", {}))
     made = render(view_yaml.load(text), settings)
-    golden = HERE / case / "plan.yaml"
+    golden = GOLDEN / case / "plan.yaml"
     if os.environ.get("KSNAPSHOT_REGOLD"):
         # Through JSON, so that parts which are one object are written out each time.
         plain = json.loads(json.dumps(made))

@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
-from tests.testbed.tools import tool
+from tests.paths import REPOSITORY
+from tests.testbed.toolchain.tools import tool
 
-ROOT = Path(__file__).parents[3]
-CHART = ROOT / "charts" / "ksnapshot"
-OLD_VALUES = ROOT / "tests" / "unit" / "chart" / "values_0_6_0.yaml"
+CHART = REPOSITORY / "charts" / "ksnapshot"
+OLD_VALUES = REPOSITORY / "tests" / "unit" / "chart" / "values_0_6_0.yaml"
 
 JsonObject = dict[str, Any]
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.chart.helm import CHART, HelmError, helm
 from tests.integration.chart.rights import CONTROL, WATCHED
-from tests.testbed.apiserver import ApiServer
+from tests.testbed.cluster.apiserver import ApiServer
 
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 

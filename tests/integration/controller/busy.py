@@ -23,7 +23,7 @@ from tests.integration.controller.world import (
     finish,
     running_job,
 )
-from tests.testbed.http_faults import HttpProxy
+from tests.testbed.proxies.http_faults import HttpProxy
 
 Json = dict[str, Any]
 

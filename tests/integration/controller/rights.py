@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.integration.chart.helm import find, render
-from tests.testbed.kubeapi import Api
-from tests.testbed.processes import wait_until
+from tests.testbed.cluster.kubeapi import Api
+from tests.testbed.toolchain.processes import wait_until
 
 Json = dict[str, Any]
 ACCOUNT = "ksnapshot"

@@ -20,7 +20,7 @@ from tests.integration.controller.world import (
     reference,
     running_job,
 )
-from tests.testbed.apiserver import WRITES, ApiServer
+from tests.testbed.cluster.apiserver import WRITES, ApiServer
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 Json = dict[str, Any]

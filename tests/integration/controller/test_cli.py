@@ -12,10 +12,10 @@ import pytest
 
 from controller.model import names
 from tests.integration.controller.world import World, build, database
-from tests.testbed.apiserver import WRITES, ApiServer
-from tests.testbed.faults import Hang, Rule
-from tests.testbed.pki import authority
-from tests.testbed.processes import free_port, wait_until
+from tests.testbed.cluster.apiserver import WRITES, ApiServer
+from tests.testbed.proxies.faults import Hang, Rule
+from tests.testbed.toolchain.pki import authority
+from tests.testbed.toolchain.processes import free_port, wait_until
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from controller.manifests.ownership import members_of
 from controller.model import names
 from controller.model.status import Reason, State
 from tests.integration.controller.world import World, build, database
-from tests.testbed.apiserver import WRITES, ApiServer
+from tests.testbed.cluster.apiserver import WRITES, ApiServer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LABEL = "clickhouse.altinity.com/chi"

@@ -26,9 +26,9 @@ from tests.integration.controller.world import (
     finish,
     running_job,
 )
-from tests.testbed.apiserver import WRITES, ApiServer
-from tests.testbed.faults import Cut, Hang, Rule, Status, Truncate
-from tests.testbed.pki import authority
+from tests.testbed.cluster.apiserver import WRITES, ApiServer
+from tests.testbed.proxies.faults import Cut, Hang, Rule, Status, Truncate
+from tests.testbed.toolchain.pki import authority
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -11,9 +11,9 @@ from controller.model import names
 from controller.model.status import Reason, State
 from tests.integration.controller import legacy
 from tests.integration.controller.world import World, annotations, build, database
-from tests.testbed.apiserver import ApiServer
-from tests.testbed.kubeapi import ApiError
-from tests.testbed.processes import wait_until
+from tests.testbed.cluster.apiserver import ApiServer
+from tests.testbed.cluster.kubeapi import ApiError
+from tests.testbed.toolchain.processes import wait_until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ADMISSION = "admissionregistration.k8s.io/v1"

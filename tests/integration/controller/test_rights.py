@@ -23,7 +23,7 @@ from tests.integration.controller.world import (
     finish,
     running_job,
 )
-from tests.testbed.apiserver import ApiServer
+from tests.testbed.cluster.apiserver import ApiServer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS = {"db": "StatefulSet", "web": "Deployment", "bare": "ReplicaSet"}

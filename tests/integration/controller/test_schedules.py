@@ -5,9 +5,9 @@ import secrets
 import pytest
 
 from controller.workloads.schedules import ScheduleError, check_zone, parse
-from tests.testbed.apiserver import ApiServer
-from tests.testbed.kubeapi import ApiError
-from tests.unit.controller.schedule_table import SCHEDULES, ZONES
+from tests.fakes.schedule_table import SCHEDULES, ZONES
+from tests.testbed.cluster.apiserver import ApiServer
+from tests.testbed.cluster.kubeapi import ApiError
 
 INVALID = 422
 

@@ -17,8 +17,8 @@ from controller.model.names import PREFIX
 from controller.settings.settings import Settings
 from tests.integration.controller import rights
 from tests.integration.controller.rights import Right
-from tests.testbed.apiserver import ApiServer
-from tests.testbed.kubeapi import Api
+from tests.testbed.cluster.apiserver import ApiServer
+from tests.testbed.cluster.kubeapi import Api
 
 Json = dict[str, Any]
 PASSWORD = "päss$(word)"

@@ -11,12 +11,12 @@ import pytest
 
 from dumpers.repository.records import digest
 from dumpers.runtime.errors import ExitCode
-from tests.integration.conftest import Faults
-from tests.integration.dumpers.conftest import CRONJOB, DUMPING, POD, Dumper
-from tests.testbed.faults import Hang, Rule
-from tests.testbed.postgres import PostgresServer
-from tests.testbed.processes import wait_until
-from tests.testbed.s3 import S3Server
+from tests.testbed.databases.postgres import PostgresServer
+from tests.testbed.dumper import CRONJOB, DUMPING, POD, Dumper
+from tests.testbed.fixtures import Faults
+from tests.testbed.proxies.faults import Hang, Rule
+from tests.testbed.stores.s3 import S3Server
+from tests.testbed.toolchain.processes import wait_until
 
 SCHEMA = """
 CREATE TABLE people (id serial PRIMARY KEY, name text UNIQUE, picture bytea, born date);

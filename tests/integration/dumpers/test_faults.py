@@ -7,18 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from dumpers.runtime.errors import ExitCode
-from tests.integration.conftest import Faults
-from tests.integration.dumpers.conftest import (
-    CRONJOB,
-    DUMPING,
-    PATIENCE_SECONDS,
-    Dumper,
-    Ended,
-)
-from tests.testbed.faults import Cut, Fault, Hang, Rule, Slow, Status, Truncate
-from tests.testbed.postgres import PostgresServer
-from tests.testbed.processes import free_port, wait_until
-from tests.testbed.s3 import S3Server
+from tests.testbed.databases.postgres import PostgresServer
+from tests.testbed.dumper import CRONJOB, DUMPING, PATIENCE_SECONDS, Dumper, Ended
+from tests.testbed.fixtures import Faults
+from tests.testbed.proxies.faults import Cut, Fault, Hang, Rule, Slow, Status, Truncate
+from tests.testbed.stores.s3 import S3Server
+from tests.testbed.toolchain.processes import free_port, wait_until
 
 ERROR = Status(500, b"<Error><Code>InternalError</Code><Message>no</Message></Error>")
 

@@ -19,9 +19,9 @@ from dumpers.runtime.errors import (
 )
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.http import Http
-from tests.integration.dumpers.conftest import PATIENCE_SECONDS
-from tests.testbed import pki
-from tests.testbed.processes import free_port
+from tests.testbed.dumper import PATIENCE_SECONDS
+from tests.testbed.toolchain import pki
+from tests.testbed.toolchain.processes import free_port
 
 BLOCK = b"0123456789abcdef" * 4096
 BLOCKS = 40

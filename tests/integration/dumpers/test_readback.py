@@ -6,10 +6,10 @@ import pytest
 
 from dumpers.repository.records import digest
 from dumpers.runtime.errors import ExitCode
-from tests.integration.conftest import Faults
-from tests.integration.dumpers.conftest import Dumper
-from tests.testbed.faults import Cut, Fault, Rule, Status, Truncate
-from tests.testbed.s3 import S3Server
+from tests.testbed.dumper import Dumper
+from tests.testbed.fixtures import Faults
+from tests.testbed.proxies.faults import Cut, Fault, Rule, Status, Truncate
+from tests.testbed.stores.s3 import S3Server
 
 DUMP = r"\.sql\.gz"
 RIGHTS = ("s3:PutObject", "s3:AbortMultipartUpload")

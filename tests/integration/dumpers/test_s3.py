@@ -19,10 +19,10 @@ from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.errors import UnknownToStoreError
 from dumpers.storage.run_storage import Store, open_bucket
 from dumpers.storage.s3.bucket import S3Bucket
-from tests.integration.dumpers import stub_store
-from tests.integration.dumpers.stub_store import Answer, Asked, StubStore
-from tests.testbed import s3 as s3_testbed
-from tests.testbed.processes import wait_until
+from tests.fakes import stub_s3
+from tests.fakes.stub_s3 import Answer, Asked, StubStore
+from tests.testbed.stores import s3 as s3_testbed
+from tests.testbed.toolchain.processes import wait_until
 
 OPTIONS = ("x-amz-tagging", "x-amz-storage-class", "x-amz-server-side-encryption")
 KMS = "x-amz-server-side-encryption-aws-kms-key-id"
@@ -34,7 +34,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubStore]:
     for name in PROXY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    with stub_store.start() as made:
+    with stub_s3.start() as made:
         yield made
 
 
@@ -80,7 +80,7 @@ def test_what_was_asked_for_is_sent(stub: StubStore) -> None:
 def test_a_store_that_ignores_the_encryption_asked_for_is_refused(stub: StubStore) -> None:
     def ignore(asked: Asked) -> Answer | None:
         plain = replace(asked, headers={})
-        return stub_store._plain(plain)
+        return stub_s3._plain(plain)
 
     stub.answer = ignore
     bucket = open_bucket(location(stub, sse="AES256"), None)

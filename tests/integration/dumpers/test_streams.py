@@ -22,8 +22,8 @@ from dumpers.runs import backup
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, storage_env
-from tests.testbed.s3 import S3Server
+from tests.testbed.dumper import CRONJOB, PATIENCE_SECONDS, storage_env
+from tests.testbed.stores.s3 import S3Server
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ from dumpers.repository.records import RunRecord
 from dumpers.repository.sweep import sweep
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import Store
-from tests.integration.dumpers.conftest import Dumper
-from tests.testbed.s3 import DELETE, READ, WRITE, Keys, S3Server
+from tests.testbed.dumper import Dumper
+from tests.testbed.stores.s3 import DELETE, READ, WRITE, Keys, S3Server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DUMP = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")

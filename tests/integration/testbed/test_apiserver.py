@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Faults
-from tests.testbed.apiserver import WRITES, ApiServer
-from tests.testbed.faults import Rule, Status
-from tests.testbed.kubeapi import Api, ApiError
-from tests.testbed.pki import authority
-from tests.testbed.processes import wait_until
+from tests.testbed.cluster.apiserver import WRITES, ApiServer
+from tests.testbed.cluster.kubeapi import Api, ApiError
+from tests.testbed.fixtures import Faults
+from tests.testbed.proxies.faults import Rule, Status
+from tests.testbed.toolchain.pki import authority
+from tests.testbed.toolchain.processes import wait_until
 
 
 def _pod(namespace: str, name: str) -> dict[str, object]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.testbed import cache
+from tests.testbed.toolchain import cache
 
 
 @pytest.fixture(autouse=True)

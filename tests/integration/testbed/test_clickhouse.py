@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.testbed import clickhouse as clickhouse_testbed
-from tests.testbed.clickhouse import Cluster, Replica
-from tests.testbed.clickhouse_front import Front, start_front
-from tests.testbed.clickhouse_front_server import Behaviour
-from tests.testbed.clickhouse_http import Login
-from tests.testbed.processes import wait_until
-from tests.testbed.require import require, require_linux
+from tests.testbed.databases import clickhouse as clickhouse_testbed
+from tests.testbed.databases.clickhouse import Cluster, Replica
+from tests.testbed.databases.clickhouse_front import Front, start_front
+from tests.testbed.databases.clickhouse_front_server import Behaviour
+from tests.testbed.databases.clickhouse_http import Login
+from tests.testbed.toolchain.processes import wait_until
+from tests.testbed.toolchain.require import require, require_linux
 
 _ROWS = 200_000
 # More than the engine holds back at once, so that an error comes when the answer is under way.

@@ -7,12 +7,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.testbed import cluster, images, packages
-from tests.testbed.cluster_layout import CGROUP, cgroup_hierarchies, state_folder
-from tests.testbed.processes import wait_until
-from tests.testbed.require import require, require_root
+from tests.paths import REPOSITORY
+from tests.testbed.cluster import images, one_node
+from tests.testbed.cluster.layout import CGROUP, cgroup_hierarchies, state_folder
+from tests.testbed.toolchain import packages
+from tests.testbed.toolchain.processes import wait_until
+from tests.testbed.toolchain.require import require, require_root
 
-_REPOSITORY = Path(__file__).resolve().parents[3]
 _POD = f"""
 apiVersion: v1
 kind: Pod
@@ -48,7 +49,7 @@ print(socket.gethostbyname("kubernetes.default"))
 @pytest.fixture(autouse=True)
 def _alone() -> None:
     require_root()
-    require(cluster.problem() == "not running", "a cluster is running: taking it down is not ours")
+    require(one_node.problem() == "not running", "a cluster is running: taking it down is not ours")
 
 
 def _pid_namespace(pid: int) -> str:
@@ -91,9 +92,9 @@ def _traces() -> dict[str, object]:
 def test_pods_and_services_work_and_nothing_is_left() -> None:
     before = _traces()
     try:
-        running = cluster.up()
+        running = one_node.up()
         assert running.started
-        assert not cluster.up().started
+        assert not one_node.up().started
         running.load_image(images.base_image())
         running.kubectl("apply", "--filename=-", stdin=_POD)
         running.kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=60s")
@@ -104,7 +105,7 @@ def test_pods_and_services_work_and_nothing_is_left() -> None:
         assert _traces()["mounts"] == before["mounts"]
         assert _traces()["rules"] == before["rules"]
     finally:
-        cluster.down()
+        one_node.down()
     assert _traces() == before
 
 
@@ -112,8 +113,8 @@ def test_pods_and_services_work_and_nothing_is_left() -> None:
 def test_a_killed_up_leaves_nothing_that_down_misses(mark: str) -> None:
     before = _traces()
     starting = subprocess.Popen(
-        [sys.executable, "-m", "tests.testbed.cluster", "up"],
-        cwd=_REPOSITORY,
+        [sys.executable, "-m", "tests.testbed.cluster.one_node", "up"],
+        cwd=REPOSITORY,
         env=os.environ,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -127,6 +128,6 @@ def test_a_killed_up_leaves_nothing_that_down_misses(mark: str) -> None:
     wait_until(
         lambda: _traces()["processes"] == before["processes"], seconds=20, what="the end of all"
     )
-    assert cluster.problem() == "not running"
-    cluster.down()
+    assert one_node.problem() == "not running"
+    one_node.down()
     assert _traces() == before

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.conftest import Faults
-from tests.testbed import s3 as s3_testbed
-from tests.testbed.faults import Cut, Hang, Refuse, Rule, Slow, Status, Truncate
-from tests.testbed.http_faults import HttpProxy
-from tests.testbed.pki import authority
-from tests.testbed.postgres import PostgresServer
-from tests.testbed.processes import wait_until
-from tests.testbed.s3 import S3Server
+from tests.testbed.databases.postgres import PostgresServer
+from tests.testbed.fixtures import Faults
+from tests.testbed.proxies.faults import Cut, Hang, Refuse, Rule, Slow, Status, Truncate
+from tests.testbed.proxies.http_faults import HttpProxy
+from tests.testbed.stores import s3 as s3_testbed
+from tests.testbed.stores.s3 import S3Server
+from tests.testbed.toolchain.pki import authority
+from tests.testbed.toolchain.processes import wait_until
 
 
 class _Echo(http.server.BaseHTTPRequestHandler):

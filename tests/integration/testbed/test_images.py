@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.testbed import cache, images
-from tests.testbed.require import require_command, require_root
+from tests.testbed.cluster import images
+from tests.testbed.toolchain import cache
+from tests.testbed.toolchain.require import require_command, require_root
 
 
 @pytest.fixture(autouse=True)

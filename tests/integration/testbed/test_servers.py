@@ -5,12 +5,11 @@ from pathlib import Path
 import botocore.exceptions
 import pytest
 
-from tests.testbed import postgres as postgres_testbed
-from tests.testbed import processes
-from tests.testbed.postgres import PostgresServer
-from tests.testbed.s3 import WRITE, S3Server
-
-_REPOSITORY = Path(__file__).resolve().parents[3]
+from tests.paths import REPOSITORY
+from tests.testbed.databases import postgres as postgres_testbed
+from tests.testbed.databases.postgres import PostgresServer
+from tests.testbed.stores.s3 import WRITE, S3Server
+from tests.testbed.toolchain import processes
 
 
 def test_a_server_that_ends_early_says_why(tmp_path: Path) -> None:
@@ -48,7 +47,7 @@ def test_servers_die_with_a_killed_test_run(tmp_path: Path) -> None:
     )
     run = subprocess.Popen(
         [sys.executable, "-c", program, tmp_path / "log"],
-        cwd=_REPOSITORY,
+        cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -22,13 +22,13 @@ from dumpers.engines.registry import ENGINES
 from dumpers.runs import backup
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, storage_env
-from tests.testbed import clickhouse, clickhouse_front
-from tests.testbed.clickhouse import Cluster
-from tests.testbed.clickhouse_front import Front
-from tests.testbed.clickhouse_http import Login
-from tests.testbed.require import require
-from tests.testbed.s3 import S3Server
+from tests.testbed.databases import clickhouse, clickhouse_front
+from tests.testbed.databases.clickhouse import Cluster
+from tests.testbed.databases.clickhouse_front import Front
+from tests.testbed.databases.clickhouse_http import Login
+from tests.testbed.dumper import CRONJOB, PATIENCE_SECONDS, storage_env
+from tests.testbed.stores.s3 import S3Server
+from tests.testbed.toolchain.require import require
 
 NOW = Interrupt()
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.integration.dumpers.clickhouse.conftest import Backup
-from tests.testbed.clickhouse import Cluster, Replica
+from tests.testbed.databases.clickhouse import Cluster, Replica
 
 _SETTINGS = ("--insert_deduplicate=0",)
 

@@ -12,12 +12,12 @@ from dumpers.engines.clickhouse.server import sql
 from dumpers.engines.clickhouse.server.client import connect
 from dumpers.runtime.errors import SOURCE, ConfigurationError, SourceFailedError, SourceRefusedError
 from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, Dumps, connection
-from tests.testbed.clickhouse import Cluster, Replica
-from tests.testbed.clickhouse_front import Front
-from tests.testbed.clickhouse_front_server import Behaviour
-from tests.testbed.faults import Rule, Truncate
-from tests.testbed.http_faults import HttpProxy
-from tests.testbed.processes import wait_until
+from tests.testbed.databases.clickhouse import Cluster, Replica
+from tests.testbed.databases.clickhouse_front import Front
+from tests.testbed.databases.clickhouse_front_server import Behaviour
+from tests.testbed.proxies.faults import Rule, Truncate
+from tests.testbed.proxies.http_faults import HttpProxy
+from tests.testbed.toolchain.processes import wait_until
 
 _ROWS = 1_000_000
 _READS = r"query_id=ksnapshot-"

@@ -7,8 +7,8 @@ import pytest
 from dumpers.runtime.errors import SourceRefusedError
 from tests.integration.dumpers.clickhouse import stock
 from tests.integration.dumpers.clickhouse.conftest import Backup, Dumps, started
-from tests.testbed import clickhouse_front
-from tests.testbed.clickhouse import Cluster
+from tests.testbed.databases import clickhouse_front
+from tests.testbed.databases.clickhouse import Cluster
 
 _MANY = 25
 

@@ -12,9 +12,9 @@ from tests.integration.dumpers.clickhouse.worlds import (
     fingerprints,
     sync,
 )
-from tests.testbed import clickhouse_front
-from tests.testbed.clickhouse import Cluster
-from tests.testbed.clickhouse_front import Front
+from tests.testbed.databases import clickhouse_front
+from tests.testbed.databases.clickhouse import Cluster
+from tests.testbed.databases.clickhouse_front import Front
 
 
 def test_an_empty_cluster_becomes_the_same_by_the_stock_client(

@@ -17,10 +17,10 @@ from dumpers.engines.clickhouse.server.settings import dump_settings, read_known
 from dumpers.engines.clickhouse.server.sql import select
 from dumpers.runtime.errors import SOURCE, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
-from tests.testbed.clickhouse import Cluster
-from tests.testbed.clickhouse_front import Front
-from tests.testbed.clickhouse_front_server import Behaviour
-from tests.testbed.processes import free_port, wait_until
+from tests.testbed.databases.clickhouse import Cluster
+from tests.testbed.databases.clickhouse_front import Front
+from tests.testbed.databases.clickhouse_front_server import Behaviour
+from tests.testbed.toolchain.processes import free_port, wait_until
 
 NOW = Interrupt()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dumpers.engines.clickhouse.schema import scripts
-from tests.testbed.clickhouse import Cluster
+from tests.testbed.databases.clickhouse import Cluster
 
 ODD_DATABASE = "o'dd `db"
 ODD_TABLES = ("t`a/b 🐘", "two\nlines", "n" * 150, "ü" * 30, "%41")

@@ -15,10 +15,10 @@ from dumpers.engines.protocol import Piece, Source
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from tests.testbed import search as search_testbed
-from tests.testbed.require import require_linux
-from tests.testbed.search import RELEASES, SearchServer
-from tests.unit.dumpers.test_contract import ENV
+from tests.testbed.databases import search as search_testbed
+from tests.testbed.databases.search import RELEASES, SearchServer
+from tests.testbed.toolchain.require import require_linux
+from tests.unit.dumpers.contract.test_jobs import ENV
 
 Servers = Callable[[str], SearchServer]
 Dump = Mapping[str, tuple[bytes, Mapping[str, object]]]

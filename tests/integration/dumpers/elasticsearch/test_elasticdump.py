@@ -16,7 +16,7 @@ from tests.integration.dumpers.elasticsearch.conftest import (
     unwrapped,
 )
 from tests.integration.dumpers.elasticsearch.worlds import ODD, create, fill, fingerprint, put
-from tests.testbed.search import SearchServer, elasticdump
+from tests.testbed.databases.search import SearchServer, elasticdump
 
 pytestmark = pytest.mark.parametrize(
     "server", ["elasticsearch-6", "elasticsearch-8", "opensearch-3"], indirect=True

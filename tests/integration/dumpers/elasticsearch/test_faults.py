@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from dumpers.runtime.errors import ExitCode
-from tests.integration.conftest import Faults
-from tests.integration.dumpers.conftest import CRONJOB, Dumper, storage_env
 from tests.integration.dumpers.elasticsearch.conftest import Servers, env
 from tests.integration.dumpers.elasticsearch.worlds import create, put
 from tests.integration.dumpers.test_faults import assert_failed
-from tests.testbed.faults import Cut, Rule, Slow, Status, Truncate
-from tests.testbed.http_faults import HttpProxy
-from tests.testbed.processes import free_port, wait_until
-from tests.testbed.s3 import S3Server
-from tests.testbed.search import SearchServer
+from tests.testbed.databases.search import SearchServer
+from tests.testbed.dumper import CRONJOB, Dumper, storage_env
+from tests.testbed.fixtures import Faults
+from tests.testbed.proxies.faults import Cut, Rule, Slow, Status, Truncate
+from tests.testbed.proxies.http_faults import HttpProxy
+from tests.testbed.stores.s3 import S3Server
+from tests.testbed.toolchain.processes import free_port, wait_until
 
 NAMES = ("elasticsearch-8", "opensearch-3", "opensearch-1")
 DOCUMENTS = 3000

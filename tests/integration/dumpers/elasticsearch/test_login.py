@@ -10,9 +10,11 @@ from dumpers.runtime.errors import SOURCE, KsnapshotError, SourceFailedError, So
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import Servers, dump, env, job
 from tests.integration.dumpers.elasticsearch.worlds import create, put
-from tests.testbed import pki, scratch, search, search_front
-from tests.testbed.pki import Authority
-from tests.testbed.search import SearchServer
+from tests.testbed.databases import search
+from tests.testbed.databases.search import SearchServer
+from tests.testbed.proxies import search_front
+from tests.testbed.toolchain import pki, scratch
+from tests.testbed.toolchain.pki import Authority
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from dumpers.runtime.errors import ExitCode
-from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, Dumper, storage_env
 from tests.integration.dumpers.elasticsearch.conftest import env
 from tests.integration.dumpers.elasticsearch.worlds import create
-from tests.testbed.processes import wait_until
-from tests.testbed.s3 import S3Server
-from tests.testbed.search import SearchServer
+from tests.testbed.databases.search import SearchServer
+from tests.testbed.dumper import CRONJOB, PATIENCE_SECONDS, Dumper, storage_env
+from tests.testbed.stores.s3 import S3Server
+from tests.testbed.toolchain.processes import wait_until
 
 _MOST_MIB = 150
 

@@ -29,8 +29,8 @@ from tests.integration.dumpers.elasticsearch.worlds import (
     fingerprint,
     put,
 )
-from tests.testbed.processes import wait_until
-from tests.testbed.search import SearchServer
+from tests.testbed.databases.search import SearchServer
+from tests.testbed.toolchain.processes import wait_until
 
 # The oldest and the newest ones, for what does not hang on the release.
 _SOME = pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.integration.dumpers.elasticsearch.conftest import (
     pieces,
 )
 from tests.integration.dumpers.elasticsearch.worlds import put
-from tests.testbed.search import SearchServer
+from tests.testbed.databases.search import SearchServer
 
 pytestmark = pytest.mark.parametrize("server", ["elasticsearch-9"], indirect=True)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from tests.testbed.search import SearchServer
+from tests.testbed.databases.search import SearchServer
 
 ODD = "odd+n&m=%41é;!(~).x@中'$"
 # As they are sent, so as they have to come back.

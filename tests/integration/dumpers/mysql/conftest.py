@@ -17,10 +17,10 @@ from dumpers.engines.protocol import Piece, Source
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from tests.testbed import mysql as mysql_testbed
-from tests.testbed.mysql import MySQLServer
-from tests.testbed.require import require, require_linux
-from tests.unit.dumpers.test_contract import ENV
+from tests.testbed.databases import mysql as mysql_testbed
+from tests.testbed.databases.mysql import MySQLServer
+from tests.testbed.toolchain.require import require, require_linux
+from tests.unit.dumpers.contract.test_jobs import ENV
 
 Servers = Callable[[str], MySQLServer]
 PATH = "/usr/bin:/bin"

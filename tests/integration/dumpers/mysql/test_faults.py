@@ -9,16 +9,16 @@ import psutil
 import pytest
 
 from dumpers.runtime.errors import ExitCode
-from tests.integration.conftest import Faults
-from tests.integration.dumpers.conftest import CRONJOB, PATIENCE_SECONDS, Dumper, storage_env
 from tests.integration.dumpers.mysql.conftest import PATH, Case, Servers
 from tests.integration.dumpers.mysql.worlds import fill, fingerprint
 from tests.integration.dumpers.test_faults import assert_failed, assert_nothing_is_left
-from tests.testbed import mysql as mysql_testbed
-from tests.testbed.faults import Slow
-from tests.testbed.mysql import MySQLServer
-from tests.testbed.processes import free_port, wait_until
-from tests.testbed.s3 import S3Server
+from tests.testbed.databases import mysql as mysql_testbed
+from tests.testbed.databases.mysql import MySQLServer
+from tests.testbed.dumper import CRONJOB, PATIENCE_SECONDS, Dumper, storage_env
+from tests.testbed.fixtures import Faults
+from tests.testbed.proxies.faults import Slow
+from tests.testbed.stores.s3 import S3Server
+from tests.testbed.toolchain.processes import free_port, wait_until
 
 _TOOLS = ("mysqldump", "mariadb-dump")
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from tests.demo import images
-from tests.integration.dumpers.conftest import storage_env
 from tests.integration.dumpers.mysql.conftest import Case
 from tests.integration.dumpers.mysql.worlds import fill, fingerprint
-from tests.testbed import scratch
-from tests.testbed.require import require_command, require_root
-from tests.testbed.s3 import S3Server
+from tests.testbed.dumper import storage_env
+from tests.testbed.stores.s3 import S3Server
+from tests.testbed.toolchain import scratch
+from tests.testbed.toolchain.require import require_command, require_root
 
 # Arguments: the root file system, then the container's environment and command.
 _CONTAINER = """

@@ -9,7 +9,7 @@ from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.mysql.conftest import Case, dump_parts, piece
 from tests.integration.dumpers.mysql.worlds import ODD_TABLE, fill, fingerprint
-from tests.testbed.mysql import quoted
+from tests.testbed.databases.mysql import quoted
 
 PER_TABLE = {"KSNAPSHOT_PER_TABLE": "true"}
 NAMES = ("a b", "it's", 'quo"te', "$HOME", "back`tick", "é中", "-x", "a%b_c", "a.b", "two\nlines")

@@ -11,11 +11,11 @@ from dumpers.engines.mysql.engine import ENGINE
 from dumpers.engines.protocol import Piece
 from dumpers.runtime.errors import StorageFailedError, TargetFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
-from tests.integration.conftest import Faults
 from tests.integration.dumpers.mysql.conftest import Case, dump, piece
 from tests.integration.dumpers.mysql.worlds import fill, fingerprint
-from tests.testbed.faults import Cut, Rule
-from tests.testbed.mysql import quoted
+from tests.testbed.databases.mysql import quoted
+from tests.testbed.fixtures import Faults
+from tests.testbed.proxies.faults import Cut, Rule
 
 
 class _Torn:

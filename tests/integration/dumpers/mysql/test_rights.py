@@ -5,7 +5,7 @@ import pytest
 from dumpers.runtime.errors import SourceRefusedError
 from tests.integration.dumpers.mysql.conftest import Case, dump
 from tests.integration.dumpers.mysql.worlds import fill
-from tests.testbed.mysql import quoted
+from tests.testbed.databases.mysql import quoted
 
 # What the official images give MYSQL_USER on MYSQL_DATABASE.
 _APPLICATION = "ALL"

@@ -5,7 +5,7 @@ import pytest
 from dumpers.runtime.errors import SourceRefusedError
 from tests.integration.dumpers.mysql.conftest import Case, dump
 from tests.integration.dumpers.mysql.worlds import fill, fingerprint
-from tests.testbed.mysql import quoted
+from tests.testbed.databases.mysql import quoted
 
 
 def test_a_dump_loads_with_the_stock_client(case: Case) -> None:

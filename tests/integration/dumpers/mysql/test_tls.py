@@ -6,7 +6,7 @@ import pytest
 
 from dumpers.runtime.errors import KsnapshotError
 from tests.integration.dumpers.mysql.conftest import Case, dump
-from tests.testbed import pki
+from tests.testbed.toolchain import pki
 
 
 def test_tls_is_as_it_was_asked_for(case: Case, tmp_path: Path) -> None:

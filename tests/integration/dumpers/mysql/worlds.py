@@ -1,6 +1,6 @@
 """A database with a bit of everything, and what two equal ones have in common."""
 
-from tests.testbed.mysql import MySQLServer, quoted
+from tests.testbed.databases.mysql import MySQLServer, quoted
 
 ODD_TABLE = "odd `na'me\" $x é中"
 ODD_VIEW = "sight $é"

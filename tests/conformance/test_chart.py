@@ -1,0 +1,208 @@
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from controller.settings.settings import POD_FIELDS, SETTINGS, Setting, Settings
+from dumpers.engines.registry import ENGINES
+from dumpers.runtime.version import VERSION
+from tests.paths import REPOSITORY
+
+_CHART = REPOSITORY / "charts" / "ksnapshot"
+_VALUES = (_CHART / "values.yaml").read_text()
+_SCHEMA = json.loads((_CHART / "values.schema.json").read_text())
+_OLD_VALUES = Path(__file__).with_name("values_0_6_0.yaml")
+# The chart has a default of its own, or puts one together from names.
+_COMPUTED = {
+    "rbac.watchNamespaces",
+    "existingConfigMap",
+    "existingSecret",
+    "backupJob.serviceAccount.name",
+    "backupJob.imagePullPolicy",
+    "backupJob.pod",
+}
+# A parent chart sets these; the chart itself does not read them.
+_SET_BY_PARENTS = {"global", "enabled"}
+
+
+def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Dotted paths of all values; an empty map is a value, a filled one is not."""
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}"
+
+
+def _resolve(schema: Mapping[str, Any]) -> dict[str, Any]:
+    reference = schema.get("$ref", "")
+    shared = _SCHEMA["definitions"][reference.rpartition("/")[2]] if reference else {}
+    return {**shared, **schema}
+
+
+def _schema_leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted path and description of every leaf of the schema that values.yaml knows."""
+    for name, raw in schema["properties"].items():
+        entry = _resolve(raw)
+        if "properties" in entry and name != "resources":
+            yield from _schema_leaves(entry, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", entry.get("description", "")
+
+
+def _faults(values: object) -> list[str]:
+    return [error.message for error in jsonschema.Draft7Validator(_SCHEMA).iter_errors(values)]
+
+
+def _set(path: str, value: object) -> dict[str, Any]:
+    """The chart's own values with one of them changed."""
+    values: dict[str, Any] = yaml.safe_load(_VALUES)
+    *parents, last = path.split(".")
+    target = values
+    for name in parents:
+        target = target[name]
+    target[last] = value
+    return values
+
+
+def test_schema_is_a_schema() -> None:
+    jsonschema.Draft7Validator.check_schema(_SCHEMA)
+
+
+@pytest.mark.parametrize("text", [_VALUES, _OLD_VALUES.read_text()], ids=["values.yaml", "0.6.0"])
+def test_schema_takes_values(text: str) -> None:
+    assert _faults(yaml.safe_load(text)) == []
+
+
+def test_every_value_of_0_6_0_is_still_there() -> None:
+    old, now = yaml.safe_load(_OLD_VALUES.read_text()), yaml.safe_load(_VALUES)
+    # Below these lie the user's own keys.
+    free = re.compile(r"^(resources|nodeSelector|affinity|pod\w+|.*annotations)\b.*")
+    gone = {free.sub(r"\1", path) for path in _leaves(old)} - set(_leaves(now))
+    assert gone == set()
+
+
+def test_values_and_schema_have_the_same_leaves() -> None:
+    described = dict(_schema_leaves(_SCHEMA))
+    assert set(described) - _SET_BY_PARENTS == set(_leaves(yaml.safe_load(_VALUES)))
+    assert [path for path, text in described.items() if not text.endswith(".")] == []
+
+
+def test_every_value_has_a_comment() -> None:
+    lines = _VALUES.splitlines()
+    bare = [
+        line
+        for before, line in zip(["", *lines], lines, strict=False)
+        if re.match(r" *[a-zA-Z0-9_]+: *\S", line) and not before.lstrip().startswith("#")
+    ]
+    assert bare == []
+
+
+def test_readme_lists_every_value() -> None:
+    listed = set(
+        re.findall(r"^\| `([\w.]+)` \|", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    )
+    assert set(_leaves(yaml.safe_load(_VALUES))) - listed == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("replicaCount", "1"),
+        ("replicaCount", -1),
+        ("image.pullPolicy", "Sometimes"),
+        ("image.tags", "x"),
+        ("imagePullSecrets", ["registry"]),
+        ("controller.pollIntervalSeconds", 0),
+        ("controller.gonePasses", 0),
+        ("controller.goneGraceSeconds", -1),
+        ("controller.unwatchedPolicy", "remove"),
+        ("controller.httpPort", 80),
+        ("rbac.create", "yes"),
+        ("rbac.watchNamespaces", [1]),
+        ("s3.endpoint", "minio:9000"),
+        ("s3.sse", "aes"),
+        ("s3.maxBandwidth", "10MB"),
+        ("s3.pathStyle", "yes"),
+        ("podLabels", {"a": 1}),
+        ("watchNamespaces", ["default"]),
+    ],
+)
+def test_schema_refuses(path: str, value: object) -> None:
+    assert len(_faults(_set(path, value))) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("rbac.watchNamespaces", "default,production"),
+        ("s3.endpoint", "http://s3.example:9000"),
+        ("s3.maxBandwidth", "10Mi"),
+        ("s3.pathStyle", False),
+        ("global", {"team": "a"}),
+        ("enabled", True),
+        ("resources", {"limits": {"cpu": 1}}),
+    ],
+)
+def test_schema_takes(path: str, value: object) -> None:
+    assert _faults(_set(path, value)) == []
+
+
+def test_chart_has_the_version_of_the_code() -> None:
+    chart = yaml.safe_load((_CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.env)
+def test_every_setting_is_in_the_deployment(setting: Setting) -> None:
+    deployment = (_CHART / "templates" / "deployment.yaml").read_text()
+    assert f"- name: {setting.env}\n" in deployment or f'"{setting.env}" $controller' in deployment
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [setting for setting in SETTINGS if setting.chart and setting.chart not in _COMPUTED],
+    ids=lambda setting: setting.env,
+)
+def test_chart_and_controller_have_the_same_defaults(setting: Setting) -> None:
+    value: Any = yaml.safe_load(_VALUES)
+    assert setting.chart is not None
+    for name in setting.chart.split("."):
+        value = value[name]
+    shown = value if isinstance(value, str) else json.dumps(value)
+    # An empty image reference stands for the published one.
+    assert shown == setting.default or setting.chart.startswith("dumperImages.")
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.env)
+def test_chart_value_of_a_setting_exists(setting: Setting) -> None:
+    leaves = {*_leaves(yaml.safe_load(_VALUES)), "backupJob.pod"}
+    assert setting.chart is None or setting.chart in leaves
+
+
+def test_dump_pods_get_what_the_chart_can_say_of_them() -> None:
+    pod = yaml.safe_load(_VALUES)["backupJob"]["pod"]
+    assert list(pod) == list(POD_FIELDS)
+    env = {"WATCH_NAMESPACES": "a", "BACKUP_JOB_POD": json.dumps(pod)}
+    assert Settings.from_env(env).job_pod == {}
+
+
+def test_every_engine_has_its_image_in_the_chart() -> None:
+    deployment = (_CHART / "templates" / "deployment.yaml").read_text()
+    images = yaml.safe_load(_VALUES)["dumperImages"]
+    for engine in ENGINES:
+        assert engine.type in images
+        for image in engine.images:
+            assert f"- name: {image.setting}\n" in deployment
+            assert f"{image.repository}:%s" in deployment
+
+
+def test_no_other_engine_has_its_image_in_the_deployment() -> None:
+    deployment = (_CHART / "templates" / "deployment.yaml").read_text()
+    known = {image.setting for engine in ENGINES for image in engine.images}
+    assert set(re.findall(r"name: (\w+_DUMPER_IMAGE\w*)", deployment)) == known

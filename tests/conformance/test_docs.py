@@ -1,0 +1,65 @@
+import re
+
+from controller.model.status import Reason, State
+from controller.settings.settings import SETTINGS
+from controller.workloads.annotations import ANNOTATIONS
+from dumpers.runtime.errors import FINAL_EXIT_CODES, ExitCode
+from tests.paths import REPOSITORY
+
+_README = (REPOSITORY / "README.md").read_text()
+_OPERATIONS = (REPOSITORY / "docs" / "operations.md").read_text()
+# Restoring is not in this version.
+_UNUSED_CODES = {ExitCode.TARGET_FAILED, ExitCode.TARGET_REFUSED}
+
+
+def _section(text: str, title: str) -> str:
+    return re.split(r"^## ", text.split(f"\n## {title}", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def _first_cells(section: str) -> list[str]:
+    return re.findall(r"^\| `?([\w.-]+)`? \|", section, re.MULTILINE)[1:]
+
+
+def test_readme_lists_every_annotation() -> None:
+    listed = _first_cells(_section(_README, "Annotations"))
+    assert listed == [annotation.key for annotation in ANNOTATIONS]
+
+
+def test_readme_lists_every_setting() -> None:
+    section = _section(_README, "Values and settings")
+    assert {setting.env for setting in SETTINGS} - set(
+        re.findall(r"`([A-Z0-9_]+)`", section)
+    ) == set()
+
+
+def test_every_reason_has_its_row() -> None:
+    assert sorted(_first_cells(_section(_OPERATIONS, "Reasons"))) == sorted(Reason)
+
+
+def test_every_state_has_its_row() -> None:
+    assert _first_cells(_section(_OPERATIONS, "States of a workload")) == list(State)
+
+
+def test_every_exit_code_has_its_row() -> None:
+    codes = sorted(set(ExitCode) - _UNUSED_CODES)
+    for text in (_README, _OPERATIONS):
+        rows = re.findall(r"^\| (\d+) \|(.*)", _section(text, "Exit codes of a dump"), re.MULTILINE)
+        assert [int(code) for code, _ in rows] == codes
+        final = {int(code) for code, row in rows if "fails at once" in row}
+        assert final == {int(code) for code in FINAL_EXIT_CODES} - _UNUSED_CODES
+
+
+def test_links_lead_somewhere() -> None:
+    for page in (
+        REPOSITORY / "README.md",
+        REPOSITORY / "CHANGELOG.md",
+        *(REPOSITORY / "docs").glob("*.md"),
+    ):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_metric_has_its_row() -> None:
+    source = (REPOSITORY / "controller" / "report" / "metrics.py").read_text()
+    rows = _first_cells(_section(_OPERATIONS, "Health and metrics"))
+    assert rows == re.findall(r'"(ksnapshot_\w+)"', source)

@@ -1,0 +1,135 @@
+"""The golden views as a cluster in memory, so that what they decide can also be carried out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import yaml
+
+from controller.kube.client import RESOURCES, ForbiddenError, KubeError, Resource, UnavailableError
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
+from controller.model.names import GONE_SINCE
+from controller.model.objects import Objects, annotations_of, name_of
+from controller.model.status import Failed, Reason
+from controller.model.view import ClusterView, NamespaceView
+from controller.observe import view_yaml
+from controller.plan.changes import PassResult
+from controller.settings.settings import Settings
+from tests.fakes.kube_memory import Document, MemoryApi
+from tests.paths import GOLDEN
+
+# Each as `topic/case`.
+CASES = sorted(
+    f"{path.parent.parent.name}/{path.parent.name}" for path in GOLDEN.glob("*/*/view.yaml")
+)
+_KUBE_SYSTEM = "kube-system"
+
+
+class GoldenApi(MemoryApi):
+    """What a view holds; `unread` are the objects that cannot be read by their name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unread: dict[tuple[str, str, str], KubeError] = {}
+
+    def get(self, resource: Resource, namespace: str, name: str, *, since: str = "") -> Document:
+        if error := self.unread.get((resource.kind, namespace, name)):
+            raise error
+        return super().get(resource, namespace, name, since=since)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Golden:
+    """A golden case: its view, the settings that go with it and the plan that it makes."""
+
+    view: ClusterView
+    settings: Settings
+    plan: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, case: str) -> "Golden":
+        text = (GOLDEN / case / "view.yaml").read_text()
+        document = yaml.safe_load(text)
+        env = {"WATCH_NAMESPACES": ",".join(document["namespaces"])} | document.get("settings", {})
+        plan = yaml.safe_load((GOLDEN / case / "plan.yaml").read_text())
+        return cls(view=view_yaml.load(text), settings=Settings.from_env(env), plan=plan)
+
+    def memory(self) -> PassState:
+        """Of the process that the view is from."""
+        return PassState(gone_passes=self.view.gone_passes)
+
+    def one_pass(self, api: MemoryApi, memory: PassState, minutes: int = 0) -> PassResult:
+        now = self.view.now + timedelta(minutes=minutes)
+        return run(api, self.settings, memory, now=now)
+
+    def noted_as_gone(self) -> list[tuple[str, str]]:
+        """Kind and name of the CronJobs that tell since when their workload is gone."""
+        listed = self.view.control.cronjobs
+        cronjobs = () if isinstance(listed, Failed) else listed
+        return [
+            ("CronJob", name_of(item)) for item in cronjobs if GONE_SINCE in annotations_of(item)
+        ]
+
+    def cluster(self) -> GoldenApi:
+        """Everything that the view tells, and failing what it says is not known."""
+        api = GoldenApi()
+        if isinstance(self.view.cluster, Failed):
+            api.unread["Namespace", "", _KUBE_SYSTEM] = _error(self.view.cluster)
+        else:
+            meta = {"name": _KUBE_SYSTEM, "uid": f"{self.view.cluster}-aaaa"}
+            api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+        for space in self.view.namespaces.values():
+            _fill(api, space)
+        control, place = self.view.control, self.settings.control_namespace
+        lists = {"CronJob": control.cronjobs, "Secret": control.secrets}
+        _put(api, place, lists | {"Job": control.jobs, "Pod": control.pods})
+        for ref, failed in control.unread.items():
+            # Lists show that there is something.
+            meta = {"name": ref.name, "namespace": place}
+            api.put({"apiVersion": RESOURCES[ref.kind].version, "kind": ref.kind, "metadata": meta})
+            api.unread[ref.kind, place, ref.name] = _error(failed)
+        return api
+
+
+def _fill(api: GoldenApi, space: NamespaceView) -> None:
+    if isinstance(space.exists, Failed):
+        api.unread["Namespace", "", space.name] = _error(space.exists)
+    elif space.exists:
+        meta = {"name": space.name}
+        api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+    _put(api, space.name, {"Pod": space.pods, "Service": space.services, **space.owners})
+    for ref, absent in space.absent.items():
+        assert absent is not False, "no case knows of an owner that only its list lacks"
+        if isinstance(absent, Failed):
+            api.unread[ref.kind, space.name, ref.name] = _error(absent)
+    for ref, failed in space.unread.items():
+        api.unread[ref.kind, space.name, ref.name] = _error(failed)
+    for ref, content in space.contents.items():
+        if isinstance(content, Failed):
+            api.unread[ref.kind, space.name, ref.name] = _error(content)
+        elif content is not None:
+            meta = {"name": ref.name, "namespace": space.name}
+            data = dict(content.data)
+            api.put({"apiVersion": "v1", "kind": ref.kind, "metadata": meta, "data": data})
+
+
+def _put(api: GoldenApi, namespace: str, lists: Mapping[str, Objects | Failed]) -> None:
+    for kind, listed in lists.items():
+        if isinstance(listed, Failed):
+            api.fail(kind, namespace, _error(listed))
+        else:
+            for item in _whole(listed, kind, namespace):
+                api.put(item)
+
+
+def _whole(listed: Objects, kind: str, namespace: str) -> Iterator[Document]:
+    for item in listed:
+        meta = {"namespace": namespace} | item["metadata"]
+        yield {"kind": kind} | dict(item) | {"metadata": meta}
+
+
+def _error(failed: Failed) -> KubeError:
+    kind = ForbiddenError if failed.reason is Reason.FORBIDDEN else UnavailableError
+    return kind(failed.message)

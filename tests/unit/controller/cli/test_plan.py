@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from controller.cli.main import main
+from controller.observe.view_yaml import ReplayError, load
+from tests.paths import GOLDEN
+
+ENV = {"WATCH_NAMESPACES": "demo"}
+
+
+def shown(case: str) -> str:
+    file = str(GOLDEN / case / "view.yaml")
+    result = CliRunner().invoke(main, ["plan", "--from-file", file], env=ENV)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_plan_says_what_and_why_and_hides_secret_values() -> None:
+    text = shown("manifests/wanted-new")
+    assert "demo/db  wanted (Annotated)" in text
+    assert "+ create CronJob ksnapshot-postgresql-demo-db-" in text
+    assert "data: (hidden)" in text
+    assert "2 writes" in text
+    for value in ("c2VjcmV0", "c2hvcA=="):
+        assert value not in text
+    assert "bmV3" not in shown("credentials/secret-rotated")
+
+
+def test_a_kept_cronjob_tells_its_next_run() -> None:
+    assert "next run 2026-01-01 03:00 UTC" in shown("manifests/steady")
+    assert "0 writes" in shown("manifests/steady")
+
+
+def test_a_failed_read_is_told_first() -> None:
+    assert shown("isolation/list-pods-403").startswith("! GET: 403")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "now: later", "{", "now: 2026-01-01T00:00:00Z\ncluster: []"]
+)
+def test_a_file_without_a_view_is_told(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ReplayError):
+        load(text)
+    file = tmp_path / "view.yaml"
+    file.write_text(text)
+    result = CliRunner().invoke(main, ["plan", "--from-file", str(file)], env=ENV)
+    assert result.exit_code == 1
+    assert "no view" in result.output
+
+
+def test_all_faults_of_the_settings_are_told_at_once() -> None:
+    env = {"WATCH_NAMESPACES": "", "MODE": "x", "HTTP_PORT": "y"}
+    result = CliRunner().invoke(main, [], env=env)
+    assert result.exit_code == 1
+    assert result.output.count("error: ") == 3
+
+
+def test_every_golden_view_is_yaml_that_replays() -> None:
+    for file in GOLDEN.glob("*/*/view.yaml"):
+        assert yaml.safe_load(file.read_text())
+        assert load(file.read_text()).now
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a: &hidden [",
+        b"\xff\xfe\xfdhidden",
+        b"now: hidden",
+        b"now: 2026-01-01T00:00:00Z\nnamespaces: {demo: {pods: hidden}}",
+        b"now: 2026-01-01T00:00:00Z\nnamespaces: {demo: {pods: [hidden]}}",
+        b"now: 2026-01-01T00:00:00Z\ncontrol: {cronjobs: [hidden]}",
+    ],
+)
+def test_no_content_of_a_broken_file_is_told(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "view.yaml"
+    file.write_bytes(content)
+    result = CliRunner().invoke(main, ["plan", "--from-file", str(file)], env=ENV)
+    assert "hidden" not in result.output
+    assert "Traceback" not in result.output
+    assert isinstance(result.exception, SystemExit | None)

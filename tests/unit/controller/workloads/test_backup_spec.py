@@ -1,0 +1,121 @@
+import base64
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from controller.manifests import job_env
+from controller.manifests.secret import build_secret
+from controller.model.kinds import SECRET
+from controller.model.objects import ObjectRef
+from controller.model.owner import Owner
+from controller.model.status import Failed, Reason, Rejected
+from controller.model.view import Content, NamespaceView
+from controller.settings.settings import Verify
+from controller.workloads.annotations import Request, read
+from controller.workloads.backup_spec import BackupSpec, parse
+from controller.workloads.discovery import Workload
+from dumpers.contract import location
+from dumpers.contract import names as variables
+from dumpers.contract.engine_spec import EngineSpec
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.registry import ENGINES
+from tests.fakes.worlds import NS, asks, owner, pod, request, service, settings
+
+LOST = Failed(Reason.UNAVAILABLE, "500")
+LOGIN = {"username": "u", "password": "päss$(word)", "database": "d", "api_key": ""}
+
+
+def spec(
+    engine: str = "postgresql", services: Any = (), key: str = "", **says: str
+) -> BackupSpec | Rejected:
+    """The backup of a database whose login a Secret holds."""
+    login = LOGIN | {"api_key": key}
+    data = {name: base64.b64encode(text.encode()).decode() for name, text in login.items()}
+    view = NamespaceView(
+        name=NS,
+        exists=True,
+        pods=(),
+        services=services,
+        owners={},
+        contents={ObjectRef(kind=SECRET, name="login"): Content(data=data)},
+    )
+    workload = Workload(
+        owner=Owner(namespace=NS, ref=ObjectRef(kind="StatefulSet", name="db")),
+        pods=(pod(owner()),),
+        request=request(engine, credentials_secret="login", **says),
+        type_by_template=True,
+    )
+    return parse(workload, view)
+
+
+@pytest.mark.parametrize(
+    ("says", "services", "expected"),
+    [
+        ({}, (service(),), "db.demo.svc.cluster.local:5432"),
+        ({}, (), Reason.SERVICE_MISSING),
+        ({}, LOST, Reason.UNAVAILABLE),
+        # By hand.
+        ({"service": "ro"}, (service(), service("ro", app="x")), "ro.demo.svc.cluster.local:5432"),
+        ({"service": "none"}, (service(),), Reason.SERVICE_MISSING),
+        ({"service": "db"}, LOST, Reason.UNAVAILABLE),
+        ({"host": "db.example.com"}, LOST, "db.example.com:5432"),
+        ({"host": "10.0.0.7", "port": "6432"}, (), "10.0.0.7:6432"),
+        ({"host": "a", "service": "none"}, (service(),), "a:5432"),
+        # The port that is asked for is the one that a Service is preferred for.
+        (
+            {"port": "6432"},
+            (service(), service("pooler", port=6432)),
+            "pooler.demo.svc.cluster.local:6432",
+        ),
+        ({"port": "6432"}, (service(),), "db.demo.svc.cluster.local:6432"),
+    ],
+)
+def test_where_the_database_answers(says: dict[str, str], services: Any, expected: Any) -> None:
+    found = spec(services=services, **says)
+    if isinstance(found, Rejected):
+        assert found.reason is expected
+    else:
+        assert f"{found.host}:{found.port}" == expected
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
+@pytest.mark.parametrize("key", ["", "an-api-key"])
+def test_the_job_understands_what_the_controller_builds(engine: EngineSpec, key: str) -> None:
+    found = spec(engine.type, (service(port=engine.port),), key)
+    assert isinstance(found, BackupSpec)
+    mirrored = build_secret(found, settings(), "uid")
+    assert mirrored
+    given = {"KSNAPSHOT_ENGINE": engine.type, "HOSTNAME": "pod", "BACKEND_BUCKET": "bucket"}
+    for entry in job_env.build_env(found, settings(), "cluster"):
+        source = entry.get("valueFrom", {}).get("secretKeyRef")
+        if source:
+            given[entry["name"]] = base64.b64decode(mirrored["data"][source["key"]]).decode()
+        elif "value" in entry:
+            given[entry["name"]] = entry["value"]
+    connection = DumpJob.from_env(given, ENGINES).connection
+    assert (connection.host, connection.port) == ("db.demo.svc.cluster.local", engine.port)
+    if key and engine.type == "elasticsearch":
+        assert (connection.api_key, connection.username, connection.password) == (key, "", "")
+    else:
+        assert (connection.username, connection.password) == ("u", LOGIN["password"])
+        assert connection.api_key == ""
+    assert connection.database == ("" if engine.type == "elasticsearch" else "d")
+    assert LOGIN["password"] not in repr(found)
+
+
+def test_every_s3_option_and_the_verification_reach_the_job() -> None:
+    found = spec(services=(service(),))
+    assert isinstance(found, BackupSpec)
+    verified = replace(found, request=request(verify="read-back"))
+    asked = settings(BACKUP_SECRET_NAME="keys")
+    names = [entry["name"] for entry in job_env.build_env(verified, asked, "cluster")]
+    options = {value for name, value in vars(location).items() if name.startswith("S3_")}
+    assert options | {*location.PROXIES, variables.VERIFY} <= set(names)
+    assert len(set(names)) == len(names)
+    assert variables.VERIFY not in {
+        entry["name"] for entry in job_env.build_env(found, asked, "cluster")
+    }
+    by_default = read(asks(), settings(BACKUP_VERIFY="read-back"))
+    assert isinstance(by_default, Request)
+    assert by_default.verify is Verify.READ_BACK

@@ -1,0 +1,47 @@
+import pytest
+
+from dumpers.engines.clickhouse.logical.query_log import NotToldError, Query, Verdicts, _Verdict
+from dumpers.runtime.errors import SourceFailedError
+from tests.unit.dumpers.engines.clickhouse.parts import NOW, server
+
+QUERY = Query(server=server("a"), id="q1", where="d.t of s1 (a:8123)")
+
+
+def known(rows: int = 0, error: str = "") -> Verdicts:
+    verdicts = Verdicts(NOW, needed=True)
+    verdicts.expect(QUERY)
+    verdicts._known[QUERY.id] = _Verdict(rows=rows, error=error)
+    return verdicts
+
+
+def test_a_verdict_is_asked_for_once() -> None:
+    # Nobody answers there.
+    assert known(rows=5).rows(QUERY) == 5
+    assert known(rows=0).rows(QUERY, all_ended=False) == 0
+
+
+def test_a_query_that_failed_is_no_dump() -> None:
+    with pytest.raises(SourceFailedError, match="did not end the query well: killed"):
+        known(rows=5, error="killed").rows(QUERY)
+
+
+def test_the_log_that_does_not_tell_is_another_error_than_one_that_says_no() -> None:
+    assert issubclass(NotToldError, SourceFailedError)
+    with pytest.raises(SourceFailedError) as caught:
+        known(error="killed").rows(QUERY)
+    assert not isinstance(caught.value, NotToldError)
+
+
+def test_each_server_is_asked_about_its_own_queries() -> None:
+    verdicts = Verdicts(NOW, needed=True)
+    other = Query(server=server("b"), id="q2", where="x")
+    through = Query(server=server("a", address="c:9000"), id="q3", where="y")
+    for query in (QUERY, other, through):
+        verdicts.expect(query)
+    assert {where: set(of) for where, of in verdicts._begun.items()} == {
+        "a:8123": {"q1", "q3"},
+        "b:8123": {"q2"},
+    }
+    verdicts.forget(through)
+    verdicts.forget(through)
+    assert set(verdicts._begun["a:8123"]) == {"q1"}

@@ -1,0 +1,185 @@
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dumpers.engines.clickhouse.logical.plan import Copy, Item
+from dumpers.engines.clickhouse.logical.query_log import (
+    NotToldError,
+    Query,
+    Verdicts,
+    _Verdict,
+    tells_of_cuts,
+)
+from dumpers.engines.clickhouse.logical.table_read import Reading, Session, placed, stream
+from dumpers.engines.clickhouse.schema.tables import Table
+from dumpers.runtime.errors import SourceFailedError
+from tests.unit.dumpers.engines.clickhouse.parts import NOW, item, member, one, table
+
+
+def was_read(
+    of: Item,
+    *,
+    data: bytes = b"rows",
+    verdict: _Verdict | None = None,
+    counted: Sequence[int] = (),
+    skipped: int = 0,
+    silent: bool = False,
+) -> Reading:
+    """A reading as it is once all of it was read, from a copy behind `skipped` others."""
+    verdicts = Silent(NOW, needed=True) if silent else Verdicts(NOW, needed=True)
+    session = Session(verdicts=verdicts, counts_do=bool(counted), interrupt=NOW)
+    reading = Reading(of, session)
+    for _ in range(skipped):
+        reading._copies.popleft()
+    reading._query = Query(server=reading._server, id="q", where="d.t of s1 (h)")
+    session.verdicts.expect(reading._query)
+    # So that nobody is asked: nobody is there.
+    session.verdicts._known["q"] = verdict or _Verdict(rows=3, error="")
+    reading._size = len(data)
+    reading._counted = list(counted)
+    return reading
+
+
+class Silent(Verdicts):
+    """A server's log that tells nothing."""
+
+    def rows(self, query: Query, *, all_ended: bool = True) -> int:
+        raise NotToldError("the query_log does not tell")
+
+
+def told(reading: Reading) -> Mapping[str, Any]:
+    return dict(reading.told())
+
+
+def test_the_manifest_has_what_loads_the_rows() -> None:
+    columns = ("a", "b c", "d`")
+    found = told(was_read(item(of=table("t `", columns=columns))))
+    assert found == {
+        "database": "d",
+        "table": "t `",
+        "engine": "MergeTree",
+        "columns": ["a", "b c", "d`"],
+        "insert": r"INSERT INTO `d`.`t \``" r" (`a`, `b c`, `d\``) FORMAT Native",
+        "replica": "chi-1-1:8123",
+        "rows": 3,
+        "rows_from": "query_log",
+    }
+    json.dumps(found)
+
+
+def test_what_came_of_the_second_copy_is_what_the_second_copy_has() -> None:
+    def copy(replica: int, of: Table) -> Copy:
+        return Copy(member=member(1, replica), treated=one(of))
+
+    copies = (
+        copy(2, table("t", "ReplicatedMergeTree", columns=("a", "new"))),
+        copy(1, table("t", "ReplicatedMergeTree", columns=("a",))),
+    )
+    found = told(was_read(Item(label="s1", shard=1, copies=copies), skipped=1))
+    assert (found["columns"], found["replica"]) == (["a"], "chi-1-1:8123")
+    assert found["insert"] == "INSERT INTO `d`.`t` (`a`) FORMAT Native"
+
+
+@pytest.mark.parametrize(
+    ("of", "facts"),
+    [
+        (table("t", "ReplacingMergeTree"), {"loses_rows": True}),
+        (table("t", "MergeTree"), {}),
+    ],
+)
+def test_what_may_lose_rows_is_told(of: Table, facts: Mapping[str, Any]) -> None:
+    found = told(was_read(item(of=of)))
+    assert {name: value for name, value in found.items() if name == "loses_rows"} == facts
+
+
+def test_the_partitions_that_were_read_are_told() -> None:
+    whole = item()
+    some = Item(label="s1", shard=1, copies=whole.copies, partitions=("1", "2"))
+    assert told(was_read(some))["partitions"] == ["1", "2"]
+    assert "partitions" not in told(was_read(whole))
+
+
+@pytest.mark.parametrize("counted", [(), (3, 3)])
+def test_a_query_that_failed_is_never_proved_by_counts(counted: Sequence[int]) -> None:
+    with pytest.raises(SourceFailedError, match=r"is not proved whole: .*: killed"):
+        was_read(item(), verdict=_Verdict(rows=3, error="killed"), counted=counted).told()
+
+
+def test_the_log_is_believed_before_the_counts() -> None:
+    found = told(was_read(item(), counted=(1, 5)))
+    assert (found["rows"], found["rows_from"]) == (3, "query_log")
+
+
+@pytest.mark.parametrize(
+    ("counted", "data", "rows"),
+    [
+        ((3, 3), b"rows", {"rows": 3}),
+        ((3, 5), b"rows", {"rows": 3, "rows_at_most": 5}),
+        ((5, 3), b"rows", {"rows": 3, "rows_at_most": 5}),
+        ((0, 2), b"rows", {"rows": 0, "rows_at_most": 2}),
+        ((0, 0), b"", {"rows": 0}),
+    ],
+)
+def test_counts_stand_in_for_a_log_that_does_not_tell(
+    counted: Sequence[int], data: bytes, rows: Mapping[str, int]
+) -> None:
+    found = told(was_read(item(), data=data, counted=counted, silent=True))
+    proof = {name: value for name, value in found.items() if name.startswith("rows")}
+    assert proof == {**rows, "rows_from": "counts"}
+
+
+def test_without_a_log_and_without_counts_nothing_is_proved() -> None:
+    with pytest.raises(NotToldError):
+        was_read(item(), silent=True).told()
+
+
+def test_rows_that_did_not_come_are_missed() -> None:
+    with pytest.raises(SourceFailedError, match="has 3 rows, and none came"):
+        was_read(item(), data=b"", counted=(3, 4), silent=True).told()
+
+
+@pytest.mark.parametrize(
+    ("label", "spare", "facts"),
+    [
+        ("s2", False, {"shard": 2}),
+        ("s2r3", False, {"shard": 2, "replica": 3}),
+        ("s2r3", True, {"shard": 2, "replica": 3, "spare": True}),
+    ],
+)
+def test_where_rows_belong(label: str, *, spare: bool, facts: Mapping[str, Any]) -> None:
+    of = item(member(2, 3))
+    assert placed(Item(label=label, shard=2, copies=of.copies, spare=spare)) == facts
+
+
+def test_a_stream_is_named_by_place_and_table() -> None:
+    session = Session(verdicts=Verdicts(NOW, needed=True), counts_do=False, interrupt=NOW)
+    of = item(member(2, 3), of=table("a/b", database="x", size=7), label="s2r3")
+    found = stream("main", Reading(of, session))
+    assert (found.name, found.part, found.ending) == ("main", ("s2r3", "x", "a/b"), ".native")
+    assert (found.estimate, found.lane) == (7, "s2")
+    unknown = Reading(item(of=table("t", size=None)), session)
+    assert stream("main", unknown).estimate == 0
+
+
+def test_older_releases_do_not_tell_of_every_cut() -> None:
+    releases = ("18.16.1", "20.8.19.4", "21.1.2.15", "26.9.1.1", "")
+    assert [*map(tells_of_cuts, releases)] == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize("counted", [(3, 3), (2, 5), (5, 3), (0, 9)])
+def test_rows_that_were_counted_too_are_believed(counted: Sequence[int]) -> None:
+    old = item(replace(member(), release="18.16.1"))
+    assert told(was_read(old, counted=counted))["rows_from"] == "query_log"
+
+
+@pytest.mark.parametrize("counted", [(4, 4), (4, 9), (9, 4)])
+def test_fewer_rows_than_were_counted_are_no_proof_of_older_releases(
+    counted: Sequence[int],
+) -> None:
+    old = item(replace(member(), release="18.16.1"))
+    with pytest.raises(SourceFailedError, match=r"d\.t of s1 .* gave 3 rows where \d were counted"):
+        told(was_read(old, counted=counted))
+    assert told(was_read(item(), counted=counted))["rows"] == 3
