@@ -14,12 +14,12 @@ from controller.model.kinds import SECRET
 from controller.model.view import ClusterView, failed_reads
 from controller.observe import cluster, view_yaml
 from controller.plan import overlay
-from controller.plan.changes import Item, Step, Verb
+from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.settings.settings import Settings
 from controller.workloads.schedules import next_run
 
 _HIDDEN = "(hidden)"
-_MARKS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-"}
+_MARKS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 
 
 @click.command()
@@ -65,20 +65,20 @@ def render(view: ClusterView, settings: Settings) -> Iterator[str]:
             yield f"! {namespace}: no plan could be made, see the log"
             continue
         for item in made.items:
-            writes += len(item.steps)
+            writes += len(item.changes)
             yield from _item(item, view)
     yield f"{writes} write{'' if writes == 1 else 's'}"
 
 
-def _item(item: Item, view: ClusterView) -> Iterator[str]:
-    verdict = item.verdict
+def _item(item: WorkloadPlan, view: ClusterView) -> Iterator[str]:
+    verdict = item.status
     why = f": {verdict.message}" if verdict.message else ""
     yield f"{item.workload}  {verdict.state} ({verdict.reason}){why}"
-    if item.kept and item.cronjob and not item.steps:
+    if item.kept and item.cronjob and not item.changes:
         yield f"    keep CronJob {item.cronjob}{_next(item.kept, view)}"
-    for step in item.steps:
-        yield f"  {_MARKS[step.verb]} {step.verb} {step.kind} {step.name}"
-        if step.verb is not Verb.DELETE:
+    for step in item.changes:
+        yield f"  {_MARKS[step.action]} {step.action} {step.kind} {step.name}"
+        if step.action is not Action.DELETE:
             yield from _changes(step)
 
 
@@ -91,8 +91,8 @@ def _next(cronjob: Any, view: ClusterView) -> str:
     return f", next run {following:%Y-%m-%d %H:%M %Z}" if following else ", never runs"
 
 
-def _changes(step: Step) -> Iterator[str]:
-    for change in overlay.changes(step.before or {}, step.after or {}):
+def _changes(step: Change) -> Iterator[str]:
+    for change in overlay.field_changes(step.before or {}, step.after or {}):
         hidden = step.kind == SECRET and change.path.partition(".")[0] in {"data", "stringData"}
         before, after = (
             _HIDDEN if hidden and value is not None else _short(value)

@@ -12,7 +12,7 @@ _DIGEST_BYTES = 16
 _MOST = 500_000
 
 
-class Pool:
+class JsonInterner:
     """Parts of JSON documents that were seen, by their text. None of them may be changed."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The API server's answers as values: what got none is a Failed, never an exception or nothing."""
+"""Reads of the API server as values: one without an answer is a ReadFailure, never an exception."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.kube.client import PODS, ForbiddenError, Kube, KubeError, NotFoundError, Resource
-from controller.kube.object_cache import Pool
+from controller.kube.object_cache import JsonInterner
 from controller.model.kinds import READABLE_KINDS
 from controller.model.names import PREFIX
 from controller.model.objects import Json, ObjectRef, Objects, metadata, name_of, uid_of, version_of
-from controller.model.status import Failed, Reason
+from controller.model.status import ReadFailure, Reason
 from dumpers.engines.registry import ENGINES
 
 # Objects are read one by one where they are few, or few of those that a list would bring: a single
@@ -24,11 +24,11 @@ _GROUP_LABELS = frozenset(engine.group_label for engine in ENGINES)
 _FAILURES = 2
 
 # An object as it was read whole, and the version of what was wanted of it.
-Known = tuple[str, Json]
+CachedObject = tuple[str, Json]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class ClusterReader:
     """The reads of one pass.
 
     `known` are objects of earlier passes by uid; `fresh` collects those that this pass needed
@@ -38,22 +38,22 @@ class Answers:
     """
 
     kube: Kube
-    known: Mapping[str, Known] = field(repr=False)
-    pool: Pool = field(repr=False)
+    known: Mapping[str, CachedObject] = field(repr=False)
+    pool: JsonInterner = field(repr=False)
     patience: float
-    fresh: dict[str, Known] = field(default_factory=dict, repr=False)
+    fresh: dict[str, CachedObject] = field(default_factory=dict, repr=False)
     spent: dict[str, list[float]] = field(default_factory=dict)
 
     def get(
         self, resource: Resource, namespace: str, name: str, *, since: str = ""
-    ) -> Json | Failed | None:
+    ) -> Json | ReadFailure | None:
         """One object by its name, see Kube; None is a sure 404."""
         # A namespace itself lies in no other.
         place = namespace or name
         spent = self.spent.setdefault(place, [])
         if len(spent) >= _FAILURES and sum(spent) > self.patience:
             why = f"not tried, as too many reads failed in {place}"
-            return Failed(Reason.UNAVAILABLE, f"GET {resource.plural}/{name}: {why}")
+            return ReadFailure(Reason.UNAVAILABLE, f"GET {resource.plural}/{name}: {why}")
         began = time.monotonic()
         try:
             return _trimmed(resource, self.kube.get(resource, namespace, name, since=since))
@@ -67,7 +67,7 @@ class Answers:
 
     def list(
         self, resource: Resource, namespace: str, selector: str = "", **options: Any
-    ) -> Objects | Failed:
+    ) -> Objects | ReadFailure:
         """See Kube; of what is only read, no annotations but ours are kept."""
         try:
             listed = self.kube.list(resource, namespace, selector, **options)
@@ -82,13 +82,13 @@ class Answers:
         listed: Objects,
         wanted: Collection[str],
         **options: Any,
-    ) -> tuple[Objects, Mapping[ObjectRef, Failed]]:
+    ) -> tuple[Objects, Mapping[ObjectRef, ReadFailure]]:
         """A list of metadata with the wanted names as whole objects, and which could not be read.
 
         What could not be read stays as metadata, what is gone meanwhile is left out. The options
         are those that the list was made with.
         """
-        found: dict[str, Json | Failed | None] = {}
+        found: dict[str, Json | ReadFailure | None] = {}
         missing: list[str] = []
         for item in listed:
             if (name := name_of(item)) in wanted:
@@ -99,7 +99,7 @@ class Answers:
                 else:
                     missing.append(name)
         for name, answer in self._missing(resource, namespace, missing, len(listed), **options):
-            if answer and not isinstance(answer, Failed):
+            if answer and not isinstance(answer, ReadFailure):
                 whole = self.pool.shared(answer)
                 self.fresh[uid_of(whole)] = (_version(resource, whole), whole)
                 found[name] = whole
@@ -108,34 +108,34 @@ class Answers:
         made = [found.get(name_of(item), item) for item in listed]
         return (
             tuple(
-                item if isinstance(answer, Failed) else answer
+                item if isinstance(answer, ReadFailure) else answer
                 for item, answer in zip(listed, made, strict=True)
                 if answer is not None
             ),
             {
                 ObjectRef(kind=resource.kind, name=name): answer
                 for name, answer in found.items()
-                if isinstance(answer, Failed)
+                if isinstance(answer, ReadFailure)
             },
         )
 
     def _missing(
         self, resource: Resource, namespace: str, names: Sequence[str], among: int, **options: Any
-    ) -> Iterator[tuple[str, Json | Failed | None]]:
+    ) -> Iterator[tuple[str, Json | ReadFailure | None]]:
         if len(names) <= max(_ONE_BY_ONE, min(among // _ENTRIES, _AT_MOST)):
             yield from ((name, self.get(resource, namespace, name)) for name in names)
             return
         listed = self.list(resource, namespace, **options)
-        if isinstance(listed, Failed):
+        if isinstance(listed, ReadFailure):
             yield from ((name, listed) for name in names)
             return
         by_name = {name_of(item): item for item in listed}
         yield from ((name, by_name.get(name)) for name in names)
 
 
-def _failed(error: KubeError) -> Failed:
+def _failed(error: KubeError) -> ReadFailure:
     forbidden = isinstance(error, ForbiddenError)
-    return Failed(Reason.FORBIDDEN if forbidden else Reason.UNAVAILABLE, str(error))
+    return ReadFailure(Reason.FORBIDDEN if forbidden else Reason.UNAVAILABLE, str(error))
 
 
 def _version(resource: Resource, item: Json) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.model.status import Verdict
+from controller.model.status import WorkloadStatus
 from controller.observe.cluster import ObservationCache
-from controller.plan.changes import Sent
+from controller.plan.changes import WrittenObject
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,5 +20,5 @@ class PassState:
 
     observation: ObservationCache = field(default_factory=ObservationCache)
     gone_passes: Mapping[str, int] = field(default_factory=dict)
-    last_written: Mapping[str, Sent] = field(default_factory=dict, repr=False)
-    last_logged: Mapping[tuple[str, str], Verdict] = field(default_factory=dict)
+    last_written: Mapping[str, WrittenObject] = field(default_factory=dict, repr=False)
+    last_logged: Mapping[tuple[str, str], WorkloadStatus] = field(default_factory=dict)

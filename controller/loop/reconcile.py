@@ -13,11 +13,11 @@ from typing import TypeVar
 from controller.kube.client import Kube
 from controller.loop.apply import execute
 from controller.loop.pass_state import PassState
-from controller.model.status import Reason, State, Verdict
+from controller.model.status import Reason, State, WorkloadStatus
 from controller.model.view import ClusterView, failed_reads
 from controller.observe.cluster import observe_cluster
 from controller.plan import changes, context, owned, planner
-from controller.plan.changes import Outcome, PassResult, Plan
+from controller.plan.changes import ApplyResult, PassResult, Plan
 from controller.settings.settings import Settings
 from controller.workloads.discovery import Workloads
 from dumpers.runtime.log import fields
@@ -49,7 +49,7 @@ def run(
         isolate=isolate,
         progress=progress,
     )
-    outcomes: list[Outcome] = []
+    outcomes: list[ApplyResult] = []
     # One list that failed may be why many objects are not known.
     failures = list(dict.fromkeys(failed_reads(reading.view)))
     remembered: dict[str, int] = {}
@@ -64,27 +64,27 @@ def run(
             part = partial(
                 execute, item, kube, settings.control_namespace, stopping, state.last_written
             )
-            outcome = isolate(item.workload, part) or Outcome(
-                item=item, verdict=Verdict.unknown(changes.FAULT), failed=True
+            outcome = isolate(item.workload, part) or ApplyResult(
+                workload_plan=item, status=WorkloadStatus.unknown(changes.FAULT), failed=True
             )
             progress()
             outcomes.append(outcome)
             _tell(outcome, state.last_logged)
     state.gone_passes = remembered
-    state.last_logged = {_subject(outcome): outcome.verdict for outcome in outcomes}
+    state.last_logged = {_subject(outcome): outcome.status for outcome in outcomes}
     state.last_written = {uid: sent for outcome in outcomes for uid, sent in outcome.sent.items()}
     failures += [
-        f"{item.item.workload}: {item.verdict.reason}"
+        f"{item.workload_plan.workload}: {item.status.reason}"
         for item in outcomes
-        if item.failed or item.verdict.reason is Reason.INTERNAL_ERROR
+        if item.failed or item.status.reason is Reason.INTERNAL_ERROR
     ]
     result = PassResult(
-        outcomes=tuple(outcomes),
+        results=tuple(outcomes),
         failures=tuple(failures),
         seconds=time.monotonic() - started,
         stopped=stopping(),
     )
-    _log.info("pass", extra=fields(**_summary(result)))
+    _log.info("pass finished", extra=fields(**_summary(result)))
     return result
 
 
@@ -97,11 +97,11 @@ def plans(
 
     `found` holds the workloads of namespaces where they were looked for already.
     """
-    stock = owned.take(view, settings)
+    stock = owned.index_owned(view, settings)
 
     def plan(namespace: str) -> Plan:
         return planner.plan(
-            context.take(view, stock, settings, namespace, found.get(namespace)), isolate
+            context.build_context(view, stock, settings, namespace, found.get(namespace)), isolate
         )
 
     for namespace in planner.namespaces(view, stock):
@@ -119,22 +119,22 @@ def isolate(what: str, part: Callable[[], T], /) -> T | None:
         return None
 
 
-def _subject(outcome: Outcome) -> tuple[str, str]:
-    return outcome.item.workload, outcome.item.cronjob
+def _subject(outcome: ApplyResult) -> tuple[str, str]:
+    return outcome.workload_plan.workload, outcome.workload_plan.cronjob
 
 
-def _tell(outcome: Outcome, told: Mapping[tuple[str, str], Verdict]) -> None:
+def _tell(outcome: ApplyResult, told: Mapping[tuple[str, str], WorkloadStatus]) -> None:
     """Log what was written, and a workload's state when it is not as it was told before."""
-    item, verdict = outcome.item, outcome.verdict
+    item, verdict = outcome.workload_plan, outcome.status
     for step in outcome.done:
-        line = fields(verb=step.verb, kind=step.kind, name=step.name, workload=item.workload)
-        _log.info("written", extra=line)
+        line = fields(action=step.action, kind=step.kind, name=step.name, workload=item.workload)
+        _log.info("object written", extra=line)
     if told.get(_subject(outcome)) == verdict:
         return
     calm = verdict.state is State.WANTED and not outcome.failed
     _log.log(
         logging.INFO if calm else logging.WARNING,
-        "workload",
+        "workload status changed",
         extra=fields(
             workload=item.workload,
             cronjob=item.cronjob,
@@ -146,12 +146,12 @@ def _tell(outcome: Outcome, told: Mapping[tuple[str, str], Verdict]) -> None:
 
 
 def _summary(result: PassResult) -> Mapping[str, object]:
-    states = Counter(item.verdict.state for item in result.outcomes)
-    writes = Counter(step.verb for item in result.outcomes for step in item.done)
+    states = Counter(item.status.state for item in result.results)
+    writes = Counter(step.action for item in result.results for step in item.done)
     return {
         "seconds": round(result.seconds, 3),
         **{str(state): states[state] for state in State},
-        **{f"{verb}d": writes[verb] for verb in changes.Verb},
+        **{f"{verb}d": writes[verb] for verb in changes.Action},
         "failures": list(result.failures),
         "stopped": result.stopped,
     }

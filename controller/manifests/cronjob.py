@@ -22,7 +22,7 @@ def build_cronjob(
 ) -> Json:
     """The CronJob; its labels on the pod template reach the Jobs by the API's own default."""
     asked = requested_fields(spec, settings)
-    held = annotations_of(existing or {}).get(names.HELD, "").split()
+    held = annotations_of(existing or {}).get(names.OPTIONAL_FIELDS, "").split()
     asked_or_released = dict.fromkeys(held) | asked
     return {
         "apiVersion": CRONJOB_API,
@@ -38,7 +38,7 @@ def build_cronjob(
                 names.MEMBERS: members_text(spec.members),
                 names.INSTANCE: settings.instance,
                 names.CLUSTER: cluster,
-                names.HELD: " ".join(sorted(asked)) or None,
+                names.OPTIONAL_FIELDS: " ".join(sorted(asked)) or None,
                 names.GONE_SINCE: None,
             },
         },

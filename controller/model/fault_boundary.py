@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Isolate(Protocol):
+class FaultBoundary(Protocol):
     """Runs a part of the pass on its own: None where it failed for a fault of our own."""
 
     def __call__(self, what: str, part: Callable[[], T], /) -> T | None:

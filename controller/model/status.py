@@ -76,7 +76,7 @@ class RejectedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class ReadFailure:
     """A read that got no answer, which says nothing about what exists (contract section 9.1)."""
 
     reason: Reason
@@ -84,7 +84,7 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class WorkloadStatus:
     """The state of one workload after a pass, and why."""
 
     state: State
@@ -92,6 +92,6 @@ class Verdict:
     message: str = ""
 
     @classmethod
-    def unknown(cls, why: "Rejected | Failed") -> "Verdict":
+    def unknown(cls, why: "Rejected | ReadFailure") -> "WorkloadStatus":
         """What a rejection or a failed read makes of a workload."""
         return cls(state=State.UNKNOWN, reason=why.reason, message=why.message)

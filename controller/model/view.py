@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from controller.model.objects import ObjectRef, Objects
-from controller.model.status import Failed, Reason
+from controller.model.status import ReadFailure, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class SecretData:
     """A Secret or ConfigMap that a workload's container refers to, cut down to the wanted keys.
 
     `data` is as the API gives it: base64 in a Secret, plain in a ConfigMap.
@@ -20,7 +20,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamespaceView:
-    """One watched namespace. Whatever got no answer is a Failed, never an empty list.
+    """One watched namespace. Whatever got no answer is a ReadFailure, never an empty list.
 
     `exists` is False only on a sure 404. `owners` is by kind and holds the kinds that may be
     listed. Of pods that ask for no backup, and of ReplicaSets of others, the lists may hold the
@@ -30,13 +30,15 @@ class NamespaceView:
     """
 
     name: str
-    exists: bool | Failed
-    pods: Objects | Failed = field(repr=False)
-    services: Objects | Failed = field(repr=False)
-    owners: Mapping[str, Objects | Failed] = field(repr=False)
-    unread: Mapping[ObjectRef, Failed] = field(default_factory=dict)
-    absent: Mapping[ObjectRef, bool | Failed] = field(default_factory=dict)
-    contents: Mapping[ObjectRef, Content | Failed | None] = field(default_factory=dict, repr=False)
+    exists: bool | ReadFailure
+    pods: Objects | ReadFailure = field(repr=False)
+    services: Objects | ReadFailure = field(repr=False)
+    owners: Mapping[str, Objects | ReadFailure] = field(repr=False)
+    unread: Mapping[ObjectRef, ReadFailure] = field(default_factory=dict)
+    absent: Mapping[ObjectRef, bool | ReadFailure] = field(default_factory=dict)
+    contents: Mapping[ObjectRef, SecretData | ReadFailure | None] = field(
+        default_factory=dict, repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +50,23 @@ class ControlView:
     which only the metadata is known. `pods` are those of Jobs that no CronJob tells of yet.
     """
 
-    cronjobs: Objects | Failed = field(repr=False)
-    secrets: Objects | Failed = field(repr=False)
-    jobs: Objects | Failed = field(repr=False)
-    pods: Objects | Failed = field(repr=False)
-    unread: Mapping[ObjectRef, Failed] = field(default_factory=dict)
+    cronjobs: Objects | ReadFailure = field(repr=False)
+    secrets: Objects | ReadFailure = field(repr=False)
+    jobs: Objects | ReadFailure = field(repr=False)
+    pods: Objects | ReadFailure = field(repr=False)
+    unread: Mapping[ObjectRef, ReadFailure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterView:
-    """All a pass knows. `cluster` is the cluster id, Failed as long as it could not be read.
+    """All a pass knows. `cluster` is the cluster id, ReadFailure as long as it could not be read.
 
     `gone_passes` is what this process remembers: by CronJob uid, how many passes in a row up to
     the last one saw its workload gone; 0 for not gone, absent for not seen yet.
     """
 
     now: datetime
-    cluster: str | Failed
+    cluster: str | ReadFailure
     namespaces: Mapping[str, NamespaceView]
     control: ControlView
     gone_passes: Mapping[str, int] = field(default_factory=dict)
@@ -72,20 +74,20 @@ class ClusterView:
 
 def failed_reads(view: ClusterView) -> Iterator[str]:
     """Every read of the view that got no answer."""
-    if isinstance(view.cluster, Failed) and view.cluster.reason is not Reason.FORBIDDEN:
+    if isinstance(view.cluster, ReadFailure) and view.cluster.reason is not Reason.FORBIDDEN:
         yield view.cluster.message
     control = view.control
     for listed in (control.cronjobs, control.secrets, control.jobs, control.pods):
-        if isinstance(listed, Failed):
+        if isinstance(listed, ReadFailure):
             yield listed.message
     for space in view.namespaces.values():
         # Not to be allowed to read a namespace itself is a way to run.
-        if isinstance(space.exists, Failed) and space.exists.reason is not Reason.FORBIDDEN:
+        if isinstance(space.exists, ReadFailure) and space.exists.reason is not Reason.FORBIDDEN:
             yield space.exists.message
         lists = (space.pods, space.services, *space.owners.values())
         single = (*space.unread.values(), *space.absent.values(), *space.contents.values())
         for answer in (*lists, *single):
-            if isinstance(answer, Failed):
+            if isinstance(answer, ReadFailure):
                 yield answer.message
     for failed in control.unread.values():
         yield failed.message

@@ -1,4 +1,4 @@
-"""The cluster → ClusterView. A read without an answer becomes a Failed, never an empty list.
+"""The cluster → ClusterView. A read without an answer becomes a ReadFailure, never an empty list.
 
 Lists read no more than the metadata where that is enough for most of their objects. Those that
 have to be known whole are remembered, and read again when they changed.
@@ -12,16 +12,16 @@ from functools import partial
 from types import MappingProxyType
 
 from controller.kube.client import NAMESPACES, Kube
-from controller.kube.object_cache import Pool
-from controller.kube.reader import Answers, Known
+from controller.kube.object_cache import JsonInterner
+from controller.kube.reader import CachedObject, ClusterReader
 from controller.manifests import ownership
-from controller.model.fault_boundary import Isolate
+from controller.model.fault_boundary import FaultBoundary
 from controller.model.objects import uid_of
-from controller.model.status import Failed, Reason
+from controller.model.status import ReadFailure, Reason
 from controller.model.view import ClusterView
 from controller.observe import control_namespace, namespace
 from controller.observe.namespace import NamespaceReading
-from controller.observe.secret_cache import Source, Sources
+from controller.observe.secret_cache import CachedSecret, SecretCache
 from controller.plan import owned
 from controller.settings.settings import Settings
 from controller.workloads.discovery import Workloads
@@ -41,9 +41,9 @@ class ObservationCache:
     """
 
     cluster_id: str | None = None
-    secrets: Mapping[tuple[object, ...], Source] = field(default_factory=dict, repr=False)
-    objects: Mapping[str, Known] = field(default_factory=dict, repr=False)
-    interner: Pool = field(default_factory=Pool, repr=False)
+    secrets: Mapping[tuple[object, ...], CachedSecret] = field(default_factory=dict, repr=False)
+    objects: Mapping[str, CachedObject] = field(default_factory=dict, repr=False)
+    interner: JsonInterner = field(default_factory=JsonInterner, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def observe_cluster(
     *,
     now: datetime,
     gone_passes: Mapping[str, int] = MappingProxyType({}),
-    isolate: Isolate,
+    isolate: FaultBoundary,
     progress: Callable[[], None] = lambda: None,
 ) -> Observation:
     """Read all that a pass decides on, in two rounds, as lists show what else has to be read.
@@ -70,8 +70,8 @@ def observe_cluster(
     namespace was read.
     """
     patience = settings.api_timeout
-    answers = Answers(kube=kube, known=cache.objects, pool=cache.interner, patience=patience)
-    sources = Sources(answers=answers, settings=settings, known=cache.secrets, now=now)
+    answers = ClusterReader(kube=kube, known=cache.objects, pool=cache.interner, patience=patience)
+    sources = SecretCache(answers=answers, settings=settings, known=cache.secrets, now=now)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="read") as pool:
 
         def part(name: str, what: Callable[[], NamespaceReading]) -> NamespaceReading:
@@ -93,7 +93,7 @@ def observe_cluster(
             control=ours,
             gone_passes=gone_passes,
         )
-        stock = owned.take(view, settings)
+        stock = owned.index_owned(view, settings)
 
         def complete(space: NamespaceReading) -> NamespaceReading:
             cronjobs = stock.ours.get(space.view.name, {}).values()
@@ -109,16 +109,18 @@ def observe_cluster(
     return Observation(view=replace(view, control=ours, namespaces=namespaces), found=found)
 
 
-def _cluster(answers: Answers, settings: Settings, cache: ObservationCache) -> str | Failed:
+def _cluster(
+    answers: ClusterReader, settings: Settings, cache: ObservationCache
+) -> str | ReadFailure:
     """The cluster id; once read it holds for as long as the process, as that uid does."""
     if settings.cluster_name:
         return settings.cluster_name
     if cache.cluster_id is None:
         found = answers.get(NAMESPACES, "", _KUBE_SYSTEM)
-        if isinstance(found, Failed):
+        if isinstance(found, ReadFailure):
             return found
         if found is None:
-            return Failed(Reason.UNAVAILABLE, f"there is no namespace {_KUBE_SYSTEM}")
+            return ReadFailure(Reason.UNAVAILABLE, f"there is no namespace {_KUBE_SYSTEM}")
         cache.cluster_id = uid_of(found)[:_CLUSTER_ID_LENGTH]
     return cache.cluster_id
 
@@ -126,4 +128,4 @@ def _cluster(answers: Answers, settings: Settings, cache: ObservationCache) -> s
 def _broken(name: str) -> NamespaceReading:
     """A namespace that a fault of ours keeps from being read."""
     message = f"{name}: a fault of the controller, see its log"
-    return namespace.unreadable_namespace(name, Failed(Reason.INTERNAL_ERROR, message))
+    return namespace.unreadable_namespace(name, ReadFailure(Reason.INTERNAL_ERROR, message))

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from controller.kube.client import CRONJOBS, JOBS, PODS, SECRETS, Resource
-from controller.kube.reader import Answers
+from controller.kube.reader import ClusterReader
 from controller.manifests import ownership
 from controller.model import names
 from controller.model.objects import Json, ObjectRef, Objects, name_of, owner_references, uid_of
-from controller.model.status import Failed
+from controller.model.status import ReadFailure
 from controller.model.view import ControlView
 from controller.plan import owned
 from controller.runs import results
@@ -22,12 +22,12 @@ _NAMES = 50
 _SELECTORS = 4
 
 
-def read_control_namespace(answers: Answers, settings: Settings) -> ControlView:
+def read_control_namespace(answers: ClusterReader, settings: Settings) -> ControlView:
     """What is labelled as ours; `complete` adds the rest."""
     space = settings.control_namespace
-    unread: Mapping[ObjectRef, Failed] = {}
+    unread: Mapping[ObjectRef, ReadFailure] = {}
     cronjobs = answers.list(CRONJOBS, space, names.SELECTOR, metadata_only=True)
-    if not isinstance(cronjobs, Failed):
+    if not isinstance(cronjobs, ReadFailure):
         everyone = {name_of(item) for item in cronjobs}
         cronjobs, unread = answers.whole(
             CRONJOBS, space, cronjobs, everyone, selector=names.SELECTOR
@@ -39,11 +39,13 @@ def read_control_namespace(answers: Answers, settings: Settings) -> ControlView:
 
 
 def complete_control_namespace(
-    control: ControlView, found: Iterable[Workloads], answers: Answers, settings: Settings
+    control: ControlView, found: Iterable[Workloads], answers: ClusterReader, settings: Settings
 ) -> ControlView:
     """Add what has the name of a wanted object without being labelled as ours, Jobs and pods."""
     space = settings.control_namespace
-    items = (backup_spec.name_of(workload) for workloads in found for workload in workloads.items)
+    items = (
+        backup_spec.wanted_name(workload) for workloads in found for workload in workloads.items
+    )
     wanted = {name for name in items if name}
     lost = {ref.name for ref in control.unread}
     cronjobs, more = _with_namesakes(CRONJOBS, space, control.cronjobs, wanted - lost, answers)
@@ -59,17 +61,17 @@ def complete_control_namespace(
 def _with_namesakes(
     resource: Resource,
     space: str,
-    listed: Objects | Failed,
+    listed: Objects | ReadFailure,
     wanted: AbstractSet[str],
-    answers: Answers,
-) -> tuple[Objects | Failed, Mapping[ObjectRef, Failed]]:
-    if isinstance(listed, Failed):
+    answers: ClusterReader,
+) -> tuple[Objects | ReadFailure, Mapping[ObjectRef, ReadFailure]]:
+    if isinstance(listed, ReadFailure):
         return listed, {}
     lacking = wanted - {name_of(item) for item in listed}
     if not lacking:
         return listed, {}
     every = answers.list(resource, space, metadata_only=True)
-    if isinstance(every, Failed):
+    if isinstance(every, ReadFailure):
         lost = (ObjectRef(kind=resource.kind, name=name) for name in lacking)
         return listed, dict.fromkeys(lost, every)
     namesakes = tuple(item for item in every if name_of(item) in lacking)
@@ -83,11 +85,11 @@ def _ref(resource: Resource, item: Json) -> ObjectRef:
 
 
 def _jobs(
-    cronjobs: Objects | Failed, answers: Answers, settings: Settings
-) -> tuple[Objects | Failed, Mapping[ObjectRef, Failed]]:
+    cronjobs: Objects | ReadFailure, answers: ClusterReader, settings: Settings
+) -> tuple[Objects | ReadFailure, Mapping[ObjectRef, ReadFailure]]:
     """The Jobs of these CronJobs; one that could not be read has no end, as one that runs."""
     listed = answers.list(JOBS, settings.control_namespace, metadata_only=True)
-    if isinstance(listed, Failed) or isinstance(cronjobs, Failed):
+    if isinstance(listed, ReadFailure) or isinstance(cronjobs, ReadFailure):
         return listed, {}
     owners = {uid_of(item) for item in cronjobs}
     wanted = {
@@ -99,17 +101,20 @@ def _jobs(
 
 
 def _pods(
-    cronjobs: Objects | Failed, jobs: Objects | Failed, answers: Answers, settings: Settings
-) -> Objects | Failed:
+    cronjobs: Objects | ReadFailure,
+    jobs: Objects | ReadFailure,
+    answers: ClusterReader,
+    settings: Settings,
+) -> Objects | ReadFailure:
     """The pods of the Jobs that ended since their CronJob was told how."""
-    if isinstance(cronjobs, Failed) or isinstance(jobs, Failed):
+    if isinstance(cronjobs, ReadFailure) or isinstance(jobs, ReadFailure):
         return ()
     by_owner = owned.by_owner(jobs)
     ended = [
         name_of(job)
         for cronjob in cronjobs
         if ownership.is_ours(cronjob, settings)
-        for job in results.untold(cronjob, by_owner.get(uid_of(cronjob), ()))
+        for job in results.unreported_jobs(cronjob, by_owner.get(uid_of(cronjob), ()))
     ]
     selectors = [
         f"job-name in ({','.join(ended[start : start + _NAMES])})"
@@ -120,7 +125,7 @@ def _pods(
     found: list[Json] = []
     for selector in selectors:
         pods = answers.list(PODS, settings.control_namespace, selector)
-        if isinstance(pods, Failed):
+        if isinstance(pods, ReadFailure):
             return pods
         found += pods
     return tuple(found)

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TypeGuard
 
 from controller.kube.client import NAMESPACES, PODS, RESOURCES, SERVICES, Resource
-from controller.kube.reader import Answers
-from controller.model.fault_boundary import Isolate
+from controller.kube.reader import ClusterReader
+from controller.model.fault_boundary import FaultBoundary
 from controller.model.kinds import READABLE_KINDS, REPLICA_SET
 from controller.model.objects import (
     Json,
@@ -20,12 +20,12 @@ from controller.model.objects import (
     uid_of,
     version_of,
 )
-from controller.model.status import Failed, Reason
-from controller.model.view import Content, NamespaceView
-from controller.observe.secret_cache import Sources
+from controller.model.status import ReadFailure, Reason
+from controller.model.view import NamespaceView, SecretData
+from controller.observe.secret_cache import SecretCache
 from controller.settings.settings import Settings
 from controller.workloads import backup_spec, discovery
-from controller.workloads.credentials.login import Reference
+from controller.workloads.credentials.login import SecretKeys
 from controller.workloads.discovery import NOTHING, Workloads
 from controller.workloads.owners import pods_by_owner
 
@@ -46,10 +46,10 @@ class NamespaceReading:
     found: Workloads
 
 
-def read_namespace(name: str, answers: Answers, settings: Settings) -> NamespaceReading:
+def read_namespace(name: str, answers: ClusterReader, settings: Settings) -> NamespaceReading:
     """The lists of one namespace, and the workloads that they show."""
     found = answers.get(NAMESPACES, "", name)
-    exists = found if isinstance(found, Failed) else found is not None
+    exists = found if isinstance(found, ReadFailure) else found is not None
     # Nothing can be decided without these; what hangs once must not hang six times.
     if _unavailable(exists):
         return unreadable_namespace(name, exists)
@@ -57,8 +57,8 @@ def read_namespace(name: str, answers: Answers, settings: Settings) -> Namespace
     if _unavailable(pods):
         return unreadable_namespace(name, pods)
     services = answers.list(SERVICES, name)
-    owners: dict[str, Objects | Failed] = {}
-    unread: dict[ObjectRef, Failed] = {}
+    owners: dict[str, Objects | ReadFailure] = {}
+    unread: dict[ObjectRef, ReadFailure] = {}
     for kind in READABLE_KINDS:
         selectors = _with_pods(pods) if kind == REPLICA_SET else _ALL
         owners[kind], failed = _owners(RESOURCES[kind], name, selectors, answers)
@@ -67,45 +67,49 @@ def read_namespace(name: str, answers: Answers, settings: Settings) -> Namespace
         name=name, exists=exists, pods=pods, services=services, owners=owners, unread=unread
     )
     by_owner = pods_by_owner(view)
-    if by_owner is None or isinstance(pods, Failed):
+    if by_owner is None or isinstance(pods, ReadFailure):
         return NamespaceReading(view=view, found=NOTHING)
     wanted = {name_of(pod) for pod in by_owner.asking()}
     pods, failed = answers.whole(PODS, name, pods, wanted, fields=_LIVE)
     view = replace(view, pods=pods, unread={**unread, **failed})
-    return NamespaceReading(view=view, found=discovery.find(view, settings, by_owner.of(pods)))
+    return NamespaceReading(
+        view=view, found=discovery.find_workloads(view, settings, by_owner.of(pods))
+    )
 
 
 def complete_namespace(
     space: NamespaceReading,
     recorded: Collection[ObjectRef],
-    answers: Answers,
-    sources: Sources,
-    isolate: Isolate,
+    answers: ClusterReader,
+    sources: SecretCache,
+    isolate: FaultBoundary,
 ) -> NamespaceReading:
     """What the lists tell to read: the owners of existing CronJobs, and the sources."""
     view = _with_recorded(space.view, recorded, answers)
     references = _references(space.found, isolate)
-    contents: dict[ObjectRef, Content | Failed | None] = dict(sources.read(view.name, references))
+    contents: dict[ObjectRef, SecretData | ReadFailure | None] = dict(
+        sources.read(view.name, references)
+    )
     return replace(space, view=replace(view, contents=contents))
 
 
-def unreadable_namespace(name: str, why: Failed) -> NamespaceReading:
+def unreadable_namespace(name: str, why: ReadFailure) -> NamespaceReading:
     """A namespace of which nothing is known."""
-    owners: dict[str, Objects | Failed] = dict.fromkeys(READABLE_KINDS, why)
+    owners: dict[str, Objects | ReadFailure] = dict.fromkeys(READABLE_KINDS, why)
     view = NamespaceView(name=name, exists=why, pods=why, services=why, owners=owners)
     return NamespaceReading(view=view, found=NOTHING)
 
 
-def _unavailable(answer: object) -> TypeGuard[Failed]:
-    return isinstance(answer, Failed) and answer.reason is Reason.UNAVAILABLE
+def _unavailable(answer: object) -> TypeGuard[ReadFailure]:
+    return isinstance(answer, ReadFailure) and answer.reason is Reason.UNAVAILABLE
 
 
-def _with_pods(pods: Objects | Failed) -> Iterable[str]:
+def _with_pods(pods: Objects | ReadFailure) -> Iterable[str]:
     """Selectors of all ReplicaSets but old revisions without pods, which are most of them.
 
     A Deployment marks a ReplicaSet and its pods by the same hash; other ReplicaSets have none.
     """
-    if isinstance(pods, Failed):
+    if isinstance(pods, ReadFailure):
         return _ALL
     hashes = sorted({text for pod in pods if (text := labels_of(pod).get(_HASH))})
     if len(hashes) > _HASHES:
@@ -115,13 +119,13 @@ def _with_pods(pods: Objects | Failed) -> Iterable[str]:
 
 
 def _owners(
-    resource: Resource, namespace: str, selectors: Iterable[str], answers: Answers
-) -> tuple[Objects | Failed, Mapping[ObjectRef, Failed]]:
+    resource: Resource, namespace: str, selectors: Iterable[str], answers: ClusterReader
+) -> tuple[Objects | ReadFailure, Mapping[ObjectRef, ReadFailure]]:
     """The owners of a kind, whole where they may speak for pods: at the top, no revisions."""
     listed: list[Json] = []
     for selector in selectors:
         part = answers.list(resource, namespace, selector, metadata_only=True)
-        if isinstance(part, Failed):
+        if isinstance(part, ReadFailure):
             return part, {}
         listed += part
     revisions = resource.kind == REPLICA_SET
@@ -130,13 +134,13 @@ def _owners(
 
 
 def _with_recorded(
-    view: NamespaceView, recorded: Collection[ObjectRef], answers: Answers
+    view: NamespaceView, recorded: Collection[ObjectRef], answers: ClusterReader
 ) -> NamespaceView:
     """Add the owners of existing CronJobs that the lists lack, or show as metadata alone."""
     shown = {
         kind: {name_of(item) for item in listed}
         for kind, listed in view.owners.items()
-        if not isinstance(listed, Failed)
+        if not isinstance(listed, ReadFailure)
     }
     lacking = {
         ref: answers.get(RESOURCES[ref.kind], view.name, ref.name)
@@ -144,11 +148,12 @@ def _with_recorded(
         if ref.name not in shown.get(ref.kind, {ref.name})
     }
     absent = {
-        ref: found if isinstance(found, Failed) else found is None for ref, found in lacking.items()
+        ref: found if isinstance(found, ReadFailure) else found is None
+        for ref, found in lacking.items()
     }
     view = replace(view, absent=absent)
     revisions, resource = view.owners[REPLICA_SET], RESOURCES[REPLICA_SET]
-    if isinstance(revisions, Failed):
+    if isinstance(revisions, ReadFailure):
         return view
     # Its list lacks those without pods, and of what others own by now it has metadata alone.
     known = {ref.name for ref in recorded if ref.kind == REPLICA_SET}
@@ -157,15 +162,15 @@ def _with_recorded(
     whole += tuple(
         found
         for ref, found in lacking.items()
-        if ref.kind == REPLICA_SET and found and not isinstance(found, Failed)
+        if ref.kind == REPLICA_SET and found and not isinstance(found, ReadFailure)
     )
     owners = {**view.owners, REPLICA_SET: whole}
     return replace(view, owners=owners, unread={**view.unread, **failed})
 
 
 def _references(
-    found: Workloads, isolate: Isolate
-) -> Mapping[Reference, frozenset[tuple[str, str]]]:
+    found: Workloads, isolate: FaultBoundary
+) -> Mapping[SecretKeys, frozenset[tuple[str, str]]]:
     """Each Secret and ConfigMap once, with the keys that all its workloads want, and their pods.
 
     So an answer is whole, or it is Failed for all of them.
@@ -178,6 +183,6 @@ def _references(
             keys[reference.ref] |= reference.keys
             pods[reference.ref].add((uid_of(workload.pods[0]), version_of(workload.pods[0])))
     return {
-        Reference(ref=ref, keys=frozenset(names)): frozenset(pods[ref])
+        SecretKeys(ref=ref, keys=frozenset(names)): frozenset(pods[ref])
         for ref, names in keys.items()
     }

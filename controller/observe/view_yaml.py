@@ -9,8 +9,8 @@ import yaml
 
 from controller.model.kinds import READABLE_KINDS
 from controller.model.objects import ObjectRef, Objects
-from controller.model.status import Failed, Reason
-from controller.model.view import ClusterView, Content, ControlView, NamespaceView
+from controller.model.status import ReadFailure, Reason
+from controller.model.view import ClusterView, ControlView, NamespaceView, SecretData
 
 _FAILED = "failed"
 T = TypeVar("T")
@@ -90,7 +90,7 @@ def _namespace(name: str, document: Mapping[str, Any]) -> NamespaceView:
     )
 
 
-def _unread(document: Mapping[str, Any]) -> Mapping[ObjectRef, Failed]:
+def _unread(document: Mapping[str, Any]) -> Mapping[ObjectRef, ReadFailure]:
     return {_ref(name): _failed(item) for name, item in (document.get("unread") or {}).items()}
 
 
@@ -103,11 +103,11 @@ def _is_failed(item: Any) -> bool:
     return isinstance(item, Mapping) and _FAILED in item
 
 
-def _failed(item: Mapping[str, Any]) -> Failed:
-    return Failed(Reason(item[_FAILED]), str(item.get("message", "")))
+def _failed(item: Mapping[str, Any]) -> ReadFailure:
+    return ReadFailure(Reason(item[_FAILED]), str(item.get("message", "")))
 
 
-def _answer(item: Any, kind: type[T]) -> T | Failed:
+def _answer(item: Any, kind: type[T]) -> T | ReadFailure:
     if _is_failed(item):
         return _failed(item)
     if not isinstance(item, kind):
@@ -115,11 +115,11 @@ def _answer(item: Any, kind: type[T]) -> T | Failed:
     return item
 
 
-def _list(item: Any) -> Objects | Failed:
+def _list(item: Any) -> Objects | ReadFailure:
     return _failed(item) if _is_failed(item) else tuple(_answer(item or [], list))  # type: ignore[arg-type]
 
 
-def _content(item: Any) -> Content | Failed | None:
+def _content(item: Any) -> SecretData | ReadFailure | None:
     if _is_failed(item):
         return _failed(item)
-    return None if item is None else Content(data=dict(item.get("data") or {}))
+    return None if item is None else SecretData(data=dict(item.get("data") or {}))

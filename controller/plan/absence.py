@@ -12,13 +12,13 @@ from controller.model import names
 from controller.model.kinds import READABLE_KINDS, STATEFUL_SET
 from controller.model.objects import Json, ObjectRef, annotations_of, name_of, uid_of
 from controller.model.owner import Owner
-from controller.model.status import Failed, Reason, Rejected, State, Verdict
+from controller.model.status import ReadFailure, Reason, Rejected, State, WorkloadStatus
 from controller.model.view import NamespaceView
-from controller.plan.context import Scope
+from controller.plan.context import PlanContext
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.discovery import Workload
-from controller.workloads.owners import asks
+from controller.workloads.owners import owner_is_enabled
 
 _LOST = frozenset({Reason.OWNER_NOT_FOUND})
 # Why a workload is not known to exist, though pods of it are there.
@@ -27,26 +27,26 @@ _CERTAINTY = (State.UNKNOWN, State.REPLACED, State.GONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Streak:
+class Absence:
     """How long a workload has been gone: passes in a row, and since when."""
 
     passes: int
     since: datetime
 
 
-def judge(
+def classify_unwanted(
     cronjob: Json,
-    scope: Scope,
+    scope: PlanContext,
     standing: frozenset[str],
     refused: Mapping[ObjectRef, Rejected],
-) -> Verdict:
+) -> WorkloadStatus:
     """State of the workload behind a CronJob that is not wanted itself.
 
     `standing` names the CronJobs that are wanted and exist; `refused` tells by owner why a
     workload is not backed up.
     """
     if scope.watched is None:
-        return Verdict(
+        return WorkloadStatus(
             state=State.UNWATCHED,
             reason=Reason.NAMESPACE_UNWATCHED,
             message="its namespace is not in WATCH_NAMESPACES",
@@ -54,40 +54,40 @@ def judge(
     if scope.watched.exists is False:
         return _gone(Reason.NAMESPACE_NOT_FOUND, "its namespace does not exist")
 
-    def of(workload: Workload | None, ref: ObjectRef) -> Verdict:
+    def of(workload: Workload | None, ref: ObjectRef) -> WorkloadStatus:
         if workload is None or _rejected_as(workload, _LOST):
             # Its pods may linger; the single read of the owner settles it.
             return _without_workload(ref, scope)
         why = refused.get(workload.owner.ref)
-        return Verdict.unknown(why) if why else _succeeded(cronjob, workload, standing)
+        return WorkloadStatus.unknown(why) if why else _succeeded(cronjob, workload, standing)
 
     _, ref = owner_of(cronjob)
     workload = scope.workload(ref)
     if workload is not None and not _rejected_as(workload, _LOST):
         return of(workload, ref)
     # It is none any more, but what it was made of may be others.
-    return _of_all([of(scope.holders.get(item), item) for item in objects_of(cronjob)])
+    return _of_all([of(scope.workload_by_member.get(item), item) for item in objects_of(cronjob)])
 
 
-def alive(cronjob: Json, scope: Scope) -> bool:
+def was_observed(cronjob: Json, scope: PlanContext) -> bool:
     """Whether the workload was surely seen, whatever keeps it from being backed up."""
     owner = scope.workload(owner_of(cronjob)[1])
-    found = (owner, *map(scope.holders.get, objects_of(cronjob)))
+    found = (owner, *map(scope.workload_by_member.get, objects_of(cronjob)))
     return any(item is not None and not _rejected_as(item, _UNSEEN) for item in found)
 
 
-def lasting(spec: BackupSpec, cronjob: Json, scope: Scope) -> tuple[Owner, ...]:
+def members_to_record(spec: BackupSpec, cronjob: Json, scope: PlanContext) -> tuple[Owner, ...]:
     """The members of a group to record on its CronJob: those before stay until surely gone."""
     found = {owner.ref: owner for owner in spec.members}
     for ref, uid in members_of(cronjob).items():
-        holder = scope.holders.get(ref)
+        holder = scope.workload_by_member.get(ref)
         elsewhere = holder is not None and not _rejected_as(holder, _UNSEEN)
         if not elsewhere and _without_workload(ref, scope).state is State.UNKNOWN:
             found.setdefault(ref, Owner(namespace=scope.namespace, ref=ref, uid=uid))
     return tuple(found[ref] for ref in sorted(found))
 
 
-def streak(cronjob: Json, scope: Scope) -> Streak:
+def absence_of(cronjob: Json, scope: PlanContext) -> Absence:
     """How long it has been gone, this pass included.
 
     The passes are counted in memory and start again with the process; the time is kept on the
@@ -102,16 +102,16 @@ def streak(cronjob: Json, scope: Scope) -> Streak:
     believed = timedelta.max if before else 2 * timedelta(seconds=scope.settings.gone_grace)
     if since is None or not timedelta(0) <= now - since <= believed:
         since = now
-    return Streak(passes=(before or 0) + 1, since=since)
+    return Absence(passes=(before or 0) + 1, since=since)
 
 
-def due(found: Streak, settings: Settings, now: datetime) -> bool:
+def is_deletion_due(found: Absence, settings: Settings, now: datetime) -> bool:
     """Whether it has been gone for long enough to be deleted."""
     grace = timedelta(seconds=settings.gone_grace)
     return found.passes >= settings.gone_passes and now - found.since >= grace
 
 
-def stamp(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """How a moment is written on an object: RFC 3339, UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -125,17 +125,17 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def _gone(reason: Reason, message: str) -> Verdict:
-    return Verdict(state=State.GONE, reason=reason, message=message)
+def _gone(reason: Reason, message: str) -> WorkloadStatus:
+    return WorkloadStatus(state=State.GONE, reason=reason, message=message)
 
 
 def _rejected_as(workload: Workload, reasons: frozenset[Reason]) -> bool:
     return isinstance(workload.request, Rejected) and workload.request.reason in reasons
 
 
-def _succeeded(cronjob: Json, workload: Workload, standing: frozenset[str]) -> Verdict:
+def _succeeded(cronjob: Json, workload: Workload, standing: frozenset[str]) -> WorkloadStatus:
     if isinstance(workload.request, Rejected):
-        return Verdict.unknown(workload.request)
+        return WorkloadStatus.unknown(workload.request)
     own, type_ = name_of(cronjob), workload.request.engine.type
     successor = names.cronjob_name(type_, workload.key)
     regrouped = type_ == names.type_in(own)
@@ -143,19 +143,19 @@ def _succeeded(cronjob: Json, workload: Workload, standing: frozenset[str]) -> V
     now = workload.key if regrouped else type_
     # Only once the other backup stands: a rejected or refused one replaces nothing.
     if successor in standing and successor != own and workload.type_by_template:
-        return Verdict(state=State.REPLACED, reason=reason, message=f"it is {now} now")
-    return Verdict(
+        return WorkloadStatus(state=State.REPLACED, reason=reason, message=f"it is {now} now")
+    return WorkloadStatus(
         state=State.UNKNOWN,
         reason=reason,
         message=f"its pods say {now}, but that is not backed up for good yet",
     )
 
 
-def _of_all(verdicts: list[Verdict]) -> Verdict:
+def _of_all(verdicts: list[WorkloadStatus]) -> WorkloadStatus:
     """What became of several objects together: they are as certain as the least certain one."""
     if not verdicts:
         why = "nothing shows it any more, and its members are not recorded"
-        return Verdict.unknown(Failed(Reason.OWNER_UNREADABLE, why))
+        return WorkloadStatus.unknown(ReadFailure(Reason.OWNER_UNREADABLE, why))
     least = min(verdicts, key=lambda verdict: _CERTAINTY.index(verdict.state))
     if len(verdicts) == 1 or least.state is State.UNKNOWN:
         return least
@@ -163,38 +163,42 @@ def _of_all(verdicts: list[Verdict]) -> Verdict:
     return replace(least, message=f"{least.message}; {none}")
 
 
-def _without_workload(ref: ObjectRef, scope: Scope) -> Verdict:
+def _without_workload(ref: ObjectRef, scope: PlanContext) -> WorkloadStatus:
     namespace = scope.watched
     assert namespace is not None
-    lost = namespace.pods if isinstance(namespace.pods, Failed) else namespace.unread.get(ref)
+    lost = namespace.pods if isinstance(namespace.pods, ReadFailure) else namespace.unread.get(ref)
     if lost:
-        return Verdict.unknown(lost)
+        return WorkloadStatus.unknown(lost)
     if ref.kind not in READABLE_KINDS:
         kind = ref.kind or "its kind was not recorded, and it"
-        return Verdict.unknown(
-            Failed(Reason.OWNER_UNREADABLE, f"{kind} cannot be read and shows no annotated pod")
+        return WorkloadStatus.unknown(
+            ReadFailure(
+                Reason.OWNER_UNREADABLE, f"{kind} cannot be read and shows no annotated pod"
+            )
         )
-    listed = namespace.owners.get(ref.kind, Failed(Reason.UNAVAILABLE, f"no {ref.kind} was read"))
-    if isinstance(listed, Failed):
-        return Verdict.unknown(listed)
+    listed = namespace.owners.get(
+        ref.kind, ReadFailure(Reason.UNAVAILABLE, f"no {ref.kind} was read")
+    )
+    if isinstance(listed, ReadFailure):
+        return WorkloadStatus.unknown(listed)
     owner = next((item for item in listed if name_of(item) == ref.name), None)
     if owner is None:
         return _without_owner(ref, namespace)
-    if asks(owner):
+    if owner_is_enabled(owner):
         why = f"{ref} says enabled, but it has no pods or another object owns it"
     elif scope.found.unresolved and ref.kind != STATEFUL_SET:
         why = "the owner of some pods could not be found out"
     else:
         return _gone(Reason.DISABLED, "nothing of it says enabled any more")
-    return Verdict.unknown(Failed(Reason.OWNER_UNREADABLE, why))
+    return WorkloadStatus.unknown(ReadFailure(Reason.OWNER_UNREADABLE, why))
 
 
-def _without_owner(ref: ObjectRef, namespace: NamespaceView) -> Verdict:
+def _without_owner(ref: ObjectRef, namespace: NamespaceView) -> WorkloadStatus:
     """A list that lacks the owner is not enough: it was also read by its name."""
-    absent = namespace.absent.get(ref, Failed(Reason.UNAVAILABLE, f"{ref} was not read"))
-    if isinstance(absent, Failed):
-        return Verdict.unknown(absent)
+    absent = namespace.absent.get(ref, ReadFailure(Reason.UNAVAILABLE, f"{ref} was not read"))
+    if isinstance(absent, ReadFailure):
+        return WorkloadStatus.unknown(absent)
     if not absent:
         why = f"{ref} exists, but the list did not show it"
-        return Verdict.unknown(Failed(Reason.UNAVAILABLE, why))
+        return WorkloadStatus.unknown(ReadFailure(Reason.UNAVAILABLE, why))
     return _gone(Reason.OWNER_NOT_FOUND, f"{ref} does not exist any more")

@@ -7,12 +7,12 @@ from enum import StrEnum
 from controller.model.objects import (
     Json,
 )
-from controller.model.status import Reason, Rejected, Verdict
+from controller.model.status import Reason, Rejected, WorkloadStatus
 
 FAULT = Rejected(Reason.INTERNAL_ERROR, "a fault of the controller, see its log")
 
 
-class Verb(StrEnum):
+class Action(StrEnum):
     """What is done with one object."""
 
     CREATE = "create"
@@ -21,13 +21,13 @@ class Verb(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Change:
     """One write. `before` is the object as listed, `after` the whole object to send.
 
     The uid of a CronJob that is yet to be created is empty in its Secret's ownerReference.
     """
 
-    verb: Verb
+    action: Action
     kind: str
     name: str
     before: Json | None = field(default=None, repr=False)
@@ -35,7 +35,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class WorkloadPlan:
     """One workload's part of a plan; no steps means that everything is kept as it is.
 
     `steps` are in order, and a failed one stops those behind it. `cronjob` is empty while there
@@ -45,8 +45,8 @@ class Item:
     namespace: str
     workload: str
     cronjob: str
-    verdict: Verdict
-    steps: tuple[Step, ...] = ()
+    status: WorkloadStatus
+    changes: tuple[Change, ...] = ()
     kept: Json | None = field(default=None, repr=False)
 
 
@@ -54,12 +54,12 @@ class Item:
 class Plan:
     """What a pass does for one namespace; `gone_passes` is to be remembered for the next."""
 
-    items: tuple[Item, ...]
+    items: tuple[WorkloadPlan, ...]
     gone_passes: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class WrittenObject:
     """An object as it was sent, and the resourceVersion that the API server made of it."""
 
     body: Json = field(repr=False)
@@ -67,19 +67,19 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ApplyResult:
     """An item as it came out. `done` are the steps that were carried out.
 
     `cronjob` is the CronJob as it is now, None without one; `failed` says that a step was not
     done, which `verdict` then tells. `sent` is to be remembered for the next pass.
     """
 
-    item: Item
-    verdict: Verdict
-    done: tuple[Step, ...] = ()
+    workload_plan: WorkloadPlan
+    status: WorkloadStatus
+    done: tuple[Change, ...] = ()
     cronjob: Json | None = field(default=None, repr=False)
     failed: bool = False
-    sent: dict[str, Sent] = field(default_factory=dict, repr=False)
+    sent: dict[str, WrittenObject] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class PassResult:
     pass was abandoned on request.
     """
 
-    outcomes: tuple[Outcome, ...]
+    results: tuple[ApplyResult, ...]
     failures: tuple[str, ...]
     seconds: float
     stopped: bool = False

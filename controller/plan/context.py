@@ -5,19 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from controller.model.objects import Json, ObjectRef, Objects, labels_of
-from controller.model.status import Failed
+from controller.model.status import ReadFailure
 from controller.model.view import ClusterView, NamespaceView
-from controller.plan.owned import Inventory
+from controller.plan.owned import OwnedObjects
 from controller.settings.settings import Settings
 from controller.workloads import backup_spec
 from controller.workloads.annotations import Request
-from controller.workloads.discovery import NOTHING, Workload, Workloads, find
+from controller.workloads.discovery import NOTHING, Workload, Workloads, find_workloads
 
 _Label = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class PlanContext:
     """One namespace, as it is seen, within all that is known and wanted.
 
     `watched` is None where it is not watched. `owners` are the workloads by the name of their
@@ -29,16 +29,16 @@ class Scope:
     watched: NamespaceView | None
     found: Workloads
     view: ClusterView
-    inventory: Inventory = field(repr=False)
+    owned: OwnedObjects = field(repr=False)
     settings: Settings
-    owners: Mapping[str, tuple[Workload, ...]] = field(repr=False)
-    holders: Mapping[ObjectRef, Workload] = field(repr=False)
-    rivals: Mapping[str, tuple[Workload, ...]] = field(repr=False)
+    workloads_by_owner_name: Mapping[str, tuple[Workload, ...]] = field(repr=False)
+    workload_by_member: Mapping[ObjectRef, Workload] = field(repr=False)
+    claimants_by_name: Mapping[str, tuple[Workload, ...]] = field(repr=False)
     services: Mapping[_Label, Objects] = field(repr=False)
 
     def workload(self, ref: ObjectRef) -> Workload | None:
         """The workload of an owner; 0.6.0 recorded no kind, and knew no groups."""
-        named = self.owners.get(ref.name, ())
+        named = self.workloads_by_owner_name.get(ref.name, ())
         return next(
             (item for item in named if item.owner.ref == ref or not (ref.kind or item.members)),
             None,
@@ -49,44 +49,44 @@ class Scope:
         assert self.watched is not None
         request = workload.request
         named = isinstance(request, Request) and request.service
-        if named or isinstance(self.watched.services, Failed):
+        if named or isinstance(self.watched.services, ReadFailure):
             return self.watched
         labels = {label: None for pod in workload.pods for label in labels_of(pod).items()}
         near = tuple(item for label in labels for item in self.services.get(label, ()))
         return replace(self.watched, services=near)
 
 
-def take(
+def build_context(
     view: ClusterView,
-    inventory: Inventory,
+    inventory: OwnedObjects,
     settings: Settings,
     namespace: str,
     found: Workloads | None = None,
-) -> Scope:
+) -> PlanContext:
     """The scope of a namespace; `found` saves looking for its workloads again."""
     watched = view.namespaces.get(namespace)
     if watched is None or watched.exists is False:
         found = NOTHING
     elif found is None:
-        found = find(watched, settings)
+        found = find_workloads(watched, settings)
     owners: dict[str, list[Workload]] = defaultdict(list)
     rivals: dict[str, list[Workload]] = defaultdict(list)
     for item in found.items:
         owners[item.owner.ref.name].append(item)
-        if name := backup_spec.name_of(item):
+        if name := backup_spec.wanted_name(item):
             rivals[name].append(item)
     services = watched.services if watched else ()
-    return Scope(
+    return PlanContext(
         namespace=namespace,
         watched=watched,
         found=found,
         view=view,
-        inventory=inventory,
+        owned=inventory,
         settings=settings,
-        owners={name: tuple(items) for name, items in owners.items()},
-        holders={owner.ref: item for item in found.items for owner in item.objects},
-        rivals={name: tuple(items) for name, items in rivals.items()},
-        services={} if isinstance(services, Failed) else _by_label(services),
+        workloads_by_owner_name={name: tuple(items) for name, items in owners.items()},
+        workload_by_member={owner.ref: item for item in found.items for owner in item.objects},
+        claimants_by_name={name: tuple(items) for name, items in rivals.items()},
+        services={} if isinstance(services, ReadFailure) else _by_label(services),
     )
 
 

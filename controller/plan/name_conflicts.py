@@ -6,14 +6,14 @@ from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import Json, ObjectRef, annotations_of
 from controller.model.status import Reason, Rejected, State
 from controller.plan import absence
-from controller.plan.context import Scope
+from controller.plan.context import PlanContext
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.discovery import Workload
 
 
-def refusal(workload: Workload, spec: BackupSpec, scope: Scope) -> Rejected | None:
+def check(workload: Workload, spec: BackupSpec, scope: PlanContext) -> Rejected | None:
     """Why a workload that could be backed up must not have its CronJob's name; None if it may."""
-    inventory = scope.inventory
+    inventory = scope.owned
     for kind, name, items in (
         (CRONJOB, spec.name, inventory.cronjobs),
         (SECRET, names.secret_name(spec.name), inventory.secrets),
@@ -34,12 +34,12 @@ def refusal(workload: Workload, spec: BackupSpec, scope: Scope) -> Rejected | No
         if kind and not _abandoned(cronjob, scope):
             return _taken(spec, kind)
     # Nobody has it yet, or it passes on: of several, the owner that was there first.
-    rivals = scope.rivals[spec.name]
+    rivals = scope.claimants_by_name[spec.name]
     first = min(rivals, key=lambda item: (item.owner.created or "~", item.owner.ref))
     return None if first is workload else _taken(spec, first.owner.ref.kind)
 
 
-def _continues(workload: Workload, cronjob: Json, scope: Scope) -> bool:
+def _continues(workload: Workload, cronjob: Json, scope: PlanContext) -> bool:
     """Whether an owner became a group of the same name, or a group that owner alone."""
     objects = {owner.ref for owner in workload.objects}
     left = scope.workload(owner_of(cronjob)[1]) is None
@@ -55,8 +55,10 @@ def _instance(item: Json) -> str:
     return f", its {names.INSTANCE} is {instance}" if instance else ""
 
 
-def _abandoned(cronjob: Json, scope: Scope) -> bool:
+def _abandoned(cronjob: Json, scope: PlanContext) -> bool:
     """Whether its recorded owner, of this namespace, has been gone until its name may pass on."""
-    if absence.judge(cronjob, scope, frozenset(), {}).state is not State.GONE:
+    if absence.classify_unwanted(cronjob, scope, frozenset(), {}).state is not State.GONE:
         return False
-    return absence.due(absence.streak(cronjob, scope), scope.settings, scope.view.now)
+    return absence.is_deletion_due(
+        absence.absence_of(cronjob, scope), scope.settings, scope.view.now
+    )

@@ -47,7 +47,7 @@ _SUFFIXES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class FieldChange:
     """One differing field; None stands for absent."""
 
     path: str
@@ -63,20 +63,20 @@ def overlay(existing: Json | None, desired: Json) -> Json:
     return _mapping(existing or {}, desired, ())
 
 
-def changes(before: Any, after: Any, path: str = "") -> Iterator[Change]:
+def field_changes(before: Any, after: Any, path: str = "") -> Iterator[FieldChange]:
     """Where two objects differ, down to the single field; list entries by name or position."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in [*before, *(key for key in after if key not in before)]:
             inner = f"{path}.{key}" if path else str(key)
-            yield from changes(before.get(key), after.get(key), inner)
+            yield from field_changes(before.get(key), after.get(key), inner)
     elif isinstance(before, list) and isinstance(after, list) and before != after:
         left, right = _entries(before), _entries(after)
         if list(left) != list(right) and left.keys() == right.keys():
-            yield Change(path=f"{path}[order]", before=list(left), after=list(right))
+            yield FieldChange(path=f"{path}[order]", before=list(left), after=list(right))
         for key in [*left, *(key for key in right if key not in left)]:
-            yield from changes(left.get(key), right.get(key), f"{path}[{key}]")
+            yield from field_changes(left.get(key), right.get(key), f"{path}[{key}]")
     elif before != after:
-        yield Change(path=path, before=before, after=after)
+        yield FieldChange(path=path, before=before, after=after)
 
 
 def same_quantity(left: Any, right: Any) -> bool:

@@ -13,13 +13,13 @@ from controller.model.objects import (
     name_of,
     owner_references,
 )
-from controller.model.status import Failed
+from controller.model.status import ReadFailure
 from controller.model.view import ClusterView
 from controller.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inventory:
+class OwnedObjects:
     """Objects of the control namespace.
 
     `cronjobs` and `secrets` are by name and hold foreign ones too; `failed` says that they are
@@ -29,13 +29,13 @@ class Inventory:
 
     cronjobs: Mapping[str, Json] = field(repr=False)
     secrets: Mapping[str, Json] = field(repr=False)
-    failed: Failed | None
+    failed: ReadFailure | None
     ours: Mapping[str, Mapping[str, Json]] = field(repr=False)
-    jobs: Mapping[str, Objects] | Failed = field(repr=False)
-    pods: Mapping[str, Objects] | Failed = field(repr=False)
+    jobs: Mapping[str, Objects] | ReadFailure = field(repr=False)
+    pods: Mapping[str, Objects] | ReadFailure = field(repr=False)
 
 
-def take(view: ClusterView, settings: Settings) -> Inventory:
+def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
     """Index the control namespace of a view."""
     control = view.control
     by_namespace: dict[str, dict[str, Json]] = defaultdict(dict)
@@ -45,19 +45,21 @@ def take(view: ClusterView, settings: Settings) -> Inventory:
         # What 0.6.0 made could be anybody's where this install does not watch.
         if ref.name and is_ours(item, settings) and (recorded or namespace in view.namespaces):
             by_namespace[namespace][name_of(item)] = item
-    failures = (item for item in (control.cronjobs, control.secrets) if isinstance(item, Failed))
-    return Inventory(
+    failures = (
+        item for item in (control.cronjobs, control.secrets) if isinstance(item, ReadFailure)
+    )
+    return OwnedObjects(
         cronjobs={name_of(item): item for item in _known(control.cronjobs)},
         secrets={name_of(item): item for item in _known(control.secrets)},
         failed=next(failures, None),
         ours=by_namespace,
-        jobs=control.jobs if isinstance(control.jobs, Failed) else by_owner(control.jobs),
-        pods=control.pods if isinstance(control.pods, Failed) else by_owner(control.pods),
+        jobs=control.jobs if isinstance(control.jobs, ReadFailure) else by_owner(control.jobs),
+        pods=control.pods if isinstance(control.pods, ReadFailure) else by_owner(control.pods),
     )
 
 
-def _known(listed: Objects | Failed) -> Objects:
-    return () if isinstance(listed, Failed) else listed
+def _known(listed: Objects | ReadFailure) -> Objects:
+    return () if isinstance(listed, ReadFailure) else listed
 
 
 def by_owner(listed: Objects) -> Mapping[str, Objects]:

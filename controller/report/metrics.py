@@ -40,7 +40,7 @@ def render(result: PassResult, succeeded: float | None) -> bytes:
         ("state", "reason"),
         registry=registry,
     )
-    counted = Counter((item.verdict.state, item.verdict.reason) for item in result.outcomes)
+    counted = Counter((item.status.state, item.status.reason) for item in result.results)
     for (state, reason), count in counted.items():
         workloads.labels(state, reason).set(count)
     Gauge("ksnapshot_pass_duration_seconds", "Wall time of the last pass.", registry=registry).set(
@@ -77,10 +77,10 @@ def render(result: PassResult, succeeded: float | None) -> bytes:
 
 def dumps(result: PassResult) -> Iterator[tuple[tuple[str, str, str], float | None, bool | None]]:
     """Labels of each CronJob, when its last good dump ended, and whether its last one was good."""
-    for outcome in result.outcomes:
+    for outcome in result.results:
         if outcome.cronjob is None:
             continue
-        namespace, _, name = outcome.item.workload.partition("/")
+        namespace, _, name = outcome.workload_plan.workload.partition("/")
         recorded = results.recorded(outcome.cronjob, LAST_RESULT)
         yield (
             (namespace, name, name_of(outcome.cronjob)),

@@ -27,14 +27,14 @@ class LastRun:
     result: DumpResult = field(repr=False)
 
 
-def active(cronjob: Json, jobs: Objects) -> bool:
+def has_active_job(cronjob: Json, jobs: Objects) -> bool:
     """Whether a Job of the CronJob runs or is about to: by its own status, or by its Jobs."""
     if (cronjob.get("status") or {}).get("active"):
         return True
     return any(_end(job) is None for job in jobs)
 
 
-def untold(cronjob: Json, jobs: Objects) -> Objects:
+def unreported_jobs(cronjob: Json, jobs: Objects) -> Objects:
     """The finished ones of a CronJob's Jobs that its annotations do not tell of yet."""
     if not jobs:
         return ()
@@ -47,7 +47,9 @@ def untold(cronjob: Json, jobs: Objects) -> Objects:
     )
 
 
-def annotations(cronjob: Json, jobs: Objects, pods: Mapping[str, Objects]) -> Mapping[str, str]:
+def result_annotations(
+    cronjob: Json, jobs: Objects, pods: Mapping[str, Objects]
+) -> Mapping[str, str]:
     """The annotations to write on a CronJob for runs that it does not tell of yet.
 
     `jobs` are the CronJob's own, `pods` go by Job uid.
@@ -55,7 +57,7 @@ def annotations(cronjob: Json, jobs: Objects, pods: Mapping[str, Objects]) -> Ma
     What is recorded stays until a later run ended: the Job may outlive its pod, and would then
     know less than the record does.
     """
-    later = untold(cronjob, jobs)
+    later = unreported_jobs(cronjob, jobs)
     runs = [run for job in later if (run := _run(job, pods.get(uid_of(job), ())))]
     found: dict[str, str] = {}
     for key, candidates in (

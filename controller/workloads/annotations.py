@@ -336,12 +336,12 @@ class Request:
     port: int
 
 
-def enabled(values: Mapping[str, str]) -> bool:
+def is_enabled(values: Mapping[str, str]) -> bool:
     """Whether these annotations ask for backups at all."""
     return ENABLED.text(values) == _TRUE
 
 
-def read(values: Mapping[str, str], settings: Settings) -> Request | Rejected:
+def parse_request(values: Mapping[str, str], settings: Settings) -> Request | Rejected:
     """What enabled annotations ask for, or the first thing that is wrong with them."""
     try:
         return _request(values, settings)

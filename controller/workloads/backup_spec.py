@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from controller.model.names import cronjob_name
 from controller.model.owner import Owner
-from controller.model.status import Failed, Rejected
+from controller.model.status import ReadFailure, Rejected
 from controller.model.view import NamespaceView
 from controller.workloads import services
 from controller.workloads.annotations import Request
@@ -33,21 +33,21 @@ class BackupSpec:
     certificates: str = field(default="", repr=False)
 
 
-def name_of(workload: Workload) -> str | None:
+def wanted_name(workload: Workload) -> str | None:
     """Name of the CronJob of a workload; None while its engine is not known."""
     if isinstance(workload.request, Rejected):
         return None
     return cronjob_name(workload.request.engine.type, workload.key)
 
 
-def references(workload: Workload) -> tuple[login.Reference, ...]:
+def references(workload: Workload) -> tuple[login.SecretKeys, ...]:
     """The Secrets and ConfigMaps that have to be read before `parse`."""
     if isinstance(workload.request, Rejected):
         return ()
     return login.references(workload.pods, workload.request)
 
 
-def parse(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected:
+def build_spec(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected:
     """The workload's backup, or the first thing that stands in its way."""
     request = workload.request
     if isinstance(request, Rejected):
@@ -78,12 +78,12 @@ def _host(workload: Workload, request: Request, view: NamespaceView) -> str | Re
     """Where the database answers: the host or the Service asked for, else the one Service of it."""
     if request.host:
         return request.host
-    if isinstance(view.services, Failed):
+    if isinstance(view.services, ReadFailure):
         return Rejected(view.services.reason, view.services.message)
     service = (
-        services.named(view.services, request.service)
+        services.named_service(view.services, request.service)
         if request.service
-        else services.choose(view.services, workload.pods, request.port)
+        else services.choose_service(view.services, workload.pods, request.port)
     )
     if isinstance(service, Rejected):
         return service

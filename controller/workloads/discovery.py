@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 from controller.model.kinds import OWNER_GROUP, READABLE_KINDS
 from controller.model.objects import Json, ObjectRef, Objects, labels_of, name_of, uid_of
 from controller.model.owner import Owner
-from controller.model.status import Failed, Reason, Rejected, RejectedError
+from controller.model.status import ReadFailure, Reason, Rejected, RejectedError
 from controller.model.view import NamespaceView
 from controller.settings.settings import Settings
-from controller.workloads.annotations import GROUP, TYPE, Request, enabled, read
-from controller.workloads.owners import Owned, PodsByOwner, asks, own_values, pods_by_owner
+from controller.workloads.annotations import GROUP, TYPE, Request, is_enabled, parse_request
+from controller.workloads.owners import (
+    OwnerWithPods,
+    PodsByOwner,
+    own_values,
+    owner_is_enabled,
+    pods_by_owner,
+)
 from dumpers.engines.registry import find as find_engine
 
 _POD = "Pod"
@@ -75,7 +81,9 @@ class _Part:
     says: Request | Rejected | None
 
 
-def find(view: NamespaceView, settings: Settings, pods: PodsByOwner | None = None) -> Workloads:
+def find_workloads(
+    view: NamespaceView, settings: Settings, pods: PodsByOwner | None = None
+) -> Workloads:
     """Every workload of the namespace that asks for backups, in the order of their names.
 
     `pods` saves looking for their owners again.
@@ -93,7 +101,9 @@ def find(view: NamespaceView, settings: Settings, pods: PodsByOwner | None = Non
                 found.append(part.alone)
     found += (_together(name, parts) for name, parts in groups.items())
     found += (
-        _pod_without_owner(pod, view, why) for pod, why in pods.others if enabled(own_values(pod))
+        _pod_without_owner(pod, view, why)
+        for pod, why in pods.others
+        if is_enabled(own_values(pod))
     )
     return Workloads(
         items=tuple(sorted(found, key=lambda item: item.owner.ref)),
@@ -107,13 +117,13 @@ def _pod_without_owner(pod: Json, view: NamespaceView, why: Rejected) -> Workloa
     return Workload(owner=owner, pods=(), request=why, type_by_template=False)
 
 
-def _part(owned: Owned, view: NamespaceView, settings: Settings) -> _Part | None:
+def _part(owned: OwnerWithPods, view: NamespaceView, settings: Settings) -> _Part | None:
     item, asking = owned.item, owned.asking()
-    if not (asking or (item and asks(item))):
+    if not (asking or (item and owner_is_enabled(item))):
         return None
     own, template = owned.own, owned.template
     running = [pod for pod in asking if (pod.get("status") or {}).get("phase") == "Running"]
-    asked = read(template, settings) if item and enabled(template) else None
+    asked = parse_request(template, settings) if item and is_enabled(template) else None
     values = [own | own_values(pod) for pod in running or asking]
     groups = set(map(_group, values, map(labels_of, running or asking)))
     if asked is not None and (not running or len(groups) != 1):
@@ -124,7 +134,7 @@ def _part(owned: Owned, view: NamespaceView, settings: Settings) -> _Part | None
     elif not running:
         request = _IDLE
     else:
-        distinct = {read(item, settings) for item in _distinct(values)}
+        distinct = {parse_request(item, settings) for item in _distinct(values)}
         if len(distinct) == len(groups) == 1:
             (request,) = distinct
         else:
@@ -210,7 +220,7 @@ def _distinct(values: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     return found
 
 
-def _unread(owned: Owned, pods: Iterable[Json], view: NamespaceView) -> Rejected | None:
+def _unread(owned: OwnerWithPods, pods: Iterable[Json], view: NamespaceView) -> Rejected | None:
     """Why the owner, or a pod that counts, is not known; None where there is nothing to know.
 
     The owner's own annotations count (contract 9.17), so without them its pods are half the truth.
@@ -223,7 +233,7 @@ def _unread(owned: Owned, pods: Iterable[Json], view: NamespaceView) -> Rejected
     if owned.item is not None or ref.kind not in READABLE_KINDS:
         return None
     listed = view.owners.get(ref.kind, ())
-    if isinstance(listed, Failed):
+    if isinstance(listed, ReadFailure):
         return Rejected(listed.reason, listed.message)
     return Rejected(Reason.OWNER_NOT_FOUND, f"its {ref} does not exist, its pods still do")
 

@@ -17,13 +17,13 @@ from controller.model.objects import (
     uid_of,
 )
 from controller.model.owner import Owner, kind_of
-from controller.model.status import Failed, Reason, Rejected
+from controller.model.status import ReadFailure, Reason, Rejected
 from controller.model.view import NamespaceView
-from controller.workloads.annotations import enabled
+from controller.workloads.annotations import is_enabled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owned:
+class OwnerWithPods:
     """An owner, as an object where it may be read, and its pods in the order of their names."""
 
     owner: Owner
@@ -49,21 +49,21 @@ class Owned:
     def asking(self) -> list[Json]:
         """Its pods that ask for backups."""
         own = self.own if self.pods else {}
-        return [pod for pod in self.pods if enabled(own | own_values(pod))]
+        return [pod for pod in self.pods if is_enabled(own | own_values(pod))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodsByOwner:
     """The pods of a namespace: those of each owner, and those without a known one."""
 
-    owned: Mapping[ObjectRef, Owned]
+    owned: Mapping[ObjectRef, OwnerWithPods]
     others: Sequence[tuple[Json, Rejected]]
 
     def of(self, pods: Objects) -> "PodsByOwner":
         """The same with these pods, as they were read later; those that are not there are gone."""
         later = {name_of(pod): pod for pod in pods}
 
-        def of(item: Owned) -> Owned:
+        def of(item: OwnerWithPods) -> OwnerWithPods:
             return replace(item, pods=[*filter(None, map(later.get, map(name_of, item.pods)))])
 
         return PodsByOwner(
@@ -81,7 +81,7 @@ class PodsByOwner:
 
 def pods_by_owner(view: NamespaceView) -> PodsByOwner | None:
     """The pods by their owners; None where the pods are not known."""
-    if isinstance(view.pods, Failed):
+    if isinstance(view.pods, ReadFailure):
         return None
     owned = {item.owner.ref: item for item in _owner_objects(view)}
     others: list[tuple[Json, Rejected]] = []
@@ -93,15 +93,15 @@ def pods_by_owner(view: NamespaceView) -> PodsByOwner | None:
             continue
         known = owned.get(owner.ref)
         if known is None:
-            known = owned[owner.ref] = Owned(owner=owner)
+            known = owned[owner.ref] = OwnerWithPods(owner=owner)
         known.pods.append(pod)
     return PodsByOwner(owned=owned, others=others)
 
 
-def asks(owner: Json) -> bool:
+def owner_is_enabled(owner: Json) -> bool:
     """Whether an owner's own annotations, or those of its template, say enabled."""
     own = own_values(owner)
-    return enabled(own) or enabled(own | _template_values(owner))
+    return is_enabled(own) or is_enabled(own | _template_values(owner))
 
 
 def own_values(item: Json) -> dict[str, str]:
@@ -118,10 +118,10 @@ def _template_values(item: Json) -> dict[str, str]:
     return own_values(_template(item))
 
 
-def _owner_objects(view: NamespaceView) -> Iterator[Owned]:
+def _owner_objects(view: NamespaceView) -> Iterator[OwnerWithPods]:
     for kind in READABLE_KINDS:
         listed = view.owners.get(kind, ())
-        for item in () if isinstance(listed, Failed) else listed:
+        for item in () if isinstance(listed, ReadFailure) else listed:
             if kind != REPLICA_SET or not owner_references(item):
                 owner = Owner(
                     namespace=view.name,
@@ -129,20 +129,20 @@ def _owner_objects(view: NamespaceView) -> Iterator[Owned]:
                     uid=uid_of(item),
                     created=str(item["metadata"].get("creationTimestamp", "")),
                 )
-                yield Owned(owner=owner, item=item)
+                yield OwnerWithPods(owner=owner, item=item)
 
 
 def _owners(view: NamespaceView) -> Callable[[Json], Owner | Rejected]:
     """The owner of a pod of the namespace; most pods have one that was asked for before."""
     listed = view.owners.get(REPLICA_SET, ())
-    revisions = {} if isinstance(listed, Failed) else {uid_of(item): item for item in listed}
+    revisions = {} if isinstance(listed, ReadFailure) else {uid_of(item): item for item in listed}
     known: dict[tuple[Any, ...], Owner | Rejected] = {}
 
     def resolve(reference: Json) -> Owner | Rejected:
         owner = _referred(reference, view.name)
         if owner.ref.kind != REPLICA_SET:
             return owner
-        if isinstance(listed, Failed):
+        if isinstance(listed, ReadFailure):
             return Rejected(listed.reason, listed.message)
         item = revisions.get(owner.uid)
         if item is None or name_of(item) != owner.ref.name:

@@ -10,7 +10,7 @@ _HEADLESS = "None"
 _TCP = "TCP"
 
 
-def named(services: Objects, name: str) -> str | Rejected:
+def named_service(services: Objects, name: str) -> str | Rejected:
     """The Service that an annotation names, which only has to be there."""
     if any(name_of(item) == name for item in services):
         return name
@@ -19,7 +19,7 @@ def named(services: Objects, name: str) -> str | Rejected:
     )
 
 
-def choose(services: Objects, pods: Objects, port: int) -> str | Rejected:
+def choose_service(services: Objects, pods: Objects, port: int) -> str | Rejected:
     """Name of the Service to connect to on a port, or why there is no single one.
 
     Services that match every pod come first; only without any, those count that match some pod

@@ -12,7 +12,7 @@ from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model.names import GONE_SINCE
 from controller.model.objects import Objects, annotations_of, name_of
-from controller.model.status import Failed, Reason
+from controller.model.status import ReadFailure, Reason
 from controller.model.view import ClusterView, NamespaceView
 from controller.observe import view_yaml
 from controller.plan.changes import PassResult
@@ -67,7 +67,7 @@ class Golden:
     def noted_as_gone(self) -> list[tuple[str, str]]:
         """Kind and name of the CronJobs that tell since when their workload is gone."""
         listed = self.view.control.cronjobs
-        cronjobs = () if isinstance(listed, Failed) else listed
+        cronjobs = () if isinstance(listed, ReadFailure) else listed
         return [
             ("CronJob", name_of(item)) for item in cronjobs if GONE_SINCE in annotations_of(item)
         ]
@@ -75,7 +75,7 @@ class Golden:
     def cluster(self) -> GoldenApi:
         """Everything that the view tells, and failing what it says is not known."""
         api = GoldenApi()
-        if isinstance(self.view.cluster, Failed):
+        if isinstance(self.view.cluster, ReadFailure):
             api.unread["Namespace", "", _KUBE_SYSTEM] = _error(self.view.cluster)
         else:
             meta = {"name": _KUBE_SYSTEM, "uid": f"{self.view.cluster}-aaaa"}
@@ -94,7 +94,7 @@ class Golden:
 
 
 def _fill(api: GoldenApi, space: NamespaceView) -> None:
-    if isinstance(space.exists, Failed):
+    if isinstance(space.exists, ReadFailure):
         api.unread["Namespace", "", space.name] = _error(space.exists)
     elif space.exists:
         meta = {"name": space.name}
@@ -102,12 +102,12 @@ def _fill(api: GoldenApi, space: NamespaceView) -> None:
     _put(api, space.name, {"Pod": space.pods, "Service": space.services, **space.owners})
     for ref, absent in space.absent.items():
         assert absent is not False, "no case knows of an owner that only its list lacks"
-        if isinstance(absent, Failed):
+        if isinstance(absent, ReadFailure):
             api.unread[ref.kind, space.name, ref.name] = _error(absent)
     for ref, failed in space.unread.items():
         api.unread[ref.kind, space.name, ref.name] = _error(failed)
     for ref, content in space.contents.items():
-        if isinstance(content, Failed):
+        if isinstance(content, ReadFailure):
             api.unread[ref.kind, space.name, ref.name] = _error(content)
         elif content is not None:
             meta = {"name": ref.name, "namespace": space.name}
@@ -115,9 +115,9 @@ def _fill(api: GoldenApi, space: NamespaceView) -> None:
             api.put({"apiVersion": "v1", "kind": ref.kind, "metadata": meta, "data": data})
 
 
-def _put(api: GoldenApi, namespace: str, lists: Mapping[str, Objects | Failed]) -> None:
+def _put(api: GoldenApi, namespace: str, lists: Mapping[str, Objects | ReadFailure]) -> None:
     for kind, listed in lists.items():
-        if isinstance(listed, Failed):
+        if isinstance(listed, ReadFailure):
             api.fail(kind, namespace, _error(listed))
         else:
             for item in _whole(listed, kind, namespace):
@@ -130,6 +130,6 @@ def _whole(listed: Objects, kind: str, namespace: str) -> Iterator[Document]:
         yield {"kind": kind} | dict(item) | {"metadata": meta}
 
 
-def _error(failed: Failed) -> KubeError:
+def _error(failed: ReadFailure) -> KubeError:
     kind = ForbiddenError if failed.reason is Reason.FORBIDDEN else UnavailableError
     return kind(failed.message)

@@ -9,7 +9,7 @@ from controller.loop.reconcile import run
 from controller.model.names import PREFIX, cronjob_name
 from controller.plan.changes import PassResult
 from controller.settings.settings import Settings
-from controller.workloads.annotations import Request, read
+from controller.workloads.annotations import Request, parse_request
 from tests.fakes.kube_memory import MemoryApi
 
 Document = dict[str, Any]
@@ -31,7 +31,7 @@ def asks(**extra: str) -> dict[str, str]:
 
 
 def request(engine: str = "postgresql", **values: Any) -> Request:
-    found = read(asks(type=engine, **values), settings())
+    found = parse_request(asks(type=engine, **values), settings())
     assert isinstance(found, Request)
     return found
 
@@ -175,6 +175,6 @@ def one_pass(
 def states(result: PassResult) -> dict[str, str]:
     """Workload and CronJob → state and reason, for short asserts."""
     return {
-        item.item.workload: f"{item.verdict.state} {item.verdict.reason}"
-        for item in result.outcomes
+        item.workload_plan.workload: f"{item.status.state} {item.status.reason}"
+        for item in result.results
     }

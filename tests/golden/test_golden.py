@@ -15,7 +15,7 @@ from controller.model.kinds import SECRET
 from controller.model.view import ClusterView
 from controller.observe import view_yaml
 from controller.plan import overlay
-from controller.plan.changes import Step, Verb
+from controller.plan.changes import Action, Change
 from controller.settings.settings import Settings
 from tests.fakes.kube_golden import CASES
 from tests.paths import GOLDEN
@@ -49,26 +49,26 @@ def render(view: ClusterView, settings: Settings) -> dict[str, Any]:
         for item in plan.items:
             entry = {
                 "workload": item.workload,
-                "state": str(item.verdict.state),
-                "reason": str(item.verdict.reason),
-                "message": item.verdict.message,
+                "state": str(item.status.state),
+                "reason": str(item.status.reason),
+                "message": item.status.message,
                 "cronjob": item.cronjob,
-                "steps": [step_of(step) for step in item.steps],
+                "steps": [step_of(step) for step in item.changes],
             }
             items.append({key: value for key, value in entry.items() if value != ""})
     return {"items": items, "gonePasses": remembered}
 
 
-def step_of(step: Step) -> dict[str, Any]:
-    entry: dict[str, Any] = {str(step.verb): f"{step.kind}/{step.name}"}
-    if step.verb is Verb.CREATE:
+def step_of(step: Change) -> dict[str, Any]:
+    entry: dict[str, Any] = {str(step.action): f"{step.kind}/{step.name}"}
+    if step.action is Action.CREATE:
         entry["object"] = plain(step.after)
-    elif step.verb is Verb.UPDATE:
+    elif step.action is Action.UPDATE:
         entry["changes"] = {
             change.path: "(hidden)"
             if step.kind == SECRET and change.path.startswith("data")
             else {"before": plain(change.before), "after": plain(change.after)}
-            for change in overlay.changes(step.before, step.after)
+            for change in overlay.field_changes(step.before, step.after)
         }
     return entry
 

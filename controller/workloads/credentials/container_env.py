@@ -14,7 +14,12 @@ from functools import partial
 from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import Json, ObjectRef, annotations_of, labels_of, metadata
 from controller.model.status import Reason, Rejected, RejectedError
-from controller.workloads.credentials.secret_data import Contents, checked, content_of, text_of
+from controller.workloads.credentials.secret_data import (
+    SecretDataByRef,
+    checked,
+    content_of,
+    text_of,
+)
 
 # A variable's text, or why it cannot be told, which matters only to who wants it.
 Value = str | Rejected
@@ -82,7 +87,7 @@ def references(container: Json, names: Collection[str]) -> Iterator[tuple[Object
 
 
 def variables(
-    pod: Json, container: Json, names: Collection[str], contents: Contents
+    pod: Json, container: Json, names: Collection[str], contents: SecretDataByRef
 ) -> Mapping[str, Value]:
     """These variables as the container gets them, those it does not get left out."""
     entries = _entries(container)
@@ -168,7 +173,7 @@ def _needed(entries: tuple[Json, ...], names: Collection[str]) -> _Needed:
 
 
 def _given(
-    container: Json, names: Collection[str], contents: Contents
+    container: Json, names: Collection[str], contents: SecretDataByRef
 ) -> Iterator[tuple[str, Value]]:
     """What `envFrom` gives: the last source with a name wins, and only it is looked into."""
     sources = tuple(_sources(container))
@@ -182,13 +187,13 @@ def _given(
                     break
 
 
-def _pick(source: _Source, key: str, contents: Contents) -> str | None:
+def _pick(source: _Source, key: str, contents: SecretDataByRef) -> str | None:
     content = content_of(source.ref, contents, optional=source.optional)
     return text_of(source.ref, key, content) if content and key in content.data else None
 
 
 def _entry(
-    entry: Json, pod: Json, contents: Contents, lookup: Callable[[str], str | None]
+    entry: Json, pod: Json, contents: SecretDataByRef, lookup: Callable[[str], str | None]
 ) -> str | None:
     """The value of an `env` entry; None where an optional reference leads nowhere.
 

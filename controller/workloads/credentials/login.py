@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from controller.model.kinds import SECRET
 from controller.model.objects import Json, ObjectRef, Objects
 from controller.model.status import Reason, Rejected, RejectedError
-from controller.model.view import Content
+from controller.model.view import SecretData
 from controller.workloads.annotations import CREDENTIALS_SECRET, DATABASE, Annotation, Request
 from controller.workloads.containers import FILE, container_of, variables_of
 from controller.workloads.credentials import container_env, mounted_files
-from controller.workloads.credentials.secret_data import Contents, content_of, text_of
+from controller.workloads.credentials.secret_data import SecretDataByRef, content_of, text_of
 from dumpers.contract.engine_spec import EngineSpec, Login, Role
 from dumpers.contract.names import CA_KEY
 
@@ -35,14 +35,14 @@ _Login = dict[Role, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class SecretKeys:
     """An object that has to be read, and the keys of it that matter."""
 
     ref: ObjectRef
     keys: frozenset[str]
 
 
-def references(pods: Objects, request: Request) -> tuple[Reference, ...]:
+def references(pods: Objects, request: Request) -> tuple[SecretKeys, ...]:
     """What has to be read before `resolve`; nothing where that would reject anyway."""
     try:
         container = container_of(pods, request)
@@ -56,10 +56,12 @@ def references(pods: Objects, request: Request) -> tuple[Reference, ...]:
         keys[ObjectRef(kind=SECRET, name=request.ca_secret)].add(CA_KEY)
     for ref, key in _container_references(pods[0], container, request.engine):
         keys[ref].add(key)
-    return tuple(Reference(ref=ref, keys=frozenset(found)) for ref, found in sorted(keys.items()))
+    return tuple(SecretKeys(ref=ref, keys=frozenset(found)) for ref, found in sorted(keys.items()))
 
 
-def resolve(pods: Objects, request: Request, contents: Contents) -> dict[str, str] | Rejected:
+def resolve(
+    pods: Objects, request: Request, contents: SecretDataByRef
+) -> dict[str, str] | Rejected:
     """The job's credential variables that are set, required ones surely among them."""
     try:
         container = container_of(pods, request)
@@ -74,7 +76,7 @@ def resolve(pods: Objects, request: Request, contents: Contents) -> dict[str, st
     }
 
 
-def certificates(request: Request, contents: Contents) -> str | Rejected:
+def certificates(request: Request, contents: SecretDataByRef) -> str | Rejected:
     """The certificates to trust, as PEM; empty where the annotations name no Secret."""
     try:
         return _certificates(request.ca_secret, contents) if request.ca_secret else ""
@@ -82,7 +84,7 @@ def certificates(request: Request, contents: Contents) -> str | Rejected:
         return error.rejected
 
 
-def _certificates(name: str, contents: Contents) -> str:
+def _certificates(name: str, contents: SecretDataByRef) -> str:
     ref = ObjectRef(kind=SECRET, name=name)
     content = content_of(ref, contents, optional=False)
     if content is None or CA_KEY not in content.data:
@@ -90,7 +92,9 @@ def _certificates(name: str, contents: Contents) -> str:
     return text_of(ref, CA_KEY, content)
 
 
-def _credentials(container: Json, request: Request, inside: _Lookup, contents: Contents) -> _Login:
+def _credentials(
+    container: Json, request: Request, inside: _Lookup, contents: SecretDataByRef
+) -> _Login:
     engine = request.engine
     required = engine.required_roles(dict(request.texts))
     secret = _Named.read(request, contents)
@@ -188,10 +192,10 @@ class _Named:
     """The Secret that an annotation names."""
 
     ref: ObjectRef
-    content: Content
+    content: SecretData
 
     @classmethod
-    def read(cls, request: Request, contents: Contents) -> "_Named | None":
+    def read(cls, request: Request, contents: SecretDataByRef) -> "_Named | None":
         """The Secret of a request that names one."""
         if not request.credentials_secret:
             return None
@@ -230,7 +234,9 @@ def _secret_keys(engine: EngineSpec) -> Iterator[str]:
     yield from engine.source_variables
 
 
-def _in_container(pod: Json, container: Json, engine: EngineSpec, contents: Contents) -> _Lookup:
+def _in_container(
+    pod: Json, container: Json, engine: EngineSpec, contents: SecretDataByRef
+) -> _Lookup:
     """The container's variables, each from the file that its `_FILE` variant names if unset.
 
     With both, Bitnami's images prefer the file and the others refuse to start; 0.6.0 knew no

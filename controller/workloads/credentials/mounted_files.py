@@ -8,7 +8,7 @@ from typing import Any
 from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import Json, ObjectRef
 from controller.model.status import Reason, RejectedError
-from controller.workloads.credentials.secret_data import Contents, content_of, text_of
+from controller.workloads.credentials.secret_data import SecretDataByRef, content_of, text_of
 
 # How a volume, or a source of a projected one, names its object.
 _OBJECTS = (("secret", SECRET, "secretName"), ("configMap", CONFIG_MAP, "name"))
@@ -48,7 +48,7 @@ def files(pod: Json, container: Json, path: str) -> tuple[File, ...]:
     return tuple(_files(volume, _OBJECTS, inner))
 
 
-def text(found: tuple[File, ...], contents: Contents) -> str:
+def text(found: tuple[File, ...], contents: SecretDataByRef) -> str:
     """What the file holds, without the line ends behind it, which the images' shells drop.
 
     Empty where all that could hold it is optional and absent.

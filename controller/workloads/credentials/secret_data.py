@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import ObjectRef
-from controller.model.status import Failed, Reason, RejectedError
-from controller.model.view import Content
+from controller.model.status import ReadFailure, Reason, RejectedError
+from controller.model.view import SecretData
 
-Contents = Mapping[ObjectRef, Content | Failed | None]
+SecretDataByRef = Mapping[ObjectRef, SecretData | ReadFailure | None]
 
 _DECODERS: Mapping[str, Callable[[str], str]] = {
     SECRET: lambda value: base64.b64decode(value, validate=True).decode(),
@@ -17,17 +17,17 @@ _DECODERS: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def content_of(ref: ObjectRef, contents: Contents, *, optional: bool) -> Content | None:
+def content_of(ref: ObjectRef, contents: SecretDataByRef, *, optional: bool) -> SecretData | None:
     """The object's content; None only for an optional one that surely does not exist."""
-    found = contents.get(ref, Failed(Reason.UNAVAILABLE, f"{ref} was not read"))
-    if isinstance(found, Failed):
+    found = contents.get(ref, ReadFailure(Reason.UNAVAILABLE, f"{ref} was not read"))
+    if isinstance(found, ReadFailure):
         raise RejectedError(found.reason, found.message)
     if found is None and not optional:
         raise RejectedError(Reason.CREDENTIAL_SOURCE_MISSING, f"{ref} does not exist")
     return found
 
 
-def text_of(ref: ObjectRef, key: str, content: Content) -> str:
+def text_of(ref: ObjectRef, key: str, content: SecretData) -> str:
     """The text under a key that is there."""
     try:
         return checked(_DECODERS[ref.kind](content.data[key]), f"{key} of {ref}")

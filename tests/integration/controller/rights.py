@@ -27,10 +27,10 @@ class Right:
 
     role: str
     resource: str
-    verb: str
+    action: str
 
     def __str__(self) -> str:
-        return f"{self.role}-{self.verb}-{self.resource}"
+        return f"{self.role}-{self.action}-{self.resource}"
 
 
 def account(control: str) -> str:
@@ -94,7 +94,7 @@ def _remove(objects: list[Json], right: Right, control: str) -> None:
         ]
         for rule in rules:
             if (rule["apiGroups"], rule["resources"]) == ([group], [name]):
-                rule["verbs"].remove(right.verb)
+                rule["verbs"].remove(right.action)
                 removed += 1
         item["rules"] = [rule for rule in rules if rule["verbs"]]
     assert removed, f"the chart does not give {right}"

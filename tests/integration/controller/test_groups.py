@@ -43,9 +43,9 @@ def remove(world: World, name: str, *, pod_only: bool = False) -> None:
 def state(world: World, memory: PassState, minutes: int) -> tuple[State, Reason]:
     """Of the only workload that a pass finds."""
     now = NOW + timedelta(minutes=minutes)
-    (outcome,) = run(world.kube(), world.settings, memory, now=now).outcomes
-    assert outcome.item.workload == f"{world.watched[0]}/shop"
-    return outcome.verdict.state, outcome.verdict.reason
+    (outcome,) = run(world.kube(), world.settings, memory, now=now).results
+    assert outcome.workload_plan.workload == f"{world.watched[0]}/shop"
+    return outcome.status.state, outcome.status.reason
 
 
 def test_a_cluster_of_several_statefulsets_has_one_cronjob_until_the_last_is_gone(

@@ -40,7 +40,8 @@ def pass_(world: World, memory: PassState | None = None, minutes: int = 0) -> Pa
 
 def verdicts(result: PassResult) -> dict[str, tuple[State, Reason]]:
     return {
-        item.item.workload: (item.verdict.state, item.verdict.reason) for item in result.outcomes
+        item.workload_plan.workload: (item.status.state, item.status.reason)
+        for item in result.results
     }
 
 
@@ -276,7 +277,7 @@ def test_whatever_happens_to_the_lists_of_a_namespace_nothing_is_written(
     file = apiserver.kubeconfig_for(identity, url=proxy.url, ca=mine.pair.cert)
     proxy.set(Rule(fault, path=rf"/namespaces/{world.watched[0]}/"))
     result = run(world.kube(file, timeout=1), world.settings, PassState(), now=NOW)
-    assert [item.verdict.state for item in result.outcomes] == [State.UNKNOWN]
+    assert [item.status.state for item in result.results] == [State.UNKNOWN]
     assert (world.cronjobs(), world.secrets()) == before
     proxy.clear()
     mark = apiserver.audit_mark()

@@ -74,7 +74,7 @@ def test_it_is_told_leaves_no_secret_and_keeps_no_other_from_its_backup(world: W
     memory = PassState()
     result = run(world.kube(), world.settings, memory, now=NOW)
     assert result.failures == (f"{space}/refused: {Reason.REFUSED}",)
-    told = {item.item.workload: item.verdict for item in result.outcomes}
+    told = {item.workload_plan.workload: item.status for item in result.results}
     assert told[f"{space}/refused"].state is State.UNKNOWN
     assert "422" in told[f"{space}/refused"].message
     assert WHY in told[f"{space}/refused"].message

@@ -28,7 +28,7 @@ from tests.testbed.cluster.apiserver import ApiServer
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS = {"db": "StatefulSet", "web": "Deployment", "bare": "ReplicaSet"}
 RIGHTS = [
-    Right(role=role, resource=resource, verb=verb)
+    Right(role=role, resource=resource, action=verb)
     for role, given in (("control", CONTROL), ("watched", WATCHED), ("cluster", CLUSTER))
     for resource, verbs in given.items()
     for verb in sorted(verbs)

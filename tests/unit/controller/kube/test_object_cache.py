@@ -4,7 +4,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.kube.object_cache import Pool
+from controller.kube.object_cache import JsonInterner
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(0, 3) | st.floats(0, 3) | st.text("ab", max_size=2),
@@ -19,7 +19,7 @@ def text(value: Any) -> str:
 
 @given(st.lists(st.dictionaries(st.text("ab"), VALUES, max_size=3), max_size=6))
 def test_what_is_shared_is_as_it_was(items: list[dict[str, Any]]) -> None:
-    pool = Pool()
+    pool = JsonInterner()
     before = copy.deepcopy(items)
     found = [pool.shared(item) for item in items]
     assert (
@@ -28,7 +28,7 @@ def test_what_is_shared_is_as_it_was(items: list[dict[str, Any]]) -> None:
 
 
 def test_equal_parts_are_one() -> None:
-    pool = Pool()
+    pool = JsonInterner()
     first, second = (
         pool.shared({"name": name, "spec": {"env": [{"name": "A", "value": "x"}]}})
         for name in ("one", "two")

@@ -11,7 +11,7 @@ from controller.kube.client import ConflictError, RefusedError
 from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.status import Reason, State
-from controller.plan.changes import PassResult, Verb
+from controller.plan.changes import Action, PassResult
 from tests.fakes.kube_golden import CASES, Golden
 from tests.fakes.kube_memory import MemoryApi
 from tests.fakes.worlds import CONTROL, asks, cluster, one_pass, owner, pod, settings, small, states
@@ -181,19 +181,19 @@ def planned(golden: Golden) -> list[Any]:
 
 
 def named(step: dict[str, Any]) -> tuple[str, str]:
-    return next((verb, step[verb]) for verb in Verb if verb in step)
+    return next((verb, step[verb]) for verb in Action if verb in step)
 
 
 def as_planned(result: PassResult) -> list[Any]:
     """The same of a pass that was carried out."""
     return [
         (
-            outcome.item.workload,
-            outcome.verdict.state,
-            outcome.verdict.reason,
-            [(step.verb, f"{step.kind}/{step.name}") for step in outcome.done],
+            outcome.workload_plan.workload,
+            outcome.status.state,
+            outcome.status.reason,
+            [(step.action, f"{step.kind}/{step.name}") for step in outcome.done],
         )
-        for outcome in result.outcomes
+        for outcome in result.results
     ]
 
 

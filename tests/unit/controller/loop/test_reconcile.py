@@ -135,7 +135,7 @@ def test_a_state_is_logged_when_it_changes_only(caplog: pytest.LogCaptureFixture
     caplog.set_level("INFO")
     for _ in range(3):
         one_pass(api, memory=memory)
-    assert [record.message for record in caplog.records].count("workload") == 1
+    assert [record.message for record in caplog.records].count("workload status changed") == 1
     assert [record.message for record in caplog.records].count("pass") == 3
 
 

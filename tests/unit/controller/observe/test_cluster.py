@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pytest
 
 from controller.kube.client import PODS, SECRETS, KubeError, Resource
-from controller.kube.object_cache import Pool
-from controller.kube.reader import Answers
+from controller.kube.object_cache import JsonInterner
+from controller.kube.reader import ClusterReader
 from controller.loop.pass_state import PassState
 from controller.model import names
-from controller.model.status import Failed
+from controller.model.status import ReadFailure
 from dumpers.contract.result import DumpResult
 from tests.fakes.kube_memory import Document, MemoryApi, unavailable
 from tests.fakes.worlds import (
@@ -184,15 +184,15 @@ def test_a_replicaset_scaled_to_none_keeps_its_cronjob_though_no_list_shows_it()
 def test_reads_that_go_on_failing_are_given_up_in_their_namespace_only(place: str) -> None:
     api = cluster(*small())
     broken = breaking(api, lambda _, name: name.startswith("bad"))
-    answers = Answers(kube=api, known={}, pool=Pool(), patience=-1)
+    answers = ClusterReader(kube=api, known={}, pool=JsonInterner(), patience=-1)
     found = [answers.get(SECRETS, place, "bad") for _ in range(3)]
     # Under "" each name is a namespace of its own.
     assert len(broken.asked) == 2
-    assert all(isinstance(item, Failed) for item in found)
-    assert isinstance(found[-1], Failed)
+    assert all(isinstance(item, ReadFailure) for item in found)
+    assert isinstance(found[-1], ReadFailure)
     assert "not tried" in found[-1].message
-    assert not isinstance(answers.get(SECRETS, "elsewhere", "db"), Failed)
-    assert not isinstance(answers.get(PODS, "", "other"), Failed)
+    assert not isinstance(answers.get(SECRETS, "elsewhere", "db"), ReadFailure)
+    assert not isinstance(answers.get(PODS, "", "other"), ReadFailure)
 
 
 def test_sources_that_fail_do_not_keep_the_same_others_from_their_turn() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.plan.overlay import changes, overlay, same_quantity
+from controller.plan.overlay import field_changes, overlay, same_quantity
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 KEYS = st.sampled_from(["a", "b", "spec", "env", "limits", "securityContext", "data"])
@@ -27,13 +27,13 @@ def test_what_was_written_once_needs_no_second_write(
 
 @given(OBJECTS)
 def test_an_object_does_not_differ_from_itself(item: dict[str, Any]) -> None:
-    assert list(changes(item, copy.deepcopy(item))) == []
+    assert list(field_changes(item, copy.deepcopy(item))) == []
 
 
 def test_changes_name_the_single_field_and_the_order() -> None:
     before = {"a": 1, "env": [{"name": "x", "value": "1"}, {"name": "y"}]}
     after = {"b": 2, "env": [{"name": "y"}, {"name": "x", "value": "2"}]}
-    found = {item.path: (item.before, item.after) for item in changes(before, after)}
+    found = {item.path: (item.before, item.after) for item in field_changes(before, after)}
     assert found == {
         "a": (1, None),
         "b": (None, 2),

@@ -8,7 +8,13 @@ from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.names import PREFIX
 from controller.model.status import Reason, Rejected, State
-from controller.workloads.annotations import ANNOTATIONS, Annotation, Request, enabled, read
+from controller.workloads.annotations import (
+    ANNOTATIONS,
+    Annotation,
+    Request,
+    is_enabled,
+    parse_request,
+)
 from tests.fakes.worlds import CONTROL, DB, asks, cluster, one_pass, settings, small
 
 NUMBERS = st.one_of(
@@ -71,7 +77,7 @@ DEFAULT_ON = {"DEFAULT_ENCRYPTION_ENABLED": "true", "DEFAULT_ENCRYPTION_RECIPIEN
     ],
 )
 def test_a_bad_value_is_rejected_with_its_reason(extra: dict[str, str], reason: Reason) -> None:
-    found = read(asks(**extra), settings())
+    found = parse_request(asks(**extra), settings())
     assert isinstance(found, Rejected)
     assert found.reason is reason
     *_, key = extra
@@ -111,7 +117,7 @@ def test_a_bad_value_is_rejected_with_its_reason(extra: dict[str, str], reason: 
     ],
 )
 def test_a_good_value_is_taken(extra: dict[str, str], field: str, value: Any) -> None:
-    found = read(asks(**extra), settings())
+    found = parse_request(asks(**extra), settings())
     assert isinstance(found, Request)
     assert getattr(found, field) == value
 
@@ -130,7 +136,7 @@ def test_a_good_value_is_taken(extra: dict[str, str], field: str, value: Any) ->
     ],
 )
 def test_type_and_version_choose_the_image(type_: str, version: str, setting: str) -> None:
-    found = read(asks(type=type_, version=version), settings())
+    found = parse_request(asks(type=type_, version=version), settings())
     assert isinstance(found, Request)
     assert found.image.setting == setting
 
@@ -149,7 +155,7 @@ def test_enforced_encryption_cannot_be_changed(extra: dict[str, str], *, overrul
     enforced = settings(
         ENCRYPTION_ENFORCED="true", DEFAULT_ENCRYPTION_RECIPIENT="age1op,age1second"
     )
-    found = read(asks(**extra), enforced)
+    found = parse_request(asks(**extra), enforced)
     assert isinstance(found, Request)
     assert (found.recipient, found.overruled) == ("age1op,age1second", overruled)
 
@@ -169,20 +175,20 @@ def test_enforced_encryption_cannot_be_changed(extra: dict[str, str], *, overrul
     ],
 )
 def test_encryption(extra: dict[str, str], env: dict[str, str], recipient: str) -> None:
-    found = read(asks(**extra), settings(**env))
+    found = parse_request(asks(**extra), settings(**env))
     assert isinstance(found, Request)
     assert found.recipient == recipient
 
 
 def test_empty_and_absent_optional_values_are_the_same_request() -> None:
-    plain = read(asks(), settings())
-    assert read(asks(timezone="", version=""), settings()) == plain
-    assert read(asks(timezone="Etc/UTC", version="16"), settings()) == plain
+    plain = parse_request(asks(), settings())
+    assert parse_request(asks(timezone="", version=""), settings()) == plain
+    assert parse_request(asks(timezone="Etc/UTC", version="16"), settings()) == plain
 
 
 @pytest.mark.parametrize("value", ["", "True", "yes", "1", " true"])
 def test_only_exactly_true_enables(value: str) -> None:
-    assert not enabled(asks(enabled=value))
+    assert not is_enabled(asks(enabled=value))
 
 
 @pytest.mark.parametrize("annotation", ANNOTATIONS, ids=lambda item: item.key)
@@ -190,7 +196,7 @@ def test_only_exactly_true_enables(value: str) -> None:
 def test_any_text_is_a_request_or_a_rejection_that_names_it(
     annotation: Annotation[object], text: str, type_: str
 ) -> None:
-    found = read(asks(type=type_) | {annotation.name: text}, settings(**DEFAULT_ON))
+    found = parse_request(asks(type=type_) | {annotation.name: text}, settings(**DEFAULT_ON))
     assert isinstance(found, Request | Rejected)
     if isinstance(found, Rejected):
         assert len(found.message) <= 1024
@@ -211,9 +217,9 @@ def test_any_annotations_of_one_workload_leave_the_others_alone(values: dict[str
         api.put(item)
     result = one_pass(api, memory=memory)
     assert {key: api.items[key] for key in kept} == kept
-    reasons = {item.verdict.reason for item in result.outcomes}
+    reasons = {item.status.reason for item in result.results}
     assert Reason.INTERNAL_ERROR not in reasons
-    told = {item.item.workload: item.verdict.state for item in result.outcomes}
+    told = {item.workload_plan.workload: item.status.state for item in result.results}
     assert told["demo/db"] is State.WANTED
     assert names.cronjob_name("postgresql", "demo/other") in {key[2] for key in api.items}
 
@@ -229,7 +235,7 @@ def test_any_annotations_of_one_workload_leave_the_others_alone(values: dict[str
     ],
 )
 def test_no_value_is_longer_than_anybody_needs(key: str, reason: Reason) -> None:
-    found = read(asks(**{key: "1," * 100_000}), settings(**DEFAULT_ON))
+    found = parse_request(asks(**{key: "1," * 100_000}), settings(**DEFAULT_ON))
     assert isinstance(found, Rejected)
     assert found.reason is reason
     assert len(found.message) <= 1024

@@ -9,11 +9,11 @@ from controller.manifests.secret import build_secret
 from controller.model.kinds import SECRET
 from controller.model.objects import ObjectRef
 from controller.model.owner import Owner
-from controller.model.status import Failed, Reason, Rejected
-from controller.model.view import Content, NamespaceView
+from controller.model.status import ReadFailure, Reason, Rejected
+from controller.model.view import NamespaceView, SecretData
 from controller.settings.settings import Verify
-from controller.workloads.annotations import Request, read
-from controller.workloads.backup_spec import BackupSpec, parse
+from controller.workloads.annotations import Request, parse_request
+from controller.workloads.backup_spec import BackupSpec, build_spec
 from controller.workloads.discovery import Workload
 from dumpers.contract import location
 from dumpers.contract import names as variables
@@ -22,7 +22,7 @@ from dumpers.contract.jobs import DumpJob
 from dumpers.engines.registry import ENGINES
 from tests.fakes.worlds import NS, asks, owner, pod, request, service, settings
 
-LOST = Failed(Reason.UNAVAILABLE, "500")
+LOST = ReadFailure(Reason.UNAVAILABLE, "500")
 LOGIN = {"username": "u", "password": "päss$(word)", "database": "d", "api_key": ""}
 
 
@@ -38,7 +38,7 @@ def spec(
         pods=(),
         services=services,
         owners={},
-        contents={ObjectRef(kind=SECRET, name="login"): Content(data=data)},
+        contents={ObjectRef(kind=SECRET, name="login"): SecretData(data=data)},
     )
     workload = Workload(
         owner=Owner(namespace=NS, ref=ObjectRef(kind="StatefulSet", name="db")),
@@ -46,7 +46,7 @@ def spec(
         request=request(engine, credentials_secret="login", **says),
         type_by_template=True,
     )
-    return parse(workload, view)
+    return build_spec(workload, view)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,6 @@ def test_every_s3_option_and_the_verification_reach_the_job() -> None:
     assert variables.VERIFY not in {
         entry["name"] for entry in job_env.build_env(found, asked, "cluster")
     }
-    by_default = read(asks(), settings(BACKUP_VERIFY="read-back"))
+    by_default = parse_request(asks(), settings(BACKUP_VERIFY="read-back"))
     assert isinstance(by_default, Request)
     assert by_default.verify is Verify.READ_BACK

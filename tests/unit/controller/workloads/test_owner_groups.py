@@ -10,9 +10,9 @@ from controller.manifests.ownership import members_of, objects_of
 from controller.model import names
 from controller.model.names import PREFIX, cronjob_name
 from controller.model.objects import ObjectRef
-from controller.model.status import Failed, Reason, Rejected, State
+from controller.model.status import ReadFailure, Reason, Rejected, State
 from controller.model.view import NamespaceView
-from controller.workloads.discovery import Workload, find
+from controller.workloads.discovery import Workload, find_workloads
 from tests.fakes.kube_memory import Document, MemoryApi, unavailable
 from tests.fakes.worlds import (
     CONTROL,
@@ -78,7 +78,9 @@ def recorded(api: MemoryApi) -> list[str]:
     return [ref.name.removeprefix("chi-shop-") for ref in members_of(api.items[CRONJOB])]
 
 
-def found(*items: Document, unread: dict[ObjectRef, Failed] | None = None) -> dict[str, Workload]:
+def found(
+    *items: Document, unread: dict[ObjectRef, ReadFailure] | None = None
+) -> dict[str, Workload]:
     view = NamespaceView(
         name=NS,
         exists=True,
@@ -87,7 +89,7 @@ def found(*items: Document, unread: dict[ObjectRef, Failed] | None = None) -> di
         owners={"StatefulSet": tuple(item for item in items if item["kind"] == "StatefulSet")},
         unread=unread or {},
     )
-    return {item.owner.ref.name: item for item in find(view, settings()).items}
+    return {item.owner.ref.name: item for item in find_workloads(view, settings()).items}
 
 
 def group(name: str) -> dict[str, str]:
@@ -192,7 +194,7 @@ def test_a_member_that_cannot_be_read_speaks_for_the_group() -> None:
     refs = [ObjectRef(kind="StatefulSet", name="chi-shop-b")]
     refs.append(ObjectRef(kind="Pod", name="chi-shop-b-0"))
     for ref in refs:
-        unread = {ref: Failed(Reason.FORBIDDEN, "403")}
+        unread = {ref: ReadFailure(Reason.FORBIDDEN, "403")}
         request = found(*replica("a"), *replica("b"), unread=unread)["shop"].request
         assert request == Rejected(Reason.FORBIDDEN, "StatefulSet/chi-shop-b: 403")
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import ObjectRef
-from controller.model.status import Failed, Reason, Rejected
-from controller.model.view import Content
+from controller.model.status import ReadFailure, Reason, Rejected
+from controller.model.view import SecretData
 from controller.workloads.credentials.container_env import Value, expand, references, variables
 
 Document = dict[str, Any]
@@ -26,12 +26,12 @@ POD: Document = {
 }
 
 
-def secret(**values: str) -> Content:
-    return Content(data={k: base64.b64encode(v.encode()).decode() for k, v in values.items()})
+def secret(**values: str) -> SecretData:
+    return SecretData(data={k: base64.b64encode(v.encode()).decode() for k, v in values.items()})
 
 
-def config(**values: str) -> Content:
-    return Content(data=values)
+def config(**values: str) -> SecretData:
+    return SecretData(data=values)
 
 
 def plain(**values: str) -> list[Document]:
@@ -158,7 +158,7 @@ def test_a_long_value_expands_in_one_go() -> None:
         ({"env": [key("X", "k")]}, {"s": secret(k="x")}, "x"),
         ({"env": [key("X", "k", of="c", kind="configMap")]}, {"c": config(k="x")}, "x"),
         ({"env": [key("X", "k")]}, {"s": secret()}, Reason.CREDENTIAL_SOURCE_MISSING),
-        ({"env": [key("X", "k")]}, {"s": Failed(Reason.FORBIDDEN, "403")}, Reason.FORBIDDEN),
+        ({"env": [key("X", "k")]}, {"s": ReadFailure(Reason.FORBIDDEN, "403")}, Reason.FORBIDDEN),
         ({"env": [key("X", "k")]}, {}, Reason.UNAVAILABLE),
         # An optional one that leads nowhere leaves what there was.
         ({"env": [key("X", "k", optional=True)]}, {"s": None}, None),
@@ -173,7 +173,7 @@ def test_a_long_value_expands_in_one_go() -> None:
         ),
         (
             {"env": [key("X", "k", optional=True)]},
-            {"s": Failed(Reason.FORBIDDEN, "403")},
+            {"s": ReadFailure(Reason.FORBIDDEN, "403")},
             Reason.FORBIDDEN,
         ),
         # envFrom: later wins, the Secret of an entry before its ConfigMap, prefixes in front.
@@ -241,8 +241,12 @@ def test_a_long_value_expands_in_one_go() -> None:
         ({"env": plain(X="a\0b")}, {}, Reason.CREDENTIAL_NOT_TEXT),
         ({"env": plain(X="a\ud800b")}, {}, Reason.CREDENTIAL_NOT_TEXT),
         ({"env": [key("X", "k")]}, {"s": secret(k="a\0b")}, Reason.CREDENTIAL_NOT_TEXT),
-        ({"env": [key("X", "k")]}, {"s": Content(data={"k": "//4="})}, Reason.CREDENTIAL_NOT_TEXT),
-        ({"env": [key("X", "k")]}, {"s": Content(data={"k": "?"})}, Reason.CREDENTIAL_NOT_TEXT),
+        (
+            {"env": [key("X", "k")]},
+            {"s": SecretData(data={"k": "//4="})},
+            Reason.CREDENTIAL_NOT_TEXT,
+        ),
+        ({"env": [key("X", "k")]}, {"s": SecretData(data={"k": "?"})}, Reason.CREDENTIAL_NOT_TEXT),
     ],
 )
 def test_a_variable_is_what_the_container_gets(
@@ -284,7 +288,7 @@ def test_a_long_chain_and_a_growing_one_end() -> None:
 
 
 def test_no_value_shows_in_a_message() -> None:
-    for content in (Content(data={"k": "aGlkZGVu/w=="}), secret(k="hidden\0")):
+    for content in (SecretData(data={"k": "aGlkZGVu/w=="}), secret(k="hidden\0")):
         found = variables(POD, {"env": [key("X", "k")]}, {"X"}, {S: content})
         assert "hidden" not in repr(found)
         assert content.data["k"] not in repr((found, content))

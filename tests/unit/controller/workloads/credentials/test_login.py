@@ -5,8 +5,8 @@ import pytest
 
 from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import ObjectRef
-from controller.model.status import Failed, Reason, Rejected
-from controller.model.view import Content
+from controller.model.status import ReadFailure, Reason, Rejected
+from controller.model.view import SecretData
 from controller.workloads.credentials.login import references, resolve
 from tests.fakes.worlds import owner, pod, request
 
@@ -18,8 +18,8 @@ UNSUPPORTED = Reason.CREDENTIAL_SOURCE_UNSUPPORTED
 FROM_S: Document = {"envFrom": [{"secretRef": {"name": "s"}}]}
 
 
-def secret(**values: str) -> Content:
-    return Content(data={k: base64.b64encode(v.encode()).decode() for k, v in values.items()})
+def secret(**values: str) -> SecretData:
+    return SecretData(data={k: base64.b64encode(v.encode()).decode() for k, v in values.items()})
 
 
 def env(**values: str) -> Document:
@@ -174,24 +174,24 @@ def test_the_login_is_the_one_that_the_image_makes(
                 "envFrom": [{"configMapRef": {"name": "c"}}],
                 "env": [key("POSTGRES_DB", "none", optional=True)],
             },
-            {S: None, C: Content(data=OFFICIAL)},
+            {S: None, C: SecretData(data=OFFICIAL)},
             "u:p@d",
         ),
         ({"env": [key("POSTGRES_PASSWORD", "k")]}, {S: None}, NO_SOURCE),
         ({"env": [key("POSTGRES_PASSWORD", "k")]}, {S: secret()}, NO_SOURCE),
         (
             {"env": [key("POSTGRES_PASSWORD", "k")]},
-            {S: Failed(Reason.FORBIDDEN, "403")},
+            {S: ReadFailure(Reason.FORBIDDEN, "403")},
             Reason.FORBIDDEN,
         ),
         (
             {"env": [key("POSTGRES_PASSWORD", "k")]},
-            {S: Content(data={"k": "//4="})},
+            {S: SecretData(data={"k": "//4="})},
             Reason.CREDENTIAL_NOT_TEXT,
         ),
         # What is not used need not be there, nor be text.
         (FROM_S | env(**OFFICIAL), {S: None}, "u:p@d"),
-        (FROM_S | env(**OFFICIAL), {S: Content(data={"POSTGRES_PASSWORD": "/w=="})}, "u:p@d"),
+        (FROM_S | env(**OFFICIAL), {S: SecretData(data={"POSTGRES_PASSWORD": "/w=="})}, "u:p@d"),
         (
             {
                 "env": [
@@ -300,8 +300,8 @@ OTHERS = env(POSTGRES_USER="cu", POSTGRES_PASSWORD="cp", POSTGRES_DB="cd")
         ("postgresql", OTHERS, secret(database="d"), "cu:cp@d"),
         ("postgresql", OTHERS, secret(pass_word="p"), NO_SOURCE),
         ("postgresql", OTHERS, None, NO_SOURCE),
-        ("postgresql", OTHERS, Failed(Reason.FORBIDDEN, "403"), Reason.FORBIDDEN),
-        ("postgresql", OTHERS, Content(data={"password": "/w=="}), Reason.CREDENTIAL_NOT_TEXT),
+        ("postgresql", OTHERS, ReadFailure(Reason.FORBIDDEN, "403"), Reason.FORBIDDEN),
+        ("postgresql", OTHERS, SecretData(data={"password": "/w=="}), Reason.CREDENTIAL_NOT_TEXT),
         ("postgresql", {}, secret(POSTGRESQL_POSTGRES_PASSWORD="p"), "postgres:p@postgres"),
         ("mysql", env(MYSQL_DATABASE="cd"), secret(MYSQL_ROOT_PASSWORD="p"), "root:p@cd"),
         ("mysql", env(MYSQL_DATABASE="cd"), secret(password="p"), "root:p@cd"),
@@ -392,7 +392,7 @@ def test_a_rejection_names_what_is_missing(
 
 def test_no_secret_shows_in_a_message() -> None:
     hidden = {"password": base64.b64encode(b"hidden\xff").decode()}
-    for content in (Content(data=hidden), secret(username="hidden", password="")):
+    for content in (SecretData(data=hidden), secret(username="hidden", password="")):
         found = resolve(pods({}), request(**BY_SECRET), {T: content})
         assert isinstance(found, Rejected)
         assert "hidden" not in repr(found)

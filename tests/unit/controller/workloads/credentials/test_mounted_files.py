@@ -5,8 +5,8 @@ import pytest
 
 from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import ObjectRef
-from controller.model.status import Failed, Reason, RejectedError
-from controller.model.view import Content
+from controller.model.status import ReadFailure, Reason, RejectedError
+from controller.model.view import SecretData
 from controller.workloads.credentials import mounted_files
 
 Document = dict[str, Any]
@@ -14,14 +14,14 @@ S, T = ObjectRef(kind=SECRET, name="s"), ObjectRef(kind=SECRET, name="t")
 C = ObjectRef(kind=CONFIG_MAP, name="c")
 
 
-def secret(**values: str) -> Content:
-    return Content(data={k: base64.b64encode(v.encode()).decode() for k, v in values.items()})
+def secret(**values: str) -> SecretData:
+    return SecretData(data={k: base64.b64encode(v.encode()).decode() for k, v in values.items()})
 
 
 KNOWN = {
     S: secret(password="from s\n\n", user="u"),
     T: secret(password="from t"),
-    C: Content(data={"password": "from c\r\n"}),
+    C: SecretData(data={"password": "from c\r\n"}),
 }
 PATH = "/run/secrets/password"
 
@@ -133,8 +133,8 @@ def test_the_longest_mount_path_counts() -> None:
     ("volume", "contents", "expected"),
     [
         (OF_S, {S: None}, Reason.CREDENTIAL_SOURCE_MISSING),
-        (OF_S, {S: Failed(Reason.FORBIDDEN, "403")}, Reason.FORBIDDEN),
-        (OF_S, {S: Content(data={"password": "/w=="})}, Reason.CREDENTIAL_NOT_TEXT),
+        (OF_S, {S: ReadFailure(Reason.FORBIDDEN, "403")}, Reason.FORBIDDEN),
+        (OF_S, {S: SecretData(data={"password": "/w=="})}, Reason.CREDENTIAL_NOT_TEXT),
         ({"secret": {"secretName": "s", "optional": True}}, {S: None}, ""),
         ({"secret": {"secretName": "s", "optional": True}}, {S: secret()}, ""),
         (
