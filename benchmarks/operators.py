@@ -3,6 +3,7 @@
 import bisect
 import contextlib
 import json
+import re
 import shlex
 import statistics
 import sys
@@ -74,12 +75,12 @@ class Run:
     passes: Sequence[Pass]
 
 
-def ours(checkout: Path, pause: int) -> Operator:
+def ours(checkout: Path, sleep: int) -> Operator:
     """The controller of that checkout."""
     env = {
-        "POLL_INTERVAL_SECONDS": str(pause),
+        "POLL_INTERVAL_SECONDS": str(sleep),
         # Five pauses, as with the defaults: so a pass has the same share of them to read again.
-        "CREDENTIALS_REFRESH_SECONDS": str(pause * 5),
+        "CREDENTIALS_REFRESH_SECONDS": str(sleep * 5),
         "HTTP_PORT": str(processes.free_port()),
         # As its image sets it.
         "MALLOC_ARENA_MAX": "1",
@@ -257,7 +258,7 @@ def _logged(log: Path) -> list[_Span]:
     """The passes that our controller's log tells."""
     spans = []
     for text in log.read_text(errors="replace").splitlines():
-        if '"message": "pass"' in text and text.endswith("}"):
+        if re.search('"message": "pass( finished)?"', text) and text.endswith("}"):
             line = json.loads(text)
             end = datetime.fromisoformat(line["time"]).timestamp()
             spans.append(_Span(start=end - line["seconds"], end=end))

@@ -35,7 +35,7 @@ def interrupt_by_signals(deadline: int | None) -> Interrupt:
         allowed = deadline - min(_MARGIN_SECONDS, deadline * _MARGIN_SHARE)
     interrupt = Interrupt(allowed)
     for number in _STOP_SIGNALS:
-        signal.signal(number, lambda number, _: interrupt.trip(signal.Signals(number).name))
+        signal.signal(number, lambda number, _: interrupt.cancel(signal.Signals(number).name))
     # __main__ blocked them until somebody listens.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
     return interrupt

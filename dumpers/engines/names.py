@@ -7,7 +7,7 @@ from dumpers.runtime.errors import ConfigurationError
 _SHOWN = 10
 
 
-def listed(variable: str, text: str) -> tuple[str, ...]:
+def parse_names(variable: str, text: str) -> tuple[str, ...]:
     """Names, separated by commas, each once; ConfigurationError where one of them is empty."""
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     if not all(names):
@@ -15,7 +15,7 @@ def listed(variable: str, text: str) -> tuple[str, ...]:
     return names
 
 
-def shown(names: Sequence[str]) -> str:
+def abbreviate(names: Sequence[str]) -> str:
     """Some names for a message, and how many more there are."""
     first = ", ".join(repr(name) for name in names[:_SHOWN])
     more = len(names) - _SHOWN

@@ -19,11 +19,11 @@ def _never(_: "KsnapshotError") -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class SourceInfo:
     """What was found out about the database before dumping.
 
     `estimate` is the expected size of the dump in bytes before compression, 0 when unknown;
-    `notes` go to log and manifest, `facts` to the manifest. `parallel` is how many streams of a
+    `notes` go to log and manifest, `metadata` to the manifest. `parallel` is how many streams of a
     lane are read at a time.
     """
 
@@ -31,17 +31,17 @@ class Source:
     tool_version: str
     estimate: int
     notes: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     parallel: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
+class DumpStream:
     """One object to be stored: its name in the key, its file ending, and how to read it.
 
     `part` is a path that tells apart what is stored of one name in parts, such as its tables.
     `estimate` is the expected number of bytes before compression; 0 when nothing is known. Streams
-    of one `lane`, such as a shard, are read some at a time, lanes beside each other. `facts` is
+    of one `lane`, such as a shard, are read some at a time, lanes beside each other. `metadata` is
     what the manifest says of it besides: asked once all streams are stored, raising as readers do
     where the dump turns out not to be whole. `again` is asked after SourceFailedError of either:
     whether opening it once more, from its start, may go better.
@@ -52,16 +52,16 @@ class Stream:
     ending: str
     estimate: int
     open: "Callable[[Interrupt], AbstractContextManager[Reader]]"
-    lane: str = ""
-    facts: Callable[[], Mapping[str, Any]] = dict
-    again: "Callable[[KsnapshotError], bool]" = _never
+    concurrency_group: str = ""
+    metadata: Callable[[], Mapping[str, Any]] = dict
+    can_retry: "Callable[[KsnapshotError], bool]" = _never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class StoredDump:
     """One object of a backup, as its manifest names it, in the order of the manifest.
 
-    `size` is in bytes before compression, `facts` what the stream said. Its reader raises unless
+    `size` is in bytes before compression, `metadata` what the stream said. Its reader raises unless
     its end is proven by the manifest's sha256.
     """
 
@@ -69,21 +69,21 @@ class Piece:
     part: tuple[str, ...] = ()
     ending: str
     size: int
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     open: "Callable[[], AbstractContextManager[Reader]]"
 
 
 class Engine(Protocol):
     """The work of one engine, in the job that does it."""
 
-    def preflight(self, job: "DumpJob", interrupt: "Interrupt") -> Source:
+    def preflight(self, job: "DumpJob", interrupt: "Interrupt") -> SourceInfo:
         """Log in and look, within seconds, before anything is written anywhere.
 
         Raises ConfigurationError, SourceRefusedError or SourceFailedError.
         """
         ...
 
-    def streams(self, source: Source) -> AbstractContextManager[Sequence[Stream]]:
+    def streams(self, source: SourceInfo) -> AbstractContextManager[Sequence[DumpStream]]:
         """List what a dump consists of, at least one stream, to be read in this order.
 
         Nothing is started yet; leaving the context ends what streams have in common.
@@ -91,7 +91,7 @@ class Engine(Protocol):
         ...
 
     def restore(
-        self, target: "Connection", pieces: Sequence[Piece], interrupt: "Interrupt"
+        self, target: "Connection", pieces: Sequence[StoredDump], interrupt: "Interrupt"
     ) -> tuple[str, ...]:
         """Load a backup through the database's own client; what is worth a note is returned.
 

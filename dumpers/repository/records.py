@@ -41,7 +41,7 @@ class ObjectRecord:
     """One object of a backup. Sizes are bytes: `size` in the store, `source_size` before gzip.
 
     `part` is empty unless `name` is stored in parts. `sha256` is of the object as stored,
-    `source_sha256` of what the dump tool wrote. `facts` are what the engine knows of it besides.
+    `source_sha256` of what the dump tool wrote. `metadata` are what the engine knows of it besides.
     """
 
     key: str
@@ -53,7 +53,7 @@ class ObjectRecord:
     source_size: int
     source_sha256: str
     checked: bool
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +80,11 @@ def manifest(
     recipients: Sequence[str],
     objects: Sequence[ObjectRecord],
     notes: Sequence[str],
-    facts: Mapping[str, Any],
+    metadata: Mapping[str, Any],
 ) -> bytes:
     """JSON of the record that makes the backup exist, with a digest of itself.
 
-    `facts` are what the engine knows of the whole.
+    `metadata` are what the engine knows of the whole.
     """
     document = {
         "format": FORMAT,
@@ -98,8 +98,8 @@ def manifest(
         "objects": [_object(item) for item in objects],
         "notes": list(notes),
     }
-    if facts:
-        document["facts"] = facts
+    if metadata:
+        document["metadata"] = metadata
     return _encode(document | {"digest": digest(document)})
 
 
@@ -162,8 +162,8 @@ def _run(record: RunRecord) -> dict[str, Any]:
 
 def _object(item: ObjectRecord) -> dict[str, Any]:
     document = asdict(item)
-    if not item.facts:
-        del document["facts"]
+    if not item.metadata:
+        del document["metadata"]
     return document
 
 

@@ -20,7 +20,7 @@ from dumpers.repository.records import RunRecord
 from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError
-from dumpers.storage.run_storage import Store
+from dumpers.storage.run_storage import RunStorage
 
 if TYPE_CHECKING:
     from dumpers.storage.s3.bucket import S3Bucket
@@ -36,14 +36,14 @@ _MAX_KEYS, _MAX_RUNS, _MAX_BESIDE = 10_000, 100, 10_000
 _SECONDS = 20.0
 
 
-def sweep(store: Store, run: Run, record: RunRecord) -> None:
+def sweep(store: RunStorage, run: Run, record: RunRecord) -> None:
     """Clear away what runs of `record`'s workload left that crashed before this one began.
 
     Takes some seconds at most, raises nothing but InterruptedRunError, and says in the log what it
     did. Without the right to list it does nothing.
     """
     ends = time.monotonic() + _SECONDS
-    task = store.aside(lambda: _sweep(store.bucket, run, record, ends))
+    task = store.run_detached(lambda: _sweep(store.bucket, run, record, ends))
     while not wait_futures([task], 0.1).done:
         store.interrupt.check()
         if time.monotonic() > ends:

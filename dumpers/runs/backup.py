@@ -8,7 +8,7 @@ from datetime import datetime
 
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
-from dumpers.engines.protocol import Engine, Source, Stream
+from dumpers.engines.protocol import DumpStream, Engine, SourceInfo
 from dumpers.repository import records
 from dumpers.repository.keys import Run
 from dumpers.repository.sweep import sweep
@@ -17,7 +17,7 @@ from dumpers.runs.pipeline import store_all
 from dumpers.runtime.errors import ExitCode, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
-from dumpers.storage.run_storage import Store
+from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
 
 _LOG = logging.getLogger(__name__)
@@ -27,11 +27,11 @@ _LOG = logging.getLogger(__name__)
 class _Plan:
     job: DumpJob
     run: Run
-    source: Source
-    streams: Sequence[Stream]
+    source: SourceInfo
+    streams: Sequence[DumpStream]
     recipients: Sequence[age.Recipient]
 
-    def key(self, stream: Stream) -> str:
+    def key(self, stream: DumpStream) -> str:
         return self.run.dump_key(
             engine=self.job.engine.type,
             name=stream.name,
@@ -59,7 +59,7 @@ def dump(
     began = time.monotonic()
     recipients = age.parse_recipients(job.recipients)
     # The store is set up while the database is looked at; nothing is sent to it before.
-    with Store(job.location, run=run_id, interrupt=interrupt) as store:
+    with RunStorage(job.location, run=run_id, interrupt=interrupt) as store:
         source = engine.preflight(job, interrupt)
         run = Run(
             path=job.location.path,
@@ -95,7 +95,7 @@ def dump(
             recipients=job.recipients,
             objects=objects,
             notes=source.notes,
-            facts=source.facts,
+            metadata=source.metadata,
         )
         store.put_once(run.manifest_key, body)
         if job.verify:
@@ -108,7 +108,7 @@ def _verify(
     record: records.RunRecord,
     objects: Sequence[records.ObjectRecord],
     *,
-    store: Store,
+    store: RunStorage,
     now: Callable[[], datetime],
 ) -> None:
     """Read the backup back and record what was found; StorageFailedError if it is damaged.

@@ -9,7 +9,7 @@ from dumpers.contract.names import READ_BACK, VERIFY
 from dumpers.repository.records import CheckedObject, ObjectRecord
 from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
 from dumpers.runtime.log import fields
-from dumpers.storage.run_storage import Store
+from dumpers.storage.run_storage import RunStorage
 
 if TYPE_CHECKING:
     from dumpers.storage.s3.bucket import S3Bucket
@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 3
 
 
-def prove_right(store: Store, key: str, body: bytes) -> None:
+def prove_right(store: RunStorage, key: str, body: bytes) -> None:
     """Read a small object of this run's own: better told before a dump than after it."""
     try:
         stored = store.call(lambda: store.bucket.get(key))
@@ -33,7 +33,7 @@ def prove_right(store: Store, key: str, body: bytes) -> None:
         )
 
 
-def read_back(store: Store, objects: Sequence[ObjectRecord]) -> tuple[CheckedObject, ...]:
+def read_back(store: RunStorage, objects: Sequence[ObjectRecord]) -> tuple[CheckedObject, ...]:
     """Read every object, block by block, and tell of each what was found.
 
     StorageFailedError where one cannot be read at all; what breaks off is read again.
@@ -41,7 +41,7 @@ def read_back(store: Store, objects: Sequence[ObjectRecord]) -> tuple[CheckedObj
     return tuple(_check(store, item) for item in objects)
 
 
-def _check(store: Store, item: ObjectRecord) -> CheckedObject:
+def _check(store: RunStorage, item: ObjectRecord) -> CheckedObject:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             size, sha256 = store.call(lambda: _digest(store.bucket, item.key))

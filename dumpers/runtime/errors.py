@@ -113,12 +113,12 @@ class TargetRefusedError(KsnapshotError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class ErrorClasses:
     """What failures of a database are called: of one that is dumped, or of one restored into."""
 
     failed: type[KsnapshotError]
     refused: type[KsnapshotError]
 
 
-SOURCE = Side(failed=SourceFailedError, refused=SourceRefusedError)
-TARGET = Side(failed=TargetFailedError, refused=TargetRefusedError)
+DUMP_ERRORS = ErrorClasses(failed=SourceFailedError, refused=SourceRefusedError)
+RESTORE_ERRORS = ErrorClasses(failed=TargetFailedError, refused=TargetRefusedError)

@@ -37,14 +37,14 @@ class Interrupt:
         os.set_blocking(self._write_end, False)
         weakref.finalize(self, _close, self._read_end, self._write_end)
 
-    def trip(self, cause: str) -> None:
+    def cancel(self, cause: str) -> None:
         """Stop the run because of `cause`; safe to call from a signal handler, and repeatedly."""
         if self._cause is None:
             self._cause = cause
             os.write(self._write_end, b"!")
 
     @property
-    def is_tripped(self) -> bool:
+    def is_cancelled(self) -> bool:
         """Whether somebody asked the run to stop; the deadline does not count."""
         return self._cause is not None
 
@@ -90,7 +90,7 @@ class Interrupt:
             except TimeoutError:
                 continue
 
-    def take(
+    def get(
         self, items: "queue.SimpleQueue[T] | queue.Queue[T]", *, seconds: float | None = None
     ) -> T:
         """Take the next item of a queue that another thread fills.
@@ -109,7 +109,7 @@ class Interrupt:
 
         return self.wait(attempt)
 
-    def pause(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Let time pass; raise as soon as the run has to stop."""
         ends = time.monotonic() + seconds
         poll = select.poll()

@@ -21,8 +21,8 @@ from dumpers.runtime.errors import (
 )
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import ForbiddenByStoreError
-from dumpers.storage.run_storage import IN_FLIGHT, Store
-from dumpers.streams.digest import Digest
+from dumpers.storage.run_storage import IN_FLIGHT, RunStorage
+from dumpers.streams.digest import BackgroundSha256
 
 _LOG = logging.getLogger(__name__)
 
@@ -68,13 +68,15 @@ class Upload:
     """
 
     @classmethod
-    def begin(cls, store: Store, key: str, *, part_size: int) -> Self:
+    def begin(cls, store: RunStorage, key: str, *, part_size: int) -> Self:
         """Begin an upload in parts of `part_size` bytes."""
         # Memory first: where there is too little, no upload has been begun.
         buffers = [bytearray(part_size) for _ in range(IN_FLIGHT)]
         return cls(store, key, store.create(key).id, buffers)
 
-    def __init__(self, store: Store, key: str, upload: str, buffers: Sequence[bytearray]) -> None:
+    def __init__(
+        self, store: RunStorage, key: str, upload: str, buffers: Sequence[bytearray]
+    ) -> None:
         self._store = store
         self._key = key
         self._upload = upload
@@ -86,7 +88,7 @@ class Upload:
         self._filled = 0
         self._parts: list[Future[dict[str, Any]]] = []
         self._settled = 0
-        self._digest = Digest()
+        self._digest = BackgroundSha256()
         self._crc32 = 0
         self._completed = False
         self.size = 0
@@ -195,7 +197,7 @@ class Upload:
         )
 
     def _next_buffer(self) -> bytearray:
-        buffer = self._store.interrupt.take(self._free)
+        buffer = self._store.interrupt.get(self._free)
         # A buffer comes back from a part that failed, too: this is where its error is met.
         while self._settled < len(self._parts) and self._parts[self._settled].done():
             self._parts[self._settled].result()

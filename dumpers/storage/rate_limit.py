@@ -8,10 +8,10 @@ from collections.abc import Callable
 _LEAST_SECONDS = 0.01
 
 # Told of every number of bytes that goes over the wire; it may take its time.
-Pace = Callable[[int], None]
+OnSent = Callable[[int], None]
 
 
-class Pacer:
+class RateLimit:
     """Makes its callers wait so that together they stay at `rate` bytes a second.
 
     `pause` waits for some seconds and raises when the run has to stop; time that nobody used is
@@ -22,11 +22,11 @@ class Pacer:
         self,
         rate: int,
         *,
-        pause: Callable[[float], None],
+        sleep: Callable[[float], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rate = rate
-        self._pause = pause
+        self._pause = sleep
         self._clock = clock
         self._lock = threading.Lock()
         self._due = clock()

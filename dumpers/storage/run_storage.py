@@ -16,7 +16,7 @@ from dumpers.runtime.errors import InterruptedRunError, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError, UnknownToStoreError
-from dumpers.storage.rate_limit import Pace, Pacer
+from dumpers.storage.rate_limit import OnSent, RateLimit
 from dumpers.storage.s3.answers import CreatedUpload
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ _LAST_CALL_SECONDS = 8.0
 _ABORT_SECONDS = 120.0
 
 
-def open_bucket(location: S3Location, pace: Pace | None) -> "S3Bucket":
+def open_bucket(location: S3Location, pace: OnSent | None) -> "S3Bucket":
     """Load the SDK and set up its client, which takes half a second and no request."""
     from dumpers.storage.s3.bucket import S3Bucket  # noqa: PLC0415  half a second, in a worker
 
     return S3Bucket(location, pace)
 
 
-class Store:
+class RunStorage:
     """The bucket as one run sees it. A context manager: leaving it gives its threads back.
 
     It is set up in the background: making a Store takes no time, and the first call tells faults.
@@ -53,7 +53,7 @@ class Store:
         self.checksums = True
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="s3")
         rate = location.max_bandwidth
-        pace = Pacer(rate, pause=interrupt.pause) if rate else None
+        pace = RateLimit(rate, sleep=interrupt.sleep) if rate else None
         self._opening = self._pool.submit(lambda: open_bucket(location, pace))
 
     def __enter__(self) -> Self:
@@ -75,7 +75,7 @@ class Store:
         """Make a call and wait for its result, or for the interrupt."""
         return self.interrupt.result(self.submit(call))
 
-    def aside(self, call: Callable[[], T]) -> "Future[T]":
+    def run_detached(self, call: Callable[[], T]) -> "Future[T]":
         """Begin something in a thread of its own: the workers may all hang, and so may this."""
         pool = ThreadPoolExecutor(1, thread_name_prefix="aside")
         try:
@@ -139,9 +139,9 @@ class Store:
 
     def abort(self, key: str, upload: str) -> None:
         """Drop an upload, within seconds once the run was told to end; never raises."""
-        done = self.aside(lambda: self.bucket.abort_upload(key, upload))
+        done = self.run_detached(lambda: self.bucket.abort_upload(key, upload))
         try:
-            done.result(_LAST_CALL_SECONDS if self.interrupt.is_tripped else _ABORT_SECONDS)
+            done.result(_LAST_CALL_SECONDS if self.interrupt.is_cancelled else _ABORT_SECONDS)
         except (KsnapshotError, TimeoutError) as error:
             _LOG.warning(
                 "an unfinished upload stays in the bucket: a lifecycle rule for incomplete "

@@ -8,7 +8,7 @@ import threading
 _BLOCKS_AHEAD = 16
 
 
-class Digest:
+class BackgroundSha256:
     """sha256 of a stream, computed in a thread of its own: hashing costs as much as compressing.
 
     The blocks are handed over as they are, so they must not change; a few of them wait at most.

@@ -4,7 +4,7 @@ from typing import Self
 
 from isal import isal_zlib
 
-from dumpers.streams.digest import Digest
+from dumpers.streams.digest import BackgroundSha256
 from dumpers.streams.reader import BLOCK_BYTES, Reader
 
 # isal's default level: zlib -6's ratio on dumps at more than ten times its speed.
@@ -20,7 +20,7 @@ class CountingReader:
 
     def __init__(self, source: Reader) -> None:
         self._source = source
-        self._digest = Digest()
+        self._digest = BackgroundSha256()
         self.count = 0
 
     def __enter__(self) -> Self:

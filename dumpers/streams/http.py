@@ -22,7 +22,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from dumpers.contract.connection import Connection
-from dumpers.runtime.errors import ConfigurationError, Side
+from dumpers.runtime.errors import ConfigurationError, ErrorClasses
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 
@@ -86,10 +86,15 @@ class Http:
     """One server, as a job's connection says. Threads may share it."""
 
     def __init__(
-        self, connection: Connection, *, secure: bool, headers: Mapping[str, str], side: Side
+        self,
+        connection: Connection,
+        *,
+        secure: bool,
+        headers: Mapping[str, str],
+        errors: ErrorClasses,
     ) -> None:
         self.where = f"{connection.host}:{connection.port}"
-        self._side = side
+        self._side = errors
         options: dict[str, Any] = {}
         if secure:
             # False keeps everybody from checking the name, None leaves it to the context.
@@ -229,7 +234,7 @@ class _Exchange:
 
     def _next(self) -> Any:
         try:
-            taken = self._interrupt.take(self._ahead, seconds=self._seconds)
+            taken = self._interrupt.get(self._ahead, seconds=self._seconds)
         except queue.Empty as error:
             silent = OSError(f"no answer within {self._seconds:.0f} s")
             raise self._failed(silent) from error
@@ -310,7 +315,7 @@ def speaks_tls(connection: Connection, interrupt: Interrupt) -> bool | None:
     threading.Thread(
         target=lambda: found.put(_greet(connection)), name="greeting", daemon=True
     ).start()
-    return interrupt.take(found)
+    return interrupt.get(found)
 
 
 def _greet(connection: Connection) -> bool | None:

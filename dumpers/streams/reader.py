@@ -27,7 +27,7 @@ class Writer(Protocol):
         ...
 
 
-class Prefixed:
+class PrefixedReader:
     """A reader's bytes behind some others."""
 
     def __init__(self, first: bytes, rest: Reader) -> None:
@@ -43,7 +43,7 @@ class Prefixed:
         return self._rest.read(size)
 
 
-class Joined:
+class IterReader:
     """Blocks, as a reader; errors of what makes them pass through."""
 
     def __init__(self, blocks: Iterator[bytes | memoryview]) -> None:

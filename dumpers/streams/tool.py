@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from dumpers.runtime.errors import SOURCE, KsnapshotError, Side, SourceFailedError
+from dumpers.runtime.errors import DUMP_ERRORS, ErrorClasses, KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.streams.reader import Reader
@@ -44,7 +44,7 @@ class Command:
     env: Mapping[str, str] = field(repr=False)
     secrets: Sequence[str] = field(default=(), repr=False)
     failure: Callable[[int, str], KsnapshotError]
-    side: Side = SOURCE
+    errors: ErrorClasses = DUMP_ERRORS
 
     @property
     def tool(self) -> str:
@@ -75,7 +75,7 @@ class ToolReader:
         # A larger pipe means fewer switches between the tool and us; not every kernel grants it.
         with contextlib.suppress(OSError):
             fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, _READ_SIZE)
-        self._said = _Said(self._process)
+        self._said = _StderrTail(self._process)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -112,7 +112,7 @@ class ToolReader:
             )
 
 
-class _Said:
+class _StderrTail:
     """The last that a tool says on stderr, drained all the time: a full pipe would stop it."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
@@ -134,7 +134,7 @@ class _Said:
         self._stream.close()
 
 
-def feed(command: Command, source: Reader, *, interrupt: Interrupt) -> None:
+def run_with_stdin(command: Command, source: Reader, *, interrupt: Interrupt) -> None:
     """Run a tool on all of `source` as its standard input, and return when it exited 0.
 
     Where the source raises, the tool is killed before it can see an end: what it has in one
@@ -143,7 +143,7 @@ def feed(command: Command, source: Reader, *, interrupt: Interrupt) -> None:
     """
     process = _start(command, stdin=subprocess.PIPE)
     assert process.stdin is not None
-    descriptor, said = process.stdin.fileno(), _Said(process)
+    descriptor, said = process.stdin.fileno(), _StderrTail(process)
     os.set_blocking(descriptor, False)
     whole = False
     try:
@@ -158,7 +158,7 @@ def feed(command: Command, source: Reader, *, interrupt: Interrupt) -> None:
         process.stdin.close()
         _check_end(command, _wait(process, interrupt), said.whole())
         if not whole:
-            raise command.side.failed(
+            raise command.errors.failed(
                 f"{command.tool} exited 0 before it had read everything: what it was given is not "
                 "proved whole, and not loaded whole"
             )
@@ -168,7 +168,7 @@ def feed(command: Command, source: Reader, *, interrupt: Interrupt) -> None:
         process.stdin.close()
 
 
-def output(command: Command, *, interrupt: Interrupt) -> str:
+def run_for_output(command: Command, *, interrupt: Interrupt) -> str:
     """Run a tool that answers briefly and return its standard output, stripped.
 
     Raises as `ToolReader.read`; the output is not judged.
@@ -195,16 +195,16 @@ def _start(
             process_group=0,
         )
     except FileNotFoundError as error:
-        raise command.side.refused(
+        raise command.errors.refused(
             f"{command.tool} is not in this image: use the dumper image of this engine"
         ) from error
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == errno.E2BIG:
-            raise command.side.refused(
+            raise command.errors.refused(
                 f"{command.tool} would be told more names of tables than a command line may hold: "
                 "choose fewer, or all"
             ) from error
-        raise command.side.failed(f"{command.tool} could not be started: {error}") from error
+        raise command.errors.failed(f"{command.tool} could not be started: {error}") from error
 
 
 def _wait(process: "subprocess.Popen[bytes]", interrupt: Interrupt) -> int:
@@ -239,7 +239,7 @@ def _check_end(command: Command, status: int, said: str) -> None:
 
 def _failure(command: Command, status: int, said: str) -> KsnapshotError:
     if status == -signal.SIGKILL:
-        return command.side.failed(
+        return command.errors.failed(
             f"{command.tool} was killed (SIGKILL), probably out of memory: raise the job's memory "
             "limit"
         )

@@ -76,13 +76,13 @@ def restore(clickhouse: ClickHouse, manifest: Mapping[str, Any]) -> Iterator[tup
     """Each object with the command that takes it, decrypted, in the manifest's order."""
     replicas = {replica.label: replica for replica in clickhouse.replicas}
     for item in manifest["objects"]:
-        facts = item["facts"]
-        if "script" in facts:
-            for label in facts["replicas"]:
+        metadata = item["metadata"]
+        if "script" in metadata:
+            for label in metadata["replicas"]:
                 yield item["key"], clickhouse.client(replicas[label], "--multiquery")
         else:
-            target = replicas[f"s{facts['shard']}r{facts.get('replica', 1)}"]
-            yield item["key"], _load(clickhouse, target, facts["tables"])
+            target = replicas[f"s{metadata['shard']}r{metadata.get('replica', 1)}"]
+            yield item["key"], _load(clickhouse, target, metadata["tables"])
 
 
 def _load(clickhouse: ClickHouse, target: Replica, tables: Sequence[Mapping[str, Any]]) -> str:
@@ -153,9 +153,9 @@ def test_from_annotations_to_restored_comparison(
         [*result.keys, f"{result.record}started.json", f"{result.record}manifest.json"]
     )
     rows = {
-        (facts["shard"], facts.get("replica"), table["table"]): table["rows"]
-        for facts in (item["facts"] for item in manifest["objects"])
-        for table in facts.get("tables", ())
+        (metadata["shard"], metadata.get("replica"), table["table"]): table["rows"]
+        for metadata in (item["metadata"] for item in manifest["objects"])
+        for table in metadata.get("tables", ())
     }
     assert [rows[shard, None, "orders"] for shard in (1, 2)] == [100000, 100000]
     own = [rows[one.shard, one.number, _ODD.strip("`")] for one in clickhouse.replicas]

@@ -16,7 +16,7 @@ import pytest
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.elasticsearch.engine import ENGINE
-from dumpers.engines.protocol import Piece
+from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -108,11 +108,11 @@ def test_from_annotation_to_restored_comparison(stage: Stage, workload: SearchSe
     before = workload.ask("GET", "/books/_mapping"), workload.ask("GET", "/books/_alias")
     workload.clear()
     pieces = [
-        Piece(
+        StoredDump(
             name=item["name"],
             ending=".jsonl",
             size=item["source_size"],
-            facts=item.get("facts", {}),
+            metadata=item.get("metadata", {}),
             open=_opener(stored[item["name"]]),
         )
         for item in listed

@@ -10,42 +10,42 @@ from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse import filters, options
 from dumpers.engines.clickhouse.catalog import server_catalog, system_tables
-from dumpers.engines.clickhouse.catalog.server_catalog import Holding
+from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.cluster import replicas
-from dumpers.engines.clickhouse.cluster.replicas import Group
+from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
 from dumpers.engines.clickhouse.logical import plan as planning
 from dumpers.engines.clickhouse.logical import restore as restoring
 from dumpers.engines.clickhouse.logical import streams, table_read
-from dumpers.engines.clickhouse.logical.plan import Item
-from dumpers.engines.clickhouse.logical.query_log import Verdicts
-from dumpers.engines.clickhouse.logical.table_read import Session
+from dumpers.engines.clickhouse.logical.plan import TableRead
+from dumpers.engines.clickhouse.logical.query_log import QueryLog
+from dumpers.engines.clickhouse.logical.table_read import DumpContext
 from dumpers.engines.clickhouse.options import Options
 from dumpers.engines.clickhouse.schema import drift
-from dumpers.engines.clickhouse.schema.tables import Treated
+from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.clickhouse.server.client import connect, read_version
 from dumpers.engines.clickhouse.server.settings import dump_settings
-from dumpers.engines.names import shown
-from dumpers.engines.protocol import Engine, Piece, Source, Stream
-from dumpers.runtime.errors import SOURCE, SourceRefusedError
+from dumpers.engines.names import abbreviate
+from dumpers.engines.protocol import DumpStream, Engine, SourceInfo, StoredDump
+from dumpers.runtime.errors import DUMP_ERRORS, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
 _NO_CLUSTER = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found(Source):
+class _Found(SourceInfo):
     """A source with what the streams are made from; `held` in the order of labels."""
 
     name: str
-    held: Sequence[Holding]
-    items: Sequence[Item]
-    session: Session
+    held: Sequence[ServerCatalog]
+    items: Sequence[TableRead]
+    session: DumpContext
 
 
 class _ClickHouse:
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
         wanted = options.read(job)
-        entry = connect(job.connection, side=SOURCE, settings={})
+        entry = connect(job.connection, errors=DUMP_ERRORS, settings={})
         version = read_version(entry, interrupt)
         groups, notes = _settled(
             replicas.find(
@@ -54,7 +54,7 @@ class _ClickHouse:
                 listed=wanted.shards,
                 through=wanted.through,
                 settings=dump_settings,
-                side=SOURCE,
+                errors=DUMP_ERRORS,
                 interrupt=interrupt,
             ),
             interrupt,
@@ -76,7 +76,7 @@ class _ClickHouse:
             partitions=wanted.partitions,
             all_replicas=wanted.all_replicas,
         )
-        verdicts = Verdicts(interrupt, needed=not wanted.counts_do)
+        verdicts = QueryLog(interrupt, needed=not wanted.counts_do)
         if not wanted.counts_do:
             _check_logs(verdicts, planned.items)
         return _Found(
@@ -84,21 +84,21 @@ class _ClickHouse:
             tool_version="FORMAT Native over HTTP",
             estimate=sum(table_read.estimate(item) for item in planned.items),
             notes=(*notes, *planned.notes),
-            facts=_facts(groups),
+            metadata=_metadata(groups),
             parallel=wanted.parallel,
             name=groups[0].members[0].node.cluster or _NO_CLUSTER,
             held=held,
             items=planned.items,
-            session=Session(verdicts=verdicts, counts_do=wanted.counts_do, interrupt=interrupt),
+            session=DumpContext(verdicts=verdicts, counts_do=wanted.counts_do, interrupt=interrupt),
         )
 
     @contextmanager
-    def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
+    def streams(self, source: SourceInfo) -> Iterator[Sequence[DumpStream]]:
         assert isinstance(source, _Found)
         yield streams.arrange(source.name, source.held, source.items, source.session)
 
     def restore(
-        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
     ) -> tuple[str, ...]:
         return restoring.restore(target, pieces, interrupt=interrupt)
 
@@ -109,7 +109,9 @@ class _ClickHouse:
 ENGINE: Engine = _ClickHouse()
 
 
-def _settled(groups: Sequence[Group], interrupt: Interrupt) -> tuple[tuple[Group, ...], list[str]]:
+def _settled(
+    groups: Sequence[ShardReplicas], interrupt: Interrupt
+) -> tuple[tuple[ShardReplicas, ...], list[str]]:
     """The groups once their best replicas have caught up, and notes on those that did not."""
     with ThreadPoolExecutor(thread_name_prefix="settle") as pool:
         settled = list(pool.map(lambda group: replicas.settle(group, interrupt), groups))
@@ -124,12 +126,14 @@ def _settled(groups: Sequence[Group], interrupt: Interrupt) -> tuple[tuple[Group
     )
 
 
-def _chosen(held: Sequence[Holding], wanted: Options) -> tuple[list[Holding], tuple[str, ...]]:
+def _chosen(
+    held: Sequence[ServerCatalog], wanted: Options
+) -> tuple[list[ServerCatalog], tuple[str, ...]]:
     """The holdings without what is not to be dumped, as any of the servers has what is asked for.
 
     Raises SourceRefusedError where there is nothing that was asked for, or nothing at all.
     """
-    every: dict[tuple[str, str], Treated] = {}
+    every: dict[tuple[str, str], BackupTable] = {}
     for holding in held:
         for item in holding.tables:
             every.setdefault(item.table.key, item)
@@ -152,7 +156,7 @@ def _chosen(held: Sequence[Holding], wanted: Options) -> tuple[list[Holding], tu
     ], notes
 
 
-def _check_partitions(wanted: Options, held: Sequence[Holding], interrupt: Interrupt) -> None:
+def _check_partitions(wanted: Options, held: Sequence[ServerCatalog], interrupt: Interrupt) -> None:
     """Raise SourceRefusedError for a partition that no server has: nothing would be dumped."""
     for (database, table), asked in wanted.partitions.items():
         found = {
@@ -164,21 +168,21 @@ def _check_partitions(wanted: Options, held: Sequence[Holding], interrupt: Inter
         if missing:
             raise SourceRefusedError(
                 f"no server has these partitions of {database}.{table} that were asked for: "
-                f"{shown(missing)}; it has {shown(sorted(found))}"
+                f"{abbreviate(missing)}; it has {abbreviate(sorted(found))}"
             )
 
 
-def _drift(held: Sequence[Holding], *, fails: bool) -> tuple[str, ...]:
+def _drift(held: Sequence[ServerCatalog], *, fails: bool) -> tuple[str, ...]:
     found = drift.compare({holding.member.label: holding.tables for holding in held})
     if found and fails:
         raise SourceRefusedError(
             f"the servers have not the same tables, and the annotation drift says fail: "
-            f"{shown(found)}"
+            f"{abbreviate(found)}"
         )
     return found
 
 
-def _check_logs(verdicts: Verdicts, items: Sequence[Item]) -> None:
+def _check_logs(verdicts: QueryLog, items: Sequence[TableRead]) -> None:
     """See to it, before anything is read, that every server will be able to prove its tables."""
     servers = [copy.member.server for item in items for copy in item.copies[:1]]
     once = {server.answering: server for server in servers}
@@ -187,7 +191,7 @@ def _check_logs(verdicts: Verdicts, items: Sequence[Item]) -> None:
             pass
 
 
-def _facts(groups: Sequence[Group]) -> Mapping[str, Any]:
+def _metadata(groups: Sequence[ShardReplicas]) -> Mapping[str, Any]:
     """The cluster as it was found."""
     return {
         "cluster": groups[0].members[0].node.cluster,

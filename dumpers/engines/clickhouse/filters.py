@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from dumpers.engines.clickhouse.schema.lexer import tokens
-from dumpers.engines.clickhouse.schema.table_engines import Kind
-from dumpers.engines.clickhouse.schema.tables import SYSTEM_DATABASES, Treated
-from dumpers.engines.names import listed, shown
+from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
+from dumpers.engines.clickhouse.schema.tables import SYSTEM_DATABASES, BackupTable
+from dumpers.engines.names import abbreviate, parse_names
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 _NAME = r"(?:[^\s`:;,.'\"]+|`(?:[^`\\]|\\.|``)+`)"
@@ -19,7 +19,7 @@ _PARTITIONS = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class TableFilter:
     """Patterns of what is dumped, all where `databases` or `tables` is empty.
 
     A table's pattern may stand for its name alone or for `database.table`; `*`, `?` and `[…]` are
@@ -33,10 +33,10 @@ class Choice:
 
 def read_patterns(variable: str, text: str) -> tuple[str, ...]:
     """Patterns, separated by commas, none of blanks; ConfigurationError where one is empty."""
-    return listed(variable, text) if text.strip() else ()
+    return parse_names(variable, text) if text.strip() else ()
 
 
-def databases(choice: Choice, existing: Iterable[str]) -> tuple[str, ...]:
+def databases(choice: TableFilter, existing: Iterable[str]) -> tuple[str, ...]:
     """The databases that were asked for, never the server's own.
 
     Raises SourceRefusedError where there is none of a pattern.
@@ -53,8 +53,8 @@ def databases(choice: Choice, existing: Iterable[str]) -> tuple[str, ...]:
 
 
 def tables(
-    choice: Choice, chosen: Sequence[str], treated: Iterable[Treated]
-) -> tuple[tuple[Treated, ...], tuple[str, ...]]:
+    choice: TableFilter, chosen: Sequence[str], treated: Iterable[BackupTable]
+) -> tuple[tuple[BackupTable, ...], tuple[str, ...]]:
     """Of the tables of the chosen databases those that were asked for, and notes.
 
     A view's own table comes with its view. Raises SourceRefusedError where there is none of a
@@ -63,7 +63,8 @@ def tables(
     found = [
         item
         for item in treated
-        if item.table.database in chosen and item.kind not in {Kind.INNER, Kind.SKIPPED}
+        if item.table.database in chosen
+        and item.kind not in {TableTreatment.INNER, TableTreatment.SKIPPED}
     ]
     _require(
         "tables", choice.tables, lambda pattern: any(_matches(item, pattern) for item in found)
@@ -110,19 +111,19 @@ def read_partitions(variable: str, text: str) -> Mapping[tuple[str, str], tuple[
 
 
 def check_partitions(
-    partitions: Mapping[tuple[str, str], Sequence[str]], chosen: Iterable[Treated]
+    partitions: Mapping[tuple[str, str], Sequence[str]], chosen: Iterable[BackupTable]
 ) -> None:
     """Raise SourceRefusedError where a table is not dumped, or has no partitions."""
     parted = {
         item.table.key
         for item in chosen
-        if item.kind is Kind.DATA and item.table.engine.endswith("MergeTree")
+        if item.kind is TableTreatment.DATA and item.table.engine.endswith("MergeTree")
     }
     missing = [f"{database}.{table}" for database, table in partitions.keys() - parted]
     if missing:
         raise SourceRefusedError(
             "partitions are asked for of tables that are not in this dump, or are not of the "
-            f"MergeTree family: {shown(sorted(missing))}"
+            f"MergeTree family: {abbreviate(sorted(missing))}"
         )
 
 
@@ -131,11 +132,11 @@ def _require(what: str, patterns: Sequence[str], exists: Callable[[str], bool]) 
     if missing:
         raise SourceRefusedError(
             f"the server has not these {what} that were asked for, or this account may not see "
-            f"them: {shown(missing)}"
+            f"them: {abbreviate(missing)}"
         )
 
 
-def _matches(item: Treated, pattern: str) -> bool:
+def _matches(item: BackupTable, pattern: str) -> bool:
     return fnmatchcase(item.table.name, pattern) or fnmatchcase(item.table.full_name, pattern)
 
 

@@ -7,7 +7,7 @@ from dumpers.contract.engine_spec import TextOption
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse import spec
 from dumpers.engines.clickhouse.cluster.topology import Shard, read_shards
-from dumpers.engines.clickhouse.filters import Choice, read_partitions, read_patterns
+from dumpers.engines.clickhouse.filters import TableFilter, read_partitions, read_patterns
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
 
 # Of the native protocol, in which servers speak to each other.
@@ -22,7 +22,7 @@ class Options:
     then of the native protocol.
     """
 
-    choice: Choice
+    choice: TableFilter
     partitions: Mapping[tuple[str, str], tuple[str, ...]]
     cluster: str
     shards: tuple[Shard, ...]
@@ -47,7 +47,7 @@ def read(job: DumpJob) -> Options:
     port = _NATIVE_PORT if through else job.connection.port
     shards = read_shards(spec.SHARDS.variable, listed, port=port) if listed else ()
     return Options(
-        choice=Choice(
+        choice=TableFilter(
             databases=patterns(DATABASES),
             tables=patterns(TABLES),
             excluded=patterns(EXCLUDE_TABLES),

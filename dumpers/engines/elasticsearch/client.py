@@ -10,7 +10,7 @@ from urllib.parse import quote
 from dumpers.contract.connection import Connection
 from dumpers.engines.elasticsearch import product
 from dumpers.engines.elasticsearch.product import Product
-from dumpers.runtime.errors import ConfigurationError, KsnapshotError, Side
+from dumpers.runtime.errors import ConfigurationError, ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.http import Answer, Http, speaks_tls
 
@@ -58,7 +58,7 @@ class Patience:
         """Let time pass before the next try; False when it has been enough."""
         if self._waited >= _LONGEST_WAIT:
             return False
-        self.interrupt.pause(self._pause)
+        self.interrupt.sleep(self._pause)
         self._waited += self._pause
         self._pause = min(_LONGEST_PAUSE, self._pause * 2)
         return True
@@ -69,7 +69,7 @@ class Server:
     """A cluster, by whichever of its nodes answers."""
 
     http: Http = field(repr=False)
-    side: Side
+    errors: ErrorClasses
 
     @property
     def where(self) -> str:
@@ -95,10 +95,10 @@ class Server:
             try:
                 return self.once(method, path, interrupt=interrupt, query=query, body=body)
             except LostError as error:
-                raise self.side.failed(f"{self.where}: {error}") from error
+                raise self.errors.failed(f"{self.where}: {error}") from error
             except BusyError as error:
                 if not patience.wait():
-                    raise self.side.failed(
+                    raise self.errors.failed(
                         f"{self.where} has been too busy to answer for ten minutes: {error}"
                     ) from error
 
@@ -135,7 +135,7 @@ class Server:
                 return self.judge(answer, body)
             except BusyError as error:
                 if not patience.wait():
-                    raise self.side.failed(f"{self.where}: {error}") from error
+                    raise self.errors.failed(f"{self.where}: {error}") from error
 
     def once(
         self,
@@ -163,10 +163,10 @@ class Server:
         if answer.status in _BUSY or kind in _BUSY_TYPES:
             raise BusyError(words)
         if answer.status in _LOGIN:
-            raise self.side.refused(f"{text}: see to the login and its rights")
+            raise self.errors.refused(f"{text}: see to the login and its rights")
         if answer.status >= _SERVER_ERROR or kind == "index_not_found_exception":
-            raise self.side.failed(text)
-        raise self.side.refused(text)
+            raise self.errors.failed(text)
+        raise self.errors.refused(text)
 
     def forget(self, method: str, path: str, body: bytes) -> None:
         """Ask for something at the end, come what may: nothing depends on its answer."""
@@ -197,13 +197,15 @@ class Server:
 
     def _stranger(self, body: bytes | bytearray) -> KsnapshotError:
         begun = " ".join(body[:200].decode("utf-8", "replace").split())
-        return self.side.failed(
+        return self.errors.failed(
             f"{self.where} does not answer as Elasticsearch or OpenSearch does, with JSON: is "
             f"there a proxy, or another server? It says: {begun[:100]}"
         )
 
 
-def connect(connection: Connection, *, side: Side, interrupt: Interrupt) -> tuple[Server, Product]:
+def connect(
+    connection: Connection, *, errors: ErrorClasses, interrupt: Interrupt
+) -> tuple[Server, Product]:
     """Find a server and what it is.
 
     Without word about TLS, it is used where the server speaks it, and the certificate is checked;
@@ -226,8 +228,8 @@ def connect(connection: Connection, *, side: Side, interrupt: Interrupt) -> tupl
     elif connection.username:
         login = f"{connection.username}:{connection.password}".encode()
         headers["Authorization"] = f"Basic {b64encode(login).decode()}"
-    http = Http(connection, secure=secure, headers=headers, side=side)
-    server = Server(http=http, side=side)
+    http = Http(connection, secure=secure, headers=headers, errors=errors)
+    server = Server(http=http, errors=errors)
     return server, _product(server, interrupt)
 
 
@@ -239,11 +241,11 @@ def path_of(*names: str) -> str:
 def _product(server: Server, interrupt: Interrupt) -> Product:
     found = product.read(server.json("GET", "/", interrupt=interrupt))
     if found is None:
-        raise server.side.failed(
+        raise server.errors.failed(
             f"{server.where} does not say which Elasticsearch or OpenSearch it is"
         )
     if found.problem:
-        raise server.side.refused(f"{server.where} is {found}: {found.problem}")
+        raise server.errors.refused(f"{server.where} is {found}: {found.problem}")
     return found
 
 

@@ -13,15 +13,15 @@ from dumpers.engines.elasticsearch.elasticdump_lines import object_line, portabl
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.load import restore as restoring
 from dumpers.engines.elasticsearch.product import Product
-from dumpers.engines.elasticsearch.read.cursor import Wanted
+from dumpers.engines.elasticsearch.read.cursor import IndexRead
 from dumpers.engines.elasticsearch.read.documents import Tally, documents
 from dumpers.engines.elasticsearch.spec import INDICES, LIMIT, VERSIONS
 from dumpers.engines.elasticsearch.survey import Text
-from dumpers.engines.protocol import Engine, Piece, Source, Stream
-from dumpers.runtime.errors import SOURCE
+from dumpers.engines.protocol import DumpStream, Engine, SourceInfo, StoredDump
+from dumpers.runtime.errors import DUMP_ERRORS
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.version import VERSION
-from dumpers.streams.reader import Joined, Reader
+from dumpers.streams.reader import IterReader, Reader
 
 ENDING = ".jsonl"
 # Slices of one index that are read at a time: enough to keep a server busy while pages travel.
@@ -31,7 +31,7 @@ _PACKED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found(Source):
+class _Found(SourceInfo):
     """A source with what the streams are made from."""
 
     server: Server = field(repr=False)
@@ -43,9 +43,9 @@ class _Found(Source):
 
 
 class _Elasticsearch:
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
         patterns = indices.read(INDICES.variable, job.options.get(INDICES.variable, ""))
-        server, product = client.connect(job.connection, side=SOURCE, interrupt=interrupt)
+        server, product = client.connect(job.connection, errors=DUMP_ERRORS, interrupt=interrupt)
         every = survey.indices(server, product, interrupt)
         chosen = indices.choose(patterns, every)
         survey.check(chosen)
@@ -61,7 +61,7 @@ class _Elasticsearch:
             tool_version=f"ksnapshot {VERSION}",
             estimate=_PACKED * sum(index.size for index in chosen),
             notes=notes,
-            facts={"indices": len(chosen)},
+            metadata={"indices": len(chosen)},
             server=server,
             product=product,
             chosen=chosen,
@@ -71,7 +71,7 @@ class _Elasticsearch:
         )
 
     @contextmanager
-    def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
+    def streams(self, source: SourceInfo) -> Iterator[Sequence[DumpStream]]:
         assert isinstance(source, _Found)
         yield [
             _about(source, "index", "", string_line, portable),
@@ -84,7 +84,7 @@ class _Elasticsearch:
         ]
 
     def restore(
-        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
     ) -> tuple[str, ...]:
         return restoring.restore(target, pieces, interrupt=interrupt)
 
@@ -95,10 +95,10 @@ class _Elasticsearch:
 ENGINE: Engine = _Elasticsearch()
 
 
-def _data(source: _Found) -> Stream:
+def _data(source: _Found) -> DumpStream:
     """All documents of all indices."""
     wanted = [
-        Wanted(
+        IndexRead(
             server=source.server,
             product=source.product,
             index=index,
@@ -114,8 +114,8 @@ def _data(source: _Found) -> Stream:
     def open_(interrupt: Interrupt) -> AbstractContextManager[Reader]:
         return documents(wanted, tally, interrupt)
 
-    return Stream(
-        name="data", ending=ENDING, estimate=source.estimate, open=open_, facts=tally.facts
+    return DumpStream(
+        name="data", ending=ENDING, estimate=source.estimate, open=open_, metadata=tally.metadata
     )
 
 
@@ -125,10 +125,10 @@ def _about(
     path: str,
     line: Callable[[Iterator[bytes]], Iterator[bytes]],
     shape: Callable[[bytes], bytes],
-) -> Stream:
+) -> DumpStream:
     """What the server says of each index, in one line."""
     closed = [index.name for index in source.chosen if index.closed]
-    facts = {"indices": len(source.chosen), **({"closed": closed} if closed else {})}
+    metadata = {"indices": len(source.chosen), **({"closed": closed} if closed else {})}
 
     @contextmanager
     def open_(interrupt: Interrupt) -> Iterator[Reader]:
@@ -136,24 +136,24 @@ def _about(
             shape(source.server.ask("GET", path_of(index.name) + path, interrupt=interrupt))
             for index in source.chosen
         )
-        yield Joined(line(answers))
+        yield IterReader(line(answers))
 
-    return Stream(name=name, ending=ENDING, estimate=0, open=open_, facts=lambda: facts)
+    return DumpStream(name=name, ending=ENDING, estimate=0, open=open_, metadata=lambda: metadata)
 
 
-def _text(text: Text) -> Stream:
+def _text(text: Text) -> DumpStream:
     """What is there already. Data streams and pipelines are no types of elasticdump."""
 
     @contextmanager
     def open_(_: Interrupt) -> Iterator[Reader]:
-        yield Joined(string_line([text.body]))
+        yield IterReader(string_line([text.body]))
 
-    return Stream(
+    return DumpStream(
         name=text.name,
         ending=ENDING,
         estimate=len(text.body),
         open=open_,
-        facts=lambda: {"count": text.count},
+        metadata=lambda: {"count": text.count},
     )
 
 

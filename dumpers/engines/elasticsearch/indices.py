@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from dumpers.engines.names import listed, shown
+from dumpers.engines.names import abbreviate, parse_names
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 
@@ -66,7 +66,7 @@ def read(variable: str, text: str) -> tuple[Pattern, ...]:
     if not text.strip():
         return ()
     patterns = []
-    for word in listed(variable, text):
+    for word in parse_names(variable, text):
         name = word.removeprefix("-")
         if not name:
             raise ConfigurationError(f"{variable} holds a bare `-`: a pattern stands behind it")
@@ -89,7 +89,7 @@ def choose(patterns: Sequence[Pattern], existing: Iterable[Index]) -> tuple[Inde
     if missing:
         raise SourceRefusedError(
             "the server has not these indices that were asked for, or this account may not see "
-            f"them: {shown(missing)}"
+            f"them: {abbreviate(missing)}"
         )
     if all(pattern.leaves_out for pattern in patterns):
         patterns = (Pattern(text="*"), *patterns)

@@ -9,7 +9,7 @@ from dumpers.engines.elasticsearch.client import DeniedError, Server
 from dumpers.engines.elasticsearch.cluster_resources import parts
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Product
-from dumpers.engines.names import shown
+from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
@@ -64,8 +64,8 @@ def check(chosen: Sequence[Index]) -> None:
     red = [index.name for index in chosen if index.health == "red" and not index.closed]
     if red:
         raise SourceFailedError(
-            f"these indices are red, that is without one of their primary shards: {shown(red)}: "
-            "mend the cluster, or leave them out by the annotation indices"
+            "these indices are red, that is without one of their primary shards: "
+            f"{abbreviate(red)}: mend the cluster, or leave them out by the annotation indices"
         )
 
 
@@ -81,30 +81,32 @@ def notes(
     closed = [index.name for index in chosen if index.closed]
     if closed:
         found.append(
-            f"closed, so that only their settings and mappings are dumped: {shown(closed)}"
+            f"closed, so that only their settings and mappings are dumped: {abbreviate(closed)}"
         )
     frozen = [index.name for index in chosen if index.frozen]
     if frozen:
-        found.append(f"frozen, and read all the same: {shown(frozen)}")
+        found.append(f"frozen, and read all the same: {abbreviate(frozen)}")
     names = {index.name for index in chosen}
     own = [index.name for index in every if index.is_own and index.name not in names]
     if own:
-        found.append(f"hidden indices are left out: {shown(own)}")
+        found.append(f"hidden indices are left out: {abbreviate(own)}")
     without, partly, synthetic = _sources(server, chosen, interrupt)
     if without:
-        found.append(f"these keep no _source, so their documents are not dumped: {shown(without)}")
+        found.append(
+            f"these keep no _source, so their documents are not dumped: {abbreviate(without)}"
+        )
     if partly:
-        found.append(f"the _source of these leaves out some of their fields: {shown(partly)}")
+        found.append(f"the _source of these leaves out some of their fields: {abbreviate(partly)}")
     if synthetic:
         found.append(
             "the server makes the _source of these anew, so it need not be what was once sent: "
-            f"{shown(synthetic)}"
+            f"{abbreviate(synthetic)}"
         )
     vectors = _vectors(server, product, interrupt)
     if vectors:
         found.append(
             "the server may keep vectors apart from the _source, so these fields may stand "
-            f"elsewhere in it than they were sent: {shown(vectors)}"
+            f"elsewhere in it than they were sent: {abbreviate(vectors)}"
         )
     return tuple(found)
 

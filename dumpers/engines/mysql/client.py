@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dumpers.contract.connection import Connection
-from dumpers.runtime.errors import KsnapshotError, Side
+from dumpers.runtime.errors import ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import Command, output
+from dumpers.streams.tool import Command, run_for_output
 
 _CONNECT_SECONDS = 10
 
@@ -79,7 +79,7 @@ class Server:
     number: tuple[int, int]
     folds: bool
     connection: Connection
-    side: Side
+    errors: ErrorClasses
     client: Program = field(repr=False)
 
     def rows(
@@ -95,8 +95,8 @@ class Server:
 
     def raw(self, sql: str, *, database: str = "", interrupt: Interrupt) -> list[tuple[str, ...]]:
         """Answer a statement that is no SELECT; blanks at the edge of the answer are lost."""
-        command = query(self.client, self.connection, sql, database=database, side=self.side)
-        text = output(command, interrupt=interrupt)
+        command = query(self.client, self.connection, sql, database=database, errors=self.errors)
+        text = run_for_output(command, interrupt=interrupt)
         lines = text.split("\n") if text else []
         return [tuple(_unescape(cell) for cell in line.split("\t")) for line in lines]
 
@@ -106,7 +106,7 @@ class Server:
 
 
 def programs(
-    names: Sequence[str], *, side: Side, interrupt: Interrupt
+    names: Sequence[str], *, errors: ErrorClasses, interrupt: Interrupt
 ) -> Mapping[Flavour, Program]:
     """Find out which of these programs the image has, and whose they really are.
 
@@ -116,8 +116,8 @@ def programs(
     for name in names:
         if shutil.which(name) is None:
             continue
-        command = _command([name, "--version"], env={}, password="", where="", side=side)
-        version = output(command, interrupt=interrupt)
+        command = _command([name, "--version"], env={}, password="", where="", errors=errors)
+        version = run_for_output(command, interrupt=interrupt)
         flavour = Flavour.MARIADB if "mariadb" in version.lower() else Flavour.MYSQL
         found.setdefault(
             flavour,
@@ -126,25 +126,25 @@ def programs(
     return found
 
 
-def connect(connection: Connection, *, side: Side, interrupt: Interrupt) -> Server:
+def connect(connection: Connection, *, errors: ErrorClasses, interrupt: Interrupt) -> Server:
     """Log in and ask the server what it is, with whichever of the clients can.
 
     Raises the side's errors, and InterruptedRunError.
     """
-    clients = programs(("mariadb", "mysql"), side=side, interrupt=interrupt)
+    clients = programs(("mariadb", "mysql"), errors=errors, interrupt=interrupt)
     if not clients:
-        raise side.refused(
+        raise errors.refused(
             "neither mariadb nor mysql is in this image: use the dumper image of this engine"
         )
     # MariaDB's has the plugins of both.
     order = [clients[flavour] for flavour in reversed(Flavour) if flavour in clients]
     for client in order[:-1]:
         try:
-            return _look(client, connection, side=side, interrupt=interrupt)
-        except (side.failed, side.refused) as error:
+            return _look(client, connection, errors=errors, interrupt=interrupt)
+        except (errors.failed, errors.refused) as error:
             if not _OTHER_CLIENT.search(str(error)):
                 raise
-    return _look(order[-1], connection, side=side, interrupt=interrupt)
+    return _look(order[-1], connection, errors=errors, interrupt=interrupt)
 
 
 def arguments(program: Program, connection: Connection) -> list[str]:
@@ -171,7 +171,7 @@ def arguments(program: Program, connection: Connection) -> list[str]:
 
 
 def query(
-    client: Program, connection: Connection, sql: str, *, database: str, side: Side
+    client: Program, connection: Connection, sql: str, *, database: str, errors: ErrorClasses
 ) -> Command:
     """Make the command that runs one statement and prints cells apart by tabs, escaped."""
     argv = [
@@ -184,7 +184,7 @@ def query(
         f"--execute={sql}",
         *(["--", database] if database else []),
     ]
-    return command(argv, connection, database=database, side=side)
+    return command(argv, connection, database=database, errors=errors)
 
 
 def names_in_utf8() -> list[str]:
@@ -195,7 +195,9 @@ def names_in_utf8() -> list[str]:
     return ["--init-command=SET NAMES utf8mb4"]
 
 
-def command(argv: Sequence[str], connection: Connection, *, database: str, side: Side) -> Command:
+def command(
+    argv: Sequence[str], connection: Connection, *, database: str, errors: ErrorClasses
+) -> Command:
     """Make a command that logs in; the password goes by environment, as it does with libpq.
 
     An option file would be on a disk or in a descriptor to hand down, and is read by the same
@@ -207,7 +209,7 @@ def command(argv: Sequence[str], connection: Connection, *, database: str, side:
         env={"MYSQL_PWD": connection.password} if connection.password else {},
         password=connection.password,
         where=f" of {what}{connection.host}:{connection.port}",
-        side=side,
+        errors=errors,
     )
 
 
@@ -217,7 +219,7 @@ def identifier(name: str) -> str:
 
 
 def _command(
-    argv: Sequence[str], *, env: Mapping[str, str], password: str, where: str, side: Side
+    argv: Sequence[str], *, env: Mapping[str, str], password: str, where: str, errors: ErrorClasses
 ) -> Command:
     def failure(status: int, said: str) -> KsnapshotError:
         # MariaDB's client repeats the statement that failed, which is full of the user's data.
@@ -226,23 +228,27 @@ def _command(
         if argv[0] == "mariadb-dump" and "2013" in said:
             # Unlike mysqldump it does not ask the server for more patience.
             text += " (did the store hold the dump up? raise the server's net_write_timeout)"
-        return side.refused(text) if _REFUSALS.search(said) else side.failed(text)
+        return errors.refused(text) if _REFUSALS.search(said) else errors.failed(text)
 
     return Command(
         argv=argv,
         env={"LC_ALL": "C.UTF-8", **env},
         secrets=(password,),
         failure=failure,
-        side=side,
+        errors=errors,
     )
 
 
-def _look(client: Program, connection: Connection, *, side: Side, interrupt: Interrupt) -> Server:
+def _look(
+    client: Program, connection: Connection, *, errors: ErrorClasses, interrupt: Interrupt
+) -> Server:
     sql = "SELECT VERSION(), @@version_comment, @@lower_case_table_names"
-    row = output(query(client, connection, sql, database="", side=side), interrupt=interrupt)
+    row = run_for_output(
+        query(client, connection, sql, database="", errors=errors), interrupt=interrupt
+    )
     look = re.fullmatch(r"((\d+)\.(\d+)[^\t\n]*)\t([^\t\n]*)\t(\d)", row)
     if look is None:
-        raise side.failed(f"the server does not answer as MySQL or MariaDB does: {row[:200]!r}")
+        raise errors.failed(f"the server does not answer as MySQL or MariaDB does: {row[:200]!r}")
     version, major, minor, comment, case = look.groups()
     mariadb = "mariadb" in f"{version} {comment}".lower()
     return Server(
@@ -251,7 +257,7 @@ def _look(client: Program, connection: Connection, *, side: Side, interrupt: Int
         number=(int(major), int(minor)),
         folds=case != "0",
         connection=connection,
-        side=side,
+        errors=errors,
         client=client,
     )
 

@@ -13,11 +13,11 @@ from dumpers.engines.mysql import restore as restoring
 from dumpers.engines.mysql.client import Flavour, Program, Server
 from dumpers.engines.mysql.sections import Sections
 from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
-from dumpers.engines.mysql.survey import Choice, Survey, databases, grants, survey
-from dumpers.engines.names import listed
-from dumpers.engines.protocol import Engine, Piece, Source, Stream
+from dumpers.engines.mysql.survey import Survey, TableFilter, databases, grants, survey
+from dumpers.engines.names import parse_names
+from dumpers.engines.protocol import DumpStream, Engine, SourceInfo, StoredDump
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
-from dumpers.runtime.errors import SOURCE, SourceRefusedError
+from dumpers.runtime.errors import DUMP_ERRORS, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.tool import Command, ToolReader
 
@@ -32,7 +32,7 @@ _END = re.compile(rb"(?:\A|\n)-- Dump completed(?: on [0-9: -]+)?\n\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found(Source):
+class _Found(SourceInfo):
     """A source with what the streams are made from."""
 
     tool: Program
@@ -43,7 +43,7 @@ class _Found(Source):
 
 
 class _MySQL:
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
         choice, wanted = _choice(job), _databases(job)
         per_table = job.options.get(PER_TABLE.variable) == "true"
         own = options.parse(
@@ -51,7 +51,7 @@ class _MySQL:
             per_table=per_table,
             named=bool(choice.tables),
         )
-        server = client.connect(job.connection, side=SOURCE, interrupt=interrupt)
+        server = client.connect(job.connection, errors=DUMP_ERRORS, interrupt=interrupt)
         tool, notes = _pick(server, interrupt=interrupt)
         rights = grants(server, interrupt=interrupt)
         names = wanted or databases(server, interrupt=interrupt)
@@ -79,10 +79,10 @@ class _MySQL:
         )
 
     @contextmanager
-    def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
+    def streams(self, source: SourceInfo) -> Iterator[Sequence[DumpStream]]:
         assert isinstance(source, _Found)
         with ExitStack() as tools:
-            streams: list[Stream] = []
+            streams: list[DumpStream] = []
             for item in source.surveys:
                 # Views and programs alone are one object in any case.
                 if source.per_table and not all(table.is_view for table in item.tables):
@@ -92,7 +92,7 @@ class _MySQL:
             yield streams
 
     def restore(
-        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
     ) -> tuple[str, ...]:
         return restoring.restore(target, pieces, interrupt=interrupt)
 
@@ -112,7 +112,7 @@ def prove(head: bytes, tail: bytes) -> str | None:
     return None
 
 
-def _stream(source: _Found, item: Survey) -> Stream:
+def _stream(source: _Found, item: Survey) -> DumpStream:
     """The stream of a whole database, or of some tables and views of it."""
     if item.all_tables or any(table.is_view for table in item.tables):
         # Of tables that it is told by name, mysqldump writes the views before the functions that
@@ -124,10 +124,10 @@ def _stream(source: _Found, item: Survey) -> Stream:
     def open_dump(interrupt: Interrupt) -> ToolReader:
         return ToolReader(command, proof=prove, interrupt=interrupt)
 
-    return Stream(name=item.database, ending=_ENDING, estimate=item.estimate, open=open_dump)
+    return DumpStream(name=item.database, ending=_ENDING, estimate=item.estimate, open=open_dump)
 
 
-def _streams_per_table(source: _Found, item: Survey, tools: ExitStack) -> list[Stream]:
+def _streams_per_table(source: _Found, item: Survey, tools: ExitStack) -> list[DumpStream]:
     """The streams of a database's tables, and that of its views and programs, which loads last."""
     # The tools write sequences first, then tables in the order that they are given in.
     tables = sorted(
@@ -146,7 +146,7 @@ def _streams_per_table(source: _Found, item: Survey, tools: ExitStack) -> list[S
     )
     return [
         *(
-            Stream(
+            DumpStream(
                 name=item.database,
                 part=(table.name,),
                 ending=_ENDING,
@@ -188,7 +188,7 @@ def _dump_command(
         argv += ["--skip-add-locks"]
     ignored = [f"--ignore-table={item.database}.{name}" for name in leave_out]
     argv += [*item.options, *ignored, *source.own, "--", item.database, *names]
-    return client.command(argv, server.connection, database=item.database, side=SOURCE)
+    return client.command(argv, server.connection, database=item.database, errors=DUMP_ERRORS)
 
 
 def _pick(server: Server, *, interrupt: Interrupt) -> tuple[Program, list[str]]:
@@ -197,7 +197,7 @@ def _pick(server: Server, *, interrupt: Interrupt) -> tuple[Program, list[str]]:
     mariadb-dump writes values for MySQL's generated columns, and such a dump does not load;
     mysqldump knows neither MariaDB's sequences nor its system versioning.
     """
-    tools = client.programs(("mariadb-dump", "mysqldump"), side=SOURCE, interrupt=interrupt)
+    tools = client.programs(("mariadb-dump", "mysqldump"), errors=DUMP_ERRORS, interrupt=interrupt)
     tool = tools.get(server.flavour)
     if tool is None:
         present = " and ".join(other.version for other in tools.values()) or "none"
@@ -220,15 +220,15 @@ def _databases(job: DumpJob) -> tuple[str, ...]:
     text = job.options.get(DATABASES.variable, "")
     if not text:
         return (job.connection.database,)
-    return () if text.strip() == "*" else listed(DATABASES.variable, text)
+    return () if text.strip() == "*" else parse_names(DATABASES.variable, text)
 
 
-def _choice(job: DumpJob) -> Choice:
+def _choice(job: DumpJob) -> TableFilter:
     def names(words: str, option: TextOption) -> tuple[str, ...]:
         text = job.options.get(option.variable, "")
         return (
             *job.options.get(words, "").split(),
-            *(listed(option.variable, text) if text else ()),
+            *(parse_names(option.variable, text) if text else ()),
         )
 
-    return Choice(tables=names(_TABLES, TABLES), excluded=names(_EXCLUDED, EXCLUDE_TABLES))
+    return TableFilter(tables=names(_TABLES, TABLES), excluded=names(_EXCLUDED, EXCLUDE_TABLES))

@@ -6,11 +6,11 @@ from dumpers.contract.connection import Connection
 from dumpers.engines.mysql import client
 from dumpers.engines.mysql.client import Flavour, Program, Server
 from dumpers.engines.mysql.survey import tables
-from dumpers.engines.protocol import Piece
-from dumpers.runtime.errors import TARGET, KsnapshotError, TargetRefusedError
+from dumpers.engines.protocol import StoredDump
+from dumpers.runtime.errors import RESTORE_ERRORS, KsnapshotError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import Prefixed
-from dumpers.streams.tool import Command, feed
+from dumpers.streams.reader import PrefixedReader
+from dumpers.streams.tool import Command, run_with_stdin
 
 # Tables counted by one statement: it travels as an argument, which has a limit.
 _COUNTED_AT_ONCE = 100
@@ -21,14 +21,14 @@ _DEFINED = {"views": "table", "routines": "routine", "events": "event", "trigger
 
 
 def restore(
-    target: Connection, pieces: Sequence[Piece], *, interrupt: Interrupt
+    target: Connection, pieces: Sequence[StoredDump], *, interrupt: Interrupt
 ) -> tuple[str, ...]:
     """Load a backup into empty databases: one into the target's, several each into its own name.
 
     MySQL has no transaction around a schema: a load that fails leaves its database partly filled,
     and the error says so.
     """
-    server = client.connect(target, side=TARGET, interrupt=interrupt)
+    server = client.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
     loader = _loader(server, interrupt=interrupt)
     names = list(dict.fromkeys(piece.name for piece in pieces))
     into = {names[0]: target.database} if len(names) == 1 else {name: name for name in names}
@@ -45,7 +45,7 @@ def restore(
 
 def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
     """Count the rows of every table of the target's database, views left out."""
-    server = client.connect(target, side=TARGET, interrupt=interrupt)
+    server = client.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
     database = target.database
     names = [
         table.name
@@ -70,7 +70,7 @@ def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
 
 
 def _loader(server: Server, *, interrupt: Interrupt) -> Program:
-    clients = client.programs(("mariadb", "mysql"), side=TARGET, interrupt=interrupt)
+    clients = client.programs(("mariadb", "mysql"), errors=RESTORE_ERRORS, interrupt=interrupt)
     loader = clients.get(server.flavour)
     if loader is None:
         wanted = "mariadb" if server.flavour is Flavour.MARIADB else "MySQL's own mysql"
@@ -101,7 +101,7 @@ def _check_empty(server: Server, database: str, *, interrupt: Interrupt) -> None
 
 
 def _load(
-    server: Server, loader: Program, database: str, piece: Piece, *, interrupt: Interrupt
+    server: Server, loader: Program, database: str, piece: StoredDump, *, interrupt: Interrupt
 ) -> None:
     argv = [
         loader.name,
@@ -118,10 +118,12 @@ def _load(
     else:
         # What MySQL's newer clients say to 5.7 while they connect is taken for latin1.
         first = f"USE {client.identifier(database)};\n".encode()
-    command: Command = client.command(argv, server.connection, database=database, side=TARGET)
+    command: Command = client.command(
+        argv, server.connection, database=database, errors=RESTORE_ERRORS
+    )
     try:
         with piece.open() as reader:
-            feed(command, Prefixed(first, reader), interrupt=interrupt)
+            run_with_stdin(command, PrefixedReader(first, reader), interrupt=interrupt)
     except KsnapshotError as error:
         raise type(error)(f"{error}{_cure(str(error))}; {_partly(database)}") from error
 

@@ -12,7 +12,7 @@ from dumpers.engines.mysql.client import identifier
 from dumpers.engines.mysql.survey import Table
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import Prefixed, Reader
+from dumpers.streams.reader import PrefixedReader, Reader
 from dumpers.streams.tool import Command, EndProof, ToolReader
 
 # Where a table begins, and what stands around the bodies of triggers, in which any line may occur.
@@ -51,7 +51,7 @@ class Sections:
             self._cutter = Cutter(self._tools.enter_context(tool), tables=self._tables)
             self._preamble = b"".join(iter(self._cutter.read, b""))
         self._cutter.go_on()
-        yield Prefixed(self._preamble, self._cutter)
+        yield PrefixedReader(self._preamble, self._cutter)
 
 
 class Cutter:

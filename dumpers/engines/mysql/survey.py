@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dumpers.engines.mysql.client import Flavour, Server
 from dumpers.engines.mysql.grants import Grants, parse
-from dumpers.engines.names import shown
+from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
@@ -49,7 +49,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class TableFilter:
     """The tables that were asked for; without any, all but the excluded ones.
 
     A name may stand alone or behind its database and a dot.
@@ -58,7 +58,7 @@ class Choice:
     tables: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
 
-    def within(self, database: str, databases: Sequence[str]) -> "Choice":
+    def within(self, database: str, databases: Sequence[str]) -> "TableFilter":
         """What of it concerns one of the databases: names behind another one do not.
 
         SourceRefusedError where tables were asked for, and none of this one.
@@ -71,7 +71,7 @@ class Choice:
                 "some, or leave the database out"
             )
         excluded = tuple(name for name in self.excluded if not name.startswith(others))
-        return Choice(tables=tables, excluded=excluded)
+        return TableFilter(tables=tables, excluded=excluded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ def tables(server: Server, database: str, *, interrupt: Interrupt) -> list[Table
 
 
 def survey(
-    server: Server, database: str, *, choice: Choice, rights: Grants, interrupt: Interrupt
+    server: Server, database: str, *, choice: TableFilter, rights: Grants, interrupt: Interrupt
 ) -> Survey:
     """Find out what can be dumped of a database.
 
@@ -146,13 +146,13 @@ def survey(
     ]
     if missing:
         notes.append(
-            f"views that this account may not show are NOT in this dump: {shown(missing)}; "
+            f"views that this account may not show are NOT in this dump: {abbreviate(missing)}; "
             f"grant it SHOW VIEW on {database!r}"
         )
     chosen = [table for table in chosen if table.name not in missing]
     if choice.tables and not chosen:
         # Without any name the tool would take all tables.
-        raise server.side.refused(
+        raise server.errors.refused(
             f"nothing is left of the tables that were asked for in the database {database!r}"
         )
     kept = {table.name for table in chosen}
@@ -180,7 +180,7 @@ def survey(
 
 
 def _choose(
-    server: Server, database: str, choice: Choice, found: Sequence[Table]
+    server: Server, database: str, choice: TableFilter, found: Sequence[Table]
 ) -> tuple[list[Table], list[str]]:
     """Pick the tables that were asked for, with notes on exclusions that exclude nothing."""
 
@@ -194,9 +194,9 @@ def _choose(
     if choice.tables:
         missing = [name for name in choice.tables if not any(map(matches(name), found))]
         if missing:
-            raise server.side.refused(
+            raise server.errors.refused(
                 f"the database {database!r} has not these tables that were asked for, or this "
-                f"account may not see them: {shown(missing)}"
+                f"account may not see them: {abbreviate(missing)}"
             )
         chosen = [table for table in found if any(matches(name)(table) for name in choice.tables)]
     notes = []
@@ -227,7 +227,7 @@ def _routines(
         # The tool would end at the first of them.
         note = (
             "NO procedure or function is in this dump: this account may not show the text of "
-            f"{shown(hidden)}; grant it {cure}"
+            f"{abbreviate(hidden)}; grant it {cure}"
         )
         return False, [note]
     sees = ("EXECUTE", "CREATE ROUTINE", "ALTER ROUTINE", "SHOW CREATE ROUTINE", "SHOW_ROUTINE")
@@ -268,18 +268,18 @@ def _notes_on_engines(flavour: Flavour, chosen: Sequence[Table]) -> list[str]:
     if elsewhere:
         notes.append(
             "the rows of these tables are NOT in this dump, as they lie elsewhere: "
-            + shown([f"{table.name} ({table.engine})" for table in elsewhere])
+            + abbreviate([f"{table.name} ({table.engine})" for table in elsewhere])
         )
     if loose:
         notes.append(
             "these tables are NOT consistent with the others, as their storage engine has no "
             "transactions: rows written while the dump ran may or may not be in it: "
-            f"{shown(loose)}"
+            f"{abbreviate(loose)}"
         )
     versioned = [table.name for table in chosen if table.kind == "SYSTEM VERSIONED"]
     if versioned:
         notes.append(
             "the history of these tables is in this dump only where MYSQLDUMP_OPTIONS says "
-            f"--dump-history: {shown(versioned)}"
+            f"--dump-history: {abbreviate(versioned)}"
         )
     return notes

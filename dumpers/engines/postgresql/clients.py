@@ -9,14 +9,14 @@ from pathlib import Path
 
 from dumpers.contract.connection import Connection
 from dumpers.runtime.errors import (
-    SOURCE,
+    DUMP_ERRORS,
+    ErrorClasses,
     KsnapshotError,
-    Side,
     SourceFailedError,
     SourceRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import Command, output
+from dumpers.streams.tool import Command, run_for_output
 
 _NAME = "pg_dump"
 _VERSION = re.compile(r"\s(\d+)(?:\.\d+|devel|beta\d+|rc\d+)")
@@ -63,7 +63,7 @@ def _clients(program: str, interrupt: Interrupt) -> Clients:
         return SourceFailedError(f"{program} --version ended with status {status}: {said}")
 
     command = Command(argv=[program, "--version"], env={"LC_ALL": "C"}, failure=failure)
-    said = output(command, interrupt=interrupt)
+    said = run_for_output(command, interrupt=interrupt)
     version = _VERSION.search(said)
     if version is None:
         raise SourceFailedError(f"{program} does not say its version: {said[:200]!r}")
@@ -100,7 +100,7 @@ class Session:
 
     connection: Connection
     folder: Path
-    side: Side = SOURCE
+    errors: ErrorClasses = DUMP_ERRORS
 
     def at(self, database: str) -> "Session":
         """The same at another database of the server."""
@@ -129,7 +129,7 @@ class Session:
         def failure(status: int, said: str) -> KsnapshotError:
             where = f"{connection.database!r} at {connection.host}:{connection.port}"
             text = f"{program} of {where} ended with status {status}: {said or 'no explanation'}"
-            return self.side.refused(text) if _REFUSALS.search(said) else self.side.failed(text)
+            return self.errors.refused(text) if _REFUSALS.search(said) else self.errors.failed(text)
 
         return Command(
             argv=[
@@ -141,7 +141,7 @@ class Session:
             env=env,
             secrets=(connection.password,),
             failure=failure,
-            side=self.side,
+            errors=self.errors,
         )
 
     def ask(self, sql: str, interrupt: Interrupt) -> list[list[str]]:
@@ -152,5 +152,7 @@ class Session:
             f"--field-separator={_FIELD}",
             f"--record-separator={_ROW}",
         ]
-        text = output(self.command("psql", [*format_, f"--command={sql}"]), interrupt=interrupt)
+        text = run_for_output(
+            self.command("psql", [*format_, f"--command={sql}"]), interrupt=interrupt
+        )
         return [row.split(_FIELD) for row in text.split(_ROW)] if text else []

@@ -14,8 +14,8 @@ from dumpers.engines.postgresql.options import (
     PLAIN_ENDING,
     DumpOptions,
 )
-from dumpers.engines.protocol import Engine, Piece, Source, Stream
-from dumpers.runtime.errors import TARGET, ConfigurationError, SourceFailedError
+from dumpers.engines.protocol import DumpStream, Engine, SourceInfo, StoredDump
+from dumpers.runtime.errors import RESTORE_ERRORS, ConfigurationError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 from dumpers.streams.tool import EndProof, ToolReader
@@ -46,7 +46,7 @@ _CUSTOM_HEAD = b"PGDMP"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Look(Source):
+class _Look(SourceInfo):
     """What was found: `sizes` in bytes by database, in the order to dump them."""
 
     session: Session
@@ -58,7 +58,7 @@ class _Look(Source):
 
 
 class _PostgreSQL:
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
         wanted = options.read_options(job)
         found = clients.find(interrupt)
         # Any psql talks to any server.
@@ -86,7 +86,7 @@ class _PostgreSQL:
             wanted=wanted,
         )
 
-    def streams(self, source: Source) -> AbstractContextManager[Sequence[Stream]]:
+    def streams(self, source: SourceInfo) -> AbstractContextManager[Sequence[DumpStream]]:
         assert isinstance(source, _Look)
         streams = [_database(source, name) for name in source.sizes]
         if source.wanted.globals:
@@ -94,7 +94,7 @@ class _PostgreSQL:
         return nullcontext(streams)
 
     def restore(
-        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
     ) -> tuple[str, ...]:
         return restore.restore(_target(target, interrupt), pieces, interrupt)
 
@@ -158,7 +158,7 @@ def _prove(head: bytes, tail: bytes, start: bytes, end: bytes) -> str | None:
     return None
 
 
-def _database(look: _Look, name: str) -> Stream:
+def _database(look: _Look, name: str) -> DumpStream:
     custom = look.wanted.custom
     command = look.session.at(name).command("pg_dump", look.wanted.arguments)
     proof: EndProof = prove_custom if custom else prove_plain
@@ -170,7 +170,7 @@ def _database(look: _Look, name: str) -> Stream:
         with ToolReader(command, proof=proof, interrupt=interrupt) as reader:
             yield WithoutLine(reader, _TRANSACTION_TIMEOUT) if newer else reader
 
-    return Stream(
+    return DumpStream(
         name=name,
         ending=CUSTOM_ENDING if custom else PLAIN_ENDING,
         estimate=look.sizes[name],
@@ -178,7 +178,7 @@ def _database(look: _Look, name: str) -> Stream:
     )
 
 
-def _globals(look: _Look) -> Stream:
+def _globals(look: _Look) -> DumpStream:
     name = look.session.connection.database
     passwords = [] if look.superuser else ["--no-role-passwords"]
     command = look.session.command(
@@ -188,7 +188,7 @@ def _globals(look: _Look) -> Stream:
     def open_(interrupt: Interrupt) -> AbstractContextManager[Reader]:
         return ToolReader(command, proof=prove_globals, interrupt=interrupt)
 
-    return Stream(name=name, ending=GLOBALS_ENDING, estimate=0, open=open_)
+    return DumpStream(name=name, ending=GLOBALS_ENDING, estimate=0, open=open_)
 
 
 def _row(session: Session, sql: str, interrupt: Interrupt) -> list[str]:
@@ -213,4 +213,4 @@ def _sizes(session: Session, wanted: DumpOptions, interrupt: Interrupt) -> Mappi
 
 def _target(connection: Connection, interrupt: Interrupt) -> Session:
     found = clients.find(interrupt)
-    return Session(connection=connection, folder=found[max(found)].folder, side=TARGET)
+    return Session(connection=connection, folder=found[max(found)].folder, errors=RESTORE_ERRORS)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, PLAIN_ENDING
-from dumpers.engines.protocol import Piece
+from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import feed
+from dumpers.streams.tool import run_with_stdin
 
 # Without a failed statement's details and context, which show the rows.
 _PSQL = (
@@ -17,7 +17,7 @@ _PSQL = (
 _PG_RESTORE = ("--single-transaction", "--exit-on-error")
 
 
-def restore(target: Session, pieces: Sequence[Piece], interrupt: Interrupt) -> tuple[str, ...]:
+def restore(target: Session, pieces: Sequence[StoredDump], interrupt: Interrupt) -> tuple[str, ...]:
     """Load the one database among the pieces into the target's database."""
     notes = []
     databases = [piece for piece in pieces if piece.ending in {PLAIN_ENDING, CUSTOM_ENDING}]
@@ -38,7 +38,7 @@ def restore(target: Session, pieces: Sequence[Piece], interrupt: Interrupt) -> t
         ("pg_restore", _PG_RESTORE) if piece.ending == CUSTOM_ENDING else ("psql", _PSQL)
     )
     with piece.open() as reader:
-        feed(target.command(program, arguments), reader, interrupt=interrupt)
+        run_with_stdin(target.command(program, arguments), reader, interrupt=interrupt)
     return tuple(notes)
 
 

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
-from dumpers.storage.rate_limit import Pace
+from dumpers.storage.rate_limit import OnSent
 from dumpers.storage.s3 import client, errors
 from dumpers.storage.s3.answers import CreatedUpload, Head
 
@@ -31,7 +31,7 @@ class PartBody:
     Given to the SDK as plain bytes, a part would have to go out whole within one socket timeout.
     """
 
-    def __init__(self, data: memoryview, pace: Pace | None = None) -> None:
+    def __init__(self, data: memoryview, pace: OnSent | None = None) -> None:
         self._data = data
         self._at = 0
         self._pace = pace
@@ -67,7 +67,7 @@ class S3Bucket:
     `pace` is told of every number of bytes that goes over the wire, and may take its time.
     """
 
-    def __init__(self, location: S3Location, pace: Pace | None) -> None:
+    def __init__(self, location: S3Location, pace: OnSent | None) -> None:
         self._location = location
         self._pace = pace
         # What every object gets, and what only dumps get: records are small and read often.

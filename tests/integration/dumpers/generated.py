@@ -13,7 +13,7 @@ from dumpers.cli import dump, main
 from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.protocol import Engine, Piece, Source, Stream
+from dumpers.engines.protocol import DumpStream, Engine, SourceInfo, StoredDump
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -30,10 +30,10 @@ class Generated:
         self.size = size
         self.noise = size // 2 if noise is None else noise
 
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
-        return Source(server_version="1", tool_version="1", estimate=self.size << 20)
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
+        return SourceInfo(server_version="1", tool_version="1", estimate=self.size << 20)
 
-    def streams(self, source: Source) -> AbstractContextManager[Sequence[Stream]]:
+    def streams(self, source: SourceInfo) -> AbstractContextManager[Sequence[DumpStream]]:
         how = "bs=1M iflag=fullblock status=none"
         noise = f"dd if=/dev/urandom count={self.noise} {how}"
         nothing = f"dd if=/dev/zero count={self.size - self.noise} {how}"
@@ -45,11 +45,11 @@ class Generated:
 
         estimate = source.estimate
         return nullcontext(
-            [Stream(name="generated", ending=".sql", estimate=estimate, open=open_dump)]
+            [DumpStream(name="generated", ending=".sql", estimate=estimate, open=open_dump)]
         )
 
     def restore(
-        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
     ) -> tuple[str, ...]:
         raise AssertionError("there is no database to restore into")
 

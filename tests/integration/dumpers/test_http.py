@@ -11,7 +11,7 @@ import pytest
 
 from dumpers.contract.connection import Connection
 from dumpers.runtime.errors import (
-    SOURCE,
+    DUMP_ERRORS,
     ConfigurationError,
     InterruptedRunError,
     SourceFailedError,
@@ -114,7 +114,7 @@ def port() -> Iterator[int]:
 
 def http(port: int, *, host: str = "127.0.0.1", tls: str = "", ca_file: str = "") -> Http:
     connection = Connection(host=host, port=port, tls=tls, ca_file=ca_file)
-    return Http(connection, secure=bool(tls), headers={"X-User": "dump"}, side=SOURCE)
+    return Http(connection, secure=bool(tls), headers={"X-User": "dump"}, errors=DUMP_ERRORS)
 
 
 def test_whole_answers_come_over_one_connection(port: int) -> None:
@@ -166,7 +166,7 @@ def test_a_server_may_be_silent_for_so_long(port: int, path: str) -> None:
 @pytest.mark.parametrize("path", ["/silent", "/stuck"])
 def test_a_signal_is_noticed_while_the_server_is_silent(port: int, path: str) -> None:
     interrupt = Interrupt()
-    threading.Timer(0.3, interrupt.trip, ["SIGTERM"]).start()
+    threading.Timer(0.3, interrupt.cancel, ["SIGTERM"]).start()
     with pytest.raises(InterruptedRunError, match="SIGTERM"):
         http(port).whole("GET", path, interrupt=interrupt)
 

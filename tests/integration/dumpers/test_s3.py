@@ -17,7 +17,7 @@ from dumpers.runtime.errors import (
 )
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.errors import UnknownToStoreError
-from dumpers.storage.run_storage import Store, open_bucket
+from dumpers.storage.run_storage import RunStorage, open_bucket
 from dumpers.storage.s3.bucket import S3Bucket
 from tests.fakes import stub_s3
 from tests.fakes.stub_s3 import Answer, Asked, StubStore
@@ -190,7 +190,7 @@ def test_a_certificate_that_is_none(stub: StubStore) -> None:
 
 def test_the_bandwidth_is_kept_and_an_interrupt_heard(stub: StubStore) -> None:
     interrupt = Interrupt()
-    with Store(location(stub, max_bandwidth=1 << 20), run="r", interrupt=interrupt) as store:
+    with RunStorage(location(stub, max_bandwidth=1 << 20), run="r", interrupt=interrupt) as store:
         data = memoryview(bytes(512 << 10))
         began = time.monotonic()
         store.call(lambda: store.bucket.upload_part("dump", "u1", number=1, data=data, crc32=None))
@@ -199,7 +199,7 @@ def test_the_bandwidth_is_kept_and_an_interrupt_heard(stub: StubStore) -> None:
         sending = store.submit(
             lambda: store.bucket.upload_part("dump", "u1", number=2, data=slow, crc32=None)
         )
-        interrupt.trip("SIGTERM")
+        interrupt.cancel("SIGTERM")
         with pytest.raises(InterruptedRunError):
             interrupt.result(sending)
         wait_until(sending.done, seconds=30, what="the part to be given up")

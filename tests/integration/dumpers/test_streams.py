@@ -16,7 +16,7 @@ import pytest
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
-from dumpers.engines.protocol import Piece, Source, Stream
+from dumpers.engines.protocol import DumpStream, SourceInfo, StoredDump
 from dumpers.engines.registry import ENGINES
 from dumpers.runs import backup
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
@@ -55,20 +55,20 @@ class Failing:
 class Engine:
     """An engine without a database: what its streams are is given."""
 
-    streams_of: Sequence[Stream]
+    streams_of: Sequence[DumpStream]
     parallel: int
     left: list[str] = field(default_factory=list)
 
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
-        return Source(server_version="1", tool_version="1", estimate=0, parallel=self.parallel)
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
+        return SourceInfo(server_version="1", tool_version="1", estimate=0, parallel=self.parallel)
 
     @contextlib.contextmanager
-    def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
+    def streams(self, source: SourceInfo) -> Iterator[Sequence[DumpStream]]:
         yield self.streams_of
         self.left.append("whole")
 
     def restore(
-        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
     ) -> tuple[str, ...]:
         raise AssertionError("there is no database to restore into")
 
@@ -79,23 +79,23 @@ class Engine:
 def stream(
     name: str,
     reader: Callable[[Interrupt], Reader],
-    facts: Callable[[], Mapping[str, Any]] = dict,
+    metadata: Callable[[], Mapping[str, Any]] = dict,
     *,
-    lane: str = "",
-    again: Callable[[KsnapshotError], bool] = lambda _: False,
-) -> Stream:
+    concurrency_group: str = "",
+    can_retry: Callable[[KsnapshotError], bool] = lambda _: False,
+) -> DumpStream:
     def open_(interrupt: Interrupt) -> AbstractContextManager[Reader]:
         return nullcontext(reader(interrupt))
 
-    return Stream(
+    return DumpStream(
         name="db",
         part=(name,),
         ending=".sql",
         estimate=0,
         open=open_,
-        lane=lane,
-        facts=facts,
-        again=again,
+        concurrency_group=concurrency_group,
+        metadata=metadata,
+        can_retry=can_retry,
     )
 
 
@@ -103,7 +103,7 @@ def text(name: str) -> bytes:
     return f"rows of {name}\n".encode() * 1000
 
 
-def table(name: str) -> Stream:
+def table(name: str) -> DumpStream:
     return stream(name, lambda _: io.BytesIO(text(name)), lambda: {"rows": len(name)})
 
 
@@ -139,7 +139,7 @@ def test_every_stream_is_an_object_of_the_one_manifest(
     assert (result.key_count, engine.left) == (7, ["whole"])
     document = json.loads(s3.read(bucket, f"{result.record}manifest.json"))
     assert [item["part"] for item in document["objects"]] == [[name] for name in names]
-    assert [item["facts"] for item in document["objects"]] == [{"rows": 2}] * 7
+    assert [item["metadata"] for item in document["objects"]] == [{"rows": 2}] * 7
     for name, item in zip(names, document["objects"], strict=True):
         assert item["key"].endswith(f"/dump-pod-db-20260102030405/{name}.sql.gz")
         assert gzip.decompress(s3.read(bucket, item["key"])) == text(name)
@@ -179,12 +179,12 @@ def test_lanes_run_beside_each_other_and_a_lane_takes_no_more_than_asked(
     met = threading.Barrier(4, timeout=PATIENCE_SECONDS)
 
     class Counted(io.BytesIO):
-        def __init__(self, lane: str) -> None:
+        def __init__(self, concurrency_group: str) -> None:
             super().__init__(b"rows")
-            self._lane = lane
+            self._lane = concurrency_group
             with lock:
-                under_way[lane] += 1
-                most[lane] = max(most[lane], under_way[lane])
+                under_way[concurrency_group] += 1
+                most[concurrency_group] = max(most[concurrency_group], under_way[concurrency_group])
                 most["both"] = max(most["both"], sum(under_way.values()))
             met.wait()
 
@@ -196,8 +196,12 @@ def test_lanes_run_beside_each_other_and_a_lane_takes_no_more_than_asked(
             return data
 
     streams = [
-        stream(f"{lane}{number}", lambda _, lane=lane: Counted(lane), lane=lane)  # type: ignore[misc]
-        for lane in ("a", "b")
+        stream(
+            f"{group}{number}",
+            lambda _, group=group: Counted(group),  # type: ignore[misc]
+            concurrency_group=group,
+        )
+        for group in ("a", "b")
         for number in range(4)
     ]
     assert dump(s3, bucket, Engine(streams_of=streams, parallel=2)).key_count == 8
@@ -217,7 +221,7 @@ def test_a_stream_that_may_be_read_again_is_stored_from_its_start(
             return Failing(SourceFailedError("the replica went away"), done)
         return io.BytesIO(f"try {len(tries)}".encode())
 
-    def facts() -> Mapping[str, Any]:
+    def metadata() -> Mapping[str, Any]:
         if when == "in the end" and len(tries) == 1:
             raise SourceFailedError("the replica does not tell")
         return {"tries": len(tries)}
@@ -230,11 +234,11 @@ def test_a_stream_that_may_be_read_again_is_stored_from_its_start(
         asked.append(str(error))
         return True
 
-    streams = [table("a"), stream("b", reader, facts, again=again), table("c")]
+    streams = [table("a"), stream("b", reader, metadata, can_retry=again), table("c")]
     result = dump(s3, bucket, Engine(streams_of=streams, parallel=parallel))
     document = json.loads(s3.read(bucket, f"{result.record}manifest.json"))
     item = document["objects"][1]
-    assert (item["part"], item["facts"]) == (["b"], {"tries": 2})
+    assert (item["part"], item["metadata"]) == (["b"], {"tries": 2})
     assert gzip.decompress(s3.read(bucket, item["key"])) == b"try 2"
     assert len(asked) == 1
     assert s3.uploads(bucket) == []

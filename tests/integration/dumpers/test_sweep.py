@@ -14,7 +14,7 @@ from dumpers.repository.keys import Run
 from dumpers.repository.records import RunRecord
 from dumpers.repository.sweep import sweep
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.storage.run_storage import Store
+from dumpers.storage.run_storage import RunStorage
 from tests.testbed.dumper import Dumper
 from tests.testbed.stores.s3 import DELETE, READ, WRITE, Keys, S3Server
 
@@ -79,7 +79,7 @@ class World:
     def sweep(self, keys: Keys | None = None) -> None:
         made = run("now")
         interrupt = Interrupt()
-        with Store(self.location(keys), run=made.id, interrupt=interrupt) as store:
+        with RunStorage(self.location(keys), run=made.id, interrupt=interrupt) as store:
             sweep(store, made, record(made, self.bucket))
 
     def left(self) -> set[str]:

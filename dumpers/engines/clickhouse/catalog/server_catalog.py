@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from dumpers.engines.clickhouse.catalog import server_objects, system_tables
 from dumpers.engines.clickhouse.catalog.system_tables import Database, Path
-from dumpers.engines.clickhouse.cluster.replicas import Member
-from dumpers.engines.clickhouse.schema.tables import Treated, treat
+from dumpers.engines.clickhouse.cluster.replicas import Replica
+from dumpers.engines.clickhouse.schema.tables import BackupTable, treat
 from dumpers.engines.clickhouse.server.client import Server
-from dumpers.engines.names import shown
+from dumpers.engines.names import abbreviate
 from dumpers.runtime.interrupt import Interrupt
 
 _TOGETHER = 8
@@ -19,39 +19,39 @@ _SEES_ALL = re.compile(r"GRANT .*\b(?:ALL|SELECT)\b.* ON \*\.\* TO ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+class ServerCatalog:
     """What one server holds; `access` are statements, and so are `functions`.
 
     `notes` tell what is not in a dump of it, and why.
     """
 
-    member: Member
+    member: Replica
     databases: tuple[Database, ...]
-    tables: tuple[Treated, ...]
+    tables: tuple[BackupTable, ...]
     paths: Mapping[tuple[str, str], Path]
     functions: tuple[str, ...] = ()
     collections: Mapping[str, Mapping[str, str]]
     access: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def path(self, treated: Treated) -> Path | None:
+    def path(self, treated: BackupTable) -> Path | None:
         """Where Keeper has its rows; None where Keeper does not."""
         return self.paths.get(treated.store.key)
 
 
-def look(members: Sequence[Member], interrupt: Interrupt) -> tuple[Holding, ...]:
+def look(members: Sequence[Replica], interrupt: Interrupt) -> tuple[ServerCatalog, ...]:
     """Look at all these servers, some at a time."""
     with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="look") as pool:
         return tuple(pool.map(lambda member: _look(member, interrupt), members))
 
 
-def _look(member: Member, interrupt: Interrupt) -> Holding:
+def _look(member: Replica, interrupt: Interrupt) -> ServerCatalog:
     server, notes = member.server, list[str]()
 
     def allowed(what: str, ask: Callable[[Server, Interrupt], Sequence[str]]) -> tuple[str, ...]:
         try:
             return tuple(ask(server, interrupt))
-        except server.side.refused as error:
+        except server.errors.refused as error:
             notes.append(f"{what} are NOT in this dump, as the account may not see them: {error}")
             return ()
 
@@ -61,14 +61,14 @@ def _look(member: Member, interrupt: Interrupt) -> Holding:
     hidden = [name for name, values in collections.items() if _HIDDEN in values.values()]
     if hidden:
         notes.append(
-            f"the server hides the values of named collections: create {shown(hidden)} by hand "
-            "before a restore"
+            "the server hides the values of named collections: create "
+            f"{abbreviate(hidden)} by hand before a restore"
         )
     policies = allowed("row policies", server_objects.policies)
     if policies:
         notes.append(
             "rows that these row policies hide from the account are NOT in this dump: "
-            f"{shown(policies)}"
+            f"{abbreviate(policies)}"
         )
     grants = allowed("grants", server_objects.grants)
     less = any(grant.startswith("REVOKE") for grant in grants)
@@ -81,11 +81,11 @@ def _look(member: Member, interrupt: Interrupt) -> Holding:
     if spooled:
         notes.append(
             "rows that these Distributed tables have not passed on yet are NOT in this dump: "
-            f"{shown(spooled)}"
+            f"{abbreviate(spooled)}"
         )
     functions = allowed("functions in SQL", server_objects.functions)
     access = allowed("accounts, roles and policies", server_objects.access)
-    return Holding(
+    return ServerCatalog(
         member=member,
         databases=databases,
         tables=tuple(
@@ -101,7 +101,7 @@ def _look(member: Member, interrupt: Interrupt) -> Holding:
     )
 
 
-def notes(holdings: Iterable[Holding]) -> tuple[str, ...]:
+def notes(holdings: Iterable[ServerCatalog]) -> tuple[str, ...]:
     """What there is to say of all, each once, with the servers that it is about."""
     found: dict[str, list[str]] = {}
     total = 0

@@ -50,7 +50,7 @@ def read_health(server: Server, interrupt: Interrupt) -> Health:
         # Anew, as what it has heard of meanwhile is in its queue.
         found = _health(server, interrupt)
     except KsnapshotError as error:
-        if not isinstance(error, server.side.failed):
+        if not isinstance(error, server.errors.failed):
             raise
         return Health(reachable=False, why=str(error))
     return replace(found, queue=found.queue + unheard)
@@ -86,6 +86,6 @@ def _unheard(server: Server, interrupt: Interrupt) -> int | None:
             interrupt,
             seconds=_KEEPER_SECONDS,
         )
-    except server.side.failed:
+    except server.errors.failed:
         return None
     return int(unheard or 0)

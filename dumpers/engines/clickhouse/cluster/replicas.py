@@ -11,8 +11,8 @@ from dumpers.engines.clickhouse.cluster.health import read_cluster_macro, read_h
 from dumpers.engines.clickhouse.cluster.topology import Health, Node, Shard
 from dumpers.engines.clickhouse.server.client import Server, connect, read_version
 from dumpers.engines.clickhouse.server.settings import read_known_settings
-from dumpers.engines.names import shown
-from dumpers.runtime.errors import Side, SourceFailedError, SourceRefusedError
+from dumpers.engines.names import abbreviate
+from dumpers.runtime.errors import ErrorClasses, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
 # Servers that are asked at a time.
@@ -22,7 +22,7 @@ _LAG_SECONDS, _LAG_PAUSE_SECONDS = 60.0, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Replica:
     """A replica that can be read; `release` is that of the server which runs its queries."""
 
     node: Node
@@ -37,11 +37,11 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class ShardReplicas:
     """A shard: the members that can be read, best first, and the hosts of those that cannot."""
 
     number: int
-    members: tuple[Member, ...]
+    members: tuple[Replica, ...]
     missing: tuple[str, ...]
 
 
@@ -52,9 +52,9 @@ def find(
     listed: Sequence[Shard],
     through: bool,
     settings: Callable[[frozenset[str]], Mapping[str, str]],
-    side: Side,
+    errors: ErrorClasses,
     interrupt: Interrupt,
-) -> tuple[Group, ...]:
+) -> tuple[ShardReplicas, ...]:
     """The shards of the cluster that the entry point belongs to, or of an explicit list.
 
     `cluster` is the one that is asked for, or empty. All servers are asked at the port of the entry
@@ -63,7 +63,7 @@ def find(
     every query, of the ones that a server knows. Raises SourceFailedError for a shard of which no
     replica answers, as its rows would be missing.
     """
-    entry = connect(connection, side=side, settings={})
+    entry = connect(connection, errors=errors, settings={})
     entry = replace(entry, settings=settings(read_known_settings(entry, interrupt)))
     shards = listed
     if not shards:
@@ -83,26 +83,26 @@ def find(
 
     _check_once(shards)
 
-    def ask(node: Node) -> Member:
+    def ask(node: Node) -> Replica:
         if through:
             host = f"[{node.host}]" if ":" in node.host else node.host
             address, place = f"{host}:{node.port}", connection
         else:
             address, place = "", replace(connection, host=node.host, port=node.port)
-        server = connect(place, side=side, settings={}, address=address)
+        server = connect(place, errors=errors, settings={}, address=address)
         health = read_health(server, interrupt)
         if not health.reachable:
-            return Member(node=node, server=server, health=health)
+            return Replica(node=node, server=server, health=health)
         server = replace(server, settings=settings(read_known_settings(server, interrupt)))
         release = read_version(server, interrupt)
-        return Member(node=node, server=server, health=health, release=release)
+        return Replica(node=node, server=server, health=health, release=release)
 
     with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="member") as pool:
         asked = [list(pool.map(ask, shard.nodes)) for shard in shards]
     return tuple(_group(shard, found) for shard, found in zip(shards, asked, strict=True))
 
 
-def settle(group: Group, interrupt: Interrupt) -> tuple[Group, tuple[str, ...]]:
+def settle(group: ShardReplicas, interrupt: Interrupt) -> tuple[ShardReplicas, tuple[str, ...]]:
     """The group once its best replica has what the others have, or after a minute with a note."""
     ends = time.monotonic() + _LAG_SECONDS
     while True:
@@ -122,7 +122,7 @@ def settle(group: Group, interrupt: Interrupt) -> tuple[Group, tuple[str, ...]]:
                 "not done when it was read"
             )
             return group, (note,)
-        interrupt.pause(_LAG_PAUSE_SECONDS)
+        interrupt.sleep(_LAG_PAUSE_SECONDS)
         members = [
             replace(member, health=read_health(member.server, interrupt))
             for member in group.members
@@ -137,7 +137,7 @@ def _check_once(shards: Sequence[Shard]) -> None:
     if twice:
         raise SourceRefusedError(
             "several servers of the cluster would be read at the same address, and others not at "
-            f"all: say by the annotation shards how each is reached: {shown(sorted(twice))}"
+            f"all: say by the annotation shards how each is reached: {abbreviate(sorted(twice))}"
         )
 
 
@@ -147,13 +147,13 @@ def _entered(node: Node, connection: Connection) -> Node:
     return replace(node, host=host, port=connection.port)
 
 
-def _ordered(group: Group, members: Sequence[Member]) -> Group:
+def _ordered(group: ShardReplicas, members: Sequence[Replica]) -> ShardReplicas:
     """The group anew; one whose members all went silent stays as it was: reading will tell."""
     ordered, gone = _ranked(members)
     return replace(group, members=ordered, missing=(*group.missing, *gone)) if ordered else group
 
 
-def _group(shard: Shard, found: Sequence[Member]) -> Group:
+def _group(shard: Shard, found: Sequence[Replica]) -> ShardReplicas:
     ordered, missing = _ranked(found)
     if not ordered:
         said = "; ".join(member.health.why for member in found)
@@ -161,10 +161,10 @@ def _group(shard: Shard, found: Sequence[Member]) -> Group:
             f"no replica of shard {shard.number} answers, so its rows would be missing and nothing "
             f"is dumped: {said}"
         )
-    return Group(number=shard.number, members=ordered, missing=missing)
+    return ShardReplicas(number=shard.number, members=ordered, missing=missing)
 
 
-def _ranked(found: Sequence[Member]) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+def _ranked(found: Sequence[Replica]) -> tuple[tuple[Replica, ...], tuple[str, ...]]:
     """Those that can be read, best first, and the hosts of the others."""
     order = topology.order({member.node: member.health for member in found})
     by_node = {member.node: member for member in found}

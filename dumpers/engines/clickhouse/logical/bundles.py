@@ -6,12 +6,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from dumpers.contract.key_names import segment
-from dumpers.engines.clickhouse.logical.plan import Item
-from dumpers.engines.clickhouse.logical.table_read import ENDING, Reading, estimate, placed
-from dumpers.engines.protocol import Stream
+from dumpers.engines.clickhouse.logical.plan import TableRead
+from dumpers.engines.clickhouse.logical.table_read import (
+    ENDING,
+    Reading,
+    estimate,
+    location_metadata,
+)
+from dumpers.engines.protocol import DumpStream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import Joined, Reader
+from dumpers.streams.reader import IterReader, Reader
 
 # In bytes before compression. A table is held in memory while it is packed, as a header has its
 # size; the limit is for one that grew since it was looked at.
@@ -21,12 +26,14 @@ _PACK_SIZE, _PACK_TABLES = 64 << 20, 500
 _FEW = 20
 
 
-def pack(items: Sequence[Item]) -> tuple[tuple[Item, ...], tuple[tuple[Item, ...], ...]]:
+def pack(
+    items: Sequence[TableRead],
+) -> tuple[tuple[TableRead, ...], tuple[tuple[TableRead, ...], ...]]:
     """Tell those that are stored each for itself from those that are packed, these by packs.
 
     The items of a pack belong to the same shard, or the same replica of it.
     """
-    by_label: dict[str, list[Item]] = {}
+    by_label: dict[str, list[TableRead]] = {}
     for item in items:
         if _is_small(item):
             by_label.setdefault(item.label, []).append(item)
@@ -50,12 +57,12 @@ class Pack:
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
         """Read the archive from its start."""
-        yield Joined(self._blocks(interrupt))
+        yield IterReader(self._blocks(interrupt))
 
-    def again(self, error: KsnapshotError) -> bool:
+    def can_retry(self, error: KsnapshotError) -> bool:
         """Whether the table that failed has another copy."""
         failed, self._failed = self._failed, None
-        return failed is not None and failed.again(error)
+        return failed is not None and failed.can_retry(error)
 
     def told(self) -> Mapping[str, Any]:
         """What the manifest says of the tables, each with its entry."""
@@ -65,7 +72,7 @@ class Pack:
             told = reading.told()
             tables.append({**told, "entry": entry(told["database"], told["table"])})
         self._failed = None
-        return {**placed(self._readings[0].item), "tables": tables}
+        return {**location_metadata(self._readings[0].item), "tables": tables}
 
     def _blocks(self, interrupt: Interrupt) -> Iterator[bytes]:
         for reading in self._readings:
@@ -79,18 +86,18 @@ class Pack:
         yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def stream(name: str, number: int, readings: Sequence[Reading]) -> Stream:
+def stream(name: str, number: int, readings: Sequence[Reading]) -> DumpStream:
     """The stream of a pack, of those of its shard or replica the `number`th."""
     first, packed = readings[0].item, Pack(readings)
-    return Stream(
+    return DumpStream(
         name=name,
         part=(first.label, f"small-{number}"),
         ending=".tar",
         estimate=sum(estimate(reading.item) for reading in readings),
         open=packed.open,
-        lane=f"s{first.shard}",
-        facts=packed.told,
-        again=packed.again,
+        concurrency_group=f"s{first.shard}",
+        metadata=packed.told,
+        can_retry=packed.can_retry,
     )
 
 
@@ -100,7 +107,7 @@ def _whole(reading: Reading, interrupt: Interrupt) -> list[bytes]:
         try:
             return _read(reading, interrupt)
         except SourceFailedError as error:
-            if not reading.again(error):
+            if not reading.can_retry(error):
                 raise
 
 
@@ -118,7 +125,7 @@ def _read(reading: Reading, interrupt: Interrupt) -> list[bytes]:
     return blocks
 
 
-def _is_small(item: Item) -> bool:
+def _is_small(item: TableRead) -> bool:
     store = item.treated.store
     if store.total_bytes is None or store.total_rows is None:
         return False
@@ -126,8 +133,8 @@ def _is_small(item: Item) -> bool:
     return store.total_bytes <= _SMALL and store.total_rows <= _FEW_ROWS
 
 
-def _cut(items: Sequence[Item]) -> Iterator[list[Item]]:
-    part, size = list[Item](), 0
+def _cut(items: Sequence[TableRead]) -> Iterator[list[TableRead]]:
+    part, size = list[TableRead](), 0
     for item in items:
         if part and (size + estimate(item) > _PACK_SIZE or len(part) == _PACK_TABLES):
             yield part

@@ -3,24 +3,24 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dumpers.engines.clickhouse.catalog.server_catalog import Holding
+from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.catalog.system_tables import Path
-from dumpers.engines.clickhouse.cluster.replicas import Group, Member
-from dumpers.engines.clickhouse.schema.tables import Treated
-from dumpers.engines.names import shown
+from dumpers.engines.clickhouse.cluster.replicas import Replica, ShardReplicas
+from dumpers.engines.clickhouse.schema.tables import BackupTable
+from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import SourceFailedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
+class TableReplica:
     """A table as one server has it."""
 
-    member: Member
-    treated: Treated
+    member: Replica
+    treated: BackupTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class TableRead:
     """The rows of one table that are stored together.
 
     `label` is their shard's, or a replica's where replicas differ. `copies` hold the same rows, the
@@ -29,12 +29,12 @@ class Item:
 
     label: str
     shard: int
-    copies: tuple[Copy, ...]
+    copies: tuple[TableReplica, ...]
     partitions: tuple[str, ...] = ()
-    spare: bool = False
+    redundant: bool = False
 
     @property
-    def treated(self) -> Treated:
+    def treated(self) -> BackupTable:
         """The table, as the first copy has it."""
         return self.copies[0].treated
 
@@ -48,13 +48,13 @@ class Item:
 class Plan:
     """All that is read, in no order, and what is worth a note."""
 
-    items: tuple[Item, ...]
+    items: tuple[TableRead, ...]
     notes: tuple[str, ...]
 
 
 def plan(
-    groups: Sequence[Group],
-    holdings: Mapping[str, Holding],
+    groups: Sequence[ShardReplicas],
+    holdings: Mapping[str, ServerCatalog],
     *,
     partitions: Mapping[tuple[str, str], tuple[str, ...]],
     all_replicas: bool,
@@ -66,7 +66,7 @@ def plan(
     """
     spread, unsure = _spread(holdings.values())
     seen: set[tuple[str, str, str]] = set()
-    found, shared = list[Item](), set[str]()
+    found, shared = list[TableRead](), set[str]()
     for group in groups:
         for key, copies in sorted(_by_table(group, holdings).items()):
             own = [copy for copy in copies if not copy.treated.is_replicated]
@@ -79,7 +79,7 @@ def plan(
             for copy in own:
                 label = copy.member.label if len(group.members) > 1 else f"s{group.number}"
                 found.append(
-                    Item(label=label, shard=group.number, copies=(copy,), partitions=chosen)
+                    TableRead(label=label, shard=group.number, copies=(copy,), partitions=chosen)
                 )
             by_path = _by_path(copies, holdings)
             if group.missing and not _covers(group, by_path, holdings):
@@ -107,25 +107,29 @@ def _notes(shared: Iterable[str], unsure: Iterable[tuple[str, str, str]]) -> tup
             f"{database}.{table}" for database, table, _ in unsure
         },
     }
-    return tuple(f"{told}: {shown(sorted(tables))}" for told, tables in found.items() if tables)
+    return tuple(
+        f"{told}: {abbreviate(sorted(tables))}" for told, tables in found.items() if tables
+    )
 
 
-def _by_table(group: Group, holdings: Mapping[str, Holding]) -> dict[tuple[str, str], list[Copy]]:
+def _by_table(
+    group: ShardReplicas, holdings: Mapping[str, ServerCatalog]
+) -> dict[tuple[str, str], list[TableReplica]]:
     """The tables of a shard that have rows, best copy first."""
-    found: dict[tuple[str, str], list[Copy]] = {}
+    found: dict[tuple[str, str], list[TableReplica]] = {}
     for member in group.members:
         for treated in holdings[member.label].tables:
             if treated.has_data:
                 key = treated.table.key
-                found.setdefault(key, []).append(Copy(member=member, treated=treated))
+                found.setdefault(key, []).append(TableReplica(member=member, treated=treated))
     return found
 
 
 def _by_path(
-    copies: Iterable[Copy], holdings: Mapping[str, Holding]
-) -> dict[str, tuple[Copy, ...]]:
+    copies: Iterable[TableReplica], holdings: Mapping[str, ServerCatalog]
+) -> dict[str, tuple[TableReplica, ...]]:
     """Replicated copies by the path that they share: only then they have the same rows."""
-    found: dict[str, list[Copy]] = {}
+    found: dict[str, list[TableReplica]] = {}
     for copy in copies:
         if copy.treated.is_replicated:
             path = _path(holdings[copy.member.label], copy.treated)
@@ -133,14 +137,14 @@ def _by_path(
     return {path: tuple(same) for path, same in found.items()}
 
 
-def _path(holding: Holding, treated: Treated) -> str:
+def _path(holding: ServerCatalog, treated: BackupTable) -> str:
     at = holding.path(treated)
     # Tables that the server keeps in shared storage have no path of their own.
     return at.path if at else ""
 
 
 def _spread(
-    holdings: Iterable[Holding],
+    holdings: Iterable[ServerCatalog],
 ) -> tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]:
     """Tables and paths by which servers of several shards are replicas of each other, or may be.
 
@@ -167,7 +171,9 @@ def _spread(
 
 
 def _covers(
-    group: Group, by_path: Mapping[str, Sequence[Copy]], holdings: Mapping[str, Holding]
+    group: ShardReplicas,
+    by_path: Mapping[str, Sequence[TableReplica]],
+    holdings: Mapping[str, ServerCatalog],
 ) -> bool:
     """Whether the servers of a shard that do not answer have no rows that others have not.
 
@@ -185,16 +191,21 @@ def _covers(
 
 
 def _replicated(
-    label: str, group: Group, same: tuple[Copy, ...], partitions: tuple[str, ...], *, every: bool
-) -> Iterator[Item]:
+    label: str,
+    group: ShardReplicas,
+    same: tuple[TableReplica, ...],
+    partitions: tuple[str, ...],
+    *,
+    every: bool,
+) -> Iterator[TableRead]:
     if not every:
-        yield Item(label=label, shard=group.number, copies=same, partitions=partitions)
+        yield TableRead(label=label, shard=group.number, copies=same, partitions=partitions)
         return
     for number, copy in enumerate(same):
-        yield Item(
+        yield TableRead(
             label=copy.member.label,
             shard=group.number,
             copies=(copy,),
             partitions=partitions,
-            spare=number > 0,
+            redundant=number > 0,
         )

@@ -55,7 +55,7 @@ class NotToldError(SourceFailedError):
     """The log does not say how a query ended: it may have ended well."""
 
 
-class Verdicts:
+class QueryLog:
     """What query_log says of the queries of a dump, asked once a server; threads may share it.
 
     Where it is not `needed`, a log that is not there is not waited for.
@@ -78,7 +78,7 @@ class Verdicts:
                 raise SourceRefusedError(
                     f"{server.answering} keeps no query_log, which proves dumps whole: {_CURE}"
                 )
-            self._interrupt.pause(_LOG_PAUSE_SECONDS)
+            self._interrupt.sleep(_LOG_PAUSE_SECONDS)
         try:
             server.rows("SELECT query_id FROM system.query_log LIMIT 0", self._interrupt)
         except SourceRefusedError as error:
@@ -122,7 +122,7 @@ class Verdicts:
                 return
             if time.monotonic() > ends or not (there or self._needed):
                 break
-            self._interrupt.pause(_LOG_PAUSE_SECONDS)
+            self._interrupt.sleep(_LOG_PAUSE_SECONDS)
         if query.id in left:
             self._silent.add(server.answering)
             raise NotToldError(

@@ -9,17 +9,21 @@ from typing import IO, Any, cast
 from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse.catalog import server_catalog, system_tables
 from dumpers.engines.clickhouse.cluster import replicas
-from dumpers.engines.clickhouse.cluster.replicas import Group, Member
+from dumpers.engines.clickhouse.cluster.replicas import Replica, ShardReplicas
 from dumpers.engines.clickhouse.logical import plan
 from dumpers.engines.clickhouse.schema import ddl, scripts
-from dumpers.engines.clickhouse.schema.lexer import Kind as TokenKind
-from dumpers.engines.clickhouse.schema.lexer import tokens
+from dumpers.engines.clickhouse.schema.lexer import TokenKind, tokens
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.settings import create_settings, load_settings
 from dumpers.engines.clickhouse.server.sql import count, identifier, insert, literal, qualified
-from dumpers.engines.names import shown
-from dumpers.engines.protocol import Piece
-from dumpers.runtime.errors import TARGET, KsnapshotError, TargetFailedError, TargetRefusedError
+from dumpers.engines.names import abbreviate
+from dumpers.engines.protocol import StoredDump
+from dumpers.runtime.errors import (
+    RESTORE_ERRORS,
+    KsnapshotError,
+    TargetFailedError,
+    TargetRefusedError,
+)
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 
@@ -33,7 +37,7 @@ _THERE = ("Code: 609", "Code: 670")
 
 
 def restore(
-    target: Connection, pieces: Sequence[Piece], *, interrupt: Interrupt
+    target: Connection, pieces: Sequence[StoredDump], *, interrupt: Interrupt
 ) -> tuple[str, ...]:
     """Load a backup into tables that are missing or empty; of one database into the target's.
 
@@ -47,7 +51,7 @@ def restore(
         listed=(),
         through=False,
         settings=lambda known: {**create_settings(known), **load_settings(known)},
-        side=TARGET,
+        errors=RESTORE_ERRORS,
         interrupt=interrupt,
     )
     silent = [host for group in groups for host in group.missing]
@@ -61,7 +65,7 @@ def restore(
     loading_.check_empty()
     done: set[str] = set()
     for piece in pieces:
-        kind = piece.facts.get("script")
+        kind = piece.metadata.get("script")
         try:
             if kind is None:
                 loading_.load(piece)
@@ -84,7 +88,7 @@ def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
         listed=(),
         through=False,
         settings=create_settings,
-        side=TARGET,
+        errors=RESTORE_ERRORS,
         interrupt=interrupt,
     )
     everybody = [member for group in groups for member in group.members]
@@ -100,9 +104,9 @@ def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Loading:
-    groups: Sequence[Group]
+    groups: Sequence[ShardReplicas]
     names: Mapping[str, str]
-    pieces: Sequence[Piece]
+    pieces: Sequence[StoredDump]
     interrupt: Interrupt
     notes: list[str] = field(default_factory=list)
 
@@ -111,7 +115,7 @@ class _Loading:
         wanted = {
             (self.names[table["database"]], table["table"])
             for piece in self.pieces
-            for table in piece.facts.get("tables", ())
+            for table in piece.metadata.get("tables", ())
         }
         # Old servers do not know an empty list.
         if not wanted:
@@ -131,7 +135,8 @@ class _Loading:
                         held.append(f"{database}.{name} on {member.server.where}")
         if held:
             raise TargetRefusedError(
-                f"these tables have rows already: {shown(held)}: drop them, or restore elsewhere"
+                f"these tables have rows already: {abbreviate(held)}: drop them, or restore "
+                "elsewhere"
             )
 
     def check_alone(self) -> None:
@@ -157,15 +162,15 @@ class _Loading:
         """
         dumped = self._dumped()
         for piece in self.pieces:
-            if piece.facts.get("script") != kind:
+            if piece.metadata.get("script") != kind:
                 continue
             statements = scripts.statements(_read(piece))
             for member in self._members():
                 label = member.label if member.label in dumped else dumped[0]
-                if label in piece.facts["replicas"]:
+                if label in piece.metadata["replicas"]:
                     self._run(kind, member, statements)
 
-    def _run(self, kind: str, member: Member, statements: Sequence[str]) -> None:
+    def _run(self, kind: str, member: Replica, statements: Sequence[str]) -> None:
         new = {name for old, name in self.names.items() if name != old}
         for name in sorted(new if kind == _TABLES else ()):
             member.server.run(f"CREATE DATABASE IF NOT EXISTS {identifier(name)}", self.interrupt)
@@ -180,16 +185,16 @@ class _Loading:
         return [
             label
             for piece in self.pieces
-            if piece.facts.get("script") == _TABLES
-            for label in piece.facts["replicas"]
+            if piece.metadata.get("script") == _TABLES
+            for label in piece.metadata["replicas"]
         ] or [self.groups[0].members[0].label]
 
-    def load(self, piece: Piece) -> None:
+    def load(self, piece: StoredDump) -> None:
         """Load the rows of one object where they belong."""
-        facts = piece.facts
-        if facts.get("spare"):
+        metadata = piece.metadata
+        if metadata.get("redundant"):
             return
-        server = self._place(facts).server
+        server = self._place(metadata).server
         with piece.open() as reader:
             for table, blocks in _tables(piece, reader):
                 if _has_rows(table):
@@ -252,12 +257,12 @@ class _Loading:
             )
         return server.rows(asked, self.interrupt) != []
 
-    def _members(self) -> Iterator[Member]:
+    def _members(self) -> Iterator[Replica]:
         return (member for group in self.groups for member in group.members)
 
-    def _place(self, facts: Mapping[str, Any]) -> Member:
+    def _place(self, metadata: Mapping[str, Any]) -> Replica:
         """The server that takes rows of this shard, or of this replica of it."""
-        shard, replica = int(facts["shard"]), int(facts.get("replica", 1))
+        shard, replica = int(metadata["shard"]), int(metadata.get("replica", 1))
         if shard > len(self.groups):
             self.notes.append(
                 "there are fewer shards than were dumped: rows of the others were spread over "
@@ -275,12 +280,12 @@ class _Loading:
         return found[(replica - 1) % len(found)]
 
 
-def _names(target: Connection, pieces: Sequence[Piece]) -> Mapping[str, str]:
+def _names(target: Connection, pieces: Sequence[StoredDump]) -> Mapping[str, str]:
     """Into which database the tables of each are loaded."""
     names = {
         table["database"]: table["database"]
         for piece in pieces
-        for table in piece.facts.get("tables", ())
+        for table in piece.metadata.get("tables", ())
     }
     if len(names) == 1 and target.database:
         return dict.fromkeys(names, target.database)
@@ -303,7 +308,7 @@ def _has_rows(table: Mapping[str, Any]) -> bool:
     return bool(table.get("rows_at_most", table["rows"]))
 
 
-def _read(piece: Piece) -> str:
+def _read(piece: StoredDump) -> str:
     with piece.open() as reader:
         return b"".join(_blocks(reader)).decode()
 
@@ -313,9 +318,11 @@ def _blocks(reader: Reader) -> Iterator[bytes]:
         yield block
 
 
-def _tables(piece: Piece, reader: Reader) -> Iterator[tuple[Mapping[str, Any], Iterator[bytes]]]:
+def _tables(
+    piece: StoredDump, reader: Reader
+) -> Iterator[tuple[Mapping[str, Any], Iterator[bytes]]]:
     """The tables of an object with their rows, one after the other."""
-    tables = piece.facts["tables"]
+    tables = piece.metadata["tables"]
     if piece.ending != ".tar":
         yield tables[0], _blocks(reader)
         return

@@ -6,36 +6,36 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from dumpers.engines.clickhouse.catalog.server_catalog import Holding
+from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.logical import bundles, table_read
-from dumpers.engines.clickhouse.logical.plan import Item
-from dumpers.engines.clickhouse.logical.table_read import Reading, Session
+from dumpers.engines.clickhouse.logical.plan import TableRead
+from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading
 from dumpers.engines.clickhouse.schema import scripts
-from dumpers.engines.clickhouse.schema.table_engines import Kind
-from dumpers.engines.clickhouse.schema.tables import Treated
-from dumpers.engines.protocol import Stream
+from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
+from dumpers.engines.clickhouse.schema.tables import BackupTable
+from dumpers.engines.protocol import DumpStream
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 
 
 def arrange(
-    name: str, held: Sequence[Holding], items: Sequence[Item], session: Session
-) -> list[Stream]:
+    name: str, held: Sequence[ServerCatalog], items: Sequence[TableRead], session: DumpContext
+) -> list[DumpStream]:
     """Scripts and rows, each behind what it needs; `held` in the order of labels."""
 
-    def begin(item: Item) -> Reading:
+    def begin(item: TableRead) -> Reading:
         return Reading(item, session)
 
-    def scripts_of(kind: str, text_of: Callable[[Holding], str]) -> list[Stream]:
+    def scripts_of(kind: str, text_of: Callable[[ServerCatalog], str]) -> list[DumpStream]:
         return _scripts(name, held, kind, text_of)
 
-    views, others = list[Item](), list[Item]()
+    views, others = list[TableRead](), list[TableRead]()
     for item in items:
-        is_view = item.treated.kind is Kind.VIEW_WITH_DATA
+        is_view = item.treated.kind is TableTreatment.VIEW_WITH_DATA
         (views if is_view else others).append(item)
     alone, packed = bundles.pack(others)
     numbers: dict[str, int] = {}
-    packs_of = list[Stream]()
+    packs_of = list[DumpStream]()
     for together in packed:
         label = together[0].label
         numbers[label] = numbers.get(label, 0) + 1
@@ -55,27 +55,27 @@ def arrange(
 
 
 def _scripts(
-    name: str, held: Sequence[Holding], kind: str, text_of: Callable[[Holding], str]
-) -> list[Stream]:
+    name: str, held: Sequence[ServerCatalog], kind: str, text_of: Callable[[ServerCatalog], str]
+) -> list[DumpStream]:
     """A script for each set of servers whose statements are the same: mostly one for all."""
     labels: dict[str, list[str]] = {}
     for holding in held:
         labels.setdefault(text_of(holding), []).append(holding.member.label)
     return [
-        Stream(
+        DumpStream(
             name=name,
             part=(kind,) if len(labels) == 1 else (those[0], kind),
             ending=".sql",
             estimate=len(text),
             open=partial(_open_text, text),
-            facts=partial(_script_facts, kind, those),
+            metadata=partial(_script_metadata, kind, those),
         )
         for text, those in labels.items()
         if text
     ]
 
 
-def _script_facts(kind: str, labels: Sequence[str]) -> Mapping[str, Any]:
+def _script_metadata(kind: str, labels: Sequence[str]) -> Mapping[str, Any]:
     return {"script": kind, "replicas": list(labels)}
 
 
@@ -84,7 +84,7 @@ def _open_text(text: str, _: Interrupt) -> Iterator[Reader]:
     yield io.BytesIO(text.encode())
 
 
-def _tables(holding: Holding) -> str:
+def _tables(holding: ServerCatalog) -> str:
     return scripts.tables(
         [database.create for database in holding.databases],
         functions=holding.functions,
@@ -94,16 +94,16 @@ def _tables(holding: Holding) -> str:
 
 
 def _views_with_rows(
-    name: str, held: Sequence[Holding], views: Sequence[Reading]
-) -> Iterator[Stream]:
+    name: str, held: Sequence[ServerCatalog], views: Sequence[Reading]
+) -> Iterator[DumpStream]:
     """Level after level, what creates views that have rows of their own, and then these rows."""
     levels = {holding.member.label: scripts.views_with_rows(holding.tables) for holding in held}
 
-    def of(number: int, holding: Holding) -> Sequence[Treated]:
+    def of(number: int, holding: ServerCatalog) -> Sequence[BackupTable]:
         found = levels[holding.member.label]
         return found[number] if number < len(found) else ()
 
-    def creates(number: int, holding: Holding) -> str:
+    def creates(number: int, holding: ServerCatalog) -> str:
         return scripts.creates(of(number, holding))
 
     count = max(map(len, levels.values()))

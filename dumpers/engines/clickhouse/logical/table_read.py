@@ -16,16 +16,16 @@ from typing import Any
 
 from dumpers.engines.clickhouse.cluster.health import read_health
 from dumpers.engines.clickhouse.logical.body_check import TAG_HEADER, ProvenReader
-from dumpers.engines.clickhouse.logical.plan import Copy, Item
+from dumpers.engines.clickhouse.logical.plan import TableRead, TableReplica
 from dumpers.engines.clickhouse.logical.query_log import (
     NotToldError,
     Query,
-    Verdicts,
+    QueryLog,
     tells_of_cuts,
 )
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.sql import count, insert, qualified, select
-from dumpers.engines.protocol import Stream
+from dumpers.engines.protocol import DumpStream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -34,13 +34,13 @@ ENDING = ".native"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class DumpContext:
     """What the readings of a dump share; `down` are servers that went away meanwhile.
 
     With `counts_do`, rows counted before and after may stand in for the server's verdict.
     """
 
-    verdicts: Verdicts
+    verdicts: QueryLog
     counts_do: bool
     interrupt: Interrupt
     down: set[str] = field(default_factory=set)
@@ -49,10 +49,10 @@ class Session:
 class Reading:
     """One item on its way: from its best copy, or from the next after that one has failed."""
 
-    def __init__(self, item: Item, session: Session) -> None:
+    def __init__(self, item: TableRead, session: DumpContext) -> None:
         self.item = item
         self._session = session
-        self._copies: deque[Copy] = deque(item.copies)
+        self._copies: deque[TableReplica] = deque(item.copies)
         self._query: Query | None = None
         self._size = 0
         self._counted: list[int] = []
@@ -88,7 +88,7 @@ class Reading:
         except (SourceFailedError, SourceRefusedError) as error:
             raise type(error)(f"{query.where}: {server.safe(str(error))}{_cure(error)}") from error
 
-    def again(self, _: KsnapshotError) -> bool:
+    def can_retry(self, _: KsnapshotError) -> bool:
         """Go on to the next copy; False if there is none that has all rows."""
         assert self._query is not None
         self._session.verdicts.forget(self._query)
@@ -114,7 +114,7 @@ class Reading:
         # As the copy has it that was read: another may have other columns.
         treated = self._copies[0].treated
         table, columns = treated.table, treated.store.insertable
-        facts: dict[str, Any] = {
+        metadata: dict[str, Any] = {
             "database": table.database,
             "table": table.name,
             "engine": table.engine,
@@ -124,10 +124,10 @@ class Reading:
             **self._rows(),
         }
         if treated.loses_rows:
-            facts["loses_rows"] = True
+            metadata["loses_rows"] = True
         if self.item.partitions:
-            facts["partitions"] = list(self.item.partitions)
-        return facts
+            metadata["partitions"] = list(self.item.partitions)
+        return metadata
 
     @property
     def _server(self) -> Server:
@@ -169,38 +169,38 @@ class Reading:
         return {"rows": least, "rows_at_most": most, "rows_from": "counts"}
 
 
-def stream(name: str, reading: Reading) -> Stream:
+def stream(name: str, reading: Reading) -> DumpStream:
     """The stream of one table."""
     item = reading.item
-    return Stream(
+    return DumpStream(
         name=name,
         part=(item.label, item.treated.table.database, item.treated.table.name),
         ending=ENDING,
         estimate=estimate(item),
         open=reading.open,
-        lane=f"s{item.shard}",
-        facts=partial(_facts, reading),
-        again=reading.again,
+        concurrency_group=f"s{item.shard}",
+        metadata=partial(_metadata, reading),
+        can_retry=reading.can_retry,
     )
 
 
-def estimate(item: Item) -> int:
+def estimate(item: TableRead) -> int:
     """Bytes that are expected; 0 when nothing is known."""
     return item.treated.store.total_bytes or 0
 
 
-def _facts(reading: Reading) -> Mapping[str, Any]:
-    return {**placed(reading.item), "tables": [reading.told()]}
+def _metadata(reading: Reading) -> Mapping[str, Any]:
+    return {**location_metadata(reading.item), "tables": [reading.told()]}
 
 
-def placed(item: Item) -> Mapping[str, Any]:
+def location_metadata(item: TableRead) -> Mapping[str, Any]:
     """Where rows belong: to a shard, or to one of its replicas."""
-    facts: dict[str, Any] = {"shard": item.shard}
+    metadata: dict[str, Any] = {"shard": item.shard}
     if item.label != f"s{item.shard}":
-        facts["replica"] = item.copies[0].member.node.replica
-    if item.spare:
-        facts["spare"] = True
-    return facts
+        metadata["replica"] = item.copies[0].member.node.replica
+    if item.redundant:
+        metadata["redundant"] = True
+    return metadata
 
 
 def _cure(error: KsnapshotError) -> str:

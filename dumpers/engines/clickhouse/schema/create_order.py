@@ -6,8 +6,8 @@ from graphlib import CycleError, TopologicalSorter
 
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.lexer import tokens
-from dumpers.engines.clickhouse.schema.table_engines import Kind
-from dumpers.engines.clickhouse.schema.tables import Treated
+from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
+from dumpers.engines.clickhouse.schema.tables import BackupTable
 
 _FORWARDING = frozenset(
     ("Buffer", "Merge", "Distributed", "Alias", "Loop", "Remote", "RemoteSecure")
@@ -29,7 +29,7 @@ class Phase(IntEnum):
     REFRESHABLE_VIEWS = 6
 
 
-def phase(item: Treated) -> Phase:
+def phase(item: BackupTable) -> Phase:
     """When this table is created."""
     table = item.table
     if table.engine == "MaterializedView":
@@ -44,20 +44,22 @@ def phase(item: Treated) -> Phase:
     return Phase.DEPENDENT if table.engine == "Dictionary" or table.needs else Phase.TABLES
 
 
-def phases(items: Iterable[Treated]) -> tuple[tuple[Phase, tuple[Treated, ...]], ...]:
+def phases(items: Iterable[BackupTable]) -> tuple[tuple[Phase, tuple[BackupTable, ...]], ...]:
     """What is saved of a schema, in the order of creation: each behind what it needs.
 
     Servers record no dependencies of views, and old ones none at all: what a statement mentions is
     taken for what it needs. Where that goes in circles, what fails for want of another is to be
     tried again while others succeed.
     """
-    saved = [item for item in items if item.kind not in {Kind.INNER, Kind.SKIPPED}]
+    saved = [
+        item for item in items if item.kind not in {TableTreatment.INNER, TableTreatment.SKIPPED}
+    ]
     return tuple(
         (each, _ordered([item for item in saved if phase(item) is each])) for each in Phase
     )
 
 
-def _ordered(items: list[Treated]) -> tuple[Treated, ...]:
+def _ordered(items: list[BackupTable]) -> tuple[BackupTable, ...]:
     by_name = {item.table.key: item for item in sorted(items, key=lambda item: item.table.key)}
     known = {name: sorted(item.table.needs & by_name.keys()) for name, item in by_name.items()}
     mentioned = {
@@ -81,7 +83,7 @@ def _ordered(items: list[Treated]) -> tuple[Treated, ...]:
 
 
 def _mentioned(
-    item: Treated, names: Mapping[tuple[str, str], Treated]
+    item: BackupTable, names: Mapping[tuple[str, str], BackupTable]
 ) -> Iterator[tuple[str, str]]:
     """Those of these tables whose names stand in its statement."""
     table = item.table

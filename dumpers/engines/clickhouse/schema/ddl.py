@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
-from dumpers.engines.clickhouse.schema.lexer import Kind, Token, tokens
+from dumpers.engines.clickhouse.schema.lexer import Token, TokenKind, tokens
 from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.errors import TargetRefusedError
 
@@ -52,7 +52,7 @@ class Create:
     def ids(self) -> tuple[str, ...]:
         """Its own id and that of a view's own table, as far as they stand in it."""
         found = [self.tokens[place] for place in _ids(self)]
-        return tuple(token.value for token in found if token.kind is Kind.STRING)
+        return tuple(token.value for token in found if token.kind is TokenKind.STRING)
 
     @property
     def is_refreshable(self) -> bool:
@@ -76,7 +76,7 @@ class Create:
         A string counts, as a Distributed table and a dictionary have names in strings.
         """
         return any(
-            token.kind in {Kind.WORD, Kind.QUOTED, Kind.STRING}
+            token.kind in {TokenKind.WORD, TokenKind.QUOTED, TokenKind.STRING}
             and (token.value == database or token.value.startswith(f"{database}."))
             for place, token in enumerate(self.tokens)
             if place not in {self.database, self.name}
@@ -93,7 +93,9 @@ def parse(text: str) -> Create | None:
     """Read the head of a CREATE or ATTACH; None for what creates neither table nor database."""
     found = tuple(tokens(text))
     rest = [
-        place for place, token in enumerate(found) if token.kind not in {Kind.SPACE, Kind.COMMENT}
+        place
+        for place, token in enumerate(found)
+        if token.kind not in {TokenKind.SPACE, TokenKind.COMMENT}
     ]
     if not rest or not found[rest[0]].is_word("CREATE", "ATTACH"):
         return None
@@ -148,7 +150,7 @@ def rewrite(text: str, *, database: str = "", id_: str = "", inner_id: str = "")
             texts[create.name] = f"{identifier(database)}.{texts[create.name]}"
     for place in _ids(create):
         texts[place] = ""
-        if create.tokens[place - 1].kind is Kind.SPACE:
+        if create.tokens[place - 1].kind is TokenKind.SPACE:
             texts[place - 1] = ""
     for clause, given in ((" UUID ", id_), (" TO INNER UUID ", inner_id)):
         texts[create.name] += clause + literal(given) if given else ""
@@ -185,7 +187,7 @@ def _ids(create: Create) -> list[int]:
     for number, place in enumerate(places[:-1]):
         is_id = (
             create.tokens[place].is_word("UUID")
-            and create.tokens[places[number + 1]].kind is Kind.STRING
+            and create.tokens[places[number + 1]].kind is TokenKind.STRING
         )
         if not is_id:
             continue

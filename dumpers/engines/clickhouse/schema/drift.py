@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from dumpers.engines.clickhouse.schema import ddl
-from dumpers.engines.clickhouse.schema.lexer import Kind as TokenKind
-from dumpers.engines.clickhouse.schema.lexer import significant
-from dumpers.engines.clickhouse.schema.table_engines import Kind, is_replicated
-from dumpers.engines.clickhouse.schema.tables import Table, Treated
+from dumpers.engines.clickhouse.schema.lexer import TokenKind, significant
+from dumpers.engines.clickhouse.schema.table_engines import TableTreatment, is_replicated
+from dumpers.engines.clickhouse.schema.tables import BackupTable, Table
 
-_PASSING = frozenset((Kind.INNER, Kind.SKIPPED))
+_PASSING = frozenset((TableTreatment.INNER, TableTreatment.SKIPPED))
 
 
-def compare(held: Mapping[str, Sequence[Treated]]) -> tuple[str, ...]:
+def compare(held: Mapping[str, Sequence[BackupTable]]) -> tuple[str, ...]:
     """Tell of every table that is another on some servers, or is not there; by the servers' labels.
 
     What differs by design does not count: ids, and the names and paths of replicas.

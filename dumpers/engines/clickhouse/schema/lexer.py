@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class TokenKind(StrEnum):
     """What a token is; WORD is a keyword, a bare name or a number."""
 
     SPACE = "space"
@@ -38,22 +38,22 @@ _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\0", "a
 class Token:
     """A piece of a statement; all of them together are the statement."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
 
     def is_word(self, *words: str) -> bool:
         """Whether it is one of these keywords, which are given in capitals."""
-        return self.kind is Kind.WORD and self.text.upper() in words
+        return self.kind is TokenKind.WORD and self.text.upper() in words
 
     @property
     def is_name(self) -> bool:
         """Whether it can be the name of something."""
-        return self.kind in {Kind.WORD, Kind.QUOTED}
+        return self.kind in {TokenKind.WORD, TokenKind.QUOTED}
 
     @property
     def value(self) -> str:
         """What a quoted name or a string stands for; of others, their text."""
-        if self.kind is Kind.QUOTED or self.text.startswith("'"):
+        if self.kind is TokenKind.QUOTED or self.text.startswith("'"):
             return _ESCAPES[self.text[0]].sub(_unescape, self.text[1:-1])
         return self.text
 
@@ -63,12 +63,14 @@ def tokens(text: str) -> Iterator[Token]:
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
         assert kind is not None
-        yield Token(Kind(kind), match[0])
+        yield Token(TokenKind(kind), match[0])
 
 
 def significant(text: str) -> list[Token]:
     """The tokens that a parser would look at."""
-    return [token for token in tokens(text) if token.kind not in {Kind.SPACE, Kind.COMMENT}]
+    return [
+        token for token in tokens(text) if token.kind not in {TokenKind.SPACE, TokenKind.COMMENT}
+    ]
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.create_order import Phase, phases
-from dumpers.engines.clickhouse.schema.lexer import Kind as TokenKind
-from dumpers.engines.clickhouse.schema.lexer import tokens
-from dumpers.engines.clickhouse.schema.table_engines import Kind
-from dumpers.engines.clickhouse.schema.tables import Treated
+from dumpers.engines.clickhouse.schema.lexer import TokenKind, tokens
+from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
+from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.errors import SourceFailedError
 
@@ -24,7 +23,7 @@ def tables(
     *,
     functions: Iterable[str],
     collections: Mapping[str, Mapping[str, str]],
-    found: Sequence[Treated],
+    found: Sequence[BackupTable],
 ) -> str:
     """What the rows need: named collections, functions, databases (as statements) and tables."""
     return script(
@@ -37,7 +36,7 @@ def tables(
     )
 
 
-def views(found: Sequence[Treated]) -> str:
+def views(found: Sequence[BackupTable]) -> str:
     """What forwards to tables or is computed when it is read; one may want another's first.
 
     Servers do not record which view reads which.
@@ -45,18 +44,18 @@ def views(found: Sequence[Treated]) -> str:
     return script(_creates(found, Phase.FORWARDING, Phase.VIEWS))
 
 
-def materialized_views(found: Sequence[Treated]) -> str:
+def materialized_views(found: Sequence[BackupTable]) -> str:
     """Materialized views but those that have rows of their own, which come with these."""
-    passive = [item for item in found if item.kind is not Kind.VIEW_WITH_DATA]
+    passive = [item for item in found if item.kind is not TableTreatment.VIEW_WITH_DATA]
     return script(_creates(passive, Phase.MATERIALIZED_VIEWS, Phase.REFRESHABLE_VIEWS))
 
 
-def views_with_rows(found: Sequence[Treated]) -> list[list[Treated]]:
+def views_with_rows(found: Sequence[BackupTable]) -> list[list[BackupTable]]:
     """Materialized views that have rows of their own, by levels: each is loaded before the next.
 
     A view that reads another one would otherwise compute anew what it already has.
     """
-    views = [item for item in found if item.kind is Kind.VIEW_WITH_DATA]
+    views = [item for item in found if item.kind is TableTreatment.VIEW_WITH_DATA]
     owners = {table.key: item.table.key for item in views for table in (item.table, item.store)}
     left = {item.table.key: item for item in views}
     needs = {
@@ -71,7 +70,7 @@ def views_with_rows(found: Sequence[Treated]) -> list[list[Treated]]:
     return levels
 
 
-def creates(found: Iterable[Treated]) -> str:
+def creates(found: Iterable[BackupTable]) -> str:
     """The statements that make these tables, as they come."""
     return script(map(_create, found))
 
@@ -93,11 +92,11 @@ def statements(text: str) -> list[str]:
     return [text for text in (*found, "".join(words).strip()) if text]
 
 
-def _creates(found: Sequence[Treated], *wanted: Phase) -> list[str]:
+def _creates(found: Sequence[BackupTable], *wanted: Phase) -> list[str]:
     return [_create(item) for phase, held in phases(found) if phase in wanted for item in held]
 
 
-def _create(item: Treated) -> str:
+def _create(item: BackupTable) -> str:
     """The statement that makes a table, with its id where its path in Keeper is made of that.
 
     Servers refuse such a path without one, as every replica would have a path of its own.

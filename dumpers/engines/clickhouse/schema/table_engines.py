@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class TableTreatment(StrEnum):
     """What is saved of a table.
 
     DATA and VIEW_WITH_DATA, a materialized view with a table of its own, are read by their names
@@ -22,10 +22,10 @@ class Kind(StrEnum):
 # saved and is told: reading may have effects, as it takes rows out of a queue.
 ROWS_MISSING = "its rows are NOT in this dump: "
 _UNKNOWN = f"{ROWS_MISSING}its engine is not known to this version, so only its schema is saved"
-ENGINES: Mapping[str, tuple[Kind, str]] = {
+ENGINES: Mapping[str, tuple[TableTreatment, str]] = {
     **dict.fromkeys(
         ("Log", "TinyLog", "StripeLog", "Memory", "Join", "SharedJoin", "EmbeddedRocksDB"),
-        (Kind.DATA, ""),
+        (TableTreatment.DATA, ""),
     ),
     # Nothing of their own, or rows that lie with another system.
     **dict.fromkeys(
@@ -40,33 +40,36 @@ ENGINES: Mapping[str, tuple[Kind, str]] = {
             *("IcebergS3", "IcebergAzure", "IcebergHDFS", "Paimon", "PaimonS3", "PaimonAzure"),
             *("PaimonHDFS",),
         ),
-        (Kind.SCHEMA, ""),
+        (TableTreatment.SCHEMA, ""),
     ),
     **dict.fromkeys(
         ("Set", "SharedSet"),
-        (Kind.SCHEMA, f"{ROWS_MISSING}no server lets the rows of a Set be read"),
+        (TableTreatment.SCHEMA, f"{ROWS_MISSING}no server lets the rows of a Set be read"),
     ),
     "Buffer": (
-        Kind.SCHEMA,
+        TableTreatment.SCHEMA,
         "rows that it has not flushed yet are NOT in this dump: OPTIMIZE TABLE flushes them",
     ),
     **dict.fromkeys(
         ("File", "SQLite", "DeltaLakeLocal", "IcebergLocal", "PaimonLocal"),
-        (Kind.SCHEMA, f"{ROWS_MISSING}they lie in files of the server that others may write"),
+        (
+            TableTreatment.SCHEMA,
+            f"{ROWS_MISSING}they lie in files of the server that others may write",
+        ),
     ),
-    "KeeperMap": (Kind.SCHEMA, f"{ROWS_MISSING}they lie in Keeper"),
+    "KeeperMap": (TableTreatment.SCHEMA, f"{ROWS_MISSING}they lie in Keeper"),
     **dict.fromkeys(
         ("TimeSeries", "WindowView"),
-        (Kind.SCHEMA, f"{ROWS_MISSING}they lie in tables that no restore can load"),
+        (TableTreatment.SCHEMA, f"{ROWS_MISSING}they lie in tables that no restore can load"),
     ),
 }
 
 
-def by_engine(engine: str) -> tuple[Kind, list[str]]:
+def by_engine(engine: str) -> tuple[TableTreatment, list[str]]:
     """What is saved of a table of this engine, with what is worth a note about that."""
     if engine.endswith("MergeTree"):
-        return Kind.DATA, []
-    kind, note = ENGINES.get(engine, (Kind.SCHEMA, _UNKNOWN))
+        return TableTreatment.DATA, []
+    kind, note = ENGINES.get(engine, (TableTreatment.SCHEMA, _UNKNOWN))
     return kind, [note] if note else []
 
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from dumpers.engines.clickhouse.schema import ddl
-from dumpers.engines.clickhouse.schema.lexer import Kind as TokenKind
-from dumpers.engines.clickhouse.schema.lexer import significant
+from dumpers.engines.clickhouse.schema.lexer import TokenKind, significant
 from dumpers.engines.clickhouse.schema.table_engines import (
     ROWS_MISSING,
-    Kind,
+    TableTreatment,
     by_engine,
     is_replicated,
 )
@@ -75,21 +74,21 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Treated:
+class BackupTable:
     """A table with what is saved of it.
 
     `store` is the table that holds its rows: itself, or a view's own table.
     """
 
     table: Table
-    kind: Kind
+    kind: TableTreatment
     store: Table
     notes: tuple[str, ...] = ()
 
     @property
     def has_data(self) -> bool:
         """Whether its rows are saved."""
-        return self.kind in {Kind.DATA, Kind.VIEW_WITH_DATA}
+        return self.kind in {TableTreatment.DATA, TableTreatment.VIEW_WITH_DATA}
 
     @property
     def is_replicated(self) -> bool:
@@ -121,7 +120,7 @@ _CHANGING = frozenset(
 _CHANGING_BEGINNINGS = ("rand", "generateu", "generates", "dict", "joinget", "runningd", "filesys")
 
 
-def treat(tables: Iterable[Table]) -> tuple[Treated, ...]:
+def treat(tables: Iterable[Table]) -> tuple[BackupTable, ...]:
     """Say of every table what is saved of it; they must be all tables that the account sees."""
     tables = tuple(tables)
     owners = {
@@ -135,20 +134,20 @@ def treat(tables: Iterable[Table]) -> tuple[Treated, ...]:
     return tuple(_treat(table, inner) for table in tables)
 
 
-def _treat(table: Table, inner: Mapping[tuple[str, str], Table]) -> Treated:
+def _treat(table: Table, inner: Mapping[tuple[str, str], Table]) -> BackupTable:
     store, notes = table, list[str]()
     if _is_passing(table):
-        kind = Kind.SKIPPED
+        kind = TableTreatment.SKIPPED
     elif table.key in inner:
-        kind = Kind.INNER
+        kind = TableTreatment.INNER
     else:
         if table.engine == "MaterializedView" and _owns(table):
             store = _inner_of(table, inner) or table
         kind, notes = by_engine(store.engine)
-        if store is not table and kind is Kind.DATA:
-            kind = Kind.VIEW_WITH_DATA
+        if store is not table and kind is TableTreatment.DATA:
+            kind = TableTreatment.VIEW_WITH_DATA
         notes = [*notes, *_notes_on_view(table, store), *_notes_on_text(table)]
-    return Treated(
+    return BackupTable(
         table=table,
         kind=kind,
         store=store,

@@ -9,7 +9,7 @@ from typing import Any
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse.server.sql import literal, qualified, remote
-from dumpers.runtime.errors import KsnapshotError, Side
+from dumpers.runtime.errors import ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.http import Answer, Http
 from dumpers.streams.reader import Reader
@@ -34,7 +34,7 @@ class Server:
     """
 
     http: Http = field(repr=False)
-    side: Side
+    errors: ErrorClasses
     settings: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
     login: tuple[str, str] = field(default=("", ""), repr=False)
@@ -78,7 +78,7 @@ class Server:
         try:
             rows: list[list[Any]] = json.loads(body)["data"]
         except (ValueError, KeyError, TypeError) as error:
-            raise self.side.failed(
+            raise self.errors.failed(
                 f"{self.where} does not answer as ClickHouse does (status {answer.status})"
             ) from error
         return rows
@@ -100,7 +100,7 @@ class Server:
             if answer.status != _OK:
                 raise self._error(answer, b"".join(iter(reader.read, b"")))
             if not answer.shows_its_end or answer.headers.get("content-encoding"):
-                raise self.side.refused(
+                raise self.errors.refused(
                     f"what stands between this job and {self.where} alters answers, so that their "
                     "ends cannot be told: reach the servers themselves"
                 )
@@ -137,11 +137,11 @@ class Server:
         code = answer.headers.get("x-clickhouse-exception-code") or _code(said)
         text = f"{self.where} answers with status {answer.status}: {self.safe(said)[:_TEXT_MAX]}"
         refused = code.isdigit() and int(code) in _REFUSALS
-        return self.side.refused(text) if refused else self.side.failed(text)
+        return self.errors.refused(text) if refused else self.errors.failed(text)
 
 
 def connect(
-    connection: Connection, *, side: Side, settings: Mapping[str, str], address: str = ""
+    connection: Connection, *, errors: ErrorClasses, settings: Mapping[str, str], address: str = ""
 ) -> Server:
     """A server as the job's connection says, or one behind it; nothing is sent yet.
 
@@ -154,9 +154,9 @@ def connect(
     if connection.password:
         headers["X-ClickHouse-Key"] = connection.password
     encoded = {name: value.encode().decode("latin-1") for name, value in headers.items()}
-    http = Http(connection, secure=secure, headers=encoded, side=side)
+    http = Http(connection, secure=secure, headers=encoded, errors=errors)
     login = (connection.username or "default", connection.password)
-    return Server(http=http, side=side, settings=settings, address=address, login=login)
+    return Server(http=http, errors=errors, settings=settings, address=address, login=login)
 
 
 def _code(said: str) -> str:

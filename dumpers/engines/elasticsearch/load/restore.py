@@ -14,9 +14,14 @@ from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer, unwrap
 from dumpers.engines.elasticsearch.load import requests
 from dumpers.engines.elasticsearch.load.bulk import Bulk, bodies
 from dumpers.engines.elasticsearch.product import Product
-from dumpers.engines.names import shown
-from dumpers.engines.protocol import Piece
-from dumpers.runtime.errors import TARGET, KsnapshotError, TargetFailedError, TargetRefusedError
+from dumpers.engines.names import abbreviate
+from dumpers.engines.protocol import StoredDump
+from dumpers.runtime.errors import (
+    RESTORE_ERRORS,
+    KsnapshotError,
+    TargetFailedError,
+    TargetRefusedError,
+)
 from dumpers.runtime.interrupt import Interrupt
 
 _BLOCK = 1 << 17
@@ -37,13 +42,13 @@ class _Target:
 
 
 def restore(
-    target: Connection, pieces: Sequence[Piece], *, interrupt: Interrupt
+    target: Connection, pieces: Sequence[StoredDump], *, interrupt: Interrupt
 ) -> tuple[str, ...]:
     """Load a backup into a cluster that has none of its indices and data streams.
 
     There is no transaction: a load that fails leaves what came so far, and the error says so.
     """
-    server, product = client.connect(target, side=TARGET, interrupt=interrupt)
+    server, product = client.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
     to = _Target(server=server, product=product, interrupt=interrupt)
     by_name = {piece.name: piece for piece in pieces}
     texts = {name: _text(piece) for name, piece in by_name.items() if name != "data"}
@@ -64,7 +69,7 @@ def restore(
         actions = requests.aliases(own)
         if actions:
             to.ask("POST", "/_aliases", actions)
-        for name in by_name["index"].facts.get("closed", []) if "index" in by_name else []:
+        for name in by_name["index"].metadata.get("closed", []) if "index" in by_name else []:
             to.ask("POST", path_of(name, "_close"))
     except KsnapshotError as error:
         if not isinstance(error, TargetFailedError | TargetRefusedError):
@@ -75,7 +80,7 @@ def restore(
 
 def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
     """Count the documents of every index and data stream that is not the server's own."""
-    server, product = client.connect(target, side=TARGET, interrupt=interrupt)
+    server, product = client.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
     to = _Target(server=server, product=product, interrupt=interrupt)
     names = {
         index.shown_name
@@ -85,7 +90,7 @@ def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
     return {name: _counted(to, name) for name in sorted(names)}
 
 
-def _text(piece: Piece) -> bytes:
+def _text(piece: StoredDump) -> bytes:
     """The JSON object that a piece of one line holds."""
     with piece.open() as reader:
         whole = b"".join(iter(lambda: reader.read(_BLOCK), b""))
@@ -95,7 +100,7 @@ def _text(piece: Piece) -> bytes:
         raise TargetRefusedError(f"the part {piece.name} is not as dumps are: {error}") from error
 
 
-def _lines(piece: Piece) -> Iterator[bytes]:
+def _lines(piece: StoredDump) -> Iterator[bytes]:
     """The lines of a piece; the last one only once the piece's end is proven."""
     with piece.open() as reader:
         rest: list[bytes] = []
@@ -120,8 +125,8 @@ def _check_free(to: _Target, names: Sequence[str]) -> None:
     taken = [name for name in names if name in there]
     if taken:
         raise TargetRefusedError(
-            f"{to.server.where} has these already: {shown(taken)}: restore into another cluster, "
-            "or delete them"
+            f"{to.server.where} has these already: {abbreviate(taken)}: restore into another "
+            "cluster, or delete them"
         )
 
 
@@ -136,7 +141,7 @@ def _templates(to: _Target, texts: Mapping[str, bytes]) -> list[str]:
     return notes
 
 
-def _load(to: _Target, piece: Piece, streams: Mapping[str, str]) -> Mapping[str, int]:
+def _load(to: _Target, piece: StoredDump, streams: Mapping[str, str]) -> Mapping[str, int]:
     bulk = Bulk(product=to.product, streams=streams)
     try:
         for body, _ in bodies(_lines(piece), bulk):
@@ -176,13 +181,13 @@ def _pairs(body: bytes, places: Sequence[int]) -> bytes:
 
 
 def _count(
-    to: _Target, data: Piece | None, streams: Mapping[str, str], written: Mapping[str, int]
+    to: _Target, data: StoredDump | None, streams: Mapping[str, str], written: Mapping[str, int]
 ) -> None:
     """Raise TargetFailedError where an index has not what was written, or what was dumped."""
     if data is None:
         return
     dumped: dict[str, int] = {}
-    for name, count in data.facts.get("documents", {}).items():
+    for name, count in data.metadata.get("documents", {}).items():
         target = streams.get(name, name)
         dumped[target] = dumped.get(target, 0) + int(count)
     wrong = []

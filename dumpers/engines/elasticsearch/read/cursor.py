@@ -19,7 +19,7 @@ WHOLE_ANSWERS = {"allow_partial_search_results": "false"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class IndexRead:
     """What is read: `versions` as well where it was asked for; `parallel` slices at a time."""
 
     server: Server
@@ -46,7 +46,7 @@ class Wanted:
         return PageSize.begin(self.most, average=average)
 
 
-class Room:
+class OversizedPageSlot:
     """Room for one page that is larger than pages are meant to be, of all that is read."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Room:
         """Wait for it: as long as pages take to be written, with `renew` now and then."""
         while True:
             try:
-                return interrupt.take(self._free, seconds=RENEWED_SECONDS)
+                return interrupt.get(self._free, seconds=RENEWED_SECONDS)
             except queue.Empty:
                 renew(interrupt)
 
@@ -91,14 +91,14 @@ class Opened:
     cursors: Sequence[Cursor]
 
 
-def cut_page(body: bytes | bytearray, wanted: Wanted, *, before: int | None = None) -> Page:
+def cut_page(body: bytes | bytearray, wanted: IndexRead, *, before: int | None = None) -> Page:
     """Cut a page into documents; SourceFailedError says which index's page is broken."""
     with naming(wanted):
         return cut(body, before=before)
 
 
 @contextmanager
-def naming(wanted: Wanted) -> Iterator[None]:
+def naming(wanted: IndexRead) -> Iterator[None]:
     """Say of a broken page where it came from."""
     try:
         yield
@@ -108,7 +108,7 @@ def naming(wanted: Wanted) -> Iterator[None]:
         ) from error
 
 
-def lost(wanted: Wanted, error: LostError) -> SourceFailedError:
+def lost(wanted: IndexRead, error: LostError) -> SourceFailedError:
     """The error for an index whose search context has gone."""
     return SourceFailedError(
         f"{wanted.server.where} has lost the search context of {wanted.index.name}, by which it is "
@@ -116,7 +116,7 @@ def lost(wanted: Wanted, error: LostError) -> SourceFailedError:
     )
 
 
-def too_busy(wanted: Wanted, error: BusyError) -> SourceFailedError:
+def too_busy(wanted: IndexRead, error: BusyError) -> SourceFailedError:
     """The error for a server that stayed busy for as long as it was waited for."""
     return SourceFailedError(
         f"{wanted.server.where} has been too busy for ten minutes to give the next page of "

@@ -14,13 +14,19 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from dumpers.engines.elasticsearch.read.cursor import RENEWED_SECONDS, Cursor, Opened, Room, Wanted
+from dumpers.engines.elasticsearch.read.cursor import (
+    RENEWED_SECONDS,
+    Cursor,
+    IndexRead,
+    Opened,
+    OversizedPageSlot,
+)
 from dumpers.engines.elasticsearch.read.pages import Page
 from dumpers.engines.elasticsearch.read.point_in_time import open_point
 from dumpers.engines.elasticsearch.read.scroll import open_scrolls
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import Joined, Reader
+from dumpers.streams.reader import IterReader, Reader
 
 # Pages that wait to be written, of all slices together.
 _PAGES_AHEAD = 4
@@ -31,12 +37,12 @@ _M_MMAP_THRESHOLD, _LARGE_PIECE = -3, 256 << 10
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What has been written of the indices so far; `facts` is for the manifest."""
+    """What has been written of the indices so far; `metadata` is for the manifest."""
 
     documents: dict[str, int] = field(default_factory=dict)
     commented: set[str] = field(default_factory=set)
 
-    def facts(self) -> Mapping[str, Any]:
+    def metadata(self) -> Mapping[str, Any]:
         """The documents of each index, and those whose comments are not in the dump."""
         found: dict[str, Any] = {"documents": self.documents}
         if self.commented:
@@ -45,12 +51,12 @@ class Tally:
 
 
 @contextmanager
-def documents(wanted: Sequence[Wanted], tally: Tally, interrupt: Interrupt) -> Iterator[Reader]:
+def documents(wanted: Sequence[IndexRead], tally: Tally, interrupt: Interrupt) -> Iterator[Reader]:
     """Read all indices, in this order; leaving ends all that goes on for it."""
     _give_memory_back()
     blocks = _documents(wanted, tally, interrupt)
     try:
-        yield Joined(blocks)
+        yield IterReader(blocks)
     finally:
         blocks.close()
 
@@ -65,12 +71,12 @@ def _give_memory_back() -> None:
 
 
 def _documents(
-    wanted: Sequence[Wanted], tally: Tally, interrupt: Interrupt
+    wanted: Sequence[IndexRead], tally: Tally, interrupt: Interrupt
 ) -> Generator[bytes | memoryview, None, None]:
     for item in wanted:
         written = 0
         # One for each: an index that is given up may have taken it for good.
-        room = Room()
+        room = OversizedPageSlot()
         with _open_index(item, room, interrupt) as opened:
             for page in _pages(opened, item.parallel, room, interrupt):
                 written += page.count
@@ -89,9 +95,11 @@ def _documents(
         tally.documents[item.index.name] = written
 
 
-def _pages(opened: Opened, parallel: int, room: Room, interrupt: Interrupt) -> Iterator[Page]:
+def _pages(
+    opened: Opened, parallel: int, room: OversizedPageSlot, interrupt: Interrupt
+) -> Iterator[Page]:
     """The pages of all slices as they come, some slices at a time."""
-    crew = _Crew(opened.cursors, room)
+    crew = _SliceReaders(opened.cursors, room)
     try:
         crew.start(min(parallel, len(opened.cursors)))
         yield from crew.pages(interrupt)
@@ -99,10 +107,10 @@ def _pages(opened: Opened, parallel: int, room: Room, interrupt: Interrupt) -> I
         crew.stop()
 
 
-class _Crew:
+class _SliceReaders:
     """Threads that read slices, one after the other each, into one short queue."""
 
-    def __init__(self, cursors: Sequence[Cursor], room: Room) -> None:
+    def __init__(self, cursors: Sequence[Cursor], room: OversizedPageSlot) -> None:
         self._left = list(reversed(cursors))
         self._slices = len(cursors)
         self._ahead: queue.Queue[Page | BaseException | None] = queue.Queue(_PAGES_AHEAD)
@@ -122,7 +130,7 @@ class _Crew:
         """What they read, until all slices have come to their ends; their errors are raised."""
         ended = 0
         while ended < self._slices:
-            taken = interrupt.take(self._ahead)
+            taken = interrupt.get(self._ahead)
             if taken is None:
                 ended += 1
             elif isinstance(taken, BaseException):
@@ -136,7 +144,7 @@ class _Crew:
 
     def stop(self) -> None:
         """Let all threads end; none of them does anything to the server after this."""
-        self._interrupt.trip("the end of the reading")
+        self._interrupt.cancel("the end of the reading")
         for thread in self._threads:
             while thread.is_alive():
                 # One of them may wait for room.
@@ -158,7 +166,7 @@ class _Crew:
                     del page
                 self._ahead.put(None)
         except BaseException as error:  # noqa: BLE001  whoever reads raises it
-            if not self._interrupt.is_tripped:
+            if not self._interrupt.is_cancelled:
                 self._ahead.put(error)
 
     def _hand_over(self, page: Page, cursor: Cursor) -> None:
@@ -176,7 +184,9 @@ class _Crew:
             return
 
 
-def _open_index(wanted: Wanted, room: Room, interrupt: Interrupt) -> AbstractContextManager[Opened]:
+def _open_index(
+    wanted: IndexRead, room: OversizedPageSlot, interrupt: Interrupt
+) -> AbstractContextManager[Opened]:
     """Open an index; a context that closes what the server keeps for it."""
     if wanted.product.has_points_in_time:
         return open_point(wanted, room, interrupt)

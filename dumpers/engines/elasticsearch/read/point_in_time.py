@@ -10,9 +10,9 @@ from dumpers.engines.elasticsearch.client import BusyError, LostError, Patience,
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.read.cursor import (
     WHOLE_ANSWERS,
+    IndexRead,
     Opened,
-    Room,
-    Wanted,
+    OversizedPageSlot,
     cut_page,
     lost,
     naming,
@@ -34,7 +34,7 @@ _UNREACHED = 5
 class _Point:
     """A point in time, shared by its slices; its id may change with every answer."""
 
-    def __init__(self, wanted: Wanted, id_: str) -> None:
+    def __init__(self, wanted: IndexRead, id_: str) -> None:
         self.wanted = wanted
         self.id = id_
 
@@ -58,7 +58,9 @@ class _Point:
 
 
 @contextmanager
-def open_point(wanted: Wanted, room: Room, interrupt: Interrupt) -> Iterator[Opened]:
+def open_point(
+    wanted: IndexRead, room: OversizedPageSlot, interrupt: Interrupt
+) -> Iterator[Opened]:
     """Open a point in time for an index, and close it behind."""
     server, index = wanted.server, wanted.index
     if wanted.product.is_opensearch:
@@ -139,7 +141,7 @@ def _ranges(shard: _Part, numbers: int, many: int) -> Iterator[_Part]:
 class _Slice:
     """A slice of a point in time: a page that does not come is asked for again, and is the same."""
 
-    def __init__(self, point: _Point, part: _Part, room: Room) -> None:
+    def __init__(self, point: _Point, part: _Part, room: OversizedPageSlot) -> None:
         self._point = point
         self._room = room
         self._size = point.wanted.size()

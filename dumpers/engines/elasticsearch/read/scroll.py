@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dumpers.engines.elasticsearch.client import BusyError, LostError, Patience, path_of
 from dumpers.engines.elasticsearch.read.cursor import (
     WHOLE_ANSWERS,
+    IndexRead,
     Opened,
-    Wanted,
     cut_page,
     lost,
     too_busy,
@@ -21,7 +21,7 @@ _SCROLL_KEPT = "1h"
 
 
 @contextmanager
-def open_scrolls(wanted: Wanted, interrupt: Interrupt) -> Iterator[Opened]:
+def open_scrolls(wanted: IndexRead, interrupt: Interrupt) -> Iterator[Opened]:
     """Open a scroll for every shard: each shard at its own moment, as with one scroll for all."""
     cursors: list[_Scroll] = []
     try:
@@ -40,7 +40,7 @@ def open_scrolls(wanted: Wanted, interrupt: Interrupt) -> Iterator[Opened]:
 class _Scroll:
     """A scroll of one shard. A page that does not come is lost: the scroll has gone on."""
 
-    def __init__(self, wanted: Wanted, shard: int) -> None:
+    def __init__(self, wanted: IndexRead, shard: int) -> None:
         self._wanted = wanted
         self._shard = shard
         self._first: Page | None = None

@@ -17,7 +17,7 @@ import pytest
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse.engine import ENGINE
-from dumpers.engines.protocol import Piece, Source, Stream
+from dumpers.engines.protocol import DumpStream, SourceInfo, StoredDump
 from dumpers.engines.registry import ENGINES
 from dumpers.runs import backup
 from dumpers.runtime.interrupt import Interrupt
@@ -95,19 +95,19 @@ class Backup:
     def read(self, item: Mapping[str, Any]) -> bytes:
         return gzip.decompress(self.s3.read(self.bucket, item["key"]))
 
-    def pieces(self) -> list[Piece]:
+    def pieces(self) -> list[StoredDump]:
         """What a restore is given."""
 
         def opened(item: Mapping[str, Any]) -> AbstractContextManager[Reader]:
             return contextlib.nullcontext(io.BytesIO(self.read(item)))
 
         return [
-            Piece(
+            StoredDump(
                 name=item["name"],
                 part=tuple(item["part"]),
                 ending=f".{item['key'].rpartition('/')[2].split('.')[-2]}",
                 size=item["source_size"],
-                facts=item["facts"],
+                metadata=item["metadata"],
                 open=partial(opened, item),
             )
             for item in self.objects
@@ -118,7 +118,7 @@ class Backup:
         return {
             (item["part"][0], table["database"], table["table"]): table
             for item in self.objects
-            for table in item["facts"].get("tables", ())
+            for table in item["metadata"].get("tables", ())
         }
 
 
@@ -213,23 +213,23 @@ class _Eventful:
     midway: Event | None
     at_end: Event | None
 
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> Source:
+    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
         return ENGINE.preflight(job, interrupt)
 
     @contextlib.contextmanager
-    def streams(self, source: Source) -> Iterator[Sequence[Stream]]:
+    def streams(self, source: SourceInfo) -> Iterator[Sequence[DumpStream]]:
         with ENGINE.streams(source) as streams:
             yield [self._changed(stream) for stream in streams]
 
     def restore(
-        self, target: Connection, pieces: Sequence[Piece], interrupt: Interrupt
+        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
     ) -> tuple[str, ...]:
         return ENGINE.restore(target, pieces, interrupt)
 
     def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
         return ENGINE.inspect(target, interrupt)
 
-    def _changed(self, stream: Stream) -> Stream:
+    def _changed(self, stream: DumpStream) -> DumpStream:
         for event, early in ((self.midway, True), (self.at_end, False)):
             if event and (stream.part[0], stream.part[-1]) == event[:2]:
                 return replace(stream, open=partial(_open, stream, [event[2]], early=early))
@@ -238,7 +238,7 @@ class _Eventful:
 
 @contextlib.contextmanager
 def _open(
-    stream: Stream, left: list[Callable[[], object]], interrupt: Interrupt, *, early: bool
+    stream: DumpStream, left: list[Callable[[], object]], interrupt: Interrupt, *, early: bool
 ) -> Iterator[Reader]:
     with stream.open(interrupt) as reader:
         yield _Midway(reader, left) if early else reader

@@ -14,28 +14,28 @@ _SETTINGS = ("--insert_deduplicate=0",)
 def load(backup: Backup, cluster: Cluster) -> None:
     """Load all of a backup into an empty cluster of as many shards, object after object."""
     for item in backup.objects:
-        facts = item["facts"]
-        if "script" in facts:
-            for label in facts["replicas"]:
+        metadata = item["metadata"]
+        if "script" in metadata:
+            for label in metadata["replicas"]:
                 replica_of(cluster, label).client("", stdin=backup.read(item))
             continue
         for table, data in tables(backup, item):
-            load_table(cluster, facts, table, data)
+            load_table(cluster, metadata, table, data)
 
 
 def load_table(
-    cluster: Cluster, facts: Mapping[str, Any], table: Mapping[str, Any], data: bytes
+    cluster: Cluster, metadata: Mapping[str, Any], table: Mapping[str, Any], data: bytes
 ) -> None:
     """Load one table: where the rows belong to a shard, into any of its replicas."""
-    if facts.get("spare") or not table["rows"]:
+    if metadata.get("redundant") or not table["rows"]:
         return
-    target = cluster.replica(facts["shard"], facts.get("replica", 1))
+    target = cluster.replica(metadata["shard"], metadata.get("replica", 1))
     target.client(table["insert"], *_SETTINGS, stdin=data)
 
 
 def tables(backup: Backup, item: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bytes]]:
     """The tables of an object, with their rows."""
-    data, held = backup.read(item), item["facts"]["tables"]
+    data, held = backup.read(item), item["metadata"]["tables"]
     if not item["key"].endswith(".tar.gz"):
         yield held[0], data
         return

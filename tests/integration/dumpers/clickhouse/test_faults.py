@@ -10,7 +10,12 @@ import pytest
 from dumpers.engines.clickhouse.logical.body_check import ProvenReader
 from dumpers.engines.clickhouse.server import sql
 from dumpers.engines.clickhouse.server.client import connect
-from dumpers.runtime.errors import SOURCE, ConfigurationError, SourceFailedError, SourceRefusedError
+from dumpers.runtime.errors import (
+    DUMP_ERRORS,
+    ConfigurationError,
+    SourceFailedError,
+    SourceRefusedError,
+)
 from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, Dumps, connection
 from tests.testbed.databases.clickhouse import Cluster, Replica
 from tests.testbed.databases.clickhouse_front import Front
@@ -220,7 +225,7 @@ def test_a_limit_of_the_server_midway(calm_shop: Cluster, limit: str) -> None:
         "max_execution_time": {"max_execution_time": "1", "max_block_size": "100"},
         "max_memory_usage": {"max_memory_usage": "30000000"},
     }[limit]
-    server = connect(connection(calm_shop), side=SOURCE, settings=settings)
+    server = connect(connection(calm_shop), errors=DUMP_ERRORS, settings=settings)
     query = {
         "max_execution_time": "SELECT number, sleep(0.01) FROM numbers(1000000) FORMAT Native",
         "max_memory_usage": (

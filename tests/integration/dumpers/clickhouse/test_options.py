@@ -77,9 +77,9 @@ def test_copies_of_one_shard_are_told(calm: Cluster, dumps: Dumps) -> None:
     backup = dumps.of(
         calm, {"KSNAPSHOT_TABLES": "shop.orders", "CLICKHOUSE_COVERAGE": "all-replicas"}
     )
-    spare = {item["part"][0] for item in backup.objects if item["facts"].get("spare")}
-    assert {label[:2] for label in spare} == {"s1", "s2"}
-    assert len(spare) == 2
+    redundant = {item["part"][0] for item in backup.objects if item["metadata"].get("redundant")}
+    assert {label[:2] for label in redundant} == {"s1", "s2"}
+    assert len(redundant) == 2
 
 
 def test_servers_that_somebody_listed(calm: Cluster, dumps: Dumps) -> None:
@@ -114,9 +114,9 @@ def test_a_table_that_others_have_not(calm: Cluster, dumps: Dumps) -> None:
         assert rows(backup) == {**ORDERS, **NOTES, "s2r1/shop/scratch": 1}
         assert "shop.scratch is not on s1r1, s1r2, s2r2" in backup.notes
         scripts = {
-            tuple(item["facts"]["replicas"]): backup.read(item)
+            tuple(item["metadata"]["replicas"]): backup.read(item)
             for item in backup.objects
-            if item["facts"].get("script") == "schema"
+            if item["metadata"].get("script") == "schema"
         }
         assert {replicas: b"scratch" in text for replicas, text in scripts.items()} == {
             ("s1r1", "s1r2", "s2r2"): False,

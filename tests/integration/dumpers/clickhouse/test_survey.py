@@ -11,11 +11,11 @@ from dumpers.engines.clickhouse.cluster.health import read_cluster_macro, read_h
 from dumpers.engines.clickhouse.cluster.topology import Health
 from dumpers.engines.clickhouse.logical.body_check import TAG_HEADER, ProvenReader
 from dumpers.engines.clickhouse.schema import tables
-from dumpers.engines.clickhouse.schema.table_engines import Kind
+from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.server.client import Server, connect
 from dumpers.engines.clickhouse.server.settings import dump_settings, read_known_settings
 from dumpers.engines.clickhouse.server.sql import select
-from dumpers.runtime.errors import SOURCE, SourceFailedError, SourceRefusedError
+from dumpers.runtime.errors import DUMP_ERRORS, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from tests.testbed.databases.clickhouse import Cluster
 from tests.testbed.databases.clickhouse_front import Front
@@ -27,8 +27,10 @@ NOW = Interrupt()
 
 def server(host: str, port: int, user: str, password: str) -> Server:
     connection = Connection(host=host, port=port, username=user, password=password)
-    plain = connect(connection, side=SOURCE, settings={})
-    return connect(connection, side=SOURCE, settings=dump_settings(read_known_settings(plain, NOW)))
+    plain = connect(connection, errors=DUMP_ERRORS, settings={})
+    return connect(
+        connection, errors=DUMP_ERRORS, settings=dump_settings(read_known_settings(plain, NOW))
+    )
 
 
 def replica(calm: Cluster, shard: int, number: int) -> Server:
@@ -67,11 +69,11 @@ def test_a_cluster_is_known_by_its_macro_and_its_replicas_by_their_health(
 
     # They hear of it one after the other.
     wait_until(lambda: order() == [1, 2], seconds=60, what="the other replica to lag")
-    gone = connect(Connection(host="127.0.0.11", port=free_port()), side=SOURCE, settings={})
+    gone = connect(Connection(host="127.0.0.11", port=free_port()), errors=DUMP_ERRORS, settings={})
     assert not read_health(gone, NOW).reachable
     wrong = connect(
         Connection(host="127.0.0.11", port=calm.http_port, username="dump", password="x"),
-        side=SOURCE,
+        errors=DUMP_ERRORS,
         settings={},
     )
     with pytest.raises(SourceRefusedError, match=r"193|Wrong password"):
@@ -134,8 +136,8 @@ def test_tables_are_found_with_all_that_a_restore_needs(
     assert (odd.table.database, odd.table.insertable) == ("o'dd `db", ("a", "b"))
     assert "o'dd `db" in {database.name for database in system_tables.databases(asked, NOW)}
     kinds = {name: item.kind for name, item in found.items() if not name.startswith(".")}
-    assert kinds["mv"] is Kind.VIEW_WITH_DATA
-    assert kinds["v"] is kinds["s"] is Kind.SCHEMA
+    assert kinds["mv"] is TableTreatment.VIEW_WITH_DATA
+    assert kinds["v"] is kinds["s"] is TableTreatment.SCHEMA
     assert ("zoo", "src") in found["mv"].table.needs
     query = select(r"`o'dd \`db`.`t\`a/b 🐘`", odd.table.insertable)
     # Native: two columns of two rows.

@@ -11,7 +11,7 @@ import pytest
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.elasticsearch.engine import ENGINE
-from dumpers.engines.protocol import Piece, Source
+from dumpers.engines.protocol import SourceInfo, StoredDump
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -69,7 +69,7 @@ def connection(server: SearchServer) -> Connection:
     return Connection(host=server.host, port=server.port)
 
 
-def dump(job: DumpJob) -> tuple[Source, Dump]:
+def dump(job: DumpJob) -> tuple[SourceInfo, Dump]:
     """All that a dump says and gives, by its parts."""
     source = ENGINE.preflight(job, Interrupt())
     found: dict[str, bytes] = {}
@@ -78,19 +78,19 @@ def dump(job: DumpJob) -> tuple[Source, Dump]:
             assert stream.part == ()
             with stream.open(Interrupt()) as reader:
                 found[stream.name] = b"".join(iter(lambda: reader.read(1 << 17), b""))
-        facts = {stream.name: stream.facts() for stream in streams}
-    return source, {name: (data, facts[name]) for name, data in found.items()}
+        metadata = {stream.name: stream.metadata() for stream in streams}
+    return source, {name: (data, metadata[name]) for name, data in found.items()}
 
 
-def pieces(parts: Dump) -> Sequence[Piece]:
+def pieces(parts: Dump) -> Sequence[StoredDump]:
     """What a restore is given of stored objects."""
 
     def opener(data: bytes) -> Callable[[], AbstractContextManager[Reader]]:
         return lambda: contextlib.nullcontext(io.BytesIO(data))
 
     return [
-        Piece(name=name, ending=".jsonl", size=len(data), facts=facts, open=opener(data))
-        for name, (data, facts) in parts.items()
+        StoredDump(name=name, ending=".jsonl", size=len(data), metadata=metadata, open=opener(data))
+        for name, (data, metadata) in parts.items()
     ]
 
 

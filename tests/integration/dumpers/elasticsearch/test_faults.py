@@ -285,7 +285,7 @@ def test_an_index_that_is_made_meanwhile_is_not_in_it(
     [key] = [key for key in s3.objects(bucket) if key.endswith("manifest.json")]
     manifest = json.loads(s3.read(bucket, key))
     [data] = [item for item in manifest["objects"] if item["name"] == "data"]
-    assert data["facts"] == {"documents": {"many": DOCUMENTS}}
+    assert data["metadata"] == {"documents": {"many": DOCUMENTS}}
 
 
 def test_a_signal_ends_it_in_good_order(

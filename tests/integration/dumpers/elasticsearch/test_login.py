@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from dumpers.engines.elasticsearch import client
-from dumpers.runtime.errors import SOURCE, KsnapshotError, SourceFailedError, SourceRefusedError
+from dumpers.runtime.errors import (
+    DUMP_ERRORS,
+    KsnapshotError,
+    SourceFailedError,
+    SourceRefusedError,
+)
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import Servers, dump, env, job
 from tests.integration.dumpers.elasticsearch.worlds import create, put
@@ -118,7 +123,7 @@ def test_the_servers_own_users_and_tls(authority: Authority, tmp_path: Path) -> 
             ELASTICSEARCH_CA_FILE=str(authority.pair.cert),
         ).connection
         with pytest.raises(SourceRefusedError, match="405"):
-            client.connect(connection, side=SOURCE, interrupt=Interrupt())
+            client.connect(connection, errors=DUMP_ERRORS, interrupt=Interrupt())
         wrong = job(
             server,
             ELASTICSEARCH_USERNAME=server.user,
@@ -126,4 +131,4 @@ def test_the_servers_own_users_and_tls(authority: Authority, tmp_path: Path) -> 
             ELASTICSEARCH_CA_FILE=str(authority.pair.cert),
         ).connection
         with pytest.raises(SourceRefusedError, match=r"401.*authenticate"):
-            client.connect(wrong, side=SOURCE, interrupt=Interrupt())
+            client.connect(wrong, errors=DUMP_ERRORS, interrupt=Interrupt())

@@ -85,7 +85,7 @@ def test_documents_are_those_of_one_moment(server: SearchServer) -> None:
             first = reader.read(1000)
             server.bulk("many", {f"{number}": '{"n":2}' for number in range(1000, 4000)})
             rest = b"".join(iter(lambda: reader.read(1 << 17), b""))
-        assert data.facts()["documents"] == {"many": 3000}
+        assert data.metadata()["documents"] == {"many": 3000}
     lines = [json.loads(line) for line in (first + rest).splitlines()]
     assert {line["_id"] for line in lines} == {f"{number}" for number in range(3000)}
     assert {line["_source"]["n"] for line in lines} == {1}
@@ -157,7 +157,7 @@ def test_whoever_waits_for_room_keeps_the_point_in_time(
             assert renewed.wait(60)
             while reader.read(1 << 20):
                 pass
-        assert data.facts() == {"documents": {"large": 4}}
+        assert data.metadata() == {"documents": {"large": 4}}
 
 
 def fill_with_large(server: SearchServer, count: int) -> None:
@@ -259,11 +259,11 @@ def test_documents_that_do_not_load_are_named(server: SearchServer) -> None:
     server.ask("POST", "/books/_refresh")
     _, parts = dump(job(server))
     server.clear()
-    data, facts = parts["data"]
-    broken = {**parts, "data": (data.replace(b'{"n":1}', b'{"n":"one"}'), facts)}
+    data, metadata = parts["data"]
+    broken = {**parts, "data": (data.replace(b'{"n":1}', b'{"n":"one"}'), metadata)}
     with pytest.raises(TargetFailedError, match=r"refuses 1 of 1 documents.*partly filled"):
         ENGINE.restore(connection(server), pieces(broken), Interrupt())
     server.clear()
-    short = {**parts, "data": (b"", facts)}
+    short = {**parts, "data": (b"", metadata)}
     with pytest.raises(TargetFailedError, match="books: 1 dumped, 0 sent, 0 there"):
         ENGINE.restore(connection(server), pieces(short), Interrupt())

@@ -13,7 +13,7 @@ import pytest
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.mysql.engine import ENGINE
-from dumpers.engines.protocol import Piece, Source
+from dumpers.engines.protocol import SourceInfo, StoredDump
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -117,22 +117,22 @@ def case(request: pytest.FixtureRequest, servers: Servers, clients: None) -> Ite
     made.end()
 
 
-def piece(name: str, data: bytes, part: tuple[str, ...] = ()) -> Piece:
+def piece(name: str, data: bytes, part: tuple[str, ...] = ()) -> StoredDump:
     """What a restore is given of a stored object."""
 
     def open_() -> AbstractContextManager[Reader]:
         return contextlib.nullcontext(io.BytesIO(data))
 
-    return Piece(name=name, part=part, ending=".sql", size=len(data), open=open_)
+    return StoredDump(name=name, part=part, ending=".sql", size=len(data), open=open_)
 
 
-def dump(job: DumpJob) -> tuple[Source, Sequence[tuple[str, bytes]]]:
+def dump(job: DumpJob) -> tuple[SourceInfo, Sequence[tuple[str, bytes]]]:
     """All that a dump says and gives, by the names of its streams."""
     source, found = dump_parts(job)
     return source, [(name, data) for name, _, data in found]
 
 
-def dump_parts(job: DumpJob) -> tuple[Source, Sequence[tuple[str, tuple[str, ...], bytes]]]:
+def dump_parts(job: DumpJob) -> tuple[SourceInfo, Sequence[tuple[str, tuple[str, ...], bytes]]]:
     """All that a dump says and gives, by the names and parts of its streams."""
     source = ENGINE.preflight(job, Interrupt())
     found = []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dumpers.engines.mysql.engine import ENGINE
-from dumpers.engines.protocol import Piece
+from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import StorageFailedError, TargetFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.mysql.conftest import Case, dump, piece
@@ -89,7 +89,7 @@ def test_a_target_that_is_not_there_or_says_no(case: Case) -> None:
 
 def test_a_piece_that_is_not_what_it_should_be(case: Case) -> None:
     database = case.database()
-    torn = Piece(
+    torn = StoredDump(
         name="x",
         ending=".sql",
         size=1,

@@ -11,7 +11,7 @@ import pytest
 from dumpers.contract.connection import Connection
 from dumpers.engines.postgresql.engine import ENGINE
 from dumpers.engines.postgresql.options import GLOBALS_ENDING, PLAIN_ENDING
-from dumpers.engines.protocol import Piece
+from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import (
     ExitCode,
     SourceFailedError,
@@ -93,11 +93,11 @@ def connection(server: PostgresServer, database: str, **changes: str) -> Connect
     return Connection(host=server.host, port=server.port, **given)
 
 
-def piece(data: bytes, ending: str = PLAIN_ENDING, name: str = "shop") -> Piece:
+def piece(data: bytes, ending: str = PLAIN_ENDING, name: str = "shop") -> StoredDump:
     def open_() -> AbstractContextManager[Reader]:
         return nullcontext(io.BytesIO(data))
 
-    return Piece(name=name, ending=ending, size=len(data), open=open_)
+    return StoredDump(name=name, ending=ending, size=len(data), open=open_)
 
 
 def lead_to(dumper: Dumper, server: PostgresServer) -> None:
@@ -243,7 +243,9 @@ def test_a_restore_that_does_not_end_well_leaves_nothing(
             raise SourceFailedError("its sha256 is another")
 
     sql = RICH.encode() + b"\n-- end\n"
-    broken = Piece(name="x", ending=PLAIN_ENDING, size=9, open=lambda: nullcontext(Broken(sql)))
+    broken = StoredDump(
+        name="x", ending=PLAIN_ENDING, size=9, open=lambda: nullcontext(Broken(sql))
+    )
     target = connection(postgres, database)
     with pytest.raises(SourceFailedError, match="sha256"):
         ENGINE.restore(target, [broken], Interrupt())

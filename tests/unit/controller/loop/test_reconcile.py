@@ -136,7 +136,7 @@ def test_a_state_is_logged_when_it_changes_only(caplog: pytest.LogCaptureFixture
     for _ in range(3):
         one_pass(api, memory=memory)
     assert [record.message for record in caplog.records].count("workload status changed") == 1
-    assert [record.message for record in caplog.records].count("pass") == 3
+    assert [record.message for record in caplog.records].count("pass finished") == 3
 
 
 @pytest.mark.parametrize("key", [names.LAST_RESULT, names.LAST_SUCCESS, names.GONE_SINCE])

@@ -9,15 +9,15 @@ from dumpers.runtime.errors import ConfigurationError
     [("a", ("a",)), (" a.b , c* ,`d`", ("a.b", "c*", "`d`")), ("a,b , a", ("a", "b"))],
 )
 def test_names_are_listed(text: str, wanted: tuple[str, ...]) -> None:
-    assert names.listed("TABLES", text) == wanted
+    assert names.parse_names("TABLES", text) == wanted
 
 
 @pytest.mark.parametrize("text", ["", " ", ",", "a,", "a,,b"])
 def test_no_name_is_empty(text: str) -> None:
     with pytest.raises(ConfigurationError, match="TABLES holds an empty name"):
-        names.listed("TABLES", text)
+        names.parse_names("TABLES", text)
 
 
 def test_many_names_are_counted() -> None:
-    assert names.shown(["a", "it's"]) == "'a', \"it's\""
-    assert names.shown([str(number) for number in range(12)]).endswith("'9' and 2 more")
+    assert names.abbreviate(["a", "it's"]) == "'a', \"it's\""
+    assert names.abbreviate([str(number) for number in range(12)]).endswith("'9' and 2 more")

@@ -36,7 +36,7 @@ def make(recipients: list[str]) -> dict[str, object]:
         recipients=recipients,
         objects=[OBJECT],
         notes=[],
-        facts={},
+        metadata={},
     )
     document: dict[str, object] = json.loads(body)
     return document

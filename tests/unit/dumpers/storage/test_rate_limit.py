@@ -1,14 +1,14 @@
-from dumpers.storage.rate_limit import Pacer
+from dumpers.storage.rate_limit import RateLimit
 
 
 def test_the_rate_is_kept_without_bursts() -> None:
     now = 0.0
 
-    def pause(seconds: float) -> None:
+    def sleep(seconds: float) -> None:
         nonlocal now
         now += seconds
 
-    pacer = Pacer(1000, pause=pause, clock=lambda: now)
+    pacer = RateLimit(1000, sleep=sleep, clock=lambda: now)
     for _ in range(100):
         pacer(50)
     assert 4.9 < now <= 5.0

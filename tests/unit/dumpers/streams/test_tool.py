@@ -13,7 +13,7 @@ from dumpers.runtime.errors import (
     SourceRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import Command, ToolReader, feed, mask, output
+from dumpers.streams.tool import Command, ToolReader, mask, run_for_output, run_with_stdin
 
 
 def failure(status: int, said: str) -> KsnapshotError:
@@ -87,13 +87,13 @@ def test_mask_takes_the_longest_first() -> None:
 def test_a_tool_that_is_not_there_names_the_image() -> None:
     command = Command(argv=["no-such-tool"], env={}, failure=failure)
     with pytest.raises(SourceRefusedError, match="no-such-tool is not in this image"):
-        output(command, interrupt=Interrupt())
+        run_for_output(command, interrupt=Interrupt())
 
 
 def test_the_tool_sees_only_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKEND_S3_SECRET_KEY", "s")
     script = "import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))"
-    assert output(tool(script), interrupt=Interrupt()) == "['PATH']"
+    assert run_for_output(tool(script), interrupt=Interrupt()) == "['PATH']"
 
 
 def test_a_signal_ends_a_silent_tool(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_signal_ends_a_silent_tool(tmp_path: Path) -> None:
     reader = ToolReader(tool(script), proof=proof, interrupt=interrupt)
     with pytest.raises(InterruptedRunError, match="SIGTERM"), reader:  # noqa: PT012
         assert reader.read() == b"started\n"
-        interrupt.trip("SIGTERM")
+        interrupt.cancel("SIGTERM")
         reader.read()
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
@@ -120,14 +120,16 @@ def test_the_deadline_ends_a_silent_tool() -> None:
 
 def test_a_tool_that_is_fed_must_take_all_of_it() -> None:
     rows = b"row\n" * 500_000
-    feed(tool("import sys; sys.stdin.read()"), io.BytesIO(rows), interrupt=Interrupt())
+    run_with_stdin(tool("import sys; sys.stdin.read()"), io.BytesIO(rows), interrupt=Interrupt())
     with pytest.raises(SourceFailedError, match="before it had read everything"):
-        feed(tool("import sys; sys.stdin.read(10)"), io.BytesIO(rows), interrupt=Interrupt())
+        run_with_stdin(
+            tool("import sys; sys.stdin.read(10)"), io.BytesIO(rows), interrupt=Interrupt()
+        )
     with pytest.raises(SourceFailedError, match="status 3"):
-        feed(tool("import sys; sys.exit(3)"), io.BytesIO(rows), interrupt=Interrupt())
+        run_with_stdin(tool("import sys; sys.exit(3)"), io.BytesIO(rows), interrupt=Interrupt())
 
 
 def test_more_names_than_a_command_line_holds() -> None:
     command = Command(argv=["true", *["x" * 100_000] * 30], env={}, failure=failure)
     with pytest.raises(SourceRefusedError, match="more names of tables"):
-        output(command, interrupt=Interrupt())
+        run_for_output(command, interrupt=Interrupt())

@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.clickhouse.catalog.server_catalog import Holding
+from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.catalog.system_tables import Path
-from dumpers.engines.clickhouse.cluster.replicas import Group, Member
+from dumpers.engines.clickhouse.cluster.replicas import Replica, ShardReplicas
 from dumpers.engines.clickhouse.cluster.topology import Health, Node
 from dumpers.engines.clickhouse.logical import bundles
-from dumpers.engines.clickhouse.logical.plan import Copy, Item
-from dumpers.engines.clickhouse.logical.query_log import Verdicts
-from dumpers.engines.clickhouse.logical.table_read import Reading, Session
-from dumpers.engines.clickhouse.schema.tables import Column, Table, Treated, treat
+from dumpers.engines.clickhouse.logical.plan import TableRead, TableReplica
+from dumpers.engines.clickhouse.logical.query_log import QueryLog
+from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading
+from dumpers.engines.clickhouse.schema.tables import BackupTable, Column, Table, treat
 from dumpers.engines.clickhouse.server.client import Server, connect
-from dumpers.runtime.errors import SOURCE, KsnapshotError, Side, SourceFailedError
+from dumpers.runtime.errors import DUMP_ERRORS, ErrorClasses, KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 
@@ -49,19 +49,21 @@ def table(
     )
 
 
-def one(single: Table) -> Treated:
+def one(single: Table) -> BackupTable:
     (found,) = treat([single])
     return found
 
 
-def server(host: str, *, side: Side = SOURCE, address: str = "", password: str = "") -> Server:
+def server(
+    host: str, *, errors: ErrorClasses = DUMP_ERRORS, address: str = "", password: str = ""
+) -> Server:
     connection = Connection(host=host, port=8123, username="u", password=password)
-    return connect(connection, side=side, settings={}, address=address)
+    return connect(connection, errors=errors, settings={}, address=address)
 
 
-def member(shard: int = 1, replica: int = 1, health: Health | None = None) -> Member:
+def member(shard: int = 1, replica: int = 1, health: Health | None = None) -> Replica:
     host = f"chi-{shard}-{replica}"
-    return Member(
+    return Replica(
         node=Node(cluster="main", shard=shard, replica=replica, host=host, port=8123),
         server=server(host),
         health=health or Health(reachable=True),
@@ -69,19 +71,19 @@ def member(shard: int = 1, replica: int = 1, health: Health | None = None) -> Me
     )
 
 
-def group(number: int, *replicas: int, missing: Sequence[str] = ()) -> Group:
+def group(number: int, *replicas: int, missing: Sequence[str] = ()) -> ShardReplicas:
     members = tuple(member(number, replica) for replica in replicas)
-    return Group(number=number, members=members, missing=tuple(missing))
+    return ShardReplicas(number=number, members=members, missing=tuple(missing))
 
 
 def holding(
-    of: Member,
+    of: Replica,
     tables: Sequence[Table] = (),
     paths: Mapping[str, tuple[str, int]] | None = None,
     notes: Sequence[str] = (),
-) -> Holding:
+) -> ServerCatalog:
     """What a server holds; `paths` of tables of `d`, each with how many replicas are alive."""
-    return Holding(
+    return ServerCatalog(
         member=of,
         databases=(),
         tables=treat(tables),
@@ -94,12 +96,12 @@ def holding(
     )
 
 
-def item(*copies: Member, of: Table | None = None, label: str = "s1") -> Item:
+def item(*copies: Replica, of: Table | None = None, label: str = "s1") -> TableRead:
     treated = one(of or table("t"))
-    return Item(
+    return TableRead(
         label=label,
         shard=copies[0].node.shard if copies else 1,
-        copies=tuple(Copy(member=copy, treated=treated) for copy in copies or (member(),)),
+        copies=tuple(TableReplica(member=copy, treated=treated) for copy in copies or (member(),)),
     )
 
 
@@ -109,7 +111,7 @@ class Given(Reading):
     def __init__(self, name: str, data: bytes, *, fails: int = 0, database: str = "d") -> None:
         of = item(of=table(name, database=database))
         super().__init__(
-            of, Session(verdicts=Verdicts(NOW, needed=True), counts_do=False, interrupt=NOW)
+            of, DumpContext(verdicts=QueryLog(NOW, needed=True), counts_do=False, interrupt=NOW)
         )
         self._data = data
         self.fails = fails
@@ -125,7 +127,7 @@ class Given(Reading):
             raise self.error
         yield io.BytesIO(self._data)
 
-    def again(self, error: KsnapshotError) -> bool:
+    def can_retry(self, error: KsnapshotError) -> bool:
         self.asked.append(str(error))
         return bool(self.fails) or len(self.asked) < 2
 

@@ -1,12 +1,12 @@
 from collections.abc import Sequence
 
-from dumpers.engines.clickhouse.catalog.server_catalog import Holding
+from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.engine import ENGINE, _Found
 from dumpers.engines.clickhouse.logical.plan import plan
-from dumpers.engines.clickhouse.logical.query_log import Verdicts
-from dumpers.engines.clickhouse.logical.table_read import Session
+from dumpers.engines.clickhouse.logical.query_log import QueryLog
+from dumpers.engines.clickhouse.logical.table_read import DumpContext
 from dumpers.engines.clickhouse.schema.tables import Table
-from dumpers.engines.protocol import Stream
+from dumpers.engines.protocol import DumpStream
 from tests.unit.dumpers.engines.clickhouse.parts import NOW, REPLICATED, group, holding, table
 
 ID = "95cc8b85-7fa3-429c-ba55-47a40f42000"
@@ -30,7 +30,7 @@ def view(number: int, *needs: str) -> list[Table]:
     ]
 
 
-def streams(held: Sequence[Holding]) -> list[Stream]:
+def streams(held: Sequence[ServerCatalog]) -> list[DumpStream]:
     """What a dump of one shard consists of, whose replicas hold this."""
     groups = [group(1, *(one.member.node.replica for one in held))]
     planned = plan(
@@ -43,17 +43,17 @@ def streams(held: Sequence[Holding]) -> list[Stream]:
         name="main",
         held=held,
         items=planned.items,
-        session=Session(verdicts=Verdicts(NOW, needed=True), counts_do=False, interrupt=NOW),
+        session=DumpContext(verdicts=QueryLog(NOW, needed=True), counts_do=False, interrupt=NOW),
     )
     with ENGINE.streams(source) as found:
         return list(found)
 
 
-def parts(held: Sequence[Holding]) -> list[str]:
+def parts(held: Sequence[ServerCatalog]) -> list[str]:
     return ["/".join(stream.part) for stream in streams(held)]
 
 
-def replicas(*tables: Sequence[Table]) -> list[Holding]:
+def replicas(*tables: Sequence[Table]) -> list[ServerCatalog]:
     [of] = [group(1, *range(1, len(tables) + 1))]
     return [holding(member, held) for member, held in zip(of.members, tables, strict=True)]
 
@@ -87,8 +87,8 @@ def test_servers_of_other_statements_have_scripts_of_their_own() -> None:
     held = replicas([one], [one], [other])
     assert parts(held) == ["s1r1/schema", "s1r3/schema", "s1/d/t"]
     first, second, _ = streams(held)
-    assert first.facts() == {"script": "schema", "replicas": ["s1r1", "s1r2"]}
-    assert second.facts() == {"script": "schema", "replicas": ["s1r3"]}
+    assert first.metadata() == {"script": "schema", "replicas": ["s1r1", "s1r2"]}
+    assert second.metadata() == {"script": "schema", "replicas": ["s1r3"]}
 
 
 def test_a_script_that_one_server_has_not_is_not_for_it() -> None:

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from dumpers.engines.clickhouse import filters
-from dumpers.engines.clickhouse.filters import Choice
+from dumpers.engines.clickhouse.filters import TableFilter
 from dumpers.engines.clickhouse.schema.tables import Table, treat
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
@@ -61,13 +61,13 @@ def test_empty_patterns_are_refused(text: str) -> None:
     ],
 )
 def test_databases_are_chosen(patterns: tuple[str, ...], chosen: tuple[str, ...]) -> None:
-    assert filters.databases(Choice(databases=patterns), DATABASES) == chosen
+    assert filters.databases(TableFilter(databases=patterns), DATABASES) == chosen
 
 
 @pytest.mark.parametrize("pattern", ["gone", "Shop", "system", "sys*"])
 def test_databases_that_are_not_there_are_refused(pattern: str) -> None:
     with pytest.raises(SourceRefusedError, match="these databases that were asked for") as caught:
-        filters.databases(Choice(databases=("shop", pattern)), DATABASES)
+        filters.databases(TableFilter(databases=("shop", pattern)), DATABASES)
     assert repr(pattern) in str(caught.value)
     assert "'shop'" not in str(caught.value)
 
@@ -91,7 +91,7 @@ def test_databases_that_are_not_there_are_refused(pattern: str) -> None:
 def test_tables_are_chosen(
     tables: tuple[str, ...], excluded: tuple[str, ...], names: list[str]
 ) -> None:
-    asked = Choice(tables=tables, excluded=excluded)
+    asked = TableFilter(tables=tables, excluded=excluded)
     found, notes = filters.tables(asked, ("shop",), ALL)
     assert [item.table.name for item in found] == names
     assert notes == ()
@@ -102,12 +102,12 @@ def test_tables_are_chosen(
 )
 def test_tables_that_are_not_there_are_refused(pattern: str) -> None:
     with pytest.raises(SourceRefusedError, match="these tables that were asked for") as caught:
-        filters.tables(Choice(tables=(pattern,)), ("shop",), ALL)
+        filters.tables(TableFilter(tables=(pattern,)), ("shop",), ALL)
     assert repr(pattern) in str(caught.value)
 
 
 def test_an_exclusion_that_excludes_nothing_is_told() -> None:
-    asked = Choice(excluded=("log_*", "gone", ".inner*"))
+    asked = TableFilter(excluded=("log_*", "gone", ".inner*"))
     found, notes = filters.tables(asked, ("shop",), ALL)
     assert len(found) == 5
     assert [note.split("'")[1] for note in notes] == ["gone", ".inner*"]
@@ -159,7 +159,7 @@ def test_what_names_no_partitions_is_refused(text: str, word: str) -> None:
 
 
 def test_partitions_are_of_tables_that_have_them() -> None:
-    chosen, _ = filters.tables(Choice(), ("shop",), ALL)
+    chosen, _ = filters.tables(TableFilter(), ("shop",), ALL)
     filters.check_partitions({("shop", "orders"): ("1",), ("shop", "a.b"): ("1",)}, chosen)
     wrong = {("shop", name): ("1",) for name in ("log_b", "gone", "orders")}
     with pytest.raises(SourceRefusedError, match=r": 'shop\.gone', 'shop\.log_b'$"):

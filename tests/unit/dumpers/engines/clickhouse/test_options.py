@@ -1,7 +1,7 @@
 import pytest
 
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.clickhouse.filters import Choice
+from dumpers.engines.clickhouse.filters import TableFilter
 from dumpers.engines.clickhouse.options import Options, read
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
@@ -28,7 +28,7 @@ def nodes(found: Options) -> list[list[tuple[str, int]]]:
 
 def test_what_is_not_asked_for_is_the_safe_way() -> None:
     assert options() == Options(
-        choice=Choice(),
+        choice=TableFilter(),
         partitions={},
         cluster="",
         shards=(),
@@ -68,7 +68,7 @@ def test_names_and_numbers_are_taken() -> None:
         CLICKHOUSE_CLUSTER="main",
         CLICKHOUSE_PARALLELISM="5",
     )
-    assert found.choice == Choice(
+    assert found.choice == TableFilter(
         databases=("shop", "web*"), tables=("orders",), excluded=("shop.tmp_*", "*.cache")
     )
     assert found.partitions == {

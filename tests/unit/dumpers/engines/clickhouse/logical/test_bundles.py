@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dumpers.engines.clickhouse.logical import bundles
-from dumpers.engines.clickhouse.logical.plan import Item
-from dumpers.engines.clickhouse.logical.query_log import Verdicts
-from dumpers.engines.clickhouse.logical.table_read import Reading, Session
+from dumpers.engines.clickhouse.logical.plan import TableRead
+from dumpers.engines.clickhouse.logical.query_log import QueryLog
+from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -21,11 +21,11 @@ from tests.unit.dumpers.engines.clickhouse.parts import NOW, Given, archive, ite
 MIB = 1 << 20
 
 
-def small(number: int, size: int | None = 1, label: str = "s1") -> Item:
+def small(number: int, size: int | None = 1, label: str = "s1") -> TableRead:
     return item(of=table(f"t{number}", size=size), label=label)
 
 
-def names(items: Sequence[Item]) -> list[str]:
+def names(items: Sequence[TableRead]) -> list[str]:
     return [one.treated.table.name for one in items]
 
 
@@ -166,8 +166,8 @@ def test_a_table_that_breaks_off_is_taken_from_its_next_copy() -> None:
 
 def test_without_another_copy_the_pack_fails() -> None:
     class Last(Given):
-        def again(self, error: KsnapshotError) -> bool:
-            super().again(error)
+        def can_retry(self, error: KsnapshotError) -> bool:
+            super().can_retry(error)
             return False
 
     last = Last("a", b"1", fails=1)
@@ -204,7 +204,7 @@ def test_a_table_that_grew_is_not_held_in_memory() -> None:
             self.opened += 1
             yield source
 
-        def again(self, error: KsnapshotError) -> bool:
+        def can_retry(self, error: KsnapshotError) -> bool:
             return False
 
     with pytest.raises(SourceFailedError, match="grown beyond 32 MiB"):
@@ -227,19 +227,19 @@ def test_the_table_that_is_taken_back_is_read_from_its_next_copy() -> None:
     pack = bundles.Pack([good, bad])
     with pytest.raises(SourceFailedError) as caught:
         pack.told()
-    assert pack.again(caught.value)
+    assert pack.can_retry(caught.value)
     assert (good.asked, bad.asked) == ([], ["gone"])
     # Of an error that is no table's, none is read again.
-    assert not pack.again(SourceFailedError("the store"))
+    assert not pack.can_retry(SourceFailedError("the store"))
     assert bad.asked == ["gone"]
 
 
 def test_a_stream_says_what_is_in_it() -> None:
-    session = Session(verdicts=Verdicts(NOW, needed=True), counts_do=False, interrupt=NOW)
+    session = DumpContext(verdicts=QueryLog(NOW, needed=True), counts_do=False, interrupt=NOW)
     readings = [
         Reading(item(member(2, 3), of=table(name, size=size), label="s2r3"), session)
         for name, size in (("a", 10), ("b", 5))
     ]
     stream = bundles.stream("main", 7, readings)
     assert (stream.name, stream.part, stream.ending) == ("main", ("s2r3", "small-7"), ".tar")
-    assert (stream.estimate, stream.lane) == (15, "s2")
+    assert (stream.estimate, stream.concurrency_group) == (15, "s2")

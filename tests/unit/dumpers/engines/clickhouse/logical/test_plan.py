@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.clickhouse.catalog.server_catalog import Holding
-from dumpers.engines.clickhouse.cluster.replicas import Group
-from dumpers.engines.clickhouse.logical.plan import Item, Plan, plan
+from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
+from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
+from dumpers.engines.clickhouse.logical.plan import Plan, TableRead, plan
 from dumpers.engines.clickhouse.schema.tables import Table
 from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse.parts import REPLICATED, group, holding, table
@@ -17,7 +17,9 @@ REPLICA = table("t", REPLICATED)
 LOCAL = table("t")
 
 
-def held(groups: Sequence[Group], total: int = 0, **tables: Sequence[Table]) -> dict[str, Holding]:
+def held(
+    groups: Sequence[ShardReplicas], total: int = 0, **tables: Sequence[Table]
+) -> dict[str, ServerCatalog]:
     """What each server holds, by default nothing. Replicas have one path, all or `total`."""
     return {
         member.label: holding(
@@ -31,8 +33,8 @@ def held(groups: Sequence[Group], total: int = 0, **tables: Sequence[Table]) -> 
 
 
 def planned(
-    groups: Sequence[Group],
-    holdings: Mapping[str, Holding],
+    groups: Sequence[ShardReplicas],
+    holdings: Mapping[str, ServerCatalog],
     *,
     partitions: Mapping[tuple[str, str], tuple[str, ...]] | None = None,
     every: bool = False,
@@ -40,7 +42,7 @@ def planned(
     return plan(groups, holdings, partitions=partitions or {}, all_replicas=every)
 
 
-def told(items: Sequence[Item]) -> list[tuple[str, str, list[str]]]:
+def told(items: Sequence[TableRead]) -> list[tuple[str, str, list[str]]]:
     """Label, table and the replicas that are read, in their order."""
     return [
         (item.label, item.treated.table.full_name, [copy.member.label for copy in item.copies])
@@ -70,7 +72,7 @@ def test_other_tables_are_read_everywhere() -> None:
         ("s1r1", "d.t", ["s1r1"]),
         ("s2", "d.t", ["s2r1"]),
     ]
-    assert not any(item.spare for item in planned(groups, every, every=True).items)
+    assert not any(item.redundant for item in planned(groups, every, every=True).items)
 
 
 def test_what_has_no_rows_is_not_read() -> None:
@@ -124,8 +126,10 @@ def test_replicas_by_other_paths_have_other_rows_and_other_keys() -> None:
         ("s1r3", "d.t", ["s1r3", "s1r1"]),
         ("s1r2", "d.t", ["s1r2"]),
     ]
-    assert not any(item.spare for item in found.items)
-    assert [(item.label, item.spare) for item in planned(groups, holdings, every=True).items] == [
+    assert not any(item.redundant for item in found.items)
+    assert [
+        (item.label, item.redundant) for item in planned(groups, holdings, every=True).items
+    ] == [
         ("s1r3", False),
         ("s1r1", True),
         ("s1r2", False),
@@ -181,7 +185,7 @@ def test_all_replicas_are_read_and_the_best_is_no_spare() -> None:
     groups = [group(1, 2, 1)]
     found = planned(groups, held(groups, s1r1=[REPLICA], s1r2=[REPLICA]), every=True)
     assert [
-        (*one, item.spare) for one, item in zip(told(found.items), found.items, strict=True)
+        (*one, item.redundant) for one, item in zip(told(found.items), found.items, strict=True)
     ] == [
         ("s1r2", "d.t", ["s1r2"], False),
         ("s1r1", "d.t", ["s1r1"], True),

@@ -1,14 +1,14 @@
 import pytest
 
-from dumpers.engines.clickhouse.logical.query_log import NotToldError, Query, Verdicts, _Verdict
+from dumpers.engines.clickhouse.logical.query_log import NotToldError, Query, QueryLog, _Verdict
 from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse.parts import NOW, server
 
 QUERY = Query(server=server("a"), id="q1", where="d.t of s1 (a:8123)")
 
 
-def known(rows: int = 0, error: str = "") -> Verdicts:
-    verdicts = Verdicts(NOW, needed=True)
+def known(rows: int = 0, error: str = "") -> QueryLog:
+    verdicts = QueryLog(NOW, needed=True)
     verdicts.expect(QUERY)
     verdicts._known[QUERY.id] = _Verdict(rows=rows, error=error)
     return verdicts
@@ -33,7 +33,7 @@ def test_the_log_that_does_not_tell_is_another_error_than_one_that_says_no() -> 
 
 
 def test_each_server_is_asked_about_its_own_queries() -> None:
-    verdicts = Verdicts(NOW, needed=True)
+    verdicts = QueryLog(NOW, needed=True)
     other = Query(server=server("b"), id="q2", where="x")
     through = Query(server=server("a", address="c:9000"), id="q3", where="y")
     for query in (QUERY, other, through):

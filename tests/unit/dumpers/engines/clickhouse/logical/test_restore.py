@@ -6,25 +6,27 @@ from typing import Any
 import pytest
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.clickhouse.cluster.replicas import Group
+from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
 from dumpers.engines.clickhouse.logical import bundles
 from dumpers.engines.clickhouse.logical.restore import _has_rows, _Loading, _names, _tables
-from dumpers.engines.protocol import Piece
+from dumpers.engines.protocol import StoredDump
 from tests.unit.dumpers.engines.clickhouse.parts import NOW, Given, archive, group
 
 
-def piece(*databases: str, data: bytes = b"", ending: str = ".native", **facts: Any) -> Piece:
+def piece(
+    *databases: str, data: bytes = b"", ending: str = ".native", **metadata: Any
+) -> StoredDump:
     tables = [{"database": database, "table": "t", "rows": 1} for database in databases]
-    return Piece(
+    return StoredDump(
         name="main",
         ending=ending,
         size=len(data),
-        facts={"tables": tables, **facts} if databases else facts,
+        metadata={"tables": tables, **metadata} if databases else metadata,
         open=lambda: nullcontext(io.BytesIO(data)),
     )
 
 
-def loading(names: Mapping[str, str], groups: Sequence[Group] = ()) -> _Loading:
+def loading(names: Mapping[str, str], groups: Sequence[ShardReplicas] = ()) -> _Loading:
     return _Loading(groups=groups or [group(1, 1)], names=names, pieces=(), interrupt=NOW)
 
 
@@ -102,8 +104,8 @@ def test_rows_go_where_they_belong(
     shard: int, replica: int | None, label: str, *, told: bool
 ) -> None:
     into = loading({}, [group(1, 2, 1), group(2, 1, 2)])
-    facts = {"shard": shard} | ({"replica": replica} if replica else {})
-    assert into._place(facts).label == label
+    metadata = {"shard": shard} | ({"replica": replica} if replica else {})
+    assert into._place(metadata).label == label
     assert ["there are fewer" in note for note in into.notes] == [True] * told
 
 

@@ -5,22 +5,27 @@ from typing import Any
 
 import pytest
 
-from dumpers.engines.clickhouse.logical.plan import Copy, Item
+from dumpers.engines.clickhouse.logical.plan import TableRead, TableReplica
 from dumpers.engines.clickhouse.logical.query_log import (
     NotToldError,
     Query,
-    Verdicts,
+    QueryLog,
     _Verdict,
     tells_of_cuts,
 )
-from dumpers.engines.clickhouse.logical.table_read import Reading, Session, placed, stream
+from dumpers.engines.clickhouse.logical.table_read import (
+    DumpContext,
+    Reading,
+    location_metadata,
+    stream,
+)
 from dumpers.engines.clickhouse.schema.tables import Table
 from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse.parts import NOW, item, member, one, table
 
 
 def was_read(
-    of: Item,
+    of: TableRead,
     *,
     data: bytes = b"rows",
     verdict: _Verdict | None = None,
@@ -29,8 +34,8 @@ def was_read(
     silent: bool = False,
 ) -> Reading:
     """A reading as it is once all of it was read, from a copy behind `skipped` others."""
-    verdicts = Silent(NOW, needed=True) if silent else Verdicts(NOW, needed=True)
-    session = Session(verdicts=verdicts, counts_do=bool(counted), interrupt=NOW)
+    verdicts = Silent(NOW, needed=True) if silent else QueryLog(NOW, needed=True)
+    session = DumpContext(verdicts=verdicts, counts_do=bool(counted), interrupt=NOW)
     reading = Reading(of, session)
     for _ in range(skipped):
         reading._copies.popleft()
@@ -43,7 +48,7 @@ def was_read(
     return reading
 
 
-class Silent(Verdicts):
+class Silent(QueryLog):
     """A server's log that tells nothing."""
 
     def rows(self, query: Query, *, all_ended: bool = True) -> int:
@@ -71,33 +76,33 @@ def test_the_manifest_has_what_loads_the_rows() -> None:
 
 
 def test_what_came_of_the_second_copy_is_what_the_second_copy_has() -> None:
-    def copy(replica: int, of: Table) -> Copy:
-        return Copy(member=member(1, replica), treated=one(of))
+    def copy(replica: int, of: Table) -> TableReplica:
+        return TableReplica(member=member(1, replica), treated=one(of))
 
     copies = (
         copy(2, table("t", "ReplicatedMergeTree", columns=("a", "new"))),
         copy(1, table("t", "ReplicatedMergeTree", columns=("a",))),
     )
-    found = told(was_read(Item(label="s1", shard=1, copies=copies), skipped=1))
+    found = told(was_read(TableRead(label="s1", shard=1, copies=copies), skipped=1))
     assert (found["columns"], found["replica"]) == (["a"], "chi-1-1:8123")
     assert found["insert"] == "INSERT INTO `d`.`t` (`a`) FORMAT Native"
 
 
 @pytest.mark.parametrize(
-    ("of", "facts"),
+    ("of", "metadata"),
     [
         (table("t", "ReplacingMergeTree"), {"loses_rows": True}),
         (table("t", "MergeTree"), {}),
     ],
 )
-def test_what_may_lose_rows_is_told(of: Table, facts: Mapping[str, Any]) -> None:
+def test_what_may_lose_rows_is_told(of: Table, metadata: Mapping[str, Any]) -> None:
     found = told(was_read(item(of=of)))
-    assert {name: value for name, value in found.items() if name == "loses_rows"} == facts
+    assert {name: value for name, value in found.items() if name == "loses_rows"} == metadata
 
 
 def test_the_partitions_that_were_read_are_told() -> None:
     whole = item()
-    some = Item(label="s1", shard=1, copies=whole.copies, partitions=("1", "2"))
+    some = TableRead(label="s1", shard=1, copies=whole.copies, partitions=("1", "2"))
     assert told(was_read(some))["partitions"] == ["1", "2"]
     assert "partitions" not in told(was_read(whole))
 
@@ -142,24 +147,27 @@ def test_rows_that_did_not_come_are_missed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "spare", "facts"),
+    ("label", "redundant", "metadata"),
     [
         ("s2", False, {"shard": 2}),
         ("s2r3", False, {"shard": 2, "replica": 3}),
-        ("s2r3", True, {"shard": 2, "replica": 3, "spare": True}),
+        ("s2r3", True, {"shard": 2, "replica": 3, "redundant": True}),
     ],
 )
-def test_where_rows_belong(label: str, *, spare: bool, facts: Mapping[str, Any]) -> None:
+def test_where_rows_belong(label: str, *, redundant: bool, metadata: Mapping[str, Any]) -> None:
     of = item(member(2, 3))
-    assert placed(Item(label=label, shard=2, copies=of.copies, spare=spare)) == facts
+    assert (
+        location_metadata(TableRead(label=label, shard=2, copies=of.copies, redundant=redundant))
+        == metadata
+    )
 
 
 def test_a_stream_is_named_by_place_and_table() -> None:
-    session = Session(verdicts=Verdicts(NOW, needed=True), counts_do=False, interrupt=NOW)
+    session = DumpContext(verdicts=QueryLog(NOW, needed=True), counts_do=False, interrupt=NOW)
     of = item(member(2, 3), of=table("a/b", database="x", size=7), label="s2r3")
     found = stream("main", Reading(of, session))
     assert (found.name, found.part, found.ending) == ("main", ("s2r3", "x", "a/b"), ".native")
-    assert (found.estimate, found.lane) == (7, "s2")
+    assert (found.estimate, found.concurrency_group) == (7, "s2")
     unknown = Reading(item(of=table("t", size=None)), session)
     assert stream("main", unknown).estimate == 0
 

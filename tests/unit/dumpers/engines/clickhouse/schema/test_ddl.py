@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dumpers.engines.clickhouse.schema import ddl
-from dumpers.engines.clickhouse.schema.lexer import Kind, significant, tokens
+from dumpers.engines.clickhouse.schema.lexer import TokenKind, significant, tokens
 from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.errors import TargetRefusedError
 
@@ -13,19 +13,25 @@ ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b"
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("a1 b$c", [(Kind.WORD, "a1"), (Kind.WORD, "b$c")]),
-        ("'it''s' x", [(Kind.STRING, "'it''s'"), (Kind.WORD, "x")]),
-        (r"'a\'b' 'a\\'", [(Kind.STRING, r"'a\'b'"), (Kind.STRING, r"'a\\'")]),
-        ('`a``b`."c"', [(Kind.QUOTED, "`a``b`"), (Kind.OTHER, "."), (Kind.QUOTED, '"c"')]),
-        (r"`a\`b`", [(Kind.QUOTED, r"`a\`b`")]),
-        ("a -- 'b\n'c'", [(Kind.WORD, "a"), (Kind.STRING, "'c'")]),
-        ("a /* ` -- */ b # c\n#! d\n e", [(Kind.WORD, w) for w in "abe"]),
-        ("$$ it's $$ $x$ $$ $x$", [(Kind.STRING, "$$ it's $$"), (Kind.STRING, "$x$ $$ $x$")]),
-        ("'open", [(Kind.OTHER, "'"), (Kind.WORD, "open")]),
-        ("über-x", [(Kind.WORD, "über"), (Kind.OTHER, "-"), (Kind.WORD, "x")]),
+        ("a1 b$c", [(TokenKind.WORD, "a1"), (TokenKind.WORD, "b$c")]),
+        ("'it''s' x", [(TokenKind.STRING, "'it''s'"), (TokenKind.WORD, "x")]),
+        (r"'a\'b' 'a\\'", [(TokenKind.STRING, r"'a\'b'"), (TokenKind.STRING, r"'a\\'")]),
+        (
+            '`a``b`."c"',
+            [(TokenKind.QUOTED, "`a``b`"), (TokenKind.OTHER, "."), (TokenKind.QUOTED, '"c"')],
+        ),
+        (r"`a\`b`", [(TokenKind.QUOTED, r"`a\`b`")]),
+        ("a -- 'b\n'c'", [(TokenKind.WORD, "a"), (TokenKind.STRING, "'c'")]),
+        ("a /* ` -- */ b # c\n#! d\n e", [(TokenKind.WORD, w) for w in "abe"]),
+        (
+            "$$ it's $$ $x$ $$ $x$",
+            [(TokenKind.STRING, "$$ it's $$"), (TokenKind.STRING, "$x$ $$ $x$")],
+        ),
+        ("'open", [(TokenKind.OTHER, "'"), (TokenKind.WORD, "open")]),
+        ("über-x", [(TokenKind.WORD, "über"), (TokenKind.OTHER, "-"), (TokenKind.WORD, "x")]),
     ],
 )
-def test_tokens(text: str, found: list[tuple[Kind, str]]) -> None:
+def test_tokens(text: str, found: list[tuple[TokenKind, str]]) -> None:
     assert [(token.kind, token.text) for token in significant(text)] == found
 
 

@@ -1,8 +1,13 @@
 import pytest
 
 from dumpers.engines.clickhouse.schema.create_order import Phase, phase, phases
-from dumpers.engines.clickhouse.schema.table_engines import ENGINES, Kind, by_engine, is_replicated
-from dumpers.engines.clickhouse.schema.tables import Column, Table, Treated, treat
+from dumpers.engines.clickhouse.schema.table_engines import (
+    ENGINES,
+    TableTreatment,
+    by_engine,
+    is_replicated,
+)
+from dumpers.engines.clickhouse.schema.tables import BackupTable, Column, Table, treat
 
 ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b"
 NO_ID = "00000000-0000-0000-0000-000000000000"
@@ -41,7 +46,7 @@ def view(create: str, uuid: str = "", name: str = "mv") -> Table:
     return table(name, "MaterializedView", uuid=uuid, create=create)
 
 
-def one(single: Table) -> Treated:
+def one(single: Table) -> BackupTable:
     (found,) = treat([single])
     return found
 
@@ -56,7 +61,7 @@ def one(single: Table) -> Treated:
                 " CoalescingMergeTree ReplicatedMergeTree ReplicatedReplacingMergeTree"
                 " SharedMergeTree Log TinyLog StripeLog Memory Join SharedJoin EmbeddedRocksDB"
             ),
-            Kind.DATA,
+            TableTreatment.DATA,
             "",
         ),
         (
@@ -65,31 +70,31 @@ def one(single: Table) -> Treated:
                 " Kafka RabbitMQ NATS S3Queue AzureQueue FileLog JDBC ODBC Iceberg IcebergS3 Hudi"
                 " DeltaLake Redis MongoDB Alias MaterializedPostgreSQL"
             ),
-            Kind.SCHEMA,
+            TableTreatment.SCHEMA,
             "",
         ),
         (
             "Set SharedSet File KeeperMap TimeSeries WindowView SQLite Frobnicated",
-            Kind.SCHEMA,
+            TableTreatment.SCHEMA,
             "its rows are NOT in this dump",
         ),
-        ("Buffer", Kind.SCHEMA, "not flushed yet are NOT in this dump"),
+        ("Buffer", TableTreatment.SCHEMA, "not flushed yet are NOT in this dump"),
     ],
 )
-def test_what_is_saved_goes_by_the_engine(engines: str, kind: Kind, told: str) -> None:
+def test_what_is_saved_goes_by_the_engine(engines: str, kind: TableTreatment, told: str) -> None:
     for engine in engines.split():
         found = one(table("t", engine))
-        assert (found.kind, found.has_data) == (kind, kind is Kind.DATA), engine
+        assert (found.kind, found.has_data) == (kind, kind is TableTreatment.DATA), engine
         assert bool(found.notes) is bool(told), engine
         assert all(note.startswith(f"d.t ({engine}): ") and told in note for note in found.notes)
 
 
 def test_no_queue_is_ever_read() -> None:
     assert not any(
-        ENGINES[engine][0] is Kind.DATA
+        ENGINES[engine][0] is TableTreatment.DATA
         for engine in ("Kafka", "RabbitMQ", "NATS", "S3Queue", "AzureQueue", "FileLog")
     )
-    assert by_engine("KafkaQueueOfTomorrow")[0] is Kind.SCHEMA
+    assert by_engine("KafkaQueueOfTomorrow")[0] is TableTreatment.SCHEMA
 
 
 @pytest.mark.parametrize(
@@ -122,37 +127,51 @@ def test_which_engines_are_replicated(engine: str, *, replicated: bool) -> None:
 )
 def test_what_is_the_servers_or_a_sessions_is_left_out(skipped: Table) -> None:
     found = one(skipped)
-    assert (found.kind, found.has_data, found.notes) == (Kind.SKIPPED, False, ())
+    assert (found.kind, found.has_data, found.notes) == (TableTreatment.SKIPPED, False, ())
 
 
 @pytest.mark.parametrize(
     ("tables", "kinds"),
     [
-        ([view(VIEW, ID), table(INNER)], [Kind.VIEW_WITH_DATA, Kind.INNER]),
-        ([table(INNER), view(VIEW, ID)], [Kind.INNER, Kind.VIEW_WITH_DATA]),
-        ([view(VIEW), table(".inner.mv")], [Kind.VIEW_WITH_DATA, Kind.INNER]),
-        ([view(VIEW, NO_ID), table(".inner.mv")], [Kind.VIEW_WITH_DATA, Kind.INNER]),
-        ([view(VIEW, name="a.b"), table(".inner.a.b")], [Kind.VIEW_WITH_DATA, Kind.INNER]),
-        ([view(VIEW, ID), table(INNER, "Set")], [Kind.SCHEMA, Kind.INNER]),
-        ([view(VIEW_TO, ID), table("t")], [Kind.SCHEMA, Kind.DATA]),
+        ([view(VIEW, ID), table(INNER)], [TableTreatment.VIEW_WITH_DATA, TableTreatment.INNER]),
+        ([table(INNER), view(VIEW, ID)], [TableTreatment.INNER, TableTreatment.VIEW_WITH_DATA]),
+        ([view(VIEW), table(".inner.mv")], [TableTreatment.VIEW_WITH_DATA, TableTreatment.INNER]),
+        (
+            [view(VIEW, NO_ID), table(".inner.mv")],
+            [TableTreatment.VIEW_WITH_DATA, TableTreatment.INNER],
+        ),
+        (
+            [view(VIEW, name="a.b"), table(".inner.a.b")],
+            [TableTreatment.VIEW_WITH_DATA, TableTreatment.INNER],
+        ),
+        ([view(VIEW, ID), table(INNER, "Set")], [TableTreatment.SCHEMA, TableTreatment.INNER]),
+        ([view(VIEW_TO, ID), table("t")], [TableTreatment.SCHEMA, TableTreatment.DATA]),
         # What no view that is seen keeps its rows in is somebody's data.
-        ([view(VIEW_TO, ID), table(INNER)], [Kind.SCHEMA, Kind.DATA]),
-        ([view(VIEW_TO), table(".inner.mv")], [Kind.SCHEMA, Kind.DATA]),
-        ([table(INNER)], [Kind.DATA]),
-        ([table(".inner.mv"), view(VIEW, name="other")], [Kind.DATA, Kind.SCHEMA]),
-        ([table(".inner."), view(VIEW, NO_ID)], [Kind.DATA, Kind.SCHEMA]),
-        ([view(VIEW, ID), table(INNER, database="e")], [Kind.SCHEMA, Kind.DATA]),
+        ([view(VIEW_TO, ID), table(INNER)], [TableTreatment.SCHEMA, TableTreatment.DATA]),
+        ([view(VIEW_TO), table(".inner.mv")], [TableTreatment.SCHEMA, TableTreatment.DATA]),
+        ([table(INNER)], [TableTreatment.DATA]),
+        (
+            [table(".inner.mv"), view(VIEW, name="other")],
+            [TableTreatment.DATA, TableTreatment.SCHEMA],
+        ),
+        ([table(".inner."), view(VIEW, NO_ID)], [TableTreatment.DATA, TableTreatment.SCHEMA]),
+        (
+            [view(VIEW, ID), table(INNER, database="e")],
+            [TableTreatment.SCHEMA, TableTreatment.DATA],
+        ),
         (
             [table("ts", "TimeSeries", uuid=ID), table(f".inner_id.samples.{ID}")],
-            [Kind.SCHEMA, Kind.INNER],
+            [TableTreatment.SCHEMA, TableTreatment.INNER],
         ),
         (
             [table("ts", "TimeSeries"), table(".inner.samples.ts")],
-            [Kind.SCHEMA, Kind.INNER],
+            [TableTreatment.SCHEMA, TableTreatment.INNER],
         ),
     ],
 )
-def test_a_views_own_table_is_saved_as_the_view(tables: list[Table], kinds: list[Kind]) -> None:
+def test_a_views_own_table_is_saved_as_the_view(
+    tables: list[Table], kinds: list[TableTreatment]
+) -> None:
     assert [item.kind for item in treat(tables)] == kinds
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.clickhouse.schema.lexer import Kind, significant
+from dumpers.engines.clickhouse.schema.lexer import TokenKind, significant
 from dumpers.engines.clickhouse.server import settings, sql
 
 NAMES = [
@@ -34,7 +34,7 @@ def test_strings_are_quoted(text: str, quoted: str) -> None:
 
 @given(st.text())
 def test_what_is_quoted_is_one_token_of_the_same_value(text: str) -> None:
-    for quote, kind in ((sql.identifier, Kind.QUOTED), (sql.literal, Kind.STRING)):
+    for quote, kind in ((sql.identifier, TokenKind.QUOTED), (sql.literal, TokenKind.STRING)):
         (token,) = significant(quote(text))
         assert (token.kind, token.value) == (kind, text)
 
