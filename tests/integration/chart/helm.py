@@ -13,7 +13,7 @@ from tests.paths import REPOSITORY
 from tests.testbed.toolchain.tools import tool
 
 CHART = REPOSITORY / "charts" / "ksnapshot"
-OLD_VALUES = REPOSITORY / "tests" / "unit" / "chart" / "values_0_6_0.yaml"
+OLD_VALUES = REPOSITORY / "tests" / "conformance" / "values_0_6_0.yaml"
 
 JsonObject = dict[str, Any]
 

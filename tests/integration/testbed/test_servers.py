@@ -38,7 +38,7 @@ def test_a_server_that_is_not_ready_in_time_is_gone(tmp_path: Path) -> None:
 def test_servers_die_with_a_killed_test_run(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys, time\n"
-        "from tests.testbed import processes\n"
+        "from tests.testbed.toolchain import processes\n"
         "server = processes.start('s', ['sleep', '1000'], log=pathlib.Path(sys.argv[1]))\n"
         "comm = pathlib.Path('/proc', str(server.pid), 'comm')\n"
         "processes.wait_until(lambda: 'sleep' in comm.read_text(), seconds=60, what='sleep')\n"

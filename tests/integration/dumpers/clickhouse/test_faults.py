@@ -124,7 +124,7 @@ def test_rows_that_a_server_leaves_out_without_a_word_are_missed(
     def select(*args: Any) -> str:
         return cut(*args) if next(calls) == 0 else sent(*args)
 
-    place = "dumpers.engines.clickhouse.spec.reading.select"
+    place = "dumpers.engines.clickhouse.logical.table_read.select"
     monkeypatch.setattr(place, select)
     backup = dumps.of(calm_shop, ORDERS)
     assert rows(backup) == {("s1", "orders"): _ROWS, ("s2", "orders"): _ROWS}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dumpers.engines.elasticsearch.engine import ENGINE, PARALLEL
-from dumpers.engines.elasticsearch.read import point_in_time
+from dumpers.engines.elasticsearch.read import cursor, point_in_time
 from dumpers.engines.elasticsearch.read.page_size import LARGEST
 from dumpers.runtime.errors import SourceRefusedError, TargetFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -145,7 +145,7 @@ def test_whoever_waits_for_room_keeps_the_point_in_time(
         renewed.set()
 
     monkeypatch.setattr(point_in_time, "_SLICED_BYTES", 1)
-    monkeypatch.setattr(point_in_time, "RENEWED_SECONDS", 0.01)
+    monkeypatch.setattr(cursor, "RENEWED_SECONDS", 0.01)
     monkeypatch.setattr(point_in_time._Slice, "renew", noted)
     fill_with_large(server, 4)
     source = ENGINE.preflight(job(server), Interrupt())
