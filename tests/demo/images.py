@@ -7,9 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dumpers.runtime.version import VERSION
@@ -25,7 +25,12 @@ MYSQL, CLICKHOUSE = "ksnapshot-dumper-mysql-8", "ksnapshot-dumper-clickhouse"
 ELASTICSEARCH = "ksnapshot-dumper-elasticsearch"
 DATABASE, STORE = "ksnapshot-demo-database", "ksnapshot-demo-store"
 MARIADB, CLICKHOUSE_SERVER = "ksnapshot-demo-mariadb", "ksnapshot-demo-clickhouse"
-DUMPERS = (POSTGRESQL, MYSQL, CLICKHOUSE, ELASTICSEARCH)
+DUMPERS = {
+    POSTGRESQL: "postgresql",
+    MYSQL: "mysql",
+    CLICKHOUSE: "clickhouse",
+    ELASTICSEARCH: "elasticsearch",
+}
 _TAG = "dev"
 
 
@@ -39,6 +44,7 @@ class _Recipe:
     globs: Sequence[str]
     context: Path = REPOSITORY
     arguments: Mapping[str, str] = field(default_factory=dict)
+    others: Callable[[], Mapping[str, Path]] = dict
     suite: str = images.SUITE
 
 
@@ -54,18 +60,13 @@ def build(*wanted: str) -> Mapping[str, Path]:
     made = {}
     for name in wanted:
         recipe = _recipe(name)
-        arguments = {"VERSION": VERSION}
-        others = {}
-        if name == MYSQL:
-            arguments["MYSQL"] = mysql.CLIENT_IMAGE
-            others[mysql.CLIENT_IMAGE] = mysql.client_image()
         made[name] = images.build(
             names()[name],
             REPOSITORY / recipe.dockerfile,
             recipe.context,
             recipe.globs,
-            {**arguments, **recipe.arguments},
-            others,
+            {"VERSION": VERSION, **recipe.arguments},
+            recipe.others(),
             suite=recipe.suite,
         )
     return made
@@ -94,20 +95,10 @@ def bring(cluster: Cluster, archives: Mapping[str, Path]) -> None:
 
 def _recipe(name: str) -> _Recipe:
     if name == CONTROLLER:
-        globs = ["controller", "dumpers", "locks/controller.txt"]
+        globs = ["controller", "dumpers", "locks/controller.txt", "images/shared"]
         return _Recipe(dockerfile="images/controller/Dockerfile", globs=globs)
-    if name == POSTGRESQL:
-        globs = ["dumpers", "locks/dumper.txt"]
-        # Debian's clients alone: they are enough here, and no further package source is asked.
-        majors = {"MAJORS": ""}
-        return _Recipe(dockerfile="images/postgres/Dockerfile", globs=globs, arguments=majors)
-    if name == MYSQL:
-        globs = ["dumpers", "locks/dumper.txt"]
-        return _Recipe(dockerfile="images/mysql/Dockerfile", globs=globs)
-    if name in {CLICKHOUSE, ELASTICSEARCH}:
-        folder = name.removeprefix("ksnapshot-dumper-")
-        globs = ["dumpers", "locks/dumper.txt"]
-        return _Recipe(dockerfile=f"images/{folder}/Dockerfile", globs=globs)
+    if name in DUMPERS:
+        return _dumper(DUMPERS[name])
     if name in {DATABASE, MARIADB, CLICKHOUSE_SERVER}:
         folder = name.removeprefix("ksnapshot-demo-")
         return _Recipe(
@@ -122,6 +113,24 @@ def _recipe(name: str) -> _Recipe:
         globs=["versitygw"],
         context=tool("versitygw").parent,
     )
+
+
+def _dumper(engine: str) -> _Recipe:
+    recipe = _Recipe(
+        dockerfile="images/dumper/Dockerfile",
+        globs=["dumpers", "locks/dumper.txt", "images/shared", f"images/{engine}"],
+        arguments={"ENGINE": engine},
+    )
+    if engine == "postgresql":
+        # Debian's clients alone: they are enough here, and no further package source is asked.
+        return replace(recipe, arguments={**recipe.arguments, "MAJORS": ""})
+    if engine == "mysql":
+        return replace(
+            recipe,
+            arguments={**recipe.arguments, "MYSQL": mysql.CLIENT_IMAGE},
+            others=lambda: {mysql.CLIENT_IMAGE: mysql.client_image()},
+        )
+    return recipe
 
 
 if __name__ == "__main__":
