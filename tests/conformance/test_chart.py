@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from controller.settings.settings import POD_FIELDS, SETTINGS, Setting, Settings
+from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.version import VERSION
 from tests.paths import REPOSITORY
@@ -161,7 +162,12 @@ def test_chart_has_the_version_of_the_code() -> None:
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.env)
 def test_every_setting_is_in_the_deployment(setting: Setting) -> None:
     deployment = (_CHART / "templates" / "deployment.yaml").read_text()
-    assert f"- name: {setting.env}\n" in deployment or f'"{setting.env}" $controller' in deployment
+    ranged = {image.setting for engine in ENGINES for image in engine.images}
+    assert (
+        setting.env in ranged
+        or f"- name: {setting.env}\n" in deployment
+        or f'"{setting.env}" $controller' in deployment
+    )
 
 
 @pytest.mark.parametrize(
@@ -192,17 +198,27 @@ def test_dump_pods_get_what_the_chart_can_say_of_them() -> None:
     assert Settings.from_env(env).job_pod == {}
 
 
-def test_every_engine_has_its_image_in_the_chart() -> None:
-    deployment = (_CHART / "templates" / "deployment.yaml").read_text()
-    images = yaml.safe_load(_VALUES)["dumperImages"]
-    for engine in ENGINES:
-        assert engine.type in images
-        for image in engine.images:
-            assert f"- name: {image.setting}\n" in deployment
-            assert f"{image.repository}:%s" in deployment
+def test_the_chart_has_the_image_of_every_engine_and_no_other() -> None:
+    images = set(_leaves(yaml.safe_load(_VALUES)["dumperImages"], "dumperImages."))
+    assert images == {image.chart for engine in ENGINES for image in engine.images}
 
 
-def test_no_other_engine_has_its_image_in_the_deployment() -> None:
-    deployment = (_CHART / "templates" / "deployment.yaml").read_text()
-    known = {image.setting for engine in ENGINES for image in engine.images}
-    assert set(re.findall(r"name: (\w+_DUMPER_IMAGE\w*)", deployment)) == known
+def test_no_template_names_an_engine() -> None:
+    for template in (_CHART / "templates").glob("*.yaml"):
+        for engine in ENGINES:
+            assert engine.type not in template.read_text().lower(), template.name
+
+
+@pytest.mark.parametrize(
+    ("engine", "image"),
+    [pytest.param(engine, image, id=image.chart) for engine in ENGINES for image in engine.images],
+)
+def test_variable_and_repository_of_an_image_follow_from_its_value(
+    engine: EngineSpec, image: DumperImage
+) -> None:
+    # The rule by which the chart's template makes them of the map's keys.
+    version = image.chart.removeprefix(f"dumperImages.{engine.type}").removeprefix(".v")
+    variable = [engine.type.upper(), "DUMPER", "IMAGE", version]
+    assert image.setting == "_".join(filter(None, variable))
+    name = ["ghcr.io/clickandmortar/ksnapshot-dumper", engine.type, version.replace("_", ".")]
+    assert image.repository == "-".join(filter(None, name))

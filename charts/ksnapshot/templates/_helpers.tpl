@@ -65,6 +65,35 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- default .Chart.AppVersion .Values.image.tag }}
 {{- end }}
 
+{{/* All of dumperImages as one flat map: `mysql.v8` or `clickhouse` to a reference, empty for the
+published image. What `helm upgrade --reuse-values` did not bring is left to the controller, whose
+defaults are the published images. */}}
+{{- define "ksnapshot.dumperImages" -}}
+{{- $flat := dict }}
+{{- range $type, $given := .Values.dumperImages }}
+{{- if kindIs "map" $given }}
+{{- range $version, $reference := $given }}
+{{- $_ := set $flat (printf "%s.%s" $type $version) ($reference | default "") }}
+{{- end }}
+{{- else }}
+{{- $_ := set $flat $type ($given | default "") }}
+{{- end }}
+{{- end }}
+{{- toYaml $flat }}
+{{- end }}
+
+{{/* The controller's variable: mysql.v5_7 is MYSQL_DUMPER_IMAGE_5_7, clickhouse CLICKHOUSE_DUMPER_IMAGE. */}}
+{{- define "ksnapshot.dumperImageVariable" -}}
+{{- $parts := splitList "." . }}
+{{- first $parts | upper }}_DUMPER_IMAGE{{ range rest $parts }}_{{ trimPrefix "v" . }}{{ end }}
+{{- end }}
+
+{{/* The published repository: that of mysql.v5_7 ends with -mysql-5.7, that of clickhouse with -clickhouse. */}}
+{{- define "ksnapshot.dumperRepository" -}}
+{{- $parts := splitList "." . }}
+{{- printf "ghcr.io/clickandmortar/ksnapshot-dumper-%s" (first $parts) }}{{ range rest $parts }}-{{ trimPrefix "v" . | replace "_" "." }}{{ end }}
+{{- end }}
+
 {{/* The watched namespaces as a JSON list: trimmed, without empty ones and doubles. They are given
 as a list or as one string with commas. */}}
 {{- define "ksnapshot.watchNamespaces" -}}

@@ -1,8 +1,10 @@
 import base64
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from controller.settings.settings import SETTINGS, Settings
 from tests.integration.chart.helm import (
@@ -176,6 +178,30 @@ def test_image_tag_counts_for_the_dumpers_too() -> None:
     image = environment(objects)["POSTGRESQL_DUMPER_IMAGE_16"]
     assert image is not None
     assert image.endswith(":0.7.1")
+
+
+def test_an_engine_is_one_entry_of_the_map(tmp_path: Path) -> None:
+    chart = tmp_path / "ksnapshot"
+    shutil.copytree(CHART, chart)
+    schema = json.loads((chart / "values.schema.json").read_text())
+    schema["properties"]["dumperImages"]["additionalProperties"] = True
+    (chart / "values.schema.json").write_text(json.dumps(schema))
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    values["dumperImages"] |= {"redis": "", "mongodb": {"v7_0": "", "v8": "a/b:1"}}
+    (chart / "values.yaml").write_text(yaml.safe_dump(values))
+    objects = [item for item in yaml.safe_load_all(helm("template", "x", chart)) if item]
+    published = "ghcr.io/clickandmortar/ksnapshot-dumper"
+    found = environment(objects)
+    assert found["REDIS_DUMPER_IMAGE"] == f"{published}-redis:0.7.0"
+    assert found["MONGODB_DUMPER_IMAGE_7_0"] == f"{published}-mongodb-7.0:0.7.0"
+    assert found["MONGODB_DUMPER_IMAGE_8"] == "a/b:1"
+
+
+def test_an_image_that_old_values_lack_is_the_controllers_own_default() -> None:
+    given = environment(render("--set=dumperImages.clickhouse=null"))
+    assert "CLICKHOUSE_DUMPER_IMAGE" not in given
+    default = Settings.from_env({"WATCH_NAMESPACES": "a"}).dumper_images
+    assert default["CLICKHOUSE_DUMPER_IMAGE"].endswith("-clickhouse:0.7.0")
 
 
 def test_two_versions_never_overlap() -> None:
