@@ -11,6 +11,7 @@ from dumpers.contract.engine_spec import EngineSpec
 from dumpers.engines.protocol import Engine
 from dumpers.engines.registry import ENGINES, find, load
 from dumpers.runtime.errors import ConfigurationError
+from tests.demo import images
 from tests.paths import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -53,6 +54,7 @@ def test_its_work_has_the_methods_of_the_protocol(engine: EngineSpec) -> None:
 @every_dumped_engine
 def test_it_has_a_stage_in_the_image(engine: EngineSpec) -> None:
     assert re.search(rf"^FROM .+ AS engine-{engine.type}$", DUMPER_IMAGE, re.MULTILINE)
+    assert engine.type in images.DUMPERS.values(), "make images does not build it"
 
 
 @every_engine
