@@ -39,14 +39,15 @@ def execute(
         if written and step.after:
             now = {uid_of(written): WrittenObject(body=step.after, version=version_of(written))}
             outcome = replace(outcome, sent=outcome.sent | now)
-        if step.kind == CRONJOB:
+        if step.kind == CRONJOB and step.name == item.cronjob:
             outcome = replace(outcome, cronjob=written)
     return outcome
 
 
 def _before(item: WorkloadPlan) -> Json | None:
     """The CronJob as it was listed, if there was one."""
-    written = next((step for step in item.changes if step.kind == CRONJOB), None)
+    changes = (step for step in item.changes if (step.kind, step.name) == (CRONJOB, item.cronjob))
+    written = next(changes, None)
     return written.before if written else item.kept
 
 
@@ -69,7 +70,7 @@ def _do(step: Change, cronjob: Json | None, kube: Kube, namespace: str) -> Json 
         kube.delete(resource, namespace, step.name, uid=uid, version=version)
         return None
     body = step.after or {}
-    if step.kind != CRONJOB and cronjob:
+    if step.owned_by and cronjob:
         # Its uid is only known now if the step before has made it.
         owner = ownership.owner_reference(name_of(cronjob), uid_of(cronjob))
         body = overlay(body, {"metadata": {"ownerReferences": [owner]}})

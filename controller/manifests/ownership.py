@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from controller.model import names
-from controller.model.kinds import CRONJOB_API, OWNER_GROUP
+from controller.model.kinds import CRONJOB, CRONJOB_API, OWNER_GROUP
 from controller.model.objects import (
     Json,
     ObjectRef,
@@ -15,6 +15,9 @@ from controller.model.objects import (
 from controller.model.owner import Owner
 from controller.settings.settings import Settings
 
+LABELS = {names.MANAGED_BY_LABEL: names.MANAGED_BY}
+# The component of the CronJob that dumps and of the Secret with its login.
+DUMP = "dump"
 _MEMBER = re.compile(r"(?P<kind>[\w.-]+)/(?P<name>\w[\w.-]*)=(?P<uid>[\w.-]*)", re.ASCII)
 
 
@@ -61,9 +64,24 @@ def members_text(owners: Iterable[Owner]) -> str | None:
     return " ".join(f"{owner.ref}={owner.uid}" for owner in owners) or None
 
 
-LABELS = {names.MANAGED_BY_LABEL: names.MANAGED_BY}
+def component_of(item: Json) -> str:
+    """The component of a generated object; DUMP for what has no mark.
+
+    Dump CronJobs and Secrets carry the managed-by label and no mark, as 0.6.0 made them. The
+    label that marks other components is a common one, so on a dump's object it is its users'.
+    """
+    labels = labels_of(item)
+    if labels.get(names.MANAGED_BY_LABEL) == names.MANAGED_BY:
+        return DUMP
+    return labels.get(names.COMPONENT_LABEL) or DUMP
 
 
 def owner_reference(name: str, uid: str) -> Json:
     """The reference by which a Secret goes when its CronJob goes; never blockOwnerDeletion."""
-    return {"apiVersion": CRONJOB_API, "kind": "CronJob", "name": name, "uid": uid}
+    return {"apiVersion": CRONJOB_API, "kind": CRONJOB, "name": name, "uid": uid}
+
+
+def with_owner(body: Json, name: str, uid: str) -> Json:
+    """The object with an ownerReference to the CronJob; `uid` is empty until that is created."""
+    metadata = {**body["metadata"], "ownerReferences": [owner_reference(name, uid)]}
+    return {**body, "metadata": metadata}

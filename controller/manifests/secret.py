@@ -2,7 +2,7 @@
 
 import base64
 
-from controller.manifests.ownership import LABELS, owner_reference
+from controller.manifests.ownership import LABELS
 from controller.model import names
 from controller.model.objects import Json
 from controller.settings.settings import Settings
@@ -10,8 +10,8 @@ from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract import names as variables
 
 
-def build_secret(spec: BackupSpec, settings: Settings, cronjob_uid: str) -> Json | None:
-    """The mirrored Secret, owned by its CronJob; None where there is nothing to mirror."""
+def build_secret(spec: BackupSpec, settings: Settings) -> Json | None:
+    """The mirrored Secret; None where there is nothing to mirror."""
     mirrored = {
         item.variable: spec.credentials[item.variable]
         for item in spec.engine.credentials
@@ -30,7 +30,6 @@ def build_secret(spec: BackupSpec, settings: Settings, cronjob_uid: str) -> Json
             "namespace": settings.control_namespace,
             "labels": dict(LABELS),
             "annotations": {names.INSTANCE: settings.instance},
-            "ownerReferences": [owner_reference(spec.name, cronjob_uid)],
         },
         "data": data,
     }

@@ -7,6 +7,7 @@ from functools import lru_cache
 PREFIX = "ksnapshot.clickandmortar.fr/"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "ksnapshot"
+COMPONENT_LABEL = "app.kubernetes.io/component"
 SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 
 # What the controller writes on its CronJobs, beside the annotations that it reads on workloads.

@@ -36,58 +36,61 @@ class Absence:
 
 def classify_unwanted(
     cronjob: Json,
-    scope: PlanContext,
-    standing: frozenset[str],
-    refused: Mapping[ObjectRef, Rejected],
+    context: PlanContext,
+    *,
+    existing_wanted: frozenset[str],
+    rejections: Mapping[ObjectRef, Rejected],
 ) -> WorkloadStatus:
-    """State of the workload behind a CronJob that is not wanted itself.
+    """Find out what became of the workload of a CronJob that is not wanted itself.
 
-    `standing` names the CronJobs that are wanted and exist; `refused` tells by owner why a
-    workload is not backed up.
+    `existing_wanted` names the CronJobs that are wanted and exist. `rejections` holds by owner why
+    a workload is not backed up.
     """
-    if scope.watched is None:
+    if context.watched is None:
         return WorkloadStatus(
             state=State.UNWATCHED,
             reason=Reason.NAMESPACE_UNWATCHED,
             message="its namespace is not in WATCH_NAMESPACES",
         )
-    if scope.watched.exists is False:
+    if context.watched.exists is False:
         return _gone(Reason.NAMESPACE_NOT_FOUND, "its namespace does not exist")
 
     def of(workload: Workload | None, ref: ObjectRef) -> WorkloadStatus:
         if workload is None or _rejected_as(workload, _LOST):
             # Its pods may linger; the single read of the owner settles it.
-            return _without_workload(ref, scope)
-        why = refused.get(workload.owner.ref)
-        return WorkloadStatus.unknown(why) if why else _succeeded(cronjob, workload, standing)
+            return _without_workload(ref, context)
+        why = rejections.get(workload.owner.ref)
+        return (
+            WorkloadStatus.unknown(why) if why else _succeeded(cronjob, workload, existing_wanted)
+        )
 
     _, ref = owner_of(cronjob)
-    workload = scope.workload(ref)
+    workload = context.workload(ref)
     if workload is not None and not _rejected_as(workload, _LOST):
         return of(workload, ref)
     # It is none any more, but what it was made of may be others.
-    return _of_all([of(scope.workload_by_member.get(item), item) for item in objects_of(cronjob)])
+    return _of_all([of(context.workload_by_member.get(item), item) for item in objects_of(cronjob)])
 
 
-def was_observed(cronjob: Json, scope: PlanContext) -> bool:
+def was_observed(cronjob: Json, context: PlanContext) -> bool:
     """Whether the workload was surely seen, whatever keeps it from being backed up."""
-    owner = scope.workload(owner_of(cronjob)[1])
-    found = (owner, *map(scope.workload_by_member.get, objects_of(cronjob)))
+    owner = context.workload(owner_of(cronjob)[1])
+    found = (owner, *map(context.workload_by_member.get, objects_of(cronjob)))
     return any(item is not None and not _rejected_as(item, _UNSEEN) for item in found)
 
 
-def members_to_record(spec: BackupSpec, cronjob: Json, scope: PlanContext) -> tuple[Owner, ...]:
+def members_to_record(spec: BackupSpec, cronjob: Json, context: PlanContext) -> tuple[Owner, ...]:
     """The members of a group to record on its CronJob: those before stay until surely gone."""
     found = {owner.ref: owner for owner in spec.members}
     for ref, uid in members_of(cronjob).items():
-        holder = scope.workload_by_member.get(ref)
+        holder = context.workload_by_member.get(ref)
         elsewhere = holder is not None and not _rejected_as(holder, _UNSEEN)
-        if not elsewhere and _without_workload(ref, scope).state is State.UNKNOWN:
-            found.setdefault(ref, Owner(namespace=scope.namespace, ref=ref, uid=uid))
+        if not elsewhere and _without_workload(ref, context).state is State.UNKNOWN:
+            found.setdefault(ref, Owner(namespace=context.namespace, ref=ref, uid=uid))
     return tuple(found[ref] for ref in sorted(found))
 
 
-def absence_of(cronjob: Json, scope: PlanContext) -> Absence:
+def absence_of(cronjob: Json, context: PlanContext) -> Absence:
     """How long it has been gone, this pass included.
 
     The passes are counted in memory and start again with the process; the time is kept on the
@@ -97,9 +100,9 @@ def absence_of(cronjob: Json, scope: PlanContext) -> Absence:
     it, so after a restart it may stand for an older absence: an unbroken one ends at the grace
     time, hence beyond twice that time it is not believed.
     """
-    before, now = scope.view.gone_passes.get(uid_of(cronjob)), scope.view.now
+    before, now = context.view.gone_passes.get(uid_of(cronjob)), context.view.now
     since = None if before == 0 else _time(annotations_of(cronjob).get(names.GONE_SINCE, ""))
-    believed = timedelta.max if before else 2 * timedelta(seconds=scope.settings.gone_grace)
+    believed = timedelta.max if before else 2 * timedelta(seconds=context.settings.gone_grace)
     if since is None or not timedelta(0) <= now - since <= believed:
         since = now
     return Absence(passes=(before or 0) + 1, since=since)
@@ -133,7 +136,9 @@ def _rejected_as(workload: Workload, reasons: frozenset[Reason]) -> bool:
     return isinstance(workload.request, Rejected) and workload.request.reason in reasons
 
 
-def _succeeded(cronjob: Json, workload: Workload, standing: frozenset[str]) -> WorkloadStatus:
+def _succeeded(
+    cronjob: Json, workload: Workload, existing_wanted: frozenset[str]
+) -> WorkloadStatus:
     if isinstance(workload.request, Rejected):
         return WorkloadStatus.unknown(workload.request)
     own, type_ = name_of(cronjob), workload.request.engine.type
@@ -141,8 +146,8 @@ def _succeeded(cronjob: Json, workload: Workload, standing: frozenset[str]) -> W
     regrouped = type_ == names.type_in(own)
     reason = Reason.GROUP_CHANGED if regrouped else Reason.TYPE_CHANGED
     now = workload.key if regrouped else type_
-    # Only once the other backup stands: a rejected or refused one replaces nothing.
-    if successor in standing and successor != own and workload.type_by_template:
+    # Only once the other backup stands: a rejected or rejections one replaces nothing.
+    if successor in existing_wanted and successor != own and workload.type_by_template:
         return WorkloadStatus(state=State.REPLACED, reason=reason, message=f"it is {now} now")
     return WorkloadStatus(
         state=State.UNKNOWN,
@@ -151,20 +156,20 @@ def _succeeded(cronjob: Json, workload: Workload, standing: frozenset[str]) -> W
     )
 
 
-def _of_all(verdicts: list[WorkloadStatus]) -> WorkloadStatus:
+def _of_all(statuses: list[WorkloadStatus]) -> WorkloadStatus:
     """What became of several objects together: they are as certain as the least certain one."""
-    if not verdicts:
+    if not statuses:
         why = "nothing shows it any more, and its members are not recorded"
         return WorkloadStatus.unknown(ReadFailure(Reason.OWNER_UNREADABLE, why))
-    least = min(verdicts, key=lambda verdict: _CERTAINTY.index(verdict.state))
-    if len(verdicts) == 1 or least.state is State.UNKNOWN:
+    least = min(statuses, key=lambda status: _CERTAINTY.index(status.state))
+    if len(statuses) == 1 or least.state is State.UNKNOWN:
         return least
-    none = f"none of its {len(verdicts)} members asks for this backup any more"
+    none = f"none of its {len(statuses)} members asks for this backup any more"
     return replace(least, message=f"{least.message}; {none}")
 
 
-def _without_workload(ref: ObjectRef, scope: PlanContext) -> WorkloadStatus:
-    namespace = scope.watched
+def _without_workload(ref: ObjectRef, context: PlanContext) -> WorkloadStatus:
+    namespace = context.watched
     assert namespace is not None
     lost = namespace.pods if isinstance(namespace.pods, ReadFailure) else namespace.unread.get(ref)
     if lost:
@@ -186,7 +191,7 @@ def _without_workload(ref: ObjectRef, scope: PlanContext) -> WorkloadStatus:
         return _without_owner(ref, namespace)
     if owner_is_enabled(owner):
         why = f"{ref} says enabled, but it has no pods or another object owns it"
-    elif scope.found.unresolved and ref.kind != STATEFUL_SET:
+    elif context.found.unresolved and ref.kind != STATEFUL_SET:
         why = "the owner of some pods could not be found out"
     else:
         return _gone(Reason.DISABLED, "nothing of it says enabled any more")

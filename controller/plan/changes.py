@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from controller.model.objects import (
-    Json,
-)
+from controller.model.objects import Json, ObjectRef
 from controller.model.status import Reason, Rejected, WorkloadStatus
 
 FAULT = Rejected(Reason.INTERNAL_ERROR, "a fault of the controller, see its log")
@@ -24,22 +22,25 @@ class Action(StrEnum):
 class Change:
     """One write. `before` is the object as listed, `after` the whole object to send.
 
-    The uid of a CronJob that is yet to be created is empty in its Secret's ownerReference.
+    `owned_by` is the CronJob that the ownerReference of `after` names. The reference's uid is
+    empty while that CronJob is yet to be created by an earlier change.
     """
 
     action: Action
     kind: str
     name: str
+    owned_by: ObjectRef | None = None
     before: Json | None = field(default=None, repr=False)
     after: Json | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadPlan:
-    """One workload's part of a plan; no steps means that everything is kept as it is.
+    """One workload's part of a plan; no changes means that everything is kept as it is.
 
-    `steps` are in order, and a failed one stops those behind it. `cronjob` is empty while there
-    is none. `kept` is the CronJob as it will be after the pass, None without one.
+    `changes` are in order, and a failed one stops those behind it. `cronjob` names the dump
+    CronJob, and is empty while there is none. `kept` is the dump CronJob as it will be after the
+    pass, None without one.
     """
 
     namespace: str
@@ -68,10 +69,10 @@ class WrittenObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
-    """An item as it came out. `done` are the steps that were carried out.
+    """What came of a workload's plan. `done` holds the changes that were carried out.
 
-    `cronjob` is the CronJob as it is now, None without one; `failed` says that a step was not
-    done, which `verdict` then tells. `sent` is to be remembered for the next pass.
+    `cronjob` is the dump CronJob as it is now, None without one. With `failed` some change was not
+    carried out, and `status` says why. `sent` is what the next pass has to know of the writes.
     """
 
     workload_plan: WorkloadPlan

@@ -1,4 +1,4 @@
-"""What one namespace is decided from, in the ways that it is looked up."""
+"""Indexes over one namespace's view that the planner needs."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ _Label = tuple[str, str]
 class PlanContext:
     """One namespace, as it is seen, within all that is known and wanted.
 
-    `watched` is None where it is not watched. `owners` are the workloads by the name of their
-    owner, `holders` by each object that they are made of, `rivals` by the name of the CronJob that
-    they would have.
+    `watched` is None where the namespace is not watched. `workload_by_member` goes by each object
+    that a workload is made of, `claimants_by_name` by the name of the CronJob that they would have.
+    `services` holds each Service under one of the labels that it selects by.
     """
 
     namespace: str
@@ -44,7 +44,7 @@ class PlanContext:
             None,
         )
 
-    def around(self, workload: Workload) -> NamespaceView:
+    def view_for(self, workload: Workload) -> NamespaceView:
         """The watched namespace, without the Services that cannot be the workload's own."""
         assert self.watched is not None
         request = workload.request
@@ -52,40 +52,40 @@ class PlanContext:
         if named or isinstance(self.watched.services, ReadFailure):
             return self.watched
         labels = {label: None for pod in workload.pods for label in labels_of(pod).items()}
-        near = tuple(item for label in labels for item in self.services.get(label, ()))
-        return replace(self.watched, services=near)
+        candidates = tuple(item for label in labels for item in self.services.get(label, ()))
+        return replace(self.watched, services=candidates)
 
 
 def build_context(
     view: ClusterView,
-    inventory: OwnedObjects,
+    owned: OwnedObjects,
     settings: Settings,
     namespace: str,
     found: Workloads | None = None,
 ) -> PlanContext:
-    """The scope of a namespace; `found` saves looking for its workloads again."""
+    """Index one namespace; `found`, its workloads, saves looking for them again."""
     watched = view.namespaces.get(namespace)
     if watched is None or watched.exists is False:
         found = NOTHING
     elif found is None:
         found = find_workloads(watched, settings)
-    owners: dict[str, list[Workload]] = defaultdict(list)
-    rivals: dict[str, list[Workload]] = defaultdict(list)
+    by_owner_name: dict[str, list[Workload]] = defaultdict(list)
+    claimants: dict[str, list[Workload]] = defaultdict(list)
     for item in found.items:
-        owners[item.owner.ref.name].append(item)
+        by_owner_name[item.owner.ref.name].append(item)
         if name := backup_spec.wanted_name(item):
-            rivals[name].append(item)
+            claimants[name].append(item)
     services = watched.services if watched else ()
     return PlanContext(
         namespace=namespace,
         watched=watched,
         found=found,
         view=view,
-        owned=inventory,
+        owned=owned,
         settings=settings,
-        workloads_by_owner_name={name: tuple(items) for name, items in owners.items()},
+        workloads_by_owner_name={name: tuple(items) for name, items in by_owner_name.items()},
         workload_by_member={owner.ref: item for item in found.items for owner in item.objects},
-        claimants_by_name={name: tuple(items) for name, items in rivals.items()},
+        claimants_by_name={name: tuple(items) for name, items in claimants.items()},
         services={} if isinstance(services, ReadFailure) else _by_label(services),
     )
 

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from controller.manifests.ownership import is_ours, owner_of
+from controller.manifests.ownership import DUMP, component_of, is_ours, owner_of
 from controller.model import names
+from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import (
     Json,
+    ObjectRef,
     Objects,
     annotations_of,
     name_of,
@@ -22,37 +24,50 @@ from controller.settings.settings import Settings
 class OwnedObjects:
     """Objects of the control namespace.
 
-    `cronjobs` and `secrets` are by name and hold foreign ones too; `failed` says that they are
-    not known. `ours` holds this install's CronJobs by the namespace of their workload. `jobs` go
-    by CronJob uid, `pods` by Job uid.
+    `objects` holds all of them, foreign ones too; with `failed` they are not known. Of this
+    install's CronJobs, `ours` holds those that dump, by the namespace of their workload and by
+    name, and `others` those of other components, by the namespace and owner that they record.
+    `jobs` go by CronJob uid, `pods` by Job uid.
     """
 
-    cronjobs: Mapping[str, Json] = field(repr=False)
-    secrets: Mapping[str, Json] = field(repr=False)
+    objects: Mapping[ObjectRef, Json] = field(repr=False)
     failed: ReadFailure | None
     ours: Mapping[str, Mapping[str, Json]] = field(repr=False)
+    others: Mapping[tuple[str, ObjectRef], Objects] = field(repr=False)
     jobs: Mapping[str, Objects] | ReadFailure = field(repr=False)
     pods: Mapping[str, Objects] | ReadFailure = field(repr=False)
+
+    def cronjob(self, name: str) -> Json | None:
+        """The CronJob of this name, whosever it is; None without one."""
+        return self.objects.get(ObjectRef(kind=CRONJOB, name=name))
 
 
 def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
     """Index the control namespace of a view."""
     control = view.control
-    by_namespace: dict[str, dict[str, Json]] = defaultdict(dict)
-    for item in _known(control.cronjobs):
-        namespace, ref = owner_of(item)
-        recorded = names.INSTANCE in annotations_of(item)
+    dumps: dict[str, dict[str, Json]] = defaultdict(dict)
+    others: dict[tuple[str, ObjectRef], list[Json]] = defaultdict(list)
+    for cronjob in _known(control.cronjobs):
+        namespace, owner = owner_of(cronjob)
+        recorded = names.INSTANCE in annotations_of(cronjob)
         # What 0.6.0 made could be anybody's where this install does not watch.
-        if ref.name and is_ours(item, settings) and (recorded or namespace in view.namespaces):
-            by_namespace[namespace][name_of(item)] = item
+        if owner.name and is_ours(cronjob, settings) and (recorded or namespace in view.namespaces):
+            if component_of(cronjob) == DUMP:
+                dumps[namespace][name_of(cronjob)] = cronjob
+            else:
+                others[namespace, owner].append(cronjob)
     failures = (
-        item for item in (control.cronjobs, control.secrets) if isinstance(item, ReadFailure)
+        listed for listed in (control.cronjobs, control.secrets) if isinstance(listed, ReadFailure)
     )
     return OwnedObjects(
-        cronjobs={name_of(item): item for item in _known(control.cronjobs)},
-        secrets={name_of(item): item for item in _known(control.secrets)},
+        objects={
+            ObjectRef(kind=kind, name=name_of(item)): item
+            for kind, listed in ((CRONJOB, control.cronjobs), (SECRET, control.secrets))
+            for item in _known(listed)
+        },
         failed=next(failures, None),
-        ours=by_namespace,
+        ours=dumps,
+        others={owner: tuple(cronjobs) for owner, cronjobs in others.items()},
         jobs=control.jobs if isinstance(control.jobs, ReadFailure) else by_owner(control.jobs),
         pods=control.pods if isinstance(control.pods, ReadFailure) else by_owner(control.pods),
     )

@@ -84,7 +84,7 @@ def test_where_the_database_answers(says: dict[str, str], services: Any, expecte
 def test_the_job_understands_what_the_controller_builds(engine: EngineSpec, key: str) -> None:
     found = spec(engine.type, (service(port=engine.port),), key)
     assert isinstance(found, BackupSpec)
-    mirrored = build_secret(found, settings(), "uid")
+    mirrored = build_secret(found, settings())
     assert mirrored
     given = {"KSNAPSHOT_ENGINE": engine.type, "HOSTNAME": "pod", "BACKEND_BUCKET": "bucket"}
     for entry in job_env.build_env(found, settings(), "cluster"):

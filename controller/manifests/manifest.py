@@ -1,0 +1,86 @@
+"""BackupSpec → every object that its workload wants, in the order of creation.
+
+A new component, such as a verifying CronJob, needs a builder and an entry in `list_manifests` and
+`manifest_refs`; the planner lays whatever is listed here over what exists.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.manifests.cronjob import build_cronjob
+from controller.manifests.ownership import DUMP
+from controller.manifests.secret import build_secret
+from controller.model import names
+from controller.model.kinds import CRONJOB, SECRET
+from controller.model.objects import Json, ObjectRef
+from controller.settings.settings import Settings
+from controller.workloads.backup_spec import BackupSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One object that a workload wants.
+
+    `component` names the part of the backup that the object serves. `body` holds only the fields
+    that are ours, without ownerReferences. `owned_by` refers to a CronJob earlier in the list,
+    whose deletion takes this object along; None for an object that stands on its own. The
+    planner writes the ownerReference, since the owner's uid is known only once the owner exists.
+    """
+
+    kind: str
+    name: str
+    component: str
+    body: Json = field(repr=False)
+    owned_by: ObjectRef | None = None
+
+    @property
+    def ref(self) -> ObjectRef:
+        """Kind and name of the object."""
+        return ObjectRef(kind=self.kind, name=self.name)
+
+
+def list_manifests(
+    spec: BackupSpec, settings: Settings, cluster: str, existing: Mapping[ObjectRef, Json]
+) -> tuple[Manifest, ...]:
+    """List the objects that a backup wants: the dump CronJob first, then what it owns.
+
+    `existing` holds the control namespace's objects: a CronJob records which optional fields are
+    to be taken back.
+    """
+    cronjob = ObjectRef(kind=CRONJOB, name=spec.name)
+    manifests = [
+        Manifest(
+            kind=CRONJOB,
+            name=spec.name,
+            component=DUMP,
+            body=build_cronjob(spec, settings, cluster, existing.get(cronjob)),
+        )
+    ]
+    if (secret := build_secret(spec, settings)) is not None:
+        manifests.append(
+            Manifest(
+                kind=SECRET,
+                name=names.secret_name(spec.name),
+                component=DUMP,
+                body=secret,
+                owned_by=cronjob,
+            )
+        )
+    return tuple(manifests)
+
+
+def manifest_refs(cronjob: str) -> tuple[ObjectRef, ...]:
+    """The objects that `list_manifests` may list for a dump CronJob of this name."""
+    return (
+        ObjectRef(kind=CRONJOB, name=cronjob),
+        ObjectRef(kind=SECRET, name=names.secret_name(cronjob)),
+    )
+
+
+def dependent_refs(cronjob: str) -> tuple[ObjectRef, ...]:
+    """The objects that go with a dump CronJob of this name.
+
+    The last one is the mirrored Secret as it was named before 0.6.0.
+    """
+    _, *dependents = manifest_refs(cronjob)
+    return (*dependents, ObjectRef(kind=SECRET, name=cronjob))

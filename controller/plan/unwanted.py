@@ -1,0 +1,99 @@
+"""The plan of an existing CronJob that no workload wants in this pass: kept, noted or deleted."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from controller.manifests.manifest import dependent_refs
+from controller.manifests.ownership import is_ours, owner_of, owner_reference
+from controller.model import names
+from controller.model.kinds import CRONJOB
+from controller.model.objects import (
+    Json,
+    ObjectRef,
+    annotations_of,
+    name_of,
+    owner_references,
+    uid_of,
+)
+from controller.model.status import ReadFailure, Rejected, State, WorkloadStatus
+from controller.plan import absence
+from controller.plan.changes import Action, Change, WorkloadPlan
+from controller.plan.context import PlanContext
+from controller.plan.overlay import overlay
+from controller.plan.owned import OwnedObjects
+from controller.plan.wanted import with_results, write
+from controller.runs import results
+from controller.settings.settings import UnwatchedPolicy
+
+
+def plan_unwanted(
+    cronjob: Json,
+    context: PlanContext,
+    existing_wanted: frozenset[str],
+    rejections: Mapping[ObjectRef, Rejected],
+) -> tuple[WorkloadPlan, int]:
+    """The plan of an unwanted CronJob, and how many passes in a row saw its workload gone."""
+    status = absence.classify_unwanted(
+        cronjob, context, existing_wanted=existing_wanted, rejections=rejections
+    )
+    namespace, _ = owner_of(cronjob)
+    name = name_of(cronjob)
+    made = WorkloadPlan(
+        namespace=namespace,
+        workload=annotations_of(cronjob)[names.OWNER],
+        cronjob=name,
+        status=status,
+    )
+    target, passes = cronjob, 0
+    if _may_delete(status, context.settings.unwatched_policy):
+        gone = absence.absence_of(cronjob, context)
+        passes = gone.passes
+        due = absence.is_deletion_due(gone, context.settings, context.view.now)
+        if due and _is_idle(cronjob, context.owned):
+            return replace(made, changes=tuple(_deletion(cronjob, context))), passes
+        since = {names.GONE_SINCE: absence.format_time(gone.since)}
+        target = overlay(cronjob, {"metadata": {"annotations": since}})
+    elif absence.was_observed(cronjob, context):
+        target = overlay(cronjob, {"metadata": {"annotations": {names.GONE_SINCE: None}}})
+    if names.INSTANCE in annotations_of(cronjob):
+        target = with_results(target, cronjob, context.owned)
+    change = write(ObjectRef(kind=CRONJOB, name=name), cronjob, target)
+    return replace(made, changes=(change,) if change else (), kept=target), passes
+
+
+def _may_delete(status: WorkloadStatus, policy: UnwatchedPolicy) -> bool:
+    """Whether a CronJob of this status is deleted once it has been so for long enough."""
+    if status.state is State.UNWATCHED:
+        return policy is UnwatchedPolicy.DELETE
+    return status.state in {State.GONE, State.REPLACED}
+
+
+def _is_idle(cronjob: Json, owned: OwnedObjects) -> bool:
+    """Whether it is certain that none of its Jobs is active, and its dependents are known."""
+    if isinstance(owned.jobs, ReadFailure) or owned.failed:
+        return False
+    return not results.has_active_job(cronjob, owned.jobs.get(uid_of(cronjob), ()))
+
+
+def _deletion(cronjob: Json, context: PlanContext) -> Iterator[Change]:
+    """Delete the CronJob, which takes along what names it as owner.
+
+    Its dependents that do not name it yet come to first.
+    """
+    name, uid = name_of(cronjob), uid_of(cronjob)
+    owner = ObjectRef(kind=CRONJOB, name=name)
+    for ref in dependent_refs(name):
+        dependent = context.owned.objects.get(ref)
+        if dependent is None or not is_ours(dependent, context.settings):
+            continue
+        if all(reference.get("uid") != uid for reference in owner_references(dependent)):
+            adoption = {"metadata": {"ownerReferences": [owner_reference(name, uid)]}}
+            yield Change(
+                action=Action.UPDATE,
+                kind=ref.kind,
+                name=ref.name,
+                owned_by=owner,
+                before=dependent,
+                after=overlay(dependent, adoption),
+            )
+    yield Change(action=Action.DELETE, kind=CRONJOB, name=name, before=cronjob)

@@ -1,0 +1,124 @@
+"""The plan of a workload that is backed up: its manifests, laid over what exists."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from controller.manifests.manifest import Manifest, dependent_refs, list_manifests
+from controller.manifests.ownership import is_ours, with_owner
+from controller.model import names
+from controller.model.kinds import CRONJOB
+from controller.model.objects import Json, ObjectRef, annotations_of, name_of, uid_of
+from controller.model.status import ReadFailure, Reason, State, WorkloadStatus
+from controller.model.view import ClusterView
+from controller.plan import absence
+from controller.plan.changes import Action, Change, WorkloadPlan
+from controller.plan.context import PlanContext
+from controller.plan.overlay import overlay
+from controller.plan.owned import OwnedObjects
+from controller.runs import results
+from controller.workloads.backup_spec import BackupSpec
+from dumpers.contract.names import DEFAULT_CLUSTER
+
+
+def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
+    """Write what differs from the workload's manifests, and delete what is not among them."""
+    owned = context.owned
+    existing = owned.cronjob(spec.name)
+    made = WorkloadPlan(
+        namespace=spec.owner.namespace,
+        workload=spec.owner.key,
+        cronjob=spec.name,
+        status=WorkloadStatus(state=State.WANTED, reason=Reason.ANNOTATED),
+    )
+    cluster = _cluster(context.view, existing)
+    if isinstance(cluster, ReadFailure):
+        return replace(made, status=WorkloadStatus.unknown(cluster), kept=existing)
+    if existing and spec.members:
+        spec = replace(spec, members=absence.members_to_record(spec, existing, context))
+    manifests = list_manifests(spec, context.settings, cluster, owned.objects)
+    targets = [_target(manifest, owned) for manifest in manifests]
+    changes = [
+        write(manifest.ref, owned.objects.get(manifest.ref), target, manifest.owned_by)
+        for manifest, target in zip(manifests, targets, strict=True)
+    ]
+    changes += _deletions(spec, manifests, context)
+    cronjob = targets[0]
+    status = _status(spec, cronjob)
+    return replace(made, status=status, changes=tuple(filter(None, changes)), kept=cronjob)
+
+
+def write(
+    ref: ObjectRef, existing: Json | None, target: Json, owned_by: ObjectRef | None = None
+) -> Change | None:
+    """The change that makes `target` of an object; None where it is that already."""
+    if existing == target:
+        return None
+    return Change(
+        action=Action.UPDATE if existing else Action.CREATE,
+        kind=ref.kind,
+        name=ref.name,
+        owned_by=owned_by,
+        before=existing,
+        after=target,
+    )
+
+
+def with_results(target: Json, existing: Json | None, owned: OwnedObjects) -> Json:
+    """A CronJob with the results of its runs that ended since its annotations were written."""
+    jobs, pods = owned.jobs, owned.pods
+    if existing is None or isinstance(jobs, ReadFailure) or isinstance(pods, ReadFailure):
+        return target
+    found = results.result_annotations(existing, jobs.get(uid_of(existing), ()), pods)
+    return overlay(target, {"metadata": {"annotations": found}}) if found else target
+
+
+def _target(manifest: Manifest, owned: OwnedObjects) -> Json:
+    """The whole object that a manifest makes of what exists."""
+    existing, body = owned.objects.get(manifest.ref), manifest.body
+    if owner := manifest.owned_by:
+        body = with_owner(body, owner.name, uid_of(owned.objects.get(owner, {})))
+    target = overlay(existing, body)
+    return with_results(target, existing, owned) if manifest.kind == CRONJOB else target
+
+
+def _deletions(
+    spec: BackupSpec, manifests: Iterable[Manifest], context: PlanContext
+) -> Iterator[Change]:
+    """Delete the objects of this owner, of any component, that are not among its manifests."""
+    owned = context.owned
+    wanted = {manifest.ref for manifest in manifests}
+    others = owned.others.get((spec.owner.namespace, spec.owner.ref), ())
+    other_refs = (ObjectRef(kind=CRONJOB, name=name_of(cronjob)) for cronjob in others)
+    for ref in (*dependent_refs(spec.name), *other_refs):
+        existing = owned.objects.get(ref)
+        if existing and ref not in wanted and is_ours(existing, context.settings):
+            yield Change(action=Action.DELETE, kind=ref.kind, name=ref.name, before=existing)
+
+
+def _status(spec: BackupSpec, cronjob: Json) -> WorkloadStatus:
+    """The status of a workload that is backed up by this CronJob."""
+    suspended = cronjob["spec"].get("suspend") is True
+    message = "its CronJob is suspended: nothing is dumped" if suspended else ""
+    if spec.request.overruled:
+        overruled = "encryption is enforced: its own annotations about it are ignored"
+        message = f"{message}; {overruled}" if message else overruled
+    reason = Reason.SUSPENDED if suspended else Reason.ANNOTATED
+    return WorkloadStatus(state=State.WANTED, reason=reason, message=message)
+
+
+def _cluster(view: ClusterView, existing: Json | None) -> str | ReadFailure:
+    """The cluster id. While it cannot be read, the one that the CronJob records must not change.
+
+    Where none is recorded, a forbidden read of the kube-system namespace is a way to run and means
+    `default`, and after any other failure the next pass has to try again.
+    """
+    if not isinstance(view.cluster, ReadFailure):
+        return view.cluster
+    recorded = annotations_of(existing).get(names.CLUSTER) if existing else None
+    if recorded:
+        return recorded
+    if view.cluster.reason is Reason.FORBIDDEN:
+        return DEFAULT_CLUSTER
+    return ReadFailure(
+        Reason.CLUSTER_UNKNOWN, f"the cluster id is not known: {view.cluster.message}"
+    )
