@@ -1,16 +1,20 @@
-"""BackupSpec → the CronJob and Secret that should exist (contract sections 5, 7, 9.4, 9.11).
+"""BackupSpec → the dump CronJob that should exist (contract sections 7, 9.4, 9.11).
 
-A desired object holds only the fields that are ours; None stands for a field that must be absent.
-Some fields are ours only as long as something asks for them. Which these are is recorded on the
-CronJob, so that they are taken back afterwards, and that what others set there stays.
+The body holds only the fields that are ours; a field that must be absent is DELETE.
 """
 
 from controller.manifests.job_pod import build_job
-from controller.manifests.optional_fields import SUSPEND, requested_fields, select
+from controller.manifests.optional_fields import (
+    Place,
+    fields_at,
+    managed_fields,
+    record,
+    requested_fields,
+)
 from controller.manifests.ownership import LABELS, members_text
 from controller.model import names
-from controller.model.kinds import CRONJOB_API
-from controller.model.objects import Json, annotations_of
+from controller.model.kinds import CRONJOB, CRONJOB_API
+from controller.model.objects import DELETE, Json
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 
@@ -20,13 +24,15 @@ _HISTORY = 3
 def build_cronjob(
     spec: BackupSpec, settings: Settings, cluster: str, existing: Json | None
 ) -> Json:
-    """The CronJob; its labels on the pod template reach the Jobs by the API's own default."""
-    asked = requested_fields(spec, settings)
-    held = annotations_of(existing or {}).get(names.OPTIONAL_FIELDS, "").split()
-    asked_or_released = dict.fromkeys(held) | asked
+    """Build the CronJob; `existing` records which optional fields are to be taken back.
+
+    The labels of the pod template reach the Jobs by the API's own default.
+    """
+    requested = requested_fields(spec, settings)
+    optional = managed_fields(requested, existing)
     return {
         "apiVersion": CRONJOB_API,
-        "kind": "CronJob",
+        "kind": CRONJOB,
         "metadata": {
             "name": spec.name,
             "namespace": settings.control_namespace,
@@ -34,21 +40,21 @@ def build_cronjob(
             "annotations": {
                 names.OWNER: spec.owner.key,
                 names.OWNER_KIND: spec.owner.ref.kind,
-                names.OWNER_UID: spec.owner.uid or None,
-                names.MEMBERS: members_text(spec.members),
+                names.OWNER_UID: spec.owner.uid or DELETE,
+                names.MEMBERS: members_text(spec.members) or DELETE,
                 names.INSTANCE: settings.instance,
                 names.CLUSTER: cluster,
-                names.OPTIONAL_FIELDS: " ".join(sorted(asked)) or None,
-                names.GONE_SINCE: None,
+                names.OPTIONAL_FIELDS: record(requested) or DELETE,
+                names.GONE_SINCE: DELETE,
             },
         },
         "spec": {
-            **select(asked_or_released, (SUSPEND,)),
+            **fields_at(Place.CRONJOB_SPEC, optional),
             "schedule": spec.request.schedule,
             "timeZone": spec.request.time_zone,
             "concurrencyPolicy": "Forbid",
             "successfulJobsHistoryLimit": _HISTORY,
             "failedJobsHistoryLimit": _HISTORY,
-            "jobTemplate": {"spec": build_job(spec, settings, cluster, asked_or_released)},
+            "jobTemplate": {"spec": build_job(spec, settings, cluster, optional)},
         },
     }

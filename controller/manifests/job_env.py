@@ -32,8 +32,8 @@ _MORE_CONFIGMAP_KEYS = (
     (location.S3_MAX_BANDWIDTH, "S3_MAX_BANDWIDTH", True),
     *((name, name, True) for name in location.PROXIES),
 )
-# The volume with the certificates to trust.
-CA_VOLUME, CA_FOLDER = "ca", "/etc/ksnapshot/ca"
+# Where the certificates to trust are mounted.
+CA_FOLDER = "/etc/ksnapshot/ca"
 
 
 def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:

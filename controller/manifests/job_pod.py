@@ -1,20 +1,19 @@
 """A dump's Job and pod: identity, security, what is retried (contract 7, 9.4, 9.11)."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from controller.manifests.job_env import CA_FOLDER, CA_VOLUME, build_env
-from controller.manifests.optional_fields import POD_FIELDS, POD_METADATA, RESOURCES, select
+from controller.manifests.job_env import CA_FOLDER, build_env
+from controller.manifests.optional_fields import CA_VOLUME, OptionalValues, Place, fields_at
 from controller.manifests.ownership import LABELS
-from controller.model import names
 from controller.model.names import CONTAINER
-from controller.model.objects import Json
+from controller.model.objects import DELETE, DELETE_ENTRY, Json
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract import names as variables
 from dumpers.runtime.errors import FINAL_EXIT_CODES
 
-_TMP = "tmp"
+# The pod's volumes: scratch space, and the certificates to trust.
+_TMP, _CA = "tmp", "ca"
 _FAILURE_POLICY = {
     "rules": [
         # First match wins: a drained node must not count, whatever the exit code.
@@ -34,23 +33,8 @@ _FAILURE_POLICY = {
 }
 
 
-def _pod_metadata(optional: Mapping[str, Any]) -> Json:
-    metadata: dict[str, Any] = {}
-    for field, prefix in POD_METADATA.items():
-        found = {
-            word.removeprefix(prefix): value
-            for word, value in optional.items()
-            if word.startswith(prefix)
-        }
-        if found:
-            metadata[field] = found
-    return metadata | {"labels": metadata.get("labels", {}) | LABELS}
-
-
-def build_job(
-    spec: BackupSpec, settings: Settings, cluster: str, optional: Mapping[str, Any]
-) -> Json:
-    """The Job's spec; `optional` holds the optional fields by their words, None removes one."""
+def build_job(spec: BackupSpec, settings: Settings, cluster: str, optional: OptionalValues) -> Json:
+    """Build the spec of the CronJob's Jobs."""
     return {
         "activeDeadlineSeconds": spec.request.deadline,
         "backoffLimit": spec.request.retries,
@@ -62,7 +46,13 @@ def build_job(
     }
 
 
-def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: Mapping[str, Any]) -> Json:
+def _pod_metadata(optional: OptionalValues) -> Json:
+    labels = fields_at(Place.POD_LABELS, optional) | LABELS
+    annotations = fields_at(Place.POD_ANNOTATIONS, optional)
+    return {"labels": labels} | ({"annotations": annotations} if annotations else {})
+
+
+def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: OptionalValues) -> Json:
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -75,16 +65,16 @@ def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: Mapping[s
             "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        **select(optional, POD_FIELDS),
+        **fields_at(Place.POD_SPEC, optional),
         "containers": [
             {
                 "name": CONTAINER,
                 "image": settings.image(spec.request.image),
                 "imagePullPolicy": str(settings.image_pull_policy),
-                "command": None,
-                "args": None,
+                "command": DELETE,
+                "args": DELETE,
                 "env": build_env(spec, settings, cluster),
-                **select(optional, (RESOURCES,)),
+                **fields_at(Place.CONTAINER, optional),
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
                     "capabilities": {"drop": ["ALL"]},
@@ -92,30 +82,36 @@ def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: Mapping[s
                 },
                 "volumeMounts": [
                     {"name": _TMP, "mountPath": "/tmp"},  # noqa: S108  the pod's
-                    *(_ca_mount(optional) if CA_VOLUME in optional else ()),
+                    *_ca_mount(optional),
                 ],
             }
         ],
         "volumes": [
             {"name": _TMP, "emptyDir": {}},
-            *(_ca_volume(optional) if CA_VOLUME in optional else ()),
+            *_ca_volume(optional),
         ],
     }
 
 
-def _ca_mount(optional: Mapping[str, Any]) -> list[Json]:
-    """One that is held and not asked for any more is to go: nothing of it is left but its key."""
-    name, readonly = (CA_VOLUME, True) if optional[CA_VOLUME] else (None, None)
-    return [{"mountPath": CA_FOLDER, "name": name, "readOnly": readonly}]
+def _ca_mount(optional: OptionalValues) -> list[Json]:
+    """The mount of the certificates' volume, or its deletion; empty where it is not managed."""
+    if CA_VOLUME not in optional:
+        return []
+    if optional[CA_VOLUME] is DELETE:
+        return [{"mountPath": CA_FOLDER, **DELETE_ENTRY}]
+    return [{"mountPath": CA_FOLDER, "name": _CA, "readOnly": True}]
 
 
-def _ca_volume(optional: Mapping[str, Any]) -> list[Json]:
-    if not optional[CA_VOLUME]:
-        return [{"name": CA_VOLUME, "secret": None}]
-    source = {
-        "secretName": names.secret_name(optional[CA_VOLUME]),
+def _ca_volume(optional: OptionalValues) -> list[Json]:
+    """The volume with the certificates, or its deletion; empty where it is not managed."""
+    if CA_VOLUME not in optional:
+        return []
+    if optional[CA_VOLUME] is DELETE:
+        return [{"name": _CA, **DELETE_ENTRY}]
+    source: dict[str, Any] = {
+        "secretName": optional[CA_VOLUME],
         "items": [{"key": variables.CA_KEY, "path": variables.CA_KEY}],
         # As the API server would have it.
         "defaultMode": 0o644,
     }
-    return [{"name": CA_VOLUME, "secret": source}]
+    return [{"name": _CA, "secret": source}]

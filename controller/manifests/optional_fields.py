@@ -1,42 +1,107 @@
-"""Fields that are managed only while a setting or an annotation asks for them."""
+"""Fields that are managed only while a setting or an annotation asks for them.
+
+The words of the managed fields are recorded on the CronJob. So a later pass takes back exactly
+those that are not asked for any more, and what a user set there by hand stays.
+"""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
-from controller.manifests.job_env import CA_VOLUME
+from controller.model import names
+from controller.model.objects import DELETE, Json, annotations_of
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 
-# Fields that may be held: of the CronJob, of the container, and of the pod.
-SUSPEND = "suspend"
-RESOURCES = "resources"
+
+class Place(Enum):
+    """Where in a CronJob a field stands.
+
+    CA_VOLUME is the volume with the certificates to trust and its mount, and its value the name
+    of the Secret that holds them.
+    """
+
+    CRONJOB_SPEC = auto()
+    POD_SPEC = auto()
+    POD_LABELS = auto()
+    POD_ANNOTATIONS = auto()
+    CONTAINER = auto()
+    CA_VOLUME = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionalField:
+    """One field: the word that records it, where it stands, and its key there."""
+
+    word: str
+    place: Place
+    key: str
+
+
+def _field(key: str, place: Place) -> OptionalField:
+    return OptionalField(word=key, place=place, key=key)
+
+
+SUSPEND = _field("suspend", Place.CRONJOB_SPEC)
+RESOURCES = _field("resources", Place.CONTAINER)
+CA_VOLUME = _field("ca", Place.CA_VOLUME)
 POD_FIELDS = (
-    "nodeSelector",
-    "tolerations",
-    "affinity",
-    "priorityClassName",
-    "imagePullSecrets",
+    _field("nodeSelector", Place.POD_SPEC),
+    _field("tolerations", Place.POD_SPEC),
+    _field("affinity", Place.POD_SPEC),
+    _field("priorityClassName", Place.POD_SPEC),
+    _field("imagePullSecrets", Place.POD_SPEC),
 )
-# The pod's labels and annotations are held one by one, under these prefixes.
-POD_METADATA = {"labels": "label:", "annotations": "annotation:"}
+_BY_WORD = {item.word: item for item in (SUSPEND, RESOURCES, CA_VOLUME, *POD_FIELDS)}
+# The pod's labels and annotations are recorded one by one, under these prefixes.
+_PREFIXES = {Place.POD_LABELS: "label:", Place.POD_ANNOTATIONS: "annotation:"}
+_SETTING_KEYS = {Place.POD_LABELS: "labels", Place.POD_ANNOTATIONS: "annotations"}
+
+# A field's value; DELETE for one that was managed and is not asked for any more.
+OptionalValues = Mapping[OptionalField, Any]
 
 
-def requested_fields(spec: BackupSpec, settings: Settings) -> dict[str, Any]:
-    """The fields that are ours only while they are asked for, by the word that records them."""
+def requested_fields(spec: BackupSpec, settings: Settings) -> dict[OptionalField, Any]:
+    """The fields that the settings and the workload's annotations ask for."""
     pod, request = settings.job_pod, spec.request
-    asked = {name: pod[name] for name in (RESOURCES, *POD_FIELDS) if name in pod}
-    for field, prefix in POD_METADATA.items():
-        asked |= {prefix + key: value for key, value in pod.get(field, {}).items()}
+    requested = {item: pod[item.key] for item in (RESOURCES, *POD_FIELDS) if item.key in pod}
+    for place, setting in _SETTING_KEYS.items():
+        requested |= {_metadata(place, key): text for key, text in pod.get(setting, {}).items()}
     if request.resources:
-        asked[RESOURCES] = json.loads(request.resources)
+        requested[RESOURCES] = json.loads(request.resources)
     if request.suspend is not None:
-        asked[SUSPEND] = request.suspend
+        requested[SUSPEND] = request.suspend
     if spec.certificates:
-        asked[CA_VOLUME] = spec.name
-    return asked
+        requested[CA_VOLUME] = names.secret_name(spec.name)
+    return requested
 
 
-def select(found: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """The named entries that there are."""
-    return {name: found[name] for name in names if name in found}
+def recorded_fields(cronjob: Json) -> Iterator[OptionalField]:
+    """The fields that a CronJob records as managed; words that nobody knows are skipped."""
+    for word in annotations_of(cronjob).get(names.OPTIONAL_FIELDS, "").split():
+        if known := _BY_WORD.get(word):
+            yield known
+        for place, prefix in _PREFIXES.items():
+            if word.startswith(prefix):
+                yield _metadata(place, word.removeprefix(prefix))
+
+
+def managed_fields(requested: OptionalValues, cronjob: Json | None) -> OptionalValues:
+    """The requested fields, and with DELETE those that only the existing CronJob records."""
+    return {**dict.fromkeys(recorded_fields(cronjob or {}), DELETE), **requested}
+
+
+def record(requested: OptionalValues) -> str:
+    """The words of the requested fields, as a CronJob records them; empty without any."""
+    return " ".join(sorted(item.word for item in requested))
+
+
+def fields_at(place: Place, values: OptionalValues) -> dict[str, Any]:
+    """The fields of one place, by their keys there."""
+    return {item.key: value for item, value in values.items() if item.place is place}
+
+
+def _metadata(place: Place, key: str) -> OptionalField:
+    return OptionalField(word=_PREFIXES[place] + key, place=place, key=key)

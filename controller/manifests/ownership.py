@@ -59,9 +59,9 @@ def is_ours(item: Json, settings: Settings) -> bool:
     return labels_of(item).get(names.MANAGED_BY_LABEL) == names.MANAGED_BY
 
 
-def members_text(owners: Iterable[Owner]) -> str | None:
-    """A group's members as they are recorded; None without any."""
-    return " ".join(f"{owner.ref}={owner.uid}" for owner in owners) or None
+def members_text(owners: Iterable[Owner]) -> str:
+    """A group's members as they are recorded; empty without any."""
+    return " ".join(f"{owner.ref}={owner.uid}" for owner in owners)
 
 
 def component_of(item: Json) -> str:

@@ -2,11 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum, auto
+from typing import Any, Final
 
 # An object of the Kubernetes API as it is read: JSON case, nothing typed, never changed in place.
 Json = Mapping[str, Any]
 Objects = tuple[Json, ...]
+
+
+class _Marker(Enum):
+    DELETE = auto()
+
+
+# In the body of a manifest: the value of a field that must be absent. DELETE_ENTRY, put into an
+# entry of a list that is a map in truth, does the same to that entry.
+DELETE: Final = _Marker.DELETE
+ENTRY: Final = "$patch"
+DELETE_ENTRY: Final = {ENTRY: DELETE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

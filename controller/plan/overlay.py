@@ -1,7 +1,8 @@
 """Lay a desired object over the existing one: ours is replaced, the rest stays (contract 9.3).
 
-What comes out equal to what exists needs no write, so API defaults and foreign fields are never
-fought over.
+DELETE in the desired object stands for a field that must be absent, and so does null, which the API
+server drops, too. A result that equals the existing object needs no write, so API defaults and
+foreign fields are never fought over.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from controller.model.objects import Json
+from controller.model.objects import DELETE, ENTRY, Json
 
 # Lists that are maps in truth, and the field that tells their entries apart.
 _KEYED = {"containers": "name", "volumes": "name", "volumeMounts": "mountPath"}
@@ -92,7 +93,8 @@ def _mapping(existing: Json, desired: Json, path: tuple[str, ...]) -> Json:
     merged: dict[str, Any] | None = None if _WHOLE.isdisjoint(path) else {}
     for key, value in desired.items():
         before = existing.get(key)
-        after = None if value is None else _value(before, value, (*path, key))
+        absent = value is None or value is DELETE
+        after = None if absent else _value(before, value, (*path, key))
         if merged is None and after is before and (after is not None or key not in existing):
             continue
         merged = dict(existing) if merged is None else merged
@@ -123,22 +125,22 @@ def _is_quantity(path: tuple[str, ...]) -> bool:
 
 
 def _keyed(existing: Sequence[Json], desired: Sequence[Json], path: tuple[str, ...]) -> list[Any]:
+    """A list whose entries are told apart by one field: ours are replaced, the others stay."""
     by = _KEYED[path[-1]]
-    wanted = {item[by]: item for item in desired}
+    ours = {entry[by]: entry for entry in desired}
     merged = []
-    for item in existing:
-        ours = wanted.pop(item.get(by), None)
-        if ours is None:
-            merged.append(item)
-        elif not _goes(ours, by):
-            merged.append(_mapping(item, ours, path))
-    return merged + [_mapping({}, item, path) for item in wanted.values() if not _goes(item, by)]
+    for entry in existing:
+        our_entry = ours.pop(entry.get(by), None)
+        if our_entry is None:
+            merged.append(entry)
+        elif not _is_deleted(our_entry):
+            merged.append(_mapping(entry, our_entry, path))
+    added = (entry for entry in ours.values() if not _is_deleted(entry))
+    return merged + [_mapping({}, entry, path) for entry in added]
 
 
-def _goes(item: Json, by: str) -> bool:
-    """Whether an entry has nothing but its name, all else being to be absent."""
-    rest = [value for key, value in item.items() if key != by]
-    return bool(rest) and all(value is None for value in rest)
+def _is_deleted(entry: Json) -> bool:
+    return entry.get(ENTRY) is DELETE
 
 
 def _entries(items: Sequence[Any]) -> dict[str, Any]:

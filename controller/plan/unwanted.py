@@ -8,6 +8,7 @@ from controller.manifests.ownership import is_ours, owner_of, owner_reference
 from controller.model import names
 from controller.model.kinds import CRONJOB
 from controller.model.objects import (
+    DELETE,
     Json,
     ObjectRef,
     annotations_of,
@@ -54,7 +55,7 @@ def plan_unwanted(
         since = {names.GONE_SINCE: absence.format_time(gone.since)}
         target = overlay(cronjob, {"metadata": {"annotations": since}})
     elif absence.was_observed(cronjob, context):
-        target = overlay(cronjob, {"metadata": {"annotations": {names.GONE_SINCE: None}}})
+        target = overlay(cronjob, {"metadata": {"annotations": {names.GONE_SINCE: DELETE}}})
     if names.INSTANCE in annotations_of(cronjob):
         target = with_results(target, cronjob, context.owned)
     change = write(ObjectRef(kind=CRONJOB, name=name), cronjob, target)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.model.objects import DELETE, DELETE_ENTRY
 from controller.plan.overlay import field_changes, overlay, same_quantity
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
@@ -47,6 +48,13 @@ def test_changes_name_the_single_field_and_the_order() -> None:
     [
         ({"a": 1, "theirs": 2}, {"a": 3}, {"a": 3, "theirs": 2}),
         ({"a": 1}, {"a": None}, {}),
+        ({"a": 1, "theirs": {"b": 2}}, {"a": DELETE, "theirs": {"b": DELETE}}, {"theirs": {}}),
+        ({}, {"spec": {"a": DELETE}}, {"spec": {}}),
+        (
+            {"volumes": [{"name": "ca", "secret": {}}, {"name": "theirs"}]},
+            {"volumes": [{"name": "ca", **DELETE_ENTRY}, {"name": "never", **DELETE_ENTRY}]},
+            {"volumes": [{"name": "theirs"}]},
+        ),
         ({"env": [{"name": "x"}]}, {"env": [{"name": "y"}]}, {"env": [{"name": "y"}]}),
         (
             {"containers": [{"name": "side"}, {"name": "job", "image": "1", "tty": True}]},
