@@ -17,6 +17,7 @@ from controller.plan import overlay
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.settings.settings import Settings
 from controller.workloads.schedules import next_run
+from dumpers.contract.recipients import holds_private_key
 
 _HIDDEN = "(hidden)"
 _MARKS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
@@ -105,4 +106,6 @@ def _changes(step: Change) -> Iterator[str]:
 
 
 def _short(value: Any) -> str:
-    return "(absent)" if value is None else str(value)
+    text = "(absent)" if value is None else str(value)
+    # Older versions wrote whatever was given as a recipient, even a private key.
+    return _HIDDEN if holds_private_key(text) else text

@@ -7,12 +7,21 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from dumpers.contract.recipients import (
+    PRIVATE_KEY_FAULT,
+    holds_private_key,
+    recipient_fault,
+    split_recipients,
+)
+
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?", re.ASCII)
 _QUANTITY = re.compile(r"([0-9]{1,18}(\.[0-9]{0,9})?)([numkMGTPE]|[KMGTPE]i|)", re.ASCII)
 _MAX_LABEL = 63
 _MAX_NAME = 253
 _MAX_NUMBER = 2**31 - 1
+# Of the recipients that are at fault, as many are explained.
+_FAULTS = 3
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
 
 E = TypeVar("E", bound=StrEnum)
@@ -82,6 +91,25 @@ def printable(text: str) -> str:
     """One line of text."""
     if not text.isprintable():
         raise ValueError("must hold no control characters")
+    return text
+
+
+def recipients(text: str) -> str:
+    """Recipients of age, separated by commas; the ValueError shows nothing of the text."""
+    if holds_private_key(text):
+        raise ValueError(PRIVATE_KEY_FAULT)
+    listed = split_recipients(printable(text))
+    if not listed:
+        raise ValueError("must name at least one age recipient, separated by commas")
+    faults = [
+        f"number {number} of {len(listed)} {fault}"
+        for number, recipient in enumerate(listed, start=1)
+        if (fault := recipient_fault(recipient))
+    ]
+    if faults:
+        more = f"; and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
+        shown = "; ".join(faults[:_FAULTS])
+        raise ValueError(f"must hold age recipients, separated by commas: {shown}{more}")
     return text
 
 

@@ -48,7 +48,8 @@ class UnwatchedPolicy(StrEnum):
 class Setting:
     """One setting; `chart` is its path in values.yaml, None where the chart computes it.
 
-    `read` turns a non-empty string into the value and raises ValueError with what is wrong.
+    `read` turns a non-empty string into the value and raises ValueError with what is wrong. The
+    text of a `hidden` setting is never shown in a message: a secret may have been put there.
     """
 
     env: str
@@ -56,6 +57,7 @@ class Setting:
     default: str
     help: str
     read: Callable[[str], Any] = str
+    hidden: bool = False
 
 
 def _setting(**record: Any) -> Any:
@@ -173,6 +175,8 @@ class Settings:
         chart="encryption.recipient",
         default="",
         help="age recipients where no annotation names any, separated by commas.",
+        read=parsers.recipients,
+        hidden=True,
     )
     encryption_enforced: bool = _setting(
         env="ENCRYPTION_ENFORCED",
@@ -266,7 +270,7 @@ class Settings:
                 # An empty default stands for itself, except where a value is a must.
                 values[name] = record.read(text) if text or record.read is _names else text
             except ValueError as error:
-                shown = repr(text) if text else "not set"
+                shown = "(hidden)" if record.hidden else repr(text) if text else "not set"
                 faults.append(f"{record.env} is {shown}: it {error}")
         if values.get("encryption_enforced") and not values.get("encryption_recipient"):
             faults.append("ENCRYPTION_ENFORCED is true: DEFAULT_ENCRYPTION_RECIPIENT must be set")

@@ -13,6 +13,7 @@ from controller.settings.settings import Settings, Verify
 from controller.workloads import schedules
 from dumpers.contract.engine_spec import DumperImage, EngineSpec, NumberOption, TextOption
 from dumpers.contract.names import CA_KEY, TLS_MODES
+from dumpers.contract.recipients import PRIVATE_KEY_FAULT, holds_private_key
 from dumpers.engines.registry import ENGINES, find
 
 _TRUE = "true"
@@ -31,7 +32,8 @@ class Annotation(Generic[T_co]):
     """One annotation, without the prefix; `default` is how the README tells it.
 
     `read` gets the text, empty where there is none, and raises ValueError with what is wrong,
-    which is told by `reason`. No value that anybody has is longer than `longest` characters.
+    which is told by `reason`. No value that anybody has is longer than `longest` characters. A
+    `hidden` value is never shown in a message: a secret may have been put there.
     """
 
     key: str
@@ -40,6 +42,7 @@ class Annotation(Generic[T_co]):
     read: Callable[[str], T_co] = field(repr=False)
     reason: Reason = Reason.ANNOTATION_INVALID
     longest: int = 253
+    hidden: bool = False
 
     @property
     def name(self) -> str:
@@ -63,7 +66,12 @@ class Annotation(Generic[T_co]):
     def invalid(self, values: Mapping[str, str], why: str) -> RejectedError:
         """What to raise of a value that is wrong."""
         text = self.text(values)
-        shown = repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…") if text else "not set"
+        if self.hidden:
+            shown = "(hidden)"
+        elif text:
+            shown = repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+        else:
+            shown = "not set"
         return RejectedError(
             self.reason, f"the annotation {self.name} is {shown}: {why}"[:_LONGEST_MESSAGE]
         )
@@ -151,9 +159,10 @@ ENCRYPTION_RECIPIENT = Annotation(
     key="encryption-recipient",
     default="the operator's",
     help="age recipients, separated by commas. Ignored where encryption is enforced.",
-    read=parsers.printable,
+    read=_or("", parsers.recipients),
     reason=Reason.RECIPIENT_INVALID,
     longest=16384,
+    hidden=True,
 )
 SUSPEND = Annotation(
     key="suspend",
@@ -392,11 +401,15 @@ def _image(engine: EngineSpec, values: Mapping[str, str]) -> DumperImage:
 
 def _recipient(values: Mapping[str, str], settings: Settings) -> tuple[str, bool]:
     """The recipients to encrypt to, and whether the annotations asked for something else."""
-    asked = ENCRYPTION_RECIPIENT.value(values)
     switched = ENCRYPTION_ENABLED.name in values
     on = ENCRYPTION_ENABLED.text(values) == _TRUE
     if settings.encryption_enforced:
-        return settings.encryption_recipient, bool(asked) or (switched and not on)
+        ignored = ENCRYPTION_RECIPIENT.text(values)
+        # A typo in what is ignored stops no backup, but a leaked private key has to be heard of.
+        if holds_private_key(ignored):
+            raise ENCRYPTION_RECIPIENT.invalid(values, PRIVATE_KEY_FAULT)
+        return settings.encryption_recipient, bool(ignored) or (switched and not on)
+    asked = ENCRYPTION_RECIPIENT.value(values)
     wanted = on if switched else settings.encryption_enabled
     if not wanted:
         return "", False

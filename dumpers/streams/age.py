@@ -5,6 +5,7 @@ from typing import Protocol
 
 import pyrage
 
+from dumpers.contract.recipients import PRIVATE_KEY_FAULT, holds_private_key, recipient_fault
 from dumpers.runtime.errors import EncryptionError
 from dumpers.streams.reader import Reader, Writer
 
@@ -20,9 +21,11 @@ class Recipient(Protocol):
 def parse_recipients(texts: Sequence[str]) -> tuple[Recipient, ...]:
     """Read age recipients, X25519 or SSH public keys; EncryptionError names all that are none.
 
-    A recipient is public, but what was pasted in its place may not be: a private key is not
-    repeated in the message.
+    A recipient is public, but what was pasted in its place may not be: nothing is shown where any
+    of the texts has the shape of a private key, or where all of them have it together.
     """
+    if holds_private_key(",".join(texts)):
+        raise EncryptionError(f"the list of recipients {PRIVATE_KEY_FAULT}")
     recipients: list[Recipient] = []
     faults: list[str] = []
     for text in texts:
@@ -42,15 +45,8 @@ def _parse(text: str) -> Recipient:
 
 
 def _fault(text: str, error: Exception) -> str:
-    if "SECRET-KEY" in text.upper() or "PRIVATE KEY" in text.upper():
-        return (
-            "the recipient holds a private key: give only the public key (age1…) that belongs to "
-            "it, and treat the private key as leaked"
-        )
-    return (
-        f"{_start(text)!r} is not an age recipient ({error}): it must be a public key (age1…, "
-        "ssh-ed25519 … or ssh-rsa …)"
-    )
+    why = recipient_fault(text) or "is refused by the age library"
+    return f"{_start(text)!r} is not an age recipient ({error}): it {why}"
 
 
 def _start(text: str) -> str:

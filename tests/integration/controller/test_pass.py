@@ -16,6 +16,7 @@ from controller.model.status import Reason, State
 from controller.plan.changes import PassResult
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.registry import ENGINES
+from tests.fakes.recipients import RECIPIENTS
 from tests.integration.controller.rights import RBAC
 from tests.integration.controller.world import (
     World,
@@ -228,7 +229,9 @@ def test_the_last_result_survives_its_job_on_the_cronjob(world: World) -> None:
 
 
 def test_what_the_api_refuses_is_told_and_leaves_no_secret(world: World) -> None:
-    database(world.api, world.watched[0], encryption_enabled="true", encryption_recipient="age1x")
+    database(
+        world.api, world.watched[0], encryption_enabled="true", encryption_recipient=RECIPIENTS[0]
+    )
     broken = replace(world.settings, backup_service_account="No_Name")
     result = run(world.kube(), broken, PassState(), now=NOW)
     assert verdicts(result)[f"{world.watched[0]}/db"] == (State.UNKNOWN, Reason.REFUSED)

@@ -1,3 +1,5 @@
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,11 @@ import yaml
 from click.testing import CliRunner
 
 from controller.cli.main import main
+from controller.cli.plan import render
+from controller.model.status import ReadFailure
 from controller.observe.view_yaml import ReplayError, load
+from controller.settings.settings import Settings
+from tests.fakes.recipients import RECIPIENTS
 from tests.paths import GOLDEN
 
 ENV = {"WATCH_NAMESPACES": "demo"}
@@ -82,3 +88,19 @@ def test_no_content_of_a_broken_file_is_told(content: bytes, tmp_path: Path) -> 
     assert "hidden" not in result.output
     assert "Traceback" not in result.output
     assert isinstance(result.exception, SystemExit | None)
+
+
+def test_a_private_key_that_an_older_version_wrote_is_not_shown() -> None:
+    view = load((GOLDEN / "manifests/adopted-from-0.6.0/view.yaml").read_text())
+    assert not isinstance(view.control.cronjobs, ReadFailure)
+    (cronjob,) = view.control.cronjobs
+    leaking = copy.deepcopy(cronjob)
+    pod = leaking["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    entry = {"name": "ENCRYPTION_RECIPIENT", "value": "AGE-SECRET-KEY-1HUNTER2"}
+    how = {"DEFAULT_ENCRYPTION_ENABLED": "true", "DEFAULT_ENCRYPTION_RECIPIENT": RECIPIENTS[0]}
+    for env in (ENV, ENV | how):
+        pod["containers"][0]["env"] = [*pod["containers"][0]["env"], entry]
+        control = replace(view.control, cronjobs=(leaking,))
+        lines = list(render(replace(view, control=control), Settings.from_env(env)))
+        assert [line for line in lines if "ENCRYPTION_RECIPIENT" in line]
+        assert "HUNTER2" not in "".join(lines)

@@ -14,6 +14,7 @@ from controller.model.status import Reason, State
 from controller.plan.changes import Action, PassResult
 from tests.fakes.kube_golden import CASES, Golden
 from tests.fakes.kube_memory import MemoryApi
+from tests.fakes.recipients import RECIPIENTS
 from tests.fakes.worlds import CONTROL, asks, cluster, one_pass, owner, pod, settings, small, states
 
 Change = Callable[[MemoryApi], None]
@@ -67,7 +68,7 @@ def owner_gone(api: MemoryApi) -> None:
 def settle(api: MemoryApi) -> None:
     """Passes, each of a new process, until they write nothing, past the grace time."""
     env = {"GONE_PASSES": "1", "GONE_GRACE_SECONDS": "300"}
-    how = settings(DEFAULT_ENCRYPTION_RECIPIENT="age1x", **env)
+    how = settings(DEFAULT_ENCRYPTION_RECIPIENT=RECIPIENTS[0], **env)
     for minutes in itertools.count(step=5):
         before = len(api.writes)
         one_pass(api, how, minutes=minutes)

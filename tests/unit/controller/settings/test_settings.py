@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from controller.settings.settings import SETTINGS, Mode, Settings
 from dumpers.runtime.errors import ConfigurationError
 from dumpers.runtime.version import VERSION
+from tests.fakes.recipients import ED25519, RECIPIENTS
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
@@ -85,3 +86,30 @@ def test_no_two_settings_share_a_variable_and_each_has_help() -> None:
 def test_any_text_is_a_value_or_a_configuration_error(env: dict[str, str]) -> None:
     with contextlib.suppress(ConfigurationError):
         Settings.from_env(env)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("AGE-SECRET-KEY-1HUNTER2", "treat the private key as leaked"),
+        ("age-secret-key-1hunter2\n", "treat the private key as leaked"),
+        (f"{RECIPIENTS[0]},AGE-SECRET-KEY-1HUNTER2", "treat the private key as leaked"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nHUNTER2", "treat the private key as leaked"),
+        (f"{RECIPIENTS[0]},age1hunter2", "number 2 of 2 has 11 characters"),
+        ("ssh-dss HUNTER2", "ssh-dss"),
+    ],
+)
+def test_a_wrong_recipient_ends_the_process_and_is_never_shown(value: str, why: str) -> None:
+    env = {"WATCH_NAMESPACES": "", "DEFAULT_ENCRYPTION_RECIPIENT": value}
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env(env)
+    (fault,) = (fault for fault in caught.value.faults if "RECIPIENT" in fault)
+    assert why in fault
+    assert len(caught.value.faults) == 2
+    assert "hunter2" not in (repr(caught.value) + "".join(caught.value.faults)).lower()
+
+
+def test_several_recipients_of_the_operator_are_kept_as_they_stand() -> None:
+    both = f"{RECIPIENTS[0]}, {ED25519} alice@example"
+    env = {"WATCH_NAMESPACES": "a", "DEFAULT_ENCRYPTION_RECIPIENT": both}
+    assert Settings.from_env(env).encryption_recipient == both

@@ -15,8 +15,10 @@ from controller.workloads.annotations import (
     is_enabled,
     parse_request,
 )
+from tests.fakes.recipients import ED25519, RECIPIENTS
 from tests.fakes.worlds import CONTROL, DB, asks, cluster, one_pass, settings, small
 
+OPERATORS, SECOND, WORKLOADS = RECIPIENTS
 NUMBERS = st.one_of(
     st.integers().map(str),
     st.integers(min_value=2**31 - 2, max_value=2**70).map(str),
@@ -38,8 +40,22 @@ JSONS = st.sampled_from(
         '{"requests": {"cpu": ' + "9" * 1900 + "}}",
     ]
 )
+KEY_BODY = "QQPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LQQPZRY9X8GF2TVDW0S3JN54KH"
+KEY_SHAPES = st.sampled_from(
+    [
+        "AGE-SECRET-KEY-1{}",
+        "age-secret-key-1{}\n",
+        "AGE-SECRET-KEY-PQ-1{}",
+        " AGE-SECRET-\nKEY-1{}",
+        "AGE-PLUGIN-YUBIKEY-1{}",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n",
+        "-----BEGIN PRIVATE KEY----- {}",
+        "# created: now\n# public key: age1\nAGE-SECRET-KEY-1{}",
+    ]
+)
+BESIDE = st.sampled_from(["", ",", " ", "\n", f"{OPERATORS},", f"{ED25519} "]) | st.text(max_size=9)
 TEXTS = st.text() | NUMBERS | JSONS | HUGE
-DEFAULT_ON = {"DEFAULT_ENCRYPTION_ENABLED": "true", "DEFAULT_ENCRYPTION_RECIPIENT": "age1op"}
+DEFAULT_ON = {"DEFAULT_ENCRYPTION_ENABLED": "true", "DEFAULT_ENCRYPTION_RECIPIENT": OPERATORS}
 
 
 @pytest.mark.parametrize(
@@ -153,25 +169,25 @@ def test_type_and_version_choose_the_image(type_: str, version: str, setting: st
 )
 def test_enforced_encryption_cannot_be_changed(extra: dict[str, str], *, overruled: bool) -> None:
     enforced = settings(
-        ENCRYPTION_ENFORCED="true", DEFAULT_ENCRYPTION_RECIPIENT="age1op,age1second"
+        ENCRYPTION_ENFORCED="true", DEFAULT_ENCRYPTION_RECIPIENT=f"{OPERATORS},{SECOND}"
     )
     found = parse_request(asks(**extra), enforced)
     assert isinstance(found, Request)
-    assert (found.recipient, found.overruled) == ("age1op,age1second", overruled)
+    assert (found.recipient, found.overruled) == (f"{OPERATORS},{SECOND}", overruled)
 
 
 @pytest.mark.parametrize(
     ("extra", "env", "recipient"),
     [
         ({}, {}, ""),
-        ({}, DEFAULT_ON, "age1op"),
+        ({}, DEFAULT_ON, OPERATORS),
         ({"encryption_enabled": ""}, DEFAULT_ON, ""),
         ({"encryption_enabled": "false"}, DEFAULT_ON, ""),
         ({"encryption_enabled": "yes"}, DEFAULT_ON, ""),
-        ({"encryption_enabled": "true", "encryption_recipient": "age1w"}, {}, "age1w"),
-        ({"encryption_recipient": "age1w"}, DEFAULT_ON, "age1w"),
-        ({"encryption_recipient": ""}, DEFAULT_ON, "age1op"),
-        ({"encryption_recipient": "age1w"}, {}, ""),
+        ({"encryption_enabled": "true", "encryption_recipient": WORKLOADS}, {}, WORKLOADS),
+        ({"encryption_recipient": WORKLOADS}, DEFAULT_ON, WORKLOADS),
+        ({"encryption_recipient": ""}, DEFAULT_ON, OPERATORS),
+        ({"encryption_recipient": WORKLOADS}, {}, ""),
     ],
 )
 def test_encryption(extra: dict[str, str], env: dict[str, str], recipient: str) -> None:
@@ -239,3 +255,46 @@ def test_no_value_is_longer_than_anybody_needs(key: str, reason: Reason) -> None
     assert isinstance(found, Rejected)
     assert found.reason is reason
     assert len(found.message) <= 1024
+
+
+@given(before=BESIDE, shape=KEY_SHAPES, behind=BESIDE)
+def test_a_private_key_is_refused_and_never_shown(before: str, shape: str, behind: str) -> None:
+    value = before + shape.format(KEY_BODY) + behind
+    enforced = {"ENCRYPTION_ENFORCED": "true", "DEFAULT_ENCRYPTION_RECIPIENT": OPERATORS}
+    for how in (settings(), settings(**DEFAULT_ON), settings(**enforced)):
+        found = parse_request(asks(encryption_recipient=value), how)
+        assert isinstance(found, Rejected)
+        assert found.reason is Reason.RECIPIENT_INVALID
+        assert "treat the private key as leaked" in found.message
+        for part in (KEY_BODY, KEY_BODY[:8], KEY_BODY.lower()):
+            assert part not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (OPERATORS[:-1], "has 61 characters"),
+        (f"{OPERATORS[:-1]}q", "wrong checksum"),
+        (f"{OPERATORS}, {SECOND[:-1]}q", "number 2 of 2 has a wrong checksum"),
+        (f"{ED25519} Doe, Alice", "number 2 of 2 is no age recipient"),
+        ("age1pq1" + "q" * 1900, "post-quantum"),
+        ("ssh-dss AAAA", "ssh-dss"),
+        ("github:alice", "GitHub"),
+        (" , ", "at least one"),
+        (",".join(["hunter2"] * 1000), "and 997 more"),
+        (f"{OPERATORS}\n", "control characters"),
+    ],
+)
+def test_a_wrong_recipient_is_rejected_now_and_not_shown(value: str, why: str) -> None:
+    found = parse_request(asks(encryption_recipient=value), settings())
+    assert isinstance(found, Rejected)
+    assert (found.reason, why in found.message) == (Reason.RECIPIENT_INVALID, True)
+    assert "hunter2" not in found.message
+    assert len(found.message) < 1024
+
+
+def test_a_typo_in_a_recipient_that_is_ignored_stops_no_backup() -> None:
+    how = settings(ENCRYPTION_ENFORCED="true", DEFAULT_ENCRYPTION_RECIPIENT=OPERATORS)
+    found = parse_request(asks(encryption_recipient="age1typo"), how)
+    assert isinstance(found, Request)
+    assert (found.recipient, found.overruled) == (OPERATORS, True)

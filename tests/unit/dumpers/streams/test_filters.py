@@ -136,6 +136,12 @@ def test_a_private_key_is_not_repeated(text: str) -> None:
     assert "b3BlbnNz" not in str(caught.value)
 
 
+def test_a_private_key_in_two_parts_is_not_repeated_either() -> None:
+    with pytest.raises(EncryptionError, match="private key") as caught:
+        age.parse_recipients(["AGE-SECRET-", "KEY-1HUNTER2"])
+    assert "HUNTER2" not in str(caught.value)
+
+
 def recipients() -> tuple[age.Recipient, ...]:
     return age.parse_recipients([str(IDENTITY.to_public())])
 
