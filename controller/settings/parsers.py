@@ -3,8 +3,9 @@
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from dumpers.contract.recipients import (
@@ -52,6 +53,17 @@ def one_of(kind: type[E]) -> Callable[[str], E]:
     return read
 
 
+def one_of_words(words: Sequence[str]) -> Callable[[str], str]:
+    """These words as they stand."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be one of: {', '.join(words)}")
+        return text
+
+    return read
+
+
 def boolean(text: str) -> bool:
     """Exactly `true` or `false`."""
     if text not in {"true", "false"}:
@@ -94,6 +106,8 @@ def printable(text: str) -> str:
     return text
 
 
+# Pods of one workload have the same text; what raises is not cached.
+@lru_cache(maxsize=64)
 def recipients(text: str) -> str:
     """Recipients of age, separated by commas; the ValueError shows nothing of the text."""
     if holds_private_key(text):
@@ -136,3 +150,8 @@ def resources(found: Mapping[str, Any]) -> dict[str, dict[str, str]]:
                 raise ValueError(f"must give quantities such as 500m or 1Gi, of {known}")
         read[part] = {name: str(amount) for name, amount in amounts.items()}
     return read
+
+
+def resources_json(text: str) -> str:
+    """A container's resources, given as JSON, as canonical JSON."""
+    return json.dumps(resources(json_object(text)), sort_keys=True, separators=(",", ":"))

@@ -8,9 +8,9 @@ from controller.model.owner import Owner
 from controller.model.status import ReadFailure, Rejected
 from controller.model.view import NamespaceView
 from controller.workloads import services
-from controller.workloads.annotations import Request
 from controller.workloads.credentials import login
 from controller.workloads.discovery import Workload
+from controller.workloads.request import Request
 from dumpers.contract.engine_spec import EngineSpec
 
 

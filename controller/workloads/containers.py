@@ -5,7 +5,8 @@ from functools import cache
 
 from controller.model.objects import Json, Objects
 from controller.model.status import Reason, RejectedError
-from controller.workloads.annotations import CONTAINER, Request
+from controller.workloads.annotations import CONTAINER
+from controller.workloads.request import Request
 from dumpers.contract.engine_spec import EngineSpec
 
 # `X_FILE` names the file that holds what `X` would.

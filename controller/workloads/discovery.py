@@ -10,7 +10,7 @@ from controller.model.owner import Owner
 from controller.model.status import ReadFailure, Reason, Rejected, RejectedError
 from controller.model.view import NamespaceView
 from controller.settings.settings import Settings
-from controller.workloads.annotations import GROUP, TYPE, Request, is_enabled, parse_request
+from controller.workloads.annotations import GROUP, TYPE, is_enabled
 from controller.workloads.owners import (
     OwnerWithPods,
     PodsByOwner,
@@ -18,6 +18,7 @@ from controller.workloads.owners import (
     owner_is_enabled,
     pods_by_owner,
 )
+from controller.workloads.request import Request, parse_request
 from dumpers.engines.registry import find as find_engine
 
 _POD = "Pod"

@@ -2,7 +2,7 @@ import re
 
 from controller.model.status import Reason, State
 from controller.settings.settings import SETTINGS
-from controller.workloads.annotations import ANNOTATIONS
+from controller.workloads.request import ANNOTATIONS
 from dumpers.runtime.errors import FINAL_EXIT_CODES, ExitCode
 from tests.paths import REPOSITORY
 

@@ -9,7 +9,7 @@ from controller.loop.reconcile import run
 from controller.model.names import PREFIX, cronjob_name
 from controller.plan.changes import PassResult
 from controller.settings.settings import Settings
-from controller.workloads.annotations import Request, parse_request
+from controller.workloads.request import Request, parse_request
 from tests.fakes.kube_memory import MemoryApi
 
 Document = dict[str, Any]

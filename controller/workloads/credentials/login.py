@@ -13,10 +13,11 @@ from controller.model.kinds import SECRET
 from controller.model.objects import Json, ObjectRef, Objects
 from controller.model.status import Reason, Rejected, RejectedError
 from controller.model.view import SecretData
-from controller.workloads.annotations import CREDENTIALS_SECRET, DATABASE, Annotation, Request
+from controller.workloads.annotations import CREDENTIALS_SECRET, DATABASE, Annotation
 from controller.workloads.containers import FILE, container_of, variables_of
 from controller.workloads.credentials import container_env, mounted_files
 from controller.workloads.credentials.secret_data import SecretDataByRef, content_of, text_of
+from controller.workloads.request import Request
 from dumpers.contract.engine_spec import EngineSpec, Login, Role
 from dumpers.contract.names import CA_KEY
 

@@ -8,13 +8,8 @@ from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.names import PREFIX
 from controller.model.status import Reason, Rejected, State
-from controller.workloads.annotations import (
-    ANNOTATIONS,
-    Annotation,
-    Request,
-    is_enabled,
-    parse_request,
-)
+from controller.workloads.annotations import Annotation, is_enabled
+from controller.workloads.request import ANNOTATIONS, Request, parse_request
 from tests.fakes.recipients import ED25519, RECIPIENTS
 from tests.fakes.worlds import CONTROL, DB, asks, cluster, one_pass, settings, small
 

@@ -1,0 +1,244 @@
+"""What a workload's annotations ask for: each field of Request carries the records it is read from.
+
+A new annotation is a new field. The README lists the annotations in the order of the fields.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from controller.model.status import Reason, Rejected, RejectedError
+from controller.settings import parsers
+from controller.settings.settings import Settings, Verify
+from controller.workloads import schedules
+from controller.workloads.annotations import (
+    CONTAINER,
+    CREDENTIALS_SECRET,
+    DATABASE,
+    ENABLED,
+    ENCRYPTION_ENABLED,
+    ENCRYPTION_RECIPIENT,
+    GROUP,
+    NUMBERS,
+    RECORD,
+    SERVICE,
+    TEXTS,
+    TRUE,
+    TYPE,
+    VERSION,
+    Annotation,
+    FieldRecord,
+    RequestInput,
+    annotation_field,
+    derived_field,
+    unset_or,
+)
+from dumpers.contract.engine_spec import DumperImage, EngineSpec
+from dumpers.contract.names import CA_KEY, TLS_MODES
+from dumpers.contract.recipients import PRIVATE_KEY_FAULT, holds_private_key
+
+_UTC = "Etc/UTC"
+_DEADLINE = 14400
+_RETRIES = 2
+
+
+def _schedule(text: str) -> str:
+    schedules.parse(text)
+    return text
+
+
+def _time_zone(text: str) -> str:
+    schedules.check_zone(text)
+    return text
+
+
+def _image(given: RequestInput) -> DumperImage:
+    image = given.engine.image(VERSION.value(given.values))
+    if image is None:
+        known = ", ".join(version for item in given.engine.images for version in item.versions)
+        raise VERSION.invalid(given.values, f"must be one of: {known}")
+    return image
+
+
+def _numbers(given: RequestInput) -> tuple[tuple[str, int], ...]:
+    options = given.engine.numbers
+    return tuple((option.variable, NUMBERS[option].value(given.values)) for option in options)
+
+
+def _texts(given: RequestInput) -> tuple[tuple[str, str], ...]:
+    found = ((option.variable, TEXTS[option].value(given.values)) for option in given.engine.texts)
+    return tuple((variable, text) for variable, text in found if text)
+
+
+def _group(given: RequestInput) -> str:
+    group = GROUP.value(given.values)
+    # A group that is not formed would pass for one backup of all its owners.
+    if group and not given.engine.group_label:
+        raise GROUP.invalid(given.values, f"owners of type {given.engine.type} form no groups")
+    return group
+
+
+def _recipient(given: RequestInput) -> str:
+    values, settings = given.values, given.settings
+    if settings.encryption_enforced:
+        # A typo in what is ignored stops no backup, but a leaked private key has to be heard of.
+        if holds_private_key(ENCRYPTION_RECIPIENT.text(values)):
+            raise ENCRYPTION_RECIPIENT.invalid(values, PRIVATE_KEY_FAULT)
+        return settings.encryption_recipient
+    own = ENCRYPTION_RECIPIENT.value(values)
+    is_set, is_on = ENCRYPTION_ENABLED.name in values, ENCRYPTION_ENABLED.text(values) == TRUE
+    if not (is_on if is_set else settings.encryption_enabled):
+        return ""
+    recipient = own or settings.encryption_recipient
+    if not recipient:
+        raise RejectedError(
+            Reason.RECIPIENT_MISSING,
+            f"encryption is on, but neither the annotation {ENCRYPTION_RECIPIENT.name} "
+            "nor the operator names a recipient",
+        )
+    return recipient
+
+
+def _is_overruled(given: RequestInput) -> bool:
+    values = given.values
+    is_off = ENCRYPTION_ENABLED.name in values and ENCRYPTION_ENABLED.text(values) != TRUE
+    asks_otherwise = is_off or bool(ENCRYPTION_RECIPIENT.text(values))
+    return given.settings.encryption_enforced and asks_otherwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a workload's annotations ask for, defaults applied; pods of one owner agree on it.
+
+    `numbers` and `texts` hold the engine's own variables with their values, of texts those that
+    are set. `recipient` is empty without encryption; `overruled` says that the annotations asked
+    for other encryption than the operator enforces. An empty `credentials_secret`, `database`,
+    `container`, `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to
+    the client. `group` is not compared: owners of one group may name it by annotation or by label.
+    `suspend` is None and `resources`, canonical JSON, empty where nothing is asked. `deadline` is
+    in seconds.
+    """
+
+    engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
+    schedule: str = annotation_field(
+        Annotation(
+            key="schedule",
+            default="required",
+            help="When to dump, as a Kubernetes CronJob takes it.",
+            read=_schedule,
+            reason=Reason.SCHEDULE_INVALID,
+            longest=1024,
+        )
+    )
+    time_zone: str = annotation_field(
+        Annotation(
+            key="timezone",
+            default=_UTC,
+            help="Time zone of the schedule.",
+            read=lambda text: _time_zone(text or _UTC),
+            reason=Reason.TIME_ZONE_INVALID,
+        )
+    )
+    image: DumperImage = derived_field(_image, VERSION)
+    numbers: tuple[tuple[str, int], ...] = derived_field(_numbers, *NUMBERS.values())
+    recipient: str = derived_field(_recipient, ENCRYPTION_ENABLED, ENCRYPTION_RECIPIENT)
+    overruled: bool = derived_field(_is_overruled)
+    credentials_secret: str = annotation_field(CREDENTIALS_SECRET)
+    database: str = annotation_field(DATABASE)
+    texts: tuple[tuple[str, str], ...] = derived_field(_texts, *TEXTS.values())
+    tls: str = annotation_field(
+        Annotation(
+            key="tls",
+            default="the client's",
+            help=f"How the connection is secured: {', '.join(f'`{mode}`' for mode in TLS_MODES)}.",
+            read=unset_or("", parsers.one_of_words(TLS_MODES)),
+        )
+    )
+    ca_secret: str = annotation_field(
+        Annotation(
+            key="ca-secret",
+            default="",
+            help=f"A Secret of the workload's namespace whose `{CA_KEY}` "
+            "holds the certificates to trust.",
+            read=unset_or("", parsers.object_name),
+        )
+    )
+    verify: Verify = annotation_field(
+        Annotation(
+            key="verify",
+            default="the operator's",
+            help="What is done with a backup once it is made: "
+            f"{', '.join(f'`{how}`' for how in Verify)}.",
+            read=unset_or(None, parsers.one_of(Verify)),
+        ),
+        lambda given: given.settings.verify,
+    )
+    group: str = derived_field(_group, GROUP, compare=False)
+    container: str = annotation_field(CONTAINER)
+    service: str = annotation_field(SERVICE)
+    host: str = annotation_field(
+        Annotation(
+            key="host",
+            default="the Service's",
+            help="The host to connect to, instead of a Service.",
+            read=unset_or("", parsers.host),
+        )
+    )
+    port: int = annotation_field(
+        Annotation(
+            key="port",
+            default="the engine's",
+            help="The port to connect to.",
+            read=unset_or(None, parsers.whole(1, 65535)),
+        ),
+        lambda given: given.engine.port,
+    )
+    suspend: bool | None = annotation_field(
+        Annotation(
+            key="suspend",
+            default="the CronJob's own",
+            help="`true` pauses the schedule, `false` keeps it going whatever was set by hand.",
+            read=unset_or(None, parsers.boolean),
+        )
+    )
+    deadline: int = annotation_field(
+        Annotation(
+            key="deadline-seconds",
+            default=str(_DEADLINE),
+            help="How long a run may take, its retries included: 60 to 2592000.",
+            read=unset_or(_DEADLINE, parsers.whole(60, 2_592_000)),
+        )
+    )
+    retries: int = annotation_field(
+        Annotation(
+            key="retries",
+            default=str(_RETRIES),
+            help="How often a run that failed is tried again: 0 to 20.",
+            read=unset_or(_RETRIES, parsers.whole(0, 20)),
+        )
+    )
+    resources: str = annotation_field(
+        Annotation(
+            key="resources",
+            default="the operator's",
+            help='The dump container\'s resources as JSON: `{"limits": {"memory": "512Mi"}}`.',
+            read=unset_or("", parsers.resources_json),
+            longest=2048,
+        )
+    )
+
+
+_FIELDS: Mapping[str, FieldRecord] = {item.name: item.metadata[RECORD] for item in fields(Request)}
+# Every annotation, for the README's table.
+ANNOTATIONS: tuple[Annotation[object], ...] = (
+    ENABLED,
+    *(annotation for record in _FIELDS.values() for annotation in record.annotations),
+)
+
+
+def parse_request(values: Mapping[str, str], settings: Settings) -> Request | Rejected:
+    """What enabled annotations ask for, or the first thing that is wrong with them."""
+    try:
+        given = RequestInput(values=values, engine=TYPE.value(values), settings=settings)
+        return Request(**{name: record.read(given) for name, record in _FIELDS.items()})
+    except RejectedError as error:
+        return error.rejected
