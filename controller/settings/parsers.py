@@ -1,4 +1,4 @@
-"""Text → value, as settings and annotations give it; ValueError tells what it must be."""
+"""Text → value, for settings and annotations; a ValueError says what the text must be."""
 
 import ipaddress
 import json
@@ -87,6 +87,14 @@ def object_name(text: str) -> str:
     return text
 
 
+def namespaces(text: str) -> tuple[str, ...]:
+    """Namespaces, separated by commas, at least one; each is listed once."""
+    listed = tuple(dict.fromkeys(item for item in map(str.strip, text.split(",")) if item))
+    if not listed:
+        raise ValueError("must name at least one namespace, separated by commas")
+    return tuple(label(item) for item in listed)
+
+
 def host(text: str) -> str:
     """A host's name or IP address; nothing that a client would read as more than one host."""
     try:
@@ -134,7 +142,7 @@ def json_object(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise ValueError("must be a JSON object")  # noqa: TRY004  all are told by ValueError
+        raise ValueError("must be a JSON object")  # noqa: TRY004  every parser raises ValueError
     return found
 
 

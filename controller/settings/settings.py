@@ -1,18 +1,18 @@
-"""The controller's settings: one record per setting, which env, chart, schema and README share."""
+"""The controller's settings: each field of Settings carries the record of its setting."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
 from controller.settings import parsers
+from controller.settings.job_pod import POD_FIELDS, parse_job_pod
+from controller.settings.setting import RECORD, Setting, setting_field
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import DumperImage
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
 from dumpers.runtime.version import VERSION
-
-_RECORD = "ksnapshot_setting"
 
 
 class Mode(StrEnum):
@@ -23,7 +23,7 @@ class Mode(StrEnum):
 
 
 class Verify(StrEnum):
-    """What a dump does once it is done."""
+    """How a dump is verified once it is done."""
 
     NONE = "none"
     READ_BACK = variables.READ_BACK
@@ -45,132 +45,76 @@ class UnwatchedPolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One setting; `chart` is its path in values.yaml, None where the chart computes it.
-
-    `read` turns a non-empty string into the value and raises ValueError with what is wrong. The
-    text of a `hidden` setting is never shown in a message: a secret may have been put there.
-    """
-
-    env: str
-    chart: str | None
-    default: str
-    help: str
-    read: Callable[[str], Any] = str
-    hidden: bool = False
-
-
-def _setting(**record: Any) -> Any:
-    return field(metadata={_RECORD: Setting(**record)})
-
-
-def _names(text: str) -> tuple[str, ...]:
-    listed = tuple(dict.fromkeys(item for item in map(str.strip, text.split(",")) if item))
-    if not listed:
-        raise ValueError("must name at least one namespace, separated by commas")
-    return tuple(parsers.label(item) for item in listed)
-
-
-POD_FIELDS: Mapping[str, type] = {
-    "resources": dict,
-    "nodeSelector": dict,
-    "tolerations": list,
-    "affinity": dict,
-    "priorityClassName": str,
-    "imagePullSecrets": list,
-    "labels": dict,
-    "annotations": dict,
-}
-
-
-def _job_pod(text: str) -> Mapping[str, Any]:
-    """What a dump pod gets besides ours; the API server judges the inside of most of it."""
-    found = parsers.json_object(text)
-    for name, value in found.items():
-        if not isinstance(value, POD_FIELDS.get(name, ())):
-            known = ", ".join(f"{key} ({kind.__name__})" for key, kind in POD_FIELDS.items())
-            raise ValueError(f"must hold no {name} like that, only {known}")  # noqa: TRY004
-    for name in ("nodeSelector", "labels", "annotations"):
-        if not all(isinstance(value, str) for value in found.get(name, {}).values()):
-            raise ValueError(f"must have text only as values of {name}")
-    return {
-        name: parsers.resources(value) if name == "resources" else value
-        for name, value in found.items()
-        if value
-    }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything the controller is told; durations in seconds.
+    """All settings of the controller; durations are in seconds.
 
-    `dumper_images` goes from an engine image's env name to the image.
+    `dumper_images` holds the container images by the env names of the engines' images.
     """
 
-    mode: Mode = _setting(
+    mode: Mode = setting_field(
         env="MODE",
         chart=None,
         default="local",
         help="`local` uses a kubeconfig, `cluster` the pod's ServiceAccount.",
         read=parsers.one_of(Mode),
     )
-    watch_namespaces: tuple[str, ...] = _setting(
+    watch_namespaces: tuple[str, ...] = setting_field(
         env="WATCH_NAMESPACES",
         chart="rbac.watchNamespaces",
         default="",
         help="Namespaces whose workloads are backed up, separated by commas.",
-        read=_names,
+        read=parsers.namespaces,
     )
-    control_namespace: str = _setting(
+    control_namespace: str = setting_field(
         env="CONTROL_NAMESPACE",
         chart=None,
         default="ksnapshot",
         help="Namespace of the generated CronJobs and Secrets; the chart gives its release's.",
         read=parsers.label,
     )
-    instance: str = _setting(
+    instance: str = setting_field(
         env="INSTANCE_NAME",
         chart=None,
         default="ksnapshot",
         help="Tells two installs in one control namespace apart; the chart: release name.",
         read=parsers.object_name,
     )
-    backup_configmap_name: str = _setting(
+    backup_configmap_name: str = setting_field(
         env="BACKUP_CONFIGMAP_NAME",
         chart="existingConfigMap",
         default="ksnapshot-cm",
         help="ConfigMap with S3_BUCKET and, optional, S3_REGION and S3_ENDPOINT.",
         read=parsers.object_name,
     )
-    backup_secret_name: str = _setting(
+    backup_secret_name: str = setting_field(
         env="BACKUP_SECRET_NAME",
         chart="existingSecret",
         default="",
         help="Secret with the S3 keys; empty: the SDK's default credential chain.",
         read=parsers.object_name,
     )
-    backup_service_account: str = _setting(
+    backup_service_account: str = setting_field(
         env="BACKUP_JOB_SERVICE_ACCOUNT_NAME",
         chart="backupJob.serviceAccount.name",
         default="ksnapshot-backup-sa",
         help="ServiceAccount of the dump jobs, which needs no rights in the cluster.",
         read=parsers.object_name,
     )
-    image_pull_policy: PullPolicy = _setting(
+    image_pull_policy: PullPolicy = setting_field(
         env="BACKUP_IMAGE_PULL_POLICY",
         chart="backupJob.imagePullPolicy",
         default="IfNotPresent",
         help="imagePullPolicy of the dump jobs.",
         read=parsers.one_of(PullPolicy),
     )
-    encryption_enabled: bool = _setting(
+    encryption_enabled: bool = setting_field(
         env="DEFAULT_ENCRYPTION_ENABLED",
         chart="encryption.enabled",
         default="false",
         help="Encrypt where no annotation decides; counts only when exactly `true`.",
         read="true".__eq__,
     )
-    encryption_recipient: str = _setting(
+    encryption_recipient: str = setting_field(
         env="DEFAULT_ENCRYPTION_RECIPIENT",
         chart="encryption.recipient",
         default="",
@@ -178,76 +122,76 @@ class Settings:
         read=parsers.recipients,
         hidden=True,
     )
-    encryption_enforced: bool = _setting(
+    encryption_enforced: bool = setting_field(
         env="ENCRYPTION_ENFORCED",
         chart="encryption.enforced",
         default="false",
         help="`true`: encrypt every dump to the operator's recipients, whatever annotations say.",
         read=parsers.boolean,
     )
-    verify: Verify = _setting(
+    verify: Verify = setting_field(
         env="BACKUP_VERIFY",
         chart="backupJob.verify",
         default="none",
         help="`read-back`: each dump reads back and compares what it stored. `none`: it does not.",
         read=parsers.one_of(Verify),
     )
-    job_pod: Mapping[str, Any] = _setting(
+    job_pod: Mapping[str, Any] = setting_field(
         env="BACKUP_JOB_POD",
         chart="backupJob.pod",
         default="{}",
         help=f"Of every dump pod, as a JSON object: {', '.join(POD_FIELDS)}.",
-        read=_job_pod,
+        read=parse_job_pod,
     )
-    cluster_name: str = _setting(
+    cluster_name: str = setting_field(
         env="CLUSTER_NAME",
         chart="clusterName",
         default="",
         help="Cluster id in every record path; empty: from the kube-system namespace's uid.",
     )
-    poll_interval: int = _setting(
+    poll_interval: int = setting_field(
         env="POLL_INTERVAL_SECONDS",
         chart="controller.pollIntervalSeconds",
         default="60",
         help="Pause after each pass.",
         read=parsers.whole(1),
     )
-    gone_passes: int = _setting(
+    gone_passes: int = setting_field(
         env="GONE_PASSES",
         chart="controller.gonePasses",
         default="3",
         help="Passes in a row that must see a workload gone before its CronJob is deleted.",
         read=parsers.whole(1),
     )
-    gone_grace: int = _setting(
+    gone_grace: int = setting_field(
         env="GONE_GRACE_SECONDS",
         chart="controller.goneGraceSeconds",
         default="900",
         help="Time that a workload must have been gone before its CronJob is deleted.",
         read=parsers.whole(0),
     )
-    unwatched_policy: UnwatchedPolicy = _setting(
+    unwatched_policy: UnwatchedPolicy = setting_field(
         env="UNWATCHED_POLICY",
         chart="controller.unwatchedPolicy",
         default="keep",
         help="`keep` or `delete` the CronJobs of a namespace that left the watch list.",
         read=parsers.one_of(UnwatchedPolicy),
     )
-    credentials_refresh: int = _setting(
+    credentials_refresh: int = setting_field(
         env="CREDENTIALS_REFRESH_SECONDS",
         chart="controller.credentialsRefreshSeconds",
         default="300",
         help="Longest time until a changed credential reaches the mirrored Secret.",
         read=parsers.whole(0),
     )
-    api_timeout: int = _setting(
+    api_timeout: int = setting_field(
         env="API_TIMEOUT_SECONDS",
         chart="controller.apiTimeoutSeconds",
         default="30",
         help="Longest time that one answer of the API server may take.",
         read=parsers.whole(1, 600),
     )
-    http_port: int = _setting(
+    http_port: int = setting_field(
         env="HTTP_PORT",
         chart="controller.httpPort",
         default="8080",
@@ -268,7 +212,9 @@ class Settings:
             text = env.get(record.env) or record.default
             try:
                 # An empty default stands for itself, except where a value is a must.
-                values[name] = record.read(text) if text or record.read is _names else text
+                values[name] = (
+                    record.read(text) if text or record.read is parsers.namespaces else text
+                )
             except ValueError as error:
                 shown = "(hidden)" if record.hidden else repr(text) if text else "not set"
                 faults.append(f"{record.env} is {shown}: it {error}")
@@ -280,12 +226,12 @@ class Settings:
         return cls(**values, dumper_images=images)
 
     def image(self, image: DumperImage) -> str:
-        """The container image that stands for a dumper image of an engine."""
+        """The container image to run for a dumper image of an engine."""
         return self.dumper_images[image.setting]
 
 
 _RECORDS: Mapping[str, Setting] = {
-    item.name: item.metadata[_RECORD] for item in fields(Settings) if _RECORD in item.metadata
+    item.name: item.metadata[RECORD] for item in fields(Settings) if RECORD in item.metadata
 }
 _IMAGES: tuple[Setting, ...] = tuple(
     Setting(

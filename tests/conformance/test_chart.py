@@ -8,7 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
-from controller.settings.settings import POD_FIELDS, SETTINGS, Setting, Settings
+from controller.settings.job_pod import POD_FIELDS
+from controller.settings.setting import Setting
+from controller.settings.settings import SETTINGS, Settings
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.version import VERSION
