@@ -69,11 +69,11 @@ def read_namespace(name: str, answers: ClusterReader, settings: Settings) -> Nam
     by_owner = pods_by_owner(view)
     if by_owner is None or isinstance(pods, ReadFailure):
         return NamespaceReading(view=view, found=NOTHING)
-    wanted = {name_of(pod) for pod in by_owner.asking()}
+    wanted = {name_of(pod) for pod in by_owner.enabled_pods()}
     pods, failed = answers.whole(PODS, name, pods, wanted, fields=_LIVE)
     view = replace(view, pods=pods, unread={**unread, **failed})
     return NamespaceReading(
-        view=view, found=discovery.find_workloads(view, settings, by_owner.of(pods))
+        view=view, found=discovery.find_workloads(view, settings, by_owner.with_pods(pods))
     )
 
 

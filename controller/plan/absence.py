@@ -1,6 +1,7 @@
-"""What became of the workload of an existing CronJob that nothing wants this pass.
+"""What became of the workload behind an existing CronJob that no workload wants in this pass.
 
-Only certain knowledge makes it gone (contract section 9.1); whatever is not known keeps it.
+Only certain knowledge makes a workload gone (contract section 9.1); anything unknown keeps its
+CronJob.
 """
 
 from collections.abc import Mapping
@@ -17,12 +18,14 @@ from controller.model.view import NamespaceView
 from controller.plan.context import PlanContext
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
-from controller.workloads.discovery import Workload
 from controller.workloads.owners import owner_is_enabled
+from controller.workloads.workload import Workload
 
+# The owner of a workload's pods was not among the listed owners.
 _LOST = frozenset({Reason.OWNER_NOT_FOUND})
-# Why a workload is not known to exist, though pods of it are there.
+# Rejections of a workload whose owner was not seen, though pods of it are there.
 _UNSEEN = frozenset({Reason.OWNER_NOT_FOUND, Reason.FORBIDDEN, Reason.UNAVAILABLE})
+# From the least certain state to the most certain one.
 _CERTAINTY = (State.UNKNOWN, State.REPLACED, State.GONE)
 
 
@@ -55,50 +58,53 @@ def classify_unwanted(
     if context.watched.exists is False:
         return _gone(Reason.NAMESPACE_NOT_FOUND, "its namespace does not exist")
 
-    def of(workload: Workload | None, ref: ObjectRef) -> WorkloadStatus:
-        if workload is None or _rejected_as(workload, _LOST):
-            # Its pods may linger; the single read of the owner settles it.
+    def classify(workload: Workload | None, ref: ObjectRef) -> WorkloadStatus:
+        if workload is None or workload.is_rejected_for(_LOST):
+            # Pods of it may linger; the single read of the owner settles whether it is gone.
             return _without_workload(ref, context)
-        why = rejections.get(workload.owner.ref)
-        return (
-            WorkloadStatus.unknown(why) if why else _succeeded(cronjob, workload, existing_wanted)
-        )
+        if why := rejections.get(workload.owner.ref):
+            return WorkloadStatus.unknown(why)
+        return _succeeded(cronjob, workload, existing_wanted)
 
-    _, ref = owner_of(cronjob)
-    workload = context.workload(ref)
-    if workload is not None and not _rejected_as(workload, _LOST):
-        return of(workload, ref)
-    # It is none any more, but what it was made of may be others.
-    return _of_all([of(context.workload_by_member.get(item), item) for item in objects_of(cronjob)])
+    _, owner = owner_of(cronjob)
+    workload = context.workload(owner)
+    if workload is not None and not workload.is_rejected_for(_LOST):
+        return classify(workload, owner)
+    # The recorded owner is no workload any more, but its members may be part of others.
+    by_member = context.workload_by_member
+    return _least_certain([classify(by_member.get(ref), ref) for ref in objects_of(cronjob)])
 
 
 def was_observed(cronjob: Json, context: PlanContext) -> bool:
-    """Whether the workload was surely seen, whatever keeps it from being backed up."""
+    """Whether this pass surely saw the CronJob's workload, even if it cannot be backed up."""
     owner = context.workload(owner_of(cronjob)[1])
     found = (owner, *map(context.workload_by_member.get, objects_of(cronjob)))
-    return any(item is not None and not _rejected_as(item, _UNSEEN) for item in found)
+    return any(item is not None and not item.is_rejected_for(_UNSEEN) for item in found)
 
 
 def members_to_record(spec: BackupSpec, cronjob: Json, context: PlanContext) -> tuple[Owner, ...]:
-    """The members of a group to record on its CronJob: those before stay until surely gone."""
+    """Members to record on a group's CronJob.
+
+    These are the members seen now, and earlier ones whose deletion is not proven yet.
+    """
     found = {owner.ref: owner for owner in spec.members}
     for ref, uid in members_of(cronjob).items():
-        holder = context.workload_by_member.get(ref)
-        elsewhere = holder is not None and not _rejected_as(holder, _UNSEEN)
-        if not elsewhere and _without_workload(ref, context).state is State.UNKNOWN:
+        workload = context.workload_by_member.get(ref)
+        is_elsewhere = workload is not None and not workload.is_rejected_for(_UNSEEN)
+        if not is_elsewhere and _without_workload(ref, context).state is State.UNKNOWN:
             found.setdefault(ref, Owner(namespace=context.namespace, ref=ref, uid=uid))
     return tuple(found[ref] for ref in sorted(found))
 
 
 def absence_of(cronjob: Json, context: PlanContext) -> Absence:
-    """How long it has been gone, this pass included.
+    """How long the CronJob's workload has been gone, this pass included.
 
-    The passes are counted in memory and start again with the process; the time is kept on the
-    object. A pass that saw it otherwise starts both anew, and so does one that could not read.
+    Passes are counted in memory and start again with the process; the time is kept on the CronJob.
+    A pass that saw the workload, or could not read it, starts both anew.
 
-    What is kept on the object goes as soon as the workload is seen again. Reads that fail leave
-    it, so after a restart it may stand for an older absence: an unbroken one ends at the grace
-    time, hence beyond twice that time it is not believed.
+    The time on the CronJob is removed as soon as the workload is seen again. Reads that fail leave
+    the time there, so after a restart it may stem from an older absence. An unbroken absence ends
+    with the grace time, hence a time older than twice the grace is not believed.
     """
     before, now = context.view.gone_passes.get(uid_of(cronjob)), context.view.now
     since = None if before == 0 else _time(annotations_of(cronjob).get(names.GONE_SINCE, ""))
@@ -109,13 +115,13 @@ def absence_of(cronjob: Json, context: PlanContext) -> Absence:
 
 
 def is_deletion_due(found: Absence, settings: Settings, now: datetime) -> bool:
-    """Whether it has been gone for long enough to be deleted."""
+    """Whether a workload has been gone for enough passes and time to delete its CronJob."""
     grace = timedelta(seconds=settings.gone_grace)
     return found.passes >= settings.gone_passes and now - found.since >= grace
 
 
 def format_time(moment: datetime) -> str:
-    """How a moment is written on an object: RFC 3339, UTC, whole seconds."""
+    """Write a moment as annotations hold it: RFC 3339, UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -132,13 +138,10 @@ def _gone(reason: Reason, message: str) -> WorkloadStatus:
     return WorkloadStatus(state=State.GONE, reason=reason, message=message)
 
 
-def _rejected_as(workload: Workload, reasons: frozenset[Reason]) -> bool:
-    return isinstance(workload.request, Rejected) and workload.request.reason in reasons
-
-
 def _succeeded(
     cronjob: Json, workload: Workload, existing_wanted: frozenset[str]
 ) -> WorkloadStatus:
+    """Status of a CronJob whose owner is a workload that asks for another CronJob now."""
     if isinstance(workload.request, Rejected):
         return WorkloadStatus.unknown(workload.request)
     own, type_ = name_of(cronjob), workload.request.engine.type
@@ -146,7 +149,7 @@ def _succeeded(
     regrouped = type_ == names.type_in(own)
     reason = Reason.GROUP_CHANGED if regrouped else Reason.TYPE_CHANGED
     now = workload.key if regrouped else type_
-    # Only once the other backup stands: a rejected or rejections one replaces nothing.
+    # Only an existing CronJob replaces this one: a rejected or refused backup does not.
     if successor in existing_wanted and successor != own and workload.type_by_template:
         return WorkloadStatus(state=State.REPLACED, reason=reason, message=f"it is {now} now")
     return WorkloadStatus(
@@ -156,8 +159,8 @@ def _succeeded(
     )
 
 
-def _of_all(statuses: list[WorkloadStatus]) -> WorkloadStatus:
-    """What became of several objects together: they are as certain as the least certain one."""
+def _least_certain(statuses: list[WorkloadStatus]) -> WorkloadStatus:
+    """Status of several objects together: that of the least certain one; unknown without any."""
     if not statuses:
         why = "nothing shows it any more, and its members are not recorded"
         return WorkloadStatus.unknown(ReadFailure(Reason.OWNER_UNREADABLE, why))
@@ -169,11 +172,13 @@ def _of_all(statuses: list[WorkloadStatus]) -> WorkloadStatus:
 
 
 def _without_workload(ref: ObjectRef, context: PlanContext) -> WorkloadStatus:
+    """Status of a recorded owner that belongs to no workload now."""
     namespace = context.watched
     assert namespace is not None
-    lost = namespace.pods if isinstance(namespace.pods, ReadFailure) else namespace.unread.get(ref)
-    if lost:
-        return WorkloadStatus.unknown(lost)
+    pods = namespace.pods
+    unread = pods if isinstance(pods, ReadFailure) else namespace.unread.get(ref)
+    if unread:
+        return WorkloadStatus.unknown(unread)
     if ref.kind not in READABLE_KINDS:
         kind = ref.kind or "its kind was not recorded, and it"
         return WorkloadStatus.unknown(
@@ -191,7 +196,7 @@ def _without_workload(ref: ObjectRef, context: PlanContext) -> WorkloadStatus:
         return _without_owner(ref, namespace)
     if owner_is_enabled(owner):
         why = f"{ref} says enabled, but it has no pods or another object owns it"
-    elif context.found.unresolved and ref.kind != STATEFUL_SET:
+    elif context.found.has_unresolved_owners and ref.kind != STATEFUL_SET:
         why = "the owner of some pods could not be found out"
     else:
         return _gone(Reason.DISABLED, "nothing of it says enabled any more")
@@ -199,7 +204,7 @@ def _without_workload(ref: ObjectRef, context: PlanContext) -> WorkloadStatus:
 
 
 def _without_owner(ref: ObjectRef, namespace: NamespaceView) -> WorkloadStatus:
-    """A list that lacks the owner is not enough: it was also read by its name."""
+    """Status of an owner that the list lacks: only a read by its name proves that it is gone."""
     absent = namespace.absent.get(ref, ReadFailure(Reason.UNAVAILABLE, f"{ref} was not read"))
     if isinstance(absent, ReadFailure):
         return WorkloadStatus.unknown(absent)

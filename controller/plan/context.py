@@ -10,8 +10,9 @@ from controller.model.view import ClusterView, NamespaceView
 from controller.plan.owned import OwnedObjects
 from controller.settings.settings import Settings
 from controller.workloads import backup_spec
-from controller.workloads.discovery import NOTHING, Workload, Workloads, find_workloads
+from controller.workloads.discovery import NOTHING, Workloads, find_workloads
 from controller.workloads.request import Request
+from controller.workloads.workload import Workload
 
 _Label = tuple[str, str]
 

@@ -8,7 +8,7 @@ from controller.model.status import Reason, Rejected, State
 from controller.plan import absence
 from controller.plan.context import PlanContext
 from controller.workloads.backup_spec import BackupSpec
-from controller.workloads.discovery import Workload
+from controller.workloads.workload import Workload
 
 
 def check(workload: Workload, spec: BackupSpec, context: PlanContext) -> Rejected | None:

@@ -16,7 +16,7 @@ from controller.plan.unwanted import plan_unwanted
 from controller.plan.wanted import plan_wanted
 from controller.workloads import backup_spec
 from controller.workloads.backup_spec import BackupSpec
-from controller.workloads.discovery import Workload
+from controller.workloads.workload import Workload
 
 
 def namespaces(view: ClusterView, owned: OwnedObjects) -> tuple[str, ...]:

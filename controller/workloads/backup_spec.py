@@ -9,8 +9,8 @@ from controller.model.status import ReadFailure, Rejected
 from controller.model.view import NamespaceView
 from controller.workloads import services
 from controller.workloads.credentials import login
-from controller.workloads.discovery import Workload
 from controller.workloads.request import Request
+from controller.workloads.workload import Workload
 from dumpers.contract.engine_spec import EngineSpec
 
 

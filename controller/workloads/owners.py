@@ -24,88 +24,98 @@ from controller.workloads.annotations import is_enabled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerWithPods:
-    """An owner, as an object where it may be read, and its pods in the order of their names."""
+    """An owner and its pods, sorted by name; `item` is the owner's object, None if not readable."""
 
     owner: Owner
     item: Json | None = field(default=None, repr=False)
     pods: list[Json] = field(default_factory=list, repr=False)
 
     @property
-    def own(self) -> dict[str, str]:
+    def own_annotations(self) -> dict[str, str]:
         """Our annotations on the owner itself; those of a pod win over them (contract 9.17)."""
-        return own_values(self.item) if self.item else {}
+        return ksnapshot_annotations(self.item) if self.item else {}
 
     @property
-    def template(self) -> dict[str, str]:
-        """Our annotations as its next pods will have them, as far as it can be read."""
-        return self.own | (_template_values(self.item) if self.item else {})
+    def template_annotations(self) -> dict[str, str]:
+        """Our annotations that the owner's next pods will have; empty if it is not readable."""
+        return self.own_annotations | (_template_values(self.item) if self.item else {})
 
     @property
     def template_labels(self) -> Mapping[str, str]:
-        """Labels of its next pods; its own, which are mostly the same, where it is not whole."""
+        """Labels of the owner's next pods.
+
+        Where only its metadata was read, these are its own labels, which are mostly the same.
+        """
         item = self.item or {}
         return labels_of(_template(item) if "spec" in item else item)
 
-    def asking(self) -> list[Json]:
-        """Its pods that ask for backups."""
-        own = self.own if self.pods else {}
-        return [pod for pod in self.pods if is_enabled(own | own_values(pod))]
+    def enabled_pods(self) -> list[Json]:
+        """The owner's pods that ask for backups."""
+        own = self.own_annotations if self.pods else {}
+        return [pod for pod in self.pods if is_enabled(own | ksnapshot_annotations(pod))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodsByOwner:
-    """The pods of a namespace: those of each owner, and those without a known one."""
+    """The pods of a namespace.
 
-    owned: Mapping[ObjectRef, OwnerWithPods]
-    others: Sequence[tuple[Json, Rejected]]
+    `owners` holds the owners with their pods, `pods_without_owner` the pods of which no owner is
+    known, each with the reason.
+    """
 
-    def of(self, pods: Objects) -> "PodsByOwner":
-        """The same with these pods, as they were read later; those that are not there are gone."""
+    owners: Mapping[ObjectRef, OwnerWithPods]
+    pods_without_owner: Sequence[tuple[Json, Rejected]]
+
+    def with_pods(self, pods: Objects) -> "PodsByOwner":
+        """Replace each pod by the one of its name in `pods`, read later, or drop it without one."""
         later = {name_of(pod): pod for pod in pods}
 
-        def of(item: OwnerWithPods) -> OwnerWithPods:
-            return replace(item, pods=[*filter(None, map(later.get, map(name_of, item.pods)))])
+        def replace_pods(owner: OwnerWithPods) -> OwnerWithPods:
+            found = filter(None, map(later.get, map(name_of, owner.pods)))
+            return replace(owner, pods=[*found])
 
         return PodsByOwner(
-            owned={ref: of(item) for ref, item in self.owned.items()},
-            others=[
-                (later[name_of(pod)], why) for pod, why in self.others if name_of(pod) in later
+            owners={ref: replace_pods(owner) for ref, owner in self.owners.items()},
+            pods_without_owner=[
+                (later[name_of(pod)], why)
+                for pod, why in self.pods_without_owner
+                if name_of(pod) in later
             ],
         )
 
-    def asking(self) -> Iterator[Json]:
-        """The pods of owners that ask for backups: the ones that have to be known whole."""
-        for item in self.owned.values():
-            yield from item.asking()
+    def enabled_pods(self) -> Iterator[Json]:
+        """The pods of owners that ask for backups; they have to be read whole."""
+        for owner in self.owners.values():
+            yield from owner.enabled_pods()
 
 
 def pods_by_owner(view: NamespaceView) -> PodsByOwner | None:
-    """The pods by their owners; None where the pods are not known."""
+    """Group the pods by their owners; None where the pods are not known."""
     if isinstance(view.pods, ReadFailure):
         return None
-    owned = {item.owner.ref: item for item in _owner_objects(view)}
-    others: list[tuple[Json, Rejected]] = []
-    owner_of = _owners(view)
+    owners = {owner.owner.ref: owner for owner in _owner_objects(view)}
+    pods_without_owner: list[tuple[Json, Rejected]] = []
+    owner_of = _owner_lookup(view)
     for pod in sorted(view.pods, key=name_of):
         owner = owner_of(pod)
         if isinstance(owner, Rejected):
-            others.append((pod, owner))
+            pods_without_owner.append((pod, owner))
             continue
-        known = owned.get(owner.ref)
+        known = owners.get(owner.ref)
         if known is None:
-            known = owned[owner.ref] = OwnerWithPods(owner=owner)
+            known = owners[owner.ref] = OwnerWithPods(owner=owner)
         known.pods.append(pod)
-    return PodsByOwner(owned=owned, others=others)
+    return PodsByOwner(owners=owners, pods_without_owner=pods_without_owner)
 
 
 def owner_is_enabled(owner: Json) -> bool:
     """Whether an owner's own annotations, or those of its template, say enabled."""
-    own = own_values(owner)
+    own = ksnapshot_annotations(owner)
     return is_enabled(own) or is_enabled(own | _template_values(owner))
 
 
-def own_values(item: Json) -> dict[str, str]:
-    """Our annotations of an object."""
+def ksnapshot_annotations(item: Json) -> dict[str, str]:
+    """The annotations of an object that have our prefix."""
     return {key: text for key, text in annotations_of(item).items() if key.startswith(PREFIX)}
 
 
@@ -115,7 +125,7 @@ def _template(item: Json) -> Json:
 
 
 def _template_values(item: Json) -> dict[str, str]:
-    return own_values(_template(item))
+    return ksnapshot_annotations(_template(item))
 
 
 def _owner_objects(view: NamespaceView) -> Iterator[OwnerWithPods]:
@@ -132,8 +142,8 @@ def _owner_objects(view: NamespaceView) -> Iterator[OwnerWithPods]:
                 yield OwnerWithPods(owner=owner, item=item)
 
 
-def _owners(view: NamespaceView) -> Callable[[Json], Owner | Rejected]:
-    """The owner of a pod of the namespace; most pods have one that was asked for before."""
+def _owner_lookup(view: NamespaceView) -> Callable[[Json], Owner | Rejected]:
+    """A function that finds a pod's owner; it remembers owners, which most pods share."""
     listed = view.owners.get(REPLICA_SET, ())
     revisions = {} if isinstance(listed, ReadFailure) else {uid_of(item): item for item in listed}
     known: dict[tuple[Any, ...], Owner | Rejected] = {}

@@ -13,8 +13,8 @@ from controller.model.status import ReadFailure, Reason, Rejected
 from controller.model.view import NamespaceView, SecretData
 from controller.settings.settings import Verify
 from controller.workloads.backup_spec import BackupSpec, build_spec
-from controller.workloads.discovery import Workload
 from controller.workloads.request import Request, parse_request
+from controller.workloads.workload import Workload
 from dumpers.contract import location
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec

@@ -12,7 +12,8 @@ from controller.model.names import PREFIX, cronjob_name
 from controller.model.objects import ObjectRef
 from controller.model.status import ReadFailure, Reason, Rejected, State
 from controller.model.view import NamespaceView
-from controller.workloads.discovery import Workload, find_workloads
+from controller.workloads.discovery import find_workloads
+from controller.workloads.workload import Workload
 from tests.fakes.kube_memory import Document, MemoryApi, unavailable
 from tests.fakes.worlds import (
     CONTROL,
