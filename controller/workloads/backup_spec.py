@@ -1,4 +1,4 @@
-"""A workload with its Service and credentials → what its backup is, or why it has none."""
+"""A workload, its Service and credentials → its BackupSpec, or why it is not backed up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from dumpers.contract.engine_spec import EngineSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupSpec:
-    """One backup as it should be.
+    """Everything that the manifests of one workload's backup are built from.
 
-    `members` are the objects of an owner that is a group. `credentials` goes from job variable to
-    value; `certificates` are those to trust, as PEM.
+    `name` is the dump CronJob's. `members` are the objects of an owner that is a group.
+    `credentials` holds values by the job's variables; `certificates` are those to trust, as PEM.
     """
 
     name: str
@@ -34,21 +34,21 @@ class BackupSpec:
 
 
 def wanted_name(workload: Workload) -> str | None:
-    """Name of the CronJob of a workload; None while its engine is not known."""
+    """Name of a workload's dump CronJob; None while its engine is not known."""
     if isinstance(workload.request, Rejected):
         return None
     return cronjob_name(workload.request.engine.type, workload.key)
 
 
 def references(workload: Workload) -> tuple[login.SecretKeys, ...]:
-    """The Secrets and ConfigMaps that have to be read before `parse`."""
+    """The Secrets and ConfigMaps that have to be read before `build_spec`."""
     if isinstance(workload.request, Rejected):
         return ()
     return login.references(workload.pods, workload.request)
 
 
 def build_spec(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected:
-    """The workload's backup, or the first thing that stands in its way."""
+    """Build the workload's BackupSpec; the first obstacle becomes a rejection."""
     request = workload.request
     if isinstance(request, Rejected):
         return request
@@ -75,7 +75,7 @@ def build_spec(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected
 
 
 def _host(workload: Workload, request: Request, view: NamespaceView) -> str | Rejected:
-    """Where the database answers: the host or the Service asked for, else the one Service of it."""
+    """The database's host: of an annotation, else the named Service, else the matching one."""
     if request.host:
         return request.host
     if isinstance(view.services, ReadFailure):

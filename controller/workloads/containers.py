@@ -1,4 +1,4 @@
-"""Which container of a workload's pods the database runs in (contract sections 3 and 9.13)."""
+"""Finds the container that the database runs in (contract sections 3 and 9.13)."""
 
 from collections.abc import Collection
 from functools import cache
@@ -16,8 +16,8 @@ FILE = "_FILE"
 def container_of(pods: Objects, request: Request) -> Json:
     """The container of the lowest-named pod that the database runs in.
 
-    Init containers do not count. `pods` are sorted and not empty. RejectedError where the one
-    that was asked for does not exist.
+    Init containers do not count. `pods` are sorted and not empty. RejectedError where the
+    container that an annotation names does not exist.
     """
     containers: Objects = tuple((pods[0].get("spec") or {}).get("containers") or ({},))
     if request.container:
@@ -32,23 +32,23 @@ def container_of(pods: Objects, request: Request) -> Json:
         )
     engine = request.engine
     if engine.marks:
-        # As 0.6.0 told them apart; where it found several it took the first of all.
+        # 0.6.0's rule; where several containers matched, 0.6.0 took the pod's first one.
         marked = [item for item in containers if item.get("envFrom") or _sets(item, engine.marks)]
         if marked:
             return marked[0] if len(marked) == 1 else containers[0]
     known = variables_of(engine)
-    for wider in (
+    for matching in (
         [item for item in containers if _sets(item, known)],
         [item for item in containers if _listens(item, engine.port)],
     ):
-        if len(wider) == 1:
-            return wider[0]
+        if len(matching) == 1:
+            return matching[0]
     return containers[0]
 
 
 @cache
 def variables_of(engine: EngineSpec) -> frozenset[str]:
-    """The engine's variables, and those that name a file instead."""
+    """The engine's variables, and their `_FILE` variants, which name a file instead."""
     names = engine.source_variables
     return names | {name + FILE for name in names}
 

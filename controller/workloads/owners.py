@@ -175,5 +175,6 @@ def _owner_lookup(view: NamespaceView) -> Callable[[Json], Owner | Rejected]:
 
 
 def _referred(reference: Json, namespace: str) -> Owner:
+    """The owner that an ownerReference names."""
     ref = ObjectRef(kind=kind_of(reference), name=str(reference.get("name", "")))
     return Owner(namespace=namespace, ref=ref, uid=str(reference.get("uid", "")))

@@ -1,4 +1,4 @@
-"""Which Service of a namespace leads to a workload (contract sections 4 and 9.12)."""
+"""Chooses the Service of a namespace that leads to a workload (contract sections 4, 9.12)."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -11,7 +11,7 @@ _TCP = "TCP"
 
 
 def named_service(services: Objects, name: str) -> str | Rejected:
-    """The Service that an annotation names, which only has to be there."""
+    """The Service that an annotation names; it only has to exist."""
     if any(name_of(item) == name for item in services):
         return name
     return Rejected(
@@ -22,9 +22,9 @@ def named_service(services: Objects, name: str) -> str | Rejected:
 def choose_service(services: Objects, pods: Objects, port: int) -> str | Rejected:
     """Name of the Service to connect to on a port, or why there is no single one.
 
-    Services that match every pod come first; only without any, those count that match some pod
-    on that port. Among them the port is preferred before not being headless: a metrics
-    Service must not win over the headless Service that the database is served by.
+    Services that match every pod come first; only without any, Services count that match some pod
+    on that port. Serving the port then counts more than not being headless: a metrics Service must
+    not win over the headless Service of the database.
     """
     labels = [labels_of(pod).items() for pod in pods]
     selecting = [item for item in services if _selector(item)]

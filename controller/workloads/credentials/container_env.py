@@ -21,11 +21,11 @@ from controller.workloads.credentials.secret_data import (
     text_of,
 )
 
-# A variable's text, or why it cannot be told, which matters only to who wants it.
+# A variable's text, or why it cannot be known; the reason counts only if the variable is needed.
 Value = str | Rejected
 
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
-# What enableServiceLinks adds to an environment; which Services there were, only the pod knows.
+# Variables that enableServiceLinks adds; only the pod knows which Services existed at its start.
 _SERVICE_LINK = re.compile(
     r"[A-Z0-9_]+_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
@@ -53,9 +53,9 @@ class _Needed:
 
 
 def expand(text: str, lookup: Callable[[str], str | None]) -> str:
-    """Text with `$(NAME)` replaced where `lookup` knows the name, and `$$` by `$`.
+    """Replace `$(NAME)` where `lookup` knows the name, and `$$` by `$`.
 
-    ValueError where more comes of it than a variable can hold.
+    ValueError where the text becomes longer than a variable can be.
     """
     size = 0
 
@@ -74,8 +74,8 @@ def expand(text: str, lookup: Callable[[str], str | None]) -> str:
 
 
 def references(container: Json, names: Collection[str]) -> Iterator[tuple[ObjectRef, str]]:
-    """The objects and their keys that have to be read to know these variables."""
-    entries = _entries(container)
+    """The objects, each with one key, that have to be read to know these variables."""
+    entries = tuple(container.get("env") or ())
     needed = _needed(entries, names)
     for source in _sources(container):
         for name in needed.names:
@@ -89,10 +89,10 @@ def references(container: Json, names: Collection[str]) -> Iterator[tuple[Object
 def variables(
     pod: Json, container: Json, names: Collection[str], contents: SecretDataByRef
 ) -> Mapping[str, Value]:
-    """These variables as the container gets them, those it does not get left out."""
-    entries = _entries(container)
+    """These variables as the container gets them; those that it does not get are left out."""
+    entries = tuple(container.get("env") or ())
     needed = _needed(entries, names)
-    given = dict(_given(container, needed.names, contents))
+    given = dict(_from_sources(container, needed.names, contents))
     links = (pod.get("spec") or {}).get("enableServiceLinks") is not False
 
     def lookup(name: str) -> str | None:
@@ -104,25 +104,21 @@ def variables(
             raise _unsupported(name, "the Services that were there when the pod started")
         return found
 
-    # In order, as an entry sees what stands before it; nothing here calls itself, however long
-    # the chain of references is.
+    # In order, as an entry sees the entries before it. No recursion: a chain of references may
+    # be longer than the stack.
     for place in sorted(needed.entries):
         entry = entries[place]
         name = str(entry.get("name", ""))
-        found = _told(partial(_entry, entry, pod, contents, lookup))
+        found = _value_or_rejection(partial(_entry, entry, pod, contents, lookup))
         if found is not None:
             given[name] = found
     return {name: given[name] for name in names if name in given}
 
 
 def _closed(text: str) -> tuple[str, str]:
-    """The part in which every reference ends, so that its end is found at once, and the rest."""
+    """Split a text behind its last `)`: in the first part every reference is closed."""
     head, closer, tail = text.rpartition(")")
     return head + closer, tail
-
-
-def _entries(container: Json) -> tuple[Json, ...]:
-    return tuple(container.get("env") or ())
 
 
 def _sources(container: Json) -> Iterator[_Source]:
@@ -137,7 +133,7 @@ def _sources(container: Json) -> Iterator[_Source]:
 
 
 def _key_references(entry: Json) -> Iterator[tuple[ObjectRef, str, bool]]:
-    """The object, key and whether it is optional that an `env` entry takes its value from."""
+    """The source of an `env` entry's value: the object, its key, and whether it is optional."""
     if entry.get("value"):
         return
     for key, kind in (("configMapKeyRef", CONFIG_MAP), ("secretKeyRef", SECRET)):
@@ -164,7 +160,7 @@ def _needed(entries: tuple[Json, ...], names: Collection[str]) -> _Needed:
             entry = entries[place]
             seen = set(_REFERENCE.findall(_closed(str(entry.get("value") or ""))[0]))
             todo += [(other, place) for other in seen if other]
-            # Where an optional reference leads nowhere, what stands before it stays.
+            # Where an optional reference leads nowhere, the value from before stays.
             if not any(optional for _, _, optional in _key_references(entry)):
                 break
         else:
@@ -172,16 +168,16 @@ def _needed(entries: tuple[Json, ...], names: Collection[str]) -> _Needed:
     return _Needed(entries=frozenset(found), names=frozenset(from_sources))
 
 
-def _given(
+def _from_sources(
     container: Json, names: Collection[str], contents: SecretDataByRef
 ) -> Iterator[tuple[str, Value]]:
-    """What `envFrom` gives: the last source with a name wins, and only it is looked into."""
+    """The variables that `envFrom` sets; the last source with a name wins, no other is read."""
     sources = tuple(_sources(container))
     for name in names:
         for source in reversed(sources):
             if name.startswith(source.prefix):
                 key = name.removeprefix(source.prefix)
-                found = _told(partial(_pick, source, key, contents))
+                found = _value_or_rejection(partial(_pick, source, key, contents))
                 if found is not None:
                     yield name, found
                     break
@@ -197,8 +193,8 @@ def _entry(
 ) -> str | None:
     """The value of an `env` entry; None where an optional reference leads nowhere.
 
-    The kubelet then skips the entry, which leaves what `envFrom` gave. 0.6.0 took it for unset,
-    but it is the kubelet's value that the database was made with.
+    The kubelet then skips the entry, which leaves the value from `envFrom`. 0.6.0 treated the
+    variable as unset, but the database was created with the kubelet's value.
     """
     name = str(entry.get("name", ""))
     if value := str(entry.get("value") or ""):
@@ -210,7 +206,7 @@ def _entry(
             ) from None
     origin = entry.get("valueFrom")
     if not origin:
-        # Acts as unset, and hides what envFrom gave.
+        # Acts as unset, and hides the value from envFrom.
         return ""
     for ref, key, optional in _key_references(entry):
         content = content_of(ref, contents, optional=optional)
@@ -238,7 +234,7 @@ def _field(pod: Json, path: str) -> str | None:
     return None
 
 
-def _told(part: Callable[[], str | None]) -> Value | None:
+def _value_or_rejection(part: Callable[[], str | None]) -> Value | None:
     try:
         return part()
     except RejectedError as error:

@@ -1,4 +1,4 @@
-"""What a path in a container leads to, where a Secret or ConfigMap is mounted (contract 9.13)."""
+"""Reads the file at a container's path from the Secret or ConfigMap mounted there (9.13)."""
 
 import posixpath
 from collections.abc import Iterator, Mapping
@@ -17,9 +17,9 @@ _PROJECTED = (("secret", SECRET, "name"), ("configMap", CONFIG_MAP, "name"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file that a volume may hold: a key of an object.
+    """A file that a volume may hold, which is a key of an object.
 
-    `listed` says that the volume names the key, so that it must be there if not `optional`.
+    With `listed` the volume names the key, so the key must exist unless it is `optional`.
     """
 
     ref: ObjectRef
@@ -29,9 +29,9 @@ class File:
 
 
 def files(pod: Json, container: Json, path: str) -> tuple[File, ...]:
-    """The files that a path may lead to, of which the first that exists counts.
+    """The files that a path may lead to; the first one that exists counts.
 
-    RejectedError where it leads to something that cannot be read from outside the pod.
+    RejectedError where the path leads to something that cannot be read from outside the pod.
     """
     name, inner = _mounted(container, path)
     volumes = (pod.get("spec") or {}).get("volumes") or ()
@@ -49,9 +49,9 @@ def files(pod: Json, container: Json, path: str) -> tuple[File, ...]:
 
 
 def text(found: tuple[File, ...], contents: SecretDataByRef) -> str:
-    """What the file holds, without the line ends behind it, which the images' shells drop.
+    """The file's text without trailing line ends, which the images' shells drop, too.
 
-    Empty where all that could hold it is optional and absent.
+    Empty where every object or key that could hold the file is optional and absent.
     """
     for file in found:
         content = content_of(file.ref, contents, optional=file.optional)
@@ -67,9 +67,9 @@ def text(found: tuple[File, ...], contents: SecretDataByRef) -> str:
 
 
 def _mounted(container: Json, path: str) -> tuple[str, str]:
-    """The volume that a path lies in, and the path inside it."""
+    """The name of the volume that a path lies in, and the path inside the volume."""
     wanted = posixpath.normpath(path)
-    # As normpath keeps two leading slashes, which mean one.
+    # normpath keeps two leading slashes, which mean one.
     wanted = "/" + wanted.lstrip("/") if wanted.startswith("/") else wanted
     best: Json | None = None
     longest = ""

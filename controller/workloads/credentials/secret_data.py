@@ -1,4 +1,4 @@
-"""What the Secrets and ConfigMaps that a workload refers to hold, or why that cannot be told."""
+"""Texts of the Secrets and ConfigMaps that a workload refers to; RejectedError if not known."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ _DECODERS: Mapping[str, Callable[[str], str]] = {
 
 
 def content_of(ref: ObjectRef, contents: SecretDataByRef, *, optional: bool) -> SecretData | None:
-    """The object's content; None only for an optional one that surely does not exist."""
+    """The object's data; None only for an optional object that surely does not exist."""
     found = contents.get(ref, ReadFailure(Reason.UNAVAILABLE, f"{ref} was not read"))
     if isinstance(found, ReadFailure):
         raise RejectedError(found.reason, found.message)
@@ -28,23 +28,23 @@ def content_of(ref: ObjectRef, contents: SecretDataByRef, *, optional: bool) -> 
 
 
 def text_of(ref: ObjectRef, key: str, content: SecretData) -> str:
-    """The text under a key that is there."""
+    """The decoded text under a key that the object has."""
     try:
         return checked(_DECODERS[ref.kind](content.data[key]), f"{key} of {ref}")
     except (UnicodeDecodeError, binascii.Error):
-        # From None: the decoder's error holds the bytes that must not be told.
+        # From None: the decoder's error holds the bytes, which must not be shown.
         raise not_text(f"{key} of {ref}") from None
 
 
 def checked(text: str, what: str) -> str:
-    """The text itself, where a variable can hold it."""
+    """Return the text; RejectedError where no variable can hold it. `what` names it."""
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise not_text(what)
     return text
 
 
 def not_text(what: str) -> RejectedError:
-    """What to raise of a value that cannot travel by environment; it does not show the value."""
+    """The error for a value that cannot travel by environment; it does not show the value."""
     return RejectedError(
         Reason.CREDENTIAL_NOT_TEXT,
         f"{what} is not UTF-8 text without NUL bytes, so no variable can hold it",
