@@ -1,4 +1,4 @@
-"""Variables of a dump container, which the dumper reads back (contract section 7)."""
+"""Builds the variables of a dump container, which the dumper reads (contract section 7)."""
 
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ from dumpers.contract import location
 from dumpers.contract import names as variables
 
 _BACKEND_PATH = "ksnapshot"
-# Keys of the user's ConfigMap and Secret, as 0.6.0 reads them.
+# Variable, key in the user's ConfigMap or Secret, and whether it is optional, as in 0.6.0.
 _CONFIGMAP_KEYS = (
     (location.S3_REGION, "S3_REGION", True),
     (location.S3_ENDPOINT, "S3_ENDPOINT", True),
@@ -37,22 +37,22 @@ CA_FOLDER = "/etc/ksnapshot/ca"
 
 
 def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
-    """Variables of the dump container, in 0.6.0's order, then ours."""
+    """Build the variables: first those of 0.6.0 in its order, then ours."""
     config, keys = settings.backup_configmap_name, settings.backup_secret_name
     env = [
         _value(location.BACKEND_TYPE, location.BACKEND_S3),
         _value(location.BACKEND_PATH, _BACKEND_PATH),
-        *(_from_configmap(config, *item) for item in _CONFIGMAP_KEYS),
-        *(_from_secret(keys, *item) for item in _SECRET_KEYS if keys),
+        *(_from_configmap(config, *entry) for entry in _CONFIGMAP_KEYS),
+        *(_from_secret(keys, *entry) for entry in _SECRET_KEYS if keys),
         _value(spec.engine.host_variable, spec.host),
         _value(spec.engine.port_variable, str(spec.port)),
         *(_value(name, str(number)) for name, number in spec.request.numbers),
     ]
     mirrored = names.secret_name(spec.name)
     env += [
-        _from_secret(mirrored, item.variable, item.variable)
-        for item in spec.engine.credentials
-        if item.variable in spec.credentials
+        _from_secret(mirrored, credential.variable, credential.variable)
+        for credential in spec.engine.credentials
+        if credential.variable in spec.credentials
     ]
     if spec.request.recipient:
         env.append(_value(variables.ENCRYPTION_ENABLED, "true"))
@@ -62,7 +62,7 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
         _value(variables.WORKLOAD, spec.owner.key),
         _value(variables.CRONJOB, spec.name),
         _value(variables.DEADLINE, str(spec.request.deadline)),
-        *(_from_configmap(config, *item) for item in _MORE_CONFIGMAP_KEYS),
+        *(_from_configmap(config, *entry) for entry in _MORE_CONFIGMAP_KEYS),
         *(_value(name, text) for name, text in spec.request.texts),
     ]
     if spec.request.tls:
@@ -75,7 +75,7 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
 
 
 def _value(name: str, value: str) -> Json:
-    # As it stands: `$(NAME)` would become another variable's value, which may be a secret.
+    # Kubernetes would replace `$(NAME)` by another variable's value, which may be a secret.
     return {"name": name, "value": value.replace("$", "$$")}
 
 
@@ -83,7 +83,7 @@ def _from_secret(secret: str, name: str, key: str) -> Json:
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
-# One for all CronJobs: most of what they hold.
+# All CronJobs share one dict per variable: these are most of what they hold.
 @cache
 def _from_configmap(config: str, name: str, key: str, optional: bool) -> Json:  # noqa: FBT001
     source: dict[str, Any] = {"name": config, "key": key}

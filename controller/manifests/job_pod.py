@@ -1,4 +1,4 @@
-"""A dump's Job and pod: identity, security, what is retried (contract 7, 9.4, 9.11)."""
+"""Builds a dump's Job and pod: identity, security, retries (contract 7, 9.4, 9.11)."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from dumpers.runtime.errors import FINAL_EXIT_CODES
 _TMP, _CA = "tmp", "ca"
 _FAILURE_POLICY = {
     "rules": [
-        # First match wins: a drained node must not count, whatever the exit code.
+        # The first match wins: a drained node does not count as a try, whatever the exit code.
         {
             "action": "Ignore",
             "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],

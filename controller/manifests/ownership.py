@@ -1,4 +1,4 @@
-"""What a generated object records of its owner and its install: writer and reader."""
+"""Writes and reads the marks of ownership on generated objects: owner, members, install."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -22,27 +22,27 @@ _MEMBER = re.compile(r"(?P<kind>[\w.-]+)/(?P<name>\w[\w.-]*)=(?P<uid>[\w.-]*)", 
 
 
 def owner_of(cronjob: Json) -> tuple[str, ObjectRef]:
-    """Namespace and owner that a CronJob records; the kind is empty on those of 0.6.0.
+    """Namespace and owner that a CronJob records; the kind is empty on CronJobs of 0.6.0.
 
-    All is empty where the CronJob's own name does not follow from that owner: it is a copy under
-    another name, which belongs to who made it, or the annotation was edited and tells nothing.
+    Both are empty where the CronJob's name does not follow from the recorded owner: then the
+    CronJob is a copy, which belongs to whoever made it, or its annotation was edited.
     """
-    own, values = name_of(cronjob), annotations_of(cronjob)
-    key = values.get(names.OWNER, "")
-    if own != names.cronjob_name(names.type_in(own), key):
+    name, annotations = name_of(cronjob), annotations_of(cronjob)
+    key = annotations.get(names.OWNER, "")
+    if name != names.cronjob_name(names.type_in(name), key):
         return "", ObjectRef(kind="", name="")
-    namespace, _, name = key.partition("/")
-    return namespace, ObjectRef(kind=values.get(names.OWNER_KIND, ""), name=name)
+    namespace, _, owner_name = key.partition("/")
+    return namespace, ObjectRef(kind=annotations.get(names.OWNER_KIND, ""), name=owner_name)
 
 
 def objects_of(cronjob: Json) -> tuple[ObjectRef, ...]:
-    """The objects that a CronJob records: its owner, or the members where that is a group."""
+    """The objects that a CronJob records: its owner, or the members of an owner that is a group."""
     _, ref = owner_of(cronjob)
     return tuple(members_of(cronjob)) if ref.kind == OWNER_GROUP else (ref,)
 
 
 def members_of(cronjob: Json) -> Mapping[ObjectRef, str]:
-    """The uids of a group's members as a CronJob records them; nothing where that was edited."""
+    """The recorded members of a group with their uids; empty where the annotation was edited."""
     found: dict[ObjectRef, str] = {}
     for entry in annotations_of(cronjob).get(names.MEMBERS, "").split():
         if not (parts := _MEMBER.fullmatch(entry)):
@@ -52,7 +52,7 @@ def members_of(cronjob: Json) -> Mapping[ObjectRef, str]:
 
 
 def is_ours(item: Json, settings: Settings) -> bool:
-    """Whether an object was made by this install, or by 0.6.0, which recorded no install."""
+    """Whether this install made an object, or 0.6.0 did, which recorded no install."""
     instance = annotations_of(item).get(names.INSTANCE)
     if instance is not None:
         return instance == settings.instance
@@ -60,7 +60,7 @@ def is_ours(item: Json, settings: Settings) -> bool:
 
 
 def members_text(owners: Iterable[Owner]) -> str:
-    """A group's members as they are recorded; empty without any."""
+    """Write a group's members as CronJobs record them; empty without any."""
     return " ".join(f"{owner.ref}={owner.uid}" for owner in owners)
 
 
@@ -77,7 +77,7 @@ def component_of(item: Json) -> str:
 
 
 def owner_reference(name: str, uid: str) -> Json:
-    """The reference by which a Secret goes when its CronJob goes; never blockOwnerDeletion."""
+    """The ownerReference that deletes an object with its CronJob; never blockOwnerDeletion."""
     return {"apiVersion": CRONJOB_API, "kind": CRONJOB, "name": name, "uid": uid}
 
 

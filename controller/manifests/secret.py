@@ -1,4 +1,4 @@
-"""The Secret with the mirrored credentials of one workload (contract section 5)."""
+"""Builds the Secret that mirrors the credentials of one workload (contract section 5)."""
 
 import base64
 
@@ -11,11 +11,11 @@ from dumpers.contract import names as variables
 
 
 def build_secret(spec: BackupSpec, settings: Settings) -> Json | None:
-    """The mirrored Secret; None where there is nothing to mirror."""
+    """Build the mirrored Secret; None where there is nothing to mirror."""
     mirrored = {
-        item.variable: spec.credentials[item.variable]
-        for item in spec.engine.credentials
-        if item.variable in spec.credentials
+        credential.variable: spec.credentials[credential.variable]
+        for credential in spec.engine.credentials
+        if credential.variable in spec.credentials
     }
     if spec.certificates:
         mirrored[variables.CA_KEY] = spec.certificates

@@ -1,4 +1,4 @@
-"""How a part of a pass is kept from stopping the rest."""
+"""Keeps a fault of ours in one part of a pass from stopping the rest."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class FaultBoundary(Protocol):
-    """Runs a part of the pass on its own: None where it failed for a fault of our own."""
+    """Runs one part of a pass; returns None where a fault of ours made the part fail."""
 
     def __call__(self, what: str, part: Callable[[], T], /) -> T | None:
         """`what` is the namespace or workload that the part is about."""

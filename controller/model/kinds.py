@@ -3,9 +3,9 @@
 DEPLOYMENT = "Deployment"
 REPLICA_SET = "ReplicaSet"
 STATEFUL_SET = "StatefulSet"
-# The kinds whose objects the controller may list; of any other it sees the pods only.
+# The kinds of owners that the controller may list; of other kinds it sees the pods only.
 READABLE_KINDS = (DEPLOYMENT, REPLICA_SET, STATEFUL_SET)
-# A kind of ours, which no object has: what several owners are together.
+# The kind by which we refer to several owners together; no object has it.
 OWNER_GROUP = "Group"
 
 

@@ -10,7 +10,7 @@ MANAGED_BY = "ksnapshot"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 
-# What the controller writes on its CronJobs, beside the annotations that it reads on workloads.
+# Annotations that the controller writes on its CronJobs.
 OWNER = f"{PREFIX}owner"
 OWNER_KIND = f"{PREFIX}owner-kind"
 OWNER_UID = f"{PREFIX}owner-uid"
@@ -34,7 +34,7 @@ def owner_key(namespace: str, name: str) -> str:
 
 @lru_cache(maxsize=8192)
 def cronjob_name(type_: str, key: str) -> str:
-    """Name of the CronJob for an owner key: at most 52 characters, told apart by a hash."""
+    """Name of the CronJob for an owner key: at most 52 characters, made unique by a hash."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:_HASH_LENGTH]
     head = f"ksnapshot-{type_}-"
     slug = re.sub(r"-+", "-", re.sub(r"[^a-z0-9-]+", "-", key.lower())).strip("-")
@@ -43,7 +43,7 @@ def cronjob_name(type_: str, key: str) -> str:
 
 
 def type_in(cronjob: str) -> str:
-    """The type that the name of a CronJob of ours tells."""
+    """The engine type, or the component, in the name of a CronJob of ours."""
     return cronjob.removeprefix("ksnapshot-").partition("-")[0]
 
 

@@ -25,7 +25,7 @@ DELETE_ENTRY: Final = {ENTRY: DELETE}
 class ObjectRef:
     """Kind and name of an object; a kind outside the core and apps groups is `Kind.group`.
 
-    The group keeps a StatefulSet of another controller from passing for Kubernetes' own.
+    So a StatefulSet of another controller does not pass for one of Kubernetes.
     """
 
     kind: str

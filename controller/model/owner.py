@@ -1,4 +1,4 @@
-"""What owns pods: a Deployment, a StatefulSet or any other object, or a group of them."""
+"""Owners of pods: a Deployment, a StatefulSet, any other object, or a group of such objects."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ _PLAIN_GROUPS = ("", "apps")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """What owns pods. `uid` and `created` are empty where only its pods are seen."""
+    """An owner of pods. `uid` and `created` are empty where only the pods are seen."""
 
     namespace: str
     ref: ObjectRef
@@ -19,12 +19,12 @@ class Owner:
 
     @property
     def key(self) -> str:
-        """Owner key as 0.6.0 knew it: without the kind."""
+        """Owner key as 0.6.0 wrote it: `namespace/name`, without the kind."""
         return owner_key(self.namespace, self.ref.name)
 
 
 def kind_of(reference: Json) -> str:
-    """Kind of an ownerReference as ObjectRef writes it."""
+    """Kind of an ownerReference, in the form of ObjectRef."""
     group, slash, _ = str(reference.get("apiVersion", "")).partition("/")
     kind = str(reference.get("kind", ""))
     return kind if not slash or group in _PLAIN_GROUPS else f"{kind}.{group}"

@@ -1,11 +1,11 @@
-"""Why a workload is in its state: one enum, whose names are stable for metrics and Events."""
+"""States of workloads, and their reasons, whose names are stable for metrics and Events."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """In which of five states every known workload ends a pass (contract section 9.1)."""
+    """The five states in which a known workload may end a pass (contract section 9.1)."""
 
     WANTED = "wanted"
     GONE = "gone"
@@ -27,14 +27,14 @@ class Reason(StrEnum):
     TYPE_CHANGED = "TypeChanged"
     GROUP_CHANGED = "GroupChanged"
     NAMESPACE_UNWATCHED = "NamespaceUnwatched"
-    # unknown: what the cluster does not tell
+    # unknown: a read of the cluster failed
     FORBIDDEN = "ReadForbidden"
     UNAVAILABLE = "ReadFailed"
     OWNER_UNREADABLE = "OwnerUnreadable"
     NO_RUNNING_POD = "NoRunningPod"
     CLUSTER_UNKNOWN = "ClusterUnknown"
     INTERNAL_ERROR = "InternalError"
-    # unknown: what the workload's people have to change
+    # unknown: the workload's people have to change something
     STANDALONE_POD = "StandalonePod"
     CONFLICTING_ANNOTATIONS = "ConflictingAnnotations"
     TYPE_INVALID = "TypeInvalid"
@@ -52,7 +52,7 @@ class Reason(StrEnum):
     CREDENTIAL_SOURCE_UNSUPPORTED = "CredentialSourceUnsupported"
     CREDENTIAL_NOT_TEXT = "CredentialNotText"
     NAME_TAKEN = "NameTaken"
-    # unknown: what the API server said to a write
+    # unknown: the API server did not take a write
     REFUSED = "CronJobRefused"
     SECRET_FAILED = "SecretWriteFailed"  # noqa: S105  a reason's name
     WRITE_CONFLICT = "WriteConflict"
@@ -61,14 +61,14 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A workload that cannot be backed up as it is; `message`, for its people, has no secrets."""
+    """Why a workload cannot be backed up as it is; `message`, for its people, has no secrets."""
 
     reason: Reason
     message: str
 
 
 class RejectedError(Exception):
-    """Carries a rejection out of the middle of a decision."""
+    """Carries a rejection out of nested calls."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -77,7 +77,7 @@ class RejectedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadFailure:
-    """A read that got no answer, which says nothing about what exists (contract section 9.1)."""
+    """A read that got no answer: it proves nothing about what exists (contract section 9.1)."""
 
     reason: Reason
     message: str
@@ -93,5 +93,5 @@ class WorkloadStatus:
 
     @classmethod
     def unknown(cls, why: "Rejected | ReadFailure") -> "WorkloadStatus":
-        """What a rejection or a failed read makes of a workload."""
+        """The status of a workload that is rejected, or that a failed read hides."""
         return cls(state=State.UNKNOWN, reason=why.reason, message=why.message)

@@ -1,4 +1,4 @@
-"""What a pass knows of the cluster: the only input of everything that decides."""
+"""The state of the cluster as one pass read it: the only input of all decisions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from controller.model.status import ReadFailure, Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretData:
-    """A Secret or ConfigMap that a workload's container refers to, cut down to the wanted keys.
+    """The needed keys of a Secret or ConfigMap that a workload's container refers to.
 
-    `data` is as the API gives it: base64 in a Secret, plain in a ConfigMap.
+    `data` is as the API server sends it: base64 in a Secret, plain in a ConfigMap.
     """
 
     data: Mapping[str, str] = field(repr=False)
@@ -20,13 +20,13 @@ class SecretData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamespaceView:
-    """One watched namespace. Whatever got no answer is a ReadFailure, never an empty list.
+    """One watched namespace. A read without an answer is a ReadFailure, never an empty list.
 
-    `exists` is False only on a sure 404. `owners` is by kind and holds the kinds that may be
-    listed. Of pods that ask for no backup, and of ReplicaSets of others, the lists may hold the
-    metadata alone; `unread` names those that had to be known whole and could not be read.
-    `absent` tells of owners that the lists lack, read one by one: True is a sure 404. `contents`
-    maps what containers refer to; None is a sure 404.
+    `exists` is False only on a sure 404. `owners` holds lists by kind, of the kinds that may be
+    listed. The lists may hold only the metadata of pods that ask for no backup, and of ReplicaSets
+    of other controllers; `unread` holds the objects that had to be read whole and could not be.
+    `absent` holds owners that the lists lack and that were then read one by one: True is a sure
+    404. `contents` holds the Secrets and ConfigMaps that containers refer to; None is a sure 404.
     """
 
     name: str
@@ -45,9 +45,10 @@ class NamespaceView:
 class ControlView:
     """The namespace of the generated objects.
 
-    The lists hold what is labelled as ours, and also objects that are not ours but have the name
-    of one that is wanted. `unread` names those for which that could not be found out, and Jobs of
-    which only the metadata is known. `pods` are those of Jobs that no CronJob tells of yet.
+    The lists hold the objects that are labelled as ours, and foreign objects that have the name of
+    a wanted one. `unread` holds names of which nobody knows whether such an object exists, and
+    Jobs of which only the metadata is known. `pods` are those of finished Jobs whose result is not
+    recorded on the CronJob yet.
     """
 
     cronjobs: Objects | ReadFailure = field(repr=False)
@@ -59,10 +60,10 @@ class ControlView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterView:
-    """All a pass knows. `cluster` is the cluster id, ReadFailure as long as it could not be read.
+    """All that a pass knows. `cluster` is the cluster id, a ReadFailure until it could be read.
 
-    `gone_passes` is what this process remembers: by CronJob uid, how many passes in a row up to
-    the last one saw its workload gone; 0 for not gone, absent for not seen yet.
+    `gone_passes` is the memory of this process: by CronJob uid, how many passes in a row up to the
+    last one saw the workload gone; 0 if it was not gone, absent if no pass saw the CronJob yet.
     """
 
     now: datetime
@@ -73,19 +74,24 @@ class ClusterView:
 
 
 def failed_reads(view: ClusterView) -> Iterator[str]:
-    """Every read of the view that got no answer."""
+    """The message of every read of the view that got no answer."""
     if isinstance(view.cluster, ReadFailure) and view.cluster.reason is not Reason.FORBIDDEN:
         yield view.cluster.message
     control = view.control
     for listed in (control.cronjobs, control.secrets, control.jobs, control.pods):
         if isinstance(listed, ReadFailure):
             yield listed.message
-    for space in view.namespaces.values():
-        # Not to be allowed to read a namespace itself is a way to run.
-        if isinstance(space.exists, ReadFailure) and space.exists.reason is not Reason.FORBIDDEN:
-            yield space.exists.message
-        lists = (space.pods, space.services, *space.owners.values())
-        single = (*space.unread.values(), *space.absent.values(), *space.contents.values())
+    for namespace in view.namespaces.values():
+        exists = namespace.exists
+        # Without the right to read namespaces everything else still works.
+        if isinstance(exists, ReadFailure) and exists.reason is not Reason.FORBIDDEN:
+            yield exists.message
+        lists = (namespace.pods, namespace.services, *namespace.owners.values())
+        single = (
+            *namespace.unread.values(),
+            *namespace.absent.values(),
+            *namespace.contents.values(),
+        )
         for answer in (*lists, *single):
             if isinstance(answer, ReadFailure):
                 yield answer.message

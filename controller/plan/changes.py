@@ -1,4 +1,4 @@
-"""What a plan is made of: the writes to single objects, by workload and namespace."""
+"""The parts of a plan: writes to single objects, by workload and namespace, and their results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class WorkloadPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a pass does for one namespace; `gone_passes` is to be remembered for the next."""
+    """What a pass does for one namespace; the next pass needs `gone_passes`, by CronJob uid."""
 
     items: tuple[WorkloadPlan, ...]
     gone_passes: Mapping[str, int]
@@ -61,7 +61,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenObject:
-    """An object as it was sent, and the resourceVersion that the API server made of it."""
+    """An object as it was sent, and the resourceVersion that the API server gave it."""
 
     body: Json = field(repr=False)
     version: str
@@ -87,8 +87,8 @@ class ApplyResult:
 class PassResult:
     """What a pass found and did; `seconds` is wall time.
 
-    `failures` says what could not be read, decided or written, one line each; `stopped` that the
-    pass was abandoned on request.
+    `failures` holds a line for everything that could not be read, decided or written. With
+    `stopped` the pass was abandoned on request.
     """
 
     results: tuple[ApplyResult, ...]

@@ -38,7 +38,7 @@ class PlanContext:
     services: Mapping[_Label, Objects] = field(repr=False)
 
     def workload(self, ref: ObjectRef) -> Workload | None:
-        """The workload of an owner; 0.6.0 recorded no kind, and knew no groups."""
+        """The workload of a recorded owner, None without one; 0.6.0 recorded no kind."""
         named = self.workloads_by_owner_name.get(ref.name, ())
         return next(
             (item for item in named if item.owner.ref == ref or not (ref.kind or item.members)),
@@ -46,7 +46,7 @@ class PlanContext:
         )
 
     def view_for(self, workload: Workload) -> NamespaceView:
-        """The watched namespace, without the Services that cannot be the workload's own."""
+        """The watched namespace, without the Services that cannot select the workload's pods."""
         assert self.watched is not None
         request = workload.request
         named = isinstance(request, Request) and request.service
@@ -92,7 +92,7 @@ def build_context(
 
 
 def _by_label(services: Objects) -> Mapping[_Label, Objects]:
-    """Each Service that selects at all under one label that it selects by, the rarest."""
+    """Index each Service that has a selector under one label of the selector, the rarest one."""
     selectors = [((item.get("spec") or {}).get("selector") or {}, item) for item in services]
     counts = Counter(label for selector, _ in selectors for label in selector.items())
     found: dict[_Label, list[Json]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Lay a desired object over the existing one: ours is replaced, the rest stays (contract 9.3).
+"""Lays a desired object over the existing one: our fields are replaced, others stay (9.3).
 
 DELETE in the desired object stands for a field that must be absent, and so does null, which the API
 server drops, too. A result that equals the existing object needs no write, so API defaults and
@@ -12,9 +12,9 @@ from typing import Any
 
 from controller.model.objects import DELETE, ENTRY, Json
 
-# Lists that are maps in truth, and the field that tells their entries apart.
+# Lists that are maps in truth, with the field that is the key of their entries.
 _KEYED = {"containers": "name", "volumes": "name", "volumeMounts": "mountPath"}
-# Ours as a whole: leaving what others put beside our fields would weaken or break the object.
+# Fields that are ours as a whole: fields of others beside ours could weaken or break the object.
 _WHOLE = frozenset(
     {
         "securityContext",
@@ -57,15 +57,15 @@ class FieldChange:
 
 
 def overlay(existing: Json | None, desired: Json) -> Json:
-    """The object to write: `existing` with the desired fields put in; neither is changed.
+    """Return `existing` with the desired fields put in; neither argument is changed.
 
-    It shares with both what it has from them, and is `existing` itself where nothing changes.
+    The result shares parts with both, and is `existing` itself where nothing changes.
     """
     return _mapping(existing or {}, desired, ())
 
 
 def field_changes(before: Any, after: Any, path: str = "") -> Iterator[FieldChange]:
-    """Where two objects differ, down to the single field; list entries by name or position."""
+    """Yield the differences of two objects, down to single fields; list entries go by name."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in [*before, *(key for key in after if key not in before)]:
             inner = f"{path}.{key}" if path else str(key)
@@ -89,7 +89,7 @@ def same_quantity(left: Any, right: Any) -> bool:
 
 
 def _mapping(existing: Json, desired: Json, path: tuple[str, ...]) -> Json:
-    """`existing` itself where nothing of it changes, which most often is all of it."""
+    """Lay one mapping over another; `existing` itself where nothing changes, which is the rule."""
     merged: dict[str, Any] | None = None if _WHOLE.isdisjoint(path) else {}
     for key, value in desired.items():
         before = existing.get(key)
@@ -106,9 +106,9 @@ def _mapping(existing: Json, desired: Json, path: tuple[str, ...]) -> Json:
 
 
 def _value(existing: Any, desired: Any, path: tuple[str, ...]) -> Any:
-    """The value to write; `existing` itself where that is equal."""
+    """Lay one value over another; `existing` itself where they are equal."""
     key = path[-1]
-    # Plain dicts and lists, as JSON is: to ask for a Mapping costs more than all the rest.
+    # JSON is made of plain dicts and lists; isinstance with Mapping costs more than all the rest.
     if isinstance(desired, dict):
         return _mapping(existing if isinstance(existing, dict) else {}, desired, path)
     if key in _KEYED and isinstance(desired, list):
@@ -125,7 +125,7 @@ def _is_quantity(path: tuple[str, ...]) -> bool:
 
 
 def _keyed(existing: Sequence[Json], desired: Sequence[Json], path: tuple[str, ...]) -> list[Any]:
-    """A list whose entries are told apart by one field: ours are replaced, the others stay."""
+    """Lay one list over another, entry by entry: ours are replaced, the others stay."""
     by = _KEYED[path[-1]]
     ours = {entry[by]: entry for entry in desired}
     merged = []
@@ -143,12 +143,13 @@ def _is_deleted(entry: Json) -> bool:
     return entry.get(ENTRY) is DELETE
 
 
-def _entries(items: Sequence[Any]) -> dict[str, Any]:
+def _entries(entries: Sequence[Any]) -> dict[str, Any]:
+    """The entries of a list by their names, or by position where there is no single one."""
     named: dict[str, Any] = {}
-    for position, item in enumerate(items):
-        name = item.get("name") if isinstance(item, Mapping) else None
+    for position, entry in enumerate(entries):
+        name = entry.get("name") if isinstance(entry, Mapping) else None
         key = str(name) if name and str(name) not in named else str(position)
-        named[key] = item
+        named[key] = entry
     return named
 
 

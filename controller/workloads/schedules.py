@@ -1,8 +1,8 @@
-"""Which schedules and time zones a Kubernetes CronJob accepts, and when one runs next.
+"""Checks schedules and time zones as a Kubernetes CronJob does, and finds the next run.
 
 Kubernetes parses with robfig/cron v3 `ParseStandard` and forbids `TZ` inside the schedule
-(k8s.io/kubernetes pkg/apis/batch/validation). croniter knows another language (`7`, `L`, `5#2`,
-six fields; not `@every`), so it only ever sees fields that were expanded to plain numbers here.
+(k8s.io/kubernetes pkg/apis/batch/validation). croniter takes another language (`7`, `L`, `5#2`,
+six fields; not `@every`), so it only gets fields that were expanded to plain numbers here.
 """
 
 import re
@@ -27,7 +27,7 @@ _DESCRIPTORS = {
 _EVERY = "@every "
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _MAX_INTEGER = 2**63 - 1
-# Bounded, and with one way only to match, so that no annotation costs more than its length.
+# Bounded, and with a single way to match: the cost of an annotation is linear in its length.
 _DURATION = re.compile(
     r"(?P<number>[0-9]{1,64}(?:\.[0-9]{0,64})?|\.[0-9]{1,64})(?P<unit>ns|us|µs|μs|ms|s|m|h)",
     re.ASCII,
@@ -43,7 +43,7 @@ _UNIT_NANOSECONDS = {
     "h": 3600 * 10**9,
 }
 _ZONE_PART = re.compile(r"[A-Za-z.\-_0-9+]{1,14}", re.ASCII)
-# Go's unicode.IsSpace, which is not str.isspace: that one also takes U+001C to U+001F.
+# Go's unicode.IsSpace; str.isspace differs, as it also takes U+001C to U+001F.
 _SPACE = re.compile("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 
 
@@ -127,7 +127,7 @@ def check_zone(zone: str) -> None:
 
 
 def next_run(schedule: str, zone: str, now: datetime) -> datetime | None:
-    """When a valid schedule runs next after `now`, in its zone; None if it never does.
+    """The first run of a valid schedule after `now`, in its zone; None if it never runs.
 
     `@every` counts from the CronJob's own past, which only the cluster knows: `now` plus the delay
     is the latest it can be.
@@ -152,7 +152,7 @@ def _zones() -> frozenset[str]:
 
 
 def _field(text: str, field: _Field) -> tuple[frozenset[int], bool]:
-    """Values of one field, and whether a star leaves it unrestricted; a lone `,` is no value."""
+    """Values of one field, and whether a star leaves it unrestricted; a lone `,` adds none."""
     values: set[int] = set()
     starred = False
     for item in filter(None, text.split(",")):
@@ -167,7 +167,7 @@ def _range(item: str, field: _Field) -> tuple[range, bool]:
     first, *rest = span.split("-")
     star = first in {"*", "?"}
     low, high = field.low, field.high
-    # robfig ignores whatever follows `*-`, and so do we.
+    # robfig ignores whatever follows `*-`, and so does this parser.
     if not star:
         if len(rest) > 1:
             raise ScheduleError(f"too many hyphens in {item!r} ({field.name})")
