@@ -1,0 +1,86 @@
+import json
+from typing import Any
+
+import pytest
+
+from controller.manifests.cronjob import build_cronjob
+from controller.manifests.optional_fields import (
+    CA_VOLUME,
+    POD_FIELDS,
+    RESOURCES,
+    SUSPEND,
+    OptionalField,
+    Place,
+    fields_at,
+    managed_fields,
+    record,
+    recorded_fields,
+)
+from controller.model import names
+from controller.model.objects import DELETE, Json, ObjectRef, annotations_of
+from controller.model.owner import Owner
+from controller.plan.overlay import overlay
+from controller.settings.job_pod import POD_FIELDS as SETTING_FIELDS
+from controller.workloads.backup_spec import BackupSpec
+from tests.fakes.worlds import request, settings
+
+LABEL = OptionalField(word="label:team", place=Place.POD_LABELS, key="team")
+NOTE = OptionalField(word="annotation:a/b", place=Place.POD_ANNOTATIONS, key="a/b")
+
+
+def recording(words: str) -> Json:
+    return {"metadata": {"annotations": {names.OPTIONAL_FIELDS: words}}}
+
+
+@pytest.mark.parametrize("item", [SUSPEND, RESOURCES, CA_VOLUME, *POD_FIELDS, LABEL, NOTE])
+def test_a_field_comes_back_from_its_word(item: OptionalField) -> None:
+    assert list(recorded_fields(recording(record({item: "value"})))) == [item]
+    assert managed_fields({}, recording(item.word)) == {item: DELETE}
+    assert managed_fields({item: 1}, recording(item.word)) == {item: 1}
+    assert fields_at(item.place, {item: 1}) == {item.key: 1}
+
+
+def test_words_that_nobody_knows_are_skipped() -> None:
+    assert list(recorded_fields(recording("hostNetwork suspend"))) == [SUSPEND]
+    assert list(recorded_fields({})) == []
+
+
+def spec(certificates: str = "", **values: Any) -> BackupSpec:
+    found = request(**values)
+    return BackupSpec(
+        name="cronjob",
+        owner=Owner(namespace="demo", ref=ObjectRef(kind="StatefulSet", name="db")),
+        engine=found.engine,
+        request=found,
+        host="db",
+        port=5432,
+        credentials={},
+        certificates=certificates,
+    )
+
+
+POD = {
+    "resources": {"limits": {"cpu": "1"}},
+    "nodeSelector": {"disk": "ssd"},
+    "tolerations": [{"key": "backup"}],
+    "affinity": {"nodeAffinity": {}},
+    "priorityClassName": "low",
+    "imagePullSecrets": [{"name": "pull"}],
+    "labels": {"team": "a"},
+    "annotations": {"a/b": "c"},
+}
+
+
+def test_every_optional_field_is_set_recorded_and_taken_back_whole() -> None:
+    assert POD.keys() == SETTING_FIELDS.keys()
+    plain = overlay(None, build_cronjob(spec(), settings(), "id", None))
+    asking = settings(BACKUP_JOB_POD=json.dumps(POD))
+    full = build_cronjob(spec("PEM", suspend="true"), asking, "id", plain)
+    written = overlay(plain, full)
+    words = annotations_of(written)[names.OPTIONAL_FIELDS].split()
+    assert len(words) == len(POD) + len(("suspend", "ca"))
+    assert "DELETE" not in repr(written)
+    taken_back = overlay(written, build_cronjob(spec(), settings(), "id", written))
+    template = taken_back["spec"]["jobTemplate"]["spec"]["template"]
+    assert template["metadata"].pop("annotations") == {}
+    assert taken_back == plain
