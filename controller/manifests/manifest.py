@@ -6,6 +6,7 @@ A new component, such as a verifying CronJob, needs a builder and an entry in `l
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from controller.manifests.cronjob import build_cronjob
 from controller.manifests.ownership import DUMP
@@ -27,16 +28,20 @@ class Manifest:
     planner writes the ownerReference, since the owner's uid is known only once the owner exists.
     """
 
-    kind: str
-    name: str
+    ref: ObjectRef
     component: str
     body: Json = field(repr=False)
     owned_by: ObjectRef | None = None
 
     @property
-    def ref(self) -> ObjectRef:
-        """Kind and name of the object."""
-        return ObjectRef(kind=self.kind, name=self.name)
+    def kind(self) -> str:
+        """Kind of the object."""
+        return self.ref.kind
+
+    @property
+    def name(self) -> str:
+        """Name of the object."""
+        return self.ref.name
 
 
 def list_manifests(
@@ -47,11 +52,10 @@ def list_manifests(
     `existing` holds the control namespace's objects: a CronJob records which optional fields are
     to be taken back.
     """
-    cronjob = ObjectRef(kind=CRONJOB, name=spec.name)
+    cronjob, credentials = manifest_refs(spec.name)
     manifests = [
         Manifest(
-            kind=CRONJOB,
-            name=spec.name,
+            ref=cronjob,
             component=DUMP,
             body=build_cronjob(spec, settings, cluster, existing.get(cronjob)),
         )
@@ -59,8 +63,7 @@ def list_manifests(
     if (secret := build_secret(spec, settings)) is not None:
         manifests.append(
             Manifest(
-                kind=SECRET,
-                name=names.secret_name(spec.name),
+                ref=credentials,
                 component=DUMP,
                 body=secret,
                 owned_by=cronjob,
@@ -69,7 +72,8 @@ def list_manifests(
     return tuple(manifests)
 
 
-def manifest_refs(cronjob: str) -> tuple[ObjectRef, ...]:
+@lru_cache(maxsize=8192)
+def manifest_refs(cronjob: str) -> tuple[ObjectRef, ObjectRef]:
     """The objects that `list_manifests` may list for a dump CronJob of this name."""
     return (
         ObjectRef(kind=CRONJOB, name=cronjob),
@@ -77,10 +81,10 @@ def manifest_refs(cronjob: str) -> tuple[ObjectRef, ...]:
     )
 
 
+@lru_cache(maxsize=8192)
 def dependent_refs(cronjob: str) -> tuple[ObjectRef, ...]:
     """The objects that go with a dump CronJob of this name.
 
     The last one is the mirrored Secret as it was named before 0.6.0.
     """
-    _, *dependents = manifest_refs(cronjob)
-    return (*dependents, ObjectRef(kind=SECRET, name=cronjob))
+    return (*manifest_refs(cronjob)[1:], ObjectRef(kind=SECRET, name=cronjob))

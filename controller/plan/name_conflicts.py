@@ -13,8 +13,9 @@ from controller.workloads.workload import Workload
 
 def check(workload: Workload, spec: BackupSpec, context: PlanContext) -> Rejected | None:
     """Why a workload that could be backed up must not have its CronJob's name; None if it may."""
+    unread = context.view.control.unread
     for ref in manifest_refs(spec.name):
-        if failed := context.view.control.unread.get(ref):
+        if unread and (failed := unread.get(ref)):
             return Rejected(failed.reason, failed.message)
         existing = context.owned.objects.get(ref)
         if existing and not is_ours(existing, context.settings):

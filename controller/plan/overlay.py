@@ -93,8 +93,9 @@ def _mapping(existing: Json, desired: Json, path: tuple[str, ...]) -> Json:
     merged: dict[str, Any] | None = None if _WHOLE.isdisjoint(path) else {}
     for key, value in desired.items():
         before = existing.get(key)
-        absent = value is None or value is DELETE
-        after = None if absent else _value(before, value, (*path, key))
+        after = None
+        if value is not None and value is not DELETE:
+            after = _value(before, value, (*path, key))
         if merged is None and after is before and (after is not None or key not in existing):
             continue
         merged = dict(existing) if merged is None else merged

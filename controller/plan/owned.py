@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from controller.manifests.manifest import manifest_refs
 from controller.manifests.ownership import DUMP, component_of, is_ours, owner_of
 from controller.model import names
 from controller.model.kinds import CRONJOB, SECRET
@@ -39,7 +40,7 @@ class OwnedObjects:
 
     def cronjob(self, name: str) -> Json | None:
         """The CronJob of this name, whosever it is; None without one."""
-        return self.objects.get(ObjectRef(kind=CRONJOB, name=name))
+        return self.objects.get(manifest_refs(name)[0])
 
 
 def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:

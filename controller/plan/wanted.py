@@ -36,10 +36,13 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
     if existing and spec.members:
         spec = replace(spec, members=absence.members_to_record(spec, existing, context))
     manifests = list_manifests(spec, context.settings, cluster, owned.objects)
-    targets = [_target(manifest, owned) for manifest in manifests]
+    before = [owned.objects.get(manifest.ref) for manifest in manifests]
+    targets = [
+        _target(manifest, found, owned) for manifest, found in zip(manifests, before, strict=True)
+    ]
     changes = [
-        write(manifest.ref, owned.objects.get(manifest.ref), target, manifest.owned_by)
-        for manifest, target in zip(manifests, targets, strict=True)
+        write(manifest.ref, found, target, manifest.owned_by)
+        for manifest, found, target in zip(manifests, before, targets, strict=True)
     ]
     changes += _deletions(spec, manifests, context)
     cronjob = targets[0]
@@ -72,9 +75,9 @@ def with_results(target: Json, existing: Json | None, owned: OwnedObjects) -> Js
     return overlay(target, {"metadata": {"annotations": found}}) if found else target
 
 
-def _target(manifest: Manifest, owned: OwnedObjects) -> Json:
-    """The whole object that a manifest makes of what exists."""
-    existing, body = owned.objects.get(manifest.ref), manifest.body
+def _target(manifest: Manifest, existing: Json | None, owned: OwnedObjects) -> Json:
+    """The whole object that a manifest makes of the existing one."""
+    body = manifest.body
     if owner := manifest.owned_by:
         body = with_owner(body, owner.name, uid_of(owned.objects.get(owner, {})))
     target = overlay(existing, body)
@@ -86,12 +89,12 @@ def _deletions(
 ) -> Iterator[Change]:
     """Delete the objects of this owner, of any component, that are not among its manifests."""
     owned = context.owned
-    wanted = {manifest.ref for manifest in manifests}
-    others = owned.others.get((spec.owner.namespace, spec.owner.ref), ())
+    wanted = [manifest.ref for manifest in manifests]
+    others = owned.others.get((spec.owner.namespace, spec.owner.ref), ()) if owned.others else ()
     other_refs = (ObjectRef(kind=CRONJOB, name=name_of(cronjob)) for cronjob in others)
     for ref in (*dependent_refs(spec.name), *other_refs):
-        existing = owned.objects.get(ref)
-        if existing and ref not in wanted and is_ours(existing, context.settings):
+        existing = None if ref in wanted else owned.objects.get(ref)
+        if existing and is_ours(existing, context.settings):
             yield Change(action=Action.DELETE, kind=ref.kind, name=ref.name, before=existing)
 
 
