@@ -24,8 +24,13 @@ def _dump() -> DumpResult:
     return backup.dump(
         job,
         engine=load(job.engine),
-        started=datetime.now(UTC).replace(microsecond=0),
+        started=_now(),
         run_id=secrets.token_hex(_RUN_ID_BYTES),
         interrupt=process.interrupt_by_signals(job.deadline),
-        now=lambda: datetime.now(UTC),
+        now=_now,
     )
+
+
+def _now() -> datetime:
+    """The time in UTC, to the second as records have it."""
+    return datetime.now(UTC).replace(microsecond=0)

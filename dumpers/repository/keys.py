@@ -11,15 +11,17 @@ from dumpers.contract.key_names import quote, segment
 
 GZIP_SUFFIX = ".gz"
 AGE_SUFFIX = ".age"
+_STAMP = "%Y%m%dT%H%M%SZ"
 # Names of a run's records.
-STARTED, MANIFEST, SWEPT = "started.json", "manifest.json", "swept.json"
+STARTED, MANIFEST, FAILED = "started.json", "manifest.json", "failed.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of a dump job: all that its keys are made of.
+    """One run of a dump job: everything that its keys are made of.
 
-    `path` is BACKEND_PATH normalised, `host` the pod's name, `started` the run's one start time.
+    `path` is the normalised BACKEND_PATH, `host` the pod's name, `started` the run's only start
+    time.
     """
 
     path: str
@@ -45,8 +47,8 @@ class Run:
     ) -> str:
         """Key of one dump object; `ending` is the format's own, such as `.sql`.
 
-        What a dump has in parts lies in a folder that is called as the whole would be. With
-        `time_first` the time, to the minute, stands before the name.
+        The parts of a dump lie in a folder named like the key of the whole. With `time_first` the
+        time, to the minute, stands before the name.
         """
         suffix = f"{ending}{GZIP_SUFFIX}{AGE_SUFFIX if encrypted else ''}"
         if time_first:
@@ -72,17 +74,31 @@ class Run:
 
     @property
     def manifest_key(self) -> str:
-        """Key of the record that is written last: a backup exists when this does."""
+        """Key of the record that is written last, or of the tombstone in its place."""
         return f"{self.record_prefix}{MANIFEST}"
 
-    def verified_key(self, moment: datetime) -> str:
-        """Key of the record that says what a verification at this time found."""
-        return f"{self.record_prefix}verified-{stamp(moment)}.json"
+    @property
+    def failed_key(self) -> str:
+        """Key of the record that a run leaves when it fails."""
+        return f"{self.record_prefix}{FAILED}"
+
+    def verification_key(self, moment: datetime, *, good: bool) -> str:
+        """Key of what a verification at this time found; the verdict is in the name."""
+        return f"{self.record_prefix}{'verified' if good else 'damaged'}-{stamp(moment)}.json"
 
 
 def stamp(moment: datetime) -> str:
     """A UTC time as it stands in the names of records; sorts by time."""
-    return f"{moment:%Y%m%dT%H%M%SZ}"
+    return moment.strftime(_STAMP)
+
+
+def parse_stamp(folder: str) -> datetime | None:
+    """The start time in the name of a run's record folder; None where there is none."""
+    try:
+        text = folder.rstrip("/").rpartition("/")[2].partition("-")[0]
+        return datetime.strptime(text, _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def records_prefix(*, path: str, cluster: str, cronjob: str) -> str:

@@ -1,27 +1,26 @@
-"""The run records: what a run is going to write, and, once all of it is whole, what it wrote.
+"""The types of the records that a run leaves in the bucket. Times have a zone, sizes are bytes.
 
-A backup exists when its manifest exists. The format is documented in docs/restore.md; readers
-ignore members they do not know.
+Their JSON form is in `record_json`; the format is documented in docs/restore.md.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
 
-FORMAT = 1
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
-_TEXTS = ("run", "cluster", "workload", "cronjob", "pod", "engine", "bucket")
+import msgspec
+
+# RFC 3339, written in UTC.
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """What both records say of a run: who ran, for which workload, and where it writes.
+class StartedRecord:
+    """Written before anything else: who runs, for which workload, and which keys will be written.
 
-    `started` is UTC, `deadline_seconds` None without a deadline: a run that has a started record,
-    no manifest, and a deadline that is long past, crashed.
+    `deadline_seconds` is None without a deadline. A run that has a started record, no manifest, and
+    a deadline that is long past, crashed.
     """
 
     run: str
@@ -31,22 +30,25 @@ class RunRecord:
     pod: str
     engine: str
     bucket: str
-    started: datetime
+    started: Time
     deadline_seconds: int | None
     keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectRecord:
-    """One object of a backup. Sizes are bytes: `size` in the store, `source_size` before gzip.
+    """One object of a backup: `size` in the store, `source_size` before compression.
 
-    `part` is empty unless `name` is stored in parts. `sha256` is of the object as stored,
-    `source_sha256` of what the dump tool wrote. `metadata` are what the engine knows of it besides.
+    `part` is empty unless `name` is stored in parts. `ending` is the format's own, such as `.sql`,
+    without those of compression and encryption. `sha256` is of the object as stored,
+    `source_sha256` of the dump tool's output. `checked` is true where the store confirmed the
+    object after its upload. `metadata` comes from the engine.
     """
 
     key: str
     name: str
     part: tuple[str, ...] = ()
+    ending: str
     size: int
     sha256: str
     crc32: str
@@ -57,8 +59,46 @@ class ObjectRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Encryption:
+    """How the objects of a backup are encrypted, and for whom: public keys."""
+
+    scheme: str = "age"
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The record that makes a backup exist, written last.
+
+    `begun` is the run's started record, `encryption` None for a backup in the clear, `metadata`
+    what the engine knows of the whole dump.
+    """
+
+    begun: StartedRecord
+    finished: Time
+    server_version: str
+    tool_version: str
+    compression: str = "gzip"
+    encryption: Encryption | None
+    objects: tuple[ObjectRecord, ...]
+    notes: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRecord:
+    """How a run failed; `message` holds no secret. A manifest beside this record outweighs it."""
+
+    run: str
+    finished: Time
+    exit_code: int
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedObject:
-    """What reading one object back found; `good` if size and sha256 are those that were sent."""
+    """One object as it was read back; `good` if size and sha256 are those that were sent."""
 
     key: str
     size: int
@@ -66,110 +106,59 @@ class CheckedObject:
     good: bool
 
 
-def started_record(record: RunRecord) -> bytes:
-    """JSON of the record that is written before anything else."""
-    return _encode({"format": FORMAT, "record": "started", **_run(record)})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What reading a backup's objects found; `method` is READ_BACK."""
+
+    run: str
+    method: str
+    finished: Time
+    objects: tuple[CheckedObject, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether every object is as it was sent."""
+        return all(item.good for item in self.objects)
 
 
-def manifest(
-    record: RunRecord,
-    *,
-    finished: datetime,
-    server_version: str,
-    tool_version: str,
-    recipients: Sequence[str],
-    objects: Sequence[ObjectRecord],
-    notes: Sequence[str],
-    metadata: Mapping[str, Any],
-) -> bytes:
-    """JSON of the record that makes the backup exist, with a digest of itself.
+class Removal(StrEnum):
+    """Why the objects of a run were removed."""
 
-    `metadata` are what the engine knows of the whole.
+    SWEPT = "swept"  # the run crashed or failed: there was no backup
+    PRUNED = "pruned"  # the backup was no longer to be kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """Takes the place of a run's manifest before anything of the run is deleted.
+
+    `buried` is the started record or the manifest that lists what to delete, so that another run
+    can finish an interrupted deletion; `document` is its JSON form with all members.
     """
-    document = {
-        "format": FORMAT,
-        "record": "manifest",
-        **_run(record),
-        "finished": _time(finished),
-        "server_version": server_version,
-        "tool_version": tool_version,
-        "compression": "gzip",
-        "encryption": {"scheme": "age", "recipients": list(recipients)} if recipients else None,
-        "objects": [_object(item) for item in objects],
-        "notes": list(notes),
-    }
-    if metadata:
-        document["metadata"] = metadata
-    return _encode(document | {"digest": digest(document)})
+
+    removal: Removal
+    run: str
+    removed: Time
+    buried: StartedRecord | Manifest
+    document: Mapping[str, Any]
 
 
-def verified_record(
-    record: RunRecord, *, method: str, finished: datetime, objects: Sequence[CheckedObject]
-) -> bytes:
-    """JSON of what a verification found, with a digest of itself; `good` is the verdict."""
-    document = {
-        "format": FORMAT,
-        "record": "verified",
-        "run": record.run,
-        "method": method,
-        "finished": _time(finished),
-        "good": all(item.good for item in objects),
-        "objects": [asdict(item) for item in objects],
-    }
-    return _encode(document | {"digest": digest(document)})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownRecord:
+    """A record of a format or kind that this version does not know: kept, and no ground to act.
+
+    `kind` is empty where the record does not name one.
+    """
+
+    format: object
+    kind: str
 
 
-def swept_record(record: RunRecord, *, uploads: int, objects: int) -> bytes:
-    """JSON of how many open uploads and objects of a crashed run were cleared away."""
-    return _encode(
-        {
-            "format": FORMAT,
-            "record": "swept",
-            "run": record.run,
-            "uploads": uploads,
-            "objects": objects,
-        }
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedRecord:
+    """What cannot be read as a record although the format is known; `why` says what is wrong."""
+
+    why: str
 
 
-def read_started(body: bytes) -> RunRecord | None:
-    """Read a started record; None if it is none of this format."""
-    try:
-        document = json.loads(body)
-        if (document["format"], document["record"]) != (FORMAT, "started"):
-            return None
-        deadline = document["deadline_seconds"]
-        return RunRecord(
-            **{name: str(document[name]) for name in _TEXTS},
-            started=datetime.strptime(document["started"], _TIME).replace(tzinfo=UTC),
-            deadline_seconds=None if deadline is None else int(deadline),
-            keys=tuple(str(key) for key in document["keys"]),
-        )
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return None
-
-
-def digest(document: dict[str, Any]) -> str:
-    """sha256 of a record's canonical JSON (sorted, compact, UTF-8) without its own digest."""
-    bare = {name: value for name, value in document.items() if name != "digest"}
-    canonical = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
-
-
-def _run(record: RunRecord) -> dict[str, Any]:
-    return asdict(record) | {"started": _time(record.started), "keys": list(record.keys)}
-
-
-def _object(item: ObjectRecord) -> dict[str, Any]:
-    document = asdict(item)
-    if not item.metadata:
-        del document["metadata"]
-    return document
-
-
-def _time(moment: datetime) -> str:
-    return moment.strftime(_TIME)
-
-
-def _encode(document: dict[str, Any]) -> bytes:
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+Record = StartedRecord | Manifest | FailedRecord | Verification | Tombstone

@@ -4,19 +4,22 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpStream, Engine, SourceInfo
 from dumpers.repository import records
 from dumpers.repository.keys import Run
+from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.sweep import sweep
 from dumpers.runs import verify
+from dumpers.runs.failure import recorded_failure
 from dumpers.runs.pipeline import store_all
-from dumpers.runtime.errors import ExitCode, StorageFailedError
+from dumpers.runtime.errors import ExitCode, InterruptedRunError, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
+from dumpers.storage.errors import AlreadyThereError
 from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
 
@@ -53,13 +56,15 @@ def dump(
 ) -> DumpResult:
     """Make one backup, or raise a KsnapshotError and leave no manifest and no open upload.
 
-    `started` (UTC) and `run_id` name the run; nothing is written before recipients and database
-    login were proved good, and nothing is dumped before bucket, keys and rights were.
+    `started` (UTC) and `run_id` name the run. Recipients and database login are proved good before
+    anything is written, bucket, keys and rights before anything is dumped. The manifest is written
+    last, after the objects were read back where the job asks for that. A run that fails after its
+    started record leaves a failed record.
     """
     began = time.monotonic()
     recipients = age.parse_recipients(job.recipients)
-    # The store is set up while the database is looked at; nothing is sent to it before.
-    with RunStorage(job.location, run=run_id, interrupt=interrupt) as store:
+    # The store's client is set up during the preflight; no request is sent before its end.
+    with RunStorage(job.location, run=run_id, interrupt=interrupt) as storage:
         source = engine.preflight(job, interrupt)
         run = Run(
             path=job.location.path,
@@ -73,63 +78,95 @@ def dump(
             plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
             _announce(plan)
             record = _record(plan)
-            started_record = records.started_record(record)
-            store.put_once(run.started_key, started_record)
-            store.probe(record.keys[0])
-            if job.verify:
-                verify.prove_right(store, run.started_key, started_record)
-            sweep(store, run, record)
-            objects = store_all(
-                streams,
-                keys=record.keys,
-                parallel=source.parallel,
-                part_size=job.part_size,
-                recipients=recipients,
-                store=store,
-            )
-        body = records.manifest(
-            record,
-            finished=now(),
-            server_version=source.server_version,
-            tool_version=source.tool_version,
-            recipients=job.recipients,
-            objects=objects,
-            notes=source.notes,
-            metadata=source.metadata,
-        )
-        store.put_once(run.manifest_key, body)
-        if job.verify:
-            _verify(plan, record, objects, store=store, now=now)
+            started_record = write_record(record)
+            storage.put_once(run.started_key, started_record)
+            with recorded_failure(storage, run, now=now):
+                storage.probe(record.keys[0])
+                if job.verify:
+                    verify.prove_right(storage, run.started_key, started_record)
+                sweep(storage, run, record)
+                objects = store_all(
+                    streams,
+                    keys=record.keys,
+                    parallel=source.parallel,
+                    part_size=job.part_size,
+                    recipients=recipients,
+                    storage=storage,
+                )
+                if job.verify:
+                    _verify(plan, objects, storage=storage, now=now)
+                _commit(plan, record, objects, storage=storage, now=now)
     return _result(plan, objects=objects, seconds=time.monotonic() - began)
 
 
 def _verify(
     plan: _Plan,
-    record: records.RunRecord,
     objects: Sequence[records.ObjectRecord],
     *,
-    store: RunStorage,
+    storage: RunStorage,
     now: Callable[[], datetime],
 ) -> None:
-    """Read the backup back and record what was found; StorageFailedError if it is damaged.
-
-    The manifest stays either way: the record beside it says that this backup is not good.
-    """
-    checked = verify.read_back(store, objects)
-    finished = now()
-    key = plan.run.verified_key(finished)
-    store.put_once(
-        key,
-        records.verified_record(record, method=plan.job.verify, finished=finished, objects=checked),
+    """Read the objects back and record what was found; StorageFailedError if one is damaged."""
+    verification = records.Verification(
+        run=plan.run.id,
+        method=plan.job.verify,
+        objects=verify.read_back(storage, objects),
+        finished=now(),
     )
-    for sent, found in zip(objects, checked, strict=True):
+    key = plan.run.verification_key(verification.finished, good=verification.good)
+    storage.put_once(key, write_record(verification))
+    for sent, found in zip(objects, verification.objects, strict=True):
         if not found.good:
             raise StorageFailedError(
                 f"{sent.key} was read back and is damaged: sent were {sent.size} bytes with sha256 "
-                f"{sent.sha256}, the store gives {found.size} bytes with {found.sha256}. The "
-                f"manifest is written, and {key} says that this backup is bad: check the store, "
+                f"{sent.sha256}, the store gives {found.size} bytes with {found.sha256}. There is "
+                f"no manifest, so this is no backup, and {key} has the details: check the store, "
                 "dump again"
             )
+
+
+def _commit(
+    plan: _Plan,
+    record: records.StartedRecord,
+    objects: Sequence[records.ObjectRecord],
+    *,
+    storage: RunStorage,
+    now: Callable[[], datetime],
+) -> None:
+    """Write the manifest, which makes the backup exist.
+
+    A run that was suspended, as with its node, may come too late: a later run then has swept this
+    one's objects. InterruptedRunError past the deadline, StorageFailedError where the tombstone of
+    a sweep has the manifest's key.
+    """
+    finished, deadline = now(), record.deadline_seconds
+    if deadline is not None and finished > record.started + timedelta(seconds=deadline):
+        raise InterruptedRunError(
+            f"this run began at {record.started:%Y-%m-%d %H:%M:%S} UTC and is past its deadline of "
+            f"{deadline} s: it was suspended, and what it stored may have been swept since; no "
+            "manifest is written, dump again"
+        )
+    manifest = records.Manifest(
+        begun=record,
+        finished=finished,
+        server_version=plan.source.server_version,
+        tool_version=plan.source.tool_version,
+        encryption=records.Encryption(recipients=plan.job.recipients) if plan.recipients else None,
+        objects=tuple(objects),
+        notes=plan.source.notes,
+        metadata=plan.source.metadata,
+    )
+    key = plan.run.manifest_key
+    try:
+        storage.put_once(key, write_record(manifest))
+    except AlreadyThereError as error:
+        found = read_record(storage.call(lambda: storage.bucket.get(key)))
+        if not isinstance(found, records.Tombstone):
+            raise
+        raise StorageFailedError(
+            f"{key} is a tombstone: a later run took this one for crashed, because it was "
+            "suspended or the nodes' clocks differ, and swept what it had stored; dump again"
+        ) from error
 
 
 def _announce(plan: _Plan) -> None:
@@ -156,9 +193,9 @@ def _announce(plan: _Plan) -> None:
         )
 
 
-def _record(plan: _Plan) -> records.RunRecord:
+def _record(plan: _Plan) -> records.StartedRecord:
     job, run = plan.job, plan.run
-    return records.RunRecord(
+    return records.StartedRecord(
         run=run.id,
         cluster=job.cluster,
         workload=job.workload,

@@ -31,7 +31,7 @@ def store_all(
     parallel: int,
     part_size: int | None,
     recipients: Sequence[age.Recipient],
-    store: RunStorage,
+    storage: RunStorage,
 ) -> Sequence[ObjectRecord]:
     """Store every stream under its key, `parallel` of each lane at a time, in the order given.
 
@@ -45,7 +45,7 @@ def store_all(
     at_a_time = min(len(workers), _MOST_AT_A_TIME)
     progress = Progress(total=len(streams))
     storing = _Storing(
-        store=store,
+        storage=storage,
         part_size=part_size,
         at_a_time=at_a_time,
         recipients=recipients,
@@ -99,7 +99,7 @@ def _run(
                 ended.result()
         except BaseException:
             # No manifest will be written, so the others have nothing to go on for.
-            storing.store.interrupt.cancel("the failure of another stream")
+            storing.storage.interrupt.cancel("the failure of another stream")
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return stored
@@ -107,7 +107,7 @@ def _run(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Storing:
-    store: RunStorage
+    storage: RunStorage
     part_size: int | None
     at_a_time: int
     recipients: Sequence[age.Recipient]
@@ -131,7 +131,7 @@ class _Storing:
                 self._ask(stream, key, error)
 
     def _ask(self, stream: DumpStream, key: str, error: SourceFailedError) -> None:
-        self.store.interrupt.check()
+        self.storage.interrupt.check()
         if not stream.can_retry(error):
             raise error
         _LOG.warning("reading once more", extra=fields(key=key, why=str(error)))
@@ -141,8 +141,8 @@ class _Storing:
         # The upload is left after the tool has ended: a dump that goes wrong at its very end still
         # aborts it.
         with (
-            Upload.begin(self.store, key, part_size=part_size) as upload,
-            stream.open(self.store.interrupt) as tool,
+            Upload.begin(self.storage, key, part_size=part_size) as upload,
+            stream.open(self.storage.interrupt) as tool,
             CountingReader(tool) as raw,
         ):
             packed = GzipReader(raw)
@@ -157,6 +157,7 @@ class _Storing:
             key=stored.key,
             name=stream.name,
             part=stream.part,
+            ending=stream.ending,
             size=stored.size,
             sha256=stored.sha256,
             crc32=stored.crc32,

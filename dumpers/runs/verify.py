@@ -18,10 +18,10 @@ _LOG = logging.getLogger(__name__)
 _ATTEMPTS = 3
 
 
-def prove_right(store: RunStorage, key: str, body: bytes) -> None:
+def prove_right(storage: RunStorage, key: str, body: bytes) -> None:
     """Read a small object of this run's own: better told before a dump than after it."""
     try:
-        stored = store.call(lambda: store.bucket.get(key))
+        stored = storage.call(lambda: storage.bucket.get(key))
     except StorageRefusedError as error:
         raise StorageRefusedError(
             f"{VERIFY}={READ_BACK} needs the right to read: grant s3:GetObject, or drop it: {error}"
@@ -33,18 +33,18 @@ def prove_right(store: RunStorage, key: str, body: bytes) -> None:
         )
 
 
-def read_back(store: RunStorage, objects: Sequence[ObjectRecord]) -> tuple[CheckedObject, ...]:
+def read_back(storage: RunStorage, objects: Sequence[ObjectRecord]) -> tuple[CheckedObject, ...]:
     """Read every object, block by block, and tell of each what was found.
 
     StorageFailedError where one cannot be read at all; what breaks off is read again.
     """
-    return tuple(_check(store, item) for item in objects)
+    return tuple(_check(storage, item) for item in objects)
 
 
-def _check(store: RunStorage, item: ObjectRecord) -> CheckedObject:
+def _check(storage: RunStorage, item: ObjectRecord) -> CheckedObject:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            size, sha256 = store.call(lambda: _digest(store.bucket, item.key))
+            size, sha256 = storage.call(lambda: _digest(storage.bucket, item.key))
         except StorageFailedError as error:
             if attempt == _ATTEMPTS:
                 raise

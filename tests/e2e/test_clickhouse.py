@@ -176,4 +176,5 @@ def test_a_shard_that_is_down_fails_the_run(
     assert code == ExitCode.SOURCE_FAILED
     assert "no replica of shard 2 answers" in result.message
     assert all(replica.host in result.message for replica in clickhouse.replicas[2:])
-    assert [key for key in stage.store.objects(BUCKET) if not key.endswith("started.json")] == []
+    records = ("started.json", "failed.json")
+    assert [key for key in stage.store.objects(BUCKET) if not key.endswith(records)] == []

@@ -22,9 +22,9 @@ import pytest
 
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.registry import ENGINES
-from dumpers.repository import records
 from dumpers.repository.keys import Run
-from dumpers.repository.records import RunRecord
+from dumpers.repository.record_json import digest, write_record
+from dumpers.repository.records import StartedRecord
 from dumpers.runs import backup
 from dumpers.runtime.errors import ExitCode, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
@@ -85,7 +85,7 @@ class World:
         self.count = 0
         self.said = ""
         crashed = self.run("crashed", self.started - _DAY)
-        record = RunRecord(
+        record = StartedRecord(
             run=crashed.id,
             cluster="test",
             workload="demo/db",
@@ -98,7 +98,7 @@ class World:
             keys=("ksnapshot/crashed-0", "ksnapshot/crashed-1"),
         )
         client = s3.client()
-        body = records.started_record(record)
+        body = write_record(record)
         client.put_object(Bucket=bucket, Key=crashed.started_key, Body=body)
         client.create_multipart_upload(Bucket=bucket, Key=record.keys[0])
         client.put_object(
@@ -157,10 +157,12 @@ class World:
         for key in self.s3.objects(self.bucket):
             if key.endswith("manifest.json"):
                 document = json.loads(self.s3.read(self.bucket, key))
+                if document["record"] != "manifest":
+                    continue
                 bodies = [
                     (item, self.s3.read(self.bucket, item["key"])) for item in document["objects"]
                 ]
-                found[document["run"]] = document["digest"] == records.digest(document) and all(
+                found[document["run"]] = document["digest"] == digest(document) and all(
                     (len(body), hashlib.sha256(body).hexdigest()) == (item["size"], item["sha256"])
                     for item, body in bodies
                 )
@@ -223,8 +225,8 @@ def _kind(path: str) -> str:
     ending = place.rpartition("/")[2]
     if ending.startswith("dump-"):
         ending = r"\.sql\.gz"
-    elif ending.startswith("verified-"):
-        ending = r"verified-"
+    elif ending.startswith(("verified-", "damaged-")):
+        ending = ending.partition("-")[0] + "-"
     first = query.partition("=")[0].partition("&")[0]
     return f"{ending}{rf'.*[?&]{first}' if first else '$'}"
 

@@ -1,6 +1,15 @@
-"""What a store says, as far as the pipeline asks: types that need no SDK."""
+"""What a store answers, as far as callers ask: types that need no SDK."""
 
 from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedObject:
+    """One entry of a listing; `modified` has a zone."""
+
+    key: str
+    modified: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

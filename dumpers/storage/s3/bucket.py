@@ -18,7 +18,7 @@ from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
 from dumpers.storage.rate_limit import OnSent
 from dumpers.storage.s3 import client, errors
-from dumpers.storage.s3.answers import CreatedUpload, Head
+from dumpers.storage.s3.answers import CreatedUpload, Head, ListedObject
 
 _READ_BLOCK = 1 << 18
 _RUN_METADATA = "ksnapshot-run"
@@ -205,15 +205,19 @@ class S3Bucket:
                 yield block
 
     def uploads(self, prefix: str) -> list[tuple[str, str]]:
-        """Key and id of the first thousand open uploads under a prefix."""
+        """Key and id of the open uploads under a prefix."""
         with self._errors(f"list the open uploads under {prefix}"):
-            answer = self._client.list_multipart_uploads(
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._location.bucket, Prefix=prefix
             )
-            return [(item["Key"], item["UploadId"]) for item in answer.get("Uploads", [])]
+            return [
+                (item["Key"], item["UploadId"])
+                for page in pages
+                for item in page.get("Uploads", [])
+            ]
 
-    def keys(self, prefix: str, *, since: str, limit: int) -> list[str]:
-        """Keys under a prefix that sort after `since`, in order, about `limit` at most."""
+    def objects(self, prefix: str, *, since: str, limit: int) -> list[ListedObject]:
+        """Objects under a prefix whose keys sort after `since`, in order, at most `limit`."""
         with self._errors(f"list {prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._location.bucket,
@@ -221,7 +225,11 @@ class S3Bucket:
                 StartAfter=since,
                 PaginationConfig={"MaxItems": limit},
             )
-            return [item["Key"] for page in pages for item in page.get("Contents", [])]
+            return [
+                ListedObject(key=item["Key"], modified=item["LastModified"])
+                for page in pages
+                for item in page.get("Contents", [])
+            ]
 
     def delete(self, key: str) -> None:
         """Remove an object."""

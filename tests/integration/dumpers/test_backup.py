@@ -9,7 +9,7 @@ import psutil
 import pyrage
 import pytest
 
-from dumpers.repository.records import digest
+from dumpers.repository.record_json import digest
 from dumpers.runtime.errors import ExitCode
 from tests.testbed.databases.postgres import PostgresServer
 from tests.testbed.dumper import CRONJOB, DUMPING, POD, Dumper

@@ -38,10 +38,10 @@ def big(dumper: Dumper, noise: str) -> str:
 
 
 def assert_nothing_is_left(s3: S3Server, bucket: str, *, started: bool) -> None:
-    """No manifest, no open upload, no object but the record of what would have been written."""
+    """No manifest, no open upload, no object but the records of the start and the failure."""
     assert s3.uploads(bucket) == []
     names = [key.rpartition("/")[2] for key in s3.objects(bucket)]
-    assert names == (["started.json"] if started else [])
+    assert names == (["failed.json", "started.json"] if started else [])
 
 
 def assert_failed(ended: Ended, code: ExitCode, *words: str) -> None:
@@ -307,7 +307,8 @@ def test_the_manifest_cannot_be_written(
     assert "manifest.json" not in names
     [started] = [key for key in s3.objects(bucket) if key.endswith("started.json")]
     named = json.loads(s3.read(bucket, started))["keys"]
-    assert set(s3.objects(bucket)) == {started, *named}
+    failed = started.replace("started.json", "failed.json")
+    assert set(s3.objects(bucket)) == {started, failed, *named}
 
 
 def test_sigterm_aborts_in_good_order(dumper: Dumper, s3: S3Server, bucket: str, big: str) -> None:

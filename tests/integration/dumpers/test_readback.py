@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dumpers.repository.records import digest
+from dumpers.repository.record_json import digest
 from dumpers.runtime.errors import ExitCode
 from tests.testbed.dumper import Dumper
 from tests.testbed.fixtures import Faults
@@ -21,8 +21,8 @@ def verifying(dumper: Dumper) -> Dumper:
     return dumper
 
 
-def verdict(s3: S3Server, bucket: str) -> dict[str, object]:
-    [key] = [key for key in s3.objects(bucket) if "/verified-" in key]
+def verdict(s3: S3Server, bucket: str, name: str = "verified") -> dict[str, object]:
+    [key] = [key for key in s3.objects(bucket) if f"/{name}-" in key]
     document: dict[str, object] = json.loads(s3.read(bucket, key))
     assert document["digest"] == digest(document)
     return document
@@ -58,10 +58,13 @@ def test_a_damaged_backup_is_told(
     ended = verifying.run(BACKEND_S3_ENDPOINT=proxy.url)
     assert ended.exit_code == ExitCode.STORAGE_FAILED, ended.log
     assert "was read back and is damaged" in ended.result.message
-    assert "says that this backup is bad" in ended.result.message
+    assert "this is no backup" in ended.result.message
     assert ended.result.verified == ""
-    assert verdict(s3, bucket)["good"] is False
-    assert [key for key in s3.objects(bucket) if key.endswith("manifest.json")]
+    document = verdict(s3, bucket, "damaged")
+    assert (document["good"], document["record"]) == (False, "damaged")
+    # A damaged backup never exists: a listing alone says so.
+    names = [key.rpartition("/")[2] for key in s3.objects(bucket) if "/manifests/" in key]
+    assert names[1:] == ["failed.json", "started.json"]
 
 
 @pytest.mark.parametrize("fault", [Status(500), Cut(after=100)], ids=["500", "cut in the middle"])
@@ -95,4 +98,7 @@ def test_the_right_to_read_is_proved_before_the_dump(
     ended = verifying.run(**access)
     assert ended.exit_code == ExitCode.STORAGE_REFUSED, ended.log
     assert "grant s3:GetObject" in ended.result.message
-    assert [key.rpartition("/")[2] for key in s3.objects(bucket)] == ["started.json"]
+    assert [key.rpartition("/")[2] for key in s3.objects(bucket)] == [
+        "failed.json",
+        "started.json",
+    ]

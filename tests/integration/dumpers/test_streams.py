@@ -18,8 +18,10 @@ from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpStream, SourceInfo, StoredDump
 from dumpers.engines.registry import ENGINES
+from dumpers.repository.record_json import read_record
+from dumpers.repository.records import FailedRecord
 from dumpers.runs import backup
-from dumpers.runtime.errors import KsnapshotError, SourceFailedError
+from dumpers.runtime.errors import ExitCode, KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 from tests.testbed.dumper import CRONJOB, PATIENCE_SECONDS, storage_env
@@ -157,7 +159,13 @@ def test_one_stream_that_fails_ends_the_others(s3: S3Server, bucket: str) -> Non
     with pytest.raises(SourceFailedError, match="the second stream broke off"):
         dump(s3, bucket, engine)
     assert s3.uploads(bucket) == []
-    assert [key.rpartition("/")[2] for key in s3.objects(bucket)] == ["started.json"]
+    failed, started = s3.objects(bucket)
+    assert started.endswith("/started.json")
+    # The others ended by a scope of their own, so that the run could still record why.
+    record = read_record(s3.read(bucket, failed))
+    assert isinstance(record, FailedRecord)
+    assert (record.exit_code, record.reason) == (ExitCode.SOURCE_FAILED, "SourceFailed")
+    assert record.message == "the second stream broke off"
 
 
 def test_what_turns_out_in_the_end_counts_too(s3: S3Server, bucket: str) -> None:

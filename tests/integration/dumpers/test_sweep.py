@@ -1,6 +1,5 @@
 """What a crashed run left is cleared away by a later one, as far as its rights allow."""
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,14 +8,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dumpers.contract.location import S3Location
-from dumpers.repository import records
 from dumpers.repository.keys import Run
-from dumpers.repository.records import RunRecord
+from dumpers.repository.record_json import make_tombstone, read_record, write_record
+from dumpers.repository.records import FailedRecord, Removal, StartedRecord, Tombstone
 from dumpers.repository.sweep import sweep
+from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import RunStorage
+from dumpers.storage.s3.bucket import S3Bucket
 from tests.testbed.dumper import Dumper
+from tests.testbed.fixtures import Faults
+from tests.testbed.proxies.faults import Hang, Rule
 from tests.testbed.stores.s3 import DELETE, READ, WRITE, Keys, S3Server
+from tests.testbed.toolchain.processes import wait_until
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DUMP = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
@@ -26,8 +30,8 @@ def run(name: str, started: datetime = NOW, cronjob: str = "cj") -> Run:
     return Run(path="p", cluster="c", cronjob=cronjob, host=f"{name}-pod", started=started, id=name)
 
 
-def record(made: Run, bucket: str, *, deadline: int | None = 3600) -> RunRecord:
-    return RunRecord(
+def record(made: Run, bucket: str, *, deadline: int | None = 3600) -> StartedRecord:
+    return StartedRecord(
         run=made.id,
         cluster=made.cluster,
         workload="demo/db",
@@ -63,11 +67,11 @@ class World:
         made: Run,
         *,
         deadline: int | None = 3600,
-        change: Callable[[RunRecord], RunRecord] = lambda same: same,
-    ) -> RunRecord:
+        change: Callable[[StartedRecord], StartedRecord] = lambda same: same,
+    ) -> StartedRecord:
         """A started record, an open upload of the first key, an object under the second."""
         told = change(record(made, self.bucket, deadline=deadline))
-        self.put(made.started_key, records.started_record(told))
+        self.put(made.started_key, write_record(told))
         self.client.create_multipart_upload(Bucket=self.bucket, Key=told.keys[0])
         self.put(told.keys[1], b"x", run=made.id)
         return told
@@ -76,11 +80,26 @@ class World:
         metadata = {"ksnapshot-run": run} if run else {}
         self.client.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=metadata)
 
-    def sweep(self, keys: Keys | None = None) -> None:
-        made = run("now")
+    def sweep(self, keys: Keys | None = None, *, now: datetime = NOW) -> None:
+        made = run("now", now)
         interrupt = Interrupt()
+        self.put(made.started_key, write_record(record(made, self.bucket)))
         with RunStorage(self.location(keys), run=made.id, interrupt=interrupt) as store:
             sweep(store, made, record(made, self.bucket))
+
+    def records_of(self, made: Run) -> list[str]:
+        """Names of the run's records."""
+        prefix = made.record_prefix
+        return [
+            key.removeprefix(prefix)
+            for key in self.s3.objects(self.bucket)
+            if key.startswith(prefix)
+        ]
+
+    def tombstone(self, made: Run) -> Tombstone:
+        found = read_record(self.s3.read(self.bucket, made.manifest_key))
+        assert isinstance(found, Tombstone)
+        return found
 
     def left(self) -> set[str]:
         return {key for key, _ in self.s3.uploads(self.bucket)} | {
@@ -94,11 +113,13 @@ def world(s3: S3Server, bucket: str, caplog: pytest.LogCaptureFixture) -> World:
     return World(s3, bucket)
 
 
-def test_a_crashed_run_of_many_objects_is_cleared_at_once(world: World) -> None:
+def test_a_crashed_run_of_many_objects_is_cleared_at_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     made = run("old", NOW - timedelta(hours=2))
     keys = tuple(f"p/dump-old/t{number}" for number in range(1500))
 
-    def many(told: RunRecord) -> RunRecord:
+    def many(told: StartedRecord) -> StartedRecord:
         return replace(told, keys=keys)
 
     world.crash(made, change=many)
@@ -107,20 +128,21 @@ def test_a_crashed_run_of_many_objects_is_cleared_at_once(world: World) -> None:
     world.client.create_multipart_upload(Bucket=world.bucket, Key=keys[1200])
     world.sweep()
     assert world.left() == set()
-    mark = json.loads(world.s3.read(world.bucket, f"{made.record_prefix}swept.json"))
-    assert (mark["uploads"], mark["objects"]) == (2, 21)
+    [swept] = [line.ksnapshot_fields for line in caplog.records]  # type: ignore[attr-defined]
+    assert (swept["uploads"], swept["objects"]) == (2, 21)
 
 
 def test_what_a_crashed_run_left_goes_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
     made = run("old", NOW - timedelta(hours=2))
-    world.crash(made)
+    told = world.crash(made)
     world.client.create_multipart_upload(Bucket=world.bucket, Key="p/dump-old-0-of-another")
     world.put("p/dump-other", b"x", run="other")
     world.sweep()
     assert world.left() == {"p/dump-old-0-of-another", "p/dump-other"}
     assert caplog.messages == ["swept what a crashed run left"]
-    mark = json.loads(world.s3.read(world.bucket, f"{made.record_prefix}swept.json"))
-    assert (mark["run"], mark["uploads"], mark["objects"]) == ("old", 1, 1)
+    # The tombstone holds the started record whole, and is all that stays.
+    assert world.tombstone(made).buried == told
+    assert world.records_of(made) == ["manifest.json"]
     world.sweep()
     assert len(caplog.messages) == 1
 
@@ -151,7 +173,7 @@ def test_an_object_of_another_run_under_a_named_key_stays(world: World) -> None:
     ],
 )
 def test_what_may_still_run_or_is_not_ours_stays(
-    world: World, made: Run, deadline: int | None, change: Callable[[RunRecord], RunRecord]
+    world: World, made: Run, deadline: int | None, change: Callable[[StartedRecord], StartedRecord]
 ) -> None:
     told = world.crash(made, deadline=deadline, change=change)
     world.sweep()
@@ -205,6 +227,99 @@ def test_rights_decide_how_far_it_goes(
     world.sweep(keys)
     assert world.left() == set(told.keys) - {told.keys[n] for n in gone}
     assert caplog.messages == said
+
+
+def test_a_sweep_that_was_interrupted_goes_on(world: World) -> None:
+    made = run("old", NOW - timedelta(days=1))
+    world.crash(made)
+    body = world.s3.read(world.bucket, made.started_key)
+    tombstone = make_tombstone(body, removal=Removal.SWEPT, removed=NOW)
+    assert isinstance(tombstone, Tombstone)
+    world.put(made.manifest_key, write_record(tombstone))
+    # Its time in the store is this machine's; the run began long before.
+    world.sweep()
+    assert world.left() == set()
+    assert world.records_of(made) == ["manifest.json"]
+
+
+def test_all_records_of_a_crashed_run_go_but_the_tombstone(world: World) -> None:
+    made = run("old", NOW - timedelta(hours=2))
+    world.crash(made)
+    failed = FailedRecord(run="old", finished=NOW, exit_code=10, reason="r", message="m")
+    world.put(made.failed_key, write_record(failed))
+    world.sweep()
+    assert world.records_of(made) == ["manifest.json"]
+
+
+def test_a_tombstone_stays_for_60_days(world: World) -> None:
+    made, backup = (run(name, NOW - timedelta(hours=2)) for name in ("old", "backup"))
+    tombstone = make_tombstone(
+        write_record(record(made, world.bucket)), removal=Removal.SWEPT, removed=NOW
+    )
+    assert isinstance(tombstone, Tombstone)
+    world.put(made.manifest_key, write_record(tombstone))
+    world.put(backup.manifest_key, b"{}")
+    for days, left in ((59, ["manifest.json"]), (60, ["manifest.json"]), (61, [])):
+        world.sweep(now=NOW + timedelta(days=days))
+        assert world.records_of(made) == left
+    assert world.records_of(backup) == ["manifest.json"]
+
+
+@pytest.fixture
+def careless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that ignores conditions."""
+    put = S3Bucket.put
+
+    def put_always(self: S3Bucket, key: str, body: bytes, *, only_new: bool) -> None:
+        put(self, key, body, only_new=False)
+
+    monkeypatch.setattr(S3Bucket, "put", put_always)
+
+
+@pytest.mark.usefixtures("careless")
+def test_a_store_that_ignores_conditions_is_swept_a_day_later(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = run("old", NOW - timedelta(hours=24))
+    told = world.crash(made)
+    world.sweep()
+    assert world.left() == set(told.keys)
+    [message] = caplog.messages
+    assert message.startswith("sweep put off: the store does not refuse to write a key twice")
+    world.sweep(now=NOW + timedelta(hours=2))
+    assert world.left() == set()
+    assert world.tombstone(made).buried == told
+
+
+@pytest.mark.usefixtures("careless")
+def test_a_backup_is_not_overwritten_where_conditions_are_ignored(world: World) -> None:
+    made = run("old", NOW - timedelta(hours=48))
+    told = world.crash(made)
+    world.put(made.manifest_key, b"{}")
+    world.sweep()
+    assert world.left() == set(told.keys)
+    assert world.s3.read(world.bucket, made.manifest_key) == b"{}"
+
+
+def test_a_run_that_was_swept_cannot_commit(dumper: Dumper, world: World, faults: Faults) -> None:
+    """A suspended run that wakes up finds the tombstone where its manifest goes."""
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Hang(seconds=3, of="request"), "PUT", r"manifest\.json"))
+    dumper.start(BACKEND_S3_ENDPOINT=proxy.url)
+    wait_until(
+        lambda: bool(proxy.seen("PUT", r"manifest\.json")), seconds=120, what="the manifest's PUT"
+    )
+    [started] = [key for key in world.s3.objects(world.bucket) if key.endswith("started.json")]
+    body = world.s3.read(world.bucket, started)
+    tombstone = make_tombstone(body, removal=Removal.SWEPT, removed=NOW)
+    assert isinstance(tombstone, Tombstone)
+    world.put(started.replace("started.json", "manifest.json"), write_record(tombstone))
+    ended = dumper.wait()
+    assert ended.exit_code == ExitCode.STORAGE_FAILED, ended.log
+    assert "a tombstone: a later run took this one for crashed" in ended.result.message
+    failed = read_record(world.s3.read(world.bucket, started.replace("started", "failed")))
+    assert isinstance(failed, FailedRecord)
+    assert failed.message == ended.result.message
 
 
 def test_a_dump_sweeps(dumper: Dumper, world: World) -> None:

@@ -1,0 +1,159 @@
+"""Writing and reading the records' JSON form.
+
+Readers ignore members that they do not know, and never raise: a record of another format, and one
+that is damaged, is a value of its own, so that nobody mistakes it for an absent one.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from dumpers.repository.records import (
+    DamagedRecord,
+    FailedRecord,
+    Manifest,
+    Record,
+    Removal,
+    StartedRecord,
+    Time,
+    Tombstone,
+    UnknownRecord,
+    Verification,
+)
+
+FORMAT = 1
+_STARTED, _MANIFEST, _FAILED = "started", "manifest", "failed"
+_VERIFIED, _DAMAGED = "verified", "damaged"
+_WITH_DIGEST = {_MANIFEST, _VERIFIED, _DAMAGED}
+# A manifest's JSON holds the members of the started record as its own.
+_MEMBERS_OF: dict[str, Any] = {
+    _STARTED: StartedRecord,
+    _MANIFEST: Manifest,
+    _FAILED: FailedRecord,
+}
+
+
+def write_record(record: Record) -> bytes:
+    """The record as JSON, with a digest of itself where it vouches for objects."""
+    match record:
+        case StartedRecord():
+            kind, members = _STARTED, _members(record)
+        case Manifest():
+            kind, members = _MANIFEST, _manifest_members(record)
+        case FailedRecord():
+            kind, members = _FAILED, _members(record)
+        case Verification():
+            kind = _VERIFIED if record.good else _DAMAGED
+            members = _members(record) | {"good": record.good}
+        case Tombstone():
+            kind = record.removal.value
+            members = {
+                "run": record.run,
+                "removed": msgspec.to_builtins(record.removed),
+                "buried": record.document,
+            }
+    document = {"format": FORMAT, "record": kind, **members}
+    if kind in _WITH_DIGEST:
+        document["digest"] = digest(document)
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def read_record(body: bytes) -> Record | UnknownRecord | DamagedRecord:
+    """Read a record of any kind.
+
+    UnknownRecord where its format or kind is unknown. DamagedRecord where it is no JSON object, a
+    member is missing or has another type, or its digest of itself does not fit.
+    """
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        return DamagedRecord(why=f"no JSON: {type(error).__name__}")
+    return _read(document)
+
+
+def make_tombstone(
+    body: bytes, *, removal: Removal, removed: datetime
+) -> Tombstone | UnknownRecord | DamagedRecord:
+    """The tombstone of a run, from the started record or manifest that lists its objects."""
+    match read_record(body):
+        case StartedRecord() as buried:
+            run = buried.run
+        case Manifest() as buried:
+            run = buried.begun.run
+        case UnknownRecord() | DamagedRecord() as unreadable:
+            return unreadable
+        case other:
+            return DamagedRecord(why=f"{type(other).__name__} lists no objects")
+    return Tombstone(
+        removal=removal, run=run, removed=removed, buried=buried, document=json.loads(body)
+    )
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """sha256 of a record's canonical JSON (sorted, compact, UTF-8) without its own digest."""
+    bare = {name: value for name, value in document.items() if name != "digest"}
+    canonical = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def _read(document: Any) -> Record | UnknownRecord | DamagedRecord:
+    if not isinstance(document, dict):
+        return DamagedRecord(why="no JSON object")
+    form, kind = document.get("format"), document.get("record")
+    if form != FORMAT or isinstance(form, bool) or not isinstance(kind, str):
+        return UnknownRecord(format=form, kind=kind if isinstance(kind, str) else "")
+    try:
+        if kind in _WITH_DIGEST and document.get("digest") != digest(document):
+            return DamagedRecord(why="the digest does not fit the record")
+        return _convert(kind, document)
+    except (msgspec.ValidationError, ValueError, RecursionError) as error:
+        return DamagedRecord(why=str(error) or type(error).__name__)
+
+
+def _convert(kind: str, document: dict[str, Any]) -> Record | UnknownRecord | DamagedRecord:
+    if kind in _MEMBERS_OF:
+        record: Record = msgspec.convert(document | {"begun": document}, _MEMBERS_OF[kind])
+        return record
+    if kind in {_VERIFIED, _DAMAGED}:
+        verification = msgspec.convert(document, Verification)
+        if verification.good != (kind == _VERIFIED):
+            return DamagedRecord(why="the verdict is not that of the objects")
+        return verification
+    if kind in set(Removal):
+        return _read_tombstone(Removal(kind), document)
+    return UnknownRecord(format=FORMAT, kind=kind)
+
+
+def _read_tombstone(
+    removal: Removal, document: dict[str, Any]
+) -> Tombstone | UnknownRecord | DamagedRecord:
+    buried = _read(document.get("buried"))
+    if isinstance(buried, UnknownRecord | DamagedRecord):
+        return buried
+    if not isinstance(buried, StartedRecord | Manifest):
+        return DamagedRecord(why="the tombstone names no objects")
+    return Tombstone(
+        removal=removal,
+        run=buried.run if isinstance(buried, StartedRecord) else buried.begun.run,
+        removed=msgspec.convert(document.get("removed"), Time),
+        buried=buried,
+        document=document["buried"],
+    )
+
+
+def _members(record: StartedRecord | Manifest | FailedRecord | Verification) -> dict[str, Any]:
+    members: dict[str, Any] = msgspec.to_builtins(record)
+    return members
+
+
+def _manifest_members(manifest: Manifest) -> dict[str, Any]:
+    members = _members(manifest)
+    begun: dict[str, Any] = members.pop("begun")
+    for part in (members, *members["objects"]):
+        if not part["metadata"]:
+            del part["metadata"]
+    return begun | members

@@ -1,0 +1,58 @@
+"""Recording that a run failed, so that a listing alone tells failed runs from running ones."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from dumpers.repository.keys import Run
+from dumpers.repository.record_json import write_record
+from dumpers.repository.records import FailedRecord
+from dumpers.runtime.errors import ExitCode, KsnapshotError
+from dumpers.runtime.log import fields
+from dumpers.storage.run_storage import RunStorage
+
+_LOG = logging.getLogger(__name__)
+
+# A pod is killed 30 s after SIGTERM; the abort of uploads before this has most of that time.
+_SECONDS, _SECONDS_INTERRUPTED = 10.0, 3.0
+
+
+@contextmanager
+def recorded_failure(
+    storage: RunStorage, run: Run, *, now: Callable[[], datetime]
+) -> Iterator[None]:
+    """Write the run's failed record where the body raises, and raise the same error.
+
+    Best effort and bounded in time: a record that cannot be written is only logged.
+    """
+    try:
+        yield
+    except BaseException as error:
+        _record(storage, run, error, now=now)
+        raise
+
+
+def _record(
+    storage: RunStorage, run: Run, error: BaseException, *, now: Callable[[], datetime]
+) -> None:
+    if isinstance(error, KsnapshotError):
+        code, reason, message = error.exit_code, error.reason, str(error)
+    else:
+        # Its text could hold anything.
+        code, reason = ExitCode.INTERNAL, KsnapshotError.reason
+        message = f"internal error ({type(error).__name__}): see the pod's log"
+    record = FailedRecord(
+        run=run.id, finished=now(), exit_code=code, reason=reason, message=message
+    )
+    body = write_record(record)
+    # Neither the workers, which may all hang, nor the interrupt, which may be cancelled already.
+    written = storage.run_detached(lambda: storage.bucket.put(run.failed_key, body, only_new=False))
+    is_interrupted = storage.interrupt.is_cancelled or code == ExitCode.INTERRUPTED
+    try:
+        written.result(_SECONDS_INTERRUPTED if is_interrupted else _SECONDS)
+    except (KsnapshotError, TimeoutError) as problem:
+        _LOG.info(
+            "failure not recorded",
+            extra=fields(key=run.failed_key, why=str(problem) or "no answer"),
+        )

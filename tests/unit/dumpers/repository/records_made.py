@@ -1,0 +1,79 @@
+"""Strategies for records, with every member that a record may have."""
+
+from datetime import UTC, datetime
+
+from hypothesis import strategies as st
+
+from dumpers.repository.records import (
+    CheckedObject,
+    Encryption,
+    FailedRecord,
+    Manifest,
+    ObjectRecord,
+    StartedRecord,
+    Verification,
+)
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+SIZES = st.integers(min_value=0, max_value=1 << 60)
+TIMES = st.datetimes(
+    min_value=datetime(1970, 1, 1),  # noqa: DTZ001  the zone is added
+    max_value=datetime(2200, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+).map(lambda moment: moment.replace(microsecond=0))
+METADATA = st.dictionaries(
+    TEXTS, st.none() | st.booleans() | SIZES | TEXTS | st.lists(TEXTS, max_size=3), max_size=3
+)
+STARTED = st.builds(
+    StartedRecord,
+    run=TEXTS,
+    cluster=TEXTS,
+    workload=TEXTS,
+    cronjob=TEXTS,
+    pod=TEXTS,
+    engine=TEXTS,
+    bucket=TEXTS,
+    started=TIMES,
+    deadline_seconds=st.none() | SIZES,
+    keys=st.lists(TEXTS, max_size=3).map(tuple),
+)
+OBJECTS = st.builds(
+    ObjectRecord,
+    key=TEXTS,
+    name=TEXTS,
+    part=st.lists(TEXTS, max_size=2).map(tuple),
+    ending=TEXTS,
+    size=SIZES,
+    sha256=TEXTS,
+    crc32=TEXTS,
+    source_size=SIZES,
+    source_sha256=TEXTS,
+    checked=st.booleans(),
+    metadata=METADATA,
+)
+MANIFESTS = st.builds(
+    Manifest,
+    begun=STARTED,
+    finished=TIMES,
+    server_version=TEXTS,
+    tool_version=TEXTS,
+    compression=TEXTS,
+    encryption=st.none()
+    | st.builds(Encryption, scheme=TEXTS, recipients=st.lists(TEXTS, max_size=2).map(tuple)),
+    objects=st.lists(OBJECTS, max_size=3).map(tuple),
+    notes=st.lists(TEXTS, max_size=2).map(tuple),
+    metadata=METADATA,
+)
+FAILURES = st.builds(
+    FailedRecord, run=TEXTS, finished=TIMES, exit_code=SIZES, reason=TEXTS, message=TEXTS
+)
+VERIFICATIONS = st.builds(
+    Verification,
+    run=TEXTS,
+    method=TEXTS,
+    finished=TIMES,
+    objects=st.lists(
+        st.builds(CheckedObject, key=TEXTS, size=SIZES, sha256=TEXTS, good=st.booleans()),
+        max_size=3,
+    ).map(tuple),
+)
