@@ -3,7 +3,6 @@
 import logging
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -12,6 +11,7 @@ from dumpers.repository.records import ObjectRecord
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.log import fields
 from dumpers.runtime.progress import Progress
+from dumpers.runtime.threads import map_parallel
 from dumpers.storage.multipart import Upload, choose_part_size
 from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
@@ -20,7 +20,7 @@ from dumpers.streams.reader import copy
 
 _LOG = logging.getLogger(__name__)
 
-# Of all lanes together: each has the buffers of an upload, some 15 MiB in all.
+# Of all groups together: each stream has the buffers of an upload, all of them some 15 MiB.
 _MOST_AT_A_TIME = 8
 
 
@@ -33,75 +33,73 @@ def store_all(
     recipients: Sequence[age.Recipient],
     storage: RunStorage,
 ) -> Sequence[ObjectRecord]:
-    """Store every stream under its key, `parallel` of each lane at a time, in the order given.
+    """Store every stream under its key and return the objects' records, in the order given.
 
-    One that fails is read again if it says that this may help; else all end and its error is
-    raised. `part_size` is in bytes, None meaning that the estimates decide.
+    `parallel` streams of each concurrency group are read at a time. A stream that fails, or that
+    the engine withdraws after all are stored, is read again if the stream says that this may help.
+    Otherwise the other streams are stopped, and the error is raised; `storage.interrupt` is not
+    cancelled by this. `part_size` is in bytes, None meaning that the estimates decide.
     """
-    groups: dict[str, deque[tuple[DumpStream, str]]] = {}
-    for stream, key in zip(streams, keys, strict=True):
-        groups.setdefault(stream.concurrency_group, deque()).append((stream, key))
-    workers = _workers(groups, parallel)
-    at_a_time = min(len(workers), _MOST_AT_A_TIME)
-    progress = Progress(total=len(streams))
+    jobs = [_Job(stream=stream, key=key) for stream, key in zip(streams, keys, strict=True)]
+    progress = Progress(total=len(jobs))
+    scope = storage.interrupt.child()
     storing = _Storing(
-        storage=storage,
+        storage=storage.with_interrupt(scope),
         part_size=part_size,
-        at_a_time=at_a_time,
+        at_a_time=_at_a_time(_workers(jobs, parallel)),
         recipients=recipients,
         progress=progress,
     )
+    stored: dict[str, ObjectRecord] = {}
     with progress.shown():
-        stored = _run(workers, storing, at_a_time)
-        return [
-            storing.prove(stored[key], stream, key)
-            for stream, key in zip(streams, keys, strict=True)
-        ]
+        withdrawn = jobs
+        while withdrawn:
+            stored |= _run(_workers(withdrawn, parallel), storing)
+            withdrawn = [job for job in withdrawn if not storing.prove(job, stored)]
+    return [stored[key] for key in keys]
 
 
-def _workers(
-    groups: dict[str, deque[tuple[DumpStream, str]]], parallel: int
-) -> list[deque[tuple[DumpStream, str]]]:
-    """The lanes, each as often as it is worked on at a time; first of all each of them once."""
-    often = [
-        [concurrency_group] * min(parallel, len(concurrency_group))
-        for concurrency_group in groups.values()
-    ]
-    return [
-        concurrency_group
-        for once in zip_longest(*often)
-        for concurrency_group in once
-        if concurrency_group is not None
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    stream: DumpStream
+    key: str
 
 
-def _run(
-    workers: Sequence[deque[tuple[DumpStream, str]]], storing: "_Storing", at_a_time: int
-) -> dict[str, ObjectRecord]:
+def _workers(jobs: Sequence[_Job], parallel: int) -> list[deque[_Job]]:
+    """One queue per worker: each concurrency group's, up to `parallel` times.
+
+    Every group comes once before any comes again.
+    """
+    groups: dict[str, deque[_Job]] = {}
+    for job in jobs:
+        groups.setdefault(job.stream.concurrency_group, deque()).append(job)
+    repeated = [[group] * min(parallel, len(group)) for group in groups.values()]
+    return [group for once in zip_longest(*repeated) for group in once if group is not None]
+
+
+def _at_a_time(workers: Sequence[deque[_Job]]) -> int:
+    return min(len(workers), _MOST_AT_A_TIME)
+
+
+def _run(workers: Sequence[deque[_Job]], storing: "_Storing") -> dict[str, ObjectRecord]:
     stored: dict[str, ObjectRecord] = {}
 
-    def work(concurrency_group: deque[tuple[DumpStream, str]]) -> None:
-        while concurrency_group:
+    def work(queue: deque[_Job]) -> None:
+        while queue:
             try:
-                stream, key = concurrency_group.popleft()
+                job = queue.popleft()
             except IndexError:
                 return
-            stored[key] = storing.store_again(stream, key)
+            stored[job.key] = storing.store_again(job)
 
-    if at_a_time == 1:
-        for concurrency_group in workers:
-            work(concurrency_group)
-        return stored
-    with ThreadPoolExecutor(at_a_time, thread_name_prefix="stream") as pool:
-        under_way = [pool.submit(work, concurrency_group) for concurrency_group in workers]
-        try:
-            for ended in as_completed(under_way):
-                ended.result()
-        except BaseException:
-            # No manifest will be written, so the others have nothing to go on for.
-            storing.storage.interrupt.cancel("the failure of another stream")
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    map_parallel(
+        work,
+        workers,
+        at_a_time=_at_a_time(workers),
+        name="stream",
+        # No manifest will be written, so the other streams have nothing to go on for.
+        stop=lambda: storing.storage.interrupt.cancel("the failure of another stream"),
+    )
     return stored
 
 
@@ -113,28 +111,28 @@ class _Storing:
     recipients: Sequence[age.Recipient]
     progress: Progress
 
-    def prove(self, stored: ObjectRecord, stream: DumpStream, key: str) -> ObjectRecord:
-        """Add what the stream says once all are stored; one that takes it back is read again."""
+    def prove(self, job: _Job, stored: dict[str, ObjectRecord]) -> bool:
+        """Add what the engine knows of a stream once all are stored; False if it withdraws it."""
+        try:
+            stored[job.key] = replace(stored[job.key], metadata=job.stream.metadata())
+        except SourceFailedError as error:
+            self._ask(job, error)
+            return False
+        return True
+
+    def store_again(self, job: _Job) -> ObjectRecord:
+        """Store a stream, from its start again as long as the stream says that this may help."""
         while True:
             try:
-                return replace(stored, metadata=stream.metadata())
+                return self._store(job.stream, job.key)
             except SourceFailedError as error:
-                self._ask(stream, key, error)
-                stored = self.store_again(stream, key)
+                self._ask(job, error)
 
-    def store_again(self, stream: DumpStream, key: str) -> ObjectRecord:
-        """Store a stream, from its start again as long as it says that this may help."""
-        while True:
-            try:
-                return self._store(stream, key)
-            except SourceFailedError as error:
-                self._ask(stream, key, error)
-
-    def _ask(self, stream: DumpStream, key: str, error: SourceFailedError) -> None:
+    def _ask(self, job: _Job, error: SourceFailedError) -> None:
         self.storage.interrupt.check()
-        if not stream.can_retry(error):
+        if not job.stream.can_retry(error):
             raise error
-        _LOG.warning("reading once more", extra=fields(key=key, why=str(error)))
+        _LOG.warning("reading once more", extra=fields(key=job.key, why=str(error)))
 
     def _store(self, stream: DumpStream, key: str) -> ObjectRecord:
         part_size = self.part_size or choose_part_size(stream.estimate, self.at_a_time)

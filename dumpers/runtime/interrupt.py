@@ -1,7 +1,7 @@
-"""One place that says "stop now": a signal or the deadline, seen by everything that waits.
+"""Stopping a run, or a part of it: by a signal, the deadline, or a failure beside it.
 
-Signal handlers only trip it. Whoever waits, for the dump tool or for S3, waits through it and gets
-InterruptedRunError raised in the main thread, at a point where the run can be ended in good order.
+Signal handlers only cancel an interrupt. Code that waits, for the dump tool or for S3, waits
+through the interrupt and gets InterruptedRunError at a point where the run can end in good order.
 """
 
 import os
@@ -19,44 +19,63 @@ T = TypeVar("T")
 
 # How long a waiter on a thread's result may take to notice a signal.
 _NOTICE_SECONDS = 0.1
-# The kernel counts a poll's milliseconds in an int; whoever waits asks again.
+# The kernel counts a poll's milliseconds in an int; waiters poll again.
 _LONGEST_POLL_SECONDS = 3600.0
 
 
-class Interrupt:
-    """Tells every waiter of a run to give up.
+class _Scope:
+    """What one interrupt adds to those around it: its own deadline, and why it was cancelled."""
 
-    `seconds` is how long the run may take from now on, None for any time.
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self.ends = None if seconds is None else time.monotonic() + seconds
+        self.cause: str | None = None
+        self.read_end, self.write_end = os.pipe()
+        os.set_blocking(self.write_end, False)
+        weakref.finalize(self, _close, self.read_end, self.write_end)
+
+
+class Interrupt:
+    """Makes everything stop that waits through it, or through a child of it.
+
+    `seconds` is how long the run may take from now on, None for any time. Threads may share it.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
-        self._ends = None if seconds is None else time.monotonic() + seconds
-        self._seconds = seconds
-        self._cause: str | None = None
-        self._read_end, self._write_end = os.pipe()
-        os.set_blocking(self._write_end, False)
-        weakref.finalize(self, _close, self._read_end, self._write_end)
+        self._own = _Scope(seconds)
+        self._scopes: tuple[_Scope, ...] = (self._own,)
+
+    def child(self) -> "Interrupt":
+        """A scope of its own: cancelling the child ends only what waits through the child.
+
+        Cancelling this interrupt, and its deadline, ends its children, too.
+        """
+        child = Interrupt()
+        # The outermost first: its cause is the one to show.
+        child._scopes = (*self._scopes, child._own)
+        return child
 
     def cancel(self, cause: str) -> None:
-        """Stop the run because of `cause`; safe to call from a signal handler, and repeatedly."""
-        if self._cause is None:
-            self._cause = cause
-            os.write(self._write_end, b"!")
+        """Stop because of `cause`; safe to call from a signal handler, and repeatedly."""
+        if self._own.cause is None:
+            self._own.cause = cause
+            os.write(self._own.write_end, b"!")
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether somebody asked the run to stop; the deadline does not count."""
-        return self._cause is not None
+        """Whether this scope or one around it was cancelled; the deadline does not count."""
+        return any(scope.cause is not None for scope in self._scopes)
 
     def check(self) -> None:
-        """Raise InterruptedRunError once the run has to stop."""
-        if self._cause is not None:
-            raise InterruptedRunError(f"stopped by {self._cause} before the dump was complete")
-        if self._ends is not None and time.monotonic() >= self._ends:
-            raise InterruptedRunError(
-                f"stopped after {self._seconds:.0f} s, close to the job's deadline: the dump takes "
-                "longer than the job may run; raise the deadline"
-            )
+        """Raise InterruptedRunError once the run, or this part of it, has to stop."""
+        for scope in self._scopes:
+            if scope.cause is not None:
+                raise InterruptedRunError(f"stopped by {scope.cause} before the dump was complete")
+            if scope.ends is not None and time.monotonic() >= scope.ends:
+                raise InterruptedRunError(
+                    f"stopped after {scope.seconds:.0f} s, close to the job's deadline: the dump "
+                    "takes longer than the job may run; raise the deadline"
+                )
 
     def wait_readable(self, descriptor: int) -> None:
         """Return when `descriptor` has data or is at its end; raise when the run has to stop."""
@@ -67,19 +86,26 @@ class Interrupt:
         self._wait_for(descriptor, select.POLLOUT)
 
     def _wait_for(self, descriptor: int, event: int) -> None:
-        poll = select.poll()
+        poll = self._poll()
         poll.register(descriptor, event)
-        poll.register(self._read_end, select.POLLIN)
         while True:
             self.check()
-            ready = {fd for fd, _ in poll.poll(self._milliseconds_left())}
-            if self._read_end not in ready and descriptor in ready:
+            ready = {fd for fd, _ in poll.poll(self._milliseconds(_LONGEST_POLL_SECONDS))}
+            if ready == {descriptor}:
                 return
 
-    def _milliseconds_left(self) -> float | None:
-        if self._ends is None:
-            return None
-        return min(max(0.0, self._ends - time.monotonic()), _LONGEST_POLL_SECONDS) * 1000
+    def _poll(self) -> select.poll:
+        """A poll that ends when this scope or one around it is cancelled."""
+        poll = select.poll()
+        for scope in self._scopes:
+            poll.register(scope.read_end, select.POLLIN)
+        return poll
+
+    def _milliseconds(self, seconds: float) -> float:
+        """At most `seconds`, and no longer than to the next deadline, as a poll wants it."""
+        ends = [scope.ends for scope in self._scopes if scope.ends is not None]
+        left = min((end - time.monotonic() for end in ends), default=seconds)
+        return max(0.0, min(left, seconds, _LONGEST_POLL_SECONDS)) * 1000
 
     def wait(self, call: Callable[[float], T]) -> T:
         """Return `call(timeout)`, calling again on TimeoutError until the run has to stop."""
@@ -112,18 +138,14 @@ class Interrupt:
     def sleep(self, seconds: float) -> None:
         """Let time pass; raise as soon as the run has to stop."""
         ends = time.monotonic() + seconds
-        poll = select.poll()
-        poll.register(self._read_end, select.POLLIN)
+        poll = self._poll()
         self.check()
         while (left := ends - time.monotonic()) > 0:
-            limits = [_LONGEST_POLL_SECONDS, left]
-            if self._ends is not None:
-                limits.append(max(0.0, self._ends - time.monotonic()))
-            poll.poll(min(limits) * 1000)
+            poll.poll(self._milliseconds(left))
             self.check()
 
     def result(self, future: "Future[T]") -> T:
-        """Wait for another thread's result; its own TimeoutError is told from ours."""
+        """Wait for another thread's result; a TimeoutError that the thread raised is raised."""
         self.wait(lambda timeout: _finished(future, timeout))
         return future.result()
 

@@ -1,6 +1,6 @@
-"""The bucket as one run sees it: every call in a worker thread, so that signals are noticed.
+"""The bucket as one run sees it: every call runs in a worker thread, so that signals are noticed.
 
-A store that hangs then never keeps the main thread from ending the run in good order.
+The main thread can then end the run in good order while the store hangs.
 """
 
 import logging
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_futures
 from contextlib import suppress
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -44,7 +45,7 @@ def open_bucket(location: S3Location, pace: OnSent | None) -> "S3Bucket":
 class RunStorage:
     """The bucket as one run sees it. A context manager: leaving it gives its threads back.
 
-    It is set up in the background: making a Store takes no time, and the first call tells faults.
+    The client is set up in the background: faults of the location are raised by the first call.
     """
 
     def __init__(self, location: S3Location, *, run: str, interrupt: Interrupt) -> None:
@@ -62,6 +63,12 @@ class RunStorage:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def with_interrupt(self, interrupt: Interrupt) -> "RunStorage":
+        """The same storage and threads, for calls that end with `interrupt`; not to be left."""
+        other = copy(self)
+        other.interrupt = interrupt
+        return other
+
     @property
     def bucket(self) -> "S3Bucket":
         """For worker threads only: waits until the bucket is set up."""
@@ -76,8 +83,8 @@ class RunStorage:
         return self.interrupt.result(self.submit(call))
 
     def run_detached(self, call: Callable[[], T]) -> "Future[T]":
-        """Begin something in a thread of its own: the workers may all hang, and so may this."""
-        pool = ThreadPoolExecutor(1, thread_name_prefix="aside")
+        """Begin a call outside the worker threads, which may all wait for a store that hangs."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="detached")
         try:
             return pool.submit(call)
         finally:
@@ -86,8 +93,8 @@ class RunStorage:
     def put_once(self, key: str, body: bytes) -> None:
         """Write a small object that must not be there yet; `key` carries the run's random id.
 
-        An answer that got lost is settled by reading the object back. Stores that do not know the
-        condition are asked without it.
+        AlreadyThereError where the key holds something else. Where the answer got lost, the object
+        is read back to find out. Stores that do not know the condition get a request without.
         """
         try:
             self.call(lambda: self.bucket.put(key, body, only_new=True))
@@ -97,7 +104,8 @@ class RunStorage:
             try:
                 stored = self.call(lambda: self.bucket.get(key))
             except ForbiddenByStoreError:
-                # Nobody else knows the run's id: what is there is our own, its answer was lost.
+                # A sweep, the only other writer, needs the right to read, and only starts after the
+                # run's deadline. So the object is our own, and its first answer was lost.
                 _LOG.warning("written, but may not be read back", extra=fields(key=key))
                 return
             if stored != body:

@@ -250,3 +250,38 @@ def test_a_stream_that_may_be_read_again_is_stored_from_its_start(
     assert gzip.decompress(s3.read(bucket, item["key"])) == b"try 2"
     assert len(asked) == 1
     assert s3.uploads(bucket) == []
+
+
+def test_withdrawn_streams_are_read_again_side_by_side(s3: S3Server, bucket: str) -> None:
+    met = threading.Barrier(2, timeout=PATIENCE_SECONDS)
+    tries = {"a": 0, "b": 0}
+
+    def withdrawn(name: str) -> DumpStream:
+        def reader(_: Interrupt) -> Reader:
+            tries[name] += 1
+            if tries[name] == 2:
+                met.wait()
+            return io.BytesIO(f"try {tries[name]}".encode())
+
+        def metadata() -> Mapping[str, Any]:
+            if tries[name] == 1:
+                raise SourceFailedError("the replica does not tell")
+            return {"tries": tries[name]}
+
+        return stream(name, reader, metadata, can_retry=lambda _: True)
+
+    asked: list[str] = []
+
+    def once() -> Mapping[str, Any]:
+        asked.append("c")
+        return {}
+
+    streams = [withdrawn("a"), stream("c", lambda _: io.BytesIO(b"c"), once), withdrawn("b")]
+    result = dump(s3, bucket, Engine(streams_of=streams, parallel=2))
+    document = json.loads(s3.read(bucket, f"{result.record}manifest.json"))
+    assert [item["part"] for item in document["objects"]] == [["a"], ["c"], ["b"]]
+    for item in (document["objects"][0], document["objects"][2]):
+        assert item["metadata"] == {"tries": 2}
+        assert gzip.decompress(s3.read(bucket, item["key"])) == b"try 2"
+    assert asked == ["c"]
+    assert s3.uploads(bucket) == []
