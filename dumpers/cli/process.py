@@ -23,12 +23,14 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # order before Kubernetes kills the pod, a small part of a long deadline.
 _MARGIN_SECONDS = 30.0
 _MARGIN_SHARE = 0.1
+# So many keys of objects are logged at most.
+_KEYS_SHOWN = 10
 
 
 def interrupt_by_signals(deadline: int | None) -> Interrupt:
-    """Make the interrupt that SIGTERM, SIGINT and the deadline (seconds, None for none) trip.
+    """Make the interrupt that SIGTERM, SIGINT and the deadline (seconds, None for none) cancel.
 
-    It trips a little before the deadline, which Kubernetes counts from the pod's start.
+    The run has to stop a little before the deadline, which Kubernetes counts from the pod's start.
     """
     allowed = None
     if deadline is not None:
@@ -54,7 +56,7 @@ def run_to_end(operation: str, work: Callable[[], DumpResult]) -> NoReturn:
     except KsnapshotError as error:
         result = _failed(error.exit_code, error.reason, str(error), began)
     except Exception as error:  # noqa: BLE001  the edge: whatever it is becomes a result
-        # A fault of ours. Its text could hold anything, so only its kind is shown to others.
+        # A fault of ours. Its text could hold a secret, so only its type is shown.
         frames = [
             f"{frame.filename}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(error.__traceback__)
@@ -80,6 +82,9 @@ def _report(operation: str, result: DumpResult, *, termination_log: Path) -> Non
     level = logging.INFO if result.succeeded else logging.ERROR
     shown = {name: value for name, value in asdict(result).items() if value or name == "succeeded"}
     shown["error"] = shown.pop("message", "")
+    # A search cluster or a schema has thousands; the record names them all.
+    if result.key_count > _KEYS_SHOWN:
+        del shown["keys"]
     event = f"{operation} {'done' if result.succeeded else 'failed'}"
     _LOG.log(level, event, extra=fields(**shown))
     try:

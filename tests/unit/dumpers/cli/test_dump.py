@@ -43,6 +43,37 @@ def test_a_fault_of_ours_is_a_result_too(
     assert "secret" not in document["message"]
 
 
+@pytest.mark.parametrize(("count", "logged"), [(1, 1), (10, 10), (11, 0), (10_000, 0)])
+def test_the_log_names_few_objects_and_counts_many(
+    termination_log: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    logged: int,
+) -> None:
+    def many() -> DumpResult:
+        keys = tuple(f"ksnapshot/2026/01/02/mysql/dump-pod-shop/table-{n}" for n in range(count))
+        return DumpResult(
+            succeeded=True,
+            exit_code=ExitCode.DONE,
+            reason="Succeeded",
+            message="",
+            keys=keys,
+            key_count=count,
+            record="ksnapshot/manifests/c/cj/20260102T030405Z-r1/",
+        )
+
+    monkeypatch.setattr("dumpers.cli.dump._dump", many)
+    ended = CliRunner().invoke(main, ["dump"])
+    assert ended.exit_code == ExitCode.DONE
+    result = DumpResult.from_json(termination_log.read_text())
+    assert result.key_count == count
+    [line] = ended.stderr.splitlines()
+    shown = json.loads(line)
+    assert (shown["message"], len(shown.get("keys", ()))) == ("dump done", logged)
+    assert (shown["key_count"], shown["record"]) == (count, result.record)
+    assert len(line) < 2000
+
+
 def test_the_termination_log_is_not_needed(
     termination_log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
