@@ -1,9 +1,10 @@
-"""What everything reads from, and how readers are put together."""
+"""The readers and writers of a stream, and how readers are put together."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Protocol
 
-# What is read and written at a time.
+# How many bytes are read and written at a time.
 BLOCK_BYTES = 1 << 17
 
 
@@ -16,26 +17,50 @@ class Reader(Protocol):
 
 
 class Writer(Protocol):
-    """Where bytes go; takes all it is given or raises."""
+    """A target for bytes, which takes all of them or raises."""
 
     def write(self, data: bytes, /) -> int:
         """Take `data` and return its length."""
         ...
 
     def flush(self) -> None:
-        """Do nothing that matters: the end is told by other means."""
+        """Do nothing that matters: a target is completed by a call of its own."""
         ...
 
 
+class BlockReader(ABC):
+    """A reader of blocks: serves as many bytes as are asked for and keeps the rest."""
+
+    def __init__(self) -> None:
+        self._block = memoryview(b"")
+        self._ended = False
+
+    @abstractmethod
+    def _next_block(self) -> bytes | memoryview:
+        """The next block, b"" at the proven end; not called again after that."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes (of one block if negative), b"" at the end.
+
+        Errors of the source pass through.
+        """
+        if not self._block and not self._ended:
+            self._block = memoryview(self._next_block())
+            self._ended = not self._block
+        end = len(self._block) if size < 0 else size
+        given, self._block = bytes(self._block[:end]), self._block[end:]
+        return given
+
+
 class PrefixedReader:
-    """A reader's bytes behind some others."""
+    """Reads some bytes first, then another reader."""
 
     def __init__(self, first: bytes, rest: Reader) -> None:
         self._first = first
         self._rest = rest
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return the first bytes, then what the reader gives; its errors pass through."""
+        """Return the first bytes, then those of the other reader; its errors pass through."""
         if self._first:
             end = len(self._first) if size < 0 else size
             first, self._first = self._first[:end], self._first[end:]
@@ -43,23 +68,18 @@ class PrefixedReader:
         return self._rest.read(size)
 
 
-class IterReader:
-    """Blocks, as a reader; errors of what makes them pass through."""
+class IterReader(BlockReader):
+    """Adapts an iterator of byte blocks, empty ones among them, to a reader.
+
+    The iterator's exceptions pass through.
+    """
 
     def __init__(self, blocks: Iterator[bytes | memoryview]) -> None:
+        super().__init__()
         self._blocks = blocks
-        self._block = memoryview(b"")
 
-    def read(self, size: int = -1, /) -> bytes:
-        """Return at most `size` bytes, b"" once there is no further block."""
-        while not self._block:
-            block = next(self._blocks, None)
-            if block is None:
-                return b""
-            self._block = memoryview(block)
-        end = len(self._block) if size < 0 else size
-        given, self._block = bytes(self._block[:end]), self._block[end:]
-        return given
+    def _next_block(self) -> bytes | memoryview:
+        return next((block for block in self._blocks if len(block)), b"")
 
 
 def copy(source: Reader, target: Writer) -> None:

@@ -12,7 +12,8 @@ from dumpers.engines.elasticsearch import product
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.runtime.errors import ConfigurationError, ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.http import Answer, Http, speaks_tls
+from dumpers.streams.http import Answer, Http
+from dumpers.streams.tls import speaks_tls
 
 _OK = frozenset((200, 201))
 # How a server says that it has no such API, or takes its path for the name of an index.
