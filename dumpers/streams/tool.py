@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -20,13 +19,13 @@ from dumpers.runtime.errors import DUMP_ERRORS, ErrorClasses, KsnapshotError, So
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.streams.reader import Reader
+from dumpers.streams.stderr_tail import StderrTail
 
 _LOG = logging.getLogger(__name__)
 
 _READ_SIZE = 1 << 20
 _WRITE_SIZE = 1 << 17
 _TAIL_SIZE = 1 << 10
-_STDERR_KEPT = 16 << 10
 _KILL_AFTER_SECONDS = 5.0
 _MASK = "***"
 
@@ -35,9 +34,9 @@ _MASK = "***"
 class Command:
     """A tool to run, with `env` and PATH as all its environment.
 
-    `secrets` are masked in what it says. `failure` turns its exit status (negative: killed by that
-    signal) and its last words into the error to raise; what never got that far is called as on
-    its `side`.
+    `secrets` are masked in the tool's messages. `failure` turns its exit status (negative: killed
+    by that signal) and the end of its stderr into the error to raise. Where the tool cannot be
+    started, or is killed, the error is one of `errors`.
     """
 
     argv: Sequence[str]
@@ -52,8 +51,8 @@ class Command:
         return os.path.basename(self.argv[0])  # noqa: PTH119  a string, not a path on this disk
 
 
-# Judges the first and the last KiB of a tool's output: None if they are as they must be, else what
-# is wrong.
+# Checks the first and the last KiB of a tool's output: None if they are as they must be, else the
+# fault in words.
 EndProof = Callable[[bytes, bytes], str | None]
 
 
@@ -75,20 +74,20 @@ class ToolReader:
         # A larger pipe means fewer switches between the tool and us; not every kernel grants it.
         with contextlib.suppress(OSError):
             fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, _READ_SIZE)
-        self._said = _StderrTail(self._process)
+        self._said = StderrTail(self._process)
         return self
 
     def __exit__(self, *_: object) -> None:
         _end(self._process)
-        self._said.whole()
+        self._said.text()
         assert self._process.stdout is not None
         self._process.stdout.close()
 
     def read(self, size: int = -1, /) -> bytes:
         """Return at most `size` bytes, as soon as there are some; b"" is the proven end.
 
-        Raises what the command's `failure` says, SourceFailedError when the output's end is not
-        as it must be, InterruptedRunError.
+        Raises the error that the command's `failure` makes, SourceFailedError when the output's end
+        is not as it must be, InterruptedRunError.
         """
         if self._ended:
             return b""
@@ -104,7 +103,7 @@ class ToolReader:
         return b""
 
     def _prove_end(self) -> None:
-        _check_end(self._command, _wait(self._process, self._interrupt), self._said.whole())
+        _check_end(self._command, _wait(self._process, self._interrupt), self._said.text())
         fault = self._proof(self._head, self._tail)
         if fault is not None:
             raise SourceFailedError(
@@ -112,42 +111,20 @@ class ToolReader:
             )
 
 
-class _StderrTail:
-    """The last that a tool says on stderr, drained all the time: a full pipe would stop it."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        assert process.stderr is not None
-        self._stream = process.stderr
-        self._kept = bytearray()
-        self._thread = threading.Thread(target=self._drain, daemon=True)
-        self._thread.start()
-
-    def whole(self) -> str:
-        """All that was kept, once the tool has ended."""
-        self._thread.join(_KILL_AFTER_SECONDS)
-        return bytes(self._kept).decode("utf-8", "replace").strip()
-
-    def _drain(self) -> None:
-        while data := os.read(self._stream.fileno(), 4096):
-            self._kept += data
-            del self._kept[:-_STDERR_KEPT]
-        self._stream.close()
-
-
 def run_with_stdin(command: Command, source: Reader, *, interrupt: Interrupt) -> None:
     """Run a tool on all of `source` as its standard input, and return when it exited 0.
 
-    Where the source raises, the tool is killed before it can see an end: what it has in one
-    transaction is never committed. Raises what the source raises, what the command's `failure`
-    says, InterruptedRunError.
+    Where the source raises, the tool is killed before it can see an end, so that it never commits
+    its transaction. Raises the source's errors, the error that the command's `failure` makes,
+    InterruptedRunError.
     """
     process = _start(command, stdin=subprocess.PIPE)
     assert process.stdin is not None
-    descriptor, said = process.stdin.fileno(), _StderrTail(process)
+    descriptor, said = process.stdin.fileno(), StderrTail(process)
     os.set_blocking(descriptor, False)
     whole = False
     try:
-        # A tool that ends early tells why by its status.
+        # The exit status of a tool that ends early has the reason.
         with contextlib.suppress(BrokenPipeError):
             while data := memoryview(source.read(_WRITE_SIZE)):
                 while data:
@@ -156,7 +133,7 @@ def run_with_stdin(command: Command, source: Reader, *, interrupt: Interrupt) ->
                         data = data[os.write(descriptor, data) :]
             whole = True
         process.stdin.close()
-        _check_end(command, _wait(process, interrupt), said.whole())
+        _check_end(command, _wait(process, interrupt), said.text())
         if not whole:
             raise command.errors.failed(
                 f"{command.tool} exited 0 before it had read everything: what it was given is not "
@@ -164,14 +141,14 @@ def run_with_stdin(command: Command, source: Reader, *, interrupt: Interrupt) ->
             )
     finally:
         _end(process)
-        said.whole()
+        said.text()
         process.stdin.close()
 
 
 def run_for_output(command: Command, *, interrupt: Interrupt) -> str:
     """Run a tool that answers briefly and return its standard output, stripped.
 
-    Raises as `ToolReader.read`; the output is not judged.
+    Raises as `ToolReader.read`; the output is not checked.
     """
     chunks: list[bytes] = []
     with ToolReader(command, proof=lambda _head, _tail: None, interrupt=interrupt) as reader:
@@ -243,7 +220,7 @@ def _failure(command: Command, status: int, said: str) -> KsnapshotError:
             f"{command.tool} was killed (SIGKILL), probably out of memory: raise the job's memory "
             "limit"
         )
-    # Judged as the tool said it, masked only then: a password may be a word of the message.
+    # Masked only after `failure` saw the text: a password may be a word of the tool's message.
     error = command.failure(status, said)
     return type(error)(mask(str(error), command.secrets))
 

@@ -6,7 +6,6 @@ has to change something; what the caller can answer has classes of its own in st
 
 import base64
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -17,54 +16,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
 from dumpers.storage.rate_limit import OnSent
-from dumpers.storage.s3 import client, errors
+from dumpers.storage.s3 import client, errors, part_body
 from dumpers.storage.s3.answers import CreatedUpload, Head, ListedObject
 
 _READ_BLOCK = 1 << 18
 _RUN_METADATA = "ksnapshot-run"
-_CRC32_HEADER = "x-amz-checksum-crc32"
-
-
-class PartBody:
-    """Bytes as a file: sent block by block, so that the time limit is on each block.
-
-    Given to the SDK as plain bytes, a part would have to go out whole within one socket timeout.
-    """
-
-    def __init__(self, data: memoryview, pace: OnSent | None = None) -> None:
-        self._data = data
-        self._at = 0
-        self._pace = pace
-        self.sending = False
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return the next `size` bytes, all that is left if negative."""
-        end = len(self._data) if size < 0 else self._at + size
-        block = bytes(self._data[self._at : end])
-        self._at += len(block)
-        if self.sending and self._pace is not None:
-            self._pace(len(block))
-        return block
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Move as a file does; the SDK does so to send a part again."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._data)}[whence]
-        self._at = base + offset
-        self.sending = False
-        return self._at
-
-    def tell(self) -> int:
-        """Where the next read begins."""
-        return self._at
 
 
 class S3Bucket:
     """One bucket, as the keys of this location may use it.
 
-    `pace` is told of every number of bytes that goes over the wire, and may take its time.
+    `pace` is called with the size of every block that goes over the wire, and may wait.
     """
 
     def __init__(self, location: S3Location, pace: OnSent | None) -> None:
@@ -75,9 +37,9 @@ class S3Bucket:
         self._dump_options = self._options | _given(StorageClass=location.storage_class)
         with self._errors("set up the S3 client"):
             self._client = client.connect(location)
-        # The body is read once more to sign it; what counts is what is sent.
-        self._client.meta.events.register("before-send.s3.UploadPart", _pace_body)
-        self._client.meta.events.register("before-sign.s3.UploadPart", _trust_checksum)
+        # The SDK reads the body once more to sign it; only what is sent counts for the pace.
+        self._client.meta.events.register("before-send.s3.UploadPart", part_body.mark_as_sent)
+        self._client.meta.events.register("before-sign.s3.UploadPart", part_body.trust_checksum)
 
     def put(self, key: str, body: bytes, *, only_new: bool) -> None:
         """Write a small object; AlreadyThereError if it exists and `only_new`."""
@@ -151,7 +113,7 @@ class S3Bucket:
     def upload_part(
         self, key: str, upload: str, *, number: int, data: memoryview, crc32: str | None
     ) -> dict[str, Any]:
-        """Send one part; what completion wants to know of it is returned."""
+        """Send one part and return its entry for `complete_upload`."""
         checksum = {"ChecksumCRC32": crc32} if crc32 else {}
         with self._errors(f"upload part {number} of {key}") as doing:
             answer = self._client.upload_part(
@@ -159,7 +121,7 @@ class S3Bucket:
                 Key=key,
                 UploadId=upload,
                 PartNumber=number,
-                Body=PartBody(data, self._pace),
+                Body=part_body.PartBody(data, self._pace),
                 **checksum,
             )
             return {"PartNumber": number, "ETag": _proof(answer, "ETag", doing), **checksum}
@@ -237,7 +199,7 @@ class S3Bucket:
             self._client.delete_object(Bucket=self._location.bucket, Key=key)
 
     def _check_encryption(self, answer: Mapping[str, Any], doing: str) -> None:
-        """A store that ignores the wish would keep plainly what was to be encrypted."""
+        """Refuse a store that ignores S3_SSE and would keep the objects in the clear."""
         said = answer.get("ServerSideEncryption")
         if self._location.sse not in {None, said}:
             raise StorageRefusedError(
@@ -268,22 +230,8 @@ def _given(**options: str | None) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value}
 
 
-def _trust_checksum(request: Any, **_: object) -> None:
-    """Tell the SDK of a checksum that it did not compute itself.
-
-    Over TLS it then does not sign the body besides, which costs a sha256 of it.
-    """
-    if _CRC32_HEADER in request.headers:
-        request.context["checksum"] = {"request_algorithm": {"in": "header", "name": _CRC32_HEADER}}
-
-
-def _pace_body(request: Any, **_: object) -> None:
-    if isinstance(request.body, PartBody):
-        request.body.sending = True
-
-
 def _proof(answer: Mapping[str, Any], name: str, doing: str) -> str:
-    """What only the store itself can have answered; a proxy's page says 200, too."""
+    """A member that only the store itself answers with; a proxy's page has status 200, too."""
     value = answer.get(name)
     if not value:
         raise StorageFailedError(
