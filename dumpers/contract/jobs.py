@@ -10,11 +10,39 @@ from dataclasses import dataclass
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec
+from dumpers.contract.engine_variables import (
+    read_connection,
+    read_engine,
+    read_numbers,
+    read_options,
+)
 from dumpers.contract.env_reader import EnvReader
-from dumpers.contract.location import S3Location, read_location
-from dumpers.contract.names import CLUSTER, CRONJOB, DEADLINE, DEFAULT_CLUSTER, HOSTNAME, WORKLOAD
+from dumpers.contract.location import (
+    ARCHIVES,
+    S3_CA_BUNDLE,
+    S3_STORAGE_CLASS,
+    S3Location,
+    read_location,
+)
+from dumpers.contract.names import (
+    CLUSTER,
+    CRONJOB,
+    DEADLINE,
+    DEFAULT_CLUSTER,
+    ENCRYPTION_ENABLED,
+    ENCRYPTION_RECIPIENT,
+    HOSTNAME,
+    MAX_PART_MIB,
+    MIN_PART_MIB,
+    PART_SIZE,
+    READ_BACK,
+    VERIFY,
+    WORKLOAD,
+)
 from dumpers.runtime.errors import ConfigurationError
 
+# The storage that a job's dumps and records go to.
+MAIN = "main"
 # A CronJob's pod is `<cronjob>-<scheduled minute>-<random>`, cut to 58 characters before the random
 # part; our CronJobs end in a hash. Enough to name the CronJob when the controller that made it
 # (0.6.0) did not.
@@ -22,8 +50,50 @@ _POD_NAME = re.compile(r"(?P<cronjob>.+-[0-9a-f]{8})-\d{4,}-?[a-z0-9]{5}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DumpJob:
-    """Everything a dump job is told. `deadline` is in seconds, None without one.
+class NamedStorage:
+    """One of the storages that a job may use."""
+
+    name: str
+    location: S3Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What every kind of job knows: its storages, for whom it runs, and how long it may.
+
+    `host` is the pod's name, `deadline` in seconds, None without one. There is one storage, `main`.
+    """
+
+    storages: tuple[NamedStorage, ...]
+    host: str
+    cluster: str
+    workload: str
+    cronjob: str
+    deadline: int | None
+
+    @property
+    def location(self) -> S3Location:
+        """Where the main storage is."""
+        return next(item.location for item in self.storages if item.name == MAIN)
+
+    @classmethod
+    def read(cls, reader: EnvReader) -> "Job":
+        """Read what all kinds of job share; faults are the reader's."""
+        host = reader.required(HOSTNAME, "the name of this pod")
+        derived = _POD_NAME.fullmatch(host)
+        return Job(
+            storages=(NamedStorage(name=MAIN, location=read_location(reader)),),
+            host=host,
+            cluster=reader.text(CLUSTER) or DEFAULT_CLUSTER,
+            workload=reader.text(WORKLOAD),
+            cronjob=reader.text(CRONJOB) or (derived["cronjob"] if derived else host),
+            deadline=reader.positive(DEADLINE),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpJob(Job):
+    """Everything that a dump needs to know.
 
     `recipients` are age recipients, none meaning no encryption; `options` holds the engine's own
     variables that are set, `numbers` all those that are numbers; `part_size` is in bytes, None
@@ -32,15 +102,9 @@ class DumpJob:
 
     engine: EngineSpec
     connection: Connection
-    location: S3Location
     recipients: tuple[str, ...]
     options: Mapping[str, str]
     numbers: Mapping[str, int]
-    host: str
-    cluster: str
-    workload: str
-    cronjob: str
-    deadline: int | None
     part_size: int | None
     verify: str = ""
 
@@ -49,35 +113,73 @@ class DumpJob:
         """Read the job's environment; ConfigurationError names every fault at once.
 
         `engines` are those that a job may be for, all of `dumpers.engines.registry.ENGINES`.
-        An empty variable counts as unset: a Kubernetes API server drops empty values.
         """
-        reader = EnvReader(env, engines)
-        reader.check_text()
-        engine = reader.engine()
-        location = read_location(env, reader.faults)
-        verify = reader.verify(location)
-        recipients = reader.recipients()
-        connection = reader.connection(engine) if engine else None
-        numbers = reader.numbers(engine) if engine else {}
-        options = reader.options(engine) if engine else {}
-        host = reader.required(HOSTNAME, "the name of this pod")
-        deadline = reader.positive(DEADLINE)
-        part_size = reader.part_size()
+        reader = EnvReader(env)
+        reader.check_text(
+            logins={name for engine in engines for name in engine.variables},
+            with_lines={S3_CA_BUNDLE},
+        )
+        engine = read_engine(reader, engines)
+        shared = Job.read(reader)
+        verify = _verify(reader, shared.location)
+        recipients = _recipients(reader)
+        connection = read_connection(reader, engine) if engine else None
+        numbers = read_numbers(reader, engine) if engine else {}
+        options = read_options(reader, engine) if engine else {}
+        part_size = _part_size(reader)
         if reader.faults or engine is None or connection is None:
             raise ConfigurationError(*reader.faults)
-        derived = _POD_NAME.fullmatch(host)
         return cls(
+            storages=shared.storages,
+            host=shared.host,
+            cluster=shared.cluster,
+            workload=shared.workload,
+            cronjob=shared.cronjob,
+            deadline=shared.deadline,
             engine=engine,
             connection=connection,
-            location=location,
             recipients=recipients,
             options=options,
             numbers=numbers,
-            host=host,
-            cluster=env.get(CLUSTER) or DEFAULT_CLUSTER,
-            workload=env.get(WORKLOAD, ""),
-            cronjob=env.get(CRONJOB) or (derived["cronjob"] if derived else host),
-            deadline=deadline,
             part_size=part_size,
             verify=verify,
         )
+
+
+def _part_size(reader: EnvReader) -> int | None:
+    """The size of an upload's parts in bytes; None leaves it to the estimate."""
+    mebibytes = reader.positive(PART_SIZE)
+    if mebibytes is None:
+        return None
+    if not MIN_PART_MIB <= mebibytes <= MAX_PART_MIB:
+        reader.faults.append(
+            f"{PART_SIZE} is {mebibytes}: it must be {MIN_PART_MIB} to {MAX_PART_MIB}"
+        )
+    return mebibytes << 20
+
+
+def _verify(reader: EnvReader, location: S3Location) -> str:
+    """READ_BACK, or empty where nothing is read back."""
+    value = reader.env.get(VERIFY, "")
+    if value not in {"", READ_BACK}:
+        reader.faults.append(f"{VERIFY} is {value[:20]!r}: it must be {READ_BACK} or not be set")
+    elif value and location.storage_class in ARCHIVES:
+        reader.faults.append(
+            f"{VERIFY} is {READ_BACK}, but objects in {S3_STORAGE_CLASS}="
+            f"{location.storage_class} cannot be read: drop one of the two"
+        )
+    return value
+
+
+def _recipients(reader: EnvReader) -> tuple[str, ...]:
+    """The age recipients; empty where nothing is encrypted."""
+    if reader.env.get(ENCRYPTION_ENABLED) != "true":
+        return ()
+    listed = reader.env.get(ENCRYPTION_RECIPIENT, "").split(",")
+    recipients = tuple(item.strip() for item in listed if item.strip())
+    if not recipients:
+        reader.faults.append(
+            f"{ENCRYPTION_RECIPIENT} is not set, but {ENCRYPTION_ENABLED} is true: "
+            "it must hold an age recipient (age1…)"
+        )
+    return recipients

@@ -1,12 +1,12 @@
-"""Where objects go and how: the S3 part of a job's environment, read and judged.
+"""Where objects go and how: the S3 part of a job's environment, read and checked.
 
-Pure: a certificate, a bucket or a right is tried by the SDK and the store itself.
+Pure: whether a certificate, a bucket or a right is good shows in use, in `storage.s3`.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dumpers.contract.env_reader import EnvReader
 from dumpers.contract.key_names import normalise_path
 
 BACKEND_TYPE = "BACKEND_TYPE"
@@ -29,7 +29,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 BACKEND_S3 = "s3"
 SSE_S3 = "AES256"
 SSE_KMS = ("aws:kms", "aws:kms:dsse")
-# What lies in these has to be thawed before anybody can read it.
+# Objects of these classes have to be thawed before anybody can read them.
 ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 
 _SWITCH = {"": None, "true": True, "false": False}
@@ -67,97 +67,97 @@ class S3Location:
     max_bandwidth: int | None = None
 
 
-def read_location(env: Mapping[str, str], faults: list[str]) -> S3Location:
-    """Read the location, adding every fault with its variable's name; empty means unset."""
-    backend = env.get(BACKEND_TYPE) or BACKEND_S3
+def read_location(reader: EnvReader) -> S3Location:
+    """Read the location; faults are the reader's."""
+    backend = reader.text(BACKEND_TYPE) or BACKEND_S3
     if backend != BACKEND_S3:
-        faults.append(f"{BACKEND_TYPE} is {backend!r}: the only backend is 's3'")
-    access, secret = env.get(S3_ACCESS_KEY), env.get(S3_SECRET_KEY)
+        reader.faults.append(f"{BACKEND_TYPE} is {backend!r}: the only backend is 's3'")
+    access, secret = reader.text(S3_ACCESS_KEY), reader.text(S3_SECRET_KEY)
     if bool(access) != bool(secret):
         missing = S3_SECRET_KEY if access else S3_ACCESS_KEY
-        faults.append(f"{missing} is not set: give both S3 keys, or none for identity")
-    bucket = env.get(S3_BUCKET, "")
+        reader.faults.append(f"{missing} is not set: give both S3 keys, or none for identity")
+    bucket = reader.text(S3_BUCKET)
     if not bucket:
-        faults.append(
+        reader.faults.append(
             f"{S3_BUCKET} is not set: it must hold the S3 bucket's name (ConfigMap key S3_BUCKET)"
         )
-    sse = _sse(env, faults)
+    sse = _sse(reader)
     return S3Location(
         bucket=bucket,
-        path=normalise_path(env.get(BACKEND_PATH, "")),
-        region=env.get(S3_REGION) or None,
-        endpoint=_endpoint(env, faults),
+        path=normalise_path(reader.text(BACKEND_PATH)),
+        region=reader.text(S3_REGION) or None,
+        endpoint=_endpoint(reader),
         access_key=access or None,
         secret_key=secret or None,
-        path_style=_path_style(env, faults),
-        ca_bundle=_ca_bundle(env, faults),
-        storage_class=_storage_class(env, faults),
+        path_style=_path_style(reader),
+        ca_bundle=_ca_bundle(reader),
+        storage_class=_storage_class(reader),
         sse=sse,
-        sse_kms_key_id=env.get(S3_SSE_KMS_KEY_ID) or None,
-        tags=_tags(env, faults),
-        max_bandwidth=_bandwidth(env, faults),
+        sse_kms_key_id=reader.text(S3_SSE_KMS_KEY_ID) or None,
+        tags=_tags(reader),
+        max_bandwidth=_bandwidth(reader),
     )
 
 
-def _endpoint(env: Mapping[str, str], faults: list[str]) -> str | None:
-    endpoint = env.get(S3_ENDPOINT) or None
+def _endpoint(reader: EnvReader) -> str | None:
+    endpoint = reader.text(S3_ENDPOINT) or None
     if endpoint and "@" in endpoint:
-        faults.append(f"{S3_ENDPOINT} holds a user name: give keys in the Secret instead")
+        reader.faults.append(f"{S3_ENDPOINT} holds a user name: give keys in the Secret instead")
     elif endpoint and not endpoint.startswith(("http://", "https://")):
-        faults.append(f"{S3_ENDPOINT} is {endpoint!r}: it must start with http(s)://")
+        reader.faults.append(f"{S3_ENDPOINT} is {endpoint!r}: it must start with http(s)://")
     return endpoint
 
 
-def _path_style(env: Mapping[str, str], faults: list[str]) -> bool | None:
-    text = env.get(S3_PATH_STYLE, "")
+def _path_style(reader: EnvReader) -> bool | None:
+    text = reader.text(S3_PATH_STYLE)
     if text not in _SWITCH:
-        faults.append(f"{S3_PATH_STYLE} is {text[:_SHOWN]!r}: it must be true or false")
+        reader.faults.append(f"{S3_PATH_STYLE} is {text[:_SHOWN]!r}: it must be true or false")
         return None
     return _SWITCH[text]
 
 
-def _ca_bundle(env: Mapping[str, str], faults: list[str]) -> str | None:
-    text = env.get(S3_CA_BUNDLE, "")
+def _ca_bundle(reader: EnvReader) -> str | None:
+    text = reader.text(S3_CA_BUNDLE)
     if not text.strip():
         return None
     # None of the faults shows the value: what was pasted may be a key.
     if "PRIVATE KEY-----" in text:
-        faults.append(
+        reader.faults.append(
             f"{S3_CA_BUNDLE} holds a private key: give only the CA's certificate, and treat the "
             "key as leaked"
         )
     elif "-----BEGIN CERTIFICATE-----" not in text or "-----END CERTIFICATE-----" not in text:
-        faults.append(
+        reader.faults.append(
             f"{S3_CA_BUNDLE} holds no certificate: it must be PEM text, from -----BEGIN "
             "CERTIFICATE----- to -----END CERTIFICATE-----, not a path"
         )
     return text
 
 
-def _storage_class(env: Mapping[str, str], faults: list[str]) -> str | None:
-    name = env.get(S3_STORAGE_CLASS) or None
+def _storage_class(reader: EnvReader) -> str | None:
+    name = reader.text(S3_STORAGE_CLASS) or None
     if name and not _CLASS.fullmatch(name):
-        faults.append(
+        reader.faults.append(
             f"{S3_STORAGE_CLASS} is {name[:_SHOWN]!r}: it must be a storage class of the store, "
             "such as STANDARD_IA"
         )
     return name
 
 
-def _sse(env: Mapping[str, str], faults: list[str]) -> str | None:
-    sse = env.get(S3_SSE) or None
+def _sse(reader: EnvReader) -> str | None:
+    sse = reader.text(S3_SSE) or None
     if sse and sse not in {SSE_S3, *SSE_KMS}:
         known = ", ".join((SSE_S3, *SSE_KMS))
-        faults.append(f"{S3_SSE} is {sse[:_SHOWN]!r}: it must be one of: {known}")
-    elif env.get(S3_SSE_KMS_KEY_ID) and sse not in SSE_KMS:
-        faults.append(
+        reader.faults.append(f"{S3_SSE} is {sse[:_SHOWN]!r}: it must be one of: {known}")
+    elif reader.text(S3_SSE_KMS_KEY_ID) and sse not in SSE_KMS:
+        reader.faults.append(
             f"{S3_SSE_KMS_KEY_ID} is set, but {S3_SSE} is not aws:kms: set it, or drop the key's id"
         )
     return sse
 
 
-def _tags(env: Mapping[str, str], faults: list[str]) -> tuple[tuple[str, str], ...]:
-    text = env.get(S3_TAGS, "")
+def _tags(reader: EnvReader) -> tuple[tuple[str, str], ...]:
+    text = reader.text(S3_TAGS)
     tags: dict[str, str] = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
         key, equals, value = (part.strip() for part in item.partition("="))
@@ -174,20 +174,20 @@ def _tags(env: Mapping[str, str], faults: list[str]) -> tuple[tuple[str, str], .
         else:
             tags[key] = value
             continue
-        faults.append(f"{S3_TAGS} holds {item[:_SHOWN]!r}: {fault}")
+        reader.faults.append(f"{S3_TAGS} holds {item[:_SHOWN]!r}: {fault}")
     if len(tags) > _MAX_TAGS:
-        faults.append(f"{S3_TAGS} holds {len(tags)} tags: S3 takes at most {_MAX_TAGS}")
+        reader.faults.append(f"{S3_TAGS} holds {len(tags)} tags: S3 takes at most {_MAX_TAGS}")
     return tuple(tags.items())
 
 
-def _bandwidth(env: Mapping[str, str], faults: list[str]) -> int | None:
-    text = env.get(S3_MAX_BANDWIDTH, "")
+def _bandwidth(reader: EnvReader) -> int | None:
+    text = reader.text(S3_MAX_BANDWIDTH)
     if not text:
         return None
     found = _BANDWIDTH.fullmatch(text)
     rate = int(found[1]) * _UNITS[found[2]] if found else 0
     if rate < _MIN_BANDWIDTH:
-        faults.append(
+        reader.faults.append(
             f"{S3_MAX_BANDWIDTH} is {text[:_SHOWN]!r}: it must be bytes a second, at least 16Ki, "
             "as a whole number that may end in Ki, Mi or Gi"
         )
