@@ -1,4 +1,4 @@
-"""The shape of what both sides know of an engine without doing its work."""
+"""The description of an engine that controller and dumpers share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a credential is for, whatever each engine calls it."""
+    """What a credential is for, independent of the engine's own name for it."""
 
     USERNAME = "username"
     PASSWORD = "password"  # noqa: S105  the name of a role, not a password
@@ -20,8 +20,8 @@ class Role(StrEnum):
 class Credential:
     """One credential of the job: `variable` in its environment.
 
-    `fallbacks` are variables that the dumper takes when `variable` is unset, as 0.6.0's did. A
-    required one may be left out where the option's variable `unless` is set.
+    `fallbacks` are variables that the dumper reads when `variable` is unset, as 0.6.0's did. A
+    required credential may be missing where the option's variable `unless` is set.
     """
 
     role: Role
@@ -33,11 +33,11 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """One way to log in, as the variables of a database's container tell it.
+    """One way to log in, by the variables of a database's container.
 
-    Of `username` and `password`, the first variable that is set wins; `default` is the user where
-    no variable names one. The login counts when its `sign` is set, or a variable of `empty`, which
-    say that there is no password.
+    The first variable of `username` that is set wins, likewise of `password`; `default` is the user
+    where no variable names one. The login counts when a variable of its `sign` is set, or one of
+    `empty`, which mean that there is no password.
     """
 
     username: tuple[str, ...]
@@ -48,7 +48,7 @@ class Login:
 
     @property
     def signs(self) -> tuple[str, ...]:
-        """The variables any of which makes the login count."""
+        """The variables of which one is enough to make the login count."""
         return (*(self.username if self.sign is Role.USERNAME else self.password), *self.empty)
 
 
@@ -66,7 +66,7 @@ class NumberOption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextOption:
-    """An annotation that a dumper gets as text: what matches `pattern` as a whole.
+    """An annotation that a dumper gets as text, which has to match `pattern` as a whole.
 
     `wanted` says in words what it must be, `longest` how many characters it may have. Several
     engines may share one.
@@ -99,13 +99,13 @@ class EngineSpec:
     """An engine as the annotations name it.
 
     `prefix` starts its variables (`POSTGRESQL_HOST`). `logins` are tried in order, `databases` are
-    the container's variables with a database's name; `marks` are those by which 0.6.0 told the
-    database's container from its sidecars. `user_keys` are keys of a Secret that name a user and
-    hold its password, as ECK writes them. `options` are further variables that its dump tool takes
-    from the job's environment, `images` lists the default first; where the `version` annotation is
-    ignored there is one without versions. `group_label` marks the pods of one database that several
-    owners make up; without one, no owners form a group. With `time_first` the time stands before
-    the name in the names of its files, as it did in 0.6.0.
+    the container's variables with a database's name; `marks` are variables by which 0.6.0
+    recognised the database's container among sidecars. `user_keys` are keys of a Secret that name
+    a user and hold its password, as ECK writes them. `options` are further variables that its dump
+    tool takes from the job's environment, `images` lists the default first; where the `version`
+    annotation is ignored there is one without versions. `group_label` marks the pods of one
+    database that several owners make up; without one, no owners form a group. With `time_first` the
+    time stands before the name in the names of its files, as it did in 0.6.0.
     """
 
     type: str
@@ -137,7 +137,7 @@ class EngineSpec:
 
     @property
     def tls_variable(self) -> str:
-        """Name of the variable that says how the connection is secured."""
+        """Name of the variable with the TLS mode of the connection."""
         return f"{self.prefix}_TLS"
 
     @property
@@ -147,7 +147,7 @@ class EngineSpec:
 
     @property
     def source_variables(self) -> frozenset[str]:
-        """The container's variables that tell credentials, `_FILE` variants not among them."""
+        """The container's variables with credentials, without their `_FILE` variants."""
         logins = (
             name for item in self.logins for name in (*item.username, *item.password, *item.empty)
         )
@@ -155,17 +155,17 @@ class EngineSpec:
 
     @property
     def option_variables(self) -> frozenset[str]:
-        """The variables that say how to dump, as texts."""
+        """The variables of options that are texts."""
         return frozenset((*self.options, *(item.variable for item in self.texts)))
 
     @property
     def variables(self) -> frozenset[str]:
-        """All variables that say where the database is and who logs in, in the job's own names."""
+        """The job's variables for the database's address and login."""
         own = {name for item in self.credentials for name in (item.variable, *item.fallbacks)}
         return frozenset(own | {self.host_variable, self.port_variable})
 
     def required_roles(self, options: Mapping[str, str]) -> frozenset[Role]:
-        """The credentials that there must be, given the options' variables."""
+        """The credentials that a job must have, given the variables of its options."""
         return frozenset(
             item.role for item in self.credentials if item.required and not options.get(item.unless)
         )

@@ -12,7 +12,7 @@ VERIFY = "KSNAPSHOT_VERIFY"
 TERMINATION_LOG = "KSNAPSHOT_TERMINATION_LOG"
 HOSTNAME = "HOSTNAME"
 
-# In libpq's words, which say best what is checked.
+# Named as in libpq: the names say what is checked.
 TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
 # The key of a Secret with certificates to trust, as cert-manager and CloudNativePG have it.
 CA_KEY = "ca.crt"

@@ -11,7 +11,7 @@ RESULT_MAX_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumpResult:
-    """How a run ended, as the container's termination message tells the controller.
+    """How a run ended: the termination message that the controller reads.
 
     `source_bytes` left the dump tool, `stored_bytes` reached S3; `sha256` is that of the stored
     object when there is exactly one. `seconds` is wall time. `verified` is READ_BACK when all
@@ -35,7 +35,10 @@ class DumpResult:
     verified: str = ""
 
     def to_json(self) -> str:
-        """Compact JSON of at most RESULT_MAX_BYTES bytes; keys, then the message, give way."""
+        """Compact JSON of at most RESULT_MAX_BYTES bytes.
+
+        Where it would be longer, the keys are left out, then the message is shortened.
+        """
         document: dict[str, Any] = {"version": 1} | {
             name: getattr(self, name) for name in self.__slots__
         }

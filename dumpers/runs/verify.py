@@ -1,4 +1,4 @@
-"""Reading a finished backup back once, and comparing it with what was sent."""
+"""Reads the stored objects back once and compares them with what was sent."""
 
 import hashlib
 import logging
@@ -19,7 +19,10 @@ _ATTEMPTS = 3
 
 
 def prove_right(storage: RunStorage, key: str, body: bytes) -> None:
-    """Read a small object of this run's own: better told before a dump than after it."""
+    """Prove the right to read on a small object of this run, before hours of dumping.
+
+    StorageRefusedError without the right, StorageFailedError where other bytes come back.
+    """
     try:
         stored = storage.call(lambda: storage.bucket.get(key))
     except StorageRefusedError as error:
@@ -34,9 +37,9 @@ def prove_right(storage: RunStorage, key: str, body: bytes) -> None:
 
 
 def read_back(storage: RunStorage, objects: Sequence[ObjectRecord]) -> tuple[CheckedObject, ...]:
-    """Read every object, block by block, and tell of each what was found.
+    """Read every object, block by block, and return how each was found.
 
-    StorageFailedError where one cannot be read at all; what breaks off is read again.
+    An object whose reading breaks off is read again; StorageFailedError where that does not help.
     """
     return tuple(_check(storage, item) for item in objects)
 

@@ -1,4 +1,4 @@
-"""Errors by what went wrong and whose turn it is; each carries the exit code of the process.
+"""Errors by what went wrong and who has to act; each has the exit code of the process.
 
 The CronJobs' podFailurePolicy is built from the same table, so that Kubernetes retries what may
 heal and fails at once what cannot.
@@ -114,7 +114,7 @@ class TargetRefusedError(KsnapshotError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorClasses:
-    """What failures of a database are called: of one that is dumped, or of one restored into."""
+    """The errors for failures of a database: of the dumped one, or of a restore's target."""
 
     failed: type[KsnapshotError]
     refused: type[KsnapshotError]

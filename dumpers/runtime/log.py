@@ -96,6 +96,6 @@ def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> Non
         handler = logging.StreamHandler(target)
         handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # The SDKs log every request and retry at these levels; what matters of it is in our errors.
+    # The SDKs log every request and retry below this level; our errors have what matters.
     for name in ("boto3", "botocore", "urllib3", "kubernetes"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""How far a dump is: log lines for machines, one line that changes for a person."""
+"""Shows how far a dump is: log lines for machines, one changing line for a person."""
 
 import logging
 import threading
@@ -52,14 +52,14 @@ class Progress:
 
     @contextmanager
     def of(self, name: str, *, read: Callable[[], int], sent: Callable[[], int]) -> Iterator[None]:
-        """Count a part in, by its bytes from the dump tool and to the store so far."""
+        """Add a part under way, with its bytes from the dump tool and to the store so far."""
         part = _Part(name=name, read=read, sent=sent)
         with self._lock:
             self._under_way.append(part)
         try:
             yield
         except BaseException:
-            # It begins anew, or nothing counts any more.
+            # The part begins anew, or the dump fails.
             with self._lock:
                 self._under_way.remove(part)
             raise
@@ -82,7 +82,7 @@ class Progress:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Tell of it from a thread of its own, so that a tool that stalls is seen, too."""
+        """Show the progress from a thread of its own, so that a stalled tool is seen, too."""
         ended = threading.Event()
         began = time.monotonic()
         screen = terminal()

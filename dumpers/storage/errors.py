@@ -1,4 +1,4 @@
-"""What a store answered, where the caller can do something about it."""
+"""Answers of a store that a caller can react to."""
 
 from dumpers.runtime.errors import StorageRefusedError
 

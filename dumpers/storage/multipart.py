@@ -1,4 +1,4 @@
-"""Writing a large object in parts, so that nothing half-way counts."""
+"""Writes a large object in parts; the object exists only once it is whole."""
 
 import base64
 import logging
@@ -29,9 +29,9 @@ _LOG = logging.getLogger(__name__)
 MAX_PARTS = 10_000
 _PART_SIZE_GOAL = 16 << 20
 _MEBIBYTE = 1 << 20
-# Random bytes, the worst there is, leave pg_dump as hex and gzip at 1.09 times their size.
+# Random bytes compress worst: as hex of pg_dump, gzipped, they have 1.09 times their size.
 _WORST_RATIO = 1.25
-# With the abort after them they have to stay below the 30 s after which a pod is killed.
+# Together with the abort that follows, less than the 30 s after which a pod is killed.
 _LAST_PARTS_SECONDS = 5.0
 
 
@@ -48,7 +48,7 @@ def choose_part_size(estimate: int, uploads: int = 1) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """An object that is whole in the store; `checked` says whether the store was seen to hold it.
+    """An object that is whole in the store; `checked` if the store confirmed this when asked.
 
     `crc32` is base64 of the big-endian CRC-32 of the whole, as S3 writes it.
     """
@@ -61,16 +61,16 @@ class StoredObject:
 
 
 class Upload:
-    """A large object on its way: written like a file, there only after `complete`.
+    """A large object on its way: written like a file, existing only after `complete`.
 
-    A context manager: leaving it in any other way aborts the upload, so that nothing of it stays.
-    Its buffers, of one part each, are all the memory it takes.
+    A context manager: leaving it in any other way aborts the upload, so that no part stays. Takes
+    the memory of its buffers, of one part each.
     """
 
     @classmethod
     def begin(cls, store: RunStorage, key: str, *, part_size: int) -> Self:
         """Begin an upload in parts of `part_size` bytes."""
-        # Memory first: where there is too little, no upload has been begun.
+        # Memory first, so that no upload has begun where there is too little.
         buffers = [bytearray(part_size) for _ in range(IN_FLIGHT)]
         return cls(store, key, store.create(key).id, buffers)
 
@@ -100,13 +100,13 @@ class Upload:
         self._digest.end()
         if self._completed:
             return
-        # A part that arrives after the abort would stay in the store, so those under way may end
-        # first; one that hangs is not waited for.
+        # A part that arrives after the abort would stay in the store, so parts under way may end
+        # first, but not for long: one may hang.
         wait_futures([part for part in self._parts if not part.cancel()], _LAST_PARTS_SECONDS)
         self._store.abort(self._key, self._upload)
 
     def write(self, data: bytes, /) -> int:
-        """Take `data`, sending each part that becomes full; raises what an earlier part met."""
+        """Take `data`, sending each part that becomes full; raises the errors of earlier parts."""
         view = memoryview(data)
         self._digest.update(data)
         self._crc32 = isal_zlib.crc32(view, self._crc32)
@@ -126,10 +126,10 @@ class Upload:
         """Do nothing: a part is sent when it is full, the last one by `complete`."""
 
     def complete(self) -> StoredObject:
-        """Make the object exist, then see that the store holds what was sent.
+        """Make the object exist, then ask the store whether it holds what was sent.
 
-        StorageFailedError if it holds something else. A store that may not be asked (HEAD is
-        forbidden) is believed, and said so.
+        StorageFailedError if it holds something else. Where the run has no right to ask (HEAD), the
+        store is trusted, with a warning in the log.
         """
         if self._buffer is not None:
             self._send(self._buffer)
@@ -148,7 +148,7 @@ class Upload:
         except InterruptedRunError:
             raise
         except KsnapshotError:
-            # The answer to a completion that succeeded may be lost: the object itself tells.
+            # The answer to a completion that succeeded may be lost: see whether the object exists.
             if not self._was_stored(crc32):
                 raise
             checked = True
@@ -198,7 +198,7 @@ class Upload:
 
     def _next_buffer(self) -> bytearray:
         buffer = self._store.interrupt.get(self._free)
-        # A buffer comes back from a part that failed, too: this is where its error is met.
+        # A part that failed also gives its buffer back: its error is raised here.
         while self._settled < len(self._parts) and self._parts[self._settled].done():
             self._parts[self._settled].result()
             self._settled += 1

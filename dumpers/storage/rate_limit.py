@@ -4,18 +4,18 @@ import threading
 import time
 from collections.abc import Callable
 
-# Shorter waits are saved up: the clock of a wait is no finer.
+# Shorter waits add up until they reach this: no wait is more exact.
 _LEAST_SECONDS = 0.01
 
-# Told of every number of bytes that goes over the wire; it may take its time.
+# Called with the size of every block that goes over the wire; may wait before it returns.
 OnSent = Callable[[int], None]
 
 
 class RateLimit:
     """Makes its callers wait so that together they stay at `rate` bytes a second.
 
-    `pause` waits for some seconds and raises when the run has to stop; time that nobody used is
-    lost, so there are no bursts.
+    `sleep` waits for some seconds and raises when the run has to stop. Time in which nothing was
+    sent is lost, so there are no bursts.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class RateLimit:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rate = rate
-        self._pause = sleep
+        self._sleep = sleep
         self._clock = clock
         self._lock = threading.Lock()
         self._due = clock()
@@ -38,4 +38,4 @@ class RateLimit:
             self._due = max(self._due, now) + size / self._rate
             wait = self._due - now
         if wait > _LEAST_SECONDS:
-            self._pause(wait)
+            self._sleep(wait)

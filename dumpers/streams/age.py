@@ -1,4 +1,4 @@
-"""age encryption, and the only place that knows the library for it."""
+"""age encryption; the only module that imports the library for it."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,17 +9,17 @@ from dumpers.contract.recipients import PRIVATE_KEY_FAULT, holds_private_key, re
 from dumpers.runtime.errors import EncryptionError
 from dumpers.streams.reader import Reader, Writer
 
-# Enough of a wrong recipient to find it, too little of whatever was pasted in its place.
+# Enough of a wrong recipient to recognise it, too little to show a secret pasted by mistake.
 _SHOWN = 16
 _SSH = "ssh-"
 
 
 class Recipient(Protocol):
-    """Whom the library can encrypt for; opaque to everybody else."""
+    """A recipient as the library has it; opaque to other modules."""
 
 
 def parse_recipients(texts: Sequence[str]) -> tuple[Recipient, ...]:
-    """Read age recipients, X25519 or SSH public keys; EncryptionError names all that are none.
+    """Read age recipients, X25519 or SSH public keys; EncryptionError names all invalid ones.
 
     A recipient is public, but what was pasted in its place may not be: nothing is shown where any
     of the texts has the shape of a private key, or where all of them have it together.
@@ -56,7 +56,7 @@ def _start(text: str) -> str:
 def encrypt(source: Reader, target: Writer, recipients: Sequence[Recipient]) -> None:
     """Write all of `source`, encrypted, to `target`, in constant memory.
 
-    Errors of either side pass through; EncryptionError is left for encryption itself.
+    Errors of either side pass through; EncryptionError means that encryption itself failed.
     """
     guard = _Guard(source, target)
     try:
@@ -69,7 +69,7 @@ def encrypt(source: Reader, target: Writer, recipients: Sequence[Recipient]) -> 
 
 
 class _Guard:
-    """Remembers what either side raised: the library replaces it by an error of its own."""
+    """Remembers the error of either side, which the library replaces by one of its own."""
 
     def __init__(self, source: Reader, target: Writer) -> None:
         self._source = source
@@ -91,4 +91,4 @@ class _Guard:
             raise
 
     def flush(self) -> None:
-        """Do nothing: the target is completed by who owns it."""
+        """Do nothing: the owner of the target completes it."""

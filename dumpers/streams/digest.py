@@ -4,14 +4,14 @@ import hashlib
 import queue
 import threading
 
-# How far the digest may lag behind, in blocks: memory for it, and slack for the threads.
+# How many blocks the digest may lag behind: they take memory, and give the threads slack.
 _BLOCKS_AHEAD = 16
 
 
 class BackgroundSha256:
     """sha256 of a stream, computed in a thread of its own: hashing costs as much as compressing.
 
-    The blocks are handed over as they are, so they must not change; a few of them wait at most.
+    Blocks are handed over without a copy, so they must not change; at most a few of them wait.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class BackgroundSha256:
         self._thread.start()
 
     def update(self, block: bytes) -> None:
-        """Take the next block, as soon as there is room for it."""
+        """Add the next block, waiting while too many are not hashed yet."""
         self._blocks.put(block)
 
     def end(self) -> str:

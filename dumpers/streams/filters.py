@@ -13,7 +13,7 @@ _GZIP_CONTAINER = 31
 
 
 class CountingReader:
-    """Passes a reader's bytes on and keeps their number, and their sha256 as hex.
+    """Passes a reader's bytes on, and counts and hashes (sha256) them.
 
     A context manager: leaving it ends the thread that computes the digest.
     """
@@ -37,12 +37,15 @@ class CountingReader:
         return data
 
     def sha256(self) -> str:
-        """Digest of all that was read; nothing is read after it was asked for."""
+        """The digest of everything that was read, as hex; no more may be read afterwards."""
         return self._digest.end()
 
 
 class GzipReader:
-    """The source's bytes as one gzip member, without name or time, so that equal is equal."""
+    """The source's bytes as one gzip member.
+
+    Without a name or time in its header, so that equal input gives equal output.
+    """
 
     def __init__(self, source: Reader) -> None:
         self._source = source

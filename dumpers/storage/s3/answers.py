@@ -14,7 +14,7 @@ class ListedObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What the store says of an object; `crc32` is None where it keeps no checksum of the whole.
+    """An object's properties; `crc32` is None where the store keeps no checksum of the whole.
 
     `run` is the id of the run that wrote it, None where the store lost or never had it.
     """
@@ -28,7 +28,7 @@ class Head:
 class CreatedUpload:
     """An upload that was begun; `checksums` says whether the store keeps one of the whole.
 
-    `retried` says that the store was asked more than once, and may have begun more than one.
+    `retried` if the request was sent more than once, so that the store may have begun several.
     """
 
     id: str

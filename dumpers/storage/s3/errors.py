@@ -1,4 +1,4 @@
-"""What a failure of the SDK or of the store means: whose turn it is, and what cures it."""
+"""Turns errors of the SDK and the store into ours: whether waiting helps, and what to change."""
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -30,7 +30,7 @@ _HINTS = {
     "KMS.DisabledException": "the key is disabled: enable it, or correct S3_SSE_KMS_KEY_ID",
     "NoSuchUpload": "somebody else removed the upload: a lifecycle rule, or a clean-up",
 }
-# Passing trouble, although the status says that the request was wrong.
+# Passing trouble, although the status blames the request.
 _PASSING = {
     *("BadDigest", "ConditionalRequestConflict", "ExpiredToken", "ExpiredTokenException"),
     *("IDPCommunicationError", "IncompleteBody", "InvalidPart", "NoSuchUpload"),
