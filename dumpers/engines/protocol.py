@@ -14,17 +14,13 @@ if TYPE_CHECKING:
     from dumpers.runtime.interrupt import Interrupt
 
 
-def _never(_: "KsnapshotError") -> bool:
-    return False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceInfo:
-    """What was found out about the database before dumping.
+    """Facts about the database, known before its dump begins.
 
-    `estimate` is the expected size of the dump in bytes before compression, 0 when unknown;
-    `notes` go to log and manifest, `metadata` to the manifest. `parallel` is how many streams of a
-    lane are read at a time.
+    `estimate` is the expected size of the dump in bytes before compression, 0 when unknown.
+    `notes` go to log and manifest, `metadata` to the manifest. `parallel` is how many streams of
+    one concurrency group may be read at a time.
     """
 
     server_version: str
@@ -35,34 +31,80 @@ class SourceInfo:
     parallel: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DumpStream:
-    """One object to be stored: its name in the key, its file ending, and how to read it.
+class DumpStream(Protocol):
+    """One object to be stored: its name in the key, its file ending, and how its bytes are read.
 
-    `part` is a path that tells apart what is stored of one name in parts, such as its tables.
-    `estimate` is the expected number of bytes before compression; 0 when nothing is known. Streams
-    of one `lane`, such as a shard, are read some at a time, lanes beside each other. `metadata` is
-    what the manifest says of it besides: asked once all streams are stored, raising as readers do
-    where the dump turns out not to be whole. `again` is asked after SourceFailedError of either:
-    whether opening it once more, from its start, may go better.
+    `part` is a path that tells apart several objects of one `name`, such as a database's tables.
+    `estimate` is the expected number of bytes before compression, 0 when unknown. At most
+    `SourceInfo.parallel` streams of one `concurrency_group`, such as a shard, are read at a time;
+    different groups are read side by side.
+
+    A stream may be opened again, and every opening reads the whole object from its start. The
+    pipeline opens a stream again only after SourceFailedError, from reading or from `metadata`,
+    and only if `can_retry` returned True for that error. Nothing is opened twice at a time.
     """
 
-    name: str
-    part: tuple[str, ...] = ()
-    ending: str
-    estimate: int
-    open: "Callable[[Interrupt], AbstractContextManager[Reader]]"
-    concurrency_group: str = ""
-    metadata: Callable[[], Mapping[str, Any]] = dict
-    can_retry: "Callable[[KsnapshotError], bool]" = _never
+    @property
+    def name(self) -> str: ...  # noqa: D102  see the class
+    @property
+    def part(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def ending(self) -> str: ...  # noqa: D102
+    @property
+    def estimate(self) -> int: ...  # noqa: D102
+    @property
+    def concurrency_group(self) -> str: ...  # noqa: D102
+
+    def open(self, interrupt: "Interrupt") -> AbstractContextManager[Reader]:
+        """Read the object from its start; leaving the context ends everything begun for it.
+
+        The reader returns b"" only once the object is proven whole. Opening and reading raise
+        SourceFailedError (may heal), SourceRefusedError (will not) and InterruptedRunError.
+        """
+        ...
+
+    def metadata(self) -> Mapping[str, Any]:
+        """Return the stream's metadata for the manifest, once all streams were uploaded.
+
+        Raises SourceFailedError if the server now reports that the object is incomplete.
+        """
+        ...
+
+    def can_retry(self, error: "KsnapshotError") -> bool:
+        """Whether another `open` may go better after this error, of reading or of `metadata`.
+
+        An engine with several replicas of the same rows moves on to the next one here.
+        """
+        ...
+
+
+class Dump(Protocol):
+    """A database that was looked at and is ready to be read.
+
+    `streams` are the objects of the dump, at least one, in the order in which a restore loads
+    them. With `info.parallel` 1 and one concurrency group, they are read in that order, too.
+    """
+
+    @property
+    def info(self) -> SourceInfo: ...  # noqa: D102  see the class
+    @property
+    def streams(self) -> Sequence[DumpStream]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedDump:
+    """A Dump whose facts and streams are all known when it is opened."""
+
+    info: SourceInfo
+    streams: Sequence[DumpStream]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDump:
     """One object of a backup, as its manifest names it, in the order of the manifest.
 
-    `size` is in bytes before compression, `metadata` what the stream said. Its reader raises unless
-    its end is proven by the manifest's sha256.
+    `size` is in bytes before compression, `metadata` is what DumpStream.metadata returned. Its
+    reader raises unless its end is proven by the manifest's sha256.
     """
 
     name: str
@@ -74,35 +116,44 @@ class StoredDump:
 
 
 class Engine(Protocol):
-    """The work of one engine, in the job that does it."""
+    """The work of one database engine, in the job that does it.
 
-    def preflight(self, job: "DumpJob", interrupt: "Interrupt") -> SourceInfo:
-        """Log in and look, within seconds, before anything is written anywhere.
+    Retry: an engine does not repeat a failed operation by itself, except where its own docstring
+    says so; the pipeline repeats streams (see DumpStream), and Kubernetes repeats the whole job
+    after errors that may heal.
 
-        Raises ConfigurationError, SourceRefusedError or SourceFailedError.
-        """
-        ...
+    Idempotence: `open` and `inspect` change nothing in the database. `restore` loads into an empty
+    target only, so that a repeated restore is refused instead of doubling rows.
 
-    def streams(self, source: SourceInfo) -> AbstractContextManager[Sequence[DumpStream]]:
-        """List what a dump consists of, at least one stream, to be read in this order.
+    Errors: configuration faults are ConfigurationError. Of the source, SourceFailedError may heal
+    by itself and SourceRefusedError needs a person; of a target TargetFailedError and
+    TargetRefusedError. Everything that waits raises InterruptedRunError when the run has to stop.
+    No message holds a secret.
+    """
 
-        Nothing is started yet; leaving the context ends what streams have in common.
+    def open(self, job: "DumpJob", interrupt: "Interrupt") -> AbstractContextManager[Dump]:
+        """Log in and look at the database, within seconds, before anything is written anywhere.
+
+        No stream has been started when the context is entered; leaving the context ends what
+        streams share, such as a dump tool that several of them are cut from. Entering raises
+        ConfigurationError, SourceRefusedError, SourceFailedError or InterruptedRunError.
         """
         ...
 
     def restore(
         self, target: "Connection", pieces: Sequence[StoredDump], interrupt: "Interrupt"
     ) -> tuple[str, ...]:
-        """Load a backup through the database's own client; what is worth a note is returned.
+        """Load a backup through the database's own client; return notes for the user.
 
-        Nothing is loaded where the target holds data already or is too old. In one transaction
-        where the engine has such: a piece whose end is not proven then leaves nothing behind.
-        Raises TargetRefusedError, TargetFailedError and what the pieces' readers raise.
+        Nothing is loaded where the target holds data already or is too old. Engines that have
+        transactions around a schema load in one, so that a piece whose end is not proven leaves
+        nothing behind. Raises TargetRefusedError, TargetFailedError and what the pieces' readers
+        raise.
         """
         ...
 
     def inspect(self, target: "Connection", interrupt: "Interrupt") -> Mapping[str, int]:
-        """Count the rows of every table by its full name: what a drill compares.
+        """Count the rows of every table by its full name, for a drill to compare.
 
         Raises TargetRefusedError or TargetFailedError.
         """

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,9 +64,11 @@ def dump(
     """
     began = time.monotonic()
     recipients = age.parse_recipients(job.recipients)
-    # The store's client is set up during the preflight; no request is sent before its end.
-    with RunStorage(job.location, run=run_id, interrupt=interrupt) as storage:
-        source = engine.preflight(job, interrupt)
+    # The store's client is set up while the engine looks at the database; no request is sent before.
+    with (
+        RunStorage(job.location, run=run_id, interrupt=interrupt) as storage,
+        ExitStack() as recorded,
+    ):
         run = Run(
             path=job.location.path,
             cluster=job.cluster,
@@ -74,28 +77,30 @@ def dump(
             started=started,
             id=run_id,
         )
-        with engine.streams(source) as streams:
+        with engine.open(job, interrupt) as opened:
+            source, streams = opened.info, opened.streams
             plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
             _announce(plan)
             record = _record(plan)
             started_record = write_record(record)
             storage.put_once(run.started_key, started_record)
-            with recorded_failure(storage, run, now=now):
-                storage.probe(record.keys[0])
-                if job.verify:
-                    verify.prove_right(storage, run.started_key, started_record)
-                sweep(storage, run, record)
-                objects = store_all(
-                    streams,
-                    keys=record.keys,
-                    parallel=source.parallel,
-                    part_size=job.part_size,
-                    recipients=recipients,
-                    storage=storage,
-                )
-                if job.verify:
-                    _verify(plan, objects, storage=storage, now=now)
-                _commit(plan, record, objects, storage=storage, now=now)
+            recorded.enter_context(recorded_failure(storage, run, now=now))
+            storage.probe(record.keys[0])
+            if job.verify:
+                verify.prove_right(storage, run.started_key, started_record)
+            sweep(storage, run, record)
+            objects = store_all(
+                streams,
+                keys=record.keys,
+                parallel=source.parallel,
+                part_size=job.part_size,
+                recipients=recipients,
+                storage=storage,
+            )
+        # Not before the engine has ended what its streams share: it may still fail the dump.
+        if job.verify:
+            _verify(plan, objects, storage=storage, now=now)
+        _commit(plan, record, objects, storage=storage, now=now)
     return _result(plan, objects=objects, seconds=time.monotonic() - began)
 
 

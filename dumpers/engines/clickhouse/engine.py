@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from dumpers.contract.connection import Connection
@@ -13,11 +13,10 @@ from dumpers.engines.clickhouse.catalog import server_catalog, system_tables
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.cluster import replicas
 from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
-from dumpers.engines.clickhouse.logical import plan as planning
-from dumpers.engines.clickhouse.logical import restore as restoring
 from dumpers.engines.clickhouse.logical import streams, table_read
-from dumpers.engines.clickhouse.logical.plan import TableRead
+from dumpers.engines.clickhouse.logical.plan import Plan, TableRead, plan
 from dumpers.engines.clickhouse.logical.query_log import QueryLog
+from dumpers.engines.clickhouse.logical.restore import count_rows, load_backup
 from dumpers.engines.clickhouse.logical.table_read import DumpContext
 from dumpers.engines.clickhouse.options import Options
 from dumpers.engines.clickhouse.schema import drift
@@ -25,144 +24,133 @@ from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.clickhouse.server.client import connect, read_version
 from dumpers.engines.clickhouse.server.settings import dump_settings
 from dumpers.engines.names import abbreviate
-from dumpers.engines.protocol import DumpStream, Engine, SourceInfo, StoredDump
+from dumpers.engines.protocol import Dump, Engine, OpenedDump, SourceInfo
 from dumpers.runtime.errors import DUMP_ERRORS, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
 _NO_CLUSTER = "default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found(SourceInfo):
-    """A source with what the streams are made from; `held` in the order of labels."""
-
-    name: str
-    held: Sequence[ServerCatalog]
-    items: Sequence[TableRead]
-    session: DumpContext
+@contextmanager
+def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+    """Look at the cluster and plan which server each table is read from; streams share QueryLog."""
+    wanted = options.read(job)
+    version, found = discover_cluster(job.connection, wanted, interrupt)
+    shards, lag_notes = wait_for_lag(found, interrupt)
+    every_catalog = read_catalogs(shards, interrupt)
+    catalogs, filter_notes = select_tables(every_catalog, wanted)
+    check_partitions(catalogs, wanted, interrupt)
+    drift_notes = report_drift(catalogs, wanted)
+    planned = plan_reads(shards, catalogs, wanted)
+    query_log = check_query_log(planned.items, wanted, interrupt)
+    context = DumpContext(query_log=query_log, accepts_counts=wanted.counts_do, interrupt=interrupt)
+    name = shards[0].members[0].node.cluster or _NO_CLUSTER
+    notes = (*filter_notes, *server_catalog.notes(catalogs), *drift_notes)
+    yield OpenedDump(
+        info=SourceInfo(
+            server_version=f"ClickHouse {version}",
+            tool_version="FORMAT Native over HTTP",
+            estimate=sum(map(table_read.estimate, planned.items)),
+            notes=(*lag_notes, *notes, *planned.notes),
+            metadata=_metadata(shards),
+            parallel=wanted.parallel,
+        ),
+        streams=streams.arrange(name, catalogs, planned.items, context),
+    )
 
 
 class _ClickHouse:
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
-        wanted = options.read(job)
-        entry = connect(job.connection, errors=DUMP_ERRORS, settings={})
-        version = read_version(entry, interrupt)
-        groups, notes = _settled(
-            replicas.find(
-                job.connection,
-                cluster=wanted.cluster,
-                listed=wanted.shards,
-                through=wanted.through,
-                settings=dump_settings,
-                errors=DUMP_ERRORS,
-                interrupt=interrupt,
-            ),
-            interrupt,
-        )
-        everybody = sorted(
-            (member for group in groups for member in group.members),
-            key=lambda member: member.node.place,
-        )
-        held, chosen_notes = _chosen(server_catalog.look(everybody, interrupt), wanted)
-        _check_partitions(wanted, held, interrupt)
-        notes += [
-            *chosen_notes,
-            *server_catalog.notes(held),
-            *_drift(held, fails=wanted.drift_fails),
-        ]
-        planned = planning.plan(
-            groups,
-            {holding.member.label: holding for holding in held},
-            partitions=wanted.partitions,
-            all_replicas=wanted.all_replicas,
-        )
-        verdicts = QueryLog(interrupt, needed=not wanted.counts_do)
-        if not wanted.counts_do:
-            _check_logs(verdicts, planned.items)
-        return _Found(
-            server_version=f"ClickHouse {version}",
-            tool_version="FORMAT Native over HTTP",
-            estimate=sum(table_read.estimate(item) for item in planned.items),
-            notes=(*notes, *planned.notes),
-            metadata=_metadata(groups),
-            parallel=wanted.parallel,
-            name=groups[0].members[0].node.cluster or _NO_CLUSTER,
-            held=held,
-            items=planned.items,
-            session=DumpContext(verdicts=verdicts, counts_do=wanted.counts_do, interrupt=interrupt),
-        )
+    """Dumps and restores of ClickHouse."""
 
-    @contextmanager
-    def streams(self, source: SourceInfo) -> Iterator[Sequence[DumpStream]]:
-        assert isinstance(source, _Found)
-        yield streams.arrange(source.name, source.held, source.items, source.session)
-
-    def restore(
-        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
-    ) -> tuple[str, ...]:
-        return restoring.restore(target, pieces, interrupt=interrupt)
-
-    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
-        return restoring.inspect(target, interrupt=interrupt)
+    open = staticmethod(open_dump)
+    restore = staticmethod(load_backup)
+    inspect = staticmethod(count_rows)
 
 
 ENGINE: Engine = _ClickHouse()
 
 
-def _settled(
-    groups: Sequence[ShardReplicas], interrupt: Interrupt
-) -> tuple[tuple[ShardReplicas, ...], list[str]]:
-    """The groups once their best replicas have caught up, and notes on those that did not."""
-    with ThreadPoolExecutor(thread_name_prefix="settle") as pool:
-        settled = list(pool.map(lambda group: replicas.settle(group, interrupt), groups))
-    notes = [
-        f"{', '.join(group.missing)} of shard {group.number} does not answer"
-        for group, _ in settled
-        if group.missing
-    ]
-    return (
-        tuple(group for group, _ in settled),
-        notes + [note for _, said in settled for note in said],
+def discover_cluster(
+    connection: Connection, wanted: Options, interrupt: Interrupt
+) -> tuple[str, Sequence[ShardReplicas]]:
+    """Return the entry point's release, and the shards of its cluster with their replicas."""
+    entry = connect(connection, errors=DUMP_ERRORS, settings={})
+    version = read_version(entry, interrupt)
+    return version, replicas.find(
+        connection,
+        cluster=wanted.cluster,
+        listed=wanted.shards,
+        through=wanted.through,
+        settings=dump_settings,
+        errors=DUMP_ERRORS,
+        interrupt=interrupt,
     )
 
 
-def _chosen(
-    held: Sequence[ServerCatalog], wanted: Options
-) -> tuple[list[ServerCatalog], tuple[str, ...]]:
-    """The holdings without what is not to be dumped, as any of the servers has what is asked for.
+def wait_for_lag(
+    found: Sequence[ShardReplicas], interrupt: Interrupt
+) -> tuple[Sequence[ShardReplicas], Sequence[str]]:
+    """Wait up to a minute until the best replica of each shard has caught up.
 
-    Raises SourceRefusedError where there is nothing that was asked for, or nothing at all.
+    Returns the shards with their replicas in the order to read them now, and notes on replicas
+    that lag or do not answer.
     """
-    every: dict[tuple[str, str], BackupTable] = {}
-    for holding in held:
-        for item in holding.tables:
-            every.setdefault(item.table.key, item)
-    existing = dict.fromkeys(item.name for holding in held for item in holding.databases)
+    with ThreadPoolExecutor(thread_name_prefix="lag") as pool:
+        waited = list(pool.map(lambda shard: replicas.wait_for_lag(shard, interrupt), found))
+    missing = [
+        f"{', '.join(shard.missing)} of shard {shard.number} does not answer"
+        for shard, _ in waited
+        if shard.missing
+    ]
+    lagging = [note for _, notes in waited for note in notes]
+    return [shard for shard, _ in waited], [*missing, *lagging]
+
+
+def read_catalogs(shards: Sequence[ShardReplicas], interrupt: Interrupt) -> Sequence[ServerCatalog]:
+    """Read what each replica of each shard holds, in the order of their labels."""
+    every = (member for shard in shards for member in shard.members)
+    return server_catalog.look(sorted(every, key=lambda member: member.node.place), interrupt)
+
+
+def select_tables(
+    every: Sequence[ServerCatalog], wanted: Options
+) -> tuple[Sequence[ServerCatalog], Sequence[str]]:
+    """Reduce the catalogs to the databases and tables that the annotations ask for, with notes.
+
+    Raises SourceRefusedError if no server has something that was asked for, or no table at all.
+    """
+    tables: dict[tuple[str, str], BackupTable] = {}
+    for catalog in every:
+        for table in catalog.tables:
+            tables.setdefault(table.table.key, table)
+    existing = dict.fromkeys(database.name for catalog in every for database in catalog.databases)
     databases = filters.databases(wanted.choice, existing)
-    kept, notes = filters.tables(wanted.choice, databases, every.values())
+    kept, notes = filters.tables(wanted.choice, databases, tables.values())
     filters.check_partitions(wanted.partitions, kept)
     if not kept:
         raise SourceRefusedError(
             "there is no table to dump: there is none, or this account may not see any"
         )
-    keys = {item.table.key for item in kept}
+    keys = {table.table.key for table in kept}
     return [
         replace(
-            holding,
-            databases=tuple(item for item in holding.databases if item.name in databases),
-            tables=tuple(item for item in holding.tables if item.table.key in keys),
+            catalog,
+            databases=tuple(item for item in catalog.databases if item.name in databases),
+            tables=tuple(table for table in catalog.tables if table.table.key in keys),
         )
-        for holding in held
+        for catalog in every
     ], notes
 
 
-def _check_partitions(wanted: Options, held: Sequence[ServerCatalog], interrupt: Interrupt) -> None:
+def check_partitions(
+    catalogs: Sequence[ServerCatalog], wanted: Options, interrupt: Interrupt
+) -> None:
     """Raise SourceRefusedError for a partition that no server has: nothing would be dumped."""
     for (database, table), asked in wanted.partitions.items():
         found = {
             id_
-            for holding in held
-            for id_ in system_tables.partitions(holding.member.server, database, table, interrupt)
+            for catalog in catalogs
+            for id_ in system_tables.partitions(catalog.member.server, database, table, interrupt)
         }
         missing = [id_ for id_ in asked if id_ not in found]
         if missing:
@@ -172,9 +160,10 @@ def _check_partitions(wanted: Options, held: Sequence[ServerCatalog], interrupt:
             )
 
 
-def _drift(held: Sequence[ServerCatalog], *, fails: bool) -> tuple[str, ...]:
-    found = drift.compare({holding.member.label: holding.tables for holding in held})
-    if found and fails:
+def report_drift(catalogs: Sequence[ServerCatalog], wanted: Options) -> Sequence[str]:
+    """Note how the servers' tables differ; SourceRefusedError if the annotation `drift` says so."""
+    found = drift.compare({catalog.member.label: catalog.tables for catalog in catalogs})
+    if found and wanted.drift_fails:
         raise SourceRefusedError(
             f"the servers have not the same tables, and the annotation drift says fail: "
             f"{abbreviate(found)}"
@@ -182,22 +171,39 @@ def _drift(held: Sequence[ServerCatalog], *, fails: bool) -> tuple[str, ...]:
     return found
 
 
-def _check_logs(verdicts: QueryLog, items: Sequence[TableRead]) -> None:
-    """See to it, before anything is read, that every server will be able to prove its tables."""
-    servers = [copy.member.server for item in items for copy in item.copies[:1]]
-    once = {server.answering: server for server in servers}
-    with ThreadPoolExecutor(thread_name_prefix="log") as pool:
-        for _ in pool.map(verdicts.check, once.values()):
-            pass
+def plan_reads(
+    shards: Sequence[ShardReplicas], catalogs: Sequence[ServerCatalog], wanted: Options
+) -> Plan:
+    """Choose from which replica each table is read, and under which shard it is stored."""
+    return plan(
+        shards,
+        {catalog.member.label: catalog for catalog in catalogs},
+        partitions=wanted.partitions,
+        all_replicas=wanted.all_replicas,
+    )
 
 
-def _metadata(groups: Sequence[ShardReplicas]) -> Mapping[str, Any]:
-    """The cluster as it was found."""
+def check_query_log(reads: Sequence[TableRead], wanted: Options, interrupt: Interrupt) -> QueryLog:
+    """Make the QueryLog that proves tables whole; SourceRefusedError if a server keeps none.
+
+    Nothing is checked if row counts suffice as a proof.
+    """
+    query_log = QueryLog(interrupt, needed=not wanted.counts_do)
+    if not wanted.counts_do:
+        servers = [read.copies[0].member.server for read in reads]
+        by_address = {server.answering: server for server in servers}
+        with ThreadPoolExecutor(thread_name_prefix="log") as pool:
+            list(pool.map(query_log.check, by_address.values()))
+    return query_log
+
+
+def _metadata(shards: Sequence[ShardReplicas]) -> Mapping[str, Any]:
+    """The cluster as it was found, for the manifest."""
     return {
-        "cluster": groups[0].members[0].node.cluster,
+        "cluster": shards[0].members[0].node.cluster,
         "shards": [
             {
-                "number": group.number,
+                "number": shard.number,
                 "replicas": [
                     {
                         "label": member.label,
@@ -206,10 +212,10 @@ def _metadata(groups: Sequence[ShardReplicas]) -> Mapping[str, Any]:
                         "delay_seconds": member.health.delay,
                         "lost_keeper": member.health.is_stale,
                     }
-                    for member in group.members
+                    for member in shard.members
                 ],
-                "missing": list(group.missing),
+                "missing": list(shard.missing),
             }
-            for group in groups
+            for shard in shards
         ],
     }

@@ -1,22 +1,22 @@
 """Dumping MySQL and MariaDB, each with its own mysqldump or mariadb-dump."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import TextOption
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.mysql import client, options
-from dumpers.engines.mysql import restore as restoring
 from dumpers.engines.mysql.client import Flavour, Program, Server
+from dumpers.engines.mysql.restore import count_rows, load_backup
 from dumpers.engines.mysql.sections import Sections
 from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.engines.mysql.survey import Survey, TableFilter, databases, grants, survey
 from dumpers.engines.names import parse_names
-from dumpers.engines.protocol import DumpStream, Engine, SourceInfo, StoredDump
+from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, SourceInfo
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
+from dumpers.engines.simple_stream import SimpleStream
 from dumpers.runtime.errors import DUMP_ERRORS, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.tool import Command, ToolReader
@@ -32,79 +32,74 @@ _END = re.compile(rb"(?:\A|\n)-- Dump completed(?: on [0-9: -]+)?\n\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found(SourceInfo):
-    """A source with what the streams are made from."""
+class _DumpTool:
+    """The dump program, the server that it reads, and the user's `own` options for it."""
 
-    tool: Program
+    program: Program
     server: Server
-    surveys: tuple[Survey, ...]
     own: Sequence[str]
-    per_table: bool
+
+
+@contextmanager
+def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+    """Look at each database; leaving ends the dump tools whose output several streams share."""
+    table_filter, wanted = _table_filter(job), _databases(job)
+    per_table = job.options.get(PER_TABLE.variable) == "true"
+    own = options.parse(
+        job.options.get(MYSQLDUMP_OPTIONS.variable, ""),
+        per_table=per_table,
+        named=bool(table_filter.tables),
+    )
+    server = client.connect(job.connection, errors=DUMP_ERRORS, interrupt=interrupt)
+    program, notes = _pick(server, interrupt=interrupt)
+    rights = grants(server, interrupt=interrupt)
+    names = wanted or databases(server, interrupt=interrupt)
+    if not names:
+        raise SourceRefusedError("this account sees no database on the server but its own ones")
+    surveys = [
+        survey(
+            server,
+            name,
+            choice=table_filter.within(name, names),
+            rights=rights,
+            interrupt=interrupt,
+        )
+        for name in names
+    ]
+    for found in surveys:
+        where = f"{found.database}: " if len(surveys) > 1 else ""
+        notes += [f"{where}{note}" for note in found.notes]
+    info = SourceInfo(
+        server_version=f"{server.flavour} {server.version}",
+        tool_version=program.version,
+        estimate=sum(found.estimate for found in surveys),
+        notes=tuple(notes),
+    )
+    tool = _DumpTool(program=program, server=server, own=own)
+    with ExitStack() as running:
+        streams: list[DumpStream] = []
+        for found in surveys:
+            # Views and programs alone are one object in any case.
+            if per_table and not all(table.is_view for table in found.tables):
+                streams += _streams_per_table(tool, found, running)
+            else:
+                streams.append(_stream(tool, found))
+        yield OpenedDump(info=info, streams=streams)
 
 
 class _MySQL:
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
-        choice, wanted = _choice(job), _databases(job)
-        per_table = job.options.get(PER_TABLE.variable) == "true"
-        own = options.parse(
-            job.options.get(MYSQLDUMP_OPTIONS.variable, ""),
-            per_table=per_table,
-            named=bool(choice.tables),
-        )
-        server = client.connect(job.connection, errors=DUMP_ERRORS, interrupt=interrupt)
-        tool, notes = _pick(server, interrupt=interrupt)
-        rights = grants(server, interrupt=interrupt)
-        names = wanted or databases(server, interrupt=interrupt)
-        if not names:
-            raise SourceRefusedError("this account sees no database on the server but its own ones")
-        surveys = tuple(
-            survey(
-                server, name, choice=choice.within(name, names), rights=rights, interrupt=interrupt
-            )
-            for name in names
-        )
-        for item in surveys:
-            where = f"{item.database}: " if len(surveys) > 1 else ""
-            notes += [f"{where}{note}" for note in item.notes]
-        return _Found(
-            server_version=f"{server.flavour} {server.version}",
-            tool_version=tool.version,
-            estimate=sum(item.estimate for item in surveys),
-            notes=tuple(notes),
-            tool=tool,
-            server=server,
-            surveys=surveys,
-            own=own,
-            per_table=per_table,
-        )
+    """Dumps and restores of MySQL and MariaDB."""
 
-    @contextmanager
-    def streams(self, source: SourceInfo) -> Iterator[Sequence[DumpStream]]:
-        assert isinstance(source, _Found)
-        with ExitStack() as tools:
-            streams: list[DumpStream] = []
-            for item in source.surveys:
-                # Views and programs alone are one object in any case.
-                if source.per_table and not all(table.is_view for table in item.tables):
-                    streams += _streams_per_table(source, item, tools)
-                else:
-                    streams.append(_stream(source, item))
-            yield streams
-
-    def restore(
-        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
-    ) -> tuple[str, ...]:
-        return restoring.restore(target, pieces, interrupt=interrupt)
-
-    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
-        return restoring.inspect(target, interrupt=interrupt)
+    open = staticmethod(open_dump)
+    restore = staticmethod(load_backup)
+    inspect = staticmethod(count_rows)
 
 
 ENGINE: Engine = _MySQL()
 
 
 def prove(head: bytes, tail: bytes) -> str | None:
-    """Tell what is wrong with a dump, of which first and last bytes are given."""
+    """Return what is wrong with a dump, judged by its first and last bytes; None if nothing is."""
     if not _HEAD.match(head):
         return "it does not start as the output of mysqldump or mariadb-dump does"
     if not _END.search(tail):
@@ -112,64 +107,64 @@ def prove(head: bytes, tail: bytes) -> str | None:
     return None
 
 
-def _stream(source: _Found, item: Survey) -> DumpStream:
+def _stream(tool: _DumpTool, found: Survey) -> DumpStream:
     """The stream of a whole database, or of some tables and views of it."""
-    if item.all_tables or any(table.is_view for table in item.tables):
-        # Of tables that it is told by name, mysqldump writes the views before the functions that
-        # they call; told what to leave out, it writes them in the order that they load in.
-        command = _dump_command(source, item, leave_out=item.left_out)
+    if found.all_tables or any(table.is_view for table in found.tables):
+        # mysqldump writes views before the functions that they call if it is told tables by name;
+        # if it is told which tables to leave out, it writes them in the order that they load in.
+        command = _dump_command(tool, found, leave_out=found.left_out)
     else:
-        command = _dump_command(source, item, names=[table.name for table in item.tables])
+        command = _dump_command(tool, found, names=[table.name for table in found.tables])
 
-    def open_dump(interrupt: Interrupt) -> ToolReader:
+    def opener(interrupt: Interrupt) -> ToolReader:
         return ToolReader(command, proof=prove, interrupt=interrupt)
 
-    return DumpStream(name=item.database, ending=_ENDING, estimate=item.estimate, open=open_dump)
+    return SimpleStream(name=found.database, ending=_ENDING, estimate=found.estimate, opener=opener)
 
 
-def _streams_per_table(source: _Found, item: Survey, tools: ExitStack) -> list[DumpStream]:
+def _streams_per_table(tool: _DumpTool, found: Survey, running: ExitStack) -> list[DumpStream]:
     """The streams of a database's tables, and that of its views and programs, which loads last."""
     # The tools write sequences first, then tables in the order that they are given in.
     tables = sorted(
-        (table for table in item.tables if not table.is_view),
+        (table for table in found.tables if not table.is_view),
         key=lambda table: not table.is_sequence,
     )
     names = [table.name for table in tables]
-    alone = replace(item, options=("--triggers", "--skip-routines", "--skip-events"))
-    command = _dump_command(source, alone, names=names)
-    sections = Sections(command, tables=tables, proof=prove, tools=tools)
+    alone = replace(found, options=("--triggers", "--skip-routines", "--skip-events"))
+    command = _dump_command(tool, alone, names=names)
+    sections = Sections(command, tables=tables, proof=prove, tools=running)
     others = replace(
-        item,
-        tables=tuple(table for table in item.tables if table.is_view),
-        left_out=(*item.left_out, *names),
+        found,
+        tables=tuple(table for table in found.tables if table.is_view),
+        left_out=(*found.left_out, *names),
         all_tables=True,
     )
     return [
         *(
-            DumpStream(
-                name=item.database,
+            SimpleStream(
+                name=found.database,
                 part=(table.name,),
                 ending=_ENDING,
                 estimate=table.size,
-                open=sections.open,
+                opener=sections.open,
             )
             for table in tables
         ),
-        _stream(source, others),
+        _stream(tool, others),
     ]
 
 
 def _dump_command(
-    source: _Found,
-    item: Survey,
+    tool: _DumpTool,
+    found: Survey,
     *,
     names: Sequence[str] = (),
     leave_out: Sequence[str] = (),
 ) -> Command:
-    tool, server = source.tool, source.server
+    program, server = tool.program, tool.server
     argv = [
-        tool.name,
-        *client.arguments(tool, server.connection),
+        program.name,
+        *client.arguments(program, server.connection),
         "--single-transaction",
         "--quick",
         "--no-tablespaces",
@@ -177,18 +172,18 @@ def _dump_command(
         # The longest row that a server can hold; a smaller limit ends the dump there.
         "--max-allowed-packet=1G",
     ]
-    if tool.flavour is Flavour.MYSQL:
+    if program.flavour is Flavour.MYSQL:
         # A dump of some databases is no replica: with the whole server's GTIDs in it, it would not
         # load where there are others, nor without the rights of an administrator.
         argv += ["--set-gtid-purged=OFF", "--loose-column-statistics=0"]
         if server.number < (8, 0):
             argv += client.names_in_utf8()
-    elif any(table.is_sequence for table in item.tables):
+    elif any(table.is_sequence for table in found.tables):
         # With a table locked, MariaDB refuses the sequence that its default comes from.
         argv += ["--skip-add-locks"]
-    ignored = [f"--ignore-table={item.database}.{name}" for name in leave_out]
-    argv += [*item.options, *ignored, *source.own, "--", item.database, *names]
-    return client.command(argv, server.connection, database=item.database, errors=DUMP_ERRORS)
+    ignored = [f"--ignore-table={found.database}.{name}" for name in leave_out]
+    argv += [*found.options, *ignored, *tool.own, "--", found.database, *names]
+    return client.command(argv, server.connection, database=found.database, errors=DUMP_ERRORS)
 
 
 def _pick(server: Server, *, interrupt: Interrupt) -> tuple[Program, list[str]]:
@@ -223,7 +218,7 @@ def _databases(job: DumpJob) -> tuple[str, ...]:
     return () if text.strip() == "*" else parse_names(DATABASES.variable, text)
 
 
-def _choice(job: DumpJob) -> TableFilter:
+def _table_filter(job: DumpJob) -> TableFilter:
     def names(words: str, option: TextOption) -> tuple[str, ...]:
         text = job.options.get(option.variable, "")
         return (

@@ -20,8 +20,8 @@ _HOLDING = {"tables": "table", "routines": "routine", "events": "event"}
 _DEFINED = {"views": "table", "routines": "routine", "events": "event", "triggers": "trigger"}
 
 
-def restore(
-    target: Connection, pieces: Sequence[StoredDump], *, interrupt: Interrupt
+def load_backup(
+    target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
 ) -> tuple[str, ...]:
     """Load a backup into empty databases: one into the target's, several each into its own name.
 
@@ -43,7 +43,7 @@ def restore(
     )
 
 
-def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
+def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
     """Count the rows of every table of the target's database, views left out."""
     server = client.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
     database = target.database

@@ -1,12 +1,10 @@
 """PostgreSQL through its own clients: pg_dump, pg_dumpall, psql, pg_restore."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
-from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.postgresql import clients, options, restore
+from dumpers.engines.postgresql import clients, options
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.options import (
     CUSTOM_ENDING,
@@ -14,8 +12,10 @@ from dumpers.engines.postgresql.options import (
     PLAIN_ENDING,
     DumpOptions,
 )
-from dumpers.engines.protocol import DumpStream, Engine, SourceInfo, StoredDump
-from dumpers.runtime.errors import RESTORE_ERRORS, ConfigurationError, SourceFailedError
+from dumpers.engines.postgresql.restore import count_rows, load_backup
+from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, SourceInfo
+from dumpers.engines.simple_stream import SimpleStream
+from dumpers.runtime.errors import ConfigurationError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 from dumpers.streams.tool import EndProof, ToolReader
@@ -45,78 +45,66 @@ _GLOBALS_END = b"-- PostgreSQL database cluster dump complete\n"
 _CUSTOM_HEAD = b"PGDMP"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look(SourceInfo):
-    """What was found: `sizes` in bytes by database, in the order to dump them."""
-
-    session: Session
-    major: int
-    client: int
-    sizes: Mapping[str, int]
-    superuser: bool
-    wanted: DumpOptions
+@contextmanager
+def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+    """Look at the server and its databases; streams share nothing."""
+    wanted = options.read_options(job)
+    installed = clients.find(interrupt)
+    # Any psql talks to any server.
+    session = Session(connection=job.connection, folder=installed[max(installed)].folder)
+    number, version, superuser = _row(session, _LOOK, interrupt)
+    major = int(number) // 10_000
+    chosen = clients.choose(installed, server=major, text=version)
+    session = Session(connection=job.connection, folder=chosen.folder)
+    sizes = _sizes(session, wanted, interrupt)
+    notes = []
+    if chosen.major != major:
+        notes.append(f"dumped by pg_dump {chosen.major}, as there is none of {major} here")
+    if wanted.globals and superuser != "t":
+        notes.append("roles without their passwords: only a superuser may read those")
+    # pg_restore leaves such settings out by itself.
+    unknown_setting = not wanted.custom and chosen.major >= _TRANSACTION_TIMEOUT_SINCE > major
+    streams = [
+        _database(session.at(name), wanted, estimate=size, unknown_setting=unknown_setting)
+        for name, size in sizes.items()
+    ]
+    if wanted.globals:
+        streams.append(_globals(session, passwords=superuser == "t"))
+    info = SourceInfo(
+        server_version=version,
+        tool_version=chosen.version,
+        estimate=sum(sizes.values()),
+        notes=tuple(notes),
+    )
+    yield OpenedDump(info=info, streams=streams)
 
 
 class _PostgreSQL:
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
-        wanted = options.read_options(job)
-        found = clients.find(interrupt)
-        # Any psql talks to any server.
-        session = Session(connection=job.connection, folder=found[max(found)].folder)
-        number, version, superuser = _row(session, _LOOK, interrupt)
-        major = int(number) // 10_000
-        chosen = clients.choose(found, server=major, text=version)
-        session = Session(connection=job.connection, folder=chosen.folder)
-        sizes = _sizes(session, wanted, interrupt)
-        notes = []
-        if chosen.major != major:
-            notes.append(f"dumped by pg_dump {chosen.major}, as there is none of {major} here")
-        if wanted.globals and superuser != "t":
-            notes.append("roles without their passwords: only a superuser may read those")
-        return _Look(
-            server_version=version,
-            tool_version=chosen.version,
-            estimate=sum(sizes.values()),
-            notes=tuple(notes),
-            session=session,
-            major=major,
-            client=chosen.major,
-            sizes=sizes,
-            superuser=superuser == "t",
-            wanted=wanted,
-        )
+    """Dumps and restores of PostgreSQL."""
 
-    def streams(self, source: SourceInfo) -> AbstractContextManager[Sequence[DumpStream]]:
-        assert isinstance(source, _Look)
-        streams = [_database(source, name) for name in source.sizes]
-        if source.wanted.globals:
-            streams.append(_globals(source))
-        return nullcontext(streams)
-
-    def restore(
-        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
-    ) -> tuple[str, ...]:
-        return restore.restore(_target(target, interrupt), pieces, interrupt)
-
-    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
-        return restore.count_rows(_target(target, interrupt), interrupt)
+    open = staticmethod(open_dump)
+    restore = staticmethod(load_backup)
+    inspect = staticmethod(count_rows)
 
 
 ENGINE: Engine = _PostgreSQL()
 
 
 def prove_plain(head: bytes, tail: bytes) -> str | None:
-    """Tell what is wrong with a plain dump, of which first and last bytes are given."""
+    """Return what is wrong with a plain dump, by its first and last bytes; None if nothing is."""
     return _prove(head, tail, _PLAIN_HEAD, _PLAIN_END)
 
 
 def prove_globals(head: bytes, tail: bytes) -> str | None:
-    """The same of pg_dumpall's roles and tablespaces."""
+    """Return what is wrong with pg_dumpall's roles and tablespaces; None if nothing."""
     return _prove(head, tail, _GLOBALS_HEAD, _GLOBALS_END)
 
 
 def prove_custom(head: bytes, _tail: bytes) -> str | None:
-    """The custom format has no end marker: the tool's exit status alone stands for its end."""
+    """Return what is wrong with a dump in the custom format; None if nothing.
+
+    The format has no end marker: the tool's exit status alone stands for its end.
+    """
     return None if head.startswith(_CUSTOM_HEAD) else "it does not start as the custom format does"
 
 
@@ -158,37 +146,36 @@ def _prove(head: bytes, tail: bytes, start: bytes, end: bytes) -> str | None:
     return None
 
 
-def _database(look: _Look, name: str) -> DumpStream:
-    custom = look.wanted.custom
-    command = look.session.at(name).command("pg_dump", look.wanted.arguments)
-    proof: EndProof = prove_custom if custom else prove_plain
-    # pg_restore leaves such settings out by itself.
-    newer = not custom and look.client >= _TRANSACTION_TIMEOUT_SINCE > look.major
+def _database(
+    session: Session, wanted: DumpOptions, *, estimate: int, unknown_setting: bool
+) -> DumpStream:
+    """The stream of the session's database, without a setting that the server does not know."""
+    command = session.command("pg_dump", wanted.arguments)
+    proof: EndProof = prove_custom if wanted.custom else prove_plain
 
     @contextmanager
-    def open_(interrupt: Interrupt) -> Iterator[Reader]:
+    def opener(interrupt: Interrupt) -> Iterator[Reader]:
         with ToolReader(command, proof=proof, interrupt=interrupt) as reader:
-            yield WithoutLine(reader, _TRANSACTION_TIMEOUT) if newer else reader
+            yield WithoutLine(reader, _TRANSACTION_TIMEOUT) if unknown_setting else reader
 
-    return DumpStream(
-        name=name,
-        ending=CUSTOM_ENDING if custom else PLAIN_ENDING,
-        estimate=look.sizes[name],
-        open=open_,
+    return SimpleStream(
+        name=session.connection.database,
+        ending=CUSTOM_ENDING if wanted.custom else PLAIN_ENDING,
+        estimate=estimate,
+        opener=opener,
     )
 
 
-def _globals(look: _Look) -> DumpStream:
-    name = look.session.connection.database
-    passwords = [] if look.superuser else ["--no-role-passwords"]
-    command = look.session.command(
-        "pg_dumpall", ["--globals-only", f"--database={name}", *passwords]
-    )
+def _globals(session: Session, *, passwords: bool) -> DumpStream:
+    """The stream of roles, with `passwords` only if the account may read them, and tablespaces."""
+    name = session.connection.database
+    without = [] if passwords else ["--no-role-passwords"]
+    command = session.command("pg_dumpall", ["--globals-only", f"--database={name}", *without])
 
-    def open_(interrupt: Interrupt) -> AbstractContextManager[Reader]:
+    def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
         return ToolReader(command, proof=prove_globals, interrupt=interrupt)
 
-    return DumpStream(name=name, ending=GLOBALS_ENDING, estimate=0, open=open_)
+    return SimpleStream(name=name, ending=GLOBALS_ENDING, estimate=0, opener=opener)
 
 
 def _row(session: Session, sql: str, interrupt: Interrupt) -> list[str]:
@@ -209,8 +196,3 @@ def _sizes(session: Session, wanted: DumpOptions, interrupt: Interrupt) -> Mappi
         known = ", ".join(sorted(sizes))
         raise ConfigurationError(f"there is no database {missing[0]!r}: the server has {known}")
     return {name: sizes[name] for name in wanted.databases}
-
-
-def _target(connection: Connection, interrupt: Interrupt) -> Session:
-    found = clients.find(interrupt)
-    return Session(connection=connection, folder=found[max(found)].folder, errors=RESTORE_ERRORS)

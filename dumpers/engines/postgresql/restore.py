@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from dumpers.contract.connection import Connection
+from dumpers.engines.postgresql import clients
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, PLAIN_ENDING
 from dumpers.engines.protocol import StoredDump
-from dumpers.runtime.errors import TargetRefusedError
+from dumpers.runtime.errors import RESTORE_ERRORS, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.tool import run_with_stdin
 
@@ -17,8 +19,11 @@ _PSQL = (
 _PG_RESTORE = ("--single-transaction", "--exit-on-error")
 
 
-def restore(target: Session, pieces: Sequence[StoredDump], interrupt: Interrupt) -> tuple[str, ...]:
+def load_backup(
+    target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
+) -> tuple[str, ...]:
     """Load the one database among the pieces into the target's database."""
+    session = _session(target, interrupt)
     notes = []
     databases = [piece for piece in pieces if piece.ending in {PLAIN_ENDING, CUSTOM_ENDING}]
     if len(databases) != 1:
@@ -27,18 +32,17 @@ def restore(target: Session, pieces: Sequence[StoredDump], interrupt: Interrupt)
     if any(piece.ending == GLOBALS_ENDING for piece in pieces):
         # They would change the passwords of roles that exist, the one that restores among them.
         notes.append("roles and tablespaces are not restored: load their file by hand")
-    there = first_object(target, interrupt)
+    there = first_object(session, interrupt)
     if there is not None:
         raise TargetRefusedError(
-            f"the database {target.connection.database!r} is not empty, it has {there}: restore "
-            "into a new one"
+            f"the database {target.database!r} is not empty, it has {there}: restore into a new one"
         )
     [piece] = databases
     program, arguments = (
         ("pg_restore", _PG_RESTORE) if piece.ending == CUSTOM_ENDING else ("psql", _PSQL)
     )
     with piece.open() as reader:
-        run_with_stdin(target.command(program, arguments), reader, interrupt=interrupt)
+        run_with_stdin(session.command(program, arguments), reader, interrupt=interrupt)
     return tuple(notes)
 
 
@@ -68,10 +72,11 @@ def first_object(session: Session, interrupt: Interrupt) -> str | None:
     return ".".join(rows[0][1:]) if rows else None
 
 
-def count_rows(session: Session, interrupt: Interrupt) -> Mapping[str, int]:
-    """The number of rows of every table, by `database.schema.table`."""
+def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
+    """Count the rows of every table, by `database.schema.table`."""
+    session = _session(target, interrupt)
     queries = [query for _, _, query in session.ask(_TABLES, interrupt)]
-    database = session.connection.database
+    database = target.database
     return {
         f"{database}.{schema}.{table}": int(count)
         for start in range(0, len(queries), _TABLES_PER_QUERY)
@@ -79,3 +84,11 @@ def count_rows(session: Session, interrupt: Interrupt) -> Mapping[str, int]:
             " UNION ALL ".join(queries[start : start + _TABLES_PER_QUERY]), interrupt
         )
     }
+
+
+def _session(target: Connection, interrupt: Interrupt) -> Session:
+    """A session of the newest clients, which load into any older server."""
+    installed = clients.find(interrupt)
+    return Session(
+        connection=target, folder=installed[max(installed)].folder, errors=RESTORE_ERRORS
+    )

@@ -13,7 +13,8 @@ from dumpers.cli import dump, main
 from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.protocol import DumpStream, Engine, SourceInfo, StoredDump
+from dumpers.engines.protocol import Dump, Engine, OpenedDump, SourceInfo, StoredDump
+from dumpers.engines.simple_stream import SimpleStream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -30,23 +31,21 @@ class Generated:
         self.size = size
         self.noise = size // 2 if noise is None else noise
 
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
-        return SourceInfo(server_version="1", tool_version="1", estimate=self.size << 20)
-
-    def streams(self, source: SourceInfo) -> AbstractContextManager[Sequence[DumpStream]]:
+    def open(self, job: DumpJob, interrupt: Interrupt) -> AbstractContextManager[Dump]:
+        info = SourceInfo(server_version="1", tool_version="1", estimate=self.size << 20)
         how = "bs=1M iflag=fullblock status=none"
         noise = f"dd if=/dev/urandom count={self.noise} {how}"
         nothing = f"dd if=/dev/zero count={self.size - self.noise} {how}"
         script = f"echo '-- head' && {noise} && {nothing} && echo '-- end'"
         command = Command(argv=["sh", "-c", script], env={}, failure=_failure)
 
-        def open_dump(interrupt: Interrupt) -> AbstractContextManager[Reader]:
+        def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
             return ToolReader(command, proof=_prove, interrupt=interrupt)
 
-        estimate = source.estimate
-        return nullcontext(
-            [DumpStream(name="generated", ending=".sql", estimate=estimate, open=open_dump)]
+        stream = SimpleStream(
+            name="generated", ending=".sql", estimate=info.estimate, opener=opener
         )
+        return nullcontext(OpenedDump(info=info, streams=[stream]))
 
     def restore(
         self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt

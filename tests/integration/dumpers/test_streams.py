@@ -16,7 +16,7 @@ import pytest
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
-from dumpers.engines.protocol import DumpStream, SourceInfo, StoredDump
+from dumpers.engines.protocol import Dump, DumpStream, OpenedDump, SourceInfo, StoredDump
 from dumpers.engines.registry import ENGINES
 from dumpers.repository.record_json import read_record
 from dumpers.repository.records import FailedRecord
@@ -61,12 +61,10 @@ class Engine:
     parallel: int
     left: list[str] = field(default_factory=list)
 
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
-        return SourceInfo(server_version="1", tool_version="1", estimate=0, parallel=self.parallel)
-
     @contextlib.contextmanager
-    def streams(self, source: SourceInfo) -> Iterator[Sequence[DumpStream]]:
-        yield self.streams_of
+    def open(self, job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+        info = SourceInfo(server_version="1", tool_version="1", estimate=0, parallel=self.parallel)
+        yield OpenedDump(info=info, streams=self.streams_of)
         self.left.append("whole")
 
     def restore(
@@ -78,6 +76,29 @@ class Engine:
         raise AssertionError("there is no database to look into")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """A stream without a database: what it does is given."""
+
+    part: tuple[str, ...]
+    reader: Callable[[Interrupt], Reader]
+    say: Callable[[], Mapping[str, Any]]
+    concurrency_group: str
+    may_retry: Callable[[KsnapshotError], bool]
+    name: str = "db"
+    ending: str = ".sql"
+    estimate: int = 0
+
+    def open(self, interrupt: Interrupt) -> AbstractContextManager[Reader]:
+        return nullcontext(self.reader(interrupt))
+
+    def metadata(self) -> Mapping[str, Any]:
+        return self.say()
+
+    def can_retry(self, error: KsnapshotError) -> bool:
+        return self.may_retry(error)
+
+
 def stream(
     name: str,
     reader: Callable[[Interrupt], Reader],
@@ -86,18 +107,12 @@ def stream(
     concurrency_group: str = "",
     can_retry: Callable[[KsnapshotError], bool] = lambda _: False,
 ) -> DumpStream:
-    def open_(interrupt: Interrupt) -> AbstractContextManager[Reader]:
-        return nullcontext(reader(interrupt))
-
-    return DumpStream(
-        name="db",
+    return Stream(
         part=(name,),
-        ending=".sql",
-        estimate=0,
-        open=open_,
+        reader=reader,
+        say=metadata,
         concurrency_group=concurrency_group,
-        metadata=metadata,
-        can_retry=can_retry,
+        may_retry=can_retry,
     )
 
 

@@ -102,8 +102,13 @@ def find(
     return tuple(_group(shard, found) for shard, found in zip(shards, asked, strict=True))
 
 
-def settle(group: ShardReplicas, interrupt: Interrupt) -> tuple[ShardReplicas, tuple[str, ...]]:
-    """The group once its best replica has what the others have, or after a minute with a note."""
+def wait_for_lag(
+    group: ShardReplicas, interrupt: Interrupt
+) -> tuple[ShardReplicas, tuple[str, ...]]:
+    """Wait until the shard's best replica has what the others have, at most a minute.
+
+    Returns the shard with its replicas ranked anew, and a note if the best one still lags.
+    """
     ends = time.monotonic() + _LAG_SECONDS
     while True:
         best = group.members[0]

@@ -13,7 +13,6 @@ from dumpers.engines.clickhouse.logical.table_read import (
     estimate,
     location_metadata,
 )
-from dumpers.engines.protocol import DumpStream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import IterReader, Reader
@@ -47,12 +46,34 @@ def entry(database: str, table: str) -> str:
     return f"{segment(database)}/{segment(table)}{ENDING}"
 
 
-class Pack:
-    """Some small tables on their way, as one archive."""
+class BundleStream:
+    """The stream of some small tables of one shard or replica, as one tar archive.
 
-    def __init__(self, readings: Sequence[Reading]) -> None:
+    `name` is the cluster's; `number` counts the bundles of the same shard or replica from 1.
+    """
+
+    ending = ".tar"
+
+    def __init__(self, name: str, number: int, readings: Sequence[Reading]) -> None:
+        self.name = name
+        self._number = number
         self._readings = readings
         self._failed: Reading | None = None
+
+    @property
+    def part(self) -> tuple[str, ...]:
+        """Shard or replica, and the bundle's number."""
+        return (self._readings[0].item.label, f"small-{self._number}")
+
+    @property
+    def estimate(self) -> int:
+        """Bytes of all tables before compression."""
+        return sum(estimate(reading.item) for reading in self._readings)
+
+    @property
+    def concurrency_group(self) -> str:
+        """The shard."""
+        return f"s{self._readings[0].item.shard}"
 
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
@@ -64,13 +85,13 @@ class Pack:
         failed, self._failed = self._failed, None
         return failed is not None and failed.can_retry(error)
 
-    def told(self) -> Mapping[str, Any]:
-        """What the manifest says of the tables, each with its entry."""
+    def metadata(self) -> Mapping[str, Any]:
+        """Return where the rows belong, and the tables, each with the name of its entry."""
         tables = []
         for reading in self._readings:
             self._failed = reading
-            told = reading.told()
-            tables.append({**told, "entry": entry(told["database"], told["table"])})
+            table = reading.manifest_metadata()
+            tables.append({**table, "entry": entry(table["database"], table["table"])})
         self._failed = None
         return {**location_metadata(self._readings[0].item), "tables": tables}
 
@@ -84,21 +105,6 @@ class Pack:
             yield from blocks
             yield bytes(-header.size % tarfile.BLOCKSIZE)
         yield bytes(2 * tarfile.BLOCKSIZE)
-
-
-def stream(name: str, number: int, readings: Sequence[Reading]) -> DumpStream:
-    """The stream of a pack, of those of its shard or replica the `number`th."""
-    first, packed = readings[0].item, Pack(readings)
-    return DumpStream(
-        name=name,
-        part=(first.label, f"small-{number}"),
-        ending=".tar",
-        estimate=sum(estimate(reading.item) for reading in readings),
-        open=packed.open,
-        concurrency_group=f"s{first.shard}",
-        metadata=packed.told,
-        can_retry=packed.can_retry,
-    )
 
 
 def _whole(reading: Reading, interrupt: Interrupt) -> list[bytes]:

@@ -36,8 +36,8 @@ _TABLES = "scripts"
 _THERE = ("Code: 609", "Code: 670")
 
 
-def restore(
-    target: Connection, pieces: Sequence[StoredDump], *, interrupt: Interrupt
+def load_backup(
+    target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
 ) -> tuple[str, ...]:
     """Load a backup into tables that are missing or empty; of one database into the target's.
 
@@ -80,7 +80,7 @@ def restore(
     return tuple(dict.fromkeys(loading_.notes))
 
 
-def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
+def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
     """Count the rows of every table, those of all shards together."""
     groups = replicas.find(
         target,

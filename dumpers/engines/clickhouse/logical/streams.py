@@ -1,30 +1,31 @@
 """All objects of a dump, as streams in the order in which they load."""
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
-from dumpers.engines.clickhouse.logical import bundles, table_read
+from dumpers.engines.clickhouse.logical import bundles
+from dumpers.engines.clickhouse.logical.bundles import BundleStream
 from dumpers.engines.clickhouse.logical.plan import TableRead
-from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading
+from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading, TableStream
 from dumpers.engines.clickhouse.schema import scripts
 from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.protocol import DumpStream
+from dumpers.engines.simple_stream import SimpleStream
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 
 
 def arrange(
-    name: str, held: Sequence[ServerCatalog], items: Sequence[TableRead], session: DumpContext
+    name: str, held: Sequence[ServerCatalog], items: Sequence[TableRead], context: DumpContext
 ) -> list[DumpStream]:
     """Scripts and rows, each behind what it needs; `held` in the order of labels."""
 
     def begin(item: TableRead) -> Reading:
-        return Reading(item, session)
+        return Reading(item, context)
 
     def scripts_of(kind: str, text_of: Callable[[ServerCatalog], str]) -> list[DumpStream]:
         return _scripts(name, held, kind, text_of)
@@ -39,10 +40,10 @@ def arrange(
     for together in packed:
         label = together[0].label
         numbers[label] = numbers.get(label, 0) + 1
-        packs_of.append(bundles.stream(name, numbers[label], [*map(begin, together)]))
+        packs_of.append(BundleStream(name, numbers[label], [*map(begin, together)]))
     return [
         *scripts_of("schema", _tables),
-        *(table_read.stream(name, begin(item)) for item in alone),
+        *(TableStream(name=name, reading=begin(item)) for item in alone),
         *packs_of,
         # Before views, which may run as one of these accounts.
         *scripts_of("access", lambda holding: scripts.script(holding.access)),
@@ -62,21 +63,17 @@ def _scripts(
     for holding in held:
         labels.setdefault(text_of(holding), []).append(holding.member.label)
     return [
-        DumpStream(
+        SimpleStream(
             name=name,
             part=(kind,) if len(labels) == 1 else (those[0], kind),
             ending=".sql",
             estimate=len(text),
-            open=partial(_open_text, text),
-            metadata=partial(_script_metadata, kind, those),
+            opener=partial(_open_text, text),
+            known_metadata={"script": kind, "replicas": those},
         )
         for text, those in labels.items()
         if text
     ]
-
-
-def _script_metadata(kind: str, labels: Sequence[str]) -> Mapping[str, Any]:
-    return {"script": kind, "replicas": list(labels)}
 
 
 @contextmanager
@@ -118,4 +115,4 @@ def _views_with_rows(
         yield from _scripts(name, held, f"views-with-rows-{number + 1}", partial(creates, number))
         for view in views:
             if last[view.item.treated.table.full_name] == number:
-                yield table_read.stream(name, view)
+                yield TableStream(name=name, reading=view)

@@ -9,9 +9,8 @@ as well.
 import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from dumpers.engines.clickhouse.cluster.health import read_health
@@ -25,7 +24,6 @@ from dumpers.engines.clickhouse.logical.query_log import (
 )
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.sql import count, insert, qualified, select
-from dumpers.engines.protocol import DumpStream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -37,11 +35,11 @@ ENDING = ".native"
 class DumpContext:
     """What the readings of a dump share; `down` are servers that went away meanwhile.
 
-    With `counts_do`, rows counted before and after may stand in for the server's verdict.
+    If it `accepts_counts`, rows counted before and after a read may replace the query log as proof.
     """
 
-    verdicts: QueryLog
-    counts_do: bool
+    query_log: QueryLog
+    accepts_counts: bool
     interrupt: Interrupt
     down: set[str] = field(default_factory=set)
 
@@ -49,9 +47,9 @@ class DumpContext:
 class Reading:
     """One item on its way: from its best copy, or from the next after that one has failed."""
 
-    def __init__(self, item: TableRead, session: DumpContext) -> None:
+    def __init__(self, item: TableRead, context: DumpContext) -> None:
         self.item = item
-        self._session = session
+        self._context = context
         self._copies: deque[TableReplica] = deque(item.copies)
         self._query: Query | None = None
         self._size = 0
@@ -60,7 +58,7 @@ class Reading:
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
         """Read the rows from their start; errors say which table of which server it is."""
-        if self._server.where in self._session.down:
+        if self._server.where in self._context.down:
             self._go_on()
         server, treated = self._server, self._copies[0].treated
         query = Query(
@@ -69,12 +67,12 @@ class Reading:
             where=f"{self.item.where} ({server.where})",
         )
         self._query, self._counted = query, []
-        self._session.verdicts.expect(query)
+        self._context.query_log.expect(query)
         source = server.source(*treated.table.key)
         sql = select(source, treated.store.insertable, self.item.partitions)
 
         def confirm() -> bool:
-            self._session.verdicts.rows(query, all_ended=False)
+            self._context.query_log.rows(query, all_ended=False)
             return True
 
         try:
@@ -91,22 +89,22 @@ class Reading:
     def can_retry(self, _: KsnapshotError) -> bool:
         """Go on to the next copy; False if there is none that has all rows."""
         assert self._query is not None
-        self._session.verdicts.forget(self._query)
-        if not read_health(self._server, self._session.interrupt).reachable:
-            self._session.down.add(self._server.where)
+        self._context.query_log.forget(self._query)
+        if not read_health(self._server, self._context.interrupt).reachable:
+            self._context.down.add(self._server.where)
         return self._go_on()
 
     def _go_on(self) -> bool:
         """Whether there is another copy: one that lags would be taken for the whole."""
         others = list(self._copies)[1:]
         for number, copy in enumerate(others):
-            health = read_health(copy.member.server, self._session.interrupt)
+            health = read_health(copy.member.server, self._context.interrupt)
             if health.reachable and not health.is_stale and not health.queue:
                 self._copies = deque(others[number:])
                 return True
         return False
 
-    def told(self) -> Mapping[str, Any]:
+    def manifest_metadata(self) -> Mapping[str, Any]:
         """What the manifest says of the table, with its rows and what proves them.
 
         Raises SourceFailedError where there is less proof than was asked for.
@@ -134,9 +132,9 @@ class Reading:
         return self._copies[0].member.server
 
     def _count(self, source: str) -> None:
-        if self._session.counts_do or self._may_be_cut:
+        if self._context.accepts_counts or self._may_be_cut:
             sql = count(source, self.item.partitions)
-            [[rows]] = self._server.rows(sql, self._session.interrupt)
+            [[rows]] = self._server.rows(sql, self._context.interrupt)
             self._counted.append(int(rows))
 
     @property
@@ -144,7 +142,7 @@ class Reading:
         return not tells_of_cuts(self._copies[0].member.release)
 
     def _given(self, query: Query) -> int:
-        rows = self._session.verdicts.rows(query)
+        rows = self._context.query_log.rows(query)
         if self._may_be_cut and rows < min(self._counted):
             before, after = self._counted
             raise SourceFailedError(
@@ -159,7 +157,7 @@ class Reading:
             return {"rows": self._given(self._query), "rows_from": "query_log"}
         except (SourceFailedError, SourceRefusedError) as error:
             told = not isinstance(error, NotToldError | SourceRefusedError)
-            if told or not self._session.counts_do:
+            if told or not self._context.accepts_counts:
                 raise type(error)(f"{self._query.where} is not proved whole: {error}") from error
         least, most = min(self._counted), max(self._counted)
         if least and not self._size:
@@ -169,28 +167,51 @@ class Reading:
         return {"rows": least, "rows_at_most": most, "rows_from": "counts"}
 
 
-def stream(name: str, reading: Reading) -> DumpStream:
-    """The stream of one table."""
-    item = reading.item
-    return DumpStream(
-        name=name,
-        part=(item.label, item.treated.table.database, item.treated.table.name),
-        ending=ENDING,
-        estimate=estimate(item),
-        open=reading.open,
-        concurrency_group=f"s{item.shard}",
-        metadata=partial(_metadata, reading),
-        can_retry=reading.can_retry,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableStream:
+    """The stream of one table, which is read by `reading`; `name` is the cluster's."""
+
+    name: str
+    reading: Reading
+
+    @property
+    def part(self) -> tuple[str, ...]:
+        """Shard or replica, database, table."""
+        item = self.reading.item
+        return (item.label, *item.treated.table.key)
+
+    @property
+    def ending(self) -> str:
+        """ClickHouse's own format."""
+        return ENDING
+
+    @property
+    def estimate(self) -> int:
+        """Bytes before compression."""
+        return estimate(self.reading.item)
+
+    @property
+    def concurrency_group(self) -> str:
+        """The shard."""
+        return f"s{self.reading.item.shard}"
+
+    def open(self, interrupt: Interrupt) -> AbstractContextManager[Reader]:
+        """Read the rows from their start."""
+        return self.reading.open(interrupt)
+
+    def metadata(self) -> Mapping[str, Any]:
+        """Return where the rows belong, and the table with what proves it whole."""
+        reading = self.reading
+        return {**location_metadata(reading.item), "tables": [reading.manifest_metadata()]}
+
+    def can_retry(self, error: KsnapshotError) -> bool:
+        """Move on to the next replica; False if none has all rows."""
+        return self.reading.can_retry(error)
 
 
 def estimate(item: TableRead) -> int:
     """Bytes that are expected; 0 when nothing is known."""
     return item.treated.store.total_bytes or 0
-
-
-def _metadata(reading: Reading) -> Mapping[str, Any]:
-    return {**location_metadata(reading.item), "tables": [reading.told()]}
 
 
 def location_metadata(item: TableRead) -> Mapping[str, Any]:

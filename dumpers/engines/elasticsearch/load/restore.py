@@ -41,8 +41,8 @@ class _Target:
         return self.server.json(method, path, body=body, query=query, interrupt=self.interrupt)
 
 
-def restore(
-    target: Connection, pieces: Sequence[StoredDump], *, interrupt: Interrupt
+def load_backup(
+    target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
 ) -> tuple[str, ...]:
     """Load a backup into a cluster that has none of its indices and data streams.
 
@@ -78,7 +78,7 @@ def restore(
     return tuple(notes)
 
 
-def inspect(target: Connection, *, interrupt: Interrupt) -> Mapping[str, int]:
+def count_documents(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
     """Count the documents of every index and data stream that is not the server's own."""
     server, product = client.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
     to = _Target(server=server, product=product, interrupt=interrupt)

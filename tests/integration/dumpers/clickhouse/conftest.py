@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
@@ -17,7 +17,7 @@ import pytest
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse.engine import ENGINE
-from dumpers.engines.protocol import DumpStream, SourceInfo, StoredDump
+from dumpers.engines.protocol import Dump, DumpStream, OpenedDump, StoredDump
 from dumpers.engines.registry import ENGINES
 from dumpers.runs import backup
 from dumpers.runtime.interrupt import Interrupt
@@ -213,13 +213,11 @@ class _Eventful:
     midway: Event | None
     at_end: Event | None
 
-    def preflight(self, job: DumpJob, interrupt: Interrupt) -> SourceInfo:
-        return ENGINE.preflight(job, interrupt)
-
     @contextlib.contextmanager
-    def streams(self, source: SourceInfo) -> Iterator[Sequence[DumpStream]]:
-        with ENGINE.streams(source) as streams:
-            yield [self._changed(stream) for stream in streams]
+    def open(self, job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+        with ENGINE.open(job, interrupt) as dump:
+            streams = [self._changed(stream) for stream in dump.streams]
+            yield OpenedDump(info=dump.info, streams=streams)
 
     def restore(
         self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
@@ -232,18 +230,31 @@ class _Eventful:
     def _changed(self, stream: DumpStream) -> DumpStream:
         for event, early in ((self.midway, True), (self.at_end, False)):
             if event and (stream.part[0], stream.part[-1]) == event[:2]:
-                return replace(stream, open=partial(_open, stream, [event[2]], early=early))
+                return _EventfulStream(stream, event[2], early=early)
         return stream
 
 
-@contextlib.contextmanager
-def _open(
-    stream: DumpStream, left: list[Callable[[], object]], interrupt: Interrupt, *, early: bool
-) -> Iterator[Reader]:
-    with stream.open(interrupt) as reader:
-        yield _Midway(reader, left) if early else reader
-    while left:
-        left.pop()()
+class _EventfulStream:
+    """A stream during which something happens once: after its first bytes, or at its end."""
+
+    def __init__(self, stream: DumpStream, event: Callable[[], object], *, early: bool) -> None:
+        self._stream = stream
+        self._left = [event]
+        self._early = early
+        self.name = stream.name
+        self.part = stream.part
+        self.ending = stream.ending
+        self.estimate = stream.estimate
+        self.concurrency_group = stream.concurrency_group
+        self.metadata = stream.metadata
+        self.can_retry = stream.can_retry
+
+    @contextlib.contextmanager
+    def open(self, interrupt: Interrupt) -> Iterator[Reader]:
+        with self._stream.open(interrupt) as reader:
+            yield _Midway(reader, self._left) if self._early else reader
+        while self._left:
+            self._left.pop()()
 
 
 class _Midway:

@@ -71,15 +71,14 @@ def connection(server: SearchServer) -> Connection:
 
 def dump(job: DumpJob) -> tuple[SourceInfo, Dump]:
     """All that a dump says and gives, by its parts."""
-    source = ENGINE.preflight(job, Interrupt())
     found: dict[str, bytes] = {}
-    with ENGINE.streams(source) as streams:
-        for stream in streams:
+    with ENGINE.open(job, Interrupt()) as opened:
+        for stream in opened.streams:
             assert stream.part == ()
             with stream.open(Interrupt()) as reader:
                 found[stream.name] = b"".join(iter(lambda: reader.read(1 << 17), b""))
-        metadata = {stream.name: stream.metadata() for stream in streams}
-    return source, {name: (data, metadata[name]) for name, data in found.items()}
+        metadata = {stream.name: stream.metadata() for stream in opened.streams}
+    return opened.info, {name: (data, metadata[name]) for name, data in found.items()}
 
 
 def pieces(parts: Dump) -> Sequence[StoredDump]:

@@ -78,9 +78,8 @@ def test_everything_comes_back_as_it_was(server: SearchServer) -> None:
 def test_documents_are_those_of_one_moment(server: SearchServer) -> None:
     create(server, "many", shards=3)
     server.bulk("many", {f"{number}": '{"n":1}' for number in range(3000)})
-    source = ENGINE.preflight(job(server, ELASTICDUMP_LIMIT="100"), Interrupt())
-    with ENGINE.streams(source) as streams:
-        [data] = [stream for stream in streams if stream.name == "data"]
+    with ENGINE.open(job(server, ELASTICDUMP_LIMIT="100"), Interrupt()) as opened:
+        [data] = [stream for stream in opened.streams if stream.name == "data"]
         with data.open(Interrupt()) as reader:
             first = reader.read(1000)
             server.bulk("many", {f"{number}": '{"n":2}' for number in range(1000, 4000)})
@@ -148,9 +147,8 @@ def test_whoever_waits_for_room_keeps_the_point_in_time(
     monkeypatch.setattr(cursor, "RENEWED_SECONDS", 0.01)
     monkeypatch.setattr(point_in_time._Slice, "renew", noted)
     fill_with_large(server, 4)
-    source = ENGINE.preflight(job(server), Interrupt())
-    with ENGINE.streams(source) as streams:
-        data = next(stream for stream in streams if stream.name == "data")
+    with ENGINE.open(job(server), Interrupt()) as opened:
+        data = next(stream for stream in opened.streams if stream.name == "data")
         with data.open(Interrupt()) as reader:
             # One document has the room as long as it is not written.
             assert reader.read(1)

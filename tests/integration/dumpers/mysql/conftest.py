@@ -134,10 +134,9 @@ def dump(job: DumpJob) -> tuple[SourceInfo, Sequence[tuple[str, bytes]]]:
 
 def dump_parts(job: DumpJob) -> tuple[SourceInfo, Sequence[tuple[str, tuple[str, ...], bytes]]]:
     """All that a dump says and gives, by the names and parts of its streams."""
-    source = ENGINE.preflight(job, Interrupt())
     found = []
-    with ENGINE.streams(source) as streams:
-        for stream in streams:
+    with ENGINE.open(job, Interrupt()) as opened:
+        for stream in opened.streams:
             with stream.open(Interrupt()) as reader:
                 found.append((stream.name, stream.part, b"".join(iter(reader.read, b""))))
-    return source, found
+    return opened.info, found

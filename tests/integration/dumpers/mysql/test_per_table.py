@@ -111,11 +111,7 @@ def test_a_table_that_is_gone_when_the_dump_begins(case: Case) -> None:
     database = case.database()
     case.server.sql("CREATE TABLE a (a INT); CREATE TABLE b (a INT)", database)
     job = case.job(database, **PER_TABLE)
-    source = ENGINE.preflight(job, Interrupt())
-    case.server.sql("DROP TABLE b", database)
-    with (
-        ENGINE.streams(source) as streams,
-        pytest.raises(SourceFailedError),
-        streams[0].open(Interrupt()) as reader,
-    ):
-        list(iter(reader.read, b""))
+    with ENGINE.open(job, Interrupt()) as opened:
+        case.server.sql("DROP TABLE b", database)
+        with pytest.raises(SourceFailedError), opened.streams[0].open(Interrupt()) as reader:
+            list(iter(reader.read, b""))

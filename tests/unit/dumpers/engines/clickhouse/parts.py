@@ -10,7 +10,7 @@ from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.catalog.system_tables import Path
 from dumpers.engines.clickhouse.cluster.replicas import Replica, ShardReplicas
 from dumpers.engines.clickhouse.cluster.topology import Health, Node
-from dumpers.engines.clickhouse.logical import bundles
+from dumpers.engines.clickhouse.logical.bundles import BundleStream
 from dumpers.engines.clickhouse.logical.plan import TableRead, TableReplica
 from dumpers.engines.clickhouse.logical.query_log import QueryLog
 from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading
@@ -111,7 +111,8 @@ class Given(Reading):
     def __init__(self, name: str, data: bytes, *, fails: int = 0, database: str = "d") -> None:
         of = item(of=table(name, database=database))
         super().__init__(
-            of, DumpContext(verdicts=QueryLog(NOW, needed=True), counts_do=False, interrupt=NOW)
+            of,
+            DumpContext(query_log=QueryLog(NOW, needed=True), accepts_counts=False, interrupt=NOW),
         )
         self._data = data
         self.fails = fails
@@ -131,7 +132,7 @@ class Given(Reading):
         self.asked.append(str(error))
         return bool(self.fails) or len(self.asked) < 2
 
-    def told(self) -> Mapping[str, Any]:
+    def manifest_metadata(self) -> Mapping[str, Any]:
         if self.fails:
             raise self.error
         return {
@@ -142,5 +143,5 @@ class Given(Reading):
 
 
 def archive(*readings: Given) -> bytes:
-    with bundles.Pack(readings).open(NOW) as reader:
+    with BundleStream("main", 1, readings).open(NOW) as reader:
         return b"".join(iter(lambda: reader.read(7000), b""))

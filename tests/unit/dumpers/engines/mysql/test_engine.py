@@ -113,7 +113,7 @@ def test_a_dump_that_is_cut_anywhere_is_not_whole() -> None:
 def test_options_that_would_hide_or_turn_the_dump_are_refused(text: str) -> None:
     job = DumpJob.from_env(ENV | MYSQL | {"MYSQLDUMP_OPTIONS": text}, ENGINES)
     with pytest.raises(ConfigurationError, match="MYSQLDUMP_OPTIONS") as caught:
-        ENGINE.preflight(job, Interrupt())
+        ENGINE.open(job, Interrupt()).__enter__()
     assert caught.value.exit_code == ExitCode.CONFIGURATION
 
 
@@ -151,13 +151,13 @@ def test_options_that_do_not_go_with_a_dump_per_table(text: str) -> None:
     assert options.parse(text)
     given = ENV | MYSQL | {"MYSQLDUMP_OPTIONS": text, "KSNAPSHOT_PER_TABLE": "true"}
     with pytest.raises(ConfigurationError, match=r"MYSQLDUMP_OPTIONS .* KSNAPSHOT_PER_TABLE"):
-        ENGINE.preflight(DumpJob.from_env(given, ENGINES), Interrupt())
+        ENGINE.open(DumpJob.from_env(given, ENGINES), Interrupt()).__enter__()
 
 
 def test_what_the_tool_would_pass_over_where_tables_are_named() -> None:
     given = ENV | MYSQL | {"MYSQLDUMP_OPTIONS": "--ignore-table=shop.a", "KSNAPSHOT_TABLES": "b"}
     with pytest.raises(ConfigurationError, match="use KSNAPSHOT_EXCLUDE_TABLES"):
-        ENGINE.preflight(DumpJob.from_env(given, ENGINES), Interrupt())
+        ENGINE.open(DumpJob.from_env(given, ENGINES), Interrupt()).__enter__()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_no_database_is_named_where_the_databases_are() -> None:
 def test_an_empty_name_in_a_list(variable: str, text: str) -> None:
     job = DumpJob.from_env(ENV | MYSQL | {variable: text}, ENGINES)
     with pytest.raises(ConfigurationError, match=variable):
-        ENGINE.preflight(job, Interrupt())
+        ENGINE.open(job, Interrupt()).__enter__()
 
 
 @pytest.mark.parametrize(

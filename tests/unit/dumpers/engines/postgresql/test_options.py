@@ -59,7 +59,7 @@ def test_prove(head: bytes, tail: bytes, fault: str | None) -> None:
 def test_options_that_would_hide_or_turn_the_dump_are_refused(text: str) -> None:
     job = DumpJob.from_env(ENV | {"PG_DUMP_OPTIONS": text}, ENGINES)
     with pytest.raises(ConfigurationError, match="PG_DUMP_OPTIONS") as caught:
-        ENGINE.preflight(job, Interrupt())
+        ENGINE.open(job, Interrupt()).__enter__()
     assert caught.value.exit_code == ExitCode.CONFIGURATION
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dumpers.engines.clickhouse.logical import bundles
+from dumpers.engines.clickhouse.logical.bundles import BundleStream
 from dumpers.engines.clickhouse.logical.plan import TableRead
 from dumpers.engines.clickhouse.logical.query_log import QueryLog
 from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading
@@ -214,7 +215,7 @@ def test_a_table_that_grew_is_not_held_in_memory() -> None:
 
 def test_the_manifest_names_each_entry() -> None:
     readings = [Given("a/b", b""), Given("c", b"")]
-    told = bundles.Pack(readings).told()
+    told = BundleStream("main", 1, readings).metadata()
     assert told["shard"] == 1
     assert [(one["table"], one["entry"]) for one in told["tables"]] == [
         ("a/b", "d/a%2Fb.native"),
@@ -224,9 +225,9 @@ def test_the_manifest_names_each_entry() -> None:
 
 def test_the_table_that_is_taken_back_is_read_from_its_next_copy() -> None:
     good, bad = Given("a", b""), Given("b", b"", fails=2)
-    pack = bundles.Pack([good, bad])
+    pack = BundleStream("main", 1, [good, bad])
     with pytest.raises(SourceFailedError) as caught:
-        pack.told()
+        pack.metadata()
     assert pack.can_retry(caught.value)
     assert (good.asked, bad.asked) == ([], ["gone"])
     # Of an error that is no table's, none is read again.
@@ -235,11 +236,11 @@ def test_the_table_that_is_taken_back_is_read_from_its_next_copy() -> None:
 
 
 def test_a_stream_says_what_is_in_it() -> None:
-    session = DumpContext(verdicts=QueryLog(NOW, needed=True), counts_do=False, interrupt=NOW)
+    session = DumpContext(query_log=QueryLog(NOW, needed=True), accepts_counts=False, interrupt=NOW)
     readings = [
         Reading(item(member(2, 3), of=table(name, size=size), label="s2r3"), session)
         for name, size in (("a", 10), ("b", 5))
     ]
-    stream = bundles.stream("main", 7, readings)
+    stream = BundleStream("main", 7, readings)
     assert (stream.name, stream.part, stream.ending) == ("main", ("s2r3", "small-7"), ".tar")
     assert (stream.estimate, stream.concurrency_group) == (15, "s2")

@@ -16,8 +16,8 @@ from dumpers.engines.clickhouse.logical.query_log import (
 from dumpers.engines.clickhouse.logical.table_read import (
     DumpContext,
     Reading,
+    TableStream,
     location_metadata,
-    stream,
 )
 from dumpers.engines.clickhouse.schema.tables import Table
 from dumpers.runtime.errors import SourceFailedError
@@ -34,15 +34,15 @@ def was_read(
     silent: bool = False,
 ) -> Reading:
     """A reading as it is once all of it was read, from a copy behind `skipped` others."""
-    verdicts = Silent(NOW, needed=True) if silent else QueryLog(NOW, needed=True)
-    session = DumpContext(verdicts=verdicts, counts_do=bool(counted), interrupt=NOW)
+    query_log = Silent(NOW, needed=True) if silent else QueryLog(NOW, needed=True)
+    session = DumpContext(query_log=query_log, accepts_counts=bool(counted), interrupt=NOW)
     reading = Reading(of, session)
     for _ in range(skipped):
         reading._copies.popleft()
     reading._query = Query(server=reading._server, id="q", where="d.t of s1 (h)")
-    session.verdicts.expect(reading._query)
+    session.query_log.expect(reading._query)
     # So that nobody is asked: nobody is there.
-    session.verdicts._known["q"] = verdict or _Verdict(rows=3, error="")
+    session.query_log._known["q"] = verdict or _Verdict(rows=3, error="")
     reading._size = len(data)
     reading._counted = list(counted)
     return reading
@@ -55,13 +55,13 @@ class Silent(QueryLog):
         raise NotToldError("the query_log does not tell")
 
 
-def told(reading: Reading) -> Mapping[str, Any]:
-    return dict(reading.told())
+def metadata_of(reading: Reading) -> Mapping[str, Any]:
+    return dict(reading.manifest_metadata())
 
 
 def test_the_manifest_has_what_loads_the_rows() -> None:
     columns = ("a", "b c", "d`")
-    found = told(was_read(item(of=table("t `", columns=columns))))
+    found = metadata_of(was_read(item(of=table("t `", columns=columns))))
     assert found == {
         "database": "d",
         "table": "t `",
@@ -83,7 +83,7 @@ def test_what_came_of_the_second_copy_is_what_the_second_copy_has() -> None:
         copy(2, table("t", "ReplicatedMergeTree", columns=("a", "new"))),
         copy(1, table("t", "ReplicatedMergeTree", columns=("a",))),
     )
-    found = told(was_read(TableRead(label="s1", shard=1, copies=copies), skipped=1))
+    found = metadata_of(was_read(TableRead(label="s1", shard=1, copies=copies), skipped=1))
     assert (found["columns"], found["replica"]) == (["a"], "chi-1-1:8123")
     assert found["insert"] == "INSERT INTO `d`.`t` (`a`) FORMAT Native"
 
@@ -96,25 +96,27 @@ def test_what_came_of_the_second_copy_is_what_the_second_copy_has() -> None:
     ],
 )
 def test_what_may_lose_rows_is_told(of: Table, metadata: Mapping[str, Any]) -> None:
-    found = told(was_read(item(of=of)))
+    found = metadata_of(was_read(item(of=of)))
     assert {name: value for name, value in found.items() if name == "loses_rows"} == metadata
 
 
 def test_the_partitions_that_were_read_are_told() -> None:
     whole = item()
     some = TableRead(label="s1", shard=1, copies=whole.copies, partitions=("1", "2"))
-    assert told(was_read(some))["partitions"] == ["1", "2"]
-    assert "partitions" not in told(was_read(whole))
+    assert metadata_of(was_read(some))["partitions"] == ["1", "2"]
+    assert "partitions" not in metadata_of(was_read(whole))
 
 
 @pytest.mark.parametrize("counted", [(), (3, 3)])
 def test_a_query_that_failed_is_never_proved_by_counts(counted: Sequence[int]) -> None:
     with pytest.raises(SourceFailedError, match=r"is not proved whole: .*: killed"):
-        was_read(item(), verdict=_Verdict(rows=3, error="killed"), counted=counted).told()
+        was_read(
+            item(), verdict=_Verdict(rows=3, error="killed"), counted=counted
+        ).manifest_metadata()
 
 
 def test_the_log_is_believed_before_the_counts() -> None:
-    found = told(was_read(item(), counted=(1, 5)))
+    found = metadata_of(was_read(item(), counted=(1, 5)))
     assert (found["rows"], found["rows_from"]) == (3, "query_log")
 
 
@@ -131,19 +133,19 @@ def test_the_log_is_believed_before_the_counts() -> None:
 def test_counts_stand_in_for_a_log_that_does_not_tell(
     counted: Sequence[int], data: bytes, rows: Mapping[str, int]
 ) -> None:
-    found = told(was_read(item(), data=data, counted=counted, silent=True))
+    found = metadata_of(was_read(item(), data=data, counted=counted, silent=True))
     proof = {name: value for name, value in found.items() if name.startswith("rows")}
     assert proof == {**rows, "rows_from": "counts"}
 
 
 def test_without_a_log_and_without_counts_nothing_is_proved() -> None:
     with pytest.raises(NotToldError):
-        was_read(item(), silent=True).told()
+        was_read(item(), silent=True).manifest_metadata()
 
 
 def test_rows_that_did_not_come_are_missed() -> None:
     with pytest.raises(SourceFailedError, match="has 3 rows, and none came"):
-        was_read(item(), data=b"", counted=(3, 4), silent=True).told()
+        was_read(item(), data=b"", counted=(3, 4), silent=True).manifest_metadata()
 
 
 @pytest.mark.parametrize(
@@ -163,13 +165,13 @@ def test_where_rows_belong(label: str, *, redundant: bool, metadata: Mapping[str
 
 
 def test_a_stream_is_named_by_place_and_table() -> None:
-    session = DumpContext(verdicts=QueryLog(NOW, needed=True), counts_do=False, interrupt=NOW)
+    session = DumpContext(query_log=QueryLog(NOW, needed=True), accepts_counts=False, interrupt=NOW)
     of = item(member(2, 3), of=table("a/b", database="x", size=7), label="s2r3")
-    found = stream("main", Reading(of, session))
+    found = TableStream(name="main", reading=Reading(of, session))
     assert (found.name, found.part, found.ending) == ("main", ("s2r3", "x", "a/b"), ".native")
     assert (found.estimate, found.concurrency_group) == (7, "s2")
     unknown = Reading(item(of=table("t", size=None)), session)
-    assert stream("main", unknown).estimate == 0
+    assert TableStream(name="main", reading=unknown).estimate == 0
 
 
 def test_older_releases_do_not_tell_of_every_cut() -> None:
@@ -180,7 +182,7 @@ def test_older_releases_do_not_tell_of_every_cut() -> None:
 @pytest.mark.parametrize("counted", [(3, 3), (2, 5), (5, 3), (0, 9)])
 def test_rows_that_were_counted_too_are_believed(counted: Sequence[int]) -> None:
     old = item(replace(member(), release="18.16.1"))
-    assert told(was_read(old, counted=counted))["rows_from"] == "query_log"
+    assert metadata_of(was_read(old, counted=counted))["rows_from"] == "query_log"
 
 
 @pytest.mark.parametrize("counted", [(4, 4), (4, 9), (9, 4)])
@@ -189,5 +191,5 @@ def test_fewer_rows_than_were_counted_are_no_proof_of_older_releases(
 ) -> None:
     old = item(replace(member(), release="18.16.1"))
     with pytest.raises(SourceFailedError, match=r"d\.t of s1 .* gave 3 rows where \d were counted"):
-        told(was_read(old, counted=counted))
-    assert told(was_read(item(), counted=counted))["rows"] == 3
+        metadata_of(was_read(old, counted=counted))
+    assert metadata_of(was_read(item(), counted=counted))["rows"] == 3

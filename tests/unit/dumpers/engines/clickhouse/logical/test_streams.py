@@ -1,9 +1,9 @@
 from collections.abc import Sequence
 
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
-from dumpers.engines.clickhouse.engine import ENGINE, _Found
 from dumpers.engines.clickhouse.logical.plan import plan
 from dumpers.engines.clickhouse.logical.query_log import QueryLog
+from dumpers.engines.clickhouse.logical.streams import arrange
 from dumpers.engines.clickhouse.logical.table_read import DumpContext
 from dumpers.engines.clickhouse.schema.tables import Table
 from dumpers.engines.protocol import DumpStream
@@ -36,17 +36,8 @@ def streams(held: Sequence[ServerCatalog]) -> list[DumpStream]:
     planned = plan(
         groups, {one.member.label: one for one in held}, partitions={}, all_replicas=False
     )
-    source = _Found(
-        server_version="",
-        tool_version="",
-        estimate=0,
-        name="main",
-        held=held,
-        items=planned.items,
-        session=DumpContext(verdicts=QueryLog(NOW, needed=True), counts_do=False, interrupt=NOW),
-    )
-    with ENGINE.streams(source) as found:
-        return list(found)
+    context = DumpContext(query_log=QueryLog(NOW, needed=True), accepts_counts=False, interrupt=NOW)
+    return arrange("main", held, planned.items, context)
 
 
 def parts(held: Sequence[ServerCatalog]) -> list[str]:
