@@ -19,6 +19,7 @@ _OK = frozenset((200, 201))
 # How a server says that it has no such API, or takes its path for the name of an index.
 _NOT_THERE = frozenset((400, 404, 405))
 _NO_API_TYPES = frozenset(("invalid_index_name_exception", "index_not_found_exception"))
+# Old releases answer an unknown path with plain words instead of an object with a type.
 _NO_API_WORDS = ("no handler found for uri", "Incorrect HTTP method for uri")
 _BUSY = frozenset((429, 502, 503, 504))
 # What a busy server also says with other statuses, depending on its release.

@@ -13,18 +13,30 @@ from dumpers.streams.tool import Command, run_for_output
 
 _CONNECT_SECONDS = 10
 
-# Error numbers of server and client for which trying again cannot help. The texts around them come
-# in the server's language; what is not recognised counts as passing, which costs a retry.
-_REFUSALS = re.compile(
-    r"(?:error:?|\()\s*(?:1044|1045|1049|1051|1115|1130|1142|1143|1146 \(42S02\) at line|1227|1231"
-    r"|1251|1273|1298|1305|1356|1370|1371|1419|1449|1524|1698|1820|1862|2049|2054|2059|2061"
-    r"|3105|3118|3159|3878|3879|4151)\b"
+# How the tools write the number of an error of server or client: `ERROR 1045 (28000): …`,
+# `Got error: 1045: …`, `… (1227)`.
+_NUMBER = re.compile(r"(?:error:?|\()\s*(\d{4})\b", re.IGNORECASE)
+# Numbers for which trying again cannot help. An unknown number counts as passing, which costs a
+# retry.
+_REFUSALS = frozenset(
+    (
+        *(1044, 1045, 1049, 1051, 1115, 1130, 1142, 1143, 1227, 1231, 1251, 1273, 1298, 1305),
+        *(1356, 1370, 1371, 1419, 1449, 1524, 1698, 1820, 1862, 2049, 2054, 2059, 2061, 3105),
+        *(3118, 3159, 3878, 3879, 4151),
+    )
+)
+# What the tools themselves refuse: such errors of theirs have no number, and are in English.
+_REFUSED_WORDS = re.compile(
+    # A dump's table may be gone because it was dropped meanwhile; a script's stays missing.
+    r"error 1146 \(42S02\) at line"
     r"|certificate|SSL is required"
     r"|unknown (?:option|variable|suffix)|ambiguous option|option .* requires an argument"
     r"|insuff?icent privileges|insufficient privileges",
     re.IGNORECASE,
 )
-# Where one client cannot log in for want of a plugin or of TLS, the other may.
+LOST_CONNECTION = 2013
+# If one client cannot log in for want of a plugin or of TLS, the other may. By text, as the number
+# of such an error is often that of a login that failed for any reason.
 _OTHER_CLIENT = re.compile(r"plugin|\bSSL\b|\bTLS\b|secure connection", re.IGNORECASE)
 _STATEMENT = "--------------\n"
 _ESCAPES = {"0": "\0", "n": "\n", "t": "\t", "\\": "\\"}
@@ -213,6 +225,11 @@ def command(
     )
 
 
+def error_numbers(text: str) -> frozenset[int]:
+    """The numbers of the server's and the clients' errors in a tool's last words."""
+    return frozenset(int(found[1]) for found in _NUMBER.finditer(text))
+
+
 def identifier(name: str) -> str:
     """Write a name as SQL."""
     return "`" + name.replace("`", "``") + "`"
@@ -225,10 +242,12 @@ def _command(
         # MariaDB's client repeats the statement that failed, which is full of the user's data.
         said = said.rpartition(_STATEMENT)[2].strip()
         text = f"{argv[0]}{where} ended with status {status}: {said or 'no explanation'}"
-        if argv[0] == "mariadb-dump" and "2013" in said:
+        numbers = error_numbers(said)
+        if argv[0] == "mariadb-dump" and LOST_CONNECTION in numbers:
             # Unlike mysqldump it does not ask the server for more patience.
             text += " (did the store hold the dump up? raise the server's net_write_timeout)"
-        return errors.refused(text) if _REFUSALS.search(said) else errors.failed(text)
+        refused = numbers & _REFUSALS or _REFUSED_WORDS.search(said)
+        return errors.refused(text) if refused else errors.failed(text)
 
     return Command(
         argv=argv,

@@ -17,6 +17,10 @@ _COUNTED_AT_ONCE = 100
 # Views of information_schema and how their columns for name and schema begin; `tables` has views
 # in it.
 _HOLDING = {"tables": "table", "routines": "routine", "events": "event"}
+# https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html
+_NOT_THE_DEFINER = frozenset((1227, 1419))
+_NO_SUCH_TABLE = 1146
+_UNKNOWN_CHARACTERS = frozenset((1115, 1273))
 _DEFINED = {"views": "table", "routines": "routine", "events": "event", "triggers": "trigger"}
 
 
@@ -129,18 +133,20 @@ def _load(
 
 
 def _cure(text: str) -> str:
-    if "1227" in text or "1419" in text:
+    """Advice on the error that a tool's words hold; empty where there is none."""
+    numbers = client.error_numbers(text)
+    if numbers & _NOT_THE_DEFINER:
         return (
             " (the dump holds views, routines, triggers or events that are defined by another "
             "account: restore as one with SUPER, or with SET_ANY_DEFINER or SET_USER_ID on MySQL, "
             "SET USER on MariaDB)"
         )
-    if "1146" in text:
+    if _NO_SUCH_TABLE in numbers:
         return (
             " (MariaDB names a default's sequence together with the database that was dumped: if "
             "that is what is missing, restore under that database's own name)"
         )
-    if "1273" in text or "1115" in text:
+    if numbers & _UNKNOWN_CHARACTERS:
         return (
             " (this server does not know the dump's collation: it is too old, or of the other kind)"
         )

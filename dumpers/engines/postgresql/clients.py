@@ -76,8 +76,10 @@ _FIELD, _ROW = "\x1f", "\x1e"
 # node is gone: after two minutes of silence it is asked whether it is there.
 _KEEPALIVE = "keepalives=1 keepalives_idle=60 keepalives_interval=15 keepalives_count=4"
 
-# What libpq and the server say when trying again cannot help. Servers may speak another language;
-# what is not recognised counts as passing, which costs a retry and nothing else.
+# Texts of libpq, the tools and the server for which trying again cannot help. Texts, not SQLSTATEs:
+# pg_dump, pg_restore and libpq's own connection errors never print one, and psql prints one only
+# instead of the message (VERBOSITY=sqlstate) or together with the failed rows (verbose). A server
+# may speak another language; an unknown text counts as passing, which costs a retry.
 _REFUSALS = re.compile(
     r"password authentication failed|no password supplied|no pg_hba\.conf entry"
     r"|role \".*\" does not exist|database \".*\" does not exist|is not permitted to log in"

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dumpers.engines.clickhouse.server.errors import read_error
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.streams.reader import Reader
 
@@ -106,7 +107,8 @@ class ProvenReader:
             error = find_error(b"".join(self._blocks), tag=self._tag)
             if error is None:
                 raise
-            raise SourceFailedError(f"{broken}; the server's last words: {error.text}") from broken
+            text = f"{broken}; the server's last words: {error.text}"
+            raise SourceFailedError(text) from read_error(error.text)
         if data:
             self._blocks.append(data)
             self._held += len(data)
@@ -119,14 +121,20 @@ class ProvenReader:
         if error is None:
             return
         if error.certain:
-            raise SourceFailedError(f"the server broke off: {error.text}")
+            raise _broken_off(error)
         if self._confirm is None:
             raise SourceFailedError(
                 "the data ends like an error of the server, and its query_log, which could tell, "
                 f"cannot be asked: {error.text}"
             )
         if not self._confirm():
-            raise SourceFailedError(f"the server broke off: {error.text}")
+            raise _broken_off(error)
+
+
+def _broken_off(error: ServerError) -> SourceFailedError:
+    broken = SourceFailedError(f"the server broke off: {error.text}")
+    broken.__cause__ = read_error(error.text)
+    return broken
 
 
 def _one_line(text: bytes) -> str:

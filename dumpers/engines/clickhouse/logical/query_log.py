@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dumpers.engines.clickhouse.server.client import Server
+from dumpers.engines.clickhouse.server.errors import read_error
 from dumpers.engines.clickhouse.server.sql import literal
 from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -107,7 +108,8 @@ class QueryLog:
                 self._ask(query, asked)
             verdict = self._known[query.id]
         if verdict.error:
-            raise SourceFailedError(f"the server did not end the query well: {verdict.error}")
+            text = f"the server did not end the query well: {verdict.error}"
+            raise SourceFailedError(text) from read_error(verdict.error)
         return verdict.rows
 
     def _ask(self, query: Query, asked: Mapping[str, Query]) -> None:

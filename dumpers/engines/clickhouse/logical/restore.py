@@ -14,6 +14,11 @@ from dumpers.engines.clickhouse.logical import plan
 from dumpers.engines.clickhouse.schema import ddl, scripts
 from dumpers.engines.clickhouse.schema.lexer import TokenKind, tokens
 from dumpers.engines.clickhouse.server.client import Server
+from dumpers.engines.clickhouse.server.errors import (
+    FUNCTION_ALREADY_EXISTS,
+    NAMED_COLLECTION_ALREADY_EXISTS,
+    code_of,
+)
 from dumpers.engines.clickhouse.server.settings import create_settings, load_settings
 from dumpers.engines.clickhouse.server.sql import count, identifier, insert, literal, qualified
 from dumpers.engines.names import abbreviate
@@ -33,7 +38,7 @@ _SHOWN = 120
 _OPTIONAL = frozenset(("access",))
 _TABLES = "scripts"
 # Functions and named collections that are there already: they are not of any database.
-_THERE = ("Code: 609", "Code: 670")
+_EXISTING = frozenset((FUNCTION_ALREADY_EXISTS, NAMED_COLLECTION_ALREADY_EXISTS))
 
 
 def load_backup(
@@ -213,7 +218,7 @@ class _Loading:
                     if not self._exists(server, statement):
                         server.run(statement, self.interrupt)
                 except (TargetFailedError, TargetRefusedError) as error:
-                    if any(code in str(error) for code in _THERE):
+                    if code_of(error) in _EXISTING:
                         self.notes.append(f"left as it was on {server.where}: {_shown(statement)}")
                     else:
                         failed.append((statement, error))

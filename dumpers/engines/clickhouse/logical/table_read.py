@@ -23,12 +23,20 @@ from dumpers.engines.clickhouse.logical.query_log import (
     tells_of_cuts,
 )
 from dumpers.engines.clickhouse.server.client import Server
+from dumpers.engines.clickhouse.server.errors import (
+    UNKNOWN_DATABASE,
+    UNKNOWN_IDENTIFIER,
+    UNKNOWN_TABLE,
+    code_of,
+)
 from dumpers.engines.clickhouse.server.sql import count, insert, qualified, select
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 
 ENDING = ".native"
+# Errors of a query on a table that was dropped or altered after it was looked at.
+_GONE = frozenset((UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, UNKNOWN_DATABASE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +233,7 @@ def location_metadata(item: TableRead) -> Mapping[str, Any]:
 
 
 def _cure(error: KsnapshotError) -> str:
-    if "Code: 60" in str(error) or "Code: 47" in str(error) or "Code: 81" in str(error):
+    if code_of(error) in _GONE:
         return (
             " (it was dropped or altered while the dump ran; tables that come and go are left out "
             "by the annotation exclude-tables)"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dumpers.contract.connection import Connection
+from dumpers.engines.clickhouse.server.errors import read_error
 from dumpers.engines.clickhouse.server.sql import literal, qualified, remote
 from dumpers.runtime.errors import ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
@@ -16,7 +17,6 @@ from dumpers.streams.reader import Reader
 
 _TLS_PORTS = frozenset((8443, 443))
 _OK = 200
-_CODE = re.compile(r"Code: (\d+)")
 _TEXT_MAX = 500
 # A string of SQL, or what is left of one that was cut.
 _STRING = r"'(?:[^'\\]|\\.)*+(?:'|\\?$)"
@@ -134,10 +134,13 @@ class Server:
 
     def _error(self, answer: Answer, body: bytes) -> KsnapshotError:
         said = " ".join(body.decode("utf-8", "replace").split()) or "no explanation"
-        code = answer.headers.get("x-clickhouse-exception-code") or _code(said)
-        text = f"{self.where} answers with status {answer.status}: {self.safe(said)[:_TEXT_MAX]}"
-        refused = code.isdigit() and int(code) in _REFUSALS
-        return self.errors.refused(text) if refused else self.errors.failed(text)
+        shown = self.safe(said)[:_TEXT_MAX]
+        cause = read_error(shown, header=answer.headers.get("x-clickhouse-exception-code", ""))
+        text = f"{self.where} answers with status {answer.status}: {shown}"
+        kind = self.errors.refused if cause.code in _REFUSALS else self.errors.failed
+        error = kind(text)
+        error.__cause__ = cause
+        return error
 
 
 def connect(
@@ -157,11 +160,6 @@ def connect(
     http = Http(connection, secure=secure, headers=encoded, errors=errors)
     login = (connection.username or "default", connection.password)
     return Server(http=http, errors=errors, settings=settings, address=address, login=login)
-
-
-def _code(said: str) -> str:
-    found = _CODE.search(said)
-    return found[1] if found else ""
 
 
 def read_version(server: Server, interrupt: Interrupt) -> str:

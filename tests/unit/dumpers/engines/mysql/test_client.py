@@ -1,0 +1,56 @@
+import pytest
+
+from dumpers.contract.connection import Connection
+from dumpers.engines.mysql import client
+from dumpers.engines.mysql.restore import _cure
+from dumpers.runtime.errors import DUMP_ERRORS, SourceFailedError, SourceRefusedError
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("ERROR 1045 (28000): Access denied for user 'u'@'h'", {1045}),
+        ('mysqldump: Got error: 1049: "Unknown database" when selecting the database', {1049}),
+        ("mysqldump: Couldn't execute 'SHOW EVENTS': Access denied (1227)", {1227}),
+        ("mariadb-dump: Error 2013: Lost connection to server during query", {2013}),
+        ("ERROR 11045 (28000): x", set()),
+        ("row 1227 of table t1419", set()),
+        ("", set()),
+    ],
+)
+def test_numbers_of_errors(text: str, numbers: set[int]) -> None:
+    assert client.error_numbers(text) == numbers
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("ERROR 1045 (28000): Access denied", SourceRefusedError),
+        ("ERROR 1146 (42S02) at line 3: Table 'd.t' doesn't exist", SourceRefusedError),
+        ("mysqldump: Got error: 1146: \"Table 'd.t' doesn't exist\"", SourceFailedError),
+        ("ERROR 2026 (HY000): SSL connection error: certificate verify failed", SourceRefusedError),
+        ("mysqldump: [ERROR] unknown option '--x'.", SourceRefusedError),
+        ("ERROR 2003 (HY000): Can't connect to server on 'h' (111)", SourceFailedError),
+        ("ERROR 1205 (HY000): Lock wait timeout at row 1045", SourceFailedError),
+    ],
+)
+def test_an_error_is_final_by_its_number(said: str, kind: type[Exception]) -> None:
+    connection = Connection(host="h", port=3306, username="u", password="p")
+    command = client.command(["mysqldump"], connection, database="d", errors=DUMP_ERRORS)
+    assert type(command.failure(2, said)) is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("ERROR 1227 (42000) at line 9: Access denied", "SUPER"),
+        ("ERROR 1419 (HY000) at line 9: You do not have", "SUPER"),
+        ("ERROR 1146 (42S02) at line 9: Table 'other.s'", "sequence"),
+        ("ERROR 1273 (HY000) at line 9: Unknown collation", "collation"),
+        ("ERROR 1062 (23000) at line 1227: Duplicate entry '1419' for key", ""),
+        ("ERROR 1062 (23000) at line 9: Duplicate entry '1146'", ""),
+    ],
+)
+def test_a_cure_goes_by_the_number_of_the_error(text: str, word: str) -> None:
+    assert word in _cure(text)
+    assert bool(_cure(text)) is bool(word)
