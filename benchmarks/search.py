@@ -27,6 +27,7 @@ from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Flavour, Product
 from dumpers.engines.elasticsearch.read.point_in_time import slices
 from tests.testbed.databases import search
+from tests.testbed.dumper import SEARCH_IMAGE_ENV
 from tests.testbed.stores import s3
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,7 @@ def main() -> None:
             "KSNAPSHOT_ENGINE": "elasticsearch",
             "KSNAPSHOT_TERMINATION_LOG": f"{folder}/result",
             **backend(store),
+            **SEARCH_IMAGE_ENV,
             "ELASTICSEARCH_HOST": server.host,
             "ELASTICSEARCH_PORT": str(server.port),
             "ENCRYPTION_ENABLED": "true",

@@ -13,6 +13,7 @@ from dumpers.engines.registry import ENGINES, find, load
 from dumpers.runtime.errors import ConfigurationError
 from tests.demo import images
 from tests.paths import REPOSITORY
+from tests.testbed.dumper import SEARCH_IMAGE_ENV
 
 README = (REPOSITORY / "README.md").read_text()
 VALUES = yaml.safe_load((REPOSITORY / "charts/ksnapshot/values.yaml").read_text())
@@ -88,6 +89,12 @@ def test_it_has_unit_tests(engine: EngineSpec) -> None:
 def test_it_has_a_round_trip_with_a_real_server(engine: EngineSpec) -> None:
     folder = REPOSITORY / "tests/integration/dumpers" / engine.type
     assert (folder / "test_round_trip.py").exists()
+
+
+def test_the_image_for_search_sets_what_its_memory_is_measured_with() -> None:
+    stage = DUMPER_IMAGE.partition(" AS engine-elasticsearch\n")[2].partition("\nFROM ")[0]
+    for name, value in SEARCH_IMAGE_ENV.items():
+        assert f"ENV {name}={value}\n" in stage
 
 
 @every_engine

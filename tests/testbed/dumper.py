@@ -24,6 +24,8 @@ POD = "ksnapshot-postgresql-demo-db-c11184c0-29384756-x7k2p"
 CRONJOB = "ksnapshot-postgresql-demo-db-c11184c0"
 # Generous: what is asserted is how a run ends, never how fast this machine is.
 PATIENCE_SECONDS = 120
+# As the image of Elasticsearch and OpenSearch sets it: a dump's peak memory depends on it.
+SEARCH_IMAGE_ENV = {"MALLOC_MMAP_THRESHOLD_": "262144"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

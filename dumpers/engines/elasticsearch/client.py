@@ -1,19 +1,14 @@
 """Talking to Elasticsearch and OpenSearch over HTTP: answers as JSON, patience, errors by kind."""
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from dumpers.contract.connection import Connection
-from dumpers.engines.elasticsearch import product
-from dumpers.engines.elasticsearch.product import Product
-from dumpers.runtime.errors import ConfigurationError, ErrorClasses, KsnapshotError
+from dumpers.runtime.errors import ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.http import Answer, Http
-from dumpers.streams.tls import speaks_tls
 
 _OK = frozenset((200, 201))
 # How a server says that it has no such API, or takes its path for the name of an index.
@@ -205,52 +200,6 @@ class Server:
         )
 
 
-def connect(
-    connection: Connection, *, errors: ErrorClasses, interrupt: Interrupt
-) -> tuple[Server, Product]:
-    """Find a server and what it is.
-
-    Without word about TLS, it is used where the server speaks it, and the certificate is checked;
-    with certificates to trust, or one of our own, nothing else will do. Raises the side's errors.
-    """
-    secure = connection.tls != "disable"
-    if connection.tls in {"", "prefer"} and not connection.ca_file and not connection.certificate:
-        # A login is not sent in the clear to one that is only slow to greet.
-        secure = speaks_tls(connection, interrupt) is not False
-    if not connection.tls:
-        connection = replace(connection, tls="verify-full")
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    if not connection.api_key.isprintable():
-        raise ConfigurationError(
-            "the API key holds a character that does not print, such as a line end: write it "
-            "without"
-        )
-    if connection.api_key:
-        headers["Authorization"] = f"ApiKey {_encoded(connection.api_key)}"
-    elif connection.username:
-        login = f"{connection.username}:{connection.password}".encode()
-        headers["Authorization"] = f"Basic {b64encode(login).decode()}"
-    http = Http(connection, secure=secure, headers=headers, errors=errors)
-    server = Server(http=http, errors=errors)
-    return server, _product(server, interrupt)
-
-
 def path_of(*names: str) -> str:
     """A path of names, any of which may hold what means something in a URL."""
     return "".join(f"/{quote(name, safe='')}" for name in names)
-
-
-def _product(server: Server, interrupt: Interrupt) -> Product:
-    found = product.read(server.json("GET", "/", interrupt=interrupt))
-    if found is None:
-        raise server.errors.failed(
-            f"{server.where} does not say which Elasticsearch or OpenSearch it is"
-        )
-    if found.problem:
-        raise server.errors.refused(f"{server.where} is {found}: {found.problem}")
-    return found
-
-
-def _encoded(key: str) -> str:
-    """An API key as the header has it: `id:key` is encoded, what is encoded stays."""
-    return b64encode(key.encode()).decode() if ":" in key else key

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.elasticsearch import client, indices, survey
+from dumpers.engines.elasticsearch import indices, login, survey
 from dumpers.engines.elasticsearch.client import Server, path_of
 from dumpers.engines.elasticsearch.elasticdump_lines import object_line, portable, string_line
 from dumpers.engines.elasticsearch.indices import Index
@@ -34,7 +34,7 @@ _PACKED = 4
 def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     """Look at the cluster and choose its indices; streams share nothing but the connections."""
     patterns = indices.read(INDICES.variable, job.options.get(INDICES.variable, ""))
-    server, product = client.connect(job.connection, errors=DUMP_ERRORS, interrupt=interrupt)
+    server, product = login.connect(job.connection, errors=DUMP_ERRORS, interrupt=interrupt)
     existing = survey.indices(server, product, interrupt)
     chosen = indices.choose(patterns, existing)
     survey.check(chosen)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.elasticsearch import client, survey
+from dumpers.engines.elasticsearch import login, survey
 from dumpers.engines.elasticsearch.client import Patience, Server, path_of
 from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer, unwrap
 from dumpers.engines.elasticsearch.load import requests
@@ -48,7 +48,7 @@ def load_backup(
 
     There is no transaction: a load that fails leaves what came so far, and the error says so.
     """
-    server, product = client.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
+    server, product = login.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
     to = _Target(server=server, product=product, interrupt=interrupt)
     by_name = {piece.name: piece for piece in pieces}
     texts = {name: _text(piece) for name, piece in by_name.items() if name != "data"}
@@ -80,7 +80,7 @@ def load_backup(
 
 def count_documents(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
     """Count the documents of every index and data stream that is not the server's own."""
-    server, product = client.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
+    server, product = login.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
     to = _Target(server=server, product=product, interrupt=interrupt)
     names = {
         index.shown_name

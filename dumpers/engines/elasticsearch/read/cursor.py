@@ -1,6 +1,7 @@
 """What every reading of an index has in common, whichever way it is read."""
 
-import queue
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from dumpers.engines.elasticsearch.read.pages import BrokenPageError, Page, cut
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 
+# How often a search context is renewed while its slice waits.
 RENEWED_SECONDS = 120.0
+_LOOK_SECONDS = 0.1
 WHOLE_ANSWERS = {"allow_partial_search_results": "false"}
 
 
@@ -46,24 +49,21 @@ class IndexRead:
         return PageSize.begin(self.most, average=average)
 
 
-class OversizedPageSlot:
-    """Room for one page that is larger than pages are meant to be, of all that is read."""
+def acquire(
+    slot: threading.Semaphore, interrupt: Interrupt, *, renew: Callable[[Interrupt], None]
+) -> None:
+    """Wait for a semaphore as long as other threads hold it, calling `renew` now and then.
 
-    def __init__(self) -> None:
-        self._free = queue.SimpleQueue[None]()
-        self.give_back()
-
-    def take(self, interrupt: Interrupt, *, renew: Callable[[Interrupt], None]) -> None:
-        """Wait for it: as long as pages take to be written, with `renew` now and then."""
-        while True:
-            try:
-                return interrupt.get(self._free, seconds=RENEWED_SECONDS)
-            except queue.Empty:
-                renew(interrupt)
-
-    def give_back(self) -> None:
-        """Let the next one have it."""
-        self._free.put(None)
+    `renew` keeps the waiting slice's search context alive. Raises what it raises, and
+    InterruptedRunError.
+    """
+    renewed = time.monotonic()
+    interrupt.check()
+    while not slot.acquire(timeout=_LOOK_SECONDS):
+        interrupt.check()
+        if time.monotonic() - renewed > RENEWED_SECONDS:
+            renew(interrupt)
+            renewed = time.monotonic()
 
 
 class Cursor(Protocol):

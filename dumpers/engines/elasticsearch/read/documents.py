@@ -5,7 +5,6 @@ beside each other. An index counts as read when as many documents were written a
 moment that it was opened at.
 """
 
-import ctypes
 import queue
 import threading
 import time
@@ -19,7 +18,6 @@ from dumpers.engines.elasticsearch.read.cursor import (
     Cursor,
     IndexRead,
     Opened,
-    OversizedPageSlot,
 )
 from dumpers.engines.elasticsearch.read.pages import Page
 from dumpers.engines.elasticsearch.read.point_in_time import open_point
@@ -31,8 +29,6 @@ from dumpers.streams.reader import IterReader, Reader
 # Pages that wait to be written, of all slices together.
 _PAGES_AHEAD = 4
 _LOOK_SECONDS = 0.2
-_M_MMAP_THRESHOLD, _LARGE_PIECE = -3, 256 << 10
-"""https://man7.org/linux/man-pages/man3/mallopt.3.html"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +49,6 @@ class Tally:
 @contextmanager
 def documents(wanted: Sequence[IndexRead], tally: Tally, interrupt: Interrupt) -> Iterator[Reader]:
     """Read all indices, in this order; leaving ends all that goes on for it."""
-    _give_memory_back()
     blocks = _documents(wanted, tally, interrupt)
     try:
         yield IterReader(blocks)
@@ -61,24 +56,16 @@ def documents(wanted: Sequence[IndexRead], tally: Tally, interrupt: Interrupt) -
         blocks.close()
 
 
-def _give_memory_back() -> None:
-    """Have the memory of pages go back to the system as soon as they are written.
-
-    By itself glibc keeps what it once gave out for larger and larger pieces, for every thread.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_PIECE)
-
-
 def _documents(
     wanted: Sequence[IndexRead], tally: Tally, interrupt: Interrupt
 ) -> Generator[bytes | memoryview, None, None]:
     for item in wanted:
         written = 0
-        # One for each: an index that is given up may have taken it for good.
-        room = OversizedPageSlot()
-        with _open_index(item, room, interrupt) as opened:
-            for page in _pages(opened, item.parallel, room, interrupt):
+        # Only one page larger than pages are meant to be is in memory at a time. A semaphore for
+        # each index, as the threads of an index that is given up may never release it.
+        oversized_page = threading.Semaphore(1)
+        with _open_index(item, oversized_page, interrupt) as opened:
+            for page in _pages(opened, item.parallel, oversized_page, interrupt):
                 written += page.count
                 if page.commented:
                     tally.commented.add(item.index.name)
@@ -96,27 +83,27 @@ def _documents(
 
 
 def _pages(
-    opened: Opened, parallel: int, room: OversizedPageSlot, interrupt: Interrupt
+    opened: Opened, parallel: int, oversized_page: threading.Semaphore, interrupt: Interrupt
 ) -> Iterator[Page]:
     """The pages of all slices as they come, some slices at a time."""
-    crew = _SliceReaders(opened.cursors, room)
+    readers = _SliceReaders(opened.cursors, oversized_page)
     try:
-        crew.start(min(parallel, len(opened.cursors)))
-        yield from crew.pages(interrupt)
+        readers.start(min(parallel, len(opened.cursors)))
+        yield from readers.pages(interrupt)
     finally:
-        crew.stop()
+        readers.stop()
 
 
 class _SliceReaders:
     """Threads that read slices, one after the other each, into one short queue."""
 
-    def __init__(self, cursors: Sequence[Cursor], room: OversizedPageSlot) -> None:
+    def __init__(self, cursors: Sequence[Cursor], oversized_page: threading.Semaphore) -> None:
         self._left = list(reversed(cursors))
         self._slices = len(cursors)
         self._ahead: queue.Queue[Page | BaseException | None] = queue.Queue(_PAGES_AHEAD)
         # Of its own, so that the threads end when whoever reads has left.
         self._interrupt = Interrupt()
-        self._room = room
+        self._oversized_page = oversized_page
         self._threads: list[threading.Thread] = []
 
     def start(self, number: int) -> None:
@@ -140,14 +127,14 @@ class _SliceReaders:
                 yield taken
                 del taken
                 if large:
-                    self._room.give_back()
+                    self._oversized_page.release()
 
     def stop(self) -> None:
         """Let all threads end; none of them does anything to the server after this."""
         self._interrupt.cancel("the end of the reading")
         for thread in self._threads:
             while thread.is_alive():
-                # One of them may wait for room.
+                # One of them may wait for a place in the queue.
                 with suppress(queue.Empty):
                     self._ahead.get_nowait()
                 thread.join(_LOOK_SECONDS)
@@ -170,7 +157,7 @@ class _SliceReaders:
                 self._ahead.put(error)
 
     def _hand_over(self, page: Page, cursor: Cursor) -> None:
-        """Put a page into the queue; while there is no room, the server must not forget us."""
+        """Put a page into the queue; while the queue is full, renew the slice's search context."""
         renewed = time.monotonic()
         while True:
             self._interrupt.check()
@@ -185,9 +172,9 @@ class _SliceReaders:
 
 
 def _open_index(
-    wanted: IndexRead, room: OversizedPageSlot, interrupt: Interrupt
+    wanted: IndexRead, oversized_page: threading.Semaphore, interrupt: Interrupt
 ) -> AbstractContextManager[Opened]:
     """Open an index; a context that closes what the server keeps for it."""
     if wanted.product.has_points_in_time:
-        return open_point(wanted, room, interrupt)
+        return open_point(wanted, oversized_page, interrupt)
     return open_scrolls(wanted, interrupt)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from dumpers.engines.elasticsearch.read.cursor import (
     WHOLE_ANSWERS,
     IndexRead,
     Opened,
-    OversizedPageSlot,
+    acquire,
     cut_page,
     lost,
     naming,
@@ -59,7 +60,7 @@ class _Point:
 
 @contextmanager
 def open_point(
-    wanted: IndexRead, room: OversizedPageSlot, interrupt: Interrupt
+    wanted: IndexRead, oversized_page: threading.Semaphore, interrupt: Interrupt
 ) -> Iterator[Opened]:
     """Open a point in time for an index, and close it behind."""
     server, index = wanted.server, wanted.index
@@ -80,7 +81,9 @@ def open_point(
             raise SourceFailedError(f"{server.where} does not count {index.name}")
         many = slices(index, wanted.parallel)
         parts = _parts(point, many, interrupt) if counted.total else ()
-        yield Opened(total=counted.total, cursors=[_Slice(point, part, room) for part in parts])
+        yield Opened(
+            total=counted.total, cursors=[_Slice(point, part, oversized_page) for part in parts]
+        )
     finally:
         point.close()
 
@@ -141,9 +144,9 @@ def _ranges(shard: _Part, numbers: int, many: int) -> Iterator[_Part]:
 class _Slice:
     """A slice of a point in time: a page that does not come is asked for again, and is the same."""
 
-    def __init__(self, point: _Point, part: _Part, room: OversizedPageSlot) -> None:
+    def __init__(self, point: _Point, part: _Part, oversized_page: threading.Semaphore) -> None:
         self._point = point
-        self._room = room
+        self._oversized_page = oversized_page
         self._size = point.wanted.size()
         self._after = part.after
         self._before = part.before
@@ -199,8 +202,8 @@ class _Slice:
     def _cut(self, body: bytearray) -> Page:
         page = cut_page(body, self._point.wanted, before=self._before)
         if self._large and not page.count:
-            # Its one document is the next part's: nobody will write it, and make room again.
-            self._room.give_back()
+            # Its one document is the next part's: nobody will write it and release the semaphore.
+            self._oversized_page.release()
             return page
         return replace(page, large=self._large)
 
@@ -222,12 +225,12 @@ class _Slice:
                     if len(body) > LARGEST and not large:
                         if self._size.too_large():
                             return None
-                        self._room.take(interrupt, renew=self.renew)
+                        acquire(self._oversized_page, interrupt, renew=self.renew)
                         large = True
             wanted.server.judge(answer, body)
         except BaseException:
             if large:
-                self._room.give_back()
+                self._oversized_page.release()
             raise
         self._large = large
         return body

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dumpers.engines.elasticsearch import client
+from dumpers.engines.elasticsearch import login
 from dumpers.runtime.errors import (
     DUMP_ERRORS,
     KsnapshotError,
@@ -123,7 +123,7 @@ def test_the_servers_own_users_and_tls(authority: Authority, tmp_path: Path) -> 
             ELASTICSEARCH_CA_FILE=str(authority.pair.cert),
         ).connection
         with pytest.raises(SourceRefusedError, match="405"):
-            client.connect(connection, errors=DUMP_ERRORS, interrupt=Interrupt())
+            login.connect(connection, errors=DUMP_ERRORS, interrupt=Interrupt())
         wrong = job(
             server,
             ELASTICSEARCH_USERNAME=server.user,
@@ -131,4 +131,4 @@ def test_the_servers_own_users_and_tls(authority: Authority, tmp_path: Path) -> 
             ELASTICSEARCH_CA_FILE=str(authority.pair.cert),
         ).connection
         with pytest.raises(SourceRefusedError, match=r"401.*authenticate"):
-            client.connect(wrong, errors=DUMP_ERRORS, interrupt=Interrupt())
+            login.connect(wrong, errors=DUMP_ERRORS, interrupt=Interrupt())

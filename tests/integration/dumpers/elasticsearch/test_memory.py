@@ -8,7 +8,13 @@ from dumpers.runtime.errors import ExitCode
 from tests.integration.dumpers.elasticsearch.conftest import env
 from tests.integration.dumpers.elasticsearch.worlds import create
 from tests.testbed.databases.search import SearchServer
-from tests.testbed.dumper import CRONJOB, PATIENCE_SECONDS, Dumper, storage_env
+from tests.testbed.dumper import (
+    CRONJOB,
+    PATIENCE_SECONDS,
+    SEARCH_IMAGE_ENV,
+    Dumper,
+    storage_env,
+)
 from tests.testbed.stores.s3 import S3Server
 from tests.testbed.toolchain.processes import wait_until
 
@@ -34,6 +40,7 @@ def test_documents_of_ten_megabytes(
             "HOME": str(tmp_path / "tmp"),
             **storage_env(s3, bucket),
             **env(server),
+            **SEARCH_IMAGE_ENV,
             "KSNAPSHOT_CRONJOB": CRONJOB,
             "KSNAPSHOT_TERMINATION_LOG": str(tmp_path / "termination-log"),
             "HOSTNAME": CRONJOB,
