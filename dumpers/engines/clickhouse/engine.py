@@ -44,7 +44,7 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     planned = plan_reads(shards, catalogs, wanted)
     query_log = check_query_log(planned.items, wanted, interrupt)
     context = DumpContext(query_log=query_log, accepts_counts=wanted.counts_do, interrupt=interrupt)
-    name = shards[0].members[0].node.cluster or _NO_CLUSTER
+    name = shards[0].replicas[0].node.cluster or _NO_CLUSTER
     notes = (*filter_notes, *server_catalog.notes(catalogs), *drift_notes)
     yield OpenedDump(
         info=SourceInfo(
@@ -108,8 +108,8 @@ def wait_for_lag(
 
 def read_catalogs(shards: Sequence[ShardReplicas], interrupt: Interrupt) -> Sequence[ServerCatalog]:
     """Read what each replica of each shard holds, in the order of their labels."""
-    every = (member for shard in shards for member in shard.members)
-    return server_catalog.look(sorted(every, key=lambda member: member.node.place), interrupt)
+    every = (replica for shard in shards for replica in shard.replicas)
+    return server_catalog.look(sorted(every, key=lambda replica: replica.node.place), interrupt)
 
 
 def select_tables(
@@ -150,7 +150,7 @@ def check_partitions(
         found = {
             id_
             for catalog in catalogs
-            for id_ in system_tables.partitions(catalog.member.server, database, table, interrupt)
+            for id_ in system_tables.partitions(catalog.replica.server, database, table, interrupt)
         }
         missing = [id_ for id_ in asked if id_ not in found]
         if missing:
@@ -162,7 +162,7 @@ def check_partitions(
 
 def report_drift(catalogs: Sequence[ServerCatalog], wanted: Options) -> Sequence[str]:
     """Note how the servers' tables differ; SourceRefusedError if the annotation `drift` says so."""
-    found = drift.compare({catalog.member.label: catalog.tables for catalog in catalogs})
+    found = drift.compare({catalog.replica.label: catalog.tables for catalog in catalogs})
     if found and wanted.drift_fails:
         raise SourceRefusedError(
             f"the servers have not the same tables, and the annotation drift says fail: "
@@ -177,7 +177,7 @@ def plan_reads(
     """Choose from which replica each table is read, and under which shard it is stored."""
     return plan(
         shards,
-        {catalog.member.label: catalog for catalog in catalogs},
+        {catalog.replica.label: catalog for catalog in catalogs},
         partitions=wanted.partitions,
         all_replicas=wanted.all_replicas,
     )
@@ -190,7 +190,7 @@ def check_query_log(reads: Sequence[TableRead], wanted: Options, interrupt: Inte
     """
     query_log = QueryLog(interrupt, needed=not wanted.counts_do)
     if not wanted.counts_do:
-        servers = [read.copies[0].member.server for read in reads]
+        servers = [read.copies[0].replica.server for read in reads]
         by_address = {server.answering: server for server in servers}
         with ThreadPoolExecutor(thread_name_prefix="log") as pool:
             list(pool.map(query_log.check, by_address.values()))
@@ -200,19 +200,19 @@ def check_query_log(reads: Sequence[TableRead], wanted: Options, interrupt: Inte
 def _metadata(shards: Sequence[ShardReplicas]) -> Mapping[str, Any]:
     """The cluster as it was found, for the manifest."""
     return {
-        "cluster": shards[0].members[0].node.cluster,
+        "cluster": shards[0].replicas[0].node.cluster,
         "shards": [
             {
                 "number": shard.number,
                 "replicas": [
                     {
-                        "label": member.label,
-                        "server": member.server.where,
-                        "queue": member.health.queue,
-                        "delay_seconds": member.health.delay,
-                        "lost_keeper": member.health.is_stale,
+                        "label": replica.label,
+                        "server": replica.server.where,
+                        "queue": replica.health.queue,
+                        "delay_seconds": replica.health.delay,
+                        "lost_keeper": replica.health.is_stale,
                     }
-                    for member in shard.members
+                    for replica in shard.replicas
                 ],
                 "missing": list(shard.missing),
             }

@@ -53,7 +53,7 @@ def databases(choice: TableFilter, existing: Iterable[str]) -> tuple[str, ...]:
 
 
 def tables(
-    choice: TableFilter, chosen: Sequence[str], treated: Iterable[BackupTable]
+    choice: TableFilter, chosen: Sequence[str], every: Iterable[BackupTable]
 ) -> tuple[tuple[BackupTable, ...], tuple[str, ...]]:
     """Of the tables of the chosen databases those that were asked for, and notes.
 
@@ -62,7 +62,7 @@ def tables(
     """
     found = [
         item
-        for item in treated
+        for item in every
         if item.table.database in chosen
         and item.kind not in {TableTreatment.INNER, TableTreatment.SKIPPED}
     ]

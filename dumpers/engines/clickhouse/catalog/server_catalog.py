@@ -25,7 +25,7 @@ class ServerCatalog:
     `notes` tell what is not in a dump of it, and why.
     """
 
-    member: Replica
+    replica: Replica
     databases: tuple[Database, ...]
     tables: tuple[BackupTable, ...]
     paths: Mapping[tuple[str, str], Path]
@@ -34,19 +34,19 @@ class ServerCatalog:
     access: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def path(self, treated: BackupTable) -> Path | None:
+    def path(self, backup_table: BackupTable) -> Path | None:
         """Where Keeper has its rows; None where Keeper does not."""
-        return self.paths.get(treated.store.key)
+        return self.paths.get(backup_table.store.key)
 
 
-def look(members: Sequence[Replica], interrupt: Interrupt) -> tuple[ServerCatalog, ...]:
+def look(replicas: Sequence[Replica], interrupt: Interrupt) -> tuple[ServerCatalog, ...]:
     """Look at all these servers, some at a time."""
     with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="look") as pool:
-        return tuple(pool.map(lambda member: _look(member, interrupt), members))
+        return tuple(pool.map(lambda replica: _look(replica, interrupt), replicas))
 
 
-def _look(member: Replica, interrupt: Interrupt) -> ServerCatalog:
-    server, notes = member.server, list[str]()
+def _look(replica: Replica, interrupt: Interrupt) -> ServerCatalog:
+    server, notes = replica.server, list[str]()
 
     def allowed(what: str, ask: Callable[[Server, Interrupt], Sequence[str]]) -> tuple[str, ...]:
         try:
@@ -86,7 +86,7 @@ def _look(member: Replica, interrupt: Interrupt) -> ServerCatalog:
     functions = allowed("functions in SQL", server_objects.functions)
     access = allowed("accounts, roles and policies", server_objects.access)
     return ServerCatalog(
-        member=member,
+        replica=replica,
         databases=databases,
         tables=tuple(
             item
@@ -101,14 +101,14 @@ def _look(member: Replica, interrupt: Interrupt) -> ServerCatalog:
     )
 
 
-def notes(holdings: Iterable[ServerCatalog]) -> tuple[str, ...]:
+def notes(catalogs: Iterable[ServerCatalog]) -> tuple[str, ...]:
     """What there is to say of all, each once, with the servers that it is about."""
     found: dict[str, list[str]] = {}
     total = 0
-    for holding in holdings:
+    for catalog in catalogs:
         total += 1
-        for note in (*holding.notes, *(note for item in holding.tables for note in item.notes)):
-            found.setdefault(note, []).append(holding.member.label)
+        for note in (*catalog.notes, *(note for item in catalog.tables for note in item.notes)):
+            found.setdefault(note, []).append(catalog.replica.label)
     return tuple(
         note if len(labels) == total else f"{note} ({', '.join(labels)})"
         for note, labels in found.items()

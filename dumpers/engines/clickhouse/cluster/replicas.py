@@ -38,10 +38,10 @@ class Replica:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardReplicas:
-    """A shard: the members that can be read, best first, and the hosts of those that cannot."""
+    """A shard: the replicas that can be read, best first, and the hosts of those that cannot."""
 
     number: int
-    members: tuple[Replica, ...]
+    replicas: tuple[Replica, ...]
     missing: tuple[str, ...]
 
 
@@ -97,13 +97,13 @@ def find(
         release = read_version(server, interrupt)
         return Replica(node=node, server=server, health=health, release=release)
 
-    with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="member") as pool:
+    with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="replica") as pool:
         asked = [list(pool.map(ask, shard.nodes)) for shard in shards]
-    return tuple(_group(shard, found) for shard, found in zip(shards, asked, strict=True))
+    return tuple(_shard_replicas(shard, found) for shard, found in zip(shards, asked, strict=True))
 
 
 def wait_for_lag(
-    group: ShardReplicas, interrupt: Interrupt
+    shard: ShardReplicas, interrupt: Interrupt
 ) -> tuple[ShardReplicas, tuple[str, ...]]:
     """Wait until the shard's best replica has what the others have, at most a minute.
 
@@ -111,28 +111,28 @@ def wait_for_lag(
     """
     ends = time.monotonic() + _LAG_SECONDS
     while True:
-        best = group.members[0]
+        best = shard.replicas[0]
         where = f"{best.label} ({best.server.where})"
         if best.health.is_stale:
             note = (
                 f"{where} is read-only, as it has lost its Keeper: whether it lacks rows that "
                 "other replicas have is not known"
             )
-            return group, (note,)
+            return shard, (note,)
         if not best.health.queue:
-            return group, ()
+            return shard, ()
         if time.monotonic() > ends:
             note = (
                 f"{where} lags: {best.health.queue} entries of a table's replication queue were "
                 "not done when it was read"
             )
-            return group, (note,)
+            return shard, (note,)
         interrupt.sleep(_LAG_PAUSE_SECONDS)
-        members = [
-            replace(member, health=read_health(member.server, interrupt))
-            for member in group.members
+        replicas = [
+            replace(replica, health=read_health(replica.server, interrupt))
+            for replica in shard.replicas
         ]
-        group = _ordered(group, members)
+        shard = _ordered(shard, replicas)
 
 
 def _check_once(shards: Sequence[Shard]) -> None:
@@ -152,28 +152,28 @@ def _entered(node: Node, connection: Connection) -> Node:
     return replace(node, host=host, port=connection.port)
 
 
-def _ordered(group: ShardReplicas, members: Sequence[Replica]) -> ShardReplicas:
-    """The group anew; one whose members all went silent stays as it was: reading will tell."""
-    ordered, gone = _ranked(members)
-    return replace(group, members=ordered, missing=(*group.missing, *gone)) if ordered else group
+def _ordered(shard: ShardReplicas, replicas: Sequence[Replica]) -> ShardReplicas:
+    """The shard anew; one whose replicas all went silent stays as it was: reading will tell."""
+    ordered, gone = _ranked(replicas)
+    return replace(shard, replicas=ordered, missing=(*shard.missing, *gone)) if ordered else shard
 
 
-def _group(shard: Shard, found: Sequence[Replica]) -> ShardReplicas:
+def _shard_replicas(shard: Shard, found: Sequence[Replica]) -> ShardReplicas:
     ordered, missing = _ranked(found)
     if not ordered:
-        said = "; ".join(member.health.why for member in found)
+        said = "; ".join(replica.health.why for replica in found)
         raise SourceFailedError(
             f"no replica of shard {shard.number} answers, so its rows would be missing and nothing "
             f"is dumped: {said}"
         )
-    return ShardReplicas(number=shard.number, members=ordered, missing=missing)
+    return ShardReplicas(number=shard.number, replicas=ordered, missing=missing)
 
 
 def _ranked(found: Sequence[Replica]) -> tuple[tuple[Replica, ...], tuple[str, ...]]:
     """Those that can be read, best first, and the hosts of the others."""
-    order = topology.order({member.node: member.health for member in found})
-    by_node = {member.node: member for member in found}
+    order = topology.order({replica.node: replica.health for replica in found})
+    by_node = {replica.node: replica for replica in found}
     return (
         tuple(by_node[node] for node in order),
-        tuple(member.node.host for member in found if member.node not in order),
+        tuple(replica.node.host for replica in found if replica.node not in order),
     )

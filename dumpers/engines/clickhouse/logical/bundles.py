@@ -98,7 +98,7 @@ class BundleStream:
     def _blocks(self, interrupt: Interrupt) -> Iterator[bytes]:
         for reading in self._readings:
             blocks = _whole(reading, interrupt)
-            table = reading.item.treated.table
+            table = reading.item.backup_table.table
             header = tarfile.TarInfo(entry(*table.key))
             header.size = sum(map(len, blocks))
             yield header.tobuf(tarfile.PAX_FORMAT)
@@ -132,7 +132,7 @@ def _read(reading: Reading, interrupt: Interrupt) -> list[bytes]:
 
 
 def _is_small(item: TableRead) -> bool:
-    store = item.treated.store
+    store = item.backup_table.store
     if store.total_bytes is None or store.total_rows is None:
         return False
     # Few bytes of parts may be many rows of defaults.

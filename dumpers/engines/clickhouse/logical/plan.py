@@ -15,16 +15,16 @@ from dumpers.runtime.errors import SourceFailedError
 class TableReplica:
     """A table as one server has it."""
 
-    member: Replica
-    treated: BackupTable
+    replica: Replica
+    backup_table: BackupTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRead:
     """The rows of one table that are stored together.
 
-    `label` is their shard's, or a replica's where replicas differ. `copies` hold the same rows, the
-    one to be read first. Of `spare` ones there is another among the items that has the same rows.
+    `label` is the shard's, or a replica's where replicas differ. `copies` hold the same rows, the
+    best one first. `redundant`: another item holds the same rows, and a restore skips this one.
     """
 
     label: str
@@ -34,14 +34,14 @@ class TableRead:
     redundant: bool = False
 
     @property
-    def treated(self) -> BackupTable:
+    def backup_table(self) -> BackupTable:
         """The table, as the first copy has it."""
-        return self.copies[0].treated
+        return self.copies[0].backup_table
 
     @property
     def where(self) -> str:
         """Table and place, for messages."""
-        return f"{self.treated.table.full_name} of {self.label}"
+        return f"{self.backup_table.table.full_name} of {self.label}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,38 +53,38 @@ class Plan:
 
 
 def plan(
-    groups: Sequence[ShardReplicas],
-    holdings: Mapping[str, ServerCatalog],
+    shards: Sequence[ShardReplicas],
+    catalogs: Mapping[str, ServerCatalog],
     *,
     partitions: Mapping[tuple[str, str], tuple[str, ...]],
     all_replicas: bool,
 ) -> Plan:
-    """Replicated tables are read once a shard, unless all replicas are to be; others everywhere.
+    """Plan to read replicated tables once a shard, or from all replicas; others from every server.
 
-    `holdings` are those of each member, by its label, with the tables that are to be dumped. Raises
-    SourceFailedError where a replica that does not answer may hold rows that no other has.
+    `catalogs` are those of each replica, by its label, with the tables that are to be dumped.
+    Raises SourceFailedError where a replica that does not answer may hold rows that no other has.
     """
-    spread, unsure = _spread(holdings.values())
+    spread, unsure = _spread(catalogs.values())
     seen: set[tuple[str, str, str]] = set()
     found, shared = list[TableRead](), set[str]()
-    for group in groups:
-        for key, copies in sorted(_by_table(group, holdings).items()):
-            own = [copy for copy in copies if not copy.treated.is_replicated]
-            if own and group.missing:
+    for shard in shards:
+        for key, copies in sorted(_by_table(shard, catalogs).items()):
+            own = [copy for copy in copies if not copy.backup_table.is_replicated]
+            if own and shard.missing:
                 raise SourceFailedError(
-                    f"{', '.join(group.missing)} of shard {group.number} does not answer, and "
+                    f"{', '.join(shard.missing)} of shard {shard.number} does not answer, and "
                     f"{'.'.join(key)} is not replicated: it may have other rows there"
                 )
             chosen = partitions.get(key, ())
             for copy in own:
-                label = copy.member.label if len(group.members) > 1 else f"s{group.number}"
+                label = copy.replica.label if len(shard.replicas) > 1 else f"s{shard.number}"
                 found.append(
-                    TableRead(label=label, shard=group.number, copies=(copy,), partitions=chosen)
+                    TableRead(label=label, shard=shard.number, copies=(copy,), partitions=chosen)
                 )
-            by_path = _by_path(copies, holdings)
-            if group.missing and not _covers(group, by_path, holdings):
+            by_path = _by_path(copies, catalogs)
+            if shard.missing and not _covers(shard, by_path, catalogs):
                 raise SourceFailedError(
-                    f"{', '.join(group.missing)} of shard {group.number} does not answer, and may "
+                    f"{', '.join(shard.missing)} of shard {shard.number} does not answer, and may "
                     f"be no replica of those that have {'.'.join(key)}: it may have other rows"
                 )
             for path, same in by_path.items():
@@ -94,8 +94,8 @@ def plan(
                 if path and (*key, path) in spread:
                     seen.add((*key, path))
                 # Those that share no path have other rows, which go to other objects.
-                label = f"s{group.number}" if len(by_path) == 1 else same[0].member.label
-                found += _replicated(label, group, same, chosen, every=all_replicas)
+                label = f"s{shard.number}" if len(by_path) == 1 else same[0].replica.label
+                found += _replicated(label, shard, same, chosen, every=all_replicas)
     return Plan(items=tuple(found), notes=_notes(shared, unsure))
 
 
@@ -108,43 +108,45 @@ def _notes(shared: Iterable[str], unsure: Iterable[tuple[str, str, str]]) -> tup
         },
     }
     return tuple(
-        f"{told}: {abbreviate(sorted(tables))}" for told, tables in found.items() if tables
+        f"{note}: {abbreviate(sorted(tables))}" for note, tables in found.items() if tables
     )
 
 
 def _by_table(
-    group: ShardReplicas, holdings: Mapping[str, ServerCatalog]
+    shard: ShardReplicas, catalogs: Mapping[str, ServerCatalog]
 ) -> dict[tuple[str, str], list[TableReplica]]:
     """The tables of a shard that have rows, best copy first."""
     found: dict[tuple[str, str], list[TableReplica]] = {}
-    for member in group.members:
-        for treated in holdings[member.label].tables:
-            if treated.has_data:
-                key = treated.table.key
-                found.setdefault(key, []).append(TableReplica(member=member, treated=treated))
+    for replica in shard.replicas:
+        for backup_table in catalogs[replica.label].tables:
+            if backup_table.has_data:
+                key = backup_table.table.key
+                found.setdefault(key, []).append(
+                    TableReplica(replica=replica, backup_table=backup_table)
+                )
     return found
 
 
 def _by_path(
-    copies: Iterable[TableReplica], holdings: Mapping[str, ServerCatalog]
+    copies: Iterable[TableReplica], catalogs: Mapping[str, ServerCatalog]
 ) -> dict[str, tuple[TableReplica, ...]]:
     """Replicated copies by the path that they share: only then they have the same rows."""
     found: dict[str, list[TableReplica]] = {}
     for copy in copies:
-        if copy.treated.is_replicated:
-            path = _path(holdings[copy.member.label], copy.treated)
+        if copy.backup_table.is_replicated:
+            path = _path(catalogs[copy.replica.label], copy.backup_table)
             found.setdefault(path, []).append(copy)
     return {path: tuple(same) for path, same in found.items()}
 
 
-def _path(holding: ServerCatalog, treated: BackupTable) -> str:
-    at = holding.path(treated)
+def _path(catalog: ServerCatalog, backup_table: BackupTable) -> str:
+    at = catalog.path(backup_table)
     # Tables that the server keeps in shared storage have no path of their own.
     return at.path if at else ""
 
 
 def _spread(
-    holdings: Iterable[ServerCatalog],
+    catalogs: Iterable[ServerCatalog],
 ) -> tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]:
     """Tables and paths by which servers of several shards are replicas of each other, or may be.
 
@@ -152,12 +154,12 @@ def _spread(
     all of them are known to be alive.
     """
     found: dict[tuple[str, str, str], list[tuple[int, Path]]] = {}
-    for holding in holdings:
-        for treated in holding.tables:
-            at = holding.path(treated)
-            if at is not None and treated.has_data:
-                key = (treated.table.database, treated.table.name, at.path)
-                found.setdefault(key, []).append((holding.member.node.shard, at))
+    for catalog in catalogs:
+        for backup_table in catalog.tables:
+            at = catalog.path(backup_table)
+            if at is not None and backup_table.has_data:
+                key = (backup_table.table.database, backup_table.table.name, at.path)
+                found.setdefault(key, []).append((catalog.replica.node.shard, at))
     several = {
         key: [at for _, at in listed]
         for key, listed in found.items()
@@ -171,9 +173,9 @@ def _spread(
 
 
 def _covers(
-    group: ShardReplicas,
+    shard: ShardReplicas,
     by_path: Mapping[str, Sequence[TableReplica]],
-    holdings: Mapping[str, ServerCatalog],
+    catalogs: Mapping[str, ServerCatalog],
 ) -> bool:
     """Whether the servers of a shard that do not answer have no rows that others have not.
 
@@ -182,29 +184,29 @@ def _covers(
     if len(by_path) > 1:
         return False
     for copies in by_path.values():
-        treated, member = copies[0].treated, copies[0].member
-        at = holdings[member.label].path(treated)
+        backup_table, replica = copies[0].backup_table, copies[0].replica
+        at = catalogs[replica.label].path(backup_table)
         # Without its Keeper, a server knows of no others.
-        if at is not None and 0 < at.total < len(group.members) + len(group.missing):
+        if at is not None and 0 < at.total < len(shard.replicas) + len(shard.missing):
             return False
     return True
 
 
 def _replicated(
     label: str,
-    group: ShardReplicas,
+    shard: ShardReplicas,
     same: tuple[TableReplica, ...],
     partitions: tuple[str, ...],
     *,
     every: bool,
 ) -> Iterator[TableRead]:
     if not every:
-        yield TableRead(label=label, shard=group.number, copies=same, partitions=partitions)
+        yield TableRead(label=label, shard=shard.number, copies=same, partitions=partitions)
         return
     for number, copy in enumerate(same):
         yield TableRead(
-            label=copy.member.label,
-            shard=group.number,
+            label=copy.replica.label,
+            shard=shard.number,
             copies=(copy,),
             partitions=partitions,
             redundant=number > 0,

@@ -1,24 +1,17 @@
 """Loading a backup into a cluster: scripts on every server, rows where they belong."""
 
-import tarfile
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any, cast
+from typing import Any
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse.catalog import server_catalog, system_tables
 from dumpers.engines.clickhouse.cluster import replicas
 from dumpers.engines.clickhouse.cluster.replicas import Replica, ShardReplicas
-from dumpers.engines.clickhouse.logical import plan
-from dumpers.engines.clickhouse.schema import ddl, scripts
-from dumpers.engines.clickhouse.schema.lexer import TokenKind, tokens
-from dumpers.engines.clickhouse.server.client import Server
-from dumpers.engines.clickhouse.server.errors import (
-    FUNCTION_ALREADY_EXISTS,
-    NAMED_COLLECTION_ALREADY_EXISTS,
-    code_of,
-)
+from dumpers.engines.clickhouse.logical.plan import plan
+from dumpers.engines.clickhouse.logical.script_runner import ScriptRunner, shown
+from dumpers.engines.clickhouse.logical.stored_rows import has_rows, read_blocks, read_tables
+from dumpers.engines.clickhouse.schema import scripts
 from dumpers.engines.clickhouse.server.settings import create_settings, load_settings
 from dumpers.engines.clickhouse.server.sql import count, identifier, insert, literal, qualified
 from dumpers.engines.names import abbreviate
@@ -30,15 +23,9 @@ from dumpers.runtime.errors import (
     TargetRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import Reader
 
-_BLOCK = 1 << 18
-_SHOWN = 120
-# Scripts that a restore can do without: what fails of them is told.
+# Scripts that a restore can do without: their failures become notes.
 _OPTIONAL = frozenset(("access",))
-_TABLES = "scripts"
-# Functions and named collections that are there already: they are not of any database.
-_EXISTING = frozenset((FUNCTION_ALREADY_EXISTS, NAMED_COLLECTION_ALREADY_EXISTS))
 
 
 def load_backup(
@@ -50,7 +37,7 @@ def load_backup(
     from. There is no transaction around any of it: what fails leaves the rest, and the error says
     so.
     """
-    groups = replicas.find(
+    shards = replicas.find(
         target,
         cluster="",
         listed=(),
@@ -59,35 +46,35 @@ def load_backup(
         errors=RESTORE_ERRORS,
         interrupt=interrupt,
     )
-    silent = [host for group in groups for host in group.missing]
+    silent = [host for shard in shards for host in shard.missing]
     if silent:
         raise TargetFailedError(
             f"{', '.join(silent)} of the target does not answer: nothing would be created there"
         )
-    loading_ = _Loading(
-        groups=groups, names=_names(target, pieces), pieces=pieces, interrupt=interrupt
+    loading = _Loading(
+        shards=shards, names=_names(target, pieces), pieces=pieces, interrupt=interrupt
     )
-    loading_.check_empty()
+    loading.check_empty()
     done: set[str] = set()
     for piece in pieces:
         kind = piece.metadata.get("script")
         try:
             if kind is None:
-                loading_.load(piece)
+                loading.load(piece)
             elif kind not in done:
                 done.add(kind)
-                loading_.run(kind)
-                if kind == _TABLES:
-                    loading_.check_alone()
-                    loading_.check_empty()
+                loading.run(kind)
+                if kind == scripts.TABLES_SCRIPT:
+                    loading.check_alone()
+                    loading.check_empty()
         except KsnapshotError as error:
             raise type(error)(f"{error}; what was loaded before stays") from error
-    return tuple(dict.fromkeys(loading_.notes))
+    return tuple(dict.fromkeys(loading.notes))
 
 
 def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
     """Count the rows of every table, those of all shards together."""
-    groups = replicas.find(
+    shards = replicas.find(
         target,
         cluster="",
         listed=(),
@@ -96,20 +83,24 @@ def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
         errors=RESTORE_ERRORS,
         interrupt=interrupt,
     )
-    everybody = [member for group in groups for member in group.members]
-    held = {holding.member.label: holding for holding in server_catalog.look(everybody, interrupt)}
+    every_replica = [replica for shard in shards for replica in shard.replicas]
+    catalogs = {
+        catalog.replica.label: catalog for catalog in server_catalog.look(every_replica, interrupt)
+    }
     counts: dict[str, int] = {}
-    for item in plan.plan(groups, held, partitions={}, all_replicas=False).items:
-        table = item.treated.table
+    for item in plan(shards, catalogs, partitions={}, all_replicas=False).items:
+        table = item.backup_table.table
         source = qualified(*table.key)
-        [[rows]] = item.copies[0].member.server.rows(count(source), interrupt)
+        [[rows]] = item.copies[0].replica.server.rows(count(source), interrupt)
         counts[table.full_name] = counts.get(table.full_name, 0) + int(rows)
     return counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Loading:
-    groups: Sequence[ShardReplicas]
+    """One restore: databases are loaded under `names`, their new names by their old ones."""
+
+    shards: Sequence[ShardReplicas]
     names: Mapping[str, str]
     pieces: Sequence[StoredDump]
     interrupt: Interrupt
@@ -126,8 +117,8 @@ class _Loading:
         if not wanted:
             return
         held = []
-        for member in self._members():
-            there = member.server.rows(
+        for replica in self._replicas():
+            there = replica.server.rows(
                 "SELECT database, name FROM system.tables WHERE database IN "  # noqa: S608  quoted
                 f"({', '.join(map(literal, {database for database, _ in wanted}))})",
                 self.interrupt,
@@ -135,9 +126,9 @@ class _Loading:
             for database, name in there:
                 if (database, name) in wanted:
                     source = qualified(database, name)
-                    [[rows]] = member.server.rows(count(source), self.interrupt)
+                    [[rows]] = replica.server.rows(count(source), self.interrupt)
                     if int(rows):
-                        held.append(f"{database}.{name} on {member.server.where}")
+                        held.append(f"{database}.{name} on {replica.server.where}")
         if held:
             raise TargetRefusedError(
                 f"these tables have rows already: {abbreviate(held)}: drop them, or restore "
@@ -150,139 +141,86 @@ class _Loading:
         They would take rows from there, and what is loaded would go there: so it is where a path in
         Keeper is written out, and is in use elsewhere.
         """
-        wanted, everybody = set(self.names.values()), list(self._members())
-        for member in everybody:
-            for (database, table), at in system_tables.paths(member.server, self.interrupt).items():
-                if database in wanted and at.total > len(everybody):
+        wanted, every_replica = set(self.names.values()), list(self._replicas())
+        for replica in every_replica:
+            for (database, table), at in system_tables.paths(
+                replica.server, self.interrupt
+            ).items():
+                if database in wanted and at.total > len(every_replica):
                     raise TargetRefusedError(
-                        f"{database}.{table} of {member.server.where} has {at.total} replicas at "
+                        f"{database}.{table} of {replica.server.where} has {at.total} replicas at "
                         f"{at.path} in Keeper, more than the target has servers: it is a replica "
                         "of other servers' table; drop it, and restore with another Keeper"
                     )
 
     def run(self, kind: str) -> None:
-        """Run on every server the script that was its own.
+        """Run a script on every server, the one of the dumped server with the same label.
 
-        One that there was not in the cluster that was dumped gets the first server's.
+        A server whose label was not dumped gets the first server's script.
         """
         dumped = self._dumped()
         for piece in self.pieces:
             if piece.metadata.get("script") != kind:
                 continue
             statements = scripts.statements(_read(piece))
-            for member in self._members():
-                label = member.label if member.label in dumped else dumped[0]
+            for replica in self._replicas():
+                label = replica.label if replica.label in dumped else dumped[0]
                 if label in piece.metadata["replicas"]:
-                    self._run(kind, member, statements)
+                    self._run(kind, replica, statements)
 
-    def _run(self, kind: str, member: Replica, statements: Sequence[str]) -> None:
+    def _run(self, kind: str, replica: Replica, statements: Sequence[str]) -> None:
         new = {name for old, name in self.names.items() if name != old}
-        for name in sorted(new if kind == _TABLES else ()):
-            member.server.run(f"CREATE DATABASE IF NOT EXISTS {identifier(name)}", self.interrupt)
-        failed = self._run_all(member.server, statements)
+        for name in sorted(new if kind == scripts.TABLES_SCRIPT else ()):
+            replica.server.run(f"CREATE DATABASE IF NOT EXISTS {identifier(name)}", self.interrupt)
+        runner = ScriptRunner(names=self.names, interrupt=self.interrupt, notes=self.notes)
+        failed = runner.run_all(replica.server, statements)
         if failed and kind not in _OPTIONAL:
             statement, error = failed[0]
-            raise TargetFailedError(f"{error} (of {len(failed)} such): {_shown(statement)}")
-        self.notes.extend(f"{kind} on {member.label}: {error}" for _, error in failed)
+            raise TargetFailedError(f"{error} (of {len(failed)} such): {shown(statement)}")
+        self.notes.extend(f"{kind} on {replica.label}: {error}" for _, error in failed)
 
     def _dumped(self) -> Sequence[str]:
         """The labels of the servers that were dumped."""
         return [
             label
             for piece in self.pieces
-            if piece.metadata.get("script") == _TABLES
+            if piece.metadata.get("script") == scripts.TABLES_SCRIPT
             for label in piece.metadata["replicas"]
-        ] or [self.groups[0].members[0].label]
+        ] or [self.shards[0].replicas[0].label]
 
     def load(self, piece: StoredDump) -> None:
         """Load the rows of one object where they belong."""
         metadata = piece.metadata
         if metadata.get("redundant"):
             return
-        server = self._place(metadata).server
+        server = self._replica_for(metadata).server
         with piece.open() as reader:
-            for table, blocks in _tables(piece, reader):
-                if _has_rows(table):
+            for table, blocks in read_tables(piece, reader):
+                if has_rows(table):
                     into = qualified(self.names[table["database"]], table["table"])
                     server.insert(insert(into, table["columns"]), blocks, self.interrupt)
 
-    def _run_all(
-        self, server: Server, statements: Sequence[str]
-    ) -> list[tuple[str, KsnapshotError]]:
-        """Run what is not there yet, again while that helps; what fails in the end."""
-        left = [text for text in map(self._renamed, statements) if text]
-        while True:
-            failed = list[tuple[str, KsnapshotError]]()
-            for statement in left:
-                try:
-                    if not self._exists(server, statement):
-                        server.run(statement, self.interrupt)
-                except (TargetFailedError, TargetRefusedError) as error:
-                    if code_of(error) in _EXISTING:
-                        self.notes.append(f"left as it was on {server.where}: {_shown(statement)}")
-                    else:
-                        failed.append((statement, error))
-            if not failed or len(failed) == len(left):
-                return failed
-            left = [statement for statement, _ in failed]
+    def _replicas(self) -> Iterator[Replica]:
+        return (replica for shard in self.shards for replica in shard.replicas)
 
-    def _renamed(self, statement: str) -> str:
-        """The statement for the database's new name; empty where that cannot be done."""
-        create = ddl.parse(statement)
-        if create is None:
-            return statement
-        place = create.name if create.object == "DATABASE" else create.database
-        old = create.tokens[place].value if place is not None else ""
-        new = self.names.get(old, old)
-        if new == old:
-            return statement
-        if create.names_elsewhere(old):
-            self.notes.append(
-                f"not created, as it speaks of the database {old!r} by that name: "
-                f"{_shown(statement)}"
-            )
-            return ""
-        # Of what has its id for its path in Keeper, the copy needs one of its own, everywhere the
-        # same.
-        own, inner = (*(_derived(id_, new) for id_ in create.ids), "", "")[:2]
-        return ddl.rewrite(statement, database=new, id_=own, inner_id=inner)
-
-    def _exists(self, server: Server, statement: str) -> bool:
-        create = ddl.parse(statement)
-        if create is None:
-            return False
-        name = create.tokens[create.name].value
-        if create.object == "DATABASE":
-            asked = f"SELECT name FROM system.databases WHERE name = {literal(name)}"  # noqa: S608  quoted
-        else:
-            database = create.tokens[create.database].value if create.database else ""
-            asked = (
-                f"SELECT name FROM system.tables WHERE name = {literal(name)} "  # noqa: S608  quoted
-                f"AND database = {literal(database)}"
-            )
-        return server.rows(asked, self.interrupt) != []
-
-    def _members(self) -> Iterator[Replica]:
-        return (member for group in self.groups for member in group.members)
-
-    def _place(self, metadata: Mapping[str, Any]) -> Replica:
+    def _replica_for(self, metadata: Mapping[str, Any]) -> Replica:
         """The server that takes rows of this shard, or of this replica of it."""
-        shard, replica = int(metadata["shard"]), int(metadata.get("replica", 1))
-        if shard > len(self.groups):
+        shard_number, replica_number = int(metadata["shard"]), int(metadata.get("replica", 1))
+        if shard_number > len(self.shards):
             self.notes.append(
                 "there are fewer shards than were dumped: rows of the others were spread over "
                 "those that there are, whatever their sharding keys"
             )
         found = sorted(
-            self.groups[(shard - 1) % len(self.groups)].members,
-            key=lambda member: member.node.replica,
+            self.shards[(shard_number - 1) % len(self.shards)].replicas,
+            key=lambda replica: replica.node.replica,
         )
-        if replica > len(found):
+        if replica_number > len(found):
             self.notes.append(
                 "there are fewer replicas than were dumped: rows of tables that are not replicated "
                 "were put together, doubled where several replicas had the same"
             )
-        return found[(replica - 1) % len(found)]
+        return found[(replica_number - 1) % len(found)]
 
 
 def _names(target: Connection, pieces: Sequence[StoredDump]) -> Mapping[str, str]:
@@ -297,43 +235,6 @@ def _names(target: Connection, pieces: Sequence[StoredDump]) -> Mapping[str, str
     return names
 
 
-def _derived(id_: str, database: str) -> str:
-    """Another id, the same on every server."""
-    return str(uuid.uuid5(uuid.UUID(id_), database))
-
-
-def _shown(statement: str) -> str:
-    """The beginning of a statement without its texts: some hold passwords."""
-    words = ("'…'" if one.kind is TokenKind.STRING else one.text for one in tokens(statement))
-    return " ".join("".join(words).split())[:_SHOWN]
-
-
-def _has_rows(table: Mapping[str, Any]) -> bool:
-    """Whether rows of it may be there: counts may say that there were none before, but after."""
-    return bool(table.get("rows_at_most", table["rows"]))
-
-
 def _read(piece: StoredDump) -> str:
     with piece.open() as reader:
-        return b"".join(_blocks(reader)).decode()
-
-
-def _blocks(reader: Reader) -> Iterator[bytes]:
-    while block := reader.read(_BLOCK):
-        yield block
-
-
-def _tables(
-    piece: StoredDump, reader: Reader
-) -> Iterator[tuple[Mapping[str, Any], Iterator[bytes]]]:
-    """The tables of an object with their rows, one after the other."""
-    tables = piece.metadata["tables"]
-    if piece.ending != ".tar":
-        yield tables[0], _blocks(reader)
-        return
-    by_entry = {table["entry"]: table for table in tables}
-    with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as archive:
-        for member in archive:
-            data = archive.extractfile(member)
-            assert data is not None
-            yield by_entry[member.name], _blocks(data)
+        return b"".join(read_blocks(reader)).decode()

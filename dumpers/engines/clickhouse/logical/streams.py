@@ -20,19 +20,19 @@ from dumpers.streams.reader import Reader
 
 
 def arrange(
-    name: str, held: Sequence[ServerCatalog], items: Sequence[TableRead], context: DumpContext
+    name: str, catalogs: Sequence[ServerCatalog], items: Sequence[TableRead], context: DumpContext
 ) -> list[DumpStream]:
-    """Scripts and rows, each behind what it needs; `held` in the order of labels."""
+    """Scripts and rows, each behind what it needs; `catalogs` in the order of labels."""
 
     def begin(item: TableRead) -> Reading:
         return Reading(item, context)
 
     def scripts_of(kind: str, text_of: Callable[[ServerCatalog], str]) -> list[DumpStream]:
-        return _scripts(name, held, kind, text_of)
+        return _scripts(name, catalogs, kind, text_of)
 
     views, others = list[TableRead](), list[TableRead]()
     for item in items:
-        is_view = item.treated.kind is TableTreatment.VIEW_WITH_DATA
+        is_view = item.backup_table.kind is TableTreatment.VIEW_WITH_DATA
         (views if is_view else others).append(item)
     alone, packed = bundles.pack(others)
     numbers: dict[str, int] = {}
@@ -42,26 +42,26 @@ def arrange(
         numbers[label] = numbers.get(label, 0) + 1
         packs_of.append(BundleStream(name, numbers[label], [*map(begin, together)]))
     return [
-        *scripts_of("schema", _tables),
+        *scripts_of(scripts.TABLES_SCRIPT, _tables),
         *(TableStream(name=name, reading=begin(item)) for item in alone),
         *packs_of,
         # Before views, which may run as one of these accounts.
-        *scripts_of("access", lambda holding: scripts.script(holding.access)),
-        *scripts_of("views", lambda holding: scripts.views(holding.tables)),
-        *_views_with_rows(name, held, [*map(begin, views)]),
+        *scripts_of("access", lambda catalog: scripts.script(catalog.access)),
+        *scripts_of("views", lambda catalog: scripts.views(catalog.tables)),
+        *_views_with_rows(name, catalogs, [*map(begin, views)]),
         *scripts_of(
-            "materialized-views", lambda holding: scripts.materialized_views(holding.tables)
+            "materialized-views", lambda catalog: scripts.materialized_views(catalog.tables)
         ),
     ]
 
 
 def _scripts(
-    name: str, held: Sequence[ServerCatalog], kind: str, text_of: Callable[[ServerCatalog], str]
+    name: str, catalogs: Sequence[ServerCatalog], kind: str, text_of: Callable[[ServerCatalog], str]
 ) -> list[DumpStream]:
     """A script for each set of servers whose statements are the same: mostly one for all."""
     labels: dict[str, list[str]] = {}
-    for holding in held:
-        labels.setdefault(text_of(holding), []).append(holding.member.label)
+    for catalog in catalogs:
+        labels.setdefault(text_of(catalog), []).append(catalog.replica.label)
     return [
         SimpleStream(
             name=name,
@@ -81,38 +81,42 @@ def _open_text(text: str, _: Interrupt) -> Iterator[Reader]:
     yield io.BytesIO(text.encode())
 
 
-def _tables(holding: ServerCatalog) -> str:
+def _tables(catalog: ServerCatalog) -> str:
     return scripts.tables(
-        [database.create for database in holding.databases],
-        functions=holding.functions,
-        collections=holding.collections,
-        found=holding.tables,
+        [database.create for database in catalog.databases],
+        functions=catalog.functions,
+        collections=catalog.collections,
+        found=catalog.tables,
     )
 
 
 def _views_with_rows(
-    name: str, held: Sequence[ServerCatalog], views: Sequence[Reading]
+    name: str, catalogs: Sequence[ServerCatalog], views: Sequence[Reading]
 ) -> Iterator[DumpStream]:
     """Level after level, what creates views that have rows of their own, and then these rows."""
-    levels = {holding.member.label: scripts.views_with_rows(holding.tables) for holding in held}
+    levels = {
+        catalog.replica.label: scripts.views_with_rows(catalog.tables) for catalog in catalogs
+    }
 
-    def of(number: int, holding: ServerCatalog) -> Sequence[BackupTable]:
-        found = levels[holding.member.label]
+    def of(number: int, catalog: ServerCatalog) -> Sequence[BackupTable]:
+        found = levels[catalog.replica.label]
         return found[number] if number < len(found) else ()
 
-    def creates(number: int, holding: ServerCatalog) -> str:
-        return scripts.creates(of(number, holding))
+    def creates(number: int, catalog: ServerCatalog) -> str:
+        return scripts.creates(of(number, catalog))
 
     count = max(map(len, levels.values()))
     # Where servers differ, behind the last that creates it: the rows are stored once.
     last = {
         item.table.full_name: number
         for number in range(count)
-        for holding in held
-        for item in of(number, holding)
+        for catalog in catalogs
+        for item in of(number, catalog)
     }
     for number in range(count):
-        yield from _scripts(name, held, f"views-with-rows-{number + 1}", partial(creates, number))
+        yield from _scripts(
+            name, catalogs, f"views-with-rows-{number + 1}", partial(creates, number)
+        )
         for view in views:
-            if last[view.item.treated.table.full_name] == number:
+            if last[view.item.backup_table.table.full_name] == number:
                 yield TableStream(name=name, reading=view)

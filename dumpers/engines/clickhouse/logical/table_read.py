@@ -68,7 +68,7 @@ class Reading:
         """Read the rows from their start; errors say which table of which server it is."""
         if self._server.where in self._context.down:
             self._go_on()
-        server, treated = self._server, self._copies[0].treated
+        server, backup_table = self._server, self._copies[0].backup_table
         query = Query(
             server=server,
             id=f"ksnapshot-{secrets.token_hex(12)}",
@@ -76,8 +76,8 @@ class Reading:
         )
         self._query, self._counted = query, []
         self._context.query_log.expect(query)
-        source = server.source(*treated.table.key)
-        sql = select(source, treated.store.insertable, self.item.partitions)
+        source = server.source(*backup_table.table.key)
+        sql = select(source, backup_table.store.insertable, self.item.partitions)
 
         def confirm() -> bool:
             self._context.query_log.rows(query, all_ended=False)
@@ -106,7 +106,7 @@ class Reading:
         """Whether there is another copy: one that lags would be taken for the whole."""
         others = list(self._copies)[1:]
         for number, copy in enumerate(others):
-            health = read_health(copy.member.server, self._context.interrupt)
+            health = read_health(copy.replica.server, self._context.interrupt)
             if health.reachable and not health.is_stale and not health.queue:
                 self._copies = deque(others[number:])
                 return True
@@ -118,8 +118,8 @@ class Reading:
         Raises SourceFailedError where there is less proof than was asked for.
         """
         # As the copy has it that was read: another may have other columns.
-        treated = self._copies[0].treated
-        table, columns = treated.table, treated.store.insertable
+        backup_table = self._copies[0].backup_table
+        table, columns = backup_table.table, backup_table.store.insertable
         metadata: dict[str, Any] = {
             "database": table.database,
             "table": table.name,
@@ -129,7 +129,7 @@ class Reading:
             "replica": self._server.where,
             **self._rows(),
         }
-        if treated.loses_rows:
+        if backup_table.loses_rows:
             metadata["loses_rows"] = True
         if self.item.partitions:
             metadata["partitions"] = list(self.item.partitions)
@@ -137,7 +137,7 @@ class Reading:
 
     @property
     def _server(self) -> Server:
-        return self._copies[0].member.server
+        return self._copies[0].replica.server
 
     def _count(self, source: str) -> None:
         if self._context.accepts_counts or self._may_be_cut:
@@ -147,7 +147,7 @@ class Reading:
 
     @property
     def _may_be_cut(self) -> bool:
-        return not tells_of_cuts(self._copies[0].member.release)
+        return not tells_of_cuts(self._copies[0].replica.release)
 
     def _given(self, query: Query) -> int:
         rows = self._context.query_log.rows(query)
@@ -186,7 +186,7 @@ class TableStream:
     def part(self) -> tuple[str, ...]:
         """Shard or replica, database, table."""
         item = self.reading.item
-        return (item.label, *item.treated.table.key)
+        return (item.label, *item.backup_table.table.key)
 
     @property
     def ending(self) -> str:
@@ -219,14 +219,14 @@ class TableStream:
 
 def estimate(item: TableRead) -> int:
     """Bytes that are expected; 0 when nothing is known."""
-    return item.treated.store.total_bytes or 0
+    return item.backup_table.store.total_bytes or 0
 
 
 def location_metadata(item: TableRead) -> Mapping[str, Any]:
     """Where rows belong: to a shard, or to one of its replicas."""
     metadata: dict[str, Any] = {"shard": item.shard}
     if item.label != f"s{item.shard}":
-        metadata["replica"] = item.copies[0].member.node.replica
+        metadata["replica"] = item.copies[0].replica.node.replica
     if item.redundant:
         metadata["redundant"] = True
     return metadata

@@ -13,6 +13,8 @@ from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.errors import SourceFailedError
 
+# The kind of the script that creates databases and tables, as manifests have it.
+TABLES_SCRIPT = "schema"
 _UUID = "{uuid}"
 # Databases that every server has already, under whatever engine.
 _THERE = frozenset(("default",))

@@ -81,7 +81,7 @@ _TABLES: Sequence[str] = (
     "CREATE TABLE zoo.stripe (a UInt64, b String) ENGINE = StripeLog",
     "CREATE TABLE zoo.memory (a UInt64, b String) ENGINE = Memory",
     "CREATE TABLE zoo.joined (a UInt64, b String) ENGINE = Join(ANY, LEFT, a)",
-    "CREATE TABLE zoo.members (a UInt64) ENGINE = Set",
+    "CREATE TABLE zoo.replicas (a UInt64) ENGINE = Set",
     "CREATE TABLE zoo.nothing (a UInt64) ENGINE = Null",
     "CREATE TABLE zoo.nobody (a UInt64) ENGINE = MergeTree ORDER BY a",
     (
@@ -130,7 +130,7 @@ _ROWS: Sequence[str] = (
         "FROM numbers(1000)"
         for name in ("log", "tiny", "stripe", "memory", "joined")
     ),
-    "INSERT INTO zoo.members SELECT number FROM numbers(10)",
+    "INSERT INTO zoo.replicas SELECT number FROM numbers(10)",
     *(
         f"INSERT INTO {odd(ODD_DATABASE)}.{odd(name)} SELECT number FROM numbers(10)"
         for name in ODD_TABLES

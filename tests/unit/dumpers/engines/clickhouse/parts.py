@@ -73,7 +73,7 @@ def member(shard: int = 1, replica: int = 1, health: Health | None = None) -> Re
 
 def group(number: int, *replicas: int, missing: Sequence[str] = ()) -> ShardReplicas:
     members = tuple(member(number, replica) for replica in replicas)
-    return ShardReplicas(number=number, members=members, missing=tuple(missing))
+    return ShardReplicas(number=number, replicas=members, missing=tuple(missing))
 
 
 def holding(
@@ -84,7 +84,7 @@ def holding(
 ) -> ServerCatalog:
     """What a server holds; `paths` of tables of `d`, each with how many replicas are alive."""
     return ServerCatalog(
-        member=of,
+        replica=of,
         databases=(),
         tables=treat(tables),
         paths={
@@ -101,7 +101,9 @@ def item(*copies: Replica, of: Table | None = None, label: str = "s1") -> TableR
     return TableRead(
         label=label,
         shard=copies[0].node.shard if copies else 1,
-        copies=tuple(TableReplica(member=copy, treated=treated) for copy in copies or (member(),)),
+        copies=tuple(
+            TableReplica(replica=copy, backup_table=treated) for copy in copies or (member(),)
+        ),
     )
 
 
@@ -136,8 +138,8 @@ class Given(Reading):
         if self.fails:
             raise self.error
         return {
-            "database": self.item.treated.table.database,
-            "table": self.item.treated.table.name,
+            "database": self.item.backup_table.table.database,
+            "table": self.item.backup_table.table.name,
             "rows": 1,
         }
 

@@ -27,7 +27,7 @@ def small(number: int, size: int | None = 1, label: str = "s1") -> TableRead:
 
 
 def names(items: Sequence[TableRead]) -> list[str]:
-    return [one.treated.table.name for one in items]
+    return [one.backup_table.table.name for one in items]
 
 
 def read(data: bytes) -> dict[str, bytes]:

@@ -25,10 +25,10 @@ def held(
         member.label: holding(
             member,
             tables.get(member.label, ()),
-            {"t": (f"/{found.number}/t", total or len(found.members) + len(found.missing))},
+            {"t": (f"/{found.number}/t", total or len(found.replicas) + len(found.missing))},
         )
         for found in groups
-        for member in found.members
+        for member in found.replicas
     }
 
 
@@ -45,7 +45,11 @@ def planned(
 def told(items: Sequence[TableRead]) -> list[tuple[str, str, list[str]]]:
     """Label, table and the replicas that are read, in their order."""
     return [
-        (item.label, item.treated.table.full_name, [copy.member.label for copy in item.copies])
+        (
+            item.label,
+            item.backup_table.table.full_name,
+            [copy.replica.label for copy in item.copies],
+        )
         for item in items
     ]
 
@@ -97,7 +101,7 @@ def test_a_view_is_found_by_the_path_of_its_own_table() -> None:
     ]
     groups = [group(1, 1), group(2, 1)]
     holdings = {
-        found.members[0].label: holding(found.members[0], tables, {own: ("/mv", 2)})
+        found.replicas[0].label: holding(found.replicas[0], tables, {own: ("/mv", 2)})
         for found in groups
     }
     assert told(planned(groups, holdings).items) == [("s1", "d.mv", ["s1r1"])]
@@ -119,7 +123,7 @@ def test_replicas_by_other_paths_have_other_rows_and_other_keys() -> None:
     groups = [group(1, 3, 2, 1)]
     holdings = {
         member.label: holding(member, [REPLICA], {"t": (path, 2)})
-        for member, path in zip(groups[0].members, ("/a", "/b", "/a"), strict=True)
+        for member, path in zip(groups[0].replicas, ("/a", "/b", "/a"), strict=True)
     }
     found = planned(groups, holdings)
     assert told(found.items) == [
@@ -153,7 +157,7 @@ def test_a_table_that_is_replicated_over_shards_is_read_once(
     active: tuple[int, ...], read: list[str], note: str
 ) -> None:
     groups = [group(1, 1, 2), group(2, 1, 2)]
-    members = [member for found in groups for member in found.members]
+    members = [member for found in groups for member in found.replicas]
     holdings = {
         member.label: holding(member, [REPLICA], {"t": ("/t", alive)})
         for member, alive in zip(members, active, strict=True)
@@ -166,17 +170,17 @@ def test_a_table_that_is_replicated_over_shards_is_read_once(
 def test_only_tables_of_one_name_are_read_for_each_other() -> None:
     groups = [group(1, 1), group(2, 1)]
     holdings = {
-        "s1r1": holding(groups[0].members[0], [REPLICA], {"t": ("/t", 2)}),
-        "s2r1": holding(groups[1].members[0], [table("u", REPLICATED)], {"u": ("/t", 2)}),
+        "s1r1": holding(groups[0].replicas[0], [REPLICA], {"t": ("/t", 2)}),
+        "s2r1": holding(groups[1].replicas[0], [table("u", REPLICATED)], {"u": ("/t", 2)}),
     }
-    assert [item.treated.table.name for item in planned(groups, holdings).items] == ["t", "u"]
+    assert [item.backup_table.table.name for item in planned(groups, holdings).items] == ["t", "u"]
 
 
 def test_tables_without_a_path_are_read_once_a_shard() -> None:
     shared = table("t", "SharedMergeTree")
     groups = [group(1, 1, 2), group(2, 1)]
     holdings = {
-        member.label: holding(member, [shared]) for found in groups for member in found.members
+        member.label: holding(member, [shared]) for found in groups for member in found.replicas
     }
     assert [item.label for item in planned(groups, holdings).items] == ["s1", "s2"]
 
@@ -200,7 +204,7 @@ def test_partitions_are_those_of_their_table(*, every: bool) -> None:
     items = planned(
         groups, held(groups, s1r1=tables, s1r2=tables), partitions=chosen, every=every
     ).items
-    assert {(item.treated.table.name, item.partitions) for item in items} == {
+    assert {(item.backup_table.table.name, item.partitions) for item in items} == {
         ("t", ("1", "2")),
         ("u", ("3",)),
         ("w", ()),
@@ -239,12 +243,14 @@ def test_every_row_is_read_and_no_two_items_share_a_key(
             },
         )
         for found in groups
-        for member in found.members
+        for member in found.replicas
     }
     items = planned(groups, holdings, every=every).items
-    keys = [(item.label, item.treated.table.full_name) for item in items]
+    keys = [(item.label, item.backup_table.table.full_name) for item in items]
     assert len(keys) == len(set(keys))
-    read = {(copy.member.node.place, copy.treated.table.name) for i in items for copy in i.copies}
+    read = {
+        (copy.replica.node.place, copy.backup_table.table.name) for i in items for copy in i.copies
+    }
     for place, tables in servers.items():
         for name, (replicated, path, _) in tables.items():
             # There or, by its path, in another shard.

@@ -8,9 +8,14 @@ import pytest
 from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
 from dumpers.engines.clickhouse.logical import bundles
-from dumpers.engines.clickhouse.logical.restore import _has_rows, _Loading, _names, _tables
+from dumpers.engines.clickhouse.logical.query_log import QueryLog
+from dumpers.engines.clickhouse.logical.restore import _Loading, _names
+from dumpers.engines.clickhouse.logical.script_runner import ScriptRunner
+from dumpers.engines.clickhouse.logical.stored_rows import has_rows, read_tables
+from dumpers.engines.clickhouse.logical.streams import arrange
+from dumpers.engines.clickhouse.logical.table_read import DumpContext
 from dumpers.engines.protocol import StoredDump
-from tests.unit.dumpers.engines.clickhouse.parts import NOW, Given, archive, group
+from tests.unit.dumpers.engines.clickhouse.parts import NOW, Given, archive, group, holding, table
 
 
 def piece(
@@ -27,7 +32,21 @@ def piece(
 
 
 def loading(names: Mapping[str, str], groups: Sequence[ShardReplicas] = ()) -> _Loading:
-    return _Loading(groups=groups or [group(1, 1)], names=names, pieces=(), interrupt=NOW)
+    return _Loading(shards=groups or [group(1, 1)], names=names, pieces=(), interrupt=NOW)
+
+
+def runner(names: Mapping[str, str]) -> ScriptRunner:
+    return ScriptRunner(names=names, interrupt=NOW, notes=[])
+
+
+def test_the_servers_that_were_dumped_are_known_by_the_script_of_tables() -> None:
+    held = [holding(one, [table("t")]) for one in group(1, 2, 3).replicas]
+    context = DumpContext(query_log=QueryLog(NOW, needed=True), accepts_counts=False, interrupt=NOW)
+    first, *_ = arrange("main", held, (), context)
+    into = _Loading(
+        shards=[group(1, 1)], names={}, pieces=[piece(**first.metadata())], interrupt=NOW
+    )
+    assert into._dumped() == ["s1r2", "s1r3"]
 
 
 @pytest.mark.parametrize(
@@ -65,10 +84,10 @@ def test_a_backup_without_rows_asks_for_no_tables() -> None:
     ],
 )
 def test_statements_are_for_the_new_database(statement: str, renamed: str) -> None:
-    into = loading({"shop": "new"})
-    assert into._renamed(statement) == renamed
+    into = runner({"shop": "new"})
+    assert into.rename(statement) == renamed
     assert into.notes == []
-    assert loading({"shop": "shop"})._renamed(statement) == statement
+    assert runner({"shop": "shop"}).rename(statement) == statement
 
 
 @pytest.mark.parametrize(
@@ -80,8 +99,8 @@ def test_statements_are_for_the_new_database(statement: str, renamed: str) -> No
     ],
 )
 def test_what_speaks_of_the_old_database_is_left_out_and_told(statement: str) -> None:
-    into = loading({"shop": "new"})
-    assert into._renamed(statement) == ""
+    into = runner({"shop": "new"})
+    assert into.rename(statement) == ""
     [note] = into.notes
     assert "'shop'" in note
     assert statement[:40] in note
@@ -105,14 +124,14 @@ def test_rows_go_where_they_belong(
 ) -> None:
     into = loading({}, [group(1, 2, 1), group(2, 1, 2)])
     metadata = {"shard": shard} | ({"replica": replica} if replica else {})
-    assert into._place(metadata).label == label
+    assert into._replica_for(metadata).label == label
     assert ["there are fewer" in note for note in into.notes] == [True] * told
 
 
 def test_the_rows_of_one_table_are_its_whole_object() -> None:
     of = piece("d", data=bytes(600_000))
     with of.open() as reader:
-        [(table, blocks)] = _tables(of, reader)
+        [(table, blocks)] = read_tables(of, reader)
         assert table["table"] == "t"
         assert b"".join(blocks) == bytes(600_000)
 
@@ -122,7 +141,7 @@ def test_packed_tables_come_one_after_the_other_however_they_are_listed() -> Non
     tables = [{"table": name, "entry": bundles.entry("d", name)} for name in ("c", "none", "a/b")]
     of = piece(data=data, ending=".tar", tables=tables)
     with of.open() as reader:
-        found = [(table["table"], b"".join(blocks)) for table, blocks in _tables(of, reader)]
+        found = [(table["table"], b"".join(blocks)) for table, blocks in read_tables(of, reader)]
     assert found == [("a/b", b"1" * 1000), ("none", b""), ("c", b"3")]
 
 
@@ -131,7 +150,9 @@ def test_packed_tables_that_nobody_reads_are_passed_over() -> None:
     tables = [{"table": name, "entry": bundles.entry("d", name)} for name in "ac"]
     of = piece(data=data, ending=".tar", tables=tables)
     with of.open() as reader:
-        found = [b"".join(blocks) for table, blocks in _tables(of, reader) if table["table"] == "c"]
+        found = [
+            b"".join(blocks) for table, blocks in read_tables(of, reader) if table["table"] == "c"
+        ]
     assert found == [b"3"]
 
 
@@ -146,4 +167,4 @@ def test_packed_tables_that_nobody_reads_are_passed_over() -> None:
     ],
 )
 def test_tables_that_may_have_rows_are_loaded(rows: Mapping[str, int], *, loaded: bool) -> None:
-    assert _has_rows(rows) is loaded
+    assert has_rows(rows) is loaded

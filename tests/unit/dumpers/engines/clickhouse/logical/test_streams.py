@@ -32,9 +32,9 @@ def view(number: int, *needs: str) -> list[Table]:
 
 def streams(held: Sequence[ServerCatalog]) -> list[DumpStream]:
     """What a dump of one shard consists of, whose replicas hold this."""
-    groups = [group(1, *(one.member.node.replica for one in held))]
+    groups = [group(1, *(one.replica.node.replica for one in held))]
     planned = plan(
-        groups, {one.member.label: one for one in held}, partitions={}, all_replicas=False
+        groups, {one.replica.label: one for one in held}, partitions={}, all_replicas=False
     )
     context = DumpContext(query_log=QueryLog(NOW, needed=True), accepts_counts=False, interrupt=NOW)
     return arrange("main", held, planned.items, context)
@@ -46,7 +46,7 @@ def parts(held: Sequence[ServerCatalog]) -> list[str]:
 
 def replicas(*tables: Sequence[Table]) -> list[ServerCatalog]:
     [of] = [group(1, *range(1, len(tables) + 1))]
-    return [holding(member, held) for member, held in zip(of.members, tables, strict=True)]
+    return [holding(member, held) for member, held in zip(of.replicas, tables, strict=True)]
 
 
 def test_streams_come_in_the_order_in_which_they_load() -> None:

@@ -77,7 +77,7 @@ def test_the_manifest_has_what_loads_the_rows() -> None:
 
 def test_what_came_of_the_second_copy_is_what_the_second_copy_has() -> None:
     def copy(replica: int, of: Table) -> TableReplica:
-        return TableReplica(member=member(1, replica), treated=one(of))
+        return TableReplica(replica=member(1, replica), backup_table=one(of))
 
     copies = (
         copy(2, table("t", "ReplicatedMergeTree", columns=("a", "new"))),
