@@ -8,15 +8,23 @@ _SHOWN = 10
 
 
 def parse_names(variable: str, text: str) -> tuple[str, ...]:
-    """Names, separated by commas, each once; ConfigurationError where one of them is empty."""
+    """Split names at commas; each is kept once.
+
+    Raises ConfigurationError, which names `variable`, if a name is empty, or the whole text is.
+    """
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     if not all(names):
         raise ConfigurationError(f"{variable} holds an empty name: apart by commas, one each")
     return names
 
 
+def parse_patterns(variable: str, text: str) -> tuple[str, ...]:
+    """Split patterns at commas, as `parse_names` does; blank text holds none."""
+    return parse_names(variable, text) if text.strip() else ()
+
+
 def abbreviate(names: Sequence[str]) -> str:
-    """Some names for a message, and how many more there are."""
+    """The first ten names, quoted, for a message, and how many more there are."""
     first = ", ".join(repr(name) for name in names[:_SHOWN])
     more = len(names) - _SHOWN
     return f"{first} and {more} more" if more > 0 else first

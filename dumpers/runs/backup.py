@@ -64,7 +64,7 @@ def dump(
     """
     began = time.monotonic()
     recipients = age.parse_recipients(job.recipients)
-    # The store's client is set up while the engine looks at the database; no request is sent before.
+    # The store's client is set up while the engine looks at the database; no request goes out then.
     with (
         RunStorage(job.location, run=run_id, interrupt=interrupt) as storage,
         ExitStack() as recorded,

@@ -9,13 +9,13 @@ from typing import Any
 import urllib3
 
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import BlockReader
+from dumpers.streams.reader import BufferedReader
 
 _BLOCK = 1 << 18
 _BLOCKS_AHEAD = 4
 
 
-class Exchange(BlockReader):
+class Exchange(BufferedReader):
     """One request in a thread of its own, which hands over the blocks of the answer's body.
 
     Waiting for a block raises the converted error of the request, or of a silence of `seconds`.
@@ -44,7 +44,7 @@ class Exchange(BlockReader):
         response: urllib3.BaseHTTPResponse = self._next()
         return response
 
-    def _next_block(self) -> bytes:
+    def next_block(self) -> bytes:
         """The next bytes of the body, b"" at the end as the protocol proves it."""
         block: bytes = self._next()
         return block

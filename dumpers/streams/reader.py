@@ -28,28 +28,31 @@ class Writer(Protocol):
         ...
 
 
-class BlockReader(ABC):
-    """A reader of blocks: serves as many bytes as are asked for and keeps the rest."""
+class BufferedReader(ABC):
+    """Base of readers whose source comes in blocks: serves what is asked for and keeps the rest.
+
+    A subclass says where the next block comes from; its errors pass through `read`.
+    """
 
     def __init__(self) -> None:
-        self._block = memoryview(b"")
+        self._rest = memoryview(b"")
         self._ended = False
 
     @abstractmethod
-    def _next_block(self) -> bytes | memoryview:
-        """The next block, b"" at the proven end; not called again after that."""
+    def next_block(self) -> bytes | memoryview:
+        """Return the next block, of any size but empty only at the proven end.
+
+        The block must not change afterwards. After the end this method is not called again.
+        """
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return at most `size` bytes (of one block if negative), b"" at the end.
-
-        Errors of the source pass through.
-        """
-        if not self._block and not self._ended:
-            self._block = memoryview(self._next_block())
-            self._ended = not self._block
-        end = len(self._block) if size < 0 else size
-        given, self._block = bytes(self._block[:end]), self._block[end:]
-        return given
+        """Return at most `size` bytes (a whole block if negative), b"" only at the proven end."""
+        if not self._rest and not self._ended:
+            self._rest = memoryview(self.next_block())
+            self._ended = not self._rest
+        end = len(self._rest) if size < 0 else size
+        block, self._rest = bytes(self._rest[:end]), self._rest[end:]
+        return block
 
 
 class PrefixedReader:
@@ -68,7 +71,7 @@ class PrefixedReader:
         return self._rest.read(size)
 
 
-class IterReader(BlockReader):
+class IterReader(BufferedReader):
     """Adapts an iterator of byte blocks, empty ones among them, to a reader.
 
     The iterator's exceptions pass through.
@@ -78,7 +81,8 @@ class IterReader(BlockReader):
         super().__init__()
         self._blocks = blocks
 
-    def _next_block(self) -> bytes | memoryview:
+    def next_block(self) -> bytes | memoryview:
+        """Return the next block that is not empty; b"" once there is none."""
         return next((block for block in self._blocks if len(block)), b"")
 
 

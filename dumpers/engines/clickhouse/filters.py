@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from dumpers.engines.clickhouse.schema.lexer import tokens
 from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.schema.tables import SYSTEM_DATABASES, BackupTable
-from dumpers.engines.names import abbreviate, parse_names
+from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 _NAME = r"(?:[^\s`:;,.'\"]+|`(?:[^`\\]|\\.|``)+`)"
@@ -29,11 +29,6 @@ class TableFilter:
     databases: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
-
-
-def read_patterns(variable: str, text: str) -> tuple[str, ...]:
-    """Patterns, separated by commas, none of blanks; ConfigurationError where one is empty."""
-    return parse_names(variable, text) if text.strip() else ()
 
 
 def databases(choice: TableFilter, existing: Iterable[str]) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from dumpers.contract.engine_spec import TextOption
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse import spec
 from dumpers.engines.clickhouse.cluster.topology import Shard, read_shards
-from dumpers.engines.clickhouse.filters import TableFilter, read_partitions, read_patterns
+from dumpers.engines.clickhouse.filters import TableFilter, read_partitions
+from dumpers.engines.names import parse_patterns
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
 
 # Of the native protocol, in which servers speak to each other.
@@ -40,7 +41,7 @@ def read(job: DumpJob) -> Options:
         return job.options.get(option.variable, "")
 
     def patterns(option: TextOption) -> tuple[str, ...]:
-        return read_patterns(option.variable, text(option))
+        return parse_patterns(option.variable, text(option))
 
     through = text(spec.VIA) == spec.SERVICE
     listed = text(spec.SHARDS)

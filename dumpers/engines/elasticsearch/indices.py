@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from dumpers.engines.names import abbreviate, parse_names
+from dumpers.engines.names import abbreviate, parse_patterns
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 
@@ -63,10 +63,8 @@ class Pattern:
 
 def read(variable: str, text: str) -> tuple[Pattern, ...]:
     """Read `a*,-b*`; ConfigurationError where a pattern is empty."""
-    if not text.strip():
-        return ()
     patterns = []
-    for word in parse_names(variable, text):
+    for word in parse_patterns(variable, text):
         name = word.removeprefix("-")
         if not name:
             raise ConfigurationError(f"{variable} holds a bare `-`: a pattern stands behind it")

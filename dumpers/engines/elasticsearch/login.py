@@ -9,7 +9,8 @@ from dumpers.engines.elasticsearch.client import Server
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.runtime.errors import ConfigurationError, ErrorClasses
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.http import Http, speaks_tls
+from dumpers.streams.http import Http
+from dumpers.streams.tls import speaks_tls
 
 
 def connect(

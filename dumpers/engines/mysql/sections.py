@@ -12,7 +12,7 @@ from dumpers.engines.mysql.client import identifier
 from dumpers.engines.mysql.survey import Table
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import PrefixedReader, Reader
+from dumpers.streams.reader import BufferedReader, PrefixedReader, Reader
 from dumpers.streams.tool import Command, EndProof, ToolReader
 
 # Where a table begins, and what stands around the bodies of triggers, in which any line may occur.
@@ -54,18 +54,18 @@ class Sections:
         yield PrefixedReader(self._preamble, self._cutter)
 
 
-class Cutter:
+class Cutter(BufferedReader):
     """A dump as it is read, with an end before each table's header."""
 
     def __init__(self, source: Reader, *, tables: Sequence[Table]) -> None:
+        super().__init__()
         self._source = source
         self._heads = [_head(table) for table in tables]
         self._tables = tables
         self._begun = 0
-        self._at_end = False
         self._source_ended = False
-        # What was read and not given yet; all landmarks that begin before `_searched` are known,
-        # and with `_border` it is where the section ends.
+        # Bytes of the source that were not returned yet. All landmarks that begin before
+        # `_searched` are known; with `_border`, the section ends at `_searched`.
         self._held = b""
         self._searched = 0
         self._border = False
@@ -73,31 +73,32 @@ class Cutter:
 
     def go_on(self) -> None:
         """Begin the next section; the one under way must have been read to its end."""
-        assert self._at_end
-        self._at_end = False
+        assert self._ended
+        self._ended = False
 
-    def read(self, size: int = -1, /) -> bytes:
-        """Return at most `size` bytes of the section, b"" at its proven end."""
-        while not self._at_end:
+    def next_block(self) -> bytes:
+        """Return more bytes of the section, b"" at its proven end.
+
+        Raises SourceFailedError where another table begins than was to follow, and what the source
+        raises.
+        """
+        while True:
             end = self._known()
             if end > 0:
-                end = min(end, size) if size >= 0 else end
-                given, self._held = self._held[:end], self._held[end:]
+                block, self._held = self._held[:end], self._held[end:]
                 self._searched = max(self._searched - end, 0)
-                return given
+                return block
             if self._border or self._source_ended:
                 if not self._border and self._begun < len(self._heads):
                     raise self._unexpected(b"its end")
                 self._border = False
-                self._at_end = True
-            else:
-                data = self._source.read(_BLOCK)
-                self._source_ended = not data
-                self._held += data
-        return b""
+                return b""
+            data = self._source.read(_BLOCK)
+            self._source_ended = not data
+            self._held += data
 
     def _known(self) -> int:
-        """How many of the bytes that are held belong to this section for sure."""
+        """How many of the unreturned bytes belong to this section for sure."""
         while not self._border:
             found = _LANDMARK.search(self._held, self._searched)
             # Unless nothing follows, the last bytes could be the beginning of a landmark.

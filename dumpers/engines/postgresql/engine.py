@@ -17,7 +17,7 @@ from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, Sourc
 from dumpers.engines.simple_stream import SimpleStream
 from dumpers.runtime.errors import ConfigurationError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import Reader
+from dumpers.streams.reader import BLOCK_BYTES, BufferedReader, Reader
 from dumpers.streams.tool import EndProof, ToolReader
 
 _LOOK = (
@@ -108,25 +108,20 @@ def prove_custom(head: bytes, _tail: bytes) -> str | None:
     return None if head.startswith(_CUSTOM_HEAD) else "it does not start as the custom format does"
 
 
-class WithoutLine:
+class WithoutLine(BufferedReader):
     """A reader without one line, which stands in the first kilobytes or nowhere."""
 
     def __init__(self, source: Reader, line: bytes) -> None:
+        super().__init__()
         self._source = source
         self._line = line
-        self._head: bytes | None = None
+        self._begun = False
 
-    def read(self, size: int = -1, /) -> bytes:
-        """Read from the source; its errors pass through."""
-        if self._head is None:
-            self._head = self._first()
-        if self._head:
-            end = len(self._head) if size < 0 else size
-            data, self._head = self._head[:end], self._head[end:]
-            return data
-        return self._source.read(size)
-
-    def _first(self) -> bytes:
+    def next_block(self) -> bytes:
+        """Return the source's next block, the first one without the line; its errors propagate."""
+        if self._begun:
+            return self._source.read(BLOCK_BYTES)
+        self._begun = True
         head = b""
         while len(head) < _HEAD_BYTES and (data := self._source.read(_HEAD_BYTES)):
             head += data

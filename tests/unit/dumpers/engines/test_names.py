@@ -21,3 +21,22 @@ def test_no_name_is_empty(text: str) -> None:
 def test_many_names_are_counted() -> None:
     assert names.abbreviate(["a", "it's"]) == "'a', \"it's\""
     assert names.abbreviate([str(number) for number in range(12)]).endswith("'9' and 2 more")
+
+
+@pytest.mark.parametrize(
+    ("text", "patterns"),
+    [
+        ("", ()),
+        ("  ", ()),
+        ("a", ("a",)),
+        (" a.b , c* ,`d`", ("a.b", "c*", "`d`")),
+    ],
+)
+def test_patterns_are_read(text: str, patterns: tuple[str, ...]) -> None:
+    assert names.parse_patterns("TABLES", text) == patterns
+
+
+@pytest.mark.parametrize("text", [",", "a,", "a,,b"])
+def test_empty_patterns_are_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="TABLES holds an empty name"):
+        names.parse_patterns("TABLES", text)

@@ -32,25 +32,6 @@ ALL = treat(
 
 
 @pytest.mark.parametrize(
-    ("text", "patterns"),
-    [
-        ("", ()),
-        ("  ", ()),
-        ("a", ("a",)),
-        (" a.b , c* ,`d`", ("a.b", "c*", "`d`")),
-    ],
-)
-def test_patterns_are_read(text: str, patterns: tuple[str, ...]) -> None:
-    assert filters.read_patterns("TABLES", text) == patterns
-
-
-@pytest.mark.parametrize("text", [",", "a,", "a,,b"])
-def test_empty_patterns_are_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="TABLES holds an empty name"):
-        filters.read_patterns("TABLES", text)
-
-
-@pytest.mark.parametrize(
     ("patterns", "chosen"),
     [
         ((), ("default", "shop", "shop_old")),

@@ -1,0 +1,29 @@
+import io
+
+import pytest
+
+from dumpers.engines.postgresql.engine import WithoutLine
+
+_LINE = b"SET x = 0;\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "rest"),
+    [
+        (b"--\nSET x = 0;\nSET y = 1;\n", b"--\nSET y = 1;\n"),
+        (b"--\nSET y = 1;\n", b"--\nSET y = 1;\n"),
+        # Only a whole line, and only the first.
+        (b"--\n RESET x = 0;\n", b"--\n RESET x = 0;\n"),
+        (b"--\nSET x = 0;\nSET x = 0;\n", b"--\nSET x = 0;\n"),
+        (
+            b"--\n" + bytes(300_000) + b"\nSET x = 0;\n",
+            b"--\n" + bytes(300_000) + b"\nSET x = 0;\n",
+        ),
+        (b"", b""),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 1 << 17, -1])
+def test_a_line_of_the_head_is_left_out(source: bytes, rest: bytes, size: int) -> None:
+    reader = WithoutLine(io.BytesIO(source), _LINE)
+    assert b"".join(iter(lambda: reader.read(size), b"")) == rest
+    assert reader.read(size) == b""
