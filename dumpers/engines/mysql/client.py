@@ -4,86 +4,30 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from dumpers.contract.connection import Connection
+from dumpers.engines.mysql.errors import LOST_CONNECTION, error_numbers, is_final
+from dumpers.engines.mysql.programs import Flavour, Program, arguments, names_in_utf8
 from dumpers.runtime.errors import ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.tool import Command, run_for_output
 
 _CONNECT_SECONDS = 10
 
-# How the tools write the number of an error of server or client: `ERROR 1045 (28000): …`,
-# `Got error: 1045: …`, `… (1227)`.
-_NUMBER = re.compile(r"(?:error:?|\()\s*(\d{4})\b", re.IGNORECASE)
-# Numbers for which trying again cannot help. An unknown number counts as passing, which costs a
-# retry.
-_REFUSALS = frozenset(
-    (
-        *(1044, 1045, 1049, 1051, 1115, 1130, 1142, 1143, 1227, 1231, 1251, 1273, 1298, 1305),
-        *(1356, 1370, 1371, 1419, 1449, 1524, 1698, 1820, 1862, 2049, 2054, 2059, 2061, 3105),
-        *(3118, 3159, 3878, 3879, 4151),
-    )
-)
-# What the tools themselves refuse: such errors of theirs have no number, and are in English.
-_REFUSED_WORDS = re.compile(
-    # A dump's table may be gone because it was dropped meanwhile; a script's stays missing.
-    r"error 1146 \(42S02\) at line"
-    r"|certificate|SSL is required"
-    r"|unknown (?:option|variable|suffix)|ambiguous option|option .* requires an argument"
-    r"|insuff?icent privileges|insufficient privileges",
-    re.IGNORECASE,
-)
-LOST_CONNECTION = 2013
 # If one client cannot log in for want of a plugin or of TLS, the other may. By text, as the number
 # of such an error is often that of a login that failed for any reason.
 _OTHER_CLIENT = re.compile(r"plugin|\bSSL\b|\bTLS\b|secure connection", re.IGNORECASE)
 _STATEMENT = "--------------\n"
 _ESCAPES = {"0": "\0", "n": "\n", "t": "\t", "\\": "\\"}
-# How the tools tell their version: mysqldump 8 and 9; those that put their own number first.
+# How the tools print their version: mysqldump 8 and 9; those that put their own number first.
 _VERSIONS = (r"(?:from|Distrib) (\d+)\.(\d+)", r"Ver (\d+)\.(\d+)")
-
-
-# By the modes that the contract knows. MariaDB's clients can demand TLS only together with a name
-# that fits: what is asked for is then checked more strictly, never less.
-_MYSQL_TLS: Mapping[str, Sequence[str]] = {
-    "disable": ("--ssl-mode=DISABLED",),
-    "prefer": ("--ssl-mode=PREFERRED",),
-    "require": ("--ssl-mode=REQUIRED",),
-    "verify-ca": ("--ssl-mode=VERIFY_CA",),
-    "verify-full": ("--ssl-mode=VERIFY_IDENTITY",),
-}
-_MARIADB_TLS: Mapping[str, Sequence[str]] = {
-    "disable": ("--skip-ssl",),
-    "prefer": ("--disable-ssl-verify-server-cert",),
-    "require": ("--ssl", "--disable-ssl-verify-server-cert"),
-    "verify-ca": ("--ssl", "--ssl-verify-server-cert"),
-    "verify-full": ("--ssl", "--ssl-verify-server-cert"),
-}
-
-
-class Flavour(StrEnum):
-    """Whose server or whose tool it is."""
-
-    MYSQL = "MySQL"
-    MARIADB = "MariaDB"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """A tool of this image; `version` is all that it says of itself, `number` its release."""
-
-    name: str
-    flavour: Flavour
-    version: str
-    number: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server that the login works on.
+    """A server that the login works on, and the client that can reach it.
 
-    `folds` tells that it takes table names that differ in case for the same.
+    `folds`: the server treats table names that differ only in case as the same.
     """
 
     flavour: Flavour
@@ -99,7 +43,7 @@ class Server:
     ) -> list[tuple[str, ...]]:
         """Answer `SELECT columns rest` in a database; no column may be NULL.
 
-        Raises the side's errors, and InterruptedRunError.
+        Raises those of `errors`, and InterruptedRunError.
         """
         # Marks at both ends, so that blanks at the edge of an answer are safe.
         sql = f"SELECT 'r', {columns}, 'r' {rest}"
@@ -113,14 +57,14 @@ class Server:
         return [tuple(_unescape(cell) for cell in line.split("\t")) for line in lines]
 
     def fold(self, name: str) -> str:
-        """The name as this server compares it."""
+        """Return a table's name in the form in which this server compares names."""
         return name.casefold() if self.folds else name
 
 
 def programs(
     names: Sequence[str], *, errors: ErrorClasses, interrupt: Interrupt
 ) -> Mapping[Flavour, Program]:
-    """Find out which of these programs the image has, and whose they really are.
+    """Find which of these programs the image has, by the product that they belong to.
 
     Debian's MariaDB brings a `mysqldump` that is MariaDB's.
     """
@@ -141,7 +85,7 @@ def programs(
 def connect(connection: Connection, *, errors: ErrorClasses, interrupt: Interrupt) -> Server:
     """Log in and ask the server what it is, with whichever of the clients can.
 
-    Raises the side's errors, and InterruptedRunError.
+    Raises those of `errors`, and InterruptedRunError.
     """
     clients = programs(("mariadb", "mysql"), errors=errors, interrupt=interrupt)
     if not clients:
@@ -159,29 +103,6 @@ def connect(connection: Connection, *, errors: ErrorClasses, interrupt: Interrup
     return _look(order[-1], connection, errors=errors, interrupt=interrupt)
 
 
-def arguments(program: Program, connection: Connection) -> list[str]:
-    """Return what every client is told first: no files of options, where, as whom, how secured.
-
-    Unless told otherwise, TLS is used where the server offers it, its certificate not judged.
-    """
-    mariadb = program.flavour is Flavour.MARIADB
-    own = [*(_MARIADB_TLS if mariadb else _MYSQL_TLS)[connection.tls or "prefer"]]
-    if connection.ca_file:
-        own.append(f"--ssl-ca={connection.ca_file}")
-    if not mariadb and connection.tls in {"", "prefer", "disable"}:
-        # Without TLS, a first login by caching_sha2_password needs the server's key.
-        own.append("--loose-get-server-public-key")
-    return [
-        "--no-defaults",
-        f"--host={connection.host}",
-        f"--port={connection.port}",
-        "--protocol=tcp",
-        f"--user={connection.username}",
-        "--default-character-set=utf8mb4",
-        *own,
-    ]
-
-
 def query(
     client: Program, connection: Connection, sql: str, *, database: str, errors: ErrorClasses
 ) -> Command:
@@ -197,14 +118,6 @@ def query(
         *(["--", database] if database else []),
     ]
     return command(argv, connection, database=database, errors=errors)
-
-
-def names_in_utf8() -> list[str]:
-    """Return the option without which MySQL 5.7 takes the clients of 8 and 9 for latin1.
-
-    They ask for a collation that it does not know.
-    """
-    return ["--init-command=SET NAMES utf8mb4"]
 
 
 def command(
@@ -225,11 +138,6 @@ def command(
     )
 
 
-def error_numbers(text: str) -> frozenset[int]:
-    """The numbers of the server's and the clients' errors in a tool's last words."""
-    return frozenset(int(found[1]) for found in _NUMBER.finditer(text))
-
-
 def identifier(name: str) -> str:
     """Write a name as SQL."""
     return "`" + name.replace("`", "``") + "`"
@@ -242,12 +150,10 @@ def _command(
         # MariaDB's client repeats the statement that failed, which is full of the user's data.
         said = said.rpartition(_STATEMENT)[2].strip()
         text = f"{argv[0]}{where} ended with status {status}: {said or 'no explanation'}"
-        numbers = error_numbers(said)
-        if argv[0] == "mariadb-dump" and LOST_CONNECTION in numbers:
+        if argv[0] == "mariadb-dump" and LOST_CONNECTION in error_numbers(said):
             # Unlike mysqldump it does not ask the server for more patience.
             text += " (did the store hold the dump up? raise the server's net_write_timeout)"
-        refused = numbers & _REFUSALS or _REFUSED_WORDS.search(said)
-        return errors.refused(text) if refused else errors.failed(text)
+        return errors.refused(text) if is_final(said) else errors.failed(text)
 
     return Command(
         argv=argv,

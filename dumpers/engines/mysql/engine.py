@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 
 from dumpers.contract.engine_spec import TextOption
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.mysql import client, options
-from dumpers.engines.mysql.client import Flavour, Program, Server
+from dumpers.engines.mysql import client, options, programs
+from dumpers.engines.mysql.client import Server
+from dumpers.engines.mysql.filters import TableFilter
+from dumpers.engines.mysql.programs import Flavour, Program
 from dumpers.engines.mysql.restore import count_rows, load_backup
+from dumpers.engines.mysql.schema import databases
 from dumpers.engines.mysql.sections import Sections
 from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
-from dumpers.engines.mysql.survey import Survey, TableFilter, databases, grants, survey
+from dumpers.engines.mysql.survey import Survey, grants, survey
 from dumpers.engines.names import parse_names
 from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, SourceInfo
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
@@ -60,7 +63,7 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
         survey(
             server,
             name,
-            choice=table_filter.within(name, names),
+            table_filter=table_filter.within(name, names),
             rights=rights,
             interrupt=interrupt,
         )
@@ -164,7 +167,7 @@ def _dump_command(
     program, server = tool.program, tool.server
     argv = [
         program.name,
-        *client.arguments(program, server.connection),
+        *programs.arguments(program, server.connection),
         "--single-transaction",
         "--quick",
         "--no-tablespaces",
@@ -177,7 +180,7 @@ def _dump_command(
         # load where there are others, nor without the rights of an administrator.
         argv += ["--set-gtid-purged=OFF", "--loose-column-statistics=0"]
         if server.number < (8, 0):
-            argv += client.names_in_utf8()
+            argv += programs.names_in_utf8()
     elif any(table.is_sequence for table in found.tables):
         # With a table locked, MariaDB refuses the sequence that its default comes from.
         argv += ["--skip-add-locks"]

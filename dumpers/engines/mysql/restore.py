@@ -3,9 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.mysql import client
-from dumpers.engines.mysql.client import Flavour, Program, Server
-from dumpers.engines.mysql.survey import tables
+from dumpers.engines.mysql import client, programs
+from dumpers.engines.mysql.client import Server
+from dumpers.engines.mysql.errors import (
+    NO_SUCH_TABLE,
+    NOT_THE_DEFINER,
+    UNKNOWN_CHARACTERS,
+    error_numbers,
+)
+from dumpers.engines.mysql.programs import Flavour, Program
+from dumpers.engines.mysql.schema import tables
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import RESTORE_ERRORS, KsnapshotError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -17,10 +24,6 @@ _COUNTED_AT_ONCE = 100
 # Views of information_schema and how their columns for name and schema begin; `tables` has views
 # in it.
 _HOLDING = {"tables": "table", "routines": "routine", "events": "event"}
-# https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html
-_NOT_THE_DEFINER = frozenset((1227, 1419))
-_NO_SUCH_TABLE = 1146
-_UNKNOWN_CHARACTERS = frozenset((1115, 1273))
 _DEFINED = {"views": "table", "routines": "routine", "events": "event", "triggers": "trigger"}
 
 
@@ -109,8 +112,8 @@ def _load(
 ) -> None:
     argv = [
         loader.name,
-        *client.arguments(loader, server.connection),
-        *client.names_in_utf8(),
+        *programs.arguments(loader, server.connection),
+        *programs.names_in_utf8(),
         "--batch",
         # The client's own commands, such as running a shell, are data in a dump and nothing else.
         "--binary-mode",
@@ -134,19 +137,19 @@ def _load(
 
 def _cure(text: str) -> str:
     """Advice on the error that a tool's words hold; empty where there is none."""
-    numbers = client.error_numbers(text)
-    if numbers & _NOT_THE_DEFINER:
+    numbers = error_numbers(text)
+    if numbers & NOT_THE_DEFINER:
         return (
             " (the dump holds views, routines, triggers or events that are defined by another "
             "account: restore as one with SUPER, or with SET_ANY_DEFINER or SET_USER_ID on MySQL, "
             "SET USER on MariaDB)"
         )
-    if _NO_SUCH_TABLE in numbers:
+    if NO_SUCH_TABLE in numbers:
         return (
             " (MariaDB names a default's sequence together with the database that was dumped: if "
             "that is what is missing, restore under that database's own name)"
         )
-    if numbers & _UNKNOWN_CHARACTERS:
+    if numbers & UNKNOWN_CHARACTERS:
         return (
             " (this server does not know the dump's collation: it is too old, or of the other kind)"
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from dumpers.engines.mysql.client import identifier
-from dumpers.engines.mysql.survey import Table
+from dumpers.engines.mysql.schema import Table
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import BufferedReader, PrefixedReader, Reader

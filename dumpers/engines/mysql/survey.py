@@ -1,21 +1,22 @@
-"""What a database holds, and what this account may dump of it.
+"""Finding what of a database this account can dump, and noting what is missing.
 
-The dump tools are silent about what they cannot see: routines, triggers and tables that an account
-may not read are left out with status 0, others end the dump. So what is missing is found out
-beforehand, left out on purpose, and told.
+The dump tools are silent about objects that they cannot see: routines, triggers and tables that an
+account may not read are left out with status 0, others end the dump. So missing objects are found
+before the dump, left out on purpose, and noted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dumpers.engines.mysql.client import Flavour, Server
+from dumpers.engines.mysql.client import Server
+from dumpers.engines.mysql.filters import TableFilter, choose
 from dumpers.engines.mysql.grants import Grants, parse
+from dumpers.engines.mysql.programs import Flavour
+from dumpers.engines.mysql.schema import Table, tables
 from dumpers.engines.names import abbreviate
-from dumpers.runtime.errors import SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
-SYSTEM_DATABASES = frozenset(("information_schema", "performance_schema", "mysql", "sys"))
-# Storage engines of whose tables the tools write no rows, by their sources.
+# Storage engines that keep rows elsewhere: the tools' sources write no rows of their tables.
 _ELSEWHERE: Mapping[Flavour, frozenset[str]] = {
     Flavour.MYSQL: frozenset(("FEDERATED", "MRG_MYISAM", "MRG_ISAM")),
     Flavour.MARIADB: frozenset(
@@ -25,53 +26,6 @@ _ELSEWHERE: Mapping[Flavour, frozenset[str]] = {
         )
     ),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A table, view or sequence; `size` is in bytes, as the server estimates it."""
-
-    name: str
-    kind: str
-    engine: str
-    transactional: bool
-    size: int
-
-    @property
-    def is_view(self) -> bool:
-        """Whether it has no rows of its own."""
-        return self.kind.endswith("VIEW")
-
-    @property
-    def is_sequence(self) -> bool:
-        """Whether it is one of MariaDB's sequences."""
-        return self.kind == "SEQUENCE"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableFilter:
-    """The tables that were asked for; without any, all but the excluded ones.
-
-    A name may stand alone or behind its database and a dot.
-    """
-
-    tables: tuple[str, ...] = ()
-    excluded: tuple[str, ...] = ()
-
-    def within(self, database: str, databases: Sequence[str]) -> "TableFilter":
-        """What of it concerns one of the databases: names behind another one do not.
-
-        SourceRefusedError where tables were asked for, and none of this one.
-        """
-        others = tuple(f"{name}." for name in databases if name != database)
-        tables = tuple(name for name in self.tables if not name.startswith(others))
-        if self.tables and not tables:
-            raise SourceRefusedError(
-                f"none of the tables that were asked for is one of the database {database!r}: name "
-                "some, or leave the database out"
-            )
-        excluded = tuple(name for name in self.excluded if not name.startswith(others))
-        return TableFilter(tables=tables, excluded=excluded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,50 +49,25 @@ class Survey:
         return sum(table.size for table in self.tables)
 
 
-def databases(server: Server, *, interrupt: Interrupt) -> tuple[str, ...]:
-    """List the databases that the account sees, without the server's own."""
-    found = server.rows(
-        "schema_name", "FROM information_schema.schemata ORDER BY schema_name", interrupt=interrupt
-    )
-    return tuple(name for (name,) in found if name.lower() not in SYSTEM_DATABASES)
-
-
 def grants(server: Server, *, interrupt: Interrupt) -> Grants:
-    """Ask what the account may."""
+    """Read the account's rights."""
     return parse(row[0] for row in server.raw("SHOW GRANTS", interrupt=interrupt))
 
 
-def tables(server: Server, database: str, *, interrupt: Interrupt) -> list[Table]:
-    """List all tables and views of a database that the account sees."""
-    rows = server.rows(
-        "t.table_name, t.table_type, IFNULL(t.engine, ''), IFNULL(e.transactions, ''), "
-        "IFNULL(t.data_length, 0)",
-        "FROM information_schema.tables t LEFT JOIN information_schema.engines e "
-        "ON e.engine = t.engine WHERE t.table_schema = DATABASE() ORDER BY t.table_name",
-        database=database,
-        interrupt=interrupt,
-    )
-    return [
-        Table(
-            name=name,
-            kind=kind,
-            engine=engine,
-            transactional=transactional == "YES",
-            size=int(size),
-        )
-        for name, kind, engine, transactional, size in rows
-    ]
-
-
 def survey(
-    server: Server, database: str, *, choice: TableFilter, rights: Grants, interrupt: Interrupt
+    server: Server,
+    database: str,
+    *,
+    table_filter: TableFilter,
+    rights: Grants,
+    interrupt: Interrupt,
 ) -> Survey:
-    """Find out what can be dumped of a database.
+    """Find what can be dumped of a database.
 
-    Raises the side's refusal when it has not the tables that were asked for.
+    Raises the server's refusal if the database lacks a table that was asked for.
     """
     found = tables(server, database, interrupt=interrupt)
-    chosen, notes = _choose(server, database, choice, found)
+    chosen, notes = choose(server, database, table_filter, found)
     missing = [
         table.name
         for table in chosen
@@ -150,7 +79,7 @@ def survey(
             f"grant it SHOW VIEW on {database!r}"
         )
     chosen = [table for table in chosen if table.name not in missing]
-    if choice.tables and not chosen:
+    if table_filter.tables and not chosen:
         # Without any name the tool would take all tables.
         raise server.errors.refused(
             f"nothing is left of the tables that were asked for in the database {database!r}"
@@ -174,44 +103,15 @@ def survey(
         options=tuple(options),
         tables=tuple(chosen),
         left_out=tuple(table.name for table in found if table.name not in kept),
-        all_tables=not choice.tables,
+        all_tables=not table_filter.tables,
         notes=tuple(notes),
     )
-
-
-def _choose(
-    server: Server, database: str, choice: TableFilter, found: Sequence[Table]
-) -> tuple[list[Table], list[str]]:
-    """Pick the tables that were asked for, with notes on exclusions that exclude nothing."""
-
-    def matches(name: str) -> Callable[[Table], bool]:
-        wanted = server.fold(name)
-        return lambda table: (
-            wanted in {server.fold(table.name), server.fold(f"{database}.{table.name}")}
-        )
-
-    chosen = list(found)
-    if choice.tables:
-        missing = [name for name in choice.tables if not any(map(matches(name), found))]
-        if missing:
-            raise server.errors.refused(
-                f"the database {database!r} has not these tables that were asked for, or this "
-                f"account may not see them: {abbreviate(missing)}"
-            )
-        chosen = [table for table in found if any(matches(name)(table) for name in choice.tables)]
-    notes = []
-    for name in choice.excluded:
-        excludes = matches(name)
-        if not any(map(excludes, found)):
-            notes.append(f"the table {name!r} was to be left out, but there is none")
-        chosen = [table for table in chosen if not excludes(table)]
-    return chosen, notes
 
 
 def _routines(
     server: Server, database: str, rights: Grants, *, interrupt: Interrupt
 ) -> tuple[bool, list[str]]:
-    """Tell whether routines can be dumped, and what of them is missing."""
+    """Return whether routines can be dumped, and notes on missing ones."""
     rows = server.rows(
         "routine_name",
         "FROM information_schema.routines WHERE routine_schema = DATABASE() "

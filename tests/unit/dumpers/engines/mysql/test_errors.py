@@ -2,6 +2,7 @@ import pytest
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.mysql import client
+from dumpers.engines.mysql.errors import error_numbers
 from dumpers.engines.mysql.restore import _cure
 from dumpers.runtime.errors import DUMP_ERRORS, SourceFailedError, SourceRefusedError
 
@@ -19,7 +20,7 @@ from dumpers.runtime.errors import DUMP_ERRORS, SourceFailedError, SourceRefused
     ],
 )
 def test_numbers_of_errors(text: str, numbers: set[int]) -> None:
-    assert client.error_numbers(text) == numbers
+    assert error_numbers(text) == numbers
 
 
 @pytest.mark.parametrize(

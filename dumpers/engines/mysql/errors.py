@@ -1,0 +1,43 @@
+"""Errors of MySQL and MariaDB by their numbers, as the stock clients print them.
+
+https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html
+https://mariadb.com/kb/en/mariadb-error-code-reference/
+"""
+
+import re
+
+# How the tools write the number of an error of server or client: `ERROR 1045 (28000): …`,
+# `Got error: 1045: …`, `… (1227)`.
+_NUMBER = re.compile(r"(?:error:?|\()\s*(\d{4})\b", re.IGNORECASE)
+# Numbers for which trying again cannot help. An unknown number counts as passing, which costs a
+# retry.
+_REFUSALS = frozenset(
+    (
+        *(1044, 1045, 1049, 1051, 1115, 1130, 1142, 1143, 1227, 1231, 1251, 1273, 1298, 1305),
+        *(1356, 1370, 1371, 1419, 1449, 1524, 1698, 1820, 1862, 2049, 2054, 2059, 2061, 3105),
+        *(3118, 3159, 3878, 3879, 4151),
+    )
+)
+# What the tools themselves refuse: such errors of theirs have no number, and are in English.
+_REFUSED_WORDS = re.compile(
+    # A dump's table may be gone because it was dropped meanwhile; a script's stays missing.
+    r"error 1146 \(42S02\) at line"
+    r"|certificate|SSL is required"
+    r"|unknown (?:option|variable|suffix)|ambiguous option|option .* requires an argument"
+    r"|insuff?icent privileges|insufficient privileges",
+    re.IGNORECASE,
+)
+LOST_CONNECTION = 2013
+NO_SUCH_TABLE = 1146
+NOT_THE_DEFINER = frozenset((1227, 1419))
+UNKNOWN_CHARACTERS = frozenset((1115, 1273))
+
+
+def error_numbers(text: str) -> frozenset[int]:
+    """The numbers of the server's and the clients' errors in a tool's last words."""
+    return frozenset(int(found[1]) for found in _NUMBER.finditer(text))
+
+
+def is_final(text: str) -> bool:
+    """Whether trying again cannot help against the error that a tool's last words hold."""
+    return bool(error_numbers(text) & _REFUSALS) or _REFUSED_WORDS.search(text) is not None
