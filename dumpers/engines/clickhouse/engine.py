@@ -43,7 +43,9 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     drift_notes = report_drift(catalogs, wanted)
     planned = plan_reads(shards, catalogs, wanted)
     query_log = check_query_log(planned.items, wanted, interrupt)
-    context = DumpContext(query_log=query_log, accepts_counts=wanted.counts_do, interrupt=interrupt)
+    context = DumpContext(
+        query_log=query_log, accepts_counts=wanted.accepts_counts, interrupt=interrupt
+    )
     name = shards[0].replicas[0].node.cluster or _NO_CLUSTER
     notes = (*filter_notes, *server_catalog.notes(catalogs), *drift_notes)
     yield OpenedDump(
@@ -109,7 +111,9 @@ def wait_for_lag(
 def read_catalogs(shards: Sequence[ShardReplicas], interrupt: Interrupt) -> Sequence[ServerCatalog]:
     """Read what each replica of each shard holds, in the order of their labels."""
     every = (replica for shard in shards for replica in shard.replicas)
-    return server_catalog.look(sorted(every, key=lambda replica: replica.node.place), interrupt)
+    return server_catalog.read_catalogs(
+        sorted(every, key=lambda replica: replica.node.place), interrupt
+    )
 
 
 def select_tables(
@@ -124,8 +128,8 @@ def select_tables(
         for table in catalog.tables:
             tables.setdefault(table.table.key, table)
     existing = dict.fromkeys(database.name for catalog in every for database in catalog.databases)
-    databases = filters.databases(wanted.choice, existing)
-    kept, notes = filters.tables(wanted.choice, databases, tables.values())
+    databases = filters.databases(wanted.table_filter, existing)
+    kept, notes = filters.tables(wanted.table_filter, databases, tables.values())
     filters.check_partitions(wanted.partitions, kept)
     if not kept:
         raise SourceRefusedError(
@@ -188,8 +192,8 @@ def check_query_log(reads: Sequence[TableRead], wanted: Options, interrupt: Inte
 
     Nothing is checked if row counts suffice as a proof.
     """
-    query_log = QueryLog(interrupt, needed=not wanted.counts_do)
-    if not wanted.counts_do:
+    query_log = QueryLog(interrupt, needed=not wanted.accepts_counts)
+    if not wanted.accepts_counts:
         servers = [read.copies[0].replica.server for read in reads]
         by_address = {server.answering: server for server in servers}
         with ThreadPoolExecutor(thread_name_prefix="log") as pool:

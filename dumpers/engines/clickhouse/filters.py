@@ -31,26 +31,30 @@ class TableFilter:
     excluded: tuple[str, ...] = ()
 
 
-def databases(choice: TableFilter, existing: Iterable[str]) -> tuple[str, ...]:
+def databases(table_filter: TableFilter, existing: Iterable[str]) -> tuple[str, ...]:
     """The databases that were asked for, never the server's own.
 
     Raises SourceRefusedError where there is none of a pattern.
     """
     own = [name for name in existing if name not in SYSTEM_DATABASES]
     _require(
-        "databases", choice.databases, lambda pattern: any(fnmatchcase(n, pattern) for n in own)
+        "databases",
+        table_filter.databases,
+        lambda pattern: any(fnmatchcase(n, pattern) for n in own),
     )
-    if not choice.databases:
+    if not table_filter.databases:
         return tuple(own)
     return tuple(
-        name for name in own if any(fnmatchcase(name, pattern) for pattern in choice.databases)
+        name
+        for name in own
+        if any(fnmatchcase(name, pattern) for pattern in table_filter.databases)
     )
 
 
 def tables(
-    choice: TableFilter, chosen: Sequence[str], every: Iterable[BackupTable]
+    table_filter: TableFilter, chosen: Sequence[str], every: Iterable[BackupTable]
 ) -> tuple[tuple[BackupTable, ...], tuple[str, ...]]:
-    """Of the tables of the chosen databases those that were asked for, and notes.
+    """Return the tables of the chosen databases that were asked for, and notes.
 
     A view's own table comes with its view. Raises SourceRefusedError where there is none of a
     pattern.
@@ -62,25 +66,31 @@ def tables(
         and item.kind not in {TableTreatment.INNER, TableTreatment.SKIPPED}
     ]
     _require(
-        "tables", choice.tables, lambda pattern: any(_matches(item, pattern) for item in found)
+        "tables",
+        table_filter.tables,
+        lambda pattern: any(_matches(item, pattern) for item in found),
     )
-    if choice.tables:
+    if table_filter.tables:
         found = [
-            item for item in found if any(_matches(item, pattern) for pattern in choice.tables)
+            item
+            for item in found
+            if any(_matches(item, pattern) for pattern in table_filter.tables)
         ]
     notes = tuple(
         f"the table {pattern!r} was to be left out, but there is none"
-        for pattern in choice.excluded
+        for pattern in table_filter.excluded
         if not any(_matches(item, pattern) for item in found)
     )
     kept = tuple(
-        item for item in found if not any(_matches(item, pattern) for pattern in choice.excluded)
+        item
+        for item in found
+        if not any(_matches(item, pattern) for pattern in table_filter.excluded)
     )
     return kept, notes
 
 
 def read_partitions(variable: str, text: str) -> Mapping[tuple[str, str], tuple[str, ...]]:
-    """Of which tables only some partitions are dumped: `db.table: 202401, '202402'; db.other: all`.
+    """Read the partitions to dump of some tables: `db.table: 202401, '202402'; db.other: all`.
 
     Partitions go by their ids, as system.parts has them in `partition_id`: letters, digits and
     dashes, the same on every server, where values would be expressions of each table's own key.

@@ -1,4 +1,4 @@
-"""What the annotations ask of a dump of ClickHouse."""
+"""The options of a dump of ClickHouse, from its annotations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ _NATIVE_PORT = 9000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What is dumped, how, and with what proof; `shards` is empty unless somebody listed them.
+    """Which tables are dumped, how, and with what proof; `shards` is empty unless listed by a user.
 
-    `through` says that every server is read through the entry point; the ports of `shards` are
-    then of the native protocol.
+    `through`: every server is read through the entry point, and the ports of `shards` are of the
+    native protocol.
     """
 
-    choice: TableFilter
+    table_filter: TableFilter
     partitions: Mapping[tuple[str, str], tuple[str, ...]]
     cluster: str
     shards: tuple[Shard, ...]
     through: bool
     all_replicas: bool
-    counts_do: bool
+    accepts_counts: bool
     drift_fails: bool
     parallel: int
 
@@ -48,7 +48,7 @@ def read(job: DumpJob) -> Options:
     port = _NATIVE_PORT if through else job.connection.port
     shards = read_shards(spec.SHARDS.variable, listed, port=port) if listed else ()
     return Options(
-        choice=TableFilter(
+        table_filter=TableFilter(
             databases=patterns(DATABASES),
             tables=patterns(TABLES),
             excluded=patterns(EXCLUDE_TABLES),
@@ -58,7 +58,7 @@ def read(job: DumpJob) -> Options:
         shards=shards,
         through=through,
         all_replicas=text(spec.COVERAGE) == spec.ALL_REPLICAS,
-        counts_do=text(spec.MIN_PROOF) == spec.COUNTS,
+        accepts_counts=text(spec.MIN_PROOF) == spec.COUNTS,
         drift_fails=text(spec.DRIFT) == spec.FAIL,
         parallel=job.numbers[spec.PARALLELISM.variable],
     )

@@ -36,7 +36,7 @@ class BusyError(Exception):
 
 
 class DeniedError(Exception):
-    """This account may not ask."""
+    """The account lacks the right for this request."""
 
 
 class LostError(Exception):
@@ -45,14 +45,14 @@ class LostError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Patience:
-    """How long a busy server is waited for: longer each time, until it has been too long."""
+    """Waits for a busy server, longer each time, for ten minutes in all."""
 
     interrupt: Interrupt
     _pause: float = _FIRST_PAUSE
     _waited: float = 0.0
 
     def wait(self) -> bool:
-        """Let time pass before the next try; False when it has been enough."""
+        """Let time pass before the next try; False once ten minutes have passed."""
         if self._waited >= _LONGEST_WAIT:
             return False
         self.interrupt.sleep(self._pause)
@@ -100,7 +100,7 @@ class Server:
                     ) from error
 
     def json(self, method: str, path: str, *, interrupt: Interrupt, **more: Any) -> Any:
-        """The same, parsed."""
+        """Return the answer of `ask`, parsed."""
         return self.parsed(self.ask(method, path, interrupt=interrupt, **more))
 
     def parsed(self, body: bytes) -> Any:
@@ -108,10 +108,10 @@ class Server:
         try:
             return json.loads(body)
         except ValueError as error:
-            raise self._stranger(body) from error
+            raise self._not_json(body) from error
 
     def if_there(self, path: str, *, interrupt: Interrupt) -> bytes | None:
-        """What a GET answers; None where the server says that it has no such API.
+        """Return the answer to a GET; None if the server has no such API.
 
         An empty list that comes with status 404, as some do, is an answer. Raises DeniedError where
         only this account may not ask.
@@ -125,11 +125,11 @@ class Server:
                 found = self._object(body)
                 if found is not None and "error" not in found:
                     return body
-                kind, words = self._words(body)
+                kind, words = self._read_error(body)
                 if kind in _NO_API_TYPES or words.startswith(_NO_API_WORDS):
                     return None
             try:
-                return self.judge(answer, body)
+                return self.check_answer(answer, body)
             except BusyError as error:
                 if not patience.wait():
                     raise self.errors.failed(f"{self.where}: {error}") from error
@@ -145,15 +145,15 @@ class Server:
     ) -> bytes:
         """The body of a good answer, asked for once; BusyError, LostError, the side's errors."""
         answer, said = self.http.whole(method, path, query=query, body=body, interrupt=interrupt)
-        return self.judge(answer, said)
+        return self.check_answer(answer, said)
 
-    def judge(self, answer: Answer, body: BytesT) -> BytesT:
-        """A good answer's body; raises for any other."""
+    def check_answer(self, answer: Answer, body: BytesT) -> BytesT:
+        """Return a good answer's body; raise LostError, BusyError or one of `errors` for others."""
         if answer.status in _OK:
             if not body[:_BLANKS].lstrip().startswith((b"{", b"[")):
-                raise self._stranger(body)
+                raise self._not_json(body)
             return body
-        kind, words = self._words(body)
+        kind, words = self._read_error(body)
         text = f"{self.where} answers with status {answer.status}: {words}"
         if kind == _LOST:
             raise LostError(words)
@@ -172,8 +172,8 @@ class Server:
         except KsnapshotError:
             return
 
-    def _words(self, body: bytes | bytearray) -> tuple[str, str]:
-        """Kind of an error, of its first cause rather, and what is said about it."""
+    def _read_error(self, body: bytes | bytearray) -> tuple[str, str]:
+        """The type of an error's first cause, empty if there is none, and its message."""
         found = self._object(body)
         error = found.get("error") if found is not None else None
         if not isinstance(error, Mapping):
@@ -192,7 +192,7 @@ class Server:
             return None
         return found if isinstance(found, Mapping) else None
 
-    def _stranger(self, body: bytes | bytearray) -> KsnapshotError:
+    def _not_json(self, body: bytes | bytearray) -> KsnapshotError:
         begun = " ".join(body[:200].decode("utf-8", "replace").split())
         return self.errors.failed(
             f"{self.where} does not answer as Elasticsearch or OpenSearch does, with JSON: is "
@@ -201,5 +201,5 @@ class Server:
 
 
 def path_of(*names: str) -> str:
-    """A path of names, any of which may hold what means something in a URL."""
+    """Join names to a path, quoting characters that have a meaning in a URL."""
     return "".join(f"/{quote(name, safe='')}" for name in names)

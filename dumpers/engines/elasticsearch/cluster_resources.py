@@ -1,4 +1,4 @@
-"""What a dump holds beside documents: what it is called, where it is asked for, what is left out.
+"""The parts of a dump beside documents: name, path in the API, and objects that are left out.
 
 What the server made for itself is left out: names that begin with a dot, and what it calls managed.
 Everything else is kept as the server says it, byte for byte.

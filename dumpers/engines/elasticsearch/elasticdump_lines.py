@@ -16,7 +16,7 @@ _OWN_SETTINGS = ("uuid", "version", "creation_date", "provided_name", "resize")
 
 
 class IndexAnswer(msgspec.Struct, omit_defaults=True):
-    """What `GET /<index>` tells of one index; only settings are looked into."""
+    """One index in the answer to `GET /<index>`; only its settings are parsed."""
 
     aliases: msgspec.Raw = msgspec.Raw(b"{}")
     mappings: msgspec.Raw = msgspec.Raw(b"{}")
@@ -32,7 +32,7 @@ def members(body: bytes) -> bytes:
 
 
 def portable(body: bytes) -> bytes:
-    """What `GET /<index>` or `GET /<index>/_settings` says, without what is that index's alone."""
+    """The answer to `GET /<index>` or `/<index>/_settings`, without values unique to that index."""
     answer = _INDEX.decode(body)
     for index in answer.values():
         settings = index.settings.get("index", {})

@@ -35,7 +35,7 @@ class Index:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is hidden from people: the server's own, by name or by its settings."""
+        """Whether the index is hidden: the server's own, by its name or its settings."""
         if self.stream:
             return self.stream.startswith(".")
         return self.hidden or self.name.startswith(".")
@@ -49,9 +49,9 @@ class Pattern:
     leaves_out: bool = False
 
     def matches(self, index: Index) -> bool:
-        """Whether it means this index, by its own name or by that of its data stream.
+        """Whether the pattern means this index, by its own name or its data stream's.
 
-        What is hidden is meant by a pattern that begins with a dot as it does, or by its name.
+        A hidden index is meant by its whole name, or by a pattern if both begin with a dot.
         """
         names = {index.name, index.shown_name}
         if self.text in names:

@@ -50,7 +50,7 @@ class Product:
 
     @property
     def note(self) -> str:
-        """What is to be said of a release that is newer than all that were tried."""
+        """A note on a release that is newer than all tested ones; empty for others."""
         if self.number[0] <= _TRIED[self.flavour]:
             return ""
         return f"{self} is newer than what this version was tried with"
@@ -66,7 +66,7 @@ class Product:
 
     @property
     def order(self) -> str:
-        """The ascending sort that tells every document of a shard from all others, at no cost.
+        """The cheapest sort that gives every document of a shard a place of its own.
 
         OpenSearch has no `_shard_doc` before 3.3 and goes through all documents for it since. Its
         `_doc` is of one shard: documents of two can be equal in it, and `search_after` loses some.
@@ -76,10 +76,10 @@ class Product:
 
     @property
     def slices_by_number(self) -> bool:
-        """Whether a slice within a shard has documents that lie beside each other there.
+        """Whether a slice within a shard holds documents that lie side by side in the shard.
 
-        So it is in Elasticsearch. OpenSearch takes every n-th of them, and for each unpacks a block
-        that holds its neighbours too: as many times as there are slices.
+        Elasticsearch's slices do. OpenSearch takes every n-th document, and for each unpacks a
+        block that holds its neighbours too: as many times as there are slices.
         """
         return not self.is_opensearch
 

@@ -1,4 +1,4 @@
-"""What a cluster says of itself: its indices, and all that a dump holds beside documents."""
+"""Reading a cluster's indices, and all parts of a dump beside documents."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -76,7 +76,7 @@ def notes(
     every: Sequence[Index],
     interrupt: Interrupt,
 ) -> tuple[str, ...]:
-    """What a person should know of the documents that come, and of those that do not."""
+    """Notes on documents that are dumped differently than a user may expect, or not at all."""
     found = []
     closed = [index.name for index in chosen if index.closed]
     if closed:
@@ -114,7 +114,7 @@ def notes(
 def texts(
     server: Server, product: Product, streams: frozenset[str], interrupt: Interrupt
 ) -> tuple[tuple[Text, ...], tuple[str, ...]]:
-    """The parts that are of the whole cluster, and notes on those that are not to be had."""
+    """The parts that belong to the whole cluster, and notes on those that cannot be read."""
     found: list[Text] = []
     missing: list[str] = []
     for part in parts(product):
@@ -153,7 +153,7 @@ def _source_mode(settings: Mapping[str, Any]) -> str:
 
 
 def _streams(server: Server, product: Product, interrupt: Interrupt) -> Mapping[str, str]:
-    """The data stream of each of their indices."""
+    """The data stream of each index that belongs to one."""
     hidden = "" if product.is_opensearch else "?expand_wildcards=all"
     try:
         body = server.if_there(f"/_data_stream{hidden}", interrupt=interrupt)
@@ -169,7 +169,7 @@ def _streams(server: Server, product: Product, interrupt: Interrupt) -> Mapping[
 def _sources(
     server: Server, chosen: Sequence[Index], interrupt: Interrupt
 ) -> tuple[list[str], list[str], list[str]]:
-    """The names of those without a `_source`, with parts of it, and with one made anew."""
+    """The names of indices without `_source`, with parts of it, and with a synthetic one."""
     query = {
         "filter_path": "*.mappings._source,*.mappings.*._source",
         "expand_wildcards": "all",

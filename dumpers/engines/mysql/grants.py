@@ -1,4 +1,4 @@
-"""What an account may, from what `SHOW GRANTS` says; pure."""
+"""The rights of an account, parsed from the output of `SHOW GRANTS`; pure."""
 
 import re
 from collections.abc import Iterable

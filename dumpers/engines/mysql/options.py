@@ -89,7 +89,7 @@ def _check_long(word: str, rest: Iterator[str], *, per_table: bool, named: bool)
     written, equals, value = word.removeprefix("--").partition("=")
     name, off = _plain(written.replace("_", "-"))
     off ^= name in _FLAGS and value.lower() in _FALSE
-    # The end of a dump is told by a comment.
+    # The end of a dump is proved by a comment.
     if (name == "comments" and off) or (name == "compact" and not off):
         raise ConfigurationError(
             f"{_VARIABLE} holds {word}, which leaves out the line that tells a whole dump from one "

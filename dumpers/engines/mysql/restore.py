@@ -166,7 +166,7 @@ def _partly(database: str) -> str:
 def _definers(server: Server, database: str, *, interrupt: Interrupt) -> list[str]:
     """Name the accounts that views and programs run as, and that are not there."""
     listed = " UNION ".join(
-        f"SELECT definer FROM information_schema.{kind} WHERE {column}_schema = DATABASE()"  # noqa: S608  ours
+        f"SELECT definer FROM information_schema.{kind} WHERE {column}_schema = DATABASE()"  # noqa: S608  constants
         for kind, column in _DEFINED.items()
     )
     rows = server.rows(

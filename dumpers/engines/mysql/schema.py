@@ -20,12 +20,12 @@ class Table:
 
     @property
     def is_view(self) -> bool:
-        """Whether it has no rows of its own."""
+        """Whether this is a view, which has no rows of its own."""
         return self.kind.endswith("VIEW")
 
     @property
     def is_sequence(self) -> bool:
-        """Whether it is one of MariaDB's sequences."""
+        """Whether this is a sequence of MariaDB."""
         return self.kind == "SEQUENCE"
 
 

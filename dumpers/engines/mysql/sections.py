@@ -1,7 +1,7 @@
 """One dump of a database's tables, cut at their headers into streams that load one by one.
 
-All of them come from one run of the dump tool, so they are of one moment. What a dump begins with,
-the settings of the session, is repeated before each.
+All streams come from one run of the dump tool, so they show one moment. The beginning of the dump,
+which sets up the session, is repeated before each.
 """
 
 import re
@@ -28,7 +28,7 @@ _SHOWN = 100
 
 
 class Sections:
-    """What one dump command writes of these tables: a reader for each, in their order.
+    """The output of one dump command, as a reader for each of these tables, in their order.
 
     The first reader starts the tool, and leaving `tools` ends it.
     """

@@ -24,7 +24,7 @@ _VERSION = re.compile(r"\s(\d+)(?:\.\d+|devel|beta\d+|rc\d+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """The clients of one version in one folder; `version` is what pg_dump says of itself."""
+    """The clients of one version in one folder; `version` is pg_dump's `--version` line."""
 
     folder: Path
     major: int
@@ -105,11 +105,11 @@ class Session:
     errors: ErrorClasses = DUMP_ERRORS
 
     def at(self, database: str) -> "Session":
-        """The same at another database of the server."""
+        """A session at another database of the same server."""
         return replace(self, connection=replace(self.connection, database=database))
 
     def command(self, program: str, arguments: Sequence[str]) -> Command:
-        """One client's call."""
+        """The command that runs one client, with the login in its environment."""
         connection = self.connection
         # By environment, never by argument: PGDATABASE is taken as a name, where an argument could
         # be read as a connection string, and arguments are there for every process to see.

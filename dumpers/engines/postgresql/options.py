@@ -1,4 +1,4 @@
-"""What of a server is dumped, and in which form: the annotations' and the user's own options."""
+"""Which databases and objects are dumped, and in which format: annotations and own options."""
 
 import getopt
 import shlex
@@ -92,7 +92,7 @@ class DumpOptions:
 
 
 def read_options(job: DumpJob) -> DumpOptions:
-    """What the job's variables ask for; ConfigurationError says what is wrong with them."""
+    """Read the job's variables; ConfigurationError names the variable that is wrong."""
     given = job.options
     form = given.get(FORMAT.variable, "plain")
     databases = split_names(

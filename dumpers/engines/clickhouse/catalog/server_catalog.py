@@ -1,4 +1,4 @@
-"""What each server of a cluster holds, as far as the account is allowed to see it."""
+"""Reading the catalog of each server of a cluster, as far as the account is allowed to see it."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,16 +13,16 @@ from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.names import abbreviate
 from dumpers.runtime.interrupt import Interrupt
 
-_TOGETHER = 8
+_SERVERS_AT_A_TIME = 8
 _HIDDEN = "[HIDDEN]"
 _SEES_ALL = re.compile(r"GRANT .*\b(?:ALL|SELECT)\b.* ON \*\.\* TO ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCatalog:
-    """What one server holds; `access` are statements, and so are `functions`.
+    """Everything that one server holds; `functions` and `access` are statements.
 
-    `notes` tell what is not in a dump of it, and why.
+    `notes` name objects that a dump of the server lacks, and why.
     """
 
     replica: Replica
@@ -35,17 +35,17 @@ class ServerCatalog:
     notes: tuple[str, ...] = ()
 
     def path(self, backup_table: BackupTable) -> Path | None:
-        """Where Keeper has its rows; None where Keeper does not."""
+        """The table's path in Keeper; None if the table is not replicated."""
         return self.paths.get(backup_table.store.key)
 
 
-def look(replicas: Sequence[Replica], interrupt: Interrupt) -> tuple[ServerCatalog, ...]:
-    """Look at all these servers, some at a time."""
-    with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="look") as pool:
-        return tuple(pool.map(lambda replica: _look(replica, interrupt), replicas))
+def read_catalogs(replicas: Sequence[Replica], interrupt: Interrupt) -> tuple[ServerCatalog, ...]:
+    """Read the catalogs of all these servers, some at a time, in the order given."""
+    with ThreadPoolExecutor(_SERVERS_AT_A_TIME, thread_name_prefix="catalog") as pool:
+        return tuple(pool.map(lambda replica: _read_catalog(replica, interrupt), replicas))
 
 
-def _look(replica: Replica, interrupt: Interrupt) -> ServerCatalog:
+def _read_catalog(replica: Replica, interrupt: Interrupt) -> ServerCatalog:
     server, notes = replica.server, list[str]()
 
     def allowed(what: str, ask: Callable[[Server, Interrupt], Sequence[str]]) -> tuple[str, ...]:
@@ -102,7 +102,7 @@ def _look(replica: Replica, interrupt: Interrupt) -> ServerCatalog:
 
 
 def notes(catalogs: Iterable[ServerCatalog]) -> tuple[str, ...]:
-    """What there is to say of all, each once, with the servers that it is about."""
+    """The notes of all catalogs, each once, with the labels of its servers unless all have it."""
     found: dict[str, list[str]] = {}
     total = 0
     for catalog in catalogs:

@@ -1,4 +1,4 @@
-"""What a server has beside databases and tables: functions, named collections, accounts."""
+"""Reading what is no database or table: functions, named collections, accounts, policies."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -65,7 +65,7 @@ def access(server: Server, interrupt: Interrupt) -> Sequence[str]:
         (kind, row[0])
         for kind, table in _KINDS.items()
         for row in server.rows(
-            f"SELECT name FROM system.{table} WHERE storage = 'users_xml'",  # noqa: S608  ours
+            f"SELECT name FROM system.{table} WHERE storage = 'users_xml'",  # noqa: S608  constants
             interrupt,
         )
     }
@@ -74,14 +74,14 @@ def access(server: Server, interrupt: Interrupt) -> Sequence[str]:
 
 
 def grants(server: Server, interrupt: Interrupt) -> Sequence[str]:
-    """What the account may do, nothing where the server has no accounts in SQL."""
+    """The account's own grants; empty where the server has no accounts in SQL."""
     if not columns_of(server, "grants", interrupt):
         return ()
     return tuple(row[0] for row in server.rows("SHOW GRANTS", interrupt))
 
 
 def _subject(statement: str) -> tuple[str, str]:
-    """What a statement creates or grants to: the kind, as a word, and the name."""
+    """Kind (as a keyword) and name of the object that a statement creates or grants to."""
     found = significant(statement)
     if found[0].is_word("GRANT"):
         to = max(place for place, token in enumerate(found) if token.is_word("TO"))

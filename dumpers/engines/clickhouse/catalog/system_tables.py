@@ -1,4 +1,4 @@
-"""What a server's system tables show: its release, its databases, its tables."""
+"""Reading a server's system tables: its databases, tables, partitions and paths in Keeper."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,14 +45,14 @@ class Database:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether its tables are those of another system, which come with the statement."""
+        """Whether the database shows another system's tables, which its statement brings back."""
         return self.engine in _ELSEWHERE
 
 
 def databases(server: Server, interrupt: Interrupt) -> tuple[Database, ...]:
     """All databases but the server's own.
 
-    Of a replica that is read through another server the statements are that server's.
+    If a replica is read through another server, the statements are that other server's.
     """
     found = []
     source = server.source("system", "databases")
@@ -65,9 +65,9 @@ def databases(server: Server, interrupt: Interrupt) -> tuple[Database, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """Where Keeper has a replicated table: how many replicas of it, how many of them alive.
+    """A replicated table's path in Keeper, with the numbers of its replicas and of the active ones.
 
-    `replica` is what this server is called among them.
+    `replica` is this server's name among the replicas.
     """
 
     path: str
@@ -106,7 +106,7 @@ def tables(server: Server, interrupt: Interrupt) -> tuple[Table, ...]:
     later = [name if name in there else f"{other} AS {name}" for name, other in _LATER.items()]
     own = ", ".join(map(literal, sorted(SYSTEM_DATABASES)))
     rows = server.rows(
-        "SELECT database, name, engine, engine_full, create_table_query, is_temporary, "  # noqa: S608  ours
+        "SELECT database, name, engine, engine_full, create_table_query, is_temporary, "  # noqa: S608  constants
         f"dependencies_database, dependencies_table, {', '.join(later)} "
         f"FROM {server.source('system', 'tables')} WHERE database NOT IN ({own}) "
         "ORDER BY database, name",
@@ -148,7 +148,7 @@ def _columns(server: Server, own: str, interrupt: Interrupt) -> dict[tuple[str, 
     found: dict[tuple[str, str], list[Column]] = {}
     # In the table's own order: that is how the server lists them.
     for database, table, name, kind, default_kind, expression in server.rows(
-        "SELECT database, table, name, type, default_kind, default_expression "  # noqa: S608  ours
+        "SELECT database, table, name, type, default_kind, default_expression "  # noqa: S608  constants
         f"FROM {server.source('system', 'columns')} WHERE database NOT IN ({own})",
         interrupt,
     ):

@@ -1,4 +1,4 @@
-"""What a server says of its clusters, and of how far it is behind the other replicas."""
+"""Reading a server's clusters, and how far the server is behind the other replicas."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ _KEEPER_SECONDS = 120.0
 
 
 def read_nodes(server: Server, interrupt: Interrupt) -> tuple[Node, ...]:
-    """The servers of every cluster that it knows."""
+    """The servers of every cluster that a server knows."""
     rows = server.rows(
         "SELECT cluster, shard_num, replica_num, host_name, port, is_local FROM system.clusters",
         interrupt,
@@ -33,13 +33,13 @@ def read_nodes(server: Server, interrupt: Interrupt) -> tuple[Node, ...]:
 
 
 def read_cluster_macro(server: Server, interrupt: Interrupt) -> str:
-    """The value of its macro {cluster}, empty without one."""
+    """The value of the server's macro {cluster}, empty without one."""
     rows = server.rows("SELECT substitution FROM system.macros WHERE macro = 'cluster'", interrupt)
     return str(rows[0][0]) if rows else ""
 
 
 def read_health(server: Server, interrupt: Interrupt) -> Health:
-    """How far it is behind the other replicas; one that does not answer is not reachable."""
+    """Read how far a server is behind the other replicas; unreachable if it does not answer."""
     try:
         found = _health(server, interrupt)
         if found.is_stale:
@@ -76,7 +76,7 @@ def _health(server: Server, interrupt: Interrupt) -> Health:
 
 
 def _unheard(server: Server, interrupt: Interrupt) -> int | None:
-    """How many entries of a table's log in Keeper it has not queued; None if Keeper is silent."""
+    """The most entries of a table's log in Keeper not queued yet; None if Keeper is silent."""
     try:
         # An empty log and one with a first entry look alike.
         [[unheard]] = server.rows(

@@ -32,7 +32,7 @@ class Replica:
 
     @property
     def label(self) -> str:
-        """How keys and messages call it: `s1r2`."""
+        """The replica's name in keys and messages: `s1r2`."""
         return f"s{self.node.shard}r{self.node.replica}"
 
 

@@ -47,10 +47,10 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What system.replicas says of a server, the worst of its tables; `delay` is in seconds.
+    """A server's state in system.replicas, that of its worst table; `delay` is in seconds.
 
-    `why` says why it cannot be reached. `queue` tells a replica that lags sooner than `delay`,
-    which stays 0 while fetches fail.
+    `why` is the reason why it is not reachable. `queue` shows lag sooner than `delay`, which stays
+    0 while fetches fail.
     """
 
     reachable: bool
@@ -62,7 +62,7 @@ class Health:
 
     @property
     def is_stale(self) -> bool:
-        """Whether nobody can say what it lacks, as it has lost its Keeper."""
+        """Whether the server has lost its Keeper, so that its missing rows cannot be known."""
         return self.readonly or self.session_expired
 
 

@@ -1,8 +1,8 @@
-"""Whether a body that came with status 200 is whole: errors that come later stand at its end.
+"""Finding a server's error at the end of a body that began with status 200.
 
 Servers end a body that broke in one of three ways: since 25.11 with a block that carries the tag of
 a header of theirs, since about 24.12 with a block without a tag, before with nothing but the text.
-Newer ones leave out the last chunk too, so a broken connection is judged as well.
+Newer ones leave out the last chunk too, so the end of a broken connection is looked at as well.
 """
 
 import re
@@ -34,7 +34,7 @@ _BARE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerError:
-    """What the end of a body says; not `certain` where data may hold the same text."""
+    """An error at the end of a body; not `certain` if data may hold the same text."""
 
     text: str
     certain: bool
@@ -88,7 +88,7 @@ class ProvenReader:
         if not size:
             return b""
         while not self._ended and (not self._blocks or self._held - len(self._blocks[0]) < _HELD):
-            self._take()
+            self._read_block()
         if not self._blocks:
             return b""
         block = self._blocks.popleft()
@@ -99,8 +99,8 @@ class ProvenReader:
         self.count += len(block)
         return block
 
-    def _take(self) -> None:
-        """Read one block, or judge the end."""
+    def _read_block(self) -> None:
+        """Read one block; at the end of the body, raise the server's error if there is one."""
         try:
             data = self._source.read(_BLOCK)
         except SourceFailedError as broken:
@@ -113,10 +113,10 @@ class ProvenReader:
             self._blocks.append(data)
             self._held += len(data)
             return
-        self._judge()
+        self._check_end()
         self._ended = True
 
-    def _judge(self) -> None:
+    def _check_end(self) -> None:
         error = find_error(b"".join(self._blocks), tag=self._tag)
         if error is None:
             return

@@ -28,9 +28,9 @@ _FEW = 20
 def pack(
     items: Sequence[TableRead],
 ) -> tuple[tuple[TableRead, ...], tuple[tuple[TableRead, ...], ...]]:
-    """Tell those that are stored each for itself from those that are packed, these by packs.
+    """Split tables into those stored as objects of their own, and bundles of small ones.
 
-    The items of a pack belong to the same shard, or the same replica of it.
+    The tables of a bundle belong to the same shard, or the same replica of it.
     """
     by_label: dict[str, list[TableRead]] = {}
     for item in items:
@@ -42,7 +42,7 @@ def pack(
 
 
 def entry(database: str, table: str) -> str:
-    """What a table is called in its pack."""
+    """The name of a table's entry in its bundle."""
     return f"{segment(database)}/{segment(table)}{ENDING}"
 
 
@@ -81,7 +81,7 @@ class BundleStream:
         yield IterReader(self._blocks(interrupt))
 
     def can_retry(self, error: KsnapshotError) -> bool:
-        """Whether the table that failed has another copy."""
+        """Move on to the next copy of the table that failed; False if there is none."""
         failed, self._failed = self._failed, None
         return failed is not None and failed.can_retry(error)
 
@@ -108,7 +108,7 @@ class BundleStream:
 
 
 def _whole(reading: Reading, interrupt: Interrupt) -> list[bytes]:
-    """All of a table, from the next copy if the first fails."""
+    """All blocks of a table, from the next copy if the first fails."""
     while True:
         try:
             return _read(reading, interrupt)

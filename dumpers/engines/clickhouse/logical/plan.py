@@ -1,4 +1,4 @@
-"""What is read of a cluster, and from which of its servers."""
+"""Planning which tables are read, and from which server of the cluster each."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class TableRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that is read, in no order, and what is worth a note."""
+    """All reads, in no order, and notes."""
 
     items: tuple[TableRead, ...]
     notes: tuple[str, ...]

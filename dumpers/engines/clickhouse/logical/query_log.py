@@ -1,4 +1,4 @@
-"""What servers say of the queries of a dump: how each ended, and how many rows it gave."""
+"""Reading from system.query_log how the queries of a dump ended, and how many rows each gave."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ _ENDED_WELL = 2
 _ASKED_AT_ONCE = 1000
 # Newer releases ask at the end of every query whether it was killed (`finalizeExecution` of their
 # PipelineExecutor). In which the asking began was not tried: this is later rather than earlier.
-_FIRST_THAT_TELLS_OF_ALL = 21
+_FIRST_LOGGING_ALL_KILLS = 21
 _CURE = (
     "have the server keep it and let this account read it, or let the rows counted before and "
     "after do, by the annotation min-proof"
@@ -29,7 +29,7 @@ _CURE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A query that a server was given; `where` says what it reads, for messages."""
+    """A query that a server was given; `where` names its table and place, for messages."""
 
     server: Server
     id: str
@@ -37,29 +37,29 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Verdict:
+class _QueryResult:
     rows: int
     error: str
 
 
-def tells_of_cuts(release: str) -> bool:
-    """Whether the server logs every query that was cut short as one that failed.
+def logs_killed_queries(release: str) -> bool:
+    """Whether a server of this release logs every query that was cut short as failed.
 
     Older ones do not always: while a query waits for its own threads, being killed, or the server's
     being stopped, looks like its end.
     """
     major = release.partition(".")[0]
-    return major.isdecimal() and int(major) >= _FIRST_THAT_TELLS_OF_ALL
+    return major.isdecimal() and int(major) >= _FIRST_LOGGING_ALL_KILLS
 
 
-class NotToldError(SourceFailedError):
-    """The log does not say how a query ended: it may have ended well."""
+class NoResultError(SourceFailedError):
+    """The log has no result of a query, which may have ended well."""
 
 
 class QueryLog:
-    """What query_log says of the queries of a dump, asked once a server; threads may share it.
+    """The results of a dump's queries as query_log has them, read once a server; thread-safe.
 
-    Where it is not `needed`, a log that is not there is not waited for.
+    If the log is not `needed`, a missing log is not waited for.
     """
 
     def __init__(self, interrupt: Interrupt, *, needed: bool) -> None:
@@ -67,13 +67,13 @@ class QueryLog:
         self._needed = needed
         self._lock = threading.Lock()
         self._begun: dict[str, dict[str, Query]] = {}
-        self._known: dict[str, _Verdict] = {}
+        self._known: dict[str, _QueryResult] = {}
         self._silent: set[str] = set()
 
     def check(self, server: Server) -> None:
         """Raise SourceRefusedError unless the server keeps a log that the account may read."""
         ends = time.monotonic() + _NEW_LOG_SECONDS
-        # It is made with the first query that is logged, which may be one of ours.
+        # The log is made with the first query that is logged, which may be one of this dump.
         while not self._is_there(server):
             if time.monotonic() > ends:
                 raise SourceRefusedError(
@@ -98,19 +98,19 @@ class QueryLog:
             self._begun[query.server.answering].pop(query.id, None)
 
     def rows(self, query: Query, *, all_ended: bool = True) -> int:
-        """How many rows the server gave; with `all_ended` it is asked for all queries at once.
+        """The number of rows that the server gave; `all_ended` reads all queries' results at once.
 
-        Raises SourceFailedError where the query failed, NotToldError where the log does not tell.
+        Raises SourceFailedError if the query failed, NoResultError if the log has no result of it.
         """
         with self._lock:
             if query.id not in self._known:
                 asked = self._begun[query.server.answering] if all_ended else {query.id: query}
                 self._ask(query, asked)
-            verdict = self._known[query.id]
-        if verdict.error:
-            text = f"the server did not end the query well: {verdict.error}"
-            raise SourceFailedError(text) from read_error(verdict.error)
-        return verdict.rows
+            result = self._known[query.id]
+        if result.error:
+            text = f"the server did not end the query well: {result.error}"
+            raise SourceFailedError(text) from read_error(result.error)
+        return result.rows
 
     def _ask(self, query: Query, asked: Mapping[str, Query]) -> None:
         server = query.server
@@ -127,7 +127,7 @@ class QueryLog:
             self._interrupt.sleep(_LOG_PAUSE_SECONDS)
         if query.id in left:
             self._silent.add(server.answering)
-            raise NotToldError(
+            raise NoResultError(
                 f"the query_log of {server.answering} does not tell how the query ended: see to "
                 "it that it is kept"
             )
@@ -148,5 +148,5 @@ class QueryLog:
                 self._interrupt,
             ):
                 error = "" if int(kind) == _ENDED_WELL else server.safe(said)[:500] or "no reason"
-                self._known[query_id] = _Verdict(rows=int(rows), error=error)
+                self._known[query_id] = _QueryResult(rows=int(rows), error=error)
                 left.discard(query_id)

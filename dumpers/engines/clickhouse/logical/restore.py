@@ -85,7 +85,8 @@ def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
     )
     every_replica = [replica for shard in shards for replica in shard.replicas]
     catalogs = {
-        catalog.replica.label: catalog for catalog in server_catalog.look(every_replica, interrupt)
+        catalog.replica.label: catalog
+        for catalog in server_catalog.read_catalogs(every_replica, interrupt)
     }
     counts: dict[str, int] = {}
     for item in plan(shards, catalogs, partitions={}, all_replicas=False).items:

@@ -17,10 +17,10 @@ from dumpers.engines.clickhouse.cluster.health import read_health
 from dumpers.engines.clickhouse.logical.body_check import TAG_HEADER, ProvenReader
 from dumpers.engines.clickhouse.logical.plan import TableRead, TableReplica
 from dumpers.engines.clickhouse.logical.query_log import (
-    NotToldError,
+    NoResultError,
     Query,
     QueryLog,
-    tells_of_cuts,
+    logs_killed_queries,
 )
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.errors import (
@@ -53,7 +53,7 @@ class DumpContext:
 
 
 class Reading:
-    """One item on its way: from its best copy, or from the next after that one has failed."""
+    """Reads one table: from its best copy, or from the next one after that has failed."""
 
     def __init__(self, item: TableRead, context: DumpContext) -> None:
         self.item = item
@@ -65,7 +65,7 @@ class Reading:
 
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
-        """Read the rows from their start; errors say which table of which server it is."""
+        """Read the rows from their start; errors name the table and the server."""
         if self._server.where in self._context.down:
             self._go_on()
         server, backup_table = self._server, self._copies[0].backup_table
@@ -95,7 +95,7 @@ class Reading:
             raise type(error)(f"{query.where}: {server.safe(str(error))}{_cure(error)}") from error
 
     def can_retry(self, _: KsnapshotError) -> bool:
-        """Go on to the next copy; False if there is none that has all rows."""
+        """Move on to the next copy; False if no other copy has all rows."""
         assert self._query is not None
         self._context.query_log.forget(self._query)
         if not read_health(self._server, self._context.interrupt).reachable:
@@ -103,7 +103,7 @@ class Reading:
         return self._go_on()
 
     def _go_on(self) -> bool:
-        """Whether there is another copy: one that lags would be taken for the whole."""
+        """Move on to the next copy that does not lag: a lagging one would be taken for whole."""
         others = list(self._copies)[1:]
         for number, copy in enumerate(others):
             health = read_health(copy.replica.server, self._context.interrupt)
@@ -113,9 +113,9 @@ class Reading:
         return False
 
     def manifest_metadata(self) -> Mapping[str, Any]:
-        """What the manifest says of the table, with its rows and what proves them.
+        """The manifest's entry of the table, with its number of rows and the proof of that.
 
-        Raises SourceFailedError where there is less proof than was asked for.
+        Raises SourceFailedError if there is less proof than the annotation asks for.
         """
         # As the copy has it that was read: another may have other columns.
         backup_table = self._copies[0].backup_table
@@ -147,7 +147,7 @@ class Reading:
 
     @property
     def _may_be_cut(self) -> bool:
-        return not tells_of_cuts(self._copies[0].replica.release)
+        return not logs_killed_queries(self._copies[0].replica.release)
 
     def _given(self, query: Query) -> int:
         rows = self._context.query_log.rows(query)
@@ -164,8 +164,8 @@ class Reading:
         try:
             return {"rows": self._given(self._query), "rows_from": "query_log"}
         except (SourceFailedError, SourceRefusedError) as error:
-            told = not isinstance(error, NotToldError | SourceRefusedError)
-            if told or not self._context.accepts_counts:
+            is_result = not isinstance(error, NoResultError | SourceRefusedError)
+            if is_result or not self._context.accepts_counts:
                 raise type(error)(f"{self._query.where} is not proved whole: {error}") from error
         least, most = min(self._counted), max(self._counted)
         if least and not self._size:

@@ -45,7 +45,7 @@ def phase(item: BackupTable) -> Phase:
 
 
 def phases(items: Iterable[BackupTable]) -> tuple[tuple[Phase, tuple[BackupTable, ...]], ...]:
-    """What is saved of a schema, in the order of creation: each behind what it needs.
+    """The objects of a schema in the order of creation, each behind the objects that it needs.
 
     Servers record no dependencies of views, and old ones none at all: what a statement mentions is
     taken for what it needs. Where that goes in circles, what fails for want of another is to be

@@ -56,7 +56,7 @@ class Create:
 
     @property
     def is_refreshable(self) -> bool:
-        """Whether it is a view that refills its table by the clock."""
+        """Whether the statement makes a view that refills its table by the clock."""
         words = self._clauses()
         return any(
             word.is_word("REFRESH") and following.is_word("EVERY", "AFTER")
@@ -71,7 +71,7 @@ class Create:
         )
 
     def names_elsewhere(self, database: str) -> bool:
-        """Whether it may speak of a database otherwise than in its own name.
+        """Whether the statement may name a database anywhere but in the object's own name.
 
         A string counts, as a Distributed table and a dictionary have names in strings.
         """
@@ -160,7 +160,7 @@ def rewrite(text: str, *, database: str = "", id_: str = "", inner_id: str = "")
 
 
 def _outside(found: tuple[Token, ...], rest: list[int]) -> tuple[tuple[int, ...], int | None]:
-    """Of these positions those outside of parentheses, up to the AS before a query."""
+    """The positions that are outside of parentheses, up to the AS before a query."""
     depth = 0
     outside: list[int] = []
     for place, following in zip_longest(rest, rest[1:]):

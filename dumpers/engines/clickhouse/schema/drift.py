@@ -1,4 +1,4 @@
-"""Whether the servers of a cluster have the same tables."""
+"""Comparing the tables of a cluster's servers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,8 +27,8 @@ def compare(held: Mapping[str, Sequence[BackupTable]]) -> tuple[str, ...]:
         there = {label for labels in groups for label in labels}
         missing = [label for label in held if label not in there]
         if len(groups) > 1:
-            told = " than on ".join(", ".join(labels) for labels in groups)
-            found.append(f"{database}.{name} is another table on {told}")
+            places = " than on ".join(", ".join(labels) for labels in groups)
+            found.append(f"{database}.{name} is another table on {places}")
         if missing:
             found.append(f"{database}.{name} is not on {', '.join(missing)}")
     return tuple(found)

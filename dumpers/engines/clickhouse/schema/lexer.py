@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class TokenKind(StrEnum):
-    """What a token is; WORD is a keyword, a bare name or a number."""
+    """The kind of a token; WORD is a keyword, a bare name or a number."""
 
     SPACE = "space"
     COMMENT = "comment"
@@ -42,17 +42,17 @@ class Token:
     text: str
 
     def is_word(self, *words: str) -> bool:
-        """Whether it is one of these keywords, which are given in capitals."""
+        """Whether the token is one of these keywords, which are given in capitals."""
         return self.kind is TokenKind.WORD and self.text.upper() in words
 
     @property
     def is_name(self) -> bool:
-        """Whether it can be the name of something."""
+        """Whether the token can be a name."""
         return self.kind in {TokenKind.WORD, TokenKind.QUOTED}
 
     @property
     def value(self) -> str:
-        """What a quoted name or a string stands for; of others, their text."""
+        """The value of a quoted name or a string, without quotes; any other token's text."""
         if self.kind is TokenKind.QUOTED or self.text.startswith("'"):
             return _ESCAPES[self.text[0]].sub(_unescape, self.text[1:-1])
         return self.text

@@ -27,7 +27,10 @@ def tables(
     collections: Mapping[str, Mapping[str, str]],
     found: Sequence[BackupTable],
 ) -> str:
-    """What the rows need: named collections, functions, databases (as statements) and tables."""
+    """Create everything that rows need: named collections, functions, databases and tables.
+
+    `databases` are statements.
+    """
     return script(
         [
             *(_collection(name, values) for name, values in collections.items()),
@@ -39,7 +42,7 @@ def tables(
 
 
 def views(found: Sequence[BackupTable]) -> str:
-    """What forwards to tables or is computed when it is read; one may want another's first.
+    """Create tables that forward to others, and views; one may need another to exist first.
 
     Servers do not record which view reads which.
     """
@@ -47,7 +50,7 @@ def views(found: Sequence[BackupTable]) -> str:
 
 
 def materialized_views(found: Sequence[BackupTable]) -> str:
-    """Materialized views but those that have rows of their own, which come with these."""
+    """Create materialized views, except those with rows of their own: they come with their rows."""
     passive = [item for item in found if item.kind is not TableTreatment.VIEW_WITH_DATA]
     return script(_creates(passive, Phase.MATERIALIZED_VIEWS, Phase.REFRESHABLE_VIEWS))
 
@@ -99,7 +102,7 @@ def _creates(found: Sequence[BackupTable], *wanted: Phase) -> list[str]:
 
 
 def _create(item: BackupTable) -> str:
-    """The statement that makes a table, with its id where its path in Keeper is made of that.
+    """The statement that makes a table, with its id if its path in Keeper is made of the id.
 
     Servers refuse such a path without one, as every replica would have a path of its own.
     """

@@ -1,11 +1,11 @@
-"""What is saved of a table, by its engine."""
+"""Which parts of a table are saved, by its engine."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class TableTreatment(StrEnum):
-    """What is saved of a table.
+    """Which parts of a table are saved.
 
     DATA and VIEW_WITH_DATA, a materialized view with a table of its own, are read by their names
     and loaded by them. INNER, such a view's own table, and SKIPPED are not saved at all.
@@ -66,7 +66,7 @@ ENGINES: Mapping[str, tuple[TableTreatment, str]] = {
 
 
 def by_engine(engine: str) -> tuple[TableTreatment, list[str]]:
-    """What is saved of a table of this engine, with what is worth a note about that."""
+    """Return which parts of a table of this engine are saved, with notes."""
     if engine.endswith("MergeTree"):
         return TableTreatment.DATA, []
     kind, note = ENGINES.get(engine, (TableTreatment.SCHEMA, _UNKNOWN))

@@ -1,4 +1,4 @@
-"""What is saved of each table, by its engine, and what is worth a note about it."""
+"""Deciding by its engine which parts of a table are saved, and noting what is missing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Column:
 
     @property
     def is_insertable(self) -> bool:
-        """Whether it can be read and be written again."""
+        """Whether the column can be read and be written again."""
         return self.default_kind in {"", "DEFAULT"}
 
 
@@ -64,7 +64,7 @@ class Table:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Its database and name."""
+        """Database and name."""
         return self.database, self.name
 
     @property
@@ -75,7 +75,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupTable:
-    """A table with what is saved of it.
+    """A table and how it is saved.
 
     `store` is the table that holds its rows: itself, or a view's own table.
     """
@@ -87,7 +87,7 @@ class BackupTable:
 
     @property
     def has_data(self) -> bool:
-        """Whether its rows are saved."""
+        """Whether the rows are saved."""
         return self.kind in {TableTreatment.DATA, TableTreatment.VIEW_WITH_DATA}
 
     @property
@@ -121,7 +121,7 @@ _CHANGING_BEGINNINGS = ("rand", "generateu", "generates", "dict", "joinget", "ru
 
 
 def treat(tables: Iterable[Table]) -> tuple[BackupTable, ...]:
-    """Say of every table what is saved of it; they must be all tables that the account sees."""
+    """Decide how each table is saved; `tables` must be all tables that the account sees."""
     tables = tuple(tables)
     owners = {
         (table.database, key)
@@ -156,13 +156,13 @@ def _treat(table: Table, inner: Mapping[tuple[str, str], Table]) -> BackupTable:
 
 
 def _is_passing(table: Table) -> bool:
-    """Whether it is the server's or a session's, or there only while a view refreshes itself."""
+    """Whether a table is the server's, a session's, or exists only while a view refreshes."""
     own = table.is_temporary or table.database in {"", *SYSTEM_DATABASES}
     return own or table.name.startswith(".tmp.inner")
 
 
 def _owns(table: Table) -> bool:
-    """Whether it keeps rows in tables of its own, if any."""
+    """Whether a table keeps its rows, if any, in tables of its own."""
     if table.engine == "MaterializedView":
         create = ddl.parse(table.create)
         return create is None or create.target is None

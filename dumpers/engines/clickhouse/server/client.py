@@ -29,8 +29,8 @@ _REFUSALS = frozenset((62, 115, 164, 192, 193, 194, 195, 452, 497, 516, 531))
 class Server:
     """One replica, or the entry point to them, with the settings that every query gets.
 
-    `address`, `host:port` of the native protocol, is that of a replica which is read through the
-    entry point; `login` is then what that replica is told.
+    `address` (`host:port` of the native protocol) is set if the replica is read through the entry
+    point; `login` is then what the entry point logs in to the replica with.
     """
 
     http: Http = field(repr=False)
@@ -50,7 +50,7 @@ class Server:
         return self.http.where
 
     def source(self, database: str, table: str) -> str:
-        """What stands behind FROM to read a table of the replica."""
+        """The expression behind FROM that reads a table of the replica."""
         if not self.address:
             return qualified(database, table)
         username, password = self.login

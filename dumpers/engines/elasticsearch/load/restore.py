@@ -131,7 +131,7 @@ def _check_free(to: _Target, names: Sequence[str]) -> None:
 
 
 def _templates(to: _Target, texts: Mapping[str, bytes]) -> list[str]:
-    """Make everything that is of the whole cluster; what is not taken is a note."""
+    """Create templates and pipelines of the whole cluster; return notes on refused ones."""
     notes: list[str] = []
     for path, body in requests.requests(texts, to.product):
         try:
@@ -183,7 +183,7 @@ def _pairs(body: bytes, places: Sequence[int]) -> bytes:
 def _count(
     to: _Target, data: StoredDump | None, streams: Mapping[str, str], written: Mapping[str, int]
 ) -> None:
-    """Raise TargetFailedError where an index has not what was written, or what was dumped."""
+    """Raise TargetFailedError if an index has another number of documents than was dumped."""
     if data is None:
         return
     dumped: dict[str, int] = {}

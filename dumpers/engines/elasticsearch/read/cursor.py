@@ -1,4 +1,4 @@
-"""What every reading of an index has in common, whichever way it is read."""
+"""The parts that both ways of reading an index share: point in time and scroll."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ WHOLE_ANSWERS = {"allow_partial_search_results": "false"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRead:
-    """What is read: `versions` as well where it was asked for; `parallel` slices at a time."""
+    """One index to read, `parallel` slices at a time, with `versions` of documents if asked for."""
 
     server: Server
     product: Product
@@ -34,7 +34,7 @@ class IndexRead:
 
     @property
     def body(self) -> dict[str, object]:
-        """What all searches have in common."""
+        """The body that all searches share."""
         source: object = True
         if self.product.leaves_vectors_out:
             source = {"exclude_vectors": False}
@@ -79,7 +79,7 @@ class Cursor(Protocol):
         ...
 
     def renew(self, interrupt: Interrupt) -> None:
-        """Keep it alive without reading."""
+        """Keep the search context alive without reading."""
         ...
 
 

@@ -33,7 +33,7 @@ _LOOK_SECONDS = 0.2
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What has been written of the indices so far; `metadata` is for the manifest."""
+    """Counts the documents that were written; `commented` are indices with comments left out."""
 
     documents: dict[str, int] = field(default_factory=dict)
     commented: set[str] = field(default_factory=set)
@@ -114,7 +114,7 @@ class _SliceReaders:
             thread.start()
 
     def pages(self, interrupt: Interrupt) -> Iterator[Page]:
-        """What they read, until all slices have come to their ends; their errors are raised."""
+        """The pages that the threads read, until all slices have ended; raises their errors."""
         ended = 0
         while ended < self._slices:
             taken = interrupt.get(self._ahead)

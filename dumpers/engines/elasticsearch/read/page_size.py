@@ -1,4 +1,4 @@
-"""How many documents are asked for at a time: by their bytes, not only by their number."""
+"""Choosing how many documents to ask for at a time, by their bytes and their number."""
 
 from dataclasses import dataclass
 

@@ -89,7 +89,7 @@ def open_point(
 
 
 def slices(index: Index, parallel: int) -> int:
-    """How many: a whole number for each shard, so that no slice has documents of two."""
+    """The number of slices: the same for each shard, so that no slice has documents of two."""
     per_shard = -(-parallel // index.shards)
     worth = max(1, index.size // index.shards // _SLICED_BYTES)
     return index.shards * min(per_shard, worth)
@@ -106,12 +106,12 @@ class _Part:
 
     @property
     def body(self) -> dict[str, object]:
-        """What a search says of it."""
+        """The part of a search's body that selects the slice."""
         return {"slice": {"id": self.number, "max": self.many}} if self.many > 1 else {}
 
 
 def _parts(point: _Point, many: int, interrupt: Interrupt) -> Sequence[_Part]:
-    """What is read beside each other; none has documents of two shards."""
+    """The parts that are read side by side; no part has documents of two shards."""
     shards = point.wanted.index.shards
     if point.wanted.product.slices_by_number or many == shards:
         return [_Part(number=number, many=many) for number in range(many)]
@@ -227,7 +227,7 @@ class _Slice:
                             return None
                         acquire(self._oversized_page, interrupt, renew=self.renew)
                         large = True
-            wanted.server.judge(answer, body)
+            wanted.server.check_answer(answer, body)
         except BaseException:
             if large:
                 self._oversized_page.release()

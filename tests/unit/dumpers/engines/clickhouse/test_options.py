@@ -28,13 +28,13 @@ def nodes(found: Options) -> list[list[tuple[str, int]]]:
 
 def test_what_is_not_asked_for_is_the_safe_way() -> None:
     assert options() == Options(
-        choice=TableFilter(),
+        table_filter=TableFilter(),
         partitions={},
         cluster="",
         shards=(),
         through=False,
         all_replicas=False,
-        counts_do=False,
+        accepts_counts=False,
         drift_fails=False,
         parallel=2,
     )
@@ -45,7 +45,7 @@ def test_what_is_not_asked_for_is_the_safe_way() -> None:
     [
         ("CLICKHOUSE_VIA", "pods", "service", "through"),
         ("CLICKHOUSE_COVERAGE", "first-replica-per-shard", "all-replicas", "all_replicas"),
-        ("CLICKHOUSE_MIN_PROOF", "query-log", "counts", "counts_do"),
+        ("CLICKHOUSE_MIN_PROOF", "query-log", "counts", "accepts_counts"),
         ("CLICKHOUSE_DRIFT", "warn", "fail", "drift_fails"),
     ],
 )
@@ -68,7 +68,7 @@ def test_names_and_numbers_are_taken() -> None:
         CLICKHOUSE_CLUSTER="main",
         CLICKHOUSE_PARALLELISM="5",
     )
-    assert found.choice == TableFilter(
+    assert found.table_filter == TableFilter(
         databases=("shop", "web*"), tables=("orders",), excluded=("shop.tmp_*", "*.cache")
     )
     assert found.partitions == {

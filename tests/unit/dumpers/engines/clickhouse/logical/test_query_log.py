@@ -1,6 +1,11 @@
 import pytest
 
-from dumpers.engines.clickhouse.logical.query_log import NotToldError, Query, QueryLog, _Verdict
+from dumpers.engines.clickhouse.logical.query_log import (
+    NoResultError,
+    Query,
+    QueryLog,
+    _QueryResult,
+)
 from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse.parts import NOW, server
 
@@ -8,10 +13,10 @@ QUERY = Query(server=server("a"), id="q1", where="d.t of s1 (a:8123)")
 
 
 def known(rows: int = 0, error: str = "") -> QueryLog:
-    verdicts = QueryLog(NOW, needed=True)
-    verdicts.expect(QUERY)
-    verdicts._known[QUERY.id] = _Verdict(rows=rows, error=error)
-    return verdicts
+    query_log = QueryLog(NOW, needed=True)
+    query_log.expect(QUERY)
+    query_log._known[QUERY.id] = _QueryResult(rows=rows, error=error)
+    return query_log
 
 
 def test_a_verdict_is_asked_for_once() -> None:
@@ -26,22 +31,22 @@ def test_a_query_that_failed_is_no_dump() -> None:
 
 
 def test_the_log_that_does_not_tell_is_another_error_than_one_that_says_no() -> None:
-    assert issubclass(NotToldError, SourceFailedError)
+    assert issubclass(NoResultError, SourceFailedError)
     with pytest.raises(SourceFailedError) as caught:
         known(error="killed").rows(QUERY)
-    assert not isinstance(caught.value, NotToldError)
+    assert not isinstance(caught.value, NoResultError)
 
 
 def test_each_server_is_asked_about_its_own_queries() -> None:
-    verdicts = QueryLog(NOW, needed=True)
+    query_log = QueryLog(NOW, needed=True)
     other = Query(server=server("b"), id="q2", where="x")
     through = Query(server=server("a", address="c:9000"), id="q3", where="y")
     for query in (QUERY, other, through):
-        verdicts.expect(query)
-    assert {where: set(of) for where, of in verdicts._begun.items()} == {
+        query_log.expect(query)
+    assert {where: set(of) for where, of in query_log._begun.items()} == {
         "a:8123": {"q1", "q3"},
         "b:8123": {"q2"},
     }
-    verdicts.forget(through)
-    verdicts.forget(through)
-    assert set(verdicts._begun["a:8123"]) == {"q1"}
+    query_log.forget(through)
+    query_log.forget(through)
+    assert set(query_log._begun["a:8123"]) == {"q1"}

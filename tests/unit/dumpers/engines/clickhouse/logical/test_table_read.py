@@ -7,11 +7,11 @@ import pytest
 
 from dumpers.engines.clickhouse.logical.plan import TableRead, TableReplica
 from dumpers.engines.clickhouse.logical.query_log import (
-    NotToldError,
+    NoResultError,
     Query,
     QueryLog,
-    _Verdict,
-    tells_of_cuts,
+    _QueryResult,
+    logs_killed_queries,
 )
 from dumpers.engines.clickhouse.logical.table_read import (
     DumpContext,
@@ -28,7 +28,7 @@ def was_read(
     of: TableRead,
     *,
     data: bytes = b"rows",
-    verdict: _Verdict | None = None,
+    result: _QueryResult | None = None,
     counted: Sequence[int] = (),
     skipped: int = 0,
     silent: bool = False,
@@ -42,7 +42,7 @@ def was_read(
     reading._query = Query(server=reading._server, id="q", where="d.t of s1 (h)")
     session.query_log.expect(reading._query)
     # So that nobody is asked: nobody is there.
-    session.query_log._known["q"] = verdict or _Verdict(rows=3, error="")
+    session.query_log._known["q"] = result or _QueryResult(rows=3, error="")
     reading._size = len(data)
     reading._counted = list(counted)
     return reading
@@ -52,7 +52,7 @@ class Silent(QueryLog):
     """A server's log that tells nothing."""
 
     def rows(self, query: Query, *, all_ended: bool = True) -> int:
-        raise NotToldError("the query_log does not tell")
+        raise NoResultError("the query_log does not tell")
 
 
 def metadata_of(reading: Reading) -> Mapping[str, Any]:
@@ -111,7 +111,7 @@ def test_the_partitions_that_were_read_are_told() -> None:
 def test_a_query_that_failed_is_never_proved_by_counts(counted: Sequence[int]) -> None:
     with pytest.raises(SourceFailedError, match=r"is not proved whole: .*: killed"):
         was_read(
-            item(), verdict=_Verdict(rows=3, error="killed"), counted=counted
+            item(), result=_QueryResult(rows=3, error="killed"), counted=counted
         ).manifest_metadata()
 
 
@@ -139,7 +139,7 @@ def test_counts_stand_in_for_a_log_that_does_not_tell(
 
 
 def test_without_a_log_and_without_counts_nothing_is_proved() -> None:
-    with pytest.raises(NotToldError):
+    with pytest.raises(NoResultError):
         was_read(item(), silent=True).manifest_metadata()
 
 
@@ -176,7 +176,7 @@ def test_a_stream_is_named_by_place_and_table() -> None:
 
 def test_older_releases_do_not_tell_of_every_cut() -> None:
     releases = ("18.16.1", "20.8.19.4", "21.1.2.15", "26.9.1.1", "")
-    assert [*map(tells_of_cuts, releases)] == [False, False, True, True, False]
+    assert [*map(logs_killed_queries, releases)] == [False, False, True, True, False]
 
 
 @pytest.mark.parametrize("counted", [(3, 3), (2, 5), (5, 3), (0, 9)])
