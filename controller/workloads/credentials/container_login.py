@@ -39,7 +39,7 @@ def container_lookup(
                 "can be followed",
             )
         try:
-            return mounted_files.text(
+            return mounted_files.text_of_files(
                 mounted_files.files(pod, container, paths[variable]), contents
             )
         except RejectedError as error:

@@ -48,7 +48,7 @@ def files(pod: Json, container: Json, path: str) -> tuple[File, ...]:
     return tuple(_files(volume, _OBJECTS, inner))
 
 
-def text(found: tuple[File, ...], contents: SecretDataByRef) -> str:
+def text_of_files(found: tuple[File, ...], contents: SecretDataByRef) -> str:
     """The file's text without trailing line ends, which the images' shells drop, too.
 
     Empty where every object or key that could hold the file is optional and absent.

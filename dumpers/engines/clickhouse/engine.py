@@ -34,7 +34,7 @@ _NO_CLUSTER = "default"
 @contextmanager
 def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     """Look at the cluster and plan which server each table is read from; streams share QueryLog."""
-    wanted = options.read(job)
+    wanted = options.read_options(job)
     version, found = discover_cluster(job.connection, wanted, interrupt)
     shards, lag_notes = wait_for_lag(found, interrupt)
     every_catalog = read_catalogs(shards, interrupt)

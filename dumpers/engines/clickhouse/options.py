@@ -34,7 +34,7 @@ class Options:
     parallel: int
 
 
-def read(job: DumpJob) -> Options:
+def read_options(job: DumpJob) -> Options:
     """Read the options of a job; ConfigurationError says what is wrong with which."""
 
     def text(option: TextOption) -> str:

@@ -68,7 +68,7 @@ def _escaped(text: bytes) -> bytes:
     return json.dumps(text.decode(), ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
 
 
-def text(value: Mapping[str, Any]) -> bytes:
+def json_text(value: Mapping[str, Any]) -> bytes:
     """JSON as UTF-8, compact."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 

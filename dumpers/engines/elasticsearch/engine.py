@@ -33,7 +33,7 @@ _PACKED = 4
 @contextmanager
 def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     """Look at the cluster and choose its indices; streams share nothing but the connections."""
-    patterns = indices.read(INDICES.variable, job.options.get(INDICES.variable, ""))
+    patterns = indices.parse_index_patterns(INDICES.variable, job.options.get(INDICES.variable, ""))
     server, product = login.connect(job.connection, errors=DUMP_ERRORS, interrupt=interrupt)
     existing = survey.indices(server, product, interrupt)
     chosen = indices.choose(patterns, existing)

@@ -61,7 +61,7 @@ class Pattern:
         return _matches(index.shown_name, self.text)
 
 
-def read(variable: str, text: str) -> tuple[Pattern, ...]:
+def parse_index_patterns(variable: str, text: str) -> tuple[Pattern, ...]:
     """Read `a*,-b*`; ConfigurationError where a pattern is empty."""
     patterns = []
     for word in parse_patterns(variable, text):

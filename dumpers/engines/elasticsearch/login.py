@@ -45,7 +45,7 @@ def connect(
 
 
 def _product(server: Server, interrupt: Interrupt) -> Product:
-    found = product.read(server.json("GET", "/", interrupt=interrupt))
+    found = product.identify(server.json("GET", "/", interrupt=interrupt))
     if found is None:
         raise server.errors.failed(
             f"{server.where} does not say which Elasticsearch or OpenSearch it is"

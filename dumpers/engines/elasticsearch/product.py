@@ -104,7 +104,7 @@ class Product:
         return self.is_opensearch or self.number >= (7, 7)
 
 
-def read(root: Mapping[str, Any]) -> Product | None:
+def identify(root: Mapping[str, Any]) -> Product | None:
     """Read what a server answers to `GET /`; None if it is neither."""
     version = root.get("version")
     if not isinstance(version, Mapping):

@@ -37,7 +37,7 @@ def read(
     pod = {"spec": {"volumes": [{"name": "other", "emptyDir": {}}, {"name": "v"} | volume]}}
     known = KNOWN if contents is None else contents
     try:
-        return mounted_files.text(mounted_files.files(pod, container, path), known)
+        return mounted_files.text_of_files(mounted_files.files(pod, container, path), known)
     except RejectedError as error:
         return error.rejected.reason
 
@@ -126,7 +126,7 @@ def test_the_longest_mount_path_counts() -> None:
     }
     volumes = [{"name": "a", "emptyDir": {}}, {"name": "b"} | OF_S]
     found = mounted_files.files({"spec": {"volumes": volumes}}, container, PATH)
-    assert mounted_files.text(found, KNOWN) == "from s"
+    assert mounted_files.text_of_files(found, KNOWN) == "from s"
 
 
 @pytest.mark.parametrize(

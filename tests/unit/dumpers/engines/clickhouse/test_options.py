@@ -2,7 +2,7 @@ import pytest
 
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse.filters import TableFilter
-from dumpers.engines.clickhouse.options import Options, read
+from dumpers.engines.clickhouse.options import Options, read_options
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
 
@@ -19,7 +19,7 @@ ENV = {
 
 
 def options(**env: str) -> Options:
-    return read(DumpJob.from_env(ENV | env, ENGINES))
+    return read_options(DumpJob.from_env(ENV | env, ENGINES))
 
 
 def nodes(found: Options) -> list[list[tuple[str, int]]]:

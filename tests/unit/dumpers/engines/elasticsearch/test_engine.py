@@ -47,7 +47,7 @@ def release(text: str) -> Product:
     ],
 )
 def test_a_server_is_what_it_says(root: Mapping[str, Any], expected: str | None) -> None:
-    found = product.read(root)
+    found = product.identify(root)
     assert (None if found is None else str(found)) == expected
 
 
@@ -114,20 +114,20 @@ EVERY = (
     ],
 )
 def test_patterns(text: str, expected: list[str]) -> None:
-    found = indices.choose(indices.read("V", text), EVERY)
+    found = indices.choose(indices.parse_index_patterns("V", text), EVERY)
     assert [index.name for index in found] == expected
 
 
 @pytest.mark.parametrize("text", ["c", "c*", "a-1,sec*", "[ab]"])
 def test_a_pattern_that_asks_for_nothing_there(text: str) -> None:
     with pytest.raises(SourceRefusedError, match="not these indices"):
-        indices.choose(indices.read("V", text), EVERY)
+        indices.choose(indices.parse_index_patterns("V", text), EVERY)
 
 
 @pytest.mark.parametrize("text", [",", "a,,b", "-", "a,-"])
 def test_patterns_that_are_none(text: str) -> None:
     with pytest.raises(ConfigurationError, match="V holds"):
-        indices.read("V", text)
+        indices.parse_index_patterns("V", text)
 
 
 def test_lines_are_as_elasticdump_has_them() -> None:
