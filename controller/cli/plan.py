@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from controller.cli.common import connect, load
+from controller.cli.common import connect, load_settings
 from controller.loop import reconcile
 from controller.model.kinds import SECRET
 from controller.model.view import ClusterView, failed_reads
@@ -31,7 +31,7 @@ _MARKS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 )
 def plan(file: Path | None) -> None:
     """Show what a pass would do, and why, without doing it."""
-    settings = load()
+    settings = load_settings()
     if file:
         try:
             view = view_yaml.load(file.read_bytes())
