@@ -5,7 +5,7 @@ hold the content of an object.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from controller.kube import projections
@@ -62,6 +62,9 @@ class Resource:
 
 NAMESPACES = Resource(kind="Namespace", root="/api/v1", plural="namespaces", namespaced=False)
 PODS = Resource(kind="Pod", root="/api/v1", plural="pods", shape=projections.Pod)
+# The pods of dumps, of which only the status counts.
+RUN_PODS = replace(PODS, shape=projections.RunPod)
+EVENTS = Resource(kind="Event", root="/api/v1", plural="events", shape=projections.Event)
 SERVICES = Resource(kind="Service", root="/api/v1", plural="services", shape=projections.Service)
 SECRETS = Resource(kind="Secret", root="/api/v1", plural="secrets")
 CONFIG_MAPS = Resource(kind="ConfigMap", root="/api/v1", plural="configmaps")
@@ -81,6 +84,7 @@ RESOURCES: Mapping[str, Resource] = {
     for item in (
         NAMESPACES,
         PODS,
+        EVENTS,
         SERVICES,
         SECRETS,
         CONFIG_MAPS,

@@ -45,24 +45,52 @@ class _PodSpec(TypedDict, total=False):
     enableServiceLinks: bool | None
 
 
-class _ContainerStatus(TypedDict, total=False):
-    name: str
-    state: Any
-
-
 class _PodStatus(TypedDict, total=False):
     phase: str
-    containerStatuses: list[_ContainerStatus] | None
 
 
 class Pod(TypedDict, total=False):
-    """What a database's pod tells of its credentials, and a dump's pod of its end."""
+    """A database's pod: its containers with their variables, mounts and ports."""
 
     apiVersion: str
     kind: str
     metadata: Metadata | None
     spec: _PodSpec | None
     status: _PodStatus | None
+
+
+class _ContainerStatus(TypedDict, total=False):
+    name: str
+    state: Any
+
+
+class _RunPodStatus(TypedDict, total=False):
+    phase: str
+    reason: str
+    message: str
+    conditions: Any
+    containerStatuses: list[_ContainerStatus] | None
+    initContainerStatuses: list[_ContainerStatus] | None
+
+
+class RunPod(Object, total=False):
+    """A dump's pod: how it ended, or why it does not begin."""
+
+    status: _RunPodStatus | None
+
+
+class Event(TypedDict, total=False):
+    """What happened to which object."""
+
+    apiVersion: str
+    kind: str
+    metadata: Metadata | None
+    involvedObject: Any
+    reason: str
+    message: str
+    series: Any
+    lastTimestamp: str | None
+    eventTime: str | None
 
 
 class _TemplateMetadata(TypedDict, total=False):
@@ -106,6 +134,7 @@ class Service(TypedDict, total=False):
 
 class _JobStatus(TypedDict, total=False):
     conditions: Any
+    startTime: str | None
     completionTime: str | None
 
 

@@ -47,13 +47,16 @@ class ControlView:
 
     The lists hold what is labelled as ours, and also objects that are not ours but have the name
     of one that is wanted. `unread` names those for which that could not be found out, and Jobs of
-    which only the metadata is known. `pods` are those of Jobs that no CronJob tells of yet.
+    which only the metadata is known. `pods` are those of Jobs that are active, or have ended and
+    are not recorded on their CronJob yet; `events` are the warnings of those Jobs whose pods do
+    not show why they failed or do not begin.
     """
 
     cronjobs: Objects | ReadFailure = field(repr=False)
     secrets: Objects | ReadFailure = field(repr=False)
     jobs: Objects | ReadFailure = field(repr=False)
     pods: Objects | ReadFailure = field(repr=False)
+    events: Objects | ReadFailure = field(default=(), repr=False)
     unread: Mapping[ObjectRef, ReadFailure] = field(default_factory=dict)
 
 
@@ -80,6 +83,9 @@ def failed_reads(view: ClusterView) -> Iterator[str]:
     for listed in (control.cronjobs, control.secrets, control.jobs, control.pods):
         if isinstance(listed, ReadFailure):
             yield listed.message
+    # Not to be allowed to read Events costs no more than reasons of some runs.
+    if isinstance(control.events, ReadFailure) and control.events.reason is not Reason.FORBIDDEN:
+        yield control.events.message
     for space in view.namespaces.values():
         # Not to be allowed to read a namespace itself is a way to run.
         if isinstance(space.exists, ReadFailure) and space.exists.reason is not Reason.FORBIDDEN:

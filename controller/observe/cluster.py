@@ -102,7 +102,9 @@ def observe_cluster(
 
         second = pool.map(lambda space: part(space.view.name, partial(complete, space)), spaces)
         found = {space.view.name: space.found for space in spaces}
-        ours = control_namespace.complete_control_namespace(ours, found.values(), answers, settings)
+        ours = control_namespace.complete_control_namespace(
+            ours, found.values(), answers, settings, now
+        )
         spaces = [*second]
     cache.secrets, cache.objects = sources.fresh, answers.fresh
     namespaces = {space.view.name: space.view for space in spaces}

@@ -66,6 +66,7 @@ def _view(document: Mapping[str, Any]) -> ClusterView:
             secrets=_list(control.get("secrets")),
             jobs=_list(control.get("jobs")),
             pods=_list(control.get("pods")),
+            events=_list(control.get("events")),
             unread=_unread(control),
         ),
         gone_passes=document.get("gonePasses") or {},

@@ -15,6 +15,7 @@ from controller.model.objects import (
 )
 from controller.model.status import ReadFailure
 from controller.model.view import ClusterView
+from controller.runs.event_causes import events_by_job
 from controller.settings.settings import Settings
 
 
@@ -24,7 +25,7 @@ class OwnedObjects:
 
     `cronjobs` and `secrets` are by name and hold foreign ones too; `failed` says that they are
     not known. `ours` holds this install's CronJobs by the namespace of their workload. `jobs` go
-    by CronJob uid, `pods` by Job uid.
+    by CronJob uid, `pods` and `events` by Job uid.
     """
 
     cronjobs: Mapping[str, Json] = field(repr=False)
@@ -33,6 +34,7 @@ class OwnedObjects:
     ours: Mapping[str, Mapping[str, Json]] = field(repr=False)
     jobs: Mapping[str, Objects] | ReadFailure = field(repr=False)
     pods: Mapping[str, Objects] | ReadFailure = field(repr=False)
+    events: Mapping[str, Objects] = field(default_factory=dict, repr=False)
 
 
 def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
@@ -55,6 +57,7 @@ def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
         ours=by_namespace,
         jobs=control.jobs if isinstance(control.jobs, ReadFailure) else by_owner(control.jobs),
         pods=control.pods if isinstance(control.pods, ReadFailure) else by_owner(control.pods),
+        events=events_by_job(_known(control.jobs), _known(control.events)),
     )
 
 

@@ -161,7 +161,9 @@ def _with_results(target: Json, existing: Json | None, inventory: OwnedObjects) 
     jobs, pods = inventory.jobs, inventory.pods
     if existing is None or isinstance(jobs, ReadFailure) or isinstance(pods, ReadFailure):
         return target
-    told = results.result_annotations(existing, jobs.get(uid_of(existing), ()), pods)
+    told = results.result_annotations(
+        existing, jobs.get(uid_of(existing), ()), pods, inventory.events
+    )
     return overlay(target, {"metadata": {"annotations": told}}) if told else target
 
 
