@@ -1,9 +1,10 @@
 """Finds the runs that do not begin, or whose pod does not end, while they still can be helped."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.model.objects import Json, Objects, metadata, name_of
+from controller.model.objects import Json, Objects, metadata, name_of, uid_of
 from controller.runs.dump_outcome import finished_in
 from controller.runs.event_causes import cause_in_events
 from controller.runs.job_status import is_active, started_at
@@ -48,6 +49,20 @@ class BlockedRun:
     since: str
     cause: Cause
     is_explained: bool = True
+
+
+def blocked_runs(
+    jobs: Iterable[Json],
+    pods: Mapping[str, Objects],
+    events: Mapping[str, Objects],
+    now: datetime,
+) -> tuple[BlockedRun, ...]:
+    """Find the blocked runs among some Jobs; `pods` and `events` go by Job uid."""
+    found = (
+        blocked_run(job, pods.get(uid_of(job), ()), events.get(uid_of(job), ()), now)
+        for job in jobs
+    )
+    return tuple(filter(None, found))
 
 
 def blocked_run(job: Json, pods: Objects, events: Objects, now: datetime) -> BlockedRun | None:
