@@ -35,7 +35,7 @@ def container_end(pod: Json) -> Json | None:
 
 def is_running(pod: Json) -> bool:
     """Whether the dump container runs."""
-    return bool(_state(pod).get("running"))
+    return _state(pod).get("running") is not None
 
 
 def running_containers(pod: Json) -> list[str]:
@@ -43,7 +43,7 @@ def running_containers(pod: Json) -> list[str]:
     return [
         str(container.get("name"))
         for container in _statuses(pod, "containerStatuses")
-        if (container.get("state") or {}).get("running")
+        if (container.get("state") or {}).get("running") is not None
     ]
 
 
