@@ -71,7 +71,7 @@ class ApplyResult:
     """An item as it came out. `done` are the steps that were carried out.
 
     `cronjob` is the CronJob as it is now, None without one; `failed` says that a step was not
-    done, which `verdict` then tells. `sent` is to be remembered for the next pass.
+    done, as `status` then says. `last_written` is to be remembered for the next pass, by uid.
     """
 
     workload_plan: WorkloadPlan
@@ -79,7 +79,7 @@ class ApplyResult:
     done: tuple[Change, ...] = ()
     cronjob: Json | None = field(default=None, repr=False)
     failed: bool = False
-    sent: dict[str, WrittenObject] = field(default_factory=dict, repr=False)
+    last_written: dict[str, WrittenObject] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
