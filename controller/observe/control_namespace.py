@@ -12,6 +12,7 @@ from controller.model import names
 from controller.model.objects import Json, ObjectRef, Objects, name_of, owner_references, uid_of
 from controller.model.status import ReadFailure
 from controller.model.view import ControlView
+from controller.observe.readers import Readers
 from controller.plan import owned
 from controller.runs import results
 from controller.runs.blocked import blocked_run
@@ -27,26 +28,26 @@ _SELECTORS = 4
 _WARNINGS = "type=Warning"
 
 
-def read_control_namespace(reader: ClusterReader, settings: Settings) -> ControlView:
+def read_control_namespace(readers: Readers, settings: Settings) -> ControlView:
     """Read what is labelled as ours; `complete_control_namespace` adds the rest."""
     namespace = settings.control_namespace
     unread: Mapping[ObjectRef, ReadFailure] = {}
-    cronjobs = reader.list(CRONJOBS, namespace, names.SELECTOR, metadata_only=True)
+    cronjobs = readers.cluster.list(CRONJOBS, namespace, names.SELECTOR, metadata_only=True)
     if not isinstance(cronjobs, ReadFailure):
         every_name = {name_of(cronjob) for cronjob in cronjobs}
-        cronjobs, unread = reader.whole(
+        cronjobs, unread = readers.objects.load_full(
             CRONJOBS, namespace, cronjobs, every_name, selector=names.SELECTOR
         )
         # Metadata alone would pass for a CronJob without a schedule.
         cronjobs = tuple(item for item in cronjobs if _ref(CRONJOBS, item) not in unread)
-    secrets = reader.list(SECRETS, namespace, names.SELECTOR)
+    secrets = readers.cluster.list(SECRETS, namespace, names.SELECTOR)
     return ControlView(cronjobs=cronjobs, secrets=secrets, jobs=(), pods=(), unread=unread)
 
 
 def complete_control_namespace(
     control: ControlView,
     found: Iterable[Workloads],
-    reader: ClusterReader,
+    readers: Readers,
     settings: Settings,
     now: datetime,
 ) -> ControlView:
@@ -61,14 +62,14 @@ def complete_control_namespace(
     wanted = {name for name in wanted_names if name}
     unread = {ref.name for ref in control.unread}
     cronjobs, unread_cronjobs = _with_namesakes(
-        CRONJOBS, namespace, control.cronjobs, wanted - unread, reader
+        CRONJOBS, namespace, control.cronjobs, wanted - unread, readers
     )
     secret_names = set(map(names.secret_name, wanted))
     secrets, unread_secrets = _with_namesakes(
-        SECRETS, namespace, control.secrets, secret_names, reader
+        SECRETS, namespace, control.secrets, secret_names, readers
     )
     # After the CronJobs, so that a Job that starts in between is seen.
-    jobs, unread_jobs = _jobs(cronjobs, reader, settings)
+    jobs, unread_jobs = _jobs(cronjobs, readers, settings)
     view = ControlView(
         cronjobs=cronjobs,
         secrets=secrets,
@@ -76,7 +77,7 @@ def complete_control_namespace(
         pods=(),
         unread={**control.unread, **unread_cronjobs, **unread_secrets, **unread_jobs},
     )
-    return _with_runs(view, reader, settings, now)
+    return _with_runs(view, readers.cluster, settings, now)
 
 
 def _with_namesakes(
@@ -84,7 +85,7 @@ def _with_namesakes(
     namespace: str,
     listed: Objects | ReadFailure,
     wanted: AbstractSet[str],
-    reader: ClusterReader,
+    readers: Readers,
 ) -> tuple[Objects | ReadFailure, Mapping[ObjectRef, ReadFailure]]:
     """Add the objects of wanted names that are not labelled as ours; also return failed reads."""
     if isinstance(listed, ReadFailure):
@@ -92,12 +93,12 @@ def _with_namesakes(
     lacking = wanted - {name_of(item) for item in listed}
     if not lacking:
         return listed, {}
-    every = reader.list(resource, namespace, metadata_only=True)
+    every = readers.cluster.list(resource, namespace, metadata_only=True)
     if isinstance(every, ReadFailure):
         lost = (ObjectRef(kind=resource.kind, name=name) for name in lacking)
         return listed, dict.fromkeys(lost, every)
     namesakes = tuple(item for item in every if name_of(item) in lacking)
-    full, unread = reader.whole(resource, namespace, namesakes, lacking)
+    full, unread = readers.objects.load_full(resource, namespace, namesakes, lacking)
     # Metadata shows whose an object is, but an object of ours must be known in full.
     return listed + tuple(item for item in full if _ref(resource, item) not in unread), unread
 
@@ -107,10 +108,10 @@ def _ref(resource: Resource, item: Json) -> ObjectRef:
 
 
 def _jobs(
-    cronjobs: Objects | ReadFailure, reader: ClusterReader, settings: Settings
+    cronjobs: Objects | ReadFailure, readers: Readers, settings: Settings
 ) -> tuple[Objects | ReadFailure, Mapping[ObjectRef, ReadFailure]]:
     """Read the Jobs of these CronJobs; one that could not be read has no end, as if it ran."""
-    listed = reader.list(JOBS, settings.control_namespace, metadata_only=True)
+    listed = readers.cluster.list(JOBS, settings.control_namespace, metadata_only=True)
     if isinstance(listed, ReadFailure) or isinstance(cronjobs, ReadFailure):
         return listed, {}
     owners = {uid_of(cronjob) for cronjob in cronjobs}
@@ -119,7 +120,7 @@ def _jobs(
         for job in listed
         if any(reference.get("uid") in owners for reference in owner_references(job))
     }
-    return reader.whole(JOBS, settings.control_namespace, listed, wanted)
+    return readers.objects.load_full(JOBS, settings.control_namespace, listed, wanted)
 
 
 def _with_runs(

@@ -1,7 +1,7 @@
 """The generated objects of a view, indexed, and which of them are this install's."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from controller.manifests.ownership import is_ours, owner_of
@@ -40,13 +40,6 @@ class OwnedObjects:
 def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
     """Index the control namespace of a view."""
     control = view.control
-    by_namespace: dict[str, dict[str, Json]] = defaultdict(dict)
-    for item in _known(control.cronjobs):
-        namespace, ref = owner_of(item)
-        recorded = names.INSTANCE in annotations_of(item)
-        # What 0.6.0 made could be anybody's where this install does not watch.
-        if ref.name and is_ours(item, settings) and (recorded or namespace in view.namespaces):
-            by_namespace[namespace][name_of(item)] = item
     failures = (
         item for item in (control.cronjobs, control.secrets) if isinstance(item, ReadFailure)
     )
@@ -54,11 +47,25 @@ def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
         cronjobs={name_of(item): item for item in _known(control.cronjobs)},
         secrets={name_of(item): item for item in _known(control.secrets)},
         failed=next(failures, None),
-        ours=by_namespace,
+        ours=ours_by_namespace(control.cronjobs, view.namespaces, settings),
         jobs=control.jobs if isinstance(control.jobs, ReadFailure) else by_owner(control.jobs),
         pods=control.pods if isinstance(control.pods, ReadFailure) else by_owner(control.pods),
         events=events_by_job(_known(control.jobs), _known(control.events)),
     )
+
+
+def ours_by_namespace(
+    cronjobs: Objects | ReadFailure, watched: Container[str], settings: Settings
+) -> Mapping[str, Mapping[str, Json]]:
+    """Index this install's CronJobs by the namespace of their workload, then by name."""
+    by_namespace: dict[str, dict[str, Json]] = defaultdict(dict)
+    for cronjob in _known(cronjobs):
+        namespace, ref = owner_of(cronjob)
+        recorded = names.INSTANCE in annotations_of(cronjob)
+        # What 0.6.0 made could be anybody's where this install does not watch.
+        if ref.name and is_ours(cronjob, settings) and (recorded or namespace in watched):
+            by_namespace[namespace][name_of(cronjob)] = cronjob
+    return by_namespace
 
 
 def _known(listed: Objects | ReadFailure) -> Objects:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from controller.kube.client import PODS, SECRETS, KubeError, Resource
-from controller.kube.object_cache import JsonInterner
+from controller.kube.failure_budget import FailureBudget
 from controller.kube.reader import ClusterReader
 from controller.loop.pass_state import PassState
 from controller.model import names
@@ -184,7 +184,7 @@ def test_a_replicaset_scaled_to_none_keeps_its_cronjob_though_no_list_shows_it()
 def test_reads_that_go_on_failing_are_given_up_in_their_namespace_only(place: str) -> None:
     api = cluster(*small())
     broken = breaking(api, lambda _, name: name.startswith("bad"))
-    answers = ClusterReader(kube=api, known={}, pool=JsonInterner(), patience=-1)
+    answers = ClusterReader(kube=api, budget=FailureBudget(limit=-1))
     found = [answers.get(SECRETS, place, "bad") for _ in range(3)]
     # Under "" each name is a namespace of its own.
     assert len(broken.asked) == 2
