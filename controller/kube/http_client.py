@@ -33,7 +33,10 @@ T = TypeVar("T")
 
 
 class ApiServer:
-    """The real API server. `stopping` ends waiting between tries."""
+    """The API server of a real cluster.
+
+    `timeout` of one request is in seconds; `stopping` ends waiting between tries.
+    """
 
     def __init__(self, connection: client.ApiClient, timeout: float, stopping: Event) -> None:
         self._client = connection
@@ -50,7 +53,7 @@ class ApiServer:
         fields: str = "",
         metadata_only: bool = False,
     ) -> list[Document]:
-        """See Kube; an expired continue token starts the list anew."""
+        """See Kube; starts the list anew when its continue token has expired."""
         options = {"limit": str(_PAGE), "labelSelector": selector, "fieldSelector": fields}
         query = {key: text for key, text in options.items() if text}
         for _ in range(_RESTARTS):
@@ -67,7 +70,7 @@ class ApiServer:
             try:
                 return self._object("GET", resource, namespace, name, query=query)
             except NotFoundError:
-                # It may have been made anew since then.
+                # The object may have been made anew since then.
                 pass
         return self._object("GET", resource, namespace, name)
 
@@ -82,7 +85,7 @@ class ApiServer:
     def delete(
         self, resource: Resource, namespace: str, name: str, *, uid: str, version: str
     ) -> None:
-        """See Kube; an object that is gone already is fine."""
+        """See Kube; returns as well if the object is gone already."""
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
@@ -97,6 +100,7 @@ class ApiServer:
     def _pages(
         self, resource: Resource, namespace: str, query: Mapping[str, str], *, metadata_only: bool
     ) -> Iterator[Document]:
+        """Yield the objects of all pages of a list."""
         kind, accept, decode = f"{resource.kind}List", _JSON, page_decoder(resource.shape)
         if metadata_only:
             kind, accept = _METADATA, f"{_JSON};as={_METADATA};v=v1;g=meta.k8s.io"
@@ -115,7 +119,9 @@ class ApiServer:
                 query=urlencode(page_query),
             )
             if page.kind != kind:
-                raise UnavailableError(f"list {resource.plural} in {namespace}: it is no list")
+                raise UnavailableError(
+                    f"list {resource.plural} in {namespace}: the answer is no list"
+                )
             for item in page.items or ():
                 # A list's items do not say what they are, or only that they are metadata.
                 item.update(type_meta)
@@ -127,6 +133,7 @@ class ApiServer:
     def _object(
         self, method: str, resource: Resource, namespace: str, name: str, **options: Any
     ) -> Document:
+        """Make a call whose answer is one object of that kind."""
         decode = object_decoder(resource.shape)
         found = self._call(method, resource, namespace, name, decode=decode, **options)
         if found.get("kind") != resource.kind:
@@ -158,7 +165,7 @@ class ApiServer:
                 return decode(answer)
             except (ValueError, RecursionError):
                 # From None: the parser's error may show the text.
-                raise UnavailableError(f"{method} {path}: the answer is no object") from None
+                raise UnavailableError(f"{method} {path}: the answer cannot be decoded") from None
 
         return self._attempts(attempt)
 

@@ -1,6 +1,6 @@
-"""What is kept of the objects that are only read; all else would cost memory and time.
+"""The fields that are kept of objects which are only read; others would cost memory and time.
 
-Kinds without a shape here are kept whole, as most of them are written back. `managedFields`, half
+Kinds without a type here are kept in full, as most of them are written back. `managedFields`, half
 the bytes of many an object, is kept of none.
 """
 
@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 
 class Metadata(TypedDict, total=False):
-    """What names, owns and marks an object."""
+    """Name, owners, labels and annotations of an object."""
 
     name: str
     namespace: str
@@ -22,7 +22,7 @@ class Metadata(TypedDict, total=False):
 
 
 class Object(TypedDict, total=False):
-    """Any object of which only the metadata counts."""
+    """An object of which only the metadata counts."""
 
     apiVersion: str
     kind: str
@@ -80,7 +80,7 @@ class RunPod(Object, total=False):
 
 
 class Event(TypedDict, total=False):
-    """What happened to which object."""
+    """An Event: what happened to which object."""
 
     apiVersion: str
     kind: str
@@ -107,7 +107,7 @@ class _OwnerSpec(TypedDict, total=False):
 
 
 class Owner(Object, total=False):
-    """A Deployment, ReplicaSet or StatefulSet: its template's annotations count like its own."""
+    """A Deployment, ReplicaSet or StatefulSet, whose template's annotations count like its own."""
 
     spec: _OwnerSpec | None
 
@@ -124,7 +124,7 @@ class _ServiceSpec(TypedDict, total=False):
 
 
 class Service(TypedDict, total=False):
-    """Which pods it selects, and on which ports."""
+    """A Service: which pods it selects, and on which ports."""
 
     apiVersion: str
     kind: str
@@ -139,6 +139,6 @@ class _JobStatus(TypedDict, total=False):
 
 
 class Job(Object, total=False):
-    """Whose Job it is and how it ended."""
+    """A Job: who owns it, when it began, and how it ended."""
 
     status: _JobStatus | None

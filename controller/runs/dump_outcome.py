@@ -23,7 +23,7 @@ def finished_in(pod: Json) -> str:
 
 
 def success_in(pod: Json | None) -> DumpResult:
-    """The result of a dump that succeeded; `pod` is None where its pod is gone."""
+    """Return the result of a dump that succeeded; `pod` is None if its pod is gone."""
     told = _dumper_result(pod) if pod else None
     if told:
         return replace(told, succeeded=True)
@@ -32,7 +32,10 @@ def success_in(pod: Json | None) -> DumpResult:
 
 
 def failure_in(pod: Json) -> DumpResult | None:
-    """Why the dump in this pod failed: the dumper's own word, else what Kubernetes shows."""
+    """Return why the dump in this pod failed; None if the pod shows no failure.
+
+    The dumper's own result counts first, then what Kubernetes shows.
+    """
     told, cause = _dumper_result(pod), cause_in_pod(pod)
     if told and not told.succeeded:
         if cause and told.reason == InterruptedRunError.reason:
@@ -55,7 +58,7 @@ def failure_by(cause: Cause) -> DumpResult:
 
 
 def _dumper_result(pod: Json) -> DumpResult | None:
-    """What the dumper left as its termination message; None where it is none of ours."""
+    """Read the dumper's termination message; None if it is not one of ours."""
     end = container_end(pod)
     try:
         return DumpResult.from_json(str(end.get("message", ""))) if end else None

@@ -19,7 +19,7 @@ _EVENT_REASONS: Mapping[str, RunReason] = {
     "Preempting": RunReason.PREEMPTED,
     "NodeShutdown": RunReason.NODE_SHUTDOWN,
 }
-# What Events say is text only. The first pattern found in it counts.
+# Events of one reason differ by their text only. The first pattern found in the text counts.
 _CREATION_TEXTS = (
     (re.compile("admission webhook"), RunReason.ADMISSION_DENIED),
     (re.compile("exceeded quota"), RunReason.QUOTA_EXCEEDED),

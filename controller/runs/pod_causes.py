@@ -6,9 +6,9 @@ from controller.model.names import CONTAINER
 from controller.model.objects import Json, Objects, metadata
 from controller.runs.reasons import UNKNOWN_EXIT, Cause, RunReason, shortened
 
-# A container that waits for these is on its way.
+# A container that waits for these reasons is on its way.
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
-# Such an end says less than what the pod says of itself.
+# Ends that explain less than the pod's own status does.
 _VAGUE_ENDS = frozenset({RunReason.ERROR, RunReason.CONTAINER_STATUS_UNKNOWN})
 _DISRUPTIONS: Mapping[str, RunReason] = {
     "PreemptionByScheduler": RunReason.PREEMPTED,
@@ -60,7 +60,7 @@ def cause_in_pod(pod: Json) -> Cause | None:
 
 
 def pods_newest_first(pods: Objects) -> list[Json]:
-    """Sort a Job's pods, one for each of its tries, from the last to the first."""
+    """Sort a Job's pods, one for each of its tries, from the last try to the first."""
     return sorted(pods, key=_time_of_pod, reverse=True)
 
 
@@ -93,7 +93,7 @@ def _cause_of_end(end: Json | None) -> Cause | None:
 
 
 def _cause_of_waiting(pod: Json) -> Cause | None:
-    """What keeps the dump container, or an init container before it, from starting."""
+    """Find what keeps the dump container, or an init container before it, from starting."""
     states = [_state(pod)]
     if not states[0].get("terminated"):
         states += [item.get("state") or {} for item in _statuses(pod, "initContainerStatuses")]
@@ -108,7 +108,7 @@ def _cause_of_waiting(pod: Json) -> Cause | None:
 
 
 def _cause_of_pod(pod: Json, ended: Cause | None) -> Cause | None:
-    """What the pod's own status and conditions say."""
+    """Find the cause in the pod's own status and conditions; the exit code is from `ended`."""
     status = pod.get("status") or {}
     code = ended.exit_code if ended else UNKNOWN_EXIT
     conditions = {
@@ -145,5 +145,5 @@ def _known(name: object, other: RunReason) -> RunReason:
 
 
 def _named(name: str, reason: RunReason, message: str) -> str:
-    """The message, after Kubernetes' own name of the reason where ours is another."""
+    """Put Kubernetes' own name of the reason before the message where our name differs."""
     return message if name == reason else ": ".join(filter(None, (name, message)))

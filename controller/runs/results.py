@@ -134,7 +134,7 @@ def _finished(cronjob: Json, key: str) -> str:
 
 
 def _run(cronjob: Json, job: Json, pods: Objects, events: Objects) -> LastRun | None:
-    """How a Job's dump ended; None while it has not, and where that is recorded already."""
+    """Return how a Job's dump ended; None while it has not, or if that is recorded already."""
     end, tries = end_of(job), pods_newest_first(pods)
     if end is None:
         return _run_of_lingering_pod(job, tries)
@@ -155,7 +155,10 @@ def _run(cronjob: Json, job: Json, pods: Objects, events: Objects) -> LastRun | 
 
 
 def _run_of_lingering_pod(job: Json, tries: list[Json]) -> LastRun | None:
-    """How the dump ended in a pod that other containers (a mesh's proxy) keep running."""
+    """Return how the dump ended in a pod that other containers (a mesh's proxy) keep running.
+
+    None while the dump runs, or if its pod has ended: then the Job's end follows.
+    """
     newest = tries[0] if tries else {}
     code = exit_code_of(newest)
     if code is None or (newest.get("status") or {}).get("phase") != "Running":
@@ -167,7 +170,7 @@ def _run_of_lingering_pod(job: Json, tries: list[Json]) -> LastRun | None:
 
 
 def _failure(cronjob: Json, job: Json, tries: list[Json], events: Objects) -> DumpResult:
-    """Why a Job failed, from what knows most of it: its pods, the record, Events, the Job."""
+    """Find why a Job failed: from its pods, else the record, else Events, else the Job itself."""
     in_pods = next(filter(None, map(failure_in, tries)), None)
     if in_pods:
         return in_pods
