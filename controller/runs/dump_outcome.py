@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from controller.model.objects import Json
-from controller.runs.pod_causes import cause_in_pod, container_end
+from controller.runs.pod_causes import VAGUE_ENDS, cause_in_pod, container_end
 from controller.runs.reasons import UNKNOWN_EXIT, Cause, shortened
 from dumpers.contract.result import DumpResult
 from dumpers.runtime.errors import InterruptedRunError
@@ -38,7 +38,8 @@ def failure_in(pod: Json) -> DumpResult | None:
     """
     told, cause = _dumper_result(pod), cause_in_pod(pod)
     if told and not told.succeeded:
-        if cause and told.reason == InterruptedRunError.reason:
+        is_interrupted = told.reason == InterruptedRunError.reason
+        if is_interrupted and cause and cause.reason not in VAGUE_ENDS:
             why = f"{told.message} ({cause.reason}: {cause.message})"
             return replace(told, message=shortened(why))
         return told

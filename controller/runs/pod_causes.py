@@ -9,7 +9,7 @@ from controller.runs.reasons import UNKNOWN_EXIT, Cause, RunReason, shortened
 # A container that waits for these reasons is on its way.
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 # Ends that explain less than the pod's own status does.
-_VAGUE_ENDS = frozenset({RunReason.ERROR, RunReason.CONTAINER_STATUS_UNKNOWN})
+VAGUE_ENDS = frozenset({RunReason.ERROR, RunReason.CONTAINER_STATUS_UNKNOWN})
 _DISRUPTIONS: Mapping[str, RunReason] = {
     "PreemptionByScheduler": RunReason.PREEMPTED,
     "EvictionByEvictionAPI": RunReason.EVICTED,
@@ -54,7 +54,7 @@ def cause_in_pod(pod: Json) -> Cause | None:
     reason of its own (`Error`) stands back: a pod that was evicted shows it too.
     """
     ended = _cause_of_end(container_end(pod))
-    if ended and ended.reason not in _VAGUE_ENDS:
+    if ended and ended.reason not in VAGUE_ENDS:
         return ended
     return _cause_of_waiting(pod) or _cause_of_pod(pod, ended) or ended
 
@@ -84,7 +84,7 @@ def _cause_of_end(end: Json | None) -> Cause | None:
     reason = _known(end.get("reason"), RunReason.ERROR)
     if reason is RunReason.OOM_KILLED:
         message = f"the dump needed more memory than its limit (exit code {code})"
-    elif reason in _VAGUE_ENDS:
+    elif reason in VAGUE_ENDS:
         # Its termination message is none of ours, so it may hold anything.
         message = f"the dump ended with exit code {code} and left no result"
     else:

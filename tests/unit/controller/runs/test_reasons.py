@@ -127,6 +127,15 @@ def test_messages_are_bounded_and_without_logins_and_signatures() -> None:
     assert "registry/v2/x" in text
 
 
+def test_what_the_dumper_said_is_not_followed_by_what_its_exit_code_shows() -> None:
+    said = {"succeeded": False, "exit_code": 14, "reason": "Interrupted", "message": "SIGTERM"}
+    end = {"exitCode": 14, "reason": "Error", "message": json.dumps(said)}
+    failed = job(CRONJOB, ended="2026-01-01T03:00:00Z", how="Failed")
+    pods = {"job-run-1": (pod({"terminated": end}, "Failed"),)}
+    record = json.loads(result_annotations(CRONJOB, (failed,), pods)[LAST_RESULT])
+    assert (record["reason"], record["message"]) == ("Interrupted", "SIGTERM")
+
+
 def test_a_dumper_that_was_killed_after_it_said_that_it_succeeded_has_failed() -> None:
     said = json.dumps({"succeeded": True, "exit_code": 0, "reason": "Succeeded", "message": ""})
     end = {"exitCode": 137, "reason": "OOMKilled", "message": said}
