@@ -128,6 +128,7 @@ def test_a_namespace_without_a_plan_forgets_nothing(
     api, state = cluster(*small()), PassState()
     one_pass(api, memory=state)
     caplog.set_level("INFO")
+    caplog.clear()
     with monkeypatch.context() as broken:
         broken.setattr("controller.plan.planner.plan", lambda *_: 1 / 0)
         one_pass(api, memory=state)
