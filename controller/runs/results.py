@@ -42,6 +42,14 @@ class LastRun:
     job_reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Records:
+    """The two runs that a CronJob records, parsed once, as there are many Jobs to compare."""
+
+    result: Mapping[str, Any]
+    success: Mapping[str, Any]
+
+
 def has_active_job(cronjob: Json, jobs: Objects) -> bool:
     """Whether a Job of the CronJob runs or is about to: by its own status, or by its Jobs."""
     if (cronjob.get("status") or {}).get("active"):
@@ -51,7 +59,10 @@ def has_active_job(cronjob: Json, jobs: Objects) -> bool:
 
 def jobs_with_open_result(cronjob: Json, jobs: Objects) -> Objects:
     """Select the Jobs whose pods have to be read: those that run, and those not recorded yet."""
-    return tuple(job for job in jobs if is_active(job) or _is_unreported(cronjob, job))
+    if not jobs:
+        return ()
+    records = _records(cronjob)
+    return tuple(job for job in jobs if is_active(job) or _is_unreported(records, job))
 
 
 def result_annotations(
@@ -67,18 +78,21 @@ def result_annotations(
     A record stays until a later run ended: the Job may outlive its pod, and would then know less
     than the record does.
     """
+    if not jobs:
+        return {}
+    records = _records(cronjob)
     runs = [
         run
         for job in jobs
-        if (run := _run(cronjob, job, pods.get(uid_of(job), ()), events.get(uid_of(job), ())))
+        if (run := _run(records, job, pods.get(uid_of(job), ()), events.get(uid_of(job), ())))
     ]
     annotations: dict[str, str] = {}
-    for key, candidates in (
-        (LAST_RESULT, runs),
-        (LAST_SUCCESS, [run for run in runs if run.result.succeeded]),
+    for key, record, candidates in (
+        (LAST_RESULT, records.result, runs),
+        (LAST_SUCCESS, records.success, [run for run in runs if run.result.succeeded]),
     ):
         latest = max(candidates, key=lambda run: (run.finished, run.job), default=None)
-        if latest and latest.finished > _finished(cronjob, key):
+        if latest and latest.finished > _finished(record):
             annotations[key] = _record(latest)
     return annotations
 
@@ -86,7 +100,7 @@ def result_annotations(
 def lacks_cause(cronjob: Json, job: Json, pods: Objects) -> bool:
     """Whether a Job has failed, is not recorded, and its pods do not show why."""
     end = end_of(job)
-    if end is None or is_complete(end) or not _is_unreported(cronjob, job):
+    if end is None or is_complete(end) or not _is_unreported(_records(cronjob), job):
         return False
     return not any(exit_code_of(pod) == 0 or failure_in(pod) for pod in pods)
 
@@ -115,30 +129,35 @@ def _record(run: LastRun) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def _is_unreported(cronjob: Json, job: Json) -> bool:
+def _records(cronjob: Json) -> _Records:
+    return _Records(result=recorded(cronjob, LAST_RESULT), success=recorded(cronjob, LAST_SUCCESS))
+
+
+def _is_unreported(records: _Records, job: Json) -> bool:
+    """Whether a Job has ended and its result is not recorded yet."""
     end = end_of(job)
-    if end is None or _is_of(recorded(cronjob, LAST_SUCCESS), job):
+    if end is None or _is_of(records.success, job):
         # A dump that succeeded did so, whatever became of its Job afterwards.
         return False
-    result, success = (_finished(cronjob, key) for key in (LAST_RESULT, LAST_SUCCESS))
+    result, success = _finished(records.result), _finished(records.success)
     return ended_at(job, end) > (min(result, success) if is_complete(end) else result)
 
 
 def _is_of(record: Mapping[str, Any], job: Json) -> bool:
     """Whether a record is of this very Job, not of an earlier one with its name."""
-    return record.get("job") == name_of(job) and str(record.get("finished", "")) >= started_at(job)
+    return record.get("job") == name_of(job) and _finished(record) >= started_at(job)
 
 
-def _finished(cronjob: Json, key: str) -> str:
-    return str(recorded(cronjob, key).get("finished", ""))
+def _finished(record: Mapping[str, Any]) -> str:
+    return str(record.get("finished", ""))
 
 
-def _run(cronjob: Json, job: Json, pods: Objects, events: Objects) -> LastRun | None:
+def _run(records: _Records, job: Json, pods: Objects, events: Objects) -> LastRun | None:
     """Return how a Job's dump ended; None while it has not, or if that is recorded already."""
     end, tries = end_of(job), pods_newest_first(pods)
     if end is None:
         return _run_of_lingering_pod(job, tries)
-    if not _is_unreported(cronjob, job):
+    if not _is_unreported(records, job):
         return None
     good = next((pod for pod in tries if exit_code_of(pod) == 0), None)
     if is_complete(end):
@@ -149,7 +168,7 @@ def _run(cronjob: Json, job: Json, pods: Objects, events: Objects) -> LastRun | 
     return LastRun(
         job=name_of(job),
         finished=ended_at(job, end),
-        result=_failure(cronjob, job, tries, events),
+        result=_failure(records.result, job, tries, events),
         job_reason=str(end.get("reason") or ""),
     )
 
@@ -169,12 +188,13 @@ def _run_of_lingering_pod(job: Json, tries: list[Json]) -> LastRun | None:
     return LastRun(job=name_of(job), finished=finished_in(newest), result=result)
 
 
-def _failure(cronjob: Json, job: Json, tries: list[Json], events: Objects) -> DumpResult:
+def _failure(
+    record: Mapping[str, Any], job: Json, tries: list[Json], events: Objects
+) -> DumpResult:
     """Find why a Job failed: from its pods, else the record, else Events, else the Job itself."""
     in_pods = next(filter(None, map(failure_in, tries)), None)
     if in_pods:
         return in_pods
-    record = recorded(cronjob, LAST_RESULT)
     if _is_of(record, job):
         try:
             return DumpResult.from_json(json.dumps(record))
