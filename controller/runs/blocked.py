@@ -31,7 +31,7 @@ _AT_ONCE = frozenset(
         RunReason.RUN_CONTAINER_ERROR,
     }
 )
-_NO_POD = Cause(reason=RunReason.NO_POD, message="its Job has made no pod")
+_NO_POD = Cause(reason=RunReason.NO_POD, message="its Job has no pod, or none that has not ended")
 _NOT_STARTED = Cause(
     reason=RunReason.CONTAINER_NOT_STARTED, message="the container of its pod does not start"
 )
@@ -86,7 +86,7 @@ def blocked_run(job: Json, pods: Objects, events: Objects, now: datetime) -> Blo
 
 
 def _without_live_pod(job: Json, last: Json | None, events: Objects) -> BlockedRun:
-    """The Job has no pod, or only pods of tries that have ended."""
+    """Describe a Job that has no pod, or only pods of tries that have ended."""
     since = max(started_at(job), finished_in(last) if last else "")
     cause = cause_in_events(events)
     return BlockedRun(
@@ -95,7 +95,7 @@ def _without_live_pod(job: Json, last: Json | None, events: Objects) -> BlockedR
 
 
 def _with_lingering_pod(job: Json, pod: Json, ended: str) -> BlockedRun:
-    """The dump has ended, and other containers keep its pod: no next run may begin."""
+    """Describe a Job whose dump has ended, but not its pod, so that no next run may begin."""
     others = ", ".join(running_containers(pod))
     message = f"the dump has ended, but its pod is kept running by: {others}"
     return BlockedRun(
@@ -106,7 +106,7 @@ def _with_lingering_pod(job: Json, pod: Json, ended: str) -> BlockedRun:
 
 
 def _with_pending_pod(job: Json, pod: Json, events: Objects) -> BlockedRun | None:
-    """The pod is there, and its dump has not ended: None where it runs."""
+    """Describe a Job whose pod has not begun its dump; None if the dump runs."""
     if is_running(pod):
         return None
     since = str(metadata(pod).get("creationTimestamp") or started_at(job))
