@@ -1,3 +1,3 @@
 from controller.cli.main import main
 
-main()
+main(prog_name="ksnapshot")

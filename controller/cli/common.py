@@ -10,8 +10,8 @@ from controller.settings.settings import Mode, Settings
 from dumpers.runtime.errors import ConfigurationError
 
 
-def load() -> Settings:
-    """The settings of this process; ends it with 1 after telling every fault."""
+def load_settings() -> Settings:
+    """Read the settings from the environment; print every fault and exit with 1 if any."""
     try:
         return Settings.from_env(os.environ)
     except ConfigurationError as error:
@@ -21,7 +21,7 @@ def load() -> Settings:
 
 
 def connect(settings: Settings, stopping: Event) -> Kube:
-    """The cluster; ends the process with 1 where no way leads to one."""
+    """Connect to the cluster; print why and exit with 1 if there is no login for one."""
     try:
         return http_client.connect(
             in_cluster=settings.mode is Mode.CLUSTER,

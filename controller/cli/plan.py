@@ -8,13 +8,17 @@ from typing import Any
 
 import click
 
-from controller.cli.common import connect, load
+from controller.cli.common import connect, load_settings
 from controller.loop import reconcile
-from controller.model.kinds import SECRET
+from controller.model.kinds import JOB, SECRET
+from controller.model.objects import Json, ObjectRef, name_of, uid_of
+from controller.model.status import ReadFailure
 from controller.model.view import ClusterView, failed_reads
 from controller.observe import cluster, view_yaml
-from controller.plan import overlay
+from controller.plan import overlay, owned
 from controller.plan.changes import Action, Change, WorkloadPlan
+from controller.plan.owned import OwnedObjects
+from controller.runs.blocked import BlockedRun, blocked_runs
 from controller.settings.settings import Settings
 from controller.workloads.schedules import next_run
 from dumpers.contract.recipients import holds_private_key
@@ -32,58 +36,86 @@ _MARKS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 )
 def plan(file: Path | None) -> None:
     """Show what a pass would do, and why, without doing it."""
-    settings = load()
-    if file:
-        try:
-            view = view_yaml.load(file.read_bytes())
-            lines = list(render(view, settings))
-        except (view_yaml.ReplayError, OSError) as error:
-            click.echo(f"error: {file}: {error}", err=True)
-            sys.exit(1)
-        except Exception as error:  # noqa: BLE001  whatever the file holds; its content stays out
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
-            click.echo(f"error: {file}: no plan can be made of it: {place}", err=True)
-            sys.exit(1)
-    else:
-        api = connect(settings, Event())
-        now = datetime.now(UTC)
-        made = cluster.observe_cluster(
-            api, settings, cluster.ObservationCache(), now=now, isolate=reconcile.isolate
-        )
-        lines = list(render(made.view, settings))
+    settings = load_settings()
+    lines = _lines_of_file(file, settings) if file else _lines_of_cluster(settings)
     for line in lines:
         click.echo(line)
 
 
 def render(view: ClusterView, settings: Settings) -> Iterator[str]:
-    """The plan for a person: each workload's state and reason, then what changes."""
+    """Write the plan for a person: each workload's state and reason, then what changes."""
     for failure in failed_reads(view):
         yield f"! {failure}"
+    owned_objects = owned.index_owned(view, settings)
     writes = 0
-    for namespace, made in reconcile.plans(view, settings):
-        if made is None:
+    for namespace, namespace_plan in reconcile.plans(view, settings):
+        if namespace_plan is None:
             yield f"! {namespace}: no plan could be made, see the log"
             continue
-        for item in made.items:
-            writes += len(item.changes)
-            yield from _item(item, view)
+        for workload_plan in namespace_plan.items:
+            writes += len(workload_plan.changes)
+            yield from _workload(workload_plan, view, owned_objects)
     yield f"{writes} write{'' if writes == 1 else 's'}"
 
 
-def _item(item: WorkloadPlan, view: ClusterView) -> Iterator[str]:
-    verdict = item.status
-    why = f": {verdict.message}" if verdict.message else ""
-    yield f"{item.workload}  {verdict.state} ({verdict.reason}){why}"
-    if item.kept and item.cronjob and not item.changes:
-        yield f"    keep CronJob {item.cronjob}{_next(item.kept, view)}"
-    for step in item.changes:
-        yield f"  {_MARKS[step.action]} {step.action} {step.kind} {step.name}"
-        if step.action is not Action.DELETE:
-            yield from _changes(step)
+def blocked_runs_of(
+    cronjob: Json | None, owned_objects: OwnedObjects, view: ClusterView
+) -> tuple[BlockedRun, ...]:
+    """Find the runs of a CronJob that do not begin or end; empty while its Jobs are not known."""
+    jobs, pods = owned_objects.jobs, owned_objects.pods
+    if cronjob is None or isinstance(jobs, ReadFailure) or isinstance(pods, ReadFailure):
+        return ()
+    known = (
+        job
+        for job in jobs.get(uid_of(cronjob), ())
+        if ObjectRef(kind=JOB, name=name_of(job)) not in view.control.unread
+    )
+    return blocked_runs(known, pods, owned_objects.events, view.now)
 
 
-def _next(cronjob: Any, view: ClusterView) -> str:
+def _lines_of_file(file: Path, settings: Settings) -> list[str]:
+    """Plan from a view in YAML; print what is wrong with the file and exit with 1."""
+    try:
+        return list(render(view_yaml.load(file.read_bytes()), settings))
+    except (view_yaml.ReplayError, OSError) as error:
+        click.echo(f"error: {file}: {error}", err=True)
+    except Exception as error:  # noqa: BLE001  whatever the file holds; its content stays out
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
+        click.echo(f"error: {file}: no plan can be made of it: {place}", err=True)
+    sys.exit(1)
+
+
+def _lines_of_cluster(settings: Settings) -> list[str]:
+    observation = cluster.observe_cluster(
+        connect(settings, Event()),
+        settings,
+        cluster.ObservationCache(),
+        now=datetime.now(UTC),
+        isolate=reconcile.isolate,
+    )
+    return list(render(observation.view, settings))
+
+
+def _workload(
+    workload_plan: WorkloadPlan, view: ClusterView, owned_objects: OwnedObjects
+) -> Iterator[str]:
+    status, kept = workload_plan.status, workload_plan.kept
+    why = f": {status.message}" if status.message else ""
+    yield f"{workload_plan.workload}  {status.state} ({status.reason}){why}"
+    if kept and workload_plan.cronjob and not workload_plan.changes:
+        yield f"    keep CronJob {workload_plan.cronjob}{_next_run(kept, view)}"
+    for run in blocked_runs_of(kept, owned_objects, view):
+        cause = f"{run.cause.reason}: {run.cause.message}"
+        yield f"    run {run.job} is blocked since {run.since}: {cause}"
+    for change in workload_plan.changes:
+        yield f"  {_MARKS[change.action]} {change.action} {change.kind} {change.name}"
+        if change.action is not Action.DELETE:
+            yield from _field_changes(change)
+
+
+def _next_run(cronjob: Json, view: ClusterView) -> str:
+    """Return `, next run …` of a CronJob; empty if its schedule cannot be read."""
     spec = cronjob.get("spec") or {}
     try:
         following = next_run(spec["schedule"], spec.get("timeZone") or "Etc/UTC", view.now)
@@ -92,20 +124,21 @@ def _next(cronjob: Any, view: ClusterView) -> str:
     return f", next run {following:%Y-%m-%d %H:%M %Z}" if following else ", never runs"
 
 
-def _changes(step: Change) -> Iterator[str]:
-    for change in overlay.field_changes(step.before or {}, step.after or {}):
-        hidden = step.kind == SECRET and change.path.partition(".")[0] in {"data", "stringData"}
+def _field_changes(change: Change) -> Iterator[str]:
+    """Write one line for each changed field, the values of Secrets hidden."""
+    for field in overlay.field_changes(change.before or {}, change.after or {}):
+        hidden = change.kind == SECRET and field.path.partition(".")[0] in {"data", "stringData"}
         before, after = (
-            _HIDDEN if hidden and value is not None else _short(value)
-            for value in (change.before, change.after)
+            _HIDDEN if hidden and value is not None else _shown(value)
+            for value in (field.before, field.after)
         )
-        if change.before is None:
-            yield f"      {change.path}: {after}"
+        if field.before is None:
+            yield f"      {field.path}: {after}"
         else:
-            yield f"      {change.path}: {before} → {after}"
+            yield f"      {field.path}: {before} → {after}"
 
 
-def _short(value: Any) -> str:
+def _shown(value: Any) -> str:
     text = "(absent)" if value is None else str(value)
     # Older versions wrote whatever was given as a recipient, even a private key.
     return _HIDDEN if holds_private_key(text) else text

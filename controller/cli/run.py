@@ -1,13 +1,17 @@
 import signal
 import sys
+from http.server import ThreadingHTTPServer
 from threading import Event
 
 import click
 
-from controller.cli.common import connect, load
+from controller.cli.common import connect, load_settings
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
 from controller.loop.runner import run_forever
+from controller.report.http_server import Health, serve
+from controller.report.metrics import Metrics
+from controller.settings.settings import SETTINGS, Settings
 from dumpers.runtime import log
 
 
@@ -16,12 +20,30 @@ from dumpers.runtime import log
 def run(once: bool) -> None:  # noqa: FBT001  click gives it by name
     """Reconcile: one pass at start, then one after each pause."""
     log.configure()
-    settings = load()
+    settings = load_settings()
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    api = connect(settings, stopping)
+    kube = connect(settings, stopping)
     if once:
-        result = run_pass(api, settings, PassState(), stopping=stopping.is_set)
+        result = run_pass(kube, settings, PassState(), stopping=stopping.is_set)
         sys.exit(0 if result.succeeded or result.stopped else 1)
-    run_forever(api, settings, stopping)
+    health, metrics = Health(settings), Metrics()
+    server = _serve(settings, health, metrics)
+    run_forever(kube, settings, stopping, health, metrics)
+    server.shutdown()
+
+
+def _serve(settings: Settings, health: Health, metrics: Metrics) -> ThreadingHTTPServer:
+    """Start the HTTP server; end the process with exit code 1 if the port cannot be opened."""
+    try:
+        return serve(settings.http_port, health, metrics.text)
+    except OSError as error:
+        record = next(setting for setting in SETTINGS if setting.env == "HTTP_PORT")
+        click.echo(
+            f"error: port {settings.http_port} for /healthz and /metrics cannot be opened"
+            f" ({error.strerror}): free the port, or set {record.env} ({record.chart} in the"
+            " chart) to another one",
+            err=True,
+        )
+        sys.exit(1)

@@ -1,11 +1,11 @@
-"""What the controller asks of a cluster, and how a call can fail: the seam in front of kube.py.
+"""The calls that the controller makes to a cluster, the kinds of objects, and how a call can fail.
 
-A call either gives what the API server said or raises one of the errors here, whose texts never
-hold the content of an object.
+This is the seam in front of `http_client`. A call either returns the API server's answer or raises
+one of the errors here, whose texts never hold the content of an object.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from controller.kube import projections
@@ -14,11 +14,11 @@ Document = dict[str, Any]
 
 
 class KubeError(Exception):
-    """A call that did not do what it was to do; the text says which and why."""
+    """A call that failed; the text names the call and why."""
 
 
 class UnavailableError(KubeError):
-    """No answer, or none that can be trusted; `wait` is the Retry-After in seconds, if any."""
+    """No answer came, or none that can be trusted; `wait` is its Retry-After in seconds, if any."""
 
     def __init__(self, message: str, wait: float | None = None) -> None:
         super().__init__(message)
@@ -43,9 +43,10 @@ class RefusedError(KubeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A kind of object; `root` is its group's path.
+    """A kind of object; `root` is the path of its API group.
 
-    `shape` is what is kept of its objects, None: everything but `managedFields`.
+    `shape` is the type with the fields that are kept of its objects; None keeps everything but
+    `managedFields`.
     """
 
     kind: str
@@ -56,12 +57,15 @@ class Resource:
 
     @property
     def version(self) -> str:
-        """The apiVersion of its objects."""
+        """The `apiVersion` of objects of this kind."""
         return self.root.removeprefix("/apis/").removeprefix("/api/")
 
 
 NAMESPACES = Resource(kind="Namespace", root="/api/v1", plural="namespaces", namespaced=False)
 PODS = Resource(kind="Pod", root="/api/v1", plural="pods", shape=projections.Pod)
+# The pods of dumps, of which only the status counts.
+RUN_PODS = replace(PODS, shape=projections.RunPod)
+EVENTS = Resource(kind="Event", root="/api/v1", plural="events", shape=projections.Event)
 SERVICES = Resource(kind="Service", root="/api/v1", plural="services", shape=projections.Service)
 SECRETS = Resource(kind="Secret", root="/api/v1", plural="secrets")
 CONFIG_MAPS = Resource(kind="ConfigMap", root="/api/v1", plural="configmaps")
@@ -77,10 +81,11 @@ STATEFUL_SETS = Resource(
 CRONJOBS = Resource(kind="CronJob", root="/apis/batch/v1", plural="cronjobs")
 JOBS = Resource(kind="Job", root="/apis/batch/v1", plural="jobs", shape=projections.Job)
 RESOURCES: Mapping[str, Resource] = {
-    item.kind: item
-    for item in (
+    resource.kind: resource
+    for resource in (
         NAMESPACES,
         PODS,
+        EVENTS,
         SERVICES,
         SECRETS,
         CONFIG_MAPS,
@@ -94,9 +99,10 @@ RESOURCES: Mapping[str, Resource] = {
 
 
 class Kube(Protocol):
-    """What the controller asks of a cluster; `namespace` is empty for cluster-scoped kinds.
+    """A cluster's API; `namespace` is empty for cluster-scoped kinds.
 
-    Every call raises KubeError's children and nothing else.
+    Every call raises subclasses of KubeError and nothing else. Reads are tried again within
+    bounds; a write may be, too, as each write carries what makes a second one harmless.
     """
 
     def list(
@@ -108,26 +114,29 @@ class Kube(Protocol):
         fields: str = "",
         metadata_only: bool = False,
     ) -> list[Document]:
-        """All objects or none at all; UnavailableError rather than some of them.
+        """Read all objects of a kind; raises UnavailableError rather than return some of them.
 
-        `selector` goes by labels, `fields` by fields. With `metadata_only` no more is read of
-        them than that; the shape of what comes is the same.
+        `selector` selects by labels, `fields` by fields. With `metadata_only` the objects have no
+        more than `metadata`.
         """
 
     def get(self, resource: Resource, namespace: str, name: str, *, since: str = "") -> Document:
-        """One object; NotFoundError only where it surely does not exist.
+        """Read one object; raises NotFoundError only if the object surely does not exist.
 
-        With `since`, a resourceVersion of it, it may be as old as the API server's cache is, but
-        not older than that version: this spares the server half of the work.
+        With `since`, a resourceVersion of the object, the answer may come from the API server's
+        cache, but is not older than that version: this spares the server half of the work.
         """
 
     def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
-        """The object as it was created; ConflictError if there is one already."""
+        """Create an object and return it as stored; raises ConflictError if it exists already."""
 
     def replace(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
-        """The object as it is now; ConflictError unless `body` has the newest resourceVersion."""
+        """Replace an object and return it as stored.
+
+        Raises ConflictError unless `body` has the newest resourceVersion.
+        """
 
     def delete(
         self, resource: Resource, namespace: str, name: str, *, uid: str, version: str
     ) -> None:
-        """Delete exactly this version of the object and, in the background, what it owns."""
+        """Delete exactly this version of an object and, in the background, the objects it owns."""

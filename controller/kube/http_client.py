@@ -1,49 +1,28 @@
-"""The Kubernetes API: the only module that imports its client.
+"""The Kubernetes API by HTTP: the only module that imports its client.
 
-Plain JSON, cut down to the wanted shape while it is parsed, a deadline on every call, bounded
-retries.
+Plain JSON, a deadline on every call, bounded retries.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from threading import Event
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 import urllib3
 import yaml
 from kubernetes import client, config
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    stop_any,
-    stop_when_event_set,
-    wait_random_exponential,
-)
-from tenacity.nap import sleep_using_event
 
 from controller.kube import projections
-from controller.kube.client import (
-    ConflictError,
-    Document,
-    ForbiddenError,
-    KubeError,
-    NotFoundError,
-    RefusedError,
-    Resource,
-    UnavailableError,
-)
+from controller.kube.client import Document, NotFoundError, Resource, UnavailableError
+from controller.kube.decoding import Decode, decode_document, object_decoder, page_decoder
+from controller.kube.error_answers import ExpiredError, error_of
+from controller.kube.retries import retries
 
 _PAGE = 500
-_ATTEMPTS = 3
 _RESTARTS = 3
-_LONGEST_WAIT = 10.0
 _CHUNK = 1 << 16
 # As many as may be asked at once; the client's own number goes by the processors.
 _CONNECTIONS = 16
@@ -51,42 +30,19 @@ _JSON = "application/json"
 _METADATA = "PartialObjectMetadataList"
 
 T = TypeVar("T")
-_parse = msgspec.json.Decoder(Document).decode
-# Makes an answer of its text; ValueError or RecursionError where it is none.
-_Read: TypeAlias = Callable[[bytearray], T]
-
-
-class _ExpiredError(KubeError):
-    """The list's continue token is too old (410)."""
-
-
-class _Page(msgspec.Struct, Generic[T]):
-    """A part of a list as it is answered."""
-
-    kind: str = ""
-    metadata: dict[str, Any] | None = None
-    items: list[T] | None = None
 
 
 class ApiServer:
-    """The real API server. `stopping` ends waiting between tries."""
+    """The API server of a real cluster.
+
+    `timeout` of one request is in seconds; `stopping` ends waiting between tries.
+    """
 
     def __init__(self, connection: client.ApiClient, timeout: float, stopping: Event) -> None:
         self._client = connection
         self._timeout = timeout
         self._stopping = stopping
-        self._attempts = Retrying(
-            stop=stop_any(
-                stop_after_attempt(_ATTEMPTS),
-                # A call that hung once has used up its time.
-                stop_after_delay(timeout),
-                stop_when_event_set(stopping),
-            ),
-            retry=retry_if_exception_type(UnavailableError),
-            wait=_wait,
-            sleep=sleep_using_event(stopping),
-            reraise=True,
-        )
+        self._attempts = retries(timeout, stopping)
 
     def list(
         self,
@@ -97,13 +53,13 @@ class ApiServer:
         fields: str = "",
         metadata_only: bool = False,
     ) -> list[Document]:
-        """See Kube; an expired continue token starts the list anew."""
-        asked = {"limit": str(_PAGE), "labelSelector": selector, "fieldSelector": fields}
-        query = {key: text for key, text in asked.items() if text}
+        """See Kube; starts the list anew when its continue token has expired."""
+        options = {"limit": str(_PAGE), "labelSelector": selector, "fieldSelector": fields}
+        query = {key: text for key, text in options.items() if text}
         for _ in range(_RESTARTS):
             try:
                 return list(self._pages(resource, namespace, query, metadata_only=metadata_only))
-            except _ExpiredError:
+            except ExpiredError:
                 continue
         raise UnavailableError(f"list {resource.plural} in {namespace}: it kept expiring")
 
@@ -114,7 +70,7 @@ class ApiServer:
             try:
                 return self._object("GET", resource, namespace, name, query=query)
             except NotFoundError:
-                # It may have been made anew since then.
+                # The object may have been made anew since then.
                 pass
         return self._object("GET", resource, namespace, name)
 
@@ -129,7 +85,7 @@ class ApiServer:
     def delete(
         self, resource: Resource, namespace: str, name: str, *, uid: str, version: str
     ) -> None:
-        """See Kube; an object that is gone already is fine."""
+        """See Kube; returns as well if the object is gone already."""
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
@@ -137,39 +93,49 @@ class ApiServer:
             "preconditions": {"uid": uid, "resourceVersion": version},
         }
         try:
-            self._call("DELETE", resource, namespace, name, read=_whole, body=options)
+            self._call("DELETE", resource, namespace, name, decode=decode_document, body=options)
         except NotFoundError:
             return
 
     def _pages(
         self, resource: Resource, namespace: str, query: Mapping[str, str], *, metadata_only: bool
     ) -> Iterator[Document]:
-        kind, accept, read = f"{resource.kind}List", _JSON, _list_of(resource.shape)
+        """Yield the objects of all pages of a list."""
+        kind, accept, decode = f"{resource.kind}List", _JSON, page_decoder(resource.shape)
         if metadata_only:
             kind, accept = _METADATA, f"{_JSON};as={_METADATA};v=v1;g=meta.k8s.io"
-            read = _list_of(projections.Object)
-        what = {"apiVersion": resource.version, "kind": resource.kind}
-        more = ""
+            decode = page_decoder(projections.Object)
+        type_meta = {"apiVersion": resource.version, "kind": resource.kind}
+        token = ""
         while True:
-            asked = {**query, "continue": more} if more else query
+            page_query = {**query, "continue": token} if token else query
             page = self._call(
-                "GET", resource, namespace, "", read=read, accept=accept, query=urlencode(asked)
+                "GET",
+                resource,
+                namespace,
+                "",
+                decode=decode,
+                accept=accept,
+                query=urlencode(page_query),
             )
             if page.kind != kind:
-                raise UnavailableError(f"list {resource.plural} in {namespace}: it is no list")
+                raise UnavailableError(
+                    f"list {resource.plural} in {namespace}: the answer is no list"
+                )
             for item in page.items or ():
                 # A list's items do not say what they are, or only that they are metadata.
-                item.update(what)
+                item.update(type_meta)
                 yield item
-            more = str((page.metadata or {}).get("continue") or "")
-            if not more:
+            token = str((page.metadata or {}).get("continue") or "")
+            if not token:
                 return
 
     def _object(
         self, method: str, resource: Resource, namespace: str, name: str, **options: Any
     ) -> Document:
-        read = _one_of(resource.shape)
-        found = self._call(method, resource, namespace, name, read=read, **options)
+        """Make a call whose answer is one object of that kind."""
+        decode = object_decoder(resource.shape)
+        found = self._call(method, resource, namespace, name, decode=decode, **options)
         if found.get("kind") != resource.kind:
             raise UnavailableError(f"{method} {resource.plural}: the answer is no {resource.kind}")
         return found
@@ -181,32 +147,32 @@ class ApiServer:
         namespace: str,
         name: str,
         *,
-        read: _Read[T],
+        decode: Decode[T],
         accept: str = _JSON,
         query: str = "",
         body: Mapping[str, Any] | None = None,
     ) -> T:
-        """One call with its retries. Each write carries what makes a second one harmless."""
+        """Make one call with its retries; each write carries what makes a second one harmless."""
         place = f"/namespaces/{namespace}" if resource.namespaced else ""
         path = f"{resource.root}{place}/{resource.plural}" + (f"/{name}" if name else "")
-        sent = None if body is None else msgspec.json.encode(body)
+        data = None if body is None else msgspec.json.encode(body)
 
-        def once() -> T:
-            status, headers, text = self._once(method, path, query, accept, sent)
+        def attempt() -> T:
+            status, headers, answer = self._request(method, path, query, accept, data)
             if status >= HTTPStatus.MULTIPLE_CHOICES:
-                raise _error(f"{method} {path}", name, status, headers, text)
+                raise error_of(f"{method} {path}", name, status, headers, answer)
             try:
-                return read(text)
+                return decode(answer)
             except (ValueError, RecursionError):
                 # From None: the parser's error may show the text.
-                raise UnavailableError(f"{method} {path}: the answer is no object") from None
+                raise UnavailableError(f"{method} {path}: the answer cannot be decoded") from None
 
-        return self._attempts(once)
+        return self._attempts(attempt)
 
-    def _once(
+    def _request(
         self, method: str, path: str, query: str, accept: str, body: bytes | None
     ) -> tuple[int, Mapping[str, str], bytearray]:
-        """Status, headers and text of the answer to one request."""
+        """Make one request; return status, headers and body of its answer."""
         if self._stopping.is_set():
             raise UnavailableError(f"{method} {path}: the controller is stopping")
         headers = {"Accept": accept, "Content-Type": _JSON}
@@ -223,13 +189,13 @@ class ApiServer:
                 redirect=False,
                 preload_content=False,
             )
-            text = _body(response, time.monotonic() + self._timeout)
+            answer = _read_body(response, time.monotonic() + self._timeout)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             # Only the kind of fault: the texts repeat hosts, headers, bodies.
             raise UnavailableError(f"{method} {path}: {type(error).__name__}") from None
         except (config.ConfigException, ValueError) as error:
             raise UnavailableError(f"{method} {path}: no login: {type(error).__name__}") from None
-        return response.status, response.headers, text
+        return response.status, response.headers, answer
 
 
 def connect(*, in_cluster: bool, timeout: float, stopping: Event) -> ApiServer:
@@ -254,104 +220,13 @@ def connect(*, in_cluster: bool, timeout: float, stopping: Event) -> ApiServer:
     return ApiServer(client.ApiClient(settings), timeout, stopping)
 
 
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait if isinstance(error, UnavailableError) else None
-    if asked is not None:
-        return min(asked, _LONGEST_WAIT)
-    return float(wait_random_exponential(multiplier=0.2, max=2)(state))
-
-
-def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytearray:
-    """The whole answer by the deadline: a socket's timeout alone lets a trickle go on for ever."""
-    text = bytearray()
+def _read_body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytearray:
+    """Read the whole body by the deadline; a socket's timeout alone would not end a trickle."""
+    body = bytearray()
     for chunk in response.stream(_CHUNK):
-        text += chunk
+        body += chunk
         if time.monotonic() > deadline:
             response.close()
             raise TimeoutError
     response.release_conn()
-    return text
-
-
-def _whole(text: bytearray) -> Document:
-    """An answer with everything but who set which field, most of many an object's bytes."""
-    return _stripped(_parse(text))
-
-
-@cache
-def _list_of(shape: type | None) -> _Read[_Page[Document]]:
-    parse = msgspec.json.Decoder(cast("Any", _Page)[shape or Document]).decode
-    if shape:
-        return cast("_Read[_Page[Document]]", parse)
-
-    def read(text: bytearray) -> _Page[Document]:
-        page: _Page[Document] = parse(text)
-        for item in page.items or ():
-            _stripped(item)
-        return page
-
-    return read
-
-
-@cache
-def _one_of(shape: type | None) -> _Read[Document]:
-    return msgspec.json.Decoder(shape).decode if shape else _whole
-
-
-def _stripped(item: Document) -> Document:
-    meta = item.get("metadata")
-    if isinstance(meta, dict):
-        meta.pop("managedFields", None)
-    elif meta is not None:
-        raise ValueError
-    return item
-
-
-def _error(what: str, name: str, status: int, headers: Any, raw: bytearray) -> KubeError:
-    try:
-        document = _parse(raw)
-    except (ValueError, RecursionError):
-        document = {}
-    said = document if document.get("kind") == "Status" else {}
-    details = said.get("details")
-    if not isinstance(details, dict):
-        details = {}
-    text = f"{what}: {status} {said.get('reason', '')}".rstrip()
-    # Only the API server's own word on this very object counts: a proxy's 404, or that of an
-    # API group that is away, says nothing.
-    if status == HTTPStatus.NOT_FOUND and said.get("reason") == "NotFound":
-        if name and details.get("name") == name:
-            return NotFoundError(text)
-    elif status == HTTPStatus.FORBIDDEN:
-        # Of a write, the API server says which right, quota or policy stands in its way; a policy
-        # about Secrets may show what it refused.
-        silent = what.startswith("GET") or "/secrets" in what
-        why = "" if silent else f": {said.get('message', '')}"[:500]
-        return ForbiddenError(text + why)
-    elif status == HTTPStatus.CONFLICT:
-        return ConflictError(text)
-    elif status == HTTPStatus.GONE:
-        return _ExpiredError(text)
-    elif status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}:
-        return RefusedError(f"{text}: {_causes(details)}")
-    return UnavailableError(text, _retry_after(headers, details))
-
-
-def _causes(details: Mapping[str, Any]) -> str:
-    """Which fields were refused and why; a Secret's values are never among its causes' texts."""
-    causes = details.get("causes")
-    shown = (
-        f"{item.get('field', '')}: {item.get('message', '')}"
-        for item in (causes if isinstance(causes, list) else ())
-        if isinstance(item, dict)
-    )
-    return "; ".join(shown)[:500] or "no cause was given"
-
-
-def _retry_after(headers: Any, details: Mapping[str, Any]) -> float | None:
-    asked = (headers or {}).get("Retry-After") or details.get("retryAfterSeconds")
-    try:
-        return max(0.0, float(asked)) if asked else None
-    except (TypeError, ValueError):
-        return None
+    return body

@@ -1,6 +1,6 @@
-"""What is kept of the objects that are only read; all else would cost memory and time.
+"""The fields that are kept of objects which are only read; others would cost memory and time.
 
-Kinds without a shape here are kept whole, as most of them are written back. `managedFields`, half
+Kinds without a type here are kept in full, as most of them are written back. `managedFields`, half
 the bytes of many an object, is kept of none.
 """
 
@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 
 class Metadata(TypedDict, total=False):
-    """What names, owns and marks an object."""
+    """Name, owners, labels and annotations of an object."""
 
     name: str
     namespace: str
@@ -22,7 +22,7 @@ class Metadata(TypedDict, total=False):
 
 
 class Object(TypedDict, total=False):
-    """Any object of which only the metadata counts."""
+    """An object of which only the metadata counts."""
 
     apiVersion: str
     kind: str
@@ -45,24 +45,52 @@ class _PodSpec(TypedDict, total=False):
     enableServiceLinks: bool | None
 
 
-class _ContainerStatus(TypedDict, total=False):
-    name: str
-    state: Any
-
-
 class _PodStatus(TypedDict, total=False):
     phase: str
-    containerStatuses: list[_ContainerStatus] | None
 
 
 class Pod(TypedDict, total=False):
-    """What a database's pod tells of its credentials, and a dump's pod of its end."""
+    """A database's pod: its containers with their variables, mounts and ports."""
 
     apiVersion: str
     kind: str
     metadata: Metadata | None
     spec: _PodSpec | None
     status: _PodStatus | None
+
+
+class _ContainerStatus(TypedDict, total=False):
+    name: str
+    state: Any
+
+
+class _RunPodStatus(TypedDict, total=False):
+    phase: str
+    reason: str
+    message: str
+    conditions: Any
+    containerStatuses: list[_ContainerStatus] | None
+    initContainerStatuses: list[_ContainerStatus] | None
+
+
+class RunPod(Object, total=False):
+    """A dump's pod: how it ended, or why it does not begin."""
+
+    status: _RunPodStatus | None
+
+
+class Event(TypedDict, total=False):
+    """An Event: what happened to which object."""
+
+    apiVersion: str
+    kind: str
+    metadata: Metadata | None
+    involvedObject: Any
+    reason: str
+    message: str
+    series: Any
+    lastTimestamp: str | None
+    eventTime: str | None
 
 
 class _TemplateMetadata(TypedDict, total=False):
@@ -79,7 +107,7 @@ class _OwnerSpec(TypedDict, total=False):
 
 
 class Owner(Object, total=False):
-    """A Deployment, ReplicaSet or StatefulSet: its template's annotations count like its own."""
+    """A Deployment, ReplicaSet or StatefulSet, whose template's annotations count like its own."""
 
     spec: _OwnerSpec | None
 
@@ -96,7 +124,7 @@ class _ServiceSpec(TypedDict, total=False):
 
 
 class Service(TypedDict, total=False):
-    """Which pods it selects, and on which ports."""
+    """A Service: which pods it selects, and on which ports."""
 
     apiVersion: str
     kind: str
@@ -106,10 +134,11 @@ class Service(TypedDict, total=False):
 
 class _JobStatus(TypedDict, total=False):
     conditions: Any
+    startTime: str | None
     completionTime: str | None
 
 
 class Job(Object, total=False):
-    """Whose Job it is and how it ended."""
+    """A Job: who owns it, when it began, and how it ended."""
 
     status: _JobStatus | None

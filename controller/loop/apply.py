@@ -1,4 +1,4 @@
-"""Carry out one item of a plan; a failure stays with its workload (contract section 9.2)."""
+"""Carries out one workload's plan; a failure stays with its workload (contract section 9.2)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,78 +13,90 @@ from controller.plan.overlay import field_changes, overlay
 
 
 def execute(
-    item: WorkloadPlan,
+    workload_plan: WorkloadPlan,
     kube: Kube,
     namespace: str,
     stopping: Callable[[], bool],
-    sent: Mapping[str, WrittenObject],
+    last_written: Mapping[str, WrittenObject],
 ) -> ApplyResult:
-    """Do an item's steps in order, up to the first that fails or until told to stop.
+    """Carry out a plan's changes in order, up to the first that fails or until told to stop.
 
-    So a CronJob that is refused leaves no Secret behind (contract section 9.5). What was `sent`
-    before in vain, as an admission webhook rewrites it, is not sent again.
+    So a CronJob that is refused leaves no Secret behind (contract section 9.5). `last_written`
+    holds by uid what earlier passes wrote: a write that an admission webhook reverted is not
+    repeated.
     """
-    outcome = ApplyResult(workload_plan=item, status=item.status, cronjob=_before(item))
-    for step in item.changes:
+    result = ApplyResult(
+        workload_plan=workload_plan,
+        status=workload_plan.status,
+        cronjob=_listed_cronjob(workload_plan),
+    )
+    for change in workload_plan.changes:
         if stopping():
             break
-        if known := _in_vain(step, sent):
-            outcome = replace(outcome, sent=outcome.sent | known)
+        uid = uid_of(change.before or {})
+        last = last_written.get(uid)
+        if last and would_repeat_reverted_write(change, last):
+            result = replace(result, last_written=result.last_written | {uid: last})
             continue
         try:
-            written = _do(step, outcome.cronjob, kube, namespace)
+            written = _carry_out(change, result.cronjob, kube, namespace)
         except KubeError as error:
-            return replace(outcome, status=_failure(item, step, error), failed=True)
-        outcome = replace(outcome, done=(*outcome.done, step))
-        if written and step.after:
-            now = {uid_of(written): WrittenObject(body=step.after, version=version_of(written))}
-            outcome = replace(outcome, sent=outcome.sent | now)
-        if step.kind == CRONJOB and step.name == item.cronjob:
-            outcome = replace(outcome, cronjob=written)
-    return outcome
+            return replace(result, status=_failure(workload_plan, change, error), failed=True)
+        result = replace(result, done=(*result.done, change))
+        if written and change.after:
+            now = WrittenObject(body=change.after, version=version_of(written))
+            result = replace(result, last_written=result.last_written | {uid_of(written): now})
+        if (change.kind, change.name) == (CRONJOB, workload_plan.cronjob):
+            result = replace(result, cronjob=written)
+    return result
 
 
-def _before(item: WorkloadPlan) -> Json | None:
-    """The CronJob as it was listed, if there was one."""
-    changes = (step for step in item.changes if (step.kind, step.name) == (CRONJOB, item.cronjob))
-    written = next(changes, None)
-    return written.before if written else item.kept
+def would_repeat_reverted_write(change: Change, last: WrittenObject) -> bool:
+    """Whether a change asks for no more than what the last write asked for in vain.
+
+    So it is where the object is still at the version which that write made, but not as it was
+    written: an admission webhook rewrites it.
+    """
+    before = change.before or {}
+    if change.action is not Action.UPDATE or last.version != version_of(before):
+        return False
+    reverted = list(field_changes(before, last.body))
+    return all(asked in reverted for asked in field_changes(before, change.after))
 
 
-def _in_vain(step: Change, sent: Mapping[str, WrittenObject]) -> dict[str, WrittenObject]:
-    """What was sent before, if the object is still as that left it and no more is asked now."""
-    before = step.before or {}
-    known = sent.get(uid_of(before))
-    if step.action is not Action.UPDATE or known is None or known.version != version_of(before):
-        return {}
-    refused = list(field_changes(before, known.body))
-    asked = field_changes(before, step.after)
-    return {uid_of(before): known} if all(change in refused for change in asked) else {}
+def _listed_cronjob(workload_plan: WorkloadPlan) -> Json | None:
+    """Return the CronJob as it was listed, None if there was none."""
+    ref = (CRONJOB, workload_plan.cronjob)
+    changes = (change for change in workload_plan.changes if (change.kind, change.name) == ref)
+    planned = next(changes, None)
+    return planned.before if planned else workload_plan.kept
 
 
-def _do(step: Change, cronjob: Json | None, kube: Kube, namespace: str) -> Json | None:
-    resource = RESOURCES[step.kind]
-    if step.action is Action.DELETE:
-        meta = (step.before or {})["metadata"]
+def _carry_out(change: Change, cronjob: Json | None, kube: Kube, namespace: str) -> Json | None:
+    """Write one change; return the object as it is now, None if it is deleted."""
+    resource = RESOURCES[change.kind]
+    if change.action is Action.DELETE:
+        meta = (change.before or {})["metadata"]
         uid, version = meta["uid"], meta["resourceVersion"]
-        kube.delete(resource, namespace, step.name, uid=uid, version=version)
+        kube.delete(resource, namespace, change.name, uid=uid, version=version)
         return None
-    body = step.after or {}
-    if step.owned_by and cronjob:
-        # Its uid is only known now if the step before has made it.
+    body = change.after or {}
+    if change.owned_by and cronjob:
+        # The CronJob's uid is only known now if the change before has made it.
         owner = ownership.owner_reference(name_of(cronjob), uid_of(cronjob))
         body = overlay(body, {"metadata": {"ownerReferences": [owner]}})
-    if step.action is Action.CREATE:
+    if change.action is Action.CREATE:
         return kube.create(resource, namespace, body)
     return kube.replace(resource, namespace, body)
 
 
-def _failure(item: WorkloadPlan, step: Change, error: KubeError) -> WorkloadStatus:
-    state = item.status.state
+def _failure(workload_plan: WorkloadPlan, change: Change, error: KubeError) -> WorkloadStatus:
+    """Return the workload's status after a write that failed."""
+    state = workload_plan.status.state
     if isinstance(error, ConflictError):
         # Somebody was faster; the next pass reads what they did.
         reason = Reason.WRITE_CONFLICT
-    elif step.kind != CRONJOB:
+    elif change.kind != CRONJOB:
         reason = Reason.SECRET_FAILED
     elif isinstance(error, RefusedError):
         state, reason = State.UNKNOWN, Reason.REFUSED

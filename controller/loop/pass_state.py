@@ -1,4 +1,4 @@
-"""What one pass leaves for the next."""
+"""The state that one pass leaves for the next."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from controller.plan.changes import WrittenObject
 
 @dataclass(slots=True, kw_only=True)
 class PassState:
-    """All of it may be lost at any time, as when the process starts anew.
+    """Everything here may be lost at any time, as when the process starts anew.
 
     `gone_passes` counts by CronJob uid how many passes in a row saw its workload gone.
-    `last_written` holds by uid what was last written as which resourceVersion, as long as that
-    object is written or would be. `last_logged` is the last logged status of each workload and
-    CronJob.
+    `last_written` holds by uid the body that was last written and the resourceVersion that this
+    made, as long as the plan still changes that object. `last_logged` is the last logged status
+    by workload and CronJob.
     """
 
     observation: ObservationCache = field(default_factory=ObservationCache)

@@ -1,10 +1,11 @@
-"""One pass: read, decide and apply, namespace by namespace, and tell what came of it."""
+"""One pass: read the cluster, decide and write, namespace by namespace, and report."""
 
 import logging
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
@@ -17,13 +18,24 @@ from controller.model.status import Reason, State, WorkloadStatus
 from controller.model.view import ClusterView, failed_reads
 from controller.observe.cluster import observe_cluster
 from controller.plan import changes, context, owned, planner
-from controller.plan.changes import ApplyResult, PassResult, Plan
+from controller.plan.changes import ApplyResult, PassResult, Plan, WorkloadPlan
+from controller.report.transition_log import log_transition
+from controller.report.transitions import forgotten_workloads, subject_of, workload_transitions
 from controller.settings.settings import Settings
 from controller.workloads.discovery import Workloads
 from dumpers.runtime.log import fields
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Progress:
+    """How far a pass has come; `unplanned` are the namespaces of which no plan could be made."""
+
+    results: list[ApplyResult] = field(default_factory=list)
+    gone_passes: dict[str, int] = field(default_factory=dict)
+    unplanned: set[str] = field(default_factory=set)
 
 
 def run(
@@ -35,12 +47,12 @@ def run(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[], None] = lambda: None,
 ) -> PassResult:
-    """Carry out one pass; nothing of one namespace keeps the others from theirs.
+    """Carry out one pass and update `state`; no namespace keeps the others from theirs.
 
-    `progress` is called whenever a namespace was read or an item carried out.
+    `progress` is called whenever a namespace was read or a workload's plan carried out.
     """
     started = time.monotonic()
-    reading = observe_cluster(
+    observation = observe_cluster(
         kube,
         settings,
         state.observation,
@@ -49,41 +61,20 @@ def run(
         isolate=isolate,
         progress=progress,
     )
-    outcomes: list[ApplyResult] = []
-    # One list that failed may be why many objects are not known.
-    failures = list(dict.fromkeys(failed_reads(reading.view)))
-    remembered: dict[str, int] = {}
-    for namespace, plan in plans(reading.view, settings, reading.found):
-        if plan is None:
-            failures.append(f"{namespace}: {Reason.INTERNAL_ERROR}")
-            continue
-        remembered |= plan.gone_passes
-        for item in plan.items:
-            if stopping():
-                break
-            part = partial(
-                execute, item, kube, settings.control_namespace, stopping, state.last_written
-            )
-            outcome = isolate(item.workload, part) or ApplyResult(
-                workload_plan=item, status=WorkloadStatus.unknown(changes.FAULT), failed=True
-            )
-            progress()
-            outcomes.append(outcome)
-            _tell(outcome, state.last_logged)
-    state.gone_passes = remembered
-    state.last_logged = {_subject(outcome): outcome.status for outcome in outcomes}
-    state.last_written = {uid: sent for outcome in outcomes for uid, sent in outcome.sent.items()}
-    failures += [
-        f"{item.workload_plan.workload}: {item.status.reason}"
-        for item in outcomes
-        if item.failed or item.status.reason is Reason.INTERNAL_ERROR
-    ]
+    done = _apply_plans(
+        plans(observation.view, settings, observation.found),
+        partial(_apply, kube=kube, settings=settings, state=state, stopping=stopping),
+        stopping=stopping,
+        progress=progress,
+    )
     result = PassResult(
-        results=tuple(outcomes),
-        failures=tuple(failures),
+        results=tuple(done.results),
+        failures=tuple(_failures(observation.view, done)),
         seconds=time.monotonic() - started,
         stopped=stopping(),
     )
+    _log_forgotten(result, done, state)
+    _remember(result, done, state)
     _log.info("pass finished", extra=fields(**_summary(result)))
     return result
 
@@ -97,19 +88,20 @@ def plans(
 
     `found` holds the workloads of namespaces where they were looked for already.
     """
-    stock = owned.index_owned(view, settings)
+    owned_objects = owned.index_owned(view, settings)
 
     def plan(namespace: str) -> Plan:
+        workloads = found.get(namespace)
         return planner.plan(
-            context.build_context(view, stock, settings, namespace, found.get(namespace)), isolate
+            context.build_context(view, owned_objects, settings, namespace, workloads), isolate
         )
 
-    for namespace in planner.namespaces(view, stock):
+    for namespace in planner.namespaces(view, owned_objects):
         yield namespace, isolate(namespace, partial(plan, namespace))
 
 
 def isolate(what: str, part: Callable[[], T], /) -> T | None:
-    """See Isolate; a fault is logged with its place, and without its text, which could tell."""
+    """See FaultBoundary; a fault is logged by its place: its text may hold a secret."""
     try:
         return part()
     except Exception as error:  # noqa: BLE001  the pass edge: a fault of ours stops nothing else
@@ -119,39 +111,99 @@ def isolate(what: str, part: Callable[[], T], /) -> T | None:
         return None
 
 
-def _subject(outcome: ApplyResult) -> tuple[str, str]:
-    return outcome.workload_plan.workload, outcome.workload_plan.cronjob
-
-
-def _tell(outcome: ApplyResult, told: Mapping[tuple[str, str], WorkloadStatus]) -> None:
-    """Log what was written, and a workload's state when it is not as it was told before."""
-    item, verdict = outcome.workload_plan, outcome.status
-    for step in outcome.done:
-        line = fields(action=step.action, kind=step.kind, name=step.name, workload=item.workload)
-        _log.info("object written", extra=line)
-    if told.get(_subject(outcome)) == verdict:
-        return
-    calm = verdict.state is State.WANTED and not outcome.failed
-    _log.log(
-        logging.INFO if calm else logging.WARNING,
-        "workload status changed",
-        extra=fields(
-            workload=item.workload,
-            cronjob=item.cronjob,
-            state=verdict.state,
-            reason=verdict.reason,
-            why=verdict.message,
-        ),
+def _apply(
+    workload_plan: WorkloadPlan,
+    *,
+    kube: Kube,
+    settings: Settings,
+    state: PassState,
+    stopping: Callable[[], bool],
+) -> ApplyResult:
+    """Carry out one workload's plan, and log what that changed."""
+    namespace = settings.control_namespace
+    part = partial(execute, workload_plan, kube, namespace, stopping, state.last_written)
+    result = isolate(workload_plan.workload, part) or ApplyResult(
+        workload_plan=workload_plan,
+        status=WorkloadStatus.unknown(changes.FAULT),
+        failed=True,
     )
+    for transition in workload_transitions(state.last_logged.get(subject_of(result)), result):
+        log_transition(transition)
+    return result
+
+
+def _apply_plans(
+    namespace_plans: Iterable[tuple[str, Plan | None]],
+    apply: Callable[[WorkloadPlan], ApplyResult],
+    *,
+    stopping: Callable[[], bool],
+    progress: Callable[[], None],
+) -> _Progress:
+    """Carry out the plan of one namespace after the other, up to `stopping`."""
+    done = _Progress()
+    for namespace, plan in namespace_plans:
+        if plan is None:
+            done.unplanned.add(namespace)
+            continue
+        done.gone_passes |= plan.gone_passes
+        for workload_plan in plan.items:
+            if stopping():
+                break
+            done.results.append(apply(workload_plan))
+            progress()
+    return done
+
+
+def _failures(view: ClusterView, done: _Progress) -> Iterator[str]:
+    """Yield what could not be read, planned or written, one line each."""
+    # One list that failed may be why many objects are not known.
+    yield from dict.fromkeys(failed_reads(view))
+    for namespace in sorted(done.unplanned):
+        yield f"{namespace}: {Reason.INTERNAL_ERROR}"
+    for result in done.results:
+        if result.failed or result.status.reason is Reason.INTERNAL_ERROR:
+            yield f"{result.workload_plan.workload}: {result.status.reason}"
+
+
+def _log_forgotten(result: PassResult, done: _Progress, state: PassState) -> None:
+    """Log the workloads that are gone; a pass that was stopped has not come to all of them."""
+    if result.stopped:
+        return
+    before = {
+        subject: status
+        for subject, status in state.last_logged.items()
+        if _namespace_of(subject) not in done.unplanned
+    }
+    for transition in forgotten_workloads(before, {subject_of(item) for item in result.results}):
+        log_transition(transition)
+
+
+def _remember(result: PassResult, done: _Progress, state: PassState) -> None:
+    """Leave for the next pass what it compares with."""
+    unplanned = {
+        subject: status
+        for subject, status in state.last_logged.items()
+        if _namespace_of(subject) in done.unplanned
+    }
+    state.gone_passes = done.gone_passes
+    state.last_logged = unplanned | {subject_of(item): item.status for item in result.results}
+    state.last_written = {
+        uid: written for item in result.results for uid, written in item.last_written.items()
+    }
+
+
+def _namespace_of(subject: tuple[str, str]) -> str:
+    workload, _ = subject
+    return workload.partition("/")[0]
 
 
 def _summary(result: PassResult) -> Mapping[str, object]:
     states = Counter(item.status.state for item in result.results)
-    writes = Counter(step.action for item in result.results for step in item.done)
+    writes = Counter(change.action for item in result.results for change in item.done)
     return {
         "seconds": round(result.seconds, 3),
         **{str(state): states[state] for state in State},
-        **{f"{verb}d": writes[verb] for verb in changes.Action},
+        **{f"{action}d": writes[action] for action in changes.Action},
         "failures": list(result.failures),
         "stopped": result.stopped,
     }

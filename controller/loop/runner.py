@@ -1,4 +1,4 @@
-"""Pass after pass, until the process is told to stop."""
+"""Runs pass after pass until the process is asked to stop."""
 
 import gc
 import logging
@@ -8,7 +8,7 @@ from threading import Event
 from controller.kube.client import Kube
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
-from controller.report.http_server import Health, serve
+from controller.report.http_server import Health
 from controller.report.metrics import Metrics
 from controller.settings.settings import Settings
 from dumpers.runtime import log
@@ -16,31 +16,36 @@ from dumpers.runtime import log
 _log = logging.getLogger(__name__)
 
 
-def run_forever(api: Kube, settings: Settings, stopping: Event) -> None:
-    """Reconcile once at start, then after each pause; returns when `stopping` is set."""
-    # A pass makes a million objects without a cycle, which need no looking through again and again.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
-    health, metrics, state = Health(settings), Metrics(), PassState()
-    server = serve(settings.http_port, health, metrics.text)
+def run_forever(
+    kube: Kube, settings: Settings, stopping: Event, health: Health, metrics: Metrics
+) -> None:
+    """Run one pass at start and one after each pause; return when `stopping` is set."""
+    _tune_garbage_collection()
+    state = PassState()
     _log.info("started", extra=log.fields(watch=settings.watch_namespaces))
-    progress = health.beat
+    last_pass_ended = True
     while not stopping.is_set():
+        # After a pass that a fault of ours cut short, only a whole pass is a sign of life.
+        progress = health.beat if last_pass_ended else _no_sign_of_life
         try:
-            result = run_pass(api, settings, state, stopping=stopping.is_set, progress=progress)
+            result = run_pass(kube, settings, state, stopping=stopping.is_set, progress=progress)
             health.beat()
-            progress = health.beat
             metrics.update(result, time.time())
-            # It holds every object of the pass, of which the next one makes its own.
+            # The result holds every object of the pass; the next pass makes its own.
             del result
+            last_pass_ended = True
         except Exception:  # noqa: BLE001  the next pass starts afresh; if none ends, /healthz says so
             _log.exception("pass failed")
-            # After a fault only a whole pass counts.
-            progress = _ignore
+            last_pass_ended = False
         stopping.wait(settings.poll_interval)
-    server.shutdown()
     _log.info("stopped")
 
 
-def _ignore() -> None:
-    """No sign of life."""
+def _tune_garbage_collection() -> None:
+    """Collect rarely: a pass makes a million objects, none of which are in a cycle."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+
+
+def _no_sign_of_life() -> None:
+    """Stand in for `Health.beat` where progress must not count."""

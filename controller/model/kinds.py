@@ -17,3 +17,4 @@ CONFIG_MAP = "ConfigMap"
 
 
 CRONJOB = "CronJob"
+JOB = "Job"

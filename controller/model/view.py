@@ -47,14 +47,16 @@ class ControlView:
 
     The lists hold the objects that are labelled as ours, and foreign objects that have the name of
     a wanted one. `unread` holds names of which nobody knows whether such an object exists, and
-    Jobs of which only the metadata is known. `pods` are those of finished Jobs whose result is not
-    recorded on the CronJob yet.
+    Jobs of which only the metadata is known. `pods` are those of Jobs that are active, or
+    have ended and are not recorded on their CronJob yet; `events` are the warnings of those Jobs
+    whose pods do not show why they failed or do not begin.
     """
 
     cronjobs: Objects | ReadFailure = field(repr=False)
     secrets: Objects | ReadFailure = field(repr=False)
     jobs: Objects | ReadFailure = field(repr=False)
     pods: Objects | ReadFailure = field(repr=False)
+    events: Objects | ReadFailure = field(default=(), repr=False)
     unread: Mapping[ObjectRef, ReadFailure] = field(default_factory=dict)
 
 
@@ -81,6 +83,9 @@ def failed_reads(view: ClusterView) -> Iterator[str]:
     for listed in (control.cronjobs, control.secrets, control.jobs, control.pods):
         if isinstance(listed, ReadFailure):
             yield listed.message
+    # Without the right to read Events only the reasons of some runs are missing.
+    if isinstance(control.events, ReadFailure) and control.events.reason is not Reason.FORBIDDEN:
+        yield control.events.message
     for namespace in view.namespaces.values():
         exists = namespace.exists
         # Without the right to read namespaces everything else still works.

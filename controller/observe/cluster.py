@@ -1,26 +1,28 @@
-"""The cluster → ClusterView. A read without an answer becomes a ReadFailure, never an empty list.
+"""Reads the cluster into a ClusterView; a read without an answer is a ReadFailure in it.
 
-Lists read no more than the metadata where that is enough for most of their objects. Those that
-have to be known whole are remembered, and read again when they changed.
+Lists read no more than metadata where that is enough for most of their objects. Objects that have
+to be known in full are remembered, and read again when they changed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 
 from controller.kube.client import NAMESPACES, Kube
-from controller.kube.object_cache import JsonInterner
-from controller.kube.reader import CachedObject, ClusterReader
+from controller.kube.failure_budget import FailureBudget
+from controller.kube.object_cache import CachedObject, JsonInterner, ObjectCache
+from controller.kube.reader import ClusterReader
 from controller.manifests import ownership
 from controller.model.fault_boundary import FaultBoundary
-from controller.model.objects import uid_of
+from controller.model.objects import Json, ObjectRef, uid_of
 from controller.model.status import ReadFailure, Reason
-from controller.model.view import ClusterView
+from controller.model.view import ClusterView, ControlView
 from controller.observe import control_namespace, namespace
 from controller.observe.namespace import NamespaceReading
+from controller.observe.readers import Readers
 from controller.observe.secret_cache import CachedSecret, SecretCache
 from controller.plan import owned
 from controller.settings.settings import Settings
@@ -36,7 +38,7 @@ class ObservationCache:
     """What one observation leaves for the next; all of it may be lost at any time.
 
     `cluster_id` is None until it was read. `secrets` holds the Secrets and ConfigMaps that
-    containers refer to, `objects` by uid the whole objects whose metadata show whether they have
+    containers refer to, `objects` by uid the full objects whose metadata show whether they have
     changed, `interner` their equal parts.
     """
 
@@ -48,7 +50,7 @@ class ObservationCache:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """A view, and the workloads that were found in its namespaces on the way."""
+    """A view, and by namespace the workloads that were found while it was read."""
 
     view: ClusterView
     found: Mapping[str, Workloads] = field(repr=False)
@@ -64,59 +66,85 @@ def observe_cluster(
     isolate: FaultBoundary,
     progress: Callable[[], None] = lambda: None,
 ) -> Observation:
-    """Read all that a pass decides on, in two rounds, as lists show what else has to be read.
+    """Read everything that a pass decides on, and update `cache`.
 
-    `gone_passes` is what the view says of earlier passes. `progress` is called whenever a
-    namespace was read.
+    There are two rounds, as the lists of the first one show which single objects to read in the
+    second one. `gone_passes` goes into the view. `progress` is called whenever a namespace was
+    read.
     """
-    patience = settings.api_timeout
-    answers = ClusterReader(kube=kube, known=cache.objects, pool=cache.interner, patience=patience)
-    sources = SecretCache(answers=answers, settings=settings, known=cache.secrets, now=now)
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="read") as pool:
+    readers = _readers(kube, settings, cache, now)
 
-        def part(name: str, what: Callable[[], NamespaceReading]) -> NamespaceReading:
-            space = isolate(name, what) or _broken(name)
-            progress()
-            return space
+    def guard(name: str, read: Callable[[], NamespaceReading]) -> NamespaceReading:
+        reading = isolate(name, read) or _broken(name)
+        progress()
+        return reading
 
-        first = pool.map(
-            lambda name: part(name, partial(namespace.read_namespace, name, answers, settings)),
-            settings.watch_namespaces,
+    def read_lists(name: str) -> NamespaceReading:
+        return guard(name, partial(namespace.read_namespace, name, readers, settings))
+
+    # The control namespace is read by this thread while the others read the watched ones.
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="read") as threads:
+        pending = threads.map(read_lists, settings.watch_namespaces)
+        cluster_id = _cluster_id(readers.cluster, settings, cache)
+        control = control_namespace.read_control_namespace(readers, settings)
+        lists = tuple(pending)
+
+        recorded = _recorded_objects(control, settings)
+
+        def read_details(reading: NamespaceReading) -> NamespaceReading:
+            name = reading.view.name
+            refs = recorded.get(name, frozenset())
+            complete = namespace.complete_namespace
+            return guard(name, partial(complete, reading, refs, readers, isolate))
+
+        pending = threads.map(read_details, lists)
+        found = {reading.view.name: reading.found for reading in lists}
+        control = control_namespace.complete_control_namespace(
+            control, found.values(), readers, settings, now
         )
-        cluster = _cluster(answers, settings, cache)
-        ours = control_namespace.read_control_namespace(answers, settings)
-        spaces = [*first]
-        view = ClusterView(
-            now=now,
-            cluster=cluster,
-            namespaces={space.view.name: space.view for space in spaces},
-            control=ours,
-            gone_passes=gone_passes,
-        )
-        stock = owned.index_owned(view, settings)
-
-        def complete(space: NamespaceReading) -> NamespaceReading:
-            cronjobs = stock.ours.get(space.view.name, {}).values()
-            recorded = {ref for cronjob in cronjobs for ref in ownership.objects_of(cronjob)}
-            return namespace.complete_namespace(space, recorded, answers, sources, isolate)
-
-        second = pool.map(lambda space: part(space.view.name, partial(complete, space)), spaces)
-        found = {space.view.name: space.found for space in spaces}
-        ours = control_namespace.complete_control_namespace(ours, found.values(), answers, settings)
-        spaces = [*second]
-    cache.secrets, cache.objects = sources.fresh, answers.fresh
-    namespaces = {space.view.name: space.view for space in spaces}
-    return Observation(view=replace(view, control=ours, namespaces=namespaces), found=found)
+        namespaces = {reading.view.name: reading.view for reading in pending}
+    cache.secrets, cache.objects = readers.secrets.next_cache, readers.objects.next_cache
+    view = ClusterView(
+        now=now,
+        cluster=cluster_id,
+        namespaces=namespaces,
+        control=control,
+        gone_passes=gone_passes,
+    )
+    return Observation(view=view, found=found)
 
 
-def _cluster(
-    answers: ClusterReader, settings: Settings, cache: ObservationCache
+def _readers(kube: Kube, settings: Settings, cache: ObservationCache, now: datetime) -> Readers:
+    """Prepare the reads of one pass, with what earlier ones remembered."""
+    budget = FailureBudget(limit=settings.api_timeout)
+    reader = ClusterReader(kube=kube, budget=budget)
+    return Readers(
+        cluster=reader,
+        objects=ObjectCache(reader=reader, cache=cache.objects, interner=cache.interner),
+        secrets=SecretCache(reader=reader, settings=settings, cache=cache.secrets, now=now),
+    )
+
+
+def _recorded_objects(
+    control: ControlView, settings: Settings
+) -> Mapping[str, Collection[ObjectRef]]:
+    """Collect the owners that our CronJobs record, by namespace."""
+    ours = owned.ours_by_namespace(control.cronjobs, settings.watch_namespaces, settings)
+    return {name: _objects_of(cronjobs.values()) for name, cronjobs in ours.items()}
+
+
+def _objects_of(cronjobs: Iterable[Json]) -> Collection[ObjectRef]:
+    return {ref for cronjob in cronjobs for ref in ownership.objects_of(cronjob)}
+
+
+def _cluster_id(
+    reader: ClusterReader, settings: Settings, cache: ObservationCache
 ) -> str | ReadFailure:
-    """The cluster id; once read it holds for as long as the process, as that uid does."""
+    """Return the cluster id; once read it holds for as long as the process, as that uid does."""
     if settings.cluster_name:
         return settings.cluster_name
     if cache.cluster_id is None:
-        found = answers.get(NAMESPACES, "", _KUBE_SYSTEM)
+        found = reader.get(NAMESPACES, "", _KUBE_SYSTEM)
         if isinstance(found, ReadFailure):
             return found
         if found is None:
@@ -126,6 +154,6 @@ def _cluster(
 
 
 def _broken(name: str) -> NamespaceReading:
-    """A namespace that a fault of ours keeps from being read."""
+    """Return a namespace that a fault of ours keeps from being read."""
     message = f"{name}: a fault of the controller, see its log"
     return namespace.unreadable_namespace(name, ReadFailure(Reason.INTERNAL_ERROR, message))

@@ -1,4 +1,4 @@
-"""A ClusterView as YAML, so that a pass can be replayed and held in a golden test."""
+"""Reads a ClusterView from YAML, so that a pass can be replayed, and held in a golden test."""
 
 import traceback
 from collections.abc import Mapping
@@ -33,7 +33,8 @@ _Loader.yaml_implicit_resolvers = {
 def load(text: str | bytes) -> ClusterView:
     """Read a view; `{failed: ReadForbidden}` stands for a read without an answer.
 
-    Left out: a list is empty, a namespace exists, nothing is remembered.
+    A list that is left out is empty, a namespace exists, and no gone passes are remembered. Raises
+    ReplayError if the text holds no view.
     """
     try:
         # A subclass of the safe loader.
@@ -58,14 +59,15 @@ def _view(document: Mapping[str, Any]) -> ClusterView:
         now=now,
         cluster=_answer(document.get("cluster", "default"), str),
         namespaces={
-            name: _namespace(name, item or {})
-            for name, item in (document.get("namespaces") or {}).items()
+            name: _namespace(name, namespace or {})
+            for name, namespace in (document.get("namespaces") or {}).items()
         },
         control=ControlView(
             cronjobs=_list(control.get("cronjobs")),
             secrets=_list(control.get("secrets")),
             jobs=_list(control.get("jobs")),
             pods=_list(control.get("pods")),
+            events=_list(control.get("events")),
             unread=_unread(control),
         ),
         gone_passes=document.get("gonePasses") or {},
@@ -82,16 +84,16 @@ def _namespace(name: str, document: Mapping[str, Any]) -> NamespaceView:
         owners={kind: _list(owners.get(kind)) for kind in READABLE_KINDS},
         unread=_unread(document),
         absent={
-            _ref(key): _answer(item, bool) for key, item in (document.get("absent") or {}).items()
+            _ref(key): _answer(value, bool) for key, value in (document.get("absent") or {}).items()
         },
         contents={
-            _ref(key): _content(item) for key, item in (document.get("contents") or {}).items()
+            _ref(key): _content(value) for key, value in (document.get("contents") or {}).items()
         },
     )
 
 
 def _unread(document: Mapping[str, Any]) -> Mapping[ObjectRef, ReadFailure]:
-    return {_ref(name): _failed(item) for name, item in (document.get("unread") or {}).items()}
+    return {_ref(key): _failure(value) for key, value in (document.get("unread") or {}).items()}
 
 
 def _ref(text: str) -> ObjectRef:
@@ -99,27 +101,27 @@ def _ref(text: str) -> ObjectRef:
     return ObjectRef(kind=kind, name=name)
 
 
-def _is_failed(item: Any) -> bool:
-    return isinstance(item, Mapping) and _FAILED in item
+def _is_failure(value: Any) -> bool:
+    return isinstance(value, Mapping) and _FAILED in value
 
 
-def _failed(item: Mapping[str, Any]) -> ReadFailure:
-    return ReadFailure(Reason(item[_FAILED]), str(item.get("message", "")))
+def _failure(value: Mapping[str, Any]) -> ReadFailure:
+    return ReadFailure(Reason(value[_FAILED]), str(value.get("message", "")))
 
 
-def _answer(item: Any, kind: type[T]) -> T | ReadFailure:
-    if _is_failed(item):
-        return _failed(item)
-    if not isinstance(item, kind):
-        raise TypeError(f"a {type(item).__name__} is no {kind.__name__}")
-    return item
+def _answer(value: Any, kind: type[T]) -> T | ReadFailure:
+    if _is_failure(value):
+        return _failure(value)
+    if not isinstance(value, kind):
+        raise TypeError(f"a {type(value).__name__} is no {kind.__name__}")
+    return value
 
 
-def _list(item: Any) -> Objects | ReadFailure:
-    return _failed(item) if _is_failed(item) else tuple(_answer(item or [], list))  # type: ignore[arg-type]
+def _list(value: Any) -> Objects | ReadFailure:
+    return _failure(value) if _is_failure(value) else tuple(_answer(value or [], list))  # type: ignore[arg-type]
 
 
-def _content(item: Any) -> SecretData | ReadFailure | None:
-    if _is_failed(item):
-        return _failed(item)
-    return None if item is None else SecretData(data=dict(item.get("data") or {}))
+def _content(value: Any) -> SecretData | ReadFailure | None:
+    if _is_failure(value):
+        return _failure(value)
+    return None if value is None else SecretData(data=dict(value.get("data") or {}))

@@ -72,7 +72,8 @@ class ApplyResult:
     """What came of a workload's plan. `done` holds the changes that were carried out.
 
     `cronjob` is the dump CronJob as it is now, None without one. With `failed` some change was not
-    carried out, and `status` says why. `sent` is what the next pass has to know of the writes.
+    carried out, and `status` says why. `last_written` is what the next pass has to
+    know of the writes, by uid.
     """
 
     workload_plan: WorkloadPlan
@@ -80,7 +81,7 @@ class ApplyResult:
     done: tuple[Change, ...] = ()
     cronjob: Json | None = field(default=None, repr=False)
     failed: bool = False
-    sent: dict[str, WrittenObject] = field(default_factory=dict, repr=False)
+    last_written: dict[str, WrittenObject] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The generated objects of a view, indexed, and which of them are this install's."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from controller.manifests.manifest import manifest_refs
@@ -18,6 +18,7 @@ from controller.model.objects import (
 )
 from controller.model.status import ReadFailure
 from controller.model.view import ClusterView
+from controller.runs.event_causes import events_by_job
 from controller.settings.settings import Settings
 
 
@@ -28,7 +29,7 @@ class OwnedObjects:
     `objects` holds all of them, foreign ones too; with `failed` they are not known. Of this
     install's CronJobs, `ours` holds those that dump, by the namespace of their workload and by
     name, and `others` those of other components, by the namespace and owner that they record.
-    `jobs` go by CronJob uid, `pods` by Job uid.
+    `jobs` go by CronJob uid, `pods` and `events` by Job uid.
     """
 
     objects: Mapping[ObjectRef, Json] = field(repr=False)
@@ -37,6 +38,7 @@ class OwnedObjects:
     others: Mapping[tuple[str, ObjectRef], Objects] = field(repr=False)
     jobs: Mapping[str, Objects] | ReadFailure = field(repr=False)
     pods: Mapping[str, Objects] | ReadFailure = field(repr=False)
+    events: Mapping[str, Objects] = field(default_factory=dict, repr=False)
 
     def cronjob(self, name: str) -> Json | None:
         """The CronJob of this name, whosever it is; None without one."""
@@ -46,17 +48,10 @@ class OwnedObjects:
 def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
     """Index the control namespace of a view."""
     control = view.control
-    dumps: dict[str, dict[str, Json]] = defaultdict(dict)
     others: dict[tuple[str, ObjectRef], list[Json]] = defaultdict(list)
-    for cronjob in _known(control.cronjobs):
-        namespace, owner = owner_of(cronjob)
-        recorded = names.INSTANCE in annotations_of(cronjob)
-        # What 0.6.0 made could be anybody's where this install does not watch.
-        if owner.name and is_ours(cronjob, settings) and (recorded or namespace in view.namespaces):
-            if component_of(cronjob) == DUMP:
-                dumps[namespace][name_of(cronjob)] = cronjob
-            else:
-                others[namespace, owner].append(cronjob)
+    for namespace, owner, cronjob in _own_cronjobs(control.cronjobs, view.namespaces, settings):
+        if component_of(cronjob) != DUMP:
+            others[namespace, owner].append(cronjob)
     failures = (
         listed for listed in (control.cronjobs, control.secrets) if isinstance(listed, ReadFailure)
     )
@@ -67,11 +62,35 @@ def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
             for item in _known(listed)
         },
         failed=next(failures, None),
-        ours=dumps,
+        ours=ours_by_namespace(control.cronjobs, view.namespaces, settings),
         others={owner: tuple(cronjobs) for owner, cronjobs in others.items()},
         jobs=control.jobs if isinstance(control.jobs, ReadFailure) else by_owner(control.jobs),
         pods=control.pods if isinstance(control.pods, ReadFailure) else by_owner(control.pods),
+        events=events_by_job(_known(control.jobs), _known(control.events)),
     )
+
+
+def ours_by_namespace(
+    cronjobs: Objects | ReadFailure, watched: Container[str], settings: Settings
+) -> Mapping[str, Mapping[str, Json]]:
+    """Index this install's CronJobs that dump by the namespace of their workload, then by name."""
+    by_namespace: dict[str, dict[str, Json]] = defaultdict(dict)
+    for namespace, _, cronjob in _own_cronjobs(cronjobs, watched, settings):
+        if component_of(cronjob) == DUMP:
+            by_namespace[namespace][name_of(cronjob)] = cronjob
+    return by_namespace
+
+
+def _own_cronjobs(
+    cronjobs: Objects | ReadFailure, watched: Container[str], settings: Settings
+) -> Iterator[tuple[str, ObjectRef, Json]]:
+    """This install's CronJobs, each with the namespace and owner that it records."""
+    for cronjob in _known(cronjobs):
+        namespace, owner = owner_of(cronjob)
+        recorded = names.INSTANCE in annotations_of(cronjob)
+        # What 0.6.0 made could be anybody's where this install does not watch.
+        if owner.name and is_ours(cronjob, settings) and (recorded or namespace in watched):
+            yield namespace, owner, cronjob
 
 
 def _known(listed: Objects | ReadFailure) -> Objects:

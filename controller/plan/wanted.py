@@ -71,7 +71,7 @@ def with_results(target: Json, existing: Json | None, owned: OwnedObjects) -> Js
     jobs, pods = owned.jobs, owned.pods
     if existing is None or isinstance(jobs, ReadFailure) or isinstance(pods, ReadFailure):
         return target
-    found = results.result_annotations(existing, jobs.get(uid_of(existing), ()), pods)
+    found = results.result_annotations(existing, jobs.get(uid_of(existing), ()), pods, owned.events)
     return overlay(target, {"metadata": {"annotations": found}}) if found else target
 
 

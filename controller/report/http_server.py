@@ -1,4 +1,4 @@
-"""/healthz and /metrics."""
+"""Serves /healthz and /metrics."""
 
 import socket
 import threading
@@ -14,20 +14,20 @@ _MISSED_INTERVALS = 3
 
 
 class Health:
-    """Whether passes still get on; one that ends with failures does too."""
+    """Whether passes still make progress; a pass that ends with failures does too."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = _MISSED_INTERVALS * (settings.poll_interval + settings.api_timeout)
         self._clock = clock
-        self._moved = clock()
+        self._last_progress = clock()
 
     def beat(self) -> None:
-        """A pass has ended, or got on by a namespace or workload."""
-        self._moved = self._clock()
+        """Note that a pass has ended, or has done one more namespace or workload."""
+        self._last_progress = self._clock()
 
     def alive(self) -> bool:
-        """Whether that was within three intervals and as many API timeouts."""
-        return self._clock() - self._moved <= self._limit
+        """Whether the last progress is at most three intervals and as many API timeouts ago."""
+        return self._clock() - self._last_progress <= self._limit
 
 
 class _Server(ThreadingHTTPServer):
@@ -35,16 +35,16 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        """Take IPv4 too; without http.server's look-up of the host's name, which may hang."""
+        """Bind IPv4 too, and do not look the host's name up as http.server does: that may hang."""
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         TCPServer.server_bind(self)
 
 
 def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingHTTPServer:
-    """Answer on all interfaces, by IPv6 too where there is any, from a thread of its own.
+    """Start a server on all interfaces, IPv6 included where there is any, in its own thread.
 
-    OSError if the port is taken.
+    Raises OSError if the port cannot be opened.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -52,7 +52,7 @@ def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingH
         timeout = 10
 
         def do_GET(self) -> None:
-            """Answer the two paths."""
+            """Answer /metrics and /healthz."""
             if self.path == "/metrics":
                 self._send(HTTPStatus.OK, metrics())
             elif self.path != "/healthz":
@@ -63,7 +63,7 @@ def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingH
                 self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"no pass has got on for too long\n")
 
         def log_message(self, *_: object) -> None:
-            """Probes come every few seconds: nothing to log."""
+            """Log nothing: probes come every few seconds."""
 
         def _send(self, status: HTTPStatus, body: bytes) -> None:
             self.send_response(status)

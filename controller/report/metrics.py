@@ -1,4 +1,4 @@
-"""A pass's figures, and how Prometheus gets them."""
+"""Renders the figures of a pass as Prometheus metrics."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,25 +14,29 @@ _DUMP_LABELS = ("namespace", "workload", "cronjob")
 
 
 class Metrics:
-    """The registry behind /metrics; a scrape between two passes sees the earlier one whole."""
+    """The text behind /metrics; a scrape between two passes gets all figures of the earlier one."""
 
     def __init__(self) -> None:
         self._text = b""
         self._succeeded: float | None = None
 
     def update(self, result: PassResult, now: float) -> None:
-        """Take over a pass's figures; `now` in seconds since the epoch."""
+        """Render a pass's figures; `now` is in seconds since the epoch."""
         if result.succeeded:
             self._succeeded = now
         self._text = render(result, self._succeeded)
 
     def text(self) -> bytes:
-        """The figures in Prometheus' text format; empty before the first pass."""
+        """Return the figures in Prometheus' text format; empty before the first pass."""
         return self._text
 
 
 def render(result: PassResult, succeeded: float | None) -> bytes:
-    """The figures of a pass; `succeeded` is when the last one without failures ended."""
+    """Render the figures of a pass.
+
+    `succeeded` is when the last pass without failures ended, in seconds since the epoch; None if
+    there was none yet.
+    """
     registry = CollectorRegistry()
     workloads = Gauge(
         "ksnapshot_workloads",
@@ -40,7 +44,9 @@ def render(result: PassResult, succeeded: float | None) -> bytes:
         ("state", "reason"),
         registry=registry,
     )
-    counted = Counter((item.status.state, item.status.reason) for item in result.results)
+    counted = Counter(
+        (workload.status.state, workload.status.reason) for workload in result.results
+    )
     for (state, reason), count in counted.items():
         workloads.labels(state, reason).set(count)
     Gauge("ksnapshot_pass_duration_seconds", "Wall time of the last pass.", registry=registry).set(
@@ -76,14 +82,18 @@ def render(result: PassResult, succeeded: float | None) -> bytes:
 
 
 def dumps(result: PassResult) -> Iterator[tuple[tuple[str, str, str], float | None, bool | None]]:
-    """Labels of each CronJob, when its last good dump ended, and whether its last one was good."""
-    for outcome in result.results:
-        if outcome.cronjob is None:
+    """Yield the labels of each CronJob, when its last good dump ended, and how its last one did.
+
+    The time is in seconds since the epoch, None without a good dump; the last is True for success,
+    None without any dump.
+    """
+    for workload in result.results:
+        if workload.cronjob is None:
             continue
-        namespace, _, name = outcome.workload_plan.workload.partition("/")
-        recorded = results.recorded(outcome.cronjob, LAST_RESULT)
+        namespace, _, name = workload.workload_plan.workload.partition("/")
+        recorded = results.recorded(workload.cronjob, LAST_RESULT)
         yield (
-            (namespace, name, name_of(outcome.cronjob)),
-            results.finished_at(results.recorded(outcome.cronjob, LAST_SUCCESS)),
+            (namespace, name, name_of(workload.cronjob)),
+            results.finished_at(results.recorded(workload.cronjob, LAST_SUCCESS)),
             recorded.get("succeeded") is True if recorded else None,
         )

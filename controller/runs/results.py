@@ -1,82 +1,112 @@
-"""Finished Jobs → how the last dump ended, kept on its CronJob (contract section 9.11).
+"""Jobs → how the last dump ended, kept on its CronJob (contract section 9.11).
 
-Jobs and their pods go with the history limits; what they said must not.
+Jobs and their pods go with the history limits; how they ended must not.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
-from controller.model.names import CONTAINER, LAST_RESULT, LAST_SUCCESS
+from controller.model.names import LAST_RESULT, LAST_SUCCESS
 from controller.model.objects import Json, Objects, annotations_of, name_of, uid_of
+from controller.runs.dump_outcome import (
+    exit_code_of,
+    failure_by,
+    failure_in,
+    finished_in,
+    success_in,
+)
+from controller.runs.event_causes import cause_in_events
+from controller.runs.job_status import end_of, ended_at, is_active, is_complete, started_at
+from controller.runs.pod_causes import pods_newest_first
+from controller.runs.reasons import UNKNOWN_EXIT, shortened
 from dumpers.contract.result import DumpResult
 
-_COMPLETE = "Complete"
 _FAILED = "Failed"
-_UNKNOWN_EXIT = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastRun:
-    """A finished Job and what its dumper said; `finished` is RFC 3339 in UTC."""
+    """How a Job's dump ended; `finished` is RFC 3339 in UTC.
+
+    `job_reason` is the Job's own reason for its failure, which is often a generic one
+    (`BackoffLimitExceeded`); empty where the Job has not failed.
+    """
 
     job: str
     finished: str
     result: DumpResult = field(repr=False)
+    job_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Records:
+    """The two runs that a CronJob records, parsed once, as there are many Jobs to compare."""
+
+    result: Mapping[str, Any]
+    success: Mapping[str, Any]
 
 
 def has_active_job(cronjob: Json, jobs: Objects) -> bool:
     """Whether a Job of the CronJob runs or is about to: by its own status, or by its Jobs."""
     if (cronjob.get("status") or {}).get("active"):
         return True
-    return any(_end(job) is None for job in jobs)
+    return any(end_of(job) is None for job in jobs)
 
 
-def unreported_jobs(cronjob: Json, jobs: Objects) -> Objects:
-    """The finished ones of a CronJob's Jobs that its annotations do not tell of yet."""
+def jobs_with_open_result(cronjob: Json, jobs: Objects) -> Objects:
+    """Select the Jobs whose pods have to be read: those that run, and those not recorded yet."""
     if not jobs:
         return ()
-    result, success = (_finished(cronjob, key) for key in (LAST_RESULT, LAST_SUCCESS))
-    return tuple(
-        job
-        for job in jobs
-        if (end := _end(job))
-        and _moment(job, end) > (min(result, success) if _succeeded(end) else result)
-    )
+    records = _records(cronjob)
+    return tuple(job for job in jobs if is_active(job) or _is_unreported(records, job))
 
 
 def result_annotations(
-    cronjob: Json, jobs: Objects, pods: Mapping[str, Objects]
+    cronjob: Json,
+    jobs: Objects,
+    pods: Mapping[str, Objects],
+    events: Mapping[str, Objects] = MappingProxyType({}),
 ) -> Mapping[str, str]:
-    """The annotations to write on a CronJob for runs that it does not tell of yet.
+    """Return the annotations to write on a CronJob for runs that it does not record yet.
 
-    `jobs` are the CronJob's own, `pods` go by Job uid.
+    `jobs` are the CronJob's own, `pods` and `events` go by Job uid.
 
-    What is recorded stays until a later run ended: the Job may outlive its pod, and would then
-    know less than the record does.
+    A record stays until a later run ended: the Job may outlive its pod, and would then know less
+    than the record does.
     """
-    later = unreported_jobs(cronjob, jobs)
-    runs = [run for job in later if (run := _run(job, pods.get(uid_of(job), ())))]
-    found: dict[str, str] = {}
-    for key, candidates in (
-        (LAST_RESULT, runs),
-        (LAST_SUCCESS, [run for run in runs if run.result.succeeded]),
+    if not jobs:
+        return {}
+    records = _records(cronjob)
+    runs = [
+        run
+        for job in jobs
+        if (run := _run(records, job, pods.get(uid_of(job), ()), events.get(uid_of(job), ())))
+    ]
+    annotations: dict[str, str] = {}
+    for key, record, candidates in (
+        (LAST_RESULT, records.result, runs),
+        (LAST_SUCCESS, records.success, [run for run in runs if run.result.succeeded]),
     ):
         latest = max(candidates, key=lambda run: (run.finished, run.job), default=None)
-        if latest and latest.finished > _finished(cronjob, key):
-            document = json.loads(latest.result.to_json())
-            found[key] = json.dumps(
-                {"job": latest.job, "finished": latest.finished, **document},
-                ensure_ascii=False,
-                separators=(",", ":"),
-            )
-    return found
+        if latest and latest.finished > _finished(record):
+            annotations[key] = _record(latest)
+    return annotations
+
+
+def lacks_cause(cronjob: Json, job: Json, pods: Objects) -> bool:
+    """Whether a Job has failed, is not recorded, and its pods do not show why."""
+    end = end_of(job)
+    if end is None or is_complete(end) or not _is_unreported(_records(cronjob), job):
+        return False
+    return not any(exit_code_of(pod) == 0 or failure_in(pod) for pod in pods)
 
 
 def recorded(cronjob: Json, key: str) -> Mapping[str, Any]:
-    """What an annotation tells of a run; empty where there is none or it is not readable."""
+    """Return the run that an annotation records; empty where there is none or it is unreadable."""
     try:
         document = json.loads(annotations_of(cronjob).get(key, ""))
     except (ValueError, RecursionError):
@@ -85,64 +115,97 @@ def recorded(cronjob: Json, key: str) -> Mapping[str, Any]:
 
 
 def finished_at(record: Mapping[str, Any]) -> float | None:
-    """When a recorded run ended, in seconds since the epoch."""
+    """Return when a recorded run ended, in seconds since the epoch; None if that is unreadable."""
     try:
         return datetime.fromisoformat(str(record.get("finished", ""))).timestamp()
     except (ValueError, OverflowError):
         return None
 
 
-def _finished(cronjob: Json, key: str) -> str:
-    return str(recorded(cronjob, key).get("finished", ""))
+def _record(run: LastRun) -> str:
+    document = {"job": run.job, "finished": run.finished, **json.loads(run.result.to_json())}
+    if run.job_reason:
+        document["job_reason"] = run.job_reason
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def _end(job: Json) -> Json | None:
-    conditions = (job.get("status") or {}).get("conditions") or ()
-    return next(
-        (
-            item
-            for item in conditions
-            if item.get("type") in {_COMPLETE, _FAILED} and item.get("status") == "True"
-        ),
-        None,
+def _records(cronjob: Json) -> _Records:
+    return _Records(result=recorded(cronjob, LAST_RESULT), success=recorded(cronjob, LAST_SUCCESS))
+
+
+def _is_unreported(records: _Records, job: Json) -> bool:
+    """Whether a Job has ended and its result is not recorded yet."""
+    end = end_of(job)
+    if end is None or _is_of(records.success, job):
+        # A dump that succeeded did so, whatever became of its Job afterwards.
+        return False
+    result, success = _finished(records.result), _finished(records.success)
+    return ended_at(job, end) > (min(result, success) if is_complete(end) else result)
+
+
+def _is_of(record: Mapping[str, Any], job: Json) -> bool:
+    """Whether a record is of this very Job, not of an earlier one with its name."""
+    return record.get("job") == name_of(job) and _finished(record) >= started_at(job)
+
+
+def _finished(record: Mapping[str, Any]) -> str:
+    return str(record.get("finished", ""))
+
+
+def _run(records: _Records, job: Json, pods: Objects, events: Objects) -> LastRun | None:
+    """Return how a Job's dump ended; None while it has not, or if that is recorded already."""
+    end, tries = end_of(job), pods_newest_first(pods)
+    if end is None:
+        return _run_of_lingering_pod(job, tries)
+    if not _is_unreported(records, job):
+        return None
+    good = next((pod for pod in tries if exit_code_of(pod) == 0), None)
+    if is_complete(end):
+        return LastRun(job=name_of(job), finished=ended_at(job, end), result=success_in(good))
+    if good:
+        # Its backup stands: what failed the Job came later, such as a sidecar that never ends.
+        return LastRun(job=name_of(job), finished=finished_in(good), result=success_in(good))
+    return LastRun(
+        job=name_of(job),
+        finished=ended_at(job, end),
+        result=_failure(records.result, job, tries, events),
+        job_reason=str(end.get("reason") or ""),
     )
 
 
-def _run(job: Json, pods: Objects) -> LastRun | None:
-    end = _end(job)
-    if end is None:
+def _run_of_lingering_pod(job: Json, tries: list[Json]) -> LastRun | None:
+    """Return how the dump ended in a pod that other containers (a mesh's proxy) keep running.
+
+    None while the dump runs, or if its pod has ended: then the Job's end follows.
+    """
+    newest = tries[0] if tries else {}
+    code = exit_code_of(newest)
+    if code is None or (newest.get("status") or {}).get("phase") != "Running":
         return None
-    succeeded = _succeeded(end)
-    ended = [state for pod in pods if (state := _terminated(pod))]
-    # Of a Job that succeeded, an earlier try's message would tell the wrong story.
-    told = [state for state in ended if not succeeded or state.get("exitCode") == 0]
-    last = max(told, key=lambda state: str(state.get("finishedAt", "")), default={})
-    try:
-        result = replace(DumpResult.from_json(str(last.get("message", ""))), succeeded=succeeded)
-    except ValueError:
-        # A dumper of 0.6.0, or one that was killed before it could say anything.
-        result = DumpResult(
-            succeeded=succeeded,
-            exit_code=0 if succeeded else int(last.get("exitCode", _UNKNOWN_EXIT)),
-            reason=str(end.get("reason") or last.get("reason") or end["type"]),
-            message=str(end.get("message") or ""),
-        )
-    return LastRun(job=name_of(job), finished=_moment(job, end), result=result)
+    result = success_in(newest) if code == 0 else failure_in(newest)
+    if result is None:
+        return None
+    return LastRun(job=name_of(job), finished=finished_in(newest), result=result)
 
 
-def _succeeded(end: Json) -> bool:
-    return bool(end.get("type") == _COMPLETE)
-
-
-def _moment(job: Json, end: Json) -> str:
-    completed = (job.get("status") or {}).get("completionTime")
-    return str(completed or end.get("lastTransitionTime") or "")
-
-
-def _terminated(pod: Json) -> Json | None:
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    for item in statuses:
-        if item.get("name") == CONTAINER:
-            found: Json | None = (item.get("state") or {}).get("terminated")
-            return found
-    return None
+def _failure(
+    record: Mapping[str, Any], job: Json, tries: list[Json], events: Objects
+) -> DumpResult:
+    """Find why a Job failed: from its pods, else the record, else Events, else the Job itself."""
+    in_pods = next(filter(None, map(failure_in, tries)), None)
+    if in_pods:
+        return in_pods
+    if _is_of(record, job):
+        try:
+            return DumpResult.from_json(json.dumps(record))
+        except ValueError:
+            pass
+    if cause := cause_in_events(events):
+        return failure_by(cause)
+    end = end_of(job) or {}
+    return DumpResult(
+        succeeded=False,
+        exit_code=UNKNOWN_EXIT,
+        reason=str(end.get("reason") or _FAILED),
+        message=shortened(end.get("message")),
+    )

@@ -1,6 +1,7 @@
 import re
 
 from controller.model.status import Reason, State
+from controller.runs.reasons import RunReason
 from controller.settings.settings import SETTINGS
 from controller.workloads.request import ANNOTATIONS
 from dumpers.runtime.errors import FINAL_EXIT_CODES, ExitCode
@@ -34,6 +35,11 @@ def test_readme_lists_every_setting() -> None:
 
 def test_every_reason_has_its_row() -> None:
     assert sorted(_first_cells(_section(_OPERATIONS, "Reasons"))) == sorted(Reason)
+
+
+def test_every_reason_of_a_run_has_its_row() -> None:
+    rows = _first_cells(_section(_OPERATIONS, "Why a run failed"))
+    assert sorted(rows) == sorted(RunReason)
 
 
 def test_every_state_has_its_row() -> None:

@@ -84,7 +84,8 @@ class Golden:
             _fill(api, space)
         control, place = self.view.control, self.settings.control_namespace
         lists = {"CronJob": control.cronjobs, "Secret": control.secrets}
-        _put(api, place, lists | {"Job": control.jobs, "Pod": control.pods})
+        runs = {"Job": control.jobs, "Pod": control.pods, "Event": control.events}
+        _put(api, place, lists | runs)
         for ref, failed in control.unread.items():
             # Lists show that there is something.
             meta = {"name": ref.name, "namespace": place}

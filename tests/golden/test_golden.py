@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
+from controller.cli.plan import blocked_runs_of
 from controller.loop import reconcile
 from controller.model.kinds import SECRET
 from controller.model.view import ClusterView
 from controller.observe import view_yaml
-from controller.plan import overlay
+from controller.plan import overlay, owned
 from controller.plan.changes import Action, Change
 from controller.settings.settings import Settings
 from tests.fakes.kube_golden import CASES
@@ -42,6 +43,7 @@ def test_there_are_cases() -> None:
 
 def render(view: ClusterView, settings: Settings) -> dict[str, Any]:
     items: list[dict[str, Any]] = []
+    owned_objects = owned.index_owned(view, settings)
     remembered: dict[str, int] = {}
     for _, plan in reconcile.plans(view, settings):
         assert plan
@@ -55,6 +57,12 @@ def render(view: ClusterView, settings: Settings) -> dict[str, Any]:
                 "cronjob": item.cronjob,
                 "steps": [step_of(step) for step in item.changes],
             }
+            blocked = [
+                f"{run.job} since {run.since}: {run.cause.reason}: {run.cause.message}"
+                for run in blocked_runs_of(item.kept, owned_objects, view)
+            ]
+            if blocked:
+                entry["blocked"] = blocked
             items.append({key: value for key, value in entry.items() if value != ""})
     return {"items": items, "gonePasses": remembered}
 

@@ -5,6 +5,7 @@ CONTROL = {
     "jobs.batch": {"get", "list"},
     "secrets": {"get", "list", "create", "update", "delete"},
     "pods": {"list"},
+    "events": {"list"},
 }
 WATCHED = {
     "pods": {"get", "list"},

@@ -65,7 +65,7 @@ def test_plan_writes_nothing_and_run_once_does_what_it_said(world: World) -> Non
 def test_it_runs_answers_and_ends_well_on_sigterm(world: World) -> None:
     port = free_port()
     with subprocess.Popen(
-        [sys.executable, "-m", "controller"],
+        [sys.executable, "-m", "controller", "run"],
         env=environment(world, HTTP_PORT=str(port)),
         stderr=subprocess.PIPE,
         text=True,
@@ -85,6 +85,14 @@ def test_it_runs_answers_and_ends_well_on_sigterm(world: World) -> None:
         _, log = process.communicate(timeout=20)
     assert process.returncode == 0, log
     assert '"message": "stopped"' in log
+
+
+def test_without_a_verb_it_prints_help_and_asks_the_cluster_nothing(world: World) -> None:
+    mark = world.server.audit_mark()
+    done = ksnapshot(world)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: ksnapshot")
+    assert not world.server.audit_events(mark, user=world.user)
 
 
 def test_one_pass_that_is_stopped_by_sigterm_ends_well(world: World, faults: Any) -> None:

@@ -20,8 +20,10 @@ from tests.integration.controller.world import (
     build,
     database,
     dump_pod,
+    fail,
     finish,
     running_job,
+    warn,
 )
 from tests.testbed.cluster.apiserver import ApiServer
 
@@ -89,8 +91,8 @@ def missing(world: World) -> Iterator[str]:
     password = world.secrets()[names.secret_name(db)]["data"]["POSTGRESQL_PASSWORD"]
     yield from differs("rotated", password, "bmV3")
     yield from differs("schedule", world.cronjobs()[web]["spec"]["schedule"], "@daily")
-    told = world.cronjobs()[last]["metadata"]["annotations"].get(names.LAST_RESULT, "{}")
-    yield from differs("result", json.loads(told).get("stored_bytes"), 42)
+    yield from differs("result", last_result(world, last).get("stored_bytes"), 42)
+    yield from differs("reason", last_result(world, db).get("reason"), "QuotaExceeded")
     labels = world.secrets()[names.secret_name(last)]["metadata"].get("labels", {})
     yield from differs("labels", labels, {names.MANAGED_BY_LABEL: names.MANAGED_BY})
     yield from pass_(90).failures
@@ -105,6 +107,12 @@ def missing(world: World) -> Iterator[str]:
 def differs(what: str, found: Any, expected: Any) -> Iterator[str]:
     if found != expected:
         yield f"{what}: {found}, not {expected}"
+
+
+def last_result(world: World, cronjob: str) -> dict[str, Any]:
+    annotations = world.cronjobs()[cronjob]["metadata"]["annotations"]
+    found: dict[str, Any] = json.loads(annotations.get(names.LAST_RESULT, "{}"))
+    return found
 
 
 def versions(world: World) -> dict[str, str]:
@@ -125,6 +133,11 @@ def change(world: World, dumped: str) -> None:
     job = running_job(world, world.cronjobs()[dumped])
     dump_pod(world, job)
     finish(world, job)
+    refused = running_job(
+        world, world.cronjobs()[names.cronjob_name("postgresql", f"{shop}/db")], "run-2"
+    )
+    warn(world, refused, "FailedCreate", "exceeded quota: compute")
+    fail(world, refused, "DeadlineExceeded")
     api.create(legacy.cronjob(world.settings, f"{shop}/db", "mysql"))
     api.create(legacy.secret(world.settings, f"{shop}/db", "mysql"))
     mirrored = named("v1", "Secret", world.control, names.secret_name(dumped))

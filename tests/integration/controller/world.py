@@ -178,6 +178,40 @@ def running_job(world: World, cronjob: Json, name: str = "run-1") -> Json:
     )
 
 
+def fail(world: World, job: Json, reason: str, moment: str = "2026-01-01T03:00:09Z") -> None:
+    """Let a Job fail, at a moment in RFC 3339."""
+    condition = {"status": "True", "lastTransitionTime": moment, "reason": reason}
+    status = {
+        "startTime": "2026-01-01T03:00:00Z",
+        "active": 0,
+        "conditions": [condition | {"type": "FailureTarget"}, condition | {"type": "Failed"}],
+    }
+    world.api.set_status(job, status)
+
+
+def warn(world: World, about: Json, reason: str, message: str) -> Json:
+    """An Event of type Warning about an object in the control namespace."""
+    meta = about["metadata"]
+    return world.api.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{meta['name']}.1", "namespace": world.control},
+            "involvedObject": {
+                "apiVersion": about["apiVersion"],
+                "kind": about["kind"],
+                "name": meta["name"],
+                "namespace": world.control,
+                "uid": meta["uid"],
+            },
+            "type": "Warning",
+            "reason": reason,
+            "message": message,
+            "lastTimestamp": "2026-01-01T03:00:08Z",
+        }
+    )
+
+
 def finish(world: World, job: Json) -> None:
     """Let a Job end well."""
     moment = "2026-01-01T03:00:09Z"

@@ -59,7 +59,7 @@ def test_a_file_without_a_view_is_told(text: str, tmp_path: Path) -> None:
 
 def test_all_faults_of_the_settings_are_told_at_once() -> None:
     env = {"WATCH_NAMESPACES": "", "MODE": "x", "HTTP_PORT": "y"}
-    result = CliRunner().invoke(main, [], env=env)
+    result = CliRunner().invoke(main, ["run"], env=env)
     assert result.exit_code == 1
     assert result.output.count("error: ") == 3
 

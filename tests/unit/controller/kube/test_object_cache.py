@@ -19,18 +19,18 @@ def text(value: Any) -> str:
 
 @given(st.lists(st.dictionaries(st.text("ab"), VALUES, max_size=3), max_size=6))
 def test_what_is_shared_is_as_it_was(items: list[dict[str, Any]]) -> None:
-    pool = JsonInterner()
+    interner = JsonInterner()
     before = copy.deepcopy(items)
-    found = [pool.shared(item) for item in items]
+    found = [interner.intern(item) for item in items]
     assert (
         [text(item) for item in found] == [text(item) for item in before] == list(map(text, items))
     )
 
 
 def test_equal_parts_are_one() -> None:
-    pool = JsonInterner()
+    interner = JsonInterner()
     first, second = (
-        pool.shared({"name": name, "spec": {"env": [{"name": "A", "value": "x"}]}})
+        interner.intern({"name": name, "spec": {"env": [{"name": "A", "value": "x"}]}})
         for name in ("one", "two")
     )
     assert first["spec"] is second["spec"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from controller.kube.client import PODS, SECRETS, KubeError, Resource
-from controller.kube.object_cache import JsonInterner
+from controller.kube.failure_budget import FailureBudget
 from controller.kube.reader import ClusterReader
 from controller.loop.pass_state import PassState
 from controller.model import names
@@ -184,15 +184,15 @@ def test_a_replicaset_scaled_to_none_keeps_its_cronjob_though_no_list_shows_it()
 def test_reads_that_go_on_failing_are_given_up_in_their_namespace_only(place: str) -> None:
     api = cluster(*small())
     broken = breaking(api, lambda _, name: name.startswith("bad"))
-    answers = ClusterReader(kube=api, known={}, pool=JsonInterner(), patience=-1)
-    found = [answers.get(SECRETS, place, "bad") for _ in range(3)]
+    reader = ClusterReader(kube=api, budget=FailureBudget(limit=-1))
+    found = [reader.get(SECRETS, place, "bad") for _ in range(3)]
     # Under "" each name is a namespace of its own.
     assert len(broken.asked) == 2
     assert all(isinstance(item, ReadFailure) for item in found)
     assert isinstance(found[-1], ReadFailure)
     assert "not tried" in found[-1].message
-    assert not isinstance(answers.get(SECRETS, "elsewhere", "db"), ReadFailure)
-    assert not isinstance(answers.get(PODS, "", "other"), ReadFailure)
+    assert not isinstance(reader.get(SECRETS, "elsewhere", "db"), ReadFailure)
+    assert not isinstance(reader.get(PODS, "", "other"), ReadFailure)
 
 
 def test_sources_that_fail_do_not_keep_the_same_others_from_their_turn() -> None:

@@ -1,0 +1,54 @@
+"""Writes one log line for each transition."""
+
+import logging
+from typing import assert_never
+
+from controller.report.transitions import (
+    ObjectWritten,
+    RunFinished,
+    StatusChanged,
+    Transition,
+    WorkloadForgotten,
+)
+from dumpers.runtime.log import fields
+
+_log = logging.getLogger(__name__)
+
+
+def log_transition(transition: Transition) -> None:
+    """Log a transition, as a warning where somebody may have to do something."""
+    match transition:
+        case ObjectWritten():
+            line = fields(
+                action=transition.action,
+                kind=transition.kind,
+                name=transition.name,
+                workload=transition.workload,
+            )
+            _log.info("object written", extra=line)
+        case StatusChanged():
+            line = fields(
+                workload=transition.workload,
+                cronjob=transition.cronjob,
+                state=transition.after.state,
+                reason=transition.after.reason,
+                why=transition.after.message,
+            )
+            level = logging.INFO if transition.is_calm else logging.WARNING
+            _log.log(level, "workload status changed", extra=line)
+        case RunFinished():
+            line = fields(
+                workload=transition.workload,
+                cronjob=transition.cronjob,
+                job=transition.job,
+                succeeded=transition.succeeded,
+                reason=transition.reason,
+                why=transition.message,
+            )
+            level = logging.INFO if transition.succeeded else logging.WARNING
+            _log.log(level, "run finished", extra=line)
+        case WorkloadForgotten():
+            line = fields(workload=transition.workload, cronjob=transition.cronjob)
+            _log.info("workload forgotten", extra=line)
+        case _:
+            assert_never(transition)

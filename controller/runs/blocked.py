@@ -1,0 +1,129 @@
+"""Finds the runs that do not begin, or whose pod does not end, while they still can be helped."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controller.model.objects import Json, Objects, metadata, name_of, uid_of
+from controller.runs.dump_outcome import finished_in
+from controller.runs.event_causes import cause_in_events
+from controller.runs.job_status import is_active, started_at
+from controller.runs.pod_causes import (
+    cause_in_pod,
+    is_running,
+    pods_newest_first,
+    running_containers,
+)
+from controller.runs.reasons import Cause, RunReason, shortened
+
+# An autoscaler takes minutes to bring a node, and a large image takes minutes to be pulled.
+_PATIENCE = timedelta(minutes=5)
+_ENDED_PHASES = frozenset({"Succeeded", "Failed"})
+# Kubernetes' own words for a container that it tried to start in vain.
+_AT_ONCE = frozenset(
+    {
+        RunReason.ERR_IMAGE_PULL,
+        RunReason.IMAGE_PULL_BACK_OFF,
+        RunReason.ERR_IMAGE_NEVER_PULL,
+        RunReason.INVALID_IMAGE_NAME,
+        RunReason.CREATE_CONTAINER_CONFIG_ERROR,
+        RunReason.CREATE_CONTAINER_ERROR,
+        RunReason.RUN_CONTAINER_ERROR,
+    }
+)
+_NO_POD = Cause(reason=RunReason.NO_POD, message="its Job has no pod, or none that has not ended")
+_NOT_STARTED = Cause(
+    reason=RunReason.CONTAINER_NOT_STARTED, message="the container of its pod does not start"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedRun:
+    """A Job that is active, but whose dump does not begin, or whose pod does not end.
+
+    `since` is in RFC 3339. `is_explained` is False where `cause` is but a guess, as neither the
+    pod nor an Event shows more.
+    """
+
+    job: str
+    since: str
+    cause: Cause
+    is_explained: bool = True
+
+
+def blocked_runs(
+    jobs: Iterable[Json],
+    pods: Mapping[str, Objects],
+    events: Mapping[str, Objects],
+    now: datetime,
+) -> tuple[BlockedRun, ...]:
+    """Find the blocked runs among some Jobs; `pods` and `events` go by Job uid."""
+    found = (
+        blocked_run(job, pods.get(uid_of(job), ()), events.get(uid_of(job), ()), now)
+        for job in jobs
+    )
+    return tuple(filter(None, found))
+
+
+def blocked_run(job: Json, pods: Objects, events: Objects, now: datetime) -> BlockedRun | None:
+    """Find what blocks a Job; None if nothing does, if the Job is not active, or not for long.
+
+    A container that fails to start counts at once, everything else after five minutes.
+    """
+    if not is_active(job):
+        return None
+    newest = next(iter(pods_newest_first(pods)), None)
+    found: BlockedRun | None
+    if newest is None or _phase(newest) in _ENDED_PHASES:
+        found = _without_live_pod(job, newest, events)
+    elif ended := finished_in(newest):
+        found = _with_lingering_pod(job, newest, ended)
+    else:
+        found = _with_pending_pod(job, newest, events)
+    if found and (found.cause.reason in _AT_ONCE or _is_long_ago(found.since, now)):
+        return found
+    return None
+
+
+def _without_live_pod(job: Json, last: Json | None, events: Objects) -> BlockedRun:
+    """Describe a Job that has no pod, or only pods of tries that have ended."""
+    since = max(started_at(job), finished_in(last) if last else "")
+    cause = cause_in_events(events)
+    return BlockedRun(
+        job=name_of(job), since=since, cause=cause or _NO_POD, is_explained=cause is not None
+    )
+
+
+def _with_lingering_pod(job: Json, pod: Json, ended: str) -> BlockedRun:
+    """Describe a Job whose dump has ended, but not its pod, so that no next run may begin."""
+    others = ", ".join(running_containers(pod))
+    message = f"the dump has ended, but its pod is kept running by: {others}"
+    return BlockedRun(
+        job=name_of(job),
+        since=ended,
+        cause=Cause(reason=RunReason.POD_STILL_RUNNING, message=shortened(message)),
+    )
+
+
+def _with_pending_pod(job: Json, pod: Json, events: Objects) -> BlockedRun | None:
+    """Describe a Job whose pod has not begun its dump; None if the dump runs."""
+    if is_running(pod):
+        return None
+    since = str(metadata(pod).get("creationTimestamp") or started_at(job))
+    cause = cause_in_pod(pod) or cause_in_events(events)
+    return BlockedRun(
+        job=name_of(job), since=since, cause=cause or _NOT_STARTED, is_explained=cause is not None
+    )
+
+
+def _phase(pod: Json) -> str:
+    return str((pod.get("status") or {}).get("phase", ""))
+
+
+def _is_long_ago(time: str, now: datetime) -> bool:
+    """Whether a time of the API server is past long enough; an unreadable one is not."""
+    try:
+        return now - datetime.fromisoformat(time) > _PATIENCE
+    except (TypeError, ValueError):
+        # TypeError: a time without its zone.
+        return False

@@ -1,0 +1,97 @@
+"""Finds in Events why a run failed or cannot begin, where its pod does not show it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from controller.model.objects import Json, Objects, name_of, uid_of
+from controller.runs.reasons import Cause, RunReason, shortened
+
+_EVENT_REASONS: Mapping[str, RunReason] = {
+    "FailedScheduling": RunReason.UNSCHEDULABLE,
+    "FailedMount": RunReason.FAILED_MOUNT,
+    "FailedAttachVolume": RunReason.FAILED_MOUNT,
+    "FailedMapVolume": RunReason.FAILED_MOUNT,
+    "FailedCreatePodSandBox": RunReason.FAILED_SANDBOX,
+    "InspectFailed": RunReason.INVALID_IMAGE_NAME,
+    "ErrImageNeverPull": RunReason.ERR_IMAGE_NEVER_PULL,
+    "Evicted": RunReason.EVICTED,
+    "Preempting": RunReason.PREEMPTED,
+    "NodeShutdown": RunReason.NODE_SHUTDOWN,
+}
+# Events of one reason differ by their text only. The first pattern found in the text counts.
+_CREATION_TEXTS = (
+    (re.compile("admission webhook"), RunReason.ADMISSION_DENIED),
+    (re.compile("exceeded quota"), RunReason.QUOTA_EXCEEDED),
+    (re.compile("looking up service account"), RunReason.SERVICE_ACCOUNT_MISSING),
+    (re.compile("is forbidden|denied"), RunReason.ADMISSION_DENIED),
+    (re.compile(""), RunReason.FAILED_CREATE),
+)
+_KUBELET_TEXTS = (
+    (re.compile("Back-off pulling image"), RunReason.IMAGE_PULL_BACK_OFF),
+    (re.compile("Failed to pull image|ErrImagePull"), RunReason.ERR_IMAGE_PULL),
+    (re.compile("ImagePullBackOff"), RunReason.IMAGE_PULL_BACK_OFF),
+    (re.compile("InvalidImageName"), RunReason.INVALID_IMAGE_NAME),
+    (re.compile("ErrImageNeverPull"), RunReason.ERR_IMAGE_NEVER_PULL),
+    (
+        re.compile(
+            '(secret|configmap) ".*" not found|find key|CreateContainerConfigError|runAsNonRoot'
+        ),
+        RunReason.CREATE_CONTAINER_CONFIG_ERROR,
+    ),
+    (re.compile("Error: "), RunReason.CREATE_CONTAINER_ERROR),
+)
+_POD_SUFFIX = re.compile(r"-[a-z0-9]{5}")
+
+
+def cause_in_events(events: Iterable[Json]) -> Cause | None:
+    """Find the newest Event that explains why a run failed or does not begin; None without any."""
+    newest_first = sorted(events, key=_time_of_event, reverse=True)
+    return next(filter(None, map(_cause_of_event, newest_first)), None)
+
+
+def events_by_job(jobs: Objects, events: Objects) -> Mapping[str, Objects]:
+    """Group Events by the uid of the Job that they are about, by itself or by a pod of it."""
+    if not events:
+        return {}
+    return {uid_of(job): events_of_job(job, events) for job in jobs}
+
+
+def events_of_job(job: Json, events: Objects) -> Objects:
+    """Select the Events of a Job and of its pods.
+
+    The pods may be gone; their names are the Job's and five characters more.
+    """
+    return tuple(event for event in events if _is_about(event.get("involvedObject") or {}, job))
+
+
+def _cause_of_event(event: Json) -> Cause | None:
+    name, message = str(event.get("reason")), str(event.get("message") or "")
+    if name == "FailedCreate":
+        reason = _by_text(_CREATION_TEXTS, message)
+    elif name in {"Failed", "BackOff"}:
+        reason = _by_text(_KUBELET_TEXTS, message)
+    else:
+        reason = _EVENT_REASONS.get(name)
+    return Cause(reason=reason, message=shortened(message)) if reason else None
+
+
+def _by_text(patterns: Iterable[tuple[re.Pattern[str], RunReason]], text: str) -> RunReason | None:
+    return next((reason for pattern, reason in patterns if pattern.search(text)), None)
+
+
+def _is_about(involved: Json, job: Json) -> bool:
+    if involved.get("kind") == "Job":
+        return bool(involved.get("uid") == uid_of(job))
+    name, prefix = str(involved.get("name", "")), name_of(job)
+    return (
+        involved.get("kind") == "Pod"
+        and name.startswith(prefix)
+        and _POD_SUFFIX.fullmatch(name[len(prefix) :]) is not None
+    )
+
+
+def _time_of_event(event: Json) -> str:
+    series: Any = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    return max(str(time or "") for time in times)

@@ -1,0 +1,140 @@
+"""What counts as a change between two passes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from controller.loop.pass_state import PassState
+from controller.model.names import LAST_RESULT
+from controller.model.status import Reason, State, WorkloadStatus
+from controller.plan.changes import Action, ApplyResult, Change, WorkloadPlan
+from controller.report.transitions import (
+    ObjectWritten,
+    RunFinished,
+    StatusChanged,
+    WorkloadForgotten,
+    forgotten_workloads,
+    workload_transitions,
+)
+from tests.fakes.worlds import CONTROL, DB, cluster, job, one_pass, small
+
+WANTED = WorkloadStatus(state=State.WANTED, reason=Reason.ANNOTATED)
+UNKNOWN = WorkloadStatus(state=State.UNKNOWN, reason=Reason.NO_RUNNING_POD)
+
+
+def cronjob(**record: Any) -> dict[str, Any]:
+    values = {LAST_RESULT: json.dumps(record)} if record else {}
+    return {"metadata": {"name": "c", "annotations": values}}
+
+
+def result(*done: Change, status: WorkloadStatus = WANTED, failed: bool = False) -> ApplyResult:
+    plan = WorkloadPlan(namespace="demo", workload="demo/db", cronjob="c", status=status)
+    return ApplyResult(workload_plan=plan, status=status, done=done, failed=failed)
+
+
+def update(before: dict[str, Any], after: dict[str, Any]) -> Change:
+    return Change(action=Action.UPDATE, kind="CronJob", name="c", before=before, after=after)
+
+
+def test_a_new_status_is_a_transition_and_the_same_one_is_none() -> None:
+    assert list(workload_transitions(WANTED, result())) == []
+    (changed,) = workload_transitions(None, result())
+    assert changed == StatusChanged(
+        workload="demo/db", cronjob="c", before=None, after=WANTED, is_calm=True
+    )
+    (changed,) = workload_transitions(WANTED, result(status=UNKNOWN))
+    assert isinstance(changed, StatusChanged)
+    assert (changed.before, changed.after, changed.is_calm) == (WANTED, UNKNOWN, False)
+    (changed,) = workload_transitions(None, result(failed=True))
+    assert isinstance(changed, StatusChanged)
+    assert not changed.is_calm
+
+
+def test_each_write_is_a_transition_and_a_recorded_result_one_more() -> None:
+    good = cronjob(job="run-1", finished="1", succeeded=True, reason="Succeeded", message="")
+    (written, finished) = workload_transitions(WANTED, result(update(cronjob(), good)))
+    assert written == ObjectWritten(
+        workload="demo/db", action=Action.UPDATE, kind="CronJob", name="c"
+    )
+    assert finished == RunFinished(
+        workload="demo/db",
+        cronjob="c",
+        job="run-1",
+        succeeded=True,
+        reason="Succeeded",
+        message="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "count"),
+    [
+        ({"finished": "2", "job_reason": "DeadlineExceeded"}, 0),
+        ({"job": "run-2"}, 1),
+        ({"reason": "SourceFailed"}, 1),
+    ],
+)
+def test_a_record_that_only_grew_is_no_other_run(after: dict[str, str], count: int) -> None:
+    record = {"job": "run-1", "finished": "1", "succeeded": False, "reason": "OOMKilled"}
+    change = update(cronjob(**record), cronjob(**record | after))
+    found = list(workload_transitions(WANTED, result(change)))
+    assert sum(isinstance(item, RunFinished) for item in found) == count
+
+
+def test_a_deleted_cronjob_finishes_no_run() -> None:
+    record = {"job": "run-1", "finished": "1"}
+    deleted = Change(action=Action.DELETE, kind="CronJob", name="c", before=cronjob(**record))
+    assert [type(item) for item in workload_transitions(WANTED, result(deleted))] == [ObjectWritten]
+
+
+def test_a_workload_is_forgotten_when_nothing_of_it_is_left() -> None:
+    before = {("demo/db", "c"): WANTED, ("demo/new", ""): UNKNOWN, ("demo/old", ""): UNKNOWN}
+    after = {("demo/db", "c"), ("demo/new", "d")}
+    assert list(forgotten_workloads(before, after)) == [
+        WorkloadForgotten(workload="demo/old", cronjob="", before=UNKNOWN)
+    ]
+    assert [item.cronjob for item in forgotten_workloads(before, ())] == ["c", "", ""]
+
+
+def test_the_log_has_each_transition_of_a_pass_once(caplog: pytest.LogCaptureFixture) -> None:
+    api, state = cluster(*small()), PassState()
+    caplog.set_level("INFO")
+
+    def lines(minutes: float) -> list[str]:
+        caplog.clear()
+        one_pass(api, memory=state, minutes=minutes)
+        return [record.message for record in caplog.records]
+
+    assert lines(0) == [
+        "object written",
+        "object written",
+        "workload status changed",
+        "pass finished",
+    ]
+    api.put(job(api.items["CronJob", CONTROL, DB], ended="2026-01-01T00:01:00Z", how="Failed"))
+    assert lines(2) == ["object written", "run finished", "pass finished"]
+    assert lines(3) == ["pass finished"]
+    for kind, name in (("StatefulSet", "db"), ("Pod", "db-0")):
+        api.remove(kind, "demo", name)
+    api.remove("CronJob", CONTROL, DB)
+    assert lines(4) == ["workload forgotten", "pass finished"]
+    assert lines(5) == ["pass finished"]
+
+
+def test_a_namespace_without_a_plan_forgets_nothing(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, state = cluster(*small()), PassState()
+    one_pass(api, memory=state)
+    caplog.set_level("INFO")
+    caplog.clear()
+    with monkeypatch.context() as broken:
+        broken.setattr("controller.plan.planner.plan", lambda *_: 1 / 0)
+        one_pass(api, memory=state)
+    one_pass(api, memory=state)
+    assert [record.message for record in caplog.records] == [
+        "a fault of the controller",
+        "pass finished",
+        "pass finished",
+    ]
