@@ -15,9 +15,11 @@ from controller.model.objects import (
     annotations_of,
     name_of,
     owner_references,
+    uid_of,
 )
 from controller.model.status import ReadFailure
 from controller.model.view import ClusterView
+from controller.runs import results
 from controller.runs.event_causes import events_by_job
 from controller.settings.settings import Settings
 
@@ -43,6 +45,12 @@ class OwnedObjects:
     def cronjob(self, name: str) -> Json | None:
         """The CronJob of this name, whosever it is; None without one."""
         return self.objects.get(manifest_refs(name)[0])
+
+    def is_idle(self, cronjob: Json) -> bool:
+        """Whether it is certain that no Job of the CronJob is active, and all objects are known."""
+        if isinstance(self.jobs, ReadFailure) or self.failed:
+            return False
+        return not results.has_active_job(cronjob, self.jobs.get(uid_of(cronjob), ()))
 
 
 def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:

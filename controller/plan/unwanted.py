@@ -16,14 +16,12 @@ from controller.model.objects import (
     owner_references,
     uid_of,
 )
-from controller.model.status import ReadFailure, Rejected, State, WorkloadStatus
+from controller.model.status import Rejected, State, WorkloadStatus
 from controller.plan import absence
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
 from controller.plan.overlay import overlay
-from controller.plan.owned import OwnedObjects
 from controller.plan.wanted import with_results, write
-from controller.runs import results
 from controller.settings.settings import UnwatchedPolicy
 
 
@@ -50,7 +48,7 @@ def plan_unwanted(
         gone = absence.absence_of(cronjob, context)
         passes = gone.passes
         due = absence.is_deletion_due(gone, context.settings, context.view.now)
-        if due and _is_idle(cronjob, context.owned):
+        if due and context.owned.is_idle(cronjob):
             return replace(made, changes=tuple(_deletion(cronjob, context))), passes
         since = {names.GONE_SINCE: absence.format_time(gone.since)}
         target = overlay(cronjob, {"metadata": {"annotations": since}})
@@ -67,13 +65,6 @@ def _may_delete(status: WorkloadStatus, policy: UnwatchedPolicy) -> bool:
     if status.state is State.UNWATCHED:
         return policy is UnwatchedPolicy.DELETE
     return status.state in {State.GONE, State.REPLACED}
-
-
-def _is_idle(cronjob: Json, owned: OwnedObjects) -> bool:
-    """Whether it is certain that none of its Jobs is active, and its dependents are known."""
-    if isinstance(owned.jobs, ReadFailure) or owned.failed:
-        return False
-    return not results.has_active_job(cronjob, owned.jobs.get(uid_of(cronjob), ()))
 
 
 def _deletion(cronjob: Json, context: PlanContext) -> Iterator[Change]:

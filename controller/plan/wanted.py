@@ -87,11 +87,18 @@ def _target(manifest: Manifest, existing: Json | None, owned: OwnedObjects) -> J
 def _deletions(
     spec: BackupSpec, manifests: Iterable[Manifest], context: PlanContext
 ) -> Iterator[Change]:
-    """Delete the objects of this owner, of any component, that are not among its manifests."""
+    """Delete the objects of this owner, of any component, that are not among its manifests.
+
+    A CronJob with an active Job stays until that Job has ended.
+    """
     owned = context.owned
     wanted = [manifest.ref for manifest in manifests]
     others = owned.others.get((spec.owner.namespace, spec.owner.ref), ()) if owned.others else ()
-    other_refs = (ObjectRef(kind=CRONJOB, name=name_of(cronjob)) for cronjob in others)
+    other_refs = (
+        ObjectRef(kind=CRONJOB, name=name_of(cronjob))
+        for cronjob in others
+        if owned.is_idle(cronjob)
+    )
     for ref in (*dependent_refs(spec.name), *other_refs):
         existing = None if ref in wanted else owned.objects.get(ref)
         if existing and is_ours(existing, context.settings):

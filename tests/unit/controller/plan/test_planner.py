@@ -24,6 +24,7 @@ from tests.fakes.worlds import (
     asks,
     cluster,
     container,
+    job,
     one_pass,
     owner,
     pod,
@@ -129,6 +130,18 @@ def test_a_cronjob_of_another_component_goes_when_its_workload_wants_none() -> N
     assert set(found) == {"demo/db"}
     (change,) = found["demo/db"].changes
     assert (change.action, change.name) == (Action.DELETE, other["metadata"]["name"])
+
+
+def test_a_cronjob_of_another_component_stays_while_its_job_is_active() -> None:
+    api = cluster(*small())
+    one_pass(api)
+    view = observe(api)
+    other = marked(api.items["CronJob", CONTROL, DB], "verify")
+    assert not isinstance(view.control.cronjobs, ReadFailure)
+    running = job({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": other["metadata"]})
+    cronjobs = (*view.control.cronjobs, other)
+    control = replace(view.control, cronjobs=cronjobs, jobs=(running,))
+    assert plans(replace(view, control=control))["demo/db"].changes == ()
 
 
 def test_a_component_label_on_a_dump_cronjob_is_its_users() -> None:
