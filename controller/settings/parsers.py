@@ -5,15 +5,9 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, TypeVar
 
-from dumpers.contract.recipients import (
-    PRIVATE_KEY_FAULT,
-    holds_private_key,
-    recipient_fault,
-    split_recipients,
-)
+from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?", re.ASCII)
@@ -21,11 +15,23 @@ _QUANTITY = re.compile(r"([0-9]{1,18}(\.[0-9]{0,9})?)([numkMGTPE]|[KMGTPE]i|)", 
 _MAX_LABEL = 63
 _MAX_NAME = 253
 _MAX_NUMBER = 2**31 - 1
-# Of the recipients that are at fault, as many are explained.
-_FAULTS = 3
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
 
 E = TypeVar("E", bound=StrEnum)
+
+
+def describe_value(text: str, *, hidden: bool = False, longest: int | None = None) -> str:
+    """Show a value in a message, cut to `longest` characters; a secret is not shown."""
+    if not text:
+        return "not set"
+    if hidden or holds_private_key(text):
+        return "refused (its value is not shown)"
+    return repr(text if longest is None or len(text) <= longest else text[:longest] + "…")
+
+
+def describe_fault(text: str, why: str) -> str:
+    """Say what is wrong with a value: `why`, unless that may repeat a private key of `text`."""
+    return PRIVATE_KEY if holds_private_key(text) else why
 
 
 def whole(low: int, high: int = _MAX_NUMBER) -> Callable[[str], int]:
@@ -111,27 +117,6 @@ def printable(text: str) -> str:
     """One line of text."""
     if not text.isprintable():
         raise ValueError("must hold no control characters")
-    return text
-
-
-# Pods of one workload have the same text; what raises is not cached.
-@lru_cache(maxsize=64)
-def recipients(text: str) -> str:
-    """Recipients of age, separated by commas; the ValueError shows nothing of the text."""
-    if holds_private_key(text):
-        raise ValueError(PRIVATE_KEY_FAULT)
-    listed = split_recipients(printable(text))
-    if not listed:
-        raise ValueError("must name at least one age recipient, separated by commas")
-    faults = [
-        f"number {number} of {len(listed)} {fault}"
-        for number, recipient in enumerate(listed, start=1)
-        if (fault := recipient_fault(recipient))
-    ]
-    if faults:
-        more = f"; and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
-        shown = "; ".join(faults[:_FAULTS])
-        raise ValueError(f"must hold age recipients, separated by commas: {shown}{more}")
     return text
 
 

@@ -10,6 +10,7 @@ from controller.settings.job_pod import POD_FIELDS, parse_job_pod
 from controller.settings.setting import RECORD, Setting, setting_field
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import DumperImage
+from dumpers.contract.recipients import check_recipients
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
 from dumpers.runtime.version import VERSION
@@ -119,7 +120,7 @@ class Settings:
         chart="encryption.recipient",
         default="",
         help="age recipients where no annotation names any, separated by commas.",
-        read=parsers.recipients,
+        read=check_recipients,
         hidden=True,
     )
     encryption_enforced: bool = setting_field(
@@ -216,9 +217,10 @@ class Settings:
                     record.read(text) if text or record.read is parsers.namespaces else text
                 )
             except ValueError as error:
-                shown = "(hidden)" if record.hidden else repr(text) if text else "not set"
-                faults.append(f"{record.env} is {shown}: it {error}")
-        if values.get("encryption_enforced") and not values.get("encryption_recipient"):
+                shown = parsers.describe_value(text, hidden=record.hidden)
+                fault = parsers.describe_fault(text, str(error))
+                faults.append(f"{record.env} is {shown}: it {fault}")
+        if values.get("encryption_enforced") and values.get("encryption_recipient") == "":
             faults.append("ENCRYPTION_ENFORCED is true: DEFAULT_ENCRYPTION_RECIPIENT must be set")
         if faults:
             raise ConfigurationError(*faults)

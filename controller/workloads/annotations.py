@@ -13,6 +13,7 @@ from controller.model.status import Reason, RejectedError
 from controller.settings import parsers
 from controller.settings.settings import Settings
 from dumpers.contract.engine_spec import EngineSpec, NumberOption, TextOption
+from dumpers.contract.recipients import check_recipients
 from dumpers.engines.registry import ENGINES, find
 
 TRUE = "true"
@@ -65,12 +66,8 @@ class Annotation(Generic[T_co]):
     def invalid(self, values: Mapping[str, str], why: str) -> RejectedError:
         """The error to raise for a wrong value; its message has at most 1,024 characters."""
         text = self.text(values)
-        if self.hidden:
-            shown = "(hidden)"
-        elif text:
-            shown = repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
-        else:
-            shown = "not set"
+        shown = parsers.describe_value(text, hidden=self.hidden, longest=_SHOWN)
+        why = parsers.describe_fault(text, why)
         message = f"the annotation {self.name} is {shown}: {why}"
         return RejectedError(self.reason, message[:_LONGEST_MESSAGE])
 
@@ -192,7 +189,7 @@ ENCRYPTION_RECIPIENT = Annotation(
     key="encryption-recipient",
     default="the operator's",
     help="age recipients, separated by commas. Ignored where encryption is enforced.",
-    read=unset_or("", parsers.recipients),
+    read=unset_or("", check_recipients),
     reason=Reason.RECIPIENT_INVALID,
     longest=16384,
     hidden=True,

@@ -34,7 +34,7 @@ from controller.workloads.annotations import (
 )
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.contract.names import CA_KEY, TLS_MODES
-from dumpers.contract.recipients import PRIVATE_KEY_FAULT, holds_private_key
+from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key
 
 _UTC = "Etc/UTC"
 _DEADLINE = 14400
@@ -82,7 +82,7 @@ def _recipient(given: RequestInput) -> str:
     if settings.encryption_enforced:
         # A typo in what is ignored stops no backup, but a leaked private key has to be heard of.
         if holds_private_key(ENCRYPTION_RECIPIENT.text(values)):
-            raise ENCRYPTION_RECIPIENT.invalid(values, PRIVATE_KEY_FAULT)
+            raise ENCRYPTION_RECIPIENT.invalid(values, PRIVATE_KEY)
         return settings.encryption_recipient
     own = ENCRYPTION_RECIPIENT.value(values)
     is_set, is_on = ENCRYPTION_ENABLED.name in values, ENCRYPTION_ENABLED.text(values) == TRUE

@@ -39,6 +39,7 @@ from dumpers.contract.names import (
     VERIFY,
     WORKLOAD,
 )
+from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key, split_recipients
 from dumpers.runtime.errors import ConfigurationError
 
 # The storage that a job's dumps and records go to.
@@ -175,8 +176,11 @@ def _recipients(reader: EnvReader) -> tuple[str, ...]:
     """The age recipients; empty where nothing is encrypted."""
     if reader.env.get(ENCRYPTION_ENABLED) != "true":
         return ()
-    listed = reader.env.get(ENCRYPTION_RECIPIENT, "").split(",")
-    recipients = tuple(item.strip() for item in listed if item.strip())
+    listed = reader.env.get(ENCRYPTION_RECIPIENT, "")
+    if holds_private_key(listed):
+        reader.faults.append(f"{ENCRYPTION_RECIPIENT} {PRIVATE_KEY}")
+        return ()
+    recipients = split_recipients(listed)
     if not recipients:
         reader.faults.append(
             f"{ENCRYPTION_RECIPIENT} is not set, but {ENCRYPTION_ENABLED} is true: "

@@ -5,12 +5,16 @@ from typing import Protocol
 
 import pyrage
 
-from dumpers.contract.recipients import PRIVATE_KEY_FAULT, holds_private_key, recipient_fault
+from dumpers.contract.recipients import (
+    PRIVATE_KEY,
+    holds_private_key,
+    join_faults,
+    name_place,
+    recipient_fault,
+)
 from dumpers.runtime.errors import EncryptionError
 from dumpers.streams.reader import Reader, Writer
 
-# Enough of a wrong recipient to recognise it, too little to show a secret pasted by mistake.
-_SHOWN = 16
 _SSH = "ssh-"
 
 
@@ -19,22 +23,27 @@ class Recipient(Protocol):
 
 
 def parse_recipients(texts: Sequence[str]) -> tuple[Recipient, ...]:
-    """Read age recipients, X25519 or SSH public keys; EncryptionError names all invalid ones.
+    """Read age recipients, X25519 or SSH public keys.
 
-    A recipient is public, but what was pasted in its place may not be: nothing is shown where any
-    of the texts has the shape of a private key, or where all of them have it together.
+    EncryptionError names all bad ones by their place in the list, and shows none of them: what was
+    pasted in a recipient's place may be a private key.
     """
+    # A comma within a private key makes two recipients of it.
     if holds_private_key(",".join(texts)):
-        raise EncryptionError(f"the list of recipients {PRIVATE_KEY_FAULT}")
+        raise EncryptionError(f"the list of recipients {PRIVATE_KEY}")
     recipients: list[Recipient] = []
     faults: list[str] = []
-    for text in texts:
-        try:
-            recipients.append(_parse(text))
-        except pyrage.RecipientError as error:
-            faults.append(_fault(text, error))
+    for place, text in enumerate(texts, 1):
+        fault = recipient_fault(text)
+        if fault is None:
+            try:
+                recipients.append(_parse(text))
+                continue
+            except pyrage.RecipientError:
+                fault = "is not an age recipient: the age library refuses it"
+        faults.append(f"{name_place(place, len(texts))} {fault}")
     if faults:
-        raise EncryptionError("; ".join(faults))
+        raise EncryptionError(join_faults(faults))
     return tuple(recipients)
 
 
@@ -42,15 +51,6 @@ def _parse(text: str) -> Recipient:
     kind = pyrage.ssh if text.startswith(_SSH) else pyrage.x25519
     recipient: Recipient = kind.Recipient.from_str(text)
     return recipient
-
-
-def _fault(text: str, error: Exception) -> str:
-    why = recipient_fault(text) or "is refused by the age library"
-    return f"{_start(text)!r} is not an age recipient ({error}): it {why}"
-
-
-def _start(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def encrypt(source: Reader, target: Writer, recipients: Sequence[Recipient]) -> None:

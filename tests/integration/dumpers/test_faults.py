@@ -71,7 +71,7 @@ def assert_failed(ended: Ended, code: ExitCode, *words: str) -> None:
         (
             {"ENCRYPTION_ENABLED": "true", "ENCRYPTION_RECIPIENT": "age1typo"},
             ExitCode.ENCRYPTION,
-            ["'age1typo' is not an age recipient"],
+            ["the recipient is not an age recipient"],
         ),
     ],
     ids=lambda value: (

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.settings.setting import Setting
 from controller.settings.settings import SETTINGS, Mode, Settings
 from dumpers.runtime.errors import ConfigurationError
 from dumpers.runtime.version import VERSION
@@ -95,7 +96,10 @@ def test_any_text_is_a_value_or_a_configuration_error(env: dict[str, str]) -> No
         ("age-secret-key-1hunter2\n", "treat the private key as leaked"),
         (f"{RECIPIENTS[0]},AGE-SECRET-KEY-1HUNTER2", "treat the private key as leaked"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nHUNTER2", "treat the private key as leaked"),
-        (f"{RECIPIENTS[0]},age1hunter2", "number 2 of 2 has 11 characters"),
+        (
+            f"{RECIPIENTS[0]},age1hunter2",
+            "recipient 2 of 2 is not an age recipient: it has 11 characters",
+        ),
         ("ssh-dss HUNTER2", "ssh-dss"),
     ],
 )
@@ -113,3 +117,24 @@ def test_several_recipients_of_the_operator_are_kept_as_they_stand() -> None:
     both = f"{RECIPIENTS[0]}, {ED25519} alice@example"
     env = {"WATCH_NAMESPACES": "a", "DEFAULT_ENCRYPTION_RECIPIENT": both}
     assert Settings.from_env(env).encryption_recipient == both
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "AGE-SECRET-KEY-1QQQSECRETSECRETSECRET",
+        "age-secret-key-1qqqsecretsecretsecret\n",
+        f"{RECIPIENTS[0]}, AGE-SECRET-KEY-1QQQSECRETSECRETSECRET",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nSECRETSECRET",
+    ],
+)
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.env)
+def test_a_private_key_in_any_setting_is_never_shown(setting: Setting, key: str) -> None:
+    env = {"WATCH_NAMESPACES": "a", setting.env: key}
+    try:
+        Settings.from_env(env)
+    except ConfigurationError as error:
+        assert "secret" not in str(error).lower().replace("_secret_", "")  # noqa: PT017
+        assert "leaked" in str(error)  # noqa: PT017
+    else:
+        assert not setting.hidden

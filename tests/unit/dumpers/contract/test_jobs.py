@@ -224,6 +224,15 @@ def test_encryption_is_on_only_when_exactly_true(
     assert DumpJob.from_env(env, ENGINES).recipients == expected
 
 
+@pytest.mark.parametrize("before", ["", "age1a,"])
+def test_a_private_key_instead_of_a_recipient_is_refused_and_not_shown(before: str) -> None:
+    key = "AGE-SECRET-KEY-1QQQHUSHHUSH"
+    env = ENV | {"ENCRYPTION_ENABLED": "true", "ENCRYPTION_RECIPIENT": before + key}
+    with pytest.raises(ConfigurationError, match="ENCRYPTION_RECIPIENT must never hold") as caught:
+        DumpJob.from_env(env, ENGINES)
+    assert "HUSH" not in str(caught.value)
+
+
 def test_secrets_are_not_in_the_repr() -> None:
     keys = {"BACKEND_S3_ACCESS_KEY": "accesskey1", "BACKEND_S3_SECRET_KEY": "secretkey1"}
     text = repr(DumpJob.from_env(ENV | keys, ENGINES))
