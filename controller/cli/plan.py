@@ -1,6 +1,6 @@
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -21,7 +21,8 @@ from controller.plan.owned import OwnedObjects
 from controller.runs.blocked import BlockedRun, blocked_runs
 from controller.settings.settings import Settings
 from controller.workloads.schedules import next_run
-from dumpers.contract.recipients import holds_private_key
+from dumpers.contract.names import ENCRYPTION_RECIPIENT
+from dumpers.contract.recipients import check_recipients, holds_private_key
 
 _HIDDEN = "(hidden)"
 _MARKS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
@@ -128,8 +129,9 @@ def _field_changes(change: Change) -> Iterator[str]:
     """Write one line for each changed field, the values of Secrets hidden."""
     for field in overlay.field_changes(change.before or {}, change.after or {}):
         hidden = change.kind == SECRET and field.path.partition(".")[0] in {"data", "stringData"}
+        is_recipient = f"[{ENCRYPTION_RECIPIENT}]" in field.path
         before, after = (
-            _HIDDEN if hidden and value is not None else _shown(value)
+            _HIDDEN if hidden and value is not None else _shown(value, is_recipient=is_recipient)
             for value in (field.before, field.after)
         )
         if field.before is None:
@@ -138,7 +140,19 @@ def _field_changes(change: Change) -> Iterator[str]:
             yield f"      {field.path}: {before} → {after}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, *, is_recipient: bool) -> str:
+    """Show a value, but no private key, and of ENCRYPTION_RECIPIENT nothing but real recipients.
+
+    0.6.0 wrote there whatever was given. Of a private key without its prefix, or in another
+    encoding, nothing but the place could be known.
+    """
     text = "(absent)" if value is None else str(value)
-    # Older versions wrote whatever was given as a recipient, even a private key.
+    if isinstance(value, Mapping):
+        is_recipient |= value.get("name") == ENCRYPTION_RECIPIENT
+        value = value.get("value")
+    try:
+        if is_recipient and value:
+            check_recipients(str(value))
+    except ValueError:
+        return _HIDDEN
     return _HIDDEN if holds_private_key(text) else text

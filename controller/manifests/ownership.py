@@ -14,6 +14,7 @@ from controller.model.objects import (
 )
 from controller.model.owner import Owner
 from controller.settings.settings import Settings
+from dumpers.engines.registry import find as find_engine
 
 LABELS = {names.MANAGED_BY_LABEL: names.MANAGED_BY}
 # The component of the CronJob that dumps and of the Secret with its login.
@@ -65,15 +66,14 @@ def members_text(owners: Iterable[Owner]) -> str:
 
 
 def component_of(item: Json) -> str:
-    """The component of a generated object; DUMP for what has no mark.
+    """The component of a generated CronJob; DUMP for one without a mark.
 
-    Dump CronJobs and Secrets carry the managed-by label and no mark, as 0.6.0 made them. The
-    label that marks other components is a common one, so on a dump's object it is its users'.
+    Dump CronJobs have an engine in their name, as 0.6.0 made them, and no mark. The label that
+    marks other components is a common one, so on a dump CronJob it is its users'.
     """
-    labels = labels_of(item)
-    if labels.get(names.MANAGED_BY_LABEL) == names.MANAGED_BY:
+    if find_engine(names.type_in(name_of(item))):
         return DUMP
-    return labels.get(names.COMPONENT_LABEL) or DUMP
+    return labels_of(item).get(names.COMPONENT_LABEL) or DUMP
 
 
 def owner_reference(name: str, uid: str) -> Json:

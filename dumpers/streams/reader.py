@@ -31,12 +31,14 @@ class Writer(Protocol):
 class BufferedReader(ABC):
     """Base of readers whose source comes in blocks: serves what is asked for and keeps the rest.
 
-    A subclass says where the next block comes from; its errors pass through `read`.
+    A subclass says where the next block comes from; its errors pass through `read`. After an
+    error every further `read` raises the same one: a source that has failed has no proven end.
     """
 
     def __init__(self) -> None:
         self._rest = memoryview(b"")
         self._ended = False
+        self._error: BaseException | None = None
 
     @abstractmethod
     def next_block(self) -> bytes | memoryview:
@@ -47,8 +49,14 @@ class BufferedReader(ABC):
 
     def read(self, size: int = -1, /) -> bytes:
         """Return at most `size` bytes (a whole block if negative), b"" only at the proven end."""
+        if self._error is not None:
+            raise self._error
         if not self._rest and not self._ended:
-            self._rest = memoryview(self.next_block())
+            try:
+                self._rest = memoryview(self.next_block())
+            except BaseException as error:
+                self._error = error
+                raise
             self._ended = not self._rest
         end = len(self._rest) if size < 0 else size
         block, self._rest = bytes(self._rest[:end]), self._rest[end:]

@@ -90,13 +90,14 @@ def test_no_content_of_a_broken_file_is_told(content: bytes, tmp_path: Path) -> 
     assert isinstance(result.exception, SystemExit | None)
 
 
-def test_a_private_key_that_an_older_version_wrote_is_not_shown() -> None:
+@pytest.mark.parametrize("key", ["AGE-SECRET-KEY-1HUNTER2", "QUdFLVNFQ1JFVC1HUNTER2", "1HUNTER2"])
+def test_a_private_key_that_an_older_version_wrote_is_not_shown(key: str) -> None:
     view = load((GOLDEN / "manifests/adopted-from-0.6.0/view.yaml").read_text())
     assert not isinstance(view.control.cronjobs, ReadFailure)
     (cronjob,) = view.control.cronjobs
     leaking = copy.deepcopy(cronjob)
     pod = leaking["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    entry = {"name": "ENCRYPTION_RECIPIENT", "value": "AGE-SECRET-KEY-1HUNTER2"}
+    entry = {"name": "ENCRYPTION_RECIPIENT", "value": key}
     how = {"DEFAULT_ENCRYPTION_ENABLED": "true", "DEFAULT_ENCRYPTION_RECIPIENT": RECIPIENTS[0]}
     for env in (ENV, ENV | how):
         pod["containers"][0]["env"] = [*pod["containers"][0]["env"], entry]

@@ -9,6 +9,7 @@ from typing import Any
 from controller.kube.client import Kube
 from controller.loop import reconcile
 from controller.loop.pass_state import PassState
+from controller.manifests.ownership import DUMP, component_of
 from controller.model import names
 from controller.model.names import cronjob_name
 from controller.model.objects import Json, ObjectRef
@@ -142,6 +143,18 @@ def test_a_cronjob_of_another_component_stays_while_its_job_is_active() -> None:
     cronjobs = (*view.control.cronjobs, other)
     control = replace(view.control, cronjobs=cronjobs, jobs=(running,))
     assert plans(replace(view, control=control))["demo/db"].changes == ()
+
+
+def test_a_dump_cronjob_is_known_by_its_name_whatever_its_labels_are() -> None:
+    cronjob = {
+        "metadata": {
+            "name": cronjob_name("mysql", "demo/db"),
+            "labels": {names.COMPONENT_LABEL: "backup", names.MANAGED_BY_LABEL: "Helm"},
+        }
+    }
+    assert component_of(cronjob) == DUMP
+    cronjob["metadata"]["name"] = cronjob_name("verify", "demo/db")
+    assert component_of(cronjob) == "backup"
 
 
 def test_a_component_label_on_a_dump_cronjob_is_its_users() -> None:
