@@ -59,7 +59,7 @@ def write_record(record: Record) -> bytes:
     document = {"format": FORMAT, "record": kind, **members}
     if kind in _WITH_DIGEST:
         document["digest"] = digest(document)
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    return _encode(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_record(body: bytes) -> Record | UnknownRecord | DamagedRecord:
@@ -97,7 +97,12 @@ def digest(document: Mapping[str, Any]) -> str:
     """sha256 of a record's canonical JSON (sorted, compact, UTF-8) without its own digest."""
     bare = {name: value for name, value in document.items() if name != "digest"}
     canonical = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+    return f"sha256:{hashlib.sha256(_encode(canonical)).hexdigest()}"
+
+
+def _encode(text: str) -> bytes:
+    """UTF-8; half a surrogate pair, which a server's message may hold, has no such form."""
+    return text.encode("utf-8", "replace")
 
 
 def _read(document: Any) -> Record | UnknownRecord | DamagedRecord:

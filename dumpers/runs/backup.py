@@ -144,13 +144,8 @@ def _commit(
     one's objects. InterruptedRunError past the deadline, StorageFailedError where the tombstone of
     a sweep has the manifest's key.
     """
-    finished, deadline = now(), record.deadline_seconds
-    if deadline is not None and finished > record.started + timedelta(seconds=deadline):
-        raise InterruptedRunError(
-            f"this run began at {record.started:%Y-%m-%d %H:%M:%S} UTC and is past its deadline of "
-            f"{deadline} s: it was suspended, and what it stored may have been swept since; no "
-            "manifest is written, dump again"
-        )
+    finished = now()
+    _check_deadline(record, finished)
     manifest = records.Manifest(
         begun=record,
         finished=finished,
@@ -163,7 +158,7 @@ def _commit(
     )
     key = plan.run.manifest_key
     try:
-        storage.put_once(key, write_record(manifest))
+        is_certain = storage.put_once(key, write_record(manifest))
     except AlreadyThereError as error:
         found = read_record(storage.call(lambda: storage.bucket.get(key)))
         if not isinstance(found, records.Tombstone):
@@ -172,6 +167,20 @@ def _commit(
             f"{key} is a tombstone: a later run took this one for crashed, because it was "
             "suspended or the nodes' clocks differ, and swept what it had stored; dump again"
         ) from error
+    if not is_certain:
+        # The key is taken, and nobody may look by whom: by this run, or since then by a sweep.
+        _check_deadline(record, now())
+
+
+def _check_deadline(record: records.StartedRecord, moment: datetime) -> None:
+    """Raise InterruptedRunError past the run's deadline, when a sweep may take it for crashed."""
+    deadline = record.deadline_seconds
+    if deadline is not None and moment > record.started + timedelta(seconds=deadline):
+        raise InterruptedRunError(
+            f"this run began at {record.started:%Y-%m-%d %H:%M:%S} UTC and is past its deadline of "
+            f"{deadline} s: it was suspended, and what it stored may have been swept since; it "
+            "counts as no backup, dump again"
+        )
 
 
 def _announce(plan: _Plan) -> None:

@@ -15,7 +15,7 @@ from dumpers.storage.run_storage import RunStorage
 _LOG = logging.getLogger(__name__)
 
 # A pod is killed 30 s after SIGTERM; the abort of uploads before this has most of that time.
-_SECONDS, _SECONDS_INTERRUPTED = 10.0, 3.0
+_SECONDS, _SECONDS_INTERRUPTED = 10.0, 2.0
 
 
 @contextmanager
@@ -29,7 +29,13 @@ def recorded_failure(
     try:
         yield
     except BaseException as error:
-        _record(storage, run, error, now=now)
+        try:
+            _record(storage, run, error, now=now)
+        except Exception as problem:  # noqa: BLE001  whatever it is, the first error counts
+            _LOG.info(
+                "failure not recorded",
+                extra=fields(key=run.failed_key, why=type(problem).__name__),
+            )
         raise
 
 
@@ -48,7 +54,7 @@ def _record(
     body = write_record(record)
     # Neither the workers, which may all hang, nor the interrupt, which may be cancelled already.
     written = storage.run_detached(lambda: storage.bucket.put(run.failed_key, body, only_new=False))
-    is_interrupted = storage.interrupt.is_cancelled or code == ExitCode.INTERRUPTED
+    is_interrupted = storage.interrupt.is_over or code == ExitCode.INTERRUPTED
     try:
         written.result(_SECONDS_INTERRUPTED if is_interrupted else _SECONDS)
     except (KsnapshotError, TimeoutError) as problem:

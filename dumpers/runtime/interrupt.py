@@ -66,6 +66,11 @@ class Interrupt:
         """Whether this scope or one around it was cancelled; the deadline does not count."""
         return any(scope.cause is not None for scope in self._scopes)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the run, or this part of it, has to stop: cancelled, or out of time."""
+        return self.is_cancelled or self._milliseconds(1.0) == 0.0
+
     def check(self) -> None:
         """Raise InterruptedRunError once the run, or this part of it, has to stop."""
         for scope in self._scopes:

@@ -4,6 +4,7 @@ import base64
 import logging
 import math
 import queue
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_futures
@@ -22,6 +23,7 @@ from dumpers.runtime.errors import (
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import ForbiddenByStoreError
 from dumpers.storage.run_storage import IN_FLIGHT, RunStorage
+from dumpers.storage.s3.answers import Head
 from dumpers.streams.digest import BackgroundSha256
 
 _LOG = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 MAX_PARTS = 10_000
 _PART_SIZE_GOAL = 16 << 20
 _MEBIBYTE = 1 << 20
+_TOKEN_BYTES = 8
 # Random bytes compress worst: as hex of pg_dump, gzipped, they have 1.09 times their size.
 _WORST_RATIO = 1.25
 # Together with the abort that follows, less than the 30 s after which a pod is killed.
@@ -72,14 +75,22 @@ class Upload:
         """Begin an upload in parts of `part_size` bytes."""
         # Memory first, so that no upload has begun where there is too little.
         buffers = [bytearray(part_size) for _ in range(IN_FLIGHT)]
-        return cls(store, key, store.create(key).id, buffers)
+        token = secrets.token_hex(_TOKEN_BYTES)
+        return cls(store, key, store.create(key, token=token).id, buffers, token=token)
 
     def __init__(
-        self, store: RunStorage, key: str, upload: str, buffers: Sequence[bytearray]
+        self,
+        store: RunStorage,
+        key: str,
+        upload: str,
+        buffers: Sequence[bytearray],
+        *,
+        token: str,
     ) -> None:
         self._store = store
         self._key = key
         self._upload = upload
+        self._token = token
         self._part_size = len(buffers[0])
         self._free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         for buffer in buffers:
@@ -164,36 +175,44 @@ class Upload:
         )
 
     def _was_stored(self, crc32: str) -> bool:
+        """Whether a completion whose answer is an error has made the object all the same.
+
+        A stream that is read again has the key, and often the size, of its first reading: the
+        object counts only by what no earlier upload has, its token or its checksum.
+        """
         try:
-            return self._is_stored(crc32)
+            head = self._store.call(lambda: self._store.bucket.head(self._key))
         except InterruptedRunError:
             raise
         except KsnapshotError:
             return False
+        if head is None or (head.upload is None and head.crc32 is None):
+            return False
+        return self._is_own(head, crc32)
 
     def _confirm(self, crc32: str) -> bool:
         try:
-            stored = self._is_stored(crc32)
+            head = self._store.call(lambda: self._store.bucket.head(self._key))
         except ForbiddenByStoreError:
             _LOG.warning(
                 "the stored object could not be looked at: grant s3:GetObject to have it checked",
                 extra=fields(key=self._key),
             )
             return False
-        if not stored:
+        if head is None or not self._is_own(head, crc32):
             raise StorageFailedError(
                 f"{self._key} was completed, but the store does not hold what was sent: it lost "
                 "data, or another writer uses this key"
             )
         return True
 
-    def _is_stored(self, crc32: str) -> bool:
-        head = self._store.call(lambda: self._store.bucket.head(self._key))
+    def _is_own(self, head: Head, crc32: str) -> bool:
+        """Whether an object is what this upload sent, as far as the store keeps what shows it."""
         return (
-            head is not None
-            and head.size == self.size
+            head.size == self.size
             and head.crc32 in (None, crc32)
             and head.run in (None, self._store.run)
+            and head.upload in (None, self._token)
         )
 
     def _next_buffer(self) -> bytearray:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from dumpers.contract.location import S3Location
-from dumpers.runtime.errors import InterruptedRunError, KsnapshotError
+from dumpers.runtime.errors import InterruptedRunError, KsnapshotError, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError, UnknownToStoreError
@@ -31,7 +31,9 @@ IN_FLIGHT = 2
 # Calls at a time, of all uploads; threads are started only as they are needed.
 _WORKERS = 16
 # With the last parts of an upload it has to stay below the 30 s after which a pod is killed.
-_LAST_CALL_SECONDS = 8.0
+_LAST_CALL_SECONDS = 7.0
+# Stands for the token of an upload that is never completed.
+_PROBE = "probe"
 _ABORT_SECONDS = 120.0
 
 
@@ -90,26 +92,48 @@ class RunStorage:
         finally:
             pool.shutdown(wait=False)
 
-    def put_once(self, key: str, body: bytes) -> None:
+    def put_once(self, key: str, body: bytes) -> bool:
         """Write a small object that must not be there yet; `key` carries the run's random id.
 
         AlreadyThereError where the key holds something else. Where the answer got lost, the object
-        is read back to find out. Stores that do not know the condition get a request without.
+        is read back to find out. Stores that do not know the condition are asked before whether
+        the key is free. Returns False only where the key is taken and its object may not be read:
+        then it is the run's own, unless a sweep took the key after the run's deadline.
         """
         try:
             self.call(lambda: self.bucket.put(key, body, only_new=True))
         except UnknownToStoreError:
-            self.call(lambda: self.bucket.put(key, body, only_new=False))
+            self._put_where_free(key, body)
         except AlreadyThereError:
             try:
                 stored = self.call(lambda: self.bucket.get(key))
             except ForbiddenByStoreError:
-                # A sweep, the only other writer, needs the right to read, and only starts after the
-                # run's deadline. So the object is our own, and its first answer was lost.
                 _LOG.warning("written, but may not be read back", extra=fields(key=key))
-                return
+                return False
             if stored != body:
                 raise
+        except StorageFailedError:
+            if not self._was_put(key, body):
+                raise
+        return True
+
+    def _put_where_free(self, key: str, body: bytes) -> None:
+        """Write without a condition, unless the key is seen to hold something else."""
+        with suppress(ForbiddenByStoreError):
+            if self.call(lambda: self.bucket.head(key)) is not None:
+                if self.call(lambda: self.bucket.get(key)) == body:
+                    return
+                raise AlreadyThereError(f"{key} exists already")
+        self.call(lambda: self.bucket.put(key, body, only_new=False))
+
+    def _was_put(self, key: str, body: bytes) -> bool:
+        """Whether a write whose answer is an error or was lost has succeeded all the same."""
+        try:
+            return self.call(lambda: self.bucket.get(key)) == body
+        except InterruptedRunError:
+            raise
+        except KsnapshotError:
+            return False
 
     def probe(self, key: str) -> None:
         """Begin an upload under `key` and abort it: proof of bucket, keys and rights.
@@ -117,10 +141,10 @@ class RunStorage:
         Also finds out whether the store keeps checksums of whole objects.
         """
         try:
-            created = self.create(key)
+            created = self.create(key, token=_PROBE)
         except UnknownToStoreError:
             self.checksums = False
-            created = self.create(key)
+            created = self.create(key, token=_PROBE)
         self.checksums = created.checksums
         abort = self.submit(lambda: self.bucket.abort_upload(key, created.id))
         try:
@@ -129,10 +153,15 @@ class RunStorage:
             wait_futures([abort], _LAST_CALL_SECONDS)
             raise
 
-    def create(self, key: str) -> CreatedUpload:
-        """Begin an upload, and drop those that lost answers left under this key."""
+    def create(self, key: str, *, token: str) -> CreatedUpload:
+        """Begin an upload, and drop those that lost answers left under this key.
+
+        The object will carry `token`, by which it is told from one of an earlier upload.
+        """
         begin = self.submit(
-            lambda: self.bucket.create_upload(key, run=self.run, checksums=self.checksums)
+            lambda: self.bucket.create_upload(
+                key, run=self.run, token=token, checksums=self.checksums
+            )
         )
         try:
             created = self.interrupt.result(begin)
@@ -149,7 +178,7 @@ class RunStorage:
         """Drop an upload, within seconds once the run was told to end; never raises."""
         done = self.run_detached(lambda: self.bucket.abort_upload(key, upload))
         try:
-            done.result(_LAST_CALL_SECONDS if self.interrupt.is_cancelled else _ABORT_SECONDS)
+            done.result(_LAST_CALL_SECONDS if self.interrupt.is_over else _ABORT_SECONDS)
         except (KsnapshotError, TimeoutError) as error:
             _LOG.warning(
                 "an unfinished upload stays in the bucket: a lifecycle rule for incomplete "

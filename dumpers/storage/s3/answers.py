@@ -16,12 +16,14 @@ class ListedObject:
 class Head:
     """An object's properties; `crc32` is None where the store keeps no checksum of the whole.
 
-    `run` is the id of the run that wrote it, None where the store lost or never had it.
+    `run` is the id of the run that wrote it, `upload` the token of the very upload; both are None
+    where the store lost or never had them.
     """
 
     size: int
     crc32: str | None
     run: str | None
+    upload: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from dumpers.storage.s3 import client, errors, part_body
 from dumpers.storage.s3.answers import CreatedUpload, Head, ListedObject
 
 _READ_BLOCK = 1 << 18
-_RUN_METADATA = "ksnapshot-run"
+_RUN_METADATA, _UPLOAD_METADATA = "ksnapshot-run", "ksnapshot-upload"
 
 
 class S3Bucket:
@@ -82,17 +82,18 @@ class S3Bucket:
             # With a dash and a number it is a checksum of the parts' checksums.
             crc32=None if "-" in crc32 else crc32,
             run=answer.get("Metadata", {}).get(_RUN_METADATA),
+            upload=answer.get("Metadata", {}).get(_UPLOAD_METADATA),
         )
 
-    def create_upload(self, key: str, *, run: str, checksums: bool) -> CreatedUpload:
-        """Begin a multipart upload that carries its run's id."""
+    def create_upload(self, key: str, *, run: str, token: str, checksums: bool) -> CreatedUpload:
+        """Begin a multipart upload whose object carries its run's id and the upload's `token`."""
         checksum = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
         with self._errors(f"begin an upload of {key}") as doing:
             answer = self._client.create_multipart_upload(
                 Bucket=self._location.bucket,
                 Key=key,
                 ContentType="application/octet-stream",
-                Metadata={_RUN_METADATA: run},
+                Metadata={_RUN_METADATA: run, _UPLOAD_METADATA: token},
                 **(checksum if checksums else {}),
                 **self._dump_options,
             )

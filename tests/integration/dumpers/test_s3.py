@@ -47,7 +47,7 @@ def location(stub: StubStore, **options: object) -> S3Location:
 
 def use(bucket: S3Bucket) -> None:
     bucket.put("record", b"{}", only_new=False)
-    created = bucket.create_upload("dump", run="r", checksums=False)
+    created = bucket.create_upload("dump", run="r", token="t", checksums=False)
     part = bucket.upload_part("dump", created.id, number=1, data=memoryview(b"x"), crc32=None)
     assert part["PartNumber"] == 1
 
@@ -87,7 +87,7 @@ def test_a_store_that_ignores_the_encryption_asked_for_is_refused(stub: StubStor
     with pytest.raises(StorageRefusedError, match="no encryption: remove S3_SSE"):
         bucket.put("record", b"{}", only_new=False)
     with pytest.raises(StorageRefusedError, match="S3_SSE asks for AES256"):
-        bucket.create_upload("dump", run="r", checksums=False)
+        bucket.create_upload("dump", run="r", token="t", checksums=False)
     assert "DELETE /bkt/dump?uploadId=u1" in stub.paths()
 
 
@@ -174,7 +174,7 @@ def test_a_ca_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         trusting.put("k", b"{}", only_new=True)
         assert server.read(name, "k") == b"{}"
         # Bodies are not signed over TLS: the checksum is what proves them.
-        upload = trusting.create_upload("dump", run="r", checksums=True)
+        upload = trusting.create_upload("dump", run="r", token="t", checksums=True)
         assert upload.checksums
         with pytest.raises(StorageFailedError, match="BadDigest"):
             trusting.upload_part(
