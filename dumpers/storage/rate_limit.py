@@ -12,30 +12,33 @@ OnSent = Callable[[int], None]
 
 
 class RateLimit:
-    """Makes its callers wait so that together they stay at `rate` bytes a second.
+    """Makes senders wait so that together they stay at `rate` bytes a second.
 
-    `sleep` waits for some seconds and raises when the run has to stop. Time in which nothing was
-    sent is lost, so there are no bursts.
+    Time in which nothing was sent is lost, so there are no bursts.
     """
 
-    def __init__(
-        self,
-        rate: int,
-        *,
-        sleep: Callable[[float], None],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, rate: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
-        self._sleep = sleep
         self._clock = clock
         self._lock = threading.Lock()
         self._due = clock()
 
-    def __call__(self, size: int) -> None:
-        """Account for `size` bytes and wait until they are due."""
+    def pace(self, sleep: Callable[[float], None]) -> OnSent:
+        """Return what counts blocks and waits until they are due, by `sleep`.
+
+        `sleep` waits for some seconds and raises when the sender has to stop.
+        """
+
+        def wait_until_due(size: int) -> None:
+            wait = self._count(size)
+            if wait > _LEAST_SECONDS:
+                sleep(wait)
+
+        return wait_until_due
+
+    def _count(self, size: int) -> float:
+        """Account for `size` bytes and return the seconds until they are due."""
         with self._lock:
             now = self._clock()
             self._due = max(self._due, now) + size / self._rate
-            wait = self._due - now
-        if wait > _LEAST_SECONDS:
-            self._sleep(wait)
+            return self._due - now

@@ -44,6 +44,13 @@ def open_bucket(location: S3Location, pace: OnSent | None) -> "S3Bucket":
     return S3Bucket(location, pace)
 
 
+def _with_pace(bucket: "S3Bucket", pace: OnSent) -> "S3Bucket":
+    """The same bucket and client, with another pace."""
+    other = copy(bucket)
+    other.pace = pace
+    return other
+
+
 class RunStorage:
     """The bucket as one run sees it. A context manager: leaving it gives its threads back.
 
@@ -56,7 +63,8 @@ class RunStorage:
         self.checksums = True
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="s3")
         rate = location.max_bandwidth
-        pace = RateLimit(rate, sleep=interrupt.sleep) if rate else None
+        self._rate_limit = RateLimit(rate) if rate else None
+        pace = self._rate_limit.pace(interrupt.sleep) if self._rate_limit else None
         self._opening = self._pool.submit(lambda: open_bucket(location, pace))
 
     def __enter__(self) -> Self:
@@ -66,9 +74,16 @@ class RunStorage:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def with_interrupt(self, interrupt: Interrupt) -> "RunStorage":
-        """The same storage and threads, for calls that end with `interrupt`; not to be left."""
+        """The same storage and threads, for calls that end with `interrupt`; not to be left.
+
+        All such storages together keep the limit on bandwidth; waits for it end with `interrupt`.
+        """
         other = copy(self)
         other.interrupt = interrupt
+        if self._rate_limit:
+            pace = self._rate_limit.pace(interrupt.sleep)
+            opening = self.submit(lambda: _with_pace(self.bucket, pace))
+            other._opening = opening  # noqa: SLF001  of this class
         return other
 
     @property

@@ -43,9 +43,7 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     drift_notes = report_drift(catalogs, wanted)
     planned = plan_reads(shards, catalogs, wanted)
     query_log = check_query_log(planned.items, wanted, interrupt)
-    context = DumpContext(
-        query_log=query_log, accepts_counts=wanted.accepts_counts, interrupt=interrupt
-    )
+    context = DumpContext(query_log=query_log, accepts_counts=wanted.accepts_counts)
     name = shards[0].replicas[0].node.cluster or _NO_CLUSTER
     notes = (*filter_notes, *server_catalog.notes(catalogs), *drift_notes)
     yield OpenedDump(
@@ -192,12 +190,12 @@ def check_query_log(reads: Sequence[TableRead], wanted: Options, interrupt: Inte
 
     Nothing is checked if row counts suffice as a proof.
     """
-    query_log = QueryLog(interrupt, needed=not wanted.accepts_counts)
+    query_log = QueryLog(needed=not wanted.accepts_counts)
     if not wanted.accepts_counts:
         servers = [read.copies[0].replica.server for read in reads]
         by_address = {server.answering: server for server in servers}
         with ThreadPoolExecutor(thread_name_prefix="log") as pool:
-            list(pool.map(query_log.check, by_address.values()))
+            list(pool.map(lambda server: query_log.check(server, interrupt), by_address.values()))
     return query_log
 
 

@@ -30,7 +30,8 @@ _SHOWN = 100
 class Sections:
     """The output of one dump command, as a reader for each of these tables, in their order.
 
-    The first reader starts the tool, and leaving `tools` ends it.
+    The first reader starts the tool, which all readers wait for through the interrupt given to the
+    first; leaving `tools` ends the tool.
     """
 
     def __init__(

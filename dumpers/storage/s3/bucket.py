@@ -31,7 +31,7 @@ class S3Bucket:
 
     def __init__(self, location: S3Location, pace: OnSent | None) -> None:
         self._location = location
-        self._pace = pace
+        self.pace = pace
         # What every object gets, and what only dumps get: records are small and read often.
         self._options = _object_options(location)
         self._dump_options = self._options | _given(StorageClass=location.storage_class)
@@ -122,7 +122,7 @@ class S3Bucket:
                 Key=key,
                 UploadId=upload,
                 PartNumber=number,
-                Body=part_body.PartBody(data, self._pace),
+                Body=part_body.PartBody(data, self.pace),
                 **checksum,
             )
             return {"PartNumber": number, "ETag": _proof(answer, "ETag", doing), **checksum}
@@ -163,8 +163,8 @@ class S3Bucket:
         with self._errors(f"read {key} back"):
             answer = self._client.get_object(Bucket=self._location.bucket, Key=key)
             for block in answer["Body"].iter_chunks(_READ_BLOCK):
-                if self._pace is not None:
-                    self._pace(len(block))
+                if self.pace is not None:
+                    self.pace(len(block))
                 yield block
 
     def uploads(self, prefix: str) -> list[tuple[str, str]]:

@@ -205,6 +205,21 @@ def test_the_bandwidth_is_kept_and_an_interrupt_heard(stub: StubStore) -> None:
         wait_until(sending.done, seconds=30, what="the part to be given up")
 
 
+def test_a_paced_part_does_not_arrive_once_its_scope_was_stopped(stub: StubStore) -> None:
+    interrupt = Interrupt()
+    with RunStorage(location(stub, max_bandwidth=1 << 20), run="r", interrupt=interrupt) as store:
+        scope = interrupt.child()
+        data = memoryview(bytes(2 << 20))
+        scoped = store.with_interrupt(scope)
+        sending = scoped.submit(
+            lambda: scoped.bucket.upload_part("dump", "u1", number=1, data=data, crc32=None)
+        )
+        scope.cancel("the failure of another stream")
+        wait_until(sending.done, seconds=30, what="the part to be given up")
+        assert isinstance(sending.exception(), StorageFailedError)
+        assert not [asked for asked in stub.asked if len(asked.body) == len(data)]
+
+
 def keyless(stub: StubStore) -> S3Location:
     return location(stub, access_key=None, secret_key=None)
 

@@ -59,29 +59,29 @@ class NoResultError(SourceFailedError):
 class QueryLog:
     """The results of a dump's queries as query_log has them, read once a server; thread-safe.
 
-    If the log is not `needed`, a missing log is not waited for.
+    If the log is not `needed`, a missing log is not waited for. A dump's streams share the log, so
+    each call waits through the caller's own interrupt.
     """
 
-    def __init__(self, interrupt: Interrupt, *, needed: bool) -> None:
-        self._interrupt = interrupt
+    def __init__(self, *, needed: bool) -> None:
         self._needed = needed
         self._lock = threading.Lock()
         self._begun: dict[str, dict[str, Query]] = {}
         self._known: dict[str, _QueryResult] = {}
         self._silent: set[str] = set()
 
-    def check(self, server: Server) -> None:
+    def check(self, server: Server, interrupt: Interrupt) -> None:
         """Raise SourceRefusedError unless the server keeps a log that the account may read."""
         ends = time.monotonic() + _NEW_LOG_SECONDS
         # The log is made with the first query that is logged, which may be one of this dump.
-        while not self._is_there(server):
+        while not _is_there(server, interrupt):
             if time.monotonic() > ends:
                 raise SourceRefusedError(
                     f"{server.answering} keeps no query_log, which proves dumps whole: {_CURE}"
                 )
-            self._interrupt.sleep(_LOG_PAUSE_SECONDS)
+            interrupt.sleep(_LOG_PAUSE_SECONDS)
         try:
-            server.rows("SELECT query_id FROM system.query_log LIMIT 0", self._interrupt)
+            server.rows("SELECT query_id FROM system.query_log LIMIT 0", interrupt)
         except SourceRefusedError as error:
             raise SourceRefusedError(
                 f"the query_log proves dumps whole: {error}; {_CURE}"
@@ -97,7 +97,7 @@ class QueryLog:
         with self._lock:
             self._begun[query.server.answering].pop(query.id, None)
 
-    def rows(self, query: Query, *, all_ended: bool = True) -> int:
+    def rows(self, query: Query, interrupt: Interrupt, *, all_ended: bool = True) -> int:
         """The number of rows that the server gave; `all_ended` reads all queries' results at once.
 
         Raises SourceFailedError if the query failed, NoResultError if the log has no result of it.
@@ -105,26 +105,26 @@ class QueryLog:
         with self._lock:
             if query.id not in self._known:
                 asked = self._begun[query.server.answering] if all_ended else {query.id: query}
-                self._ask(query, asked)
+                self._ask(query, asked, interrupt)
             result = self._known[query.id]
         if result.error:
             text = f"the server did not end the query well: {result.error}"
             raise SourceFailedError(text) from read_error(result.error)
         return result.rows
 
-    def _ask(self, query: Query, asked: Mapping[str, Query]) -> None:
+    def _ask(self, query: Query, asked: Mapping[str, Query], interrupt: Interrupt) -> None:
         server = query.server
         left = {one for one in asked if one not in self._known}
         ends = time.monotonic() + (0 if server.answering in self._silent else _LOG_SECONDS)
         while True:
-            there = self._is_there(server)
+            there = _is_there(server, interrupt)
             if there:
-                self._look(server, left)
+                self._look(server, left, interrupt)
             if not left:
                 return
             if time.monotonic() > ends or not (there or self._needed):
                 break
-            self._interrupt.sleep(_LOG_PAUSE_SECONDS)
+            interrupt.sleep(_LOG_PAUSE_SECONDS)
         if query.id in left:
             self._silent.add(server.answering)
             raise NoResultError(
@@ -132,21 +132,22 @@ class QueryLog:
                 "it that it is kept"
             )
 
-    def _is_there(self, server: Server) -> bool:
-        # Only some may; without, the server writes its log by the clock.
-        with suppress(SourceRefusedError):
-            server.run("SYSTEM FLUSH LOGS", self._interrupt)
-        return server.rows(_LOG_IS_THERE, self._interrupt) != []
-
-    def _look(self, server: Server, left: set[str]) -> None:
+    def _look(self, server: Server, left: set[str], interrupt: Interrupt) -> None:
         ids = sorted(left)
         for start in range(0, len(ids), _ASKED_AT_ONCE):
             listed = ", ".join(map(literal, ids[start : start + _ASKED_AT_ONCE]))
             for query_id, kind, rows, said in server.rows(
                 "SELECT query_id, toInt8(type), result_rows, exception FROM system.query_log "  # noqa: S608  quoted
                 f"WHERE query_id IN ({listed}) AND toInt8(type) > 1",
-                self._interrupt,
+                interrupt,
             ):
                 error = "" if int(kind) == _ENDED_WELL else server.safe(said)[:500] or "no reason"
                 self._known[query_id] = _QueryResult(rows=int(rows), error=error)
                 left.discard(query_id)
+
+
+def _is_there(server: Server, interrupt: Interrupt) -> bool:
+    # Only some may; without, the server writes its log by the clock.
+    with suppress(SourceRefusedError):
+        server.run("SYSTEM FLUSH LOGS", interrupt)
+    return server.rows(_LOG_IS_THERE, interrupt) != []

@@ -48,17 +48,20 @@ class DumpContext:
 
     query_log: QueryLog
     accepts_counts: bool
-    interrupt: Interrupt
     down: set[str] = field(default_factory=set)
 
 
 class Reading:
-    """Reads one table: from its best copy, or from the next one after that has failed."""
+    """Reads one table: from its best copy, or from the next one after that has failed.
+
+    After `open`, all methods wait through the interrupt that the last `open` was given.
+    """
 
     def __init__(self, item: TableRead, context: DumpContext) -> None:
         self.item = item
         self._context = context
         self._copies: deque[TableReplica] = deque(item.copies)
+        self._interrupt: Interrupt | None = None
         self._query: Query | None = None
         self._size = 0
         self._counted: list[int] = []
@@ -66,8 +69,9 @@ class Reading:
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
         """Read the rows from their start; errors name the table and the server."""
+        self._interrupt = interrupt
         if self._server.where in self._context.down:
-            self._go_on()
+            self._go_on(interrupt)
         server, backup_table = self._server, self._copies[0].backup_table
         query = Query(
             server=server,
@@ -80,33 +84,39 @@ class Reading:
         sql = select(source, backup_table.store.insertable, self.item.partitions)
 
         def confirm() -> bool:
-            self._context.query_log.rows(query, all_ended=False)
+            self._context.query_log.rows(query, interrupt, all_ended=False)
             return True
 
         try:
-            self._count(source)
+            self._count(source, interrupt)
             with server.stream(sql, interrupt, query_id=query.id) as (answer, reader):
                 tag = answer.headers.get(TAG_HEADER.lower(), "")
                 proven = ProvenReader(reader, tag=tag, confirm=confirm)
                 yield proven
                 self._size = proven.count
-            self._count(source)
+            self._count(source, interrupt)
         except (SourceFailedError, SourceRefusedError) as error:
             raise type(error)(f"{query.where}: {server.safe(str(error))}{_cure(error)}") from error
 
     def can_retry(self, _: KsnapshotError) -> bool:
         """Move on to the next copy; False if no other copy has all rows."""
-        assert self._query is not None
-        self._context.query_log.forget(self._query)
-        if not read_health(self._server, self._context.interrupt).reachable:
+        query, interrupt = self._opened()
+        self._context.query_log.forget(query)
+        if not read_health(self._server, interrupt).reachable:
             self._context.down.add(self._server.where)
-        return self._go_on()
+        return self._go_on(interrupt)
 
-    def _go_on(self) -> bool:
+    def _opened(self) -> tuple[Query, Interrupt]:
+        """The query that the last `open` sent, and the interrupt that it was given."""
+        assert self._query is not None
+        assert self._interrupt is not None
+        return self._query, self._interrupt
+
+    def _go_on(self, interrupt: Interrupt) -> bool:
         """Move on to the next copy that does not lag: a lagging one would be taken for whole."""
         others = list(self._copies)[1:]
         for number, copy in enumerate(others):
-            health = read_health(copy.replica.server, self._context.interrupt)
+            health = read_health(copy.replica.server, interrupt)
             if health.reachable and not health.is_stale and not health.queue:
                 self._copies = deque(others[number:])
                 return True
@@ -139,18 +149,17 @@ class Reading:
     def _server(self) -> Server:
         return self._copies[0].replica.server
 
-    def _count(self, source: str) -> None:
+    def _count(self, source: str, interrupt: Interrupt) -> None:
         if self._context.accepts_counts or self._may_be_cut:
-            sql = count(source, self.item.partitions)
-            [[rows]] = self._server.rows(sql, self._context.interrupt)
+            [[rows]] = self._server.rows(count(source, self.item.partitions), interrupt)
             self._counted.append(int(rows))
 
     @property
     def _may_be_cut(self) -> bool:
         return not logs_killed_queries(self._copies[0].replica.release)
 
-    def _given(self, query: Query) -> int:
-        rows = self._context.query_log.rows(query)
+    def _given(self, query: Query, interrupt: Interrupt) -> int:
+        rows = self._context.query_log.rows(query, interrupt)
         if self._may_be_cut and rows < min(self._counted):
             before, after = self._counted
             raise SourceFailedError(
@@ -160,16 +169,16 @@ class Reading:
         return rows
 
     def _rows(self) -> Mapping[str, Any]:
-        assert self._query is not None
+        query, interrupt = self._opened()
         try:
-            return {"rows": self._given(self._query), "rows_from": "query_log"}
+            return {"rows": self._given(query, interrupt), "rows_from": "query_log"}
         except (SourceFailedError, SourceRefusedError) as error:
             is_result = not isinstance(error, NoResultError | SourceRefusedError)
             if is_result or not self._context.accepts_counts:
-                raise type(error)(f"{self._query.where} is not proved whole: {error}") from error
+                raise type(error)(f"{query.where} is not proved whole: {error}") from error
         least, most = min(self._counted), max(self._counted)
         if least and not self._size:
-            raise SourceFailedError(f"{self._query.where} has {least} rows, and none came")
+            raise SourceFailedError(f"{query.where} has {least} rows, and none came")
         if least == most:
             return {"rows": least, "rows_from": "counts"}
         return {"rows": least, "rows_at_most": most, "rows_from": "counts"}

@@ -114,7 +114,7 @@ class Given(Reading):
         of = item(of=table(name, database=database))
         super().__init__(
             of,
-            DumpContext(query_log=QueryLog(NOW, needed=True), accepts_counts=False, interrupt=NOW),
+            DumpContext(query_log=QueryLog(needed=True), accepts_counts=False),
         )
         self._data = data
         self.fails = fails

@@ -17,7 +17,7 @@ from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from tests.unit.dumpers.engines.clickhouse.parts import NOW, Given, archive, item, member, table
+from tests.unit.dumpers.engines.clickhouse.parts import Given, archive, item, member, table
 
 MIB = 1 << 20
 
@@ -236,7 +236,7 @@ def test_the_table_that_is_taken_back_is_read_from_its_next_copy() -> None:
 
 
 def test_a_stream_says_what_is_in_it() -> None:
-    session = DumpContext(query_log=QueryLog(NOW, needed=True), accepts_counts=False, interrupt=NOW)
+    session = DumpContext(query_log=QueryLog(needed=True), accepts_counts=False)
     readings = [
         Reading(item(member(2, 3), of=table(name, size=size), label="s2r3"), session)
         for name, size in (("a", 10), ("b", 5))

@@ -41,7 +41,7 @@ def runner(names: Mapping[str, str]) -> ScriptRunner:
 
 def test_the_servers_that_were_dumped_are_known_by_the_script_of_tables() -> None:
     held = [holding(one, [table("t")]) for one in group(1, 2, 3).replicas]
-    context = DumpContext(query_log=QueryLog(NOW, needed=True), accepts_counts=False, interrupt=NOW)
+    context = DumpContext(query_log=QueryLog(needed=True), accepts_counts=False)
     first, *_ = arrange("main", held, (), context)
     into = _Loading(
         shards=[group(1, 1)], names={}, pieces=[piece(**first.metadata())], interrupt=NOW

@@ -7,7 +7,7 @@ from dumpers.engines.clickhouse.logical.streams import arrange
 from dumpers.engines.clickhouse.logical.table_read import DumpContext
 from dumpers.engines.clickhouse.schema.tables import Table
 from dumpers.engines.protocol import DumpStream
-from tests.unit.dumpers.engines.clickhouse.parts import NOW, REPLICATED, group, holding, table
+from tests.unit.dumpers.engines.clickhouse.parts import REPLICATED, group, holding, table
 
 ID = "95cc8b85-7fa3-429c-ba55-47a40f42000"
 
@@ -36,7 +36,7 @@ def streams(held: Sequence[ServerCatalog]) -> list[DumpStream]:
     planned = plan(
         groups, {one.replica.label: one for one in held}, partitions={}, all_replicas=False
     )
-    context = DumpContext(query_log=QueryLog(NOW, needed=True), accepts_counts=False, interrupt=NOW)
+    context = DumpContext(query_log=QueryLog(needed=True), accepts_counts=False)
     return arrange("main", held, planned.items, context)
 
 

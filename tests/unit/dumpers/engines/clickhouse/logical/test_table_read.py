@@ -1,5 +1,7 @@
+import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +22,11 @@ from dumpers.engines.clickhouse.logical.table_read import (
     location_metadata,
 )
 from dumpers.engines.clickhouse.schema.tables import Table
-from dumpers.runtime.errors import SourceFailedError
+from dumpers.engines.clickhouse.server.client import Server
+from dumpers.runtime.errors import InterruptedRunError, SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.http import Answer
+from dumpers.streams.reader import Reader
 from tests.unit.dumpers.engines.clickhouse.parts import NOW, item, member, one, table
 
 
@@ -34,11 +40,12 @@ def was_read(
     silent: bool = False,
 ) -> Reading:
     """A reading as it is once all of it was read, from a copy behind `skipped` others."""
-    query_log = Silent(NOW, needed=True) if silent else QueryLog(NOW, needed=True)
-    session = DumpContext(query_log=query_log, accepts_counts=bool(counted), interrupt=NOW)
+    query_log = Silent(needed=True) if silent else QueryLog(needed=True)
+    session = DumpContext(query_log=query_log, accepts_counts=bool(counted))
     reading = Reading(of, session)
     for _ in range(skipped):
         reading._copies.popleft()
+    reading._interrupt = NOW
     reading._query = Query(server=reading._server, id="q", where="d.t of s1 (h)")
     session.query_log.expect(reading._query)
     # So that nobody is asked: nobody is there.
@@ -51,7 +58,7 @@ def was_read(
 class Silent(QueryLog):
     """A server's log that tells nothing."""
 
-    def rows(self, query: Query, *, all_ended: bool = True) -> int:
+    def rows(self, query: Query, interrupt: Interrupt, *, all_ended: bool = True) -> int:
         raise NoResultError("the query_log does not tell")
 
 
@@ -165,7 +172,7 @@ def test_where_rows_belong(label: str, *, redundant: bool, metadata: Mapping[str
 
 
 def test_a_stream_is_named_by_place_and_table() -> None:
-    session = DumpContext(query_log=QueryLog(NOW, needed=True), accepts_counts=False, interrupt=NOW)
+    session = DumpContext(query_log=QueryLog(needed=True), accepts_counts=False)
     of = item(member(2, 3), of=table("a/b", database="x", size=7), label="s2r3")
     found = TableStream(name="main", reading=Reading(of, session))
     assert (found.name, found.part, found.ending) == ("main", ("s2r3", "x", "a/b"), ".native")
@@ -193,3 +200,50 @@ def test_fewer_rows_than_were_counted_are_no_proof_of_older_releases(
     with pytest.raises(SourceFailedError, match=r"d\.t of s1 .* gave 3 rows where \d were counted"):
         metadata_of(was_read(old, counted=counted))
     assert metadata_of(was_read(item(), counted=counted))["rows"] == 3
+
+
+def test_what_follows_the_opening_ends_with_the_interrupt_that_it_was_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scope = NOW.child()
+
+    @contextmanager
+    def stream(
+        _self: Server, _sql: str, _interrupt: Interrupt, *, query_id: str
+    ) -> Iterator[tuple[Answer, Reader]]:
+        assert query_id
+        scope.cancel("the failure of another stream")
+        # Rows may end like this, so the log is asked.
+        yield Answer(status=200, headers={}), io.BytesIO(b"Code: 1. DB::Exception: x")
+
+    monkeypatch.setattr(Server, "stream", stream)
+    reading = Reading(
+        item(member(1, 1), member(1, 2)),
+        DumpContext(query_log=QueryLog(needed=True), accepts_counts=False),
+    )
+    with pytest.raises(InterruptedRunError), reading.open(scope) as rows:
+        rows.read()
+    with pytest.raises(InterruptedRunError):
+        reading.manifest_metadata()
+    with pytest.raises(InterruptedRunError):
+        reading.can_retry(SourceFailedError("gone"))
+
+
+def test_counting_ends_with_the_interrupt_that_the_opening_was_given() -> None:
+    context = DumpContext(query_log=QueryLog(needed=True), accepts_counts=True)
+    scope = NOW.child()
+    scope.cancel("the failure of another stream")
+    with pytest.raises(InterruptedRunError), Reading(item(), context).open(scope):
+        pass
+
+
+def test_looking_for_another_copy_ends_with_the_interrupt_that_the_opening_was_given() -> None:
+    of = item(member(1, 1), member(1, 2))
+    down = {of.copies[0].replica.server.where}
+    context = DumpContext(query_log=QueryLog(needed=True), accepts_counts=False, down=down)
+    scope = NOW.child()
+    scope.cancel("the failure of another stream")
+    reading = Reading(of, context)
+    with pytest.raises(InterruptedRunError), reading.open(scope):
+        pass
+    assert reading._query is None
