@@ -14,6 +14,8 @@ AGE_SUFFIX = ".age"
 _STAMP = "%Y%m%dT%H%M%SZ"
 # Names of a run's records.
 STARTED, MANIFEST, FAILED = "started.json", "manifest.json", "failed.json"
+# The mark of a sweep that has begun and not ended; holds what the tombstone holds.
+SWEEPING = "sweeping.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,15 +92,6 @@ class Run:
 def stamp(moment: datetime) -> str:
     """A UTC time as it stands in the names of records; sorts by time."""
     return moment.strftime(_STAMP)
-
-
-def parse_stamp(folder: str) -> datetime | None:
-    """The start time in the name of a run's record folder; None where there is none."""
-    try:
-        text = folder.rstrip("/").rpartition("/")[2].partition("-")[0]
-        return datetime.strptime(text, _STAMP).replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def records_prefix(*, path: str, cluster: str, cronjob: str) -> str:

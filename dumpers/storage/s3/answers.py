@@ -1,15 +1,6 @@
 """What a store answers, as far as callers ask: types that need no SDK."""
 
 from dataclasses import dataclass
-from datetime import datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedObject:
-    """One entry of a listing; `modified` has a zone."""
-
-    key: str
-    modified: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
 from dumpers.storage.rate_limit import OnSent
 from dumpers.storage.s3 import client, errors, part_body
-from dumpers.storage.s3.answers import CreatedUpload, Head, ListedObject
+from dumpers.storage.s3.answers import CreatedUpload, Head
 
 _READ_BLOCK = 1 << 18
 _RUN_METADATA, _UPLOAD_METADATA = "ksnapshot-run", "ksnapshot-upload"
@@ -179,8 +179,8 @@ class S3Bucket:
                 for item in page.get("Uploads", [])
             ]
 
-    def objects(self, prefix: str, *, since: str, limit: int) -> list[ListedObject]:
-        """Objects under a prefix whose keys sort after `since`, in order, at most `limit`."""
+    def keys(self, prefix: str, *, since: str, limit: int) -> list[str]:
+        """Keys of objects under a prefix that sort after `since`, in order, at most `limit`."""
         with self._errors(f"list {prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._location.bucket,
@@ -188,11 +188,7 @@ class S3Bucket:
                 StartAfter=since,
                 PaginationConfig={"MaxItems": limit},
             )
-            return [
-                ListedObject(key=item["Key"], modified=item["LastModified"])
-                for page in pages
-                for item in page.get("Contents", [])
-            ]
+            return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def delete(self, key: str) -> None:
         """Remove an object."""
