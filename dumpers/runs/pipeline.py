@@ -12,7 +12,8 @@ from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.log import fields
 from dumpers.runtime.progress import Progress
 from dumpers.runtime.threads import map_parallel
-from dumpers.storage.multipart import Upload, choose_part_size
+from dumpers.storage.multipart import Upload
+from dumpers.storage.part_size import choose_part_size
 from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
 from dumpers.streams.filters import CountingReader, GzipReader

@@ -2,7 +2,6 @@
 
 import base64
 import logging
-import math
 import queue
 import secrets
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import Any, Self
 
 from isal import isal_zlib
 
-from dumpers.contract.names import MAX_PART_MIB, MIN_PART_MIB, PART_SIZE
+from dumpers.contract.names import PART_SIZE
 from dumpers.runtime.errors import (
     InterruptedRunError,
     KsnapshotError,
@@ -22,31 +21,15 @@ from dumpers.runtime.errors import (
 )
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import ForbiddenByStoreError
+from dumpers.storage.part_size import MAX_PARTS, MEBIBYTE
 from dumpers.storage.run_storage import IN_FLIGHT, RunStorage
 from dumpers.storage.s3.answers import Head
 from dumpers.streams.digest import BackgroundSha256
 
 _LOG = logging.getLogger(__name__)
-
-MAX_PARTS = 10_000
-_PART_SIZE_GOAL = 16 << 20
-_MEBIBYTE = 1 << 20
 _TOKEN_BYTES = 8
-# Random bytes compress worst: as hex of pg_dump, gzipped, they have 1.09 times their size.
-_WORST_RATIO = 1.25
 # Together with the abort that follows, less than the 30 s after which a pod is killed.
 _LAST_PARTS_SECONDS = 5.0
-
-
-def choose_part_size(estimate: int, uploads: int = 1) -> int:
-    """Size in bytes of an upload's parts, equal for all of them as some stores demand.
-
-    `estimate` is the expected number of bytes before compression, `uploads` how many are under way
-    at a time, each with buffers of its own.
-    """
-    mebibytes = math.ceil(estimate * _WORST_RATIO / MAX_PARTS / _MEBIBYTE)
-    least = max(_PART_SIZE_GOAL // uploads, MIN_PART_MIB * _MEBIBYTE)
-    return min(max(mebibytes * _MEBIBYTE, least), MAX_PART_MIB * _MEBIBYTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,35 +164,38 @@ class Upload:
         object counts only by what no earlier upload has, its token or its checksum.
         """
         try:
-            head = self._store.call(lambda: self._store.bucket.head(self._key))
+            head = self._head()
         except InterruptedRunError:
             raise
         except KsnapshotError:
             return False
-        if head is None or (head.upload is None and head.crc32 is None):
-            return False
-        return self._is_own(head, crc32)
+        is_told = head is not None and not (head.upload is None and head.crc32 is None)
+        return is_told and self._is_own(head, crc32)
 
     def _confirm(self, crc32: str) -> bool:
         try:
-            head = self._store.call(lambda: self._store.bucket.head(self._key))
+            head = self._head()
         except ForbiddenByStoreError:
             _LOG.warning(
                 "the stored object could not be looked at: grant s3:GetObject to have it checked",
                 extra=fields(key=self._key),
             )
             return False
-        if head is None or not self._is_own(head, crc32):
+        if not self._is_own(head, crc32):
             raise StorageFailedError(
                 f"{self._key} was completed, but the store does not hold what was sent: it lost "
                 "data, or another writer uses this key"
             )
         return True
 
-    def _is_own(self, head: Head, crc32: str) -> bool:
-        """Whether an object is what this upload sent, as far as the store keeps what shows it."""
+    def _head(self) -> Head | None:
+        return self._store.call(lambda: self._store.bucket.head(self._key))
+
+    def _is_own(self, head: Head | None, crc32: str) -> bool:
+        """Whether there is an object, and it is what this upload sent as far as can be seen."""
         return (
-            head.size == self.size
+            head is not None
+            and head.size == self.size
             and head.crc32 in (None, crc32)
             and head.run in (None, self._store.run)
             and head.upload in (None, self._token)
@@ -227,7 +213,7 @@ class Upload:
         number, filled = len(self._parts) + 1, self._filled
         if number > MAX_PARTS:
             raise StorageRefusedError(
-                f"{self._key} needs more than {MAX_PARTS} parts of {self._part_size // _MEBIBYTE} "
+                f"{self._key} needs more than {MAX_PARTS} parts of {self._part_size // MEBIBYTE} "
                 f"MiB, the most that S3 takes: set {PART_SIZE} to a higher number"
             )
         self._buffer, self._filled = None, 0

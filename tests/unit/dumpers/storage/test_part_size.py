@@ -1,6 +1,6 @@
 import pytest
 
-from dumpers.storage.multipart import MAX_PARTS, choose_part_size
+from dumpers.storage.part_size import MAX_PARTS, choose_part_size
 
 MIB, GIB, TIB = 1 << 20, 1 << 30, 1 << 40
 
