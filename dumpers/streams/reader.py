@@ -53,11 +53,15 @@ class BufferedReader(ABC):
             raise self._error
         if not self._rest and not self._ended:
             try:
-                self._rest = memoryview(self.next_block())
+                block = self.next_block()
             except BaseException as error:
                 self._error = error
                 raise
-            self._ended = not self._rest
+            self._ended = not block
+            if isinstance(block, bytes) and (size < 0 or len(block) <= size):
+                # As it is: a copy of every block would cost as much as a checksum of it.
+                return block
+            self._rest = memoryview(block)
         end = len(self._rest) if size < 0 else size
         block, self._rest = bytes(self._rest[:end]), self._rest[end:]
         return block
