@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from dumpers.contract.names import DEFAULT_TERMINATION_LOG, TERMINATION_LOG
 from dumpers.contract.result import DumpResult
-from dumpers.runtime.errors import ExitCode, KsnapshotError
+from dumpers.runtime.errors import KsnapshotError, describe_failure
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 
@@ -54,26 +54,25 @@ def run_to_end(operation: str, work: Callable[[], DumpResult]) -> NoReturn:
     try:
         result = work()
     except KsnapshotError as error:
-        result = _failed(error.exit_code, error.reason, str(error), began)
+        result = _failed(error, began)
     except Exception as error:  # noqa: BLE001  the edge: whatever it is becomes a result
-        # A fault of ours. Its text could hold a secret, so only its type is shown.
         frames = [
             f"{frame.filename}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(error.__traceback__)
         ]
         _LOG.error("internal error", extra=fields(kind=type(error).__name__, where=frames))
-        text = f"internal error ({type(error).__name__}): see the pod's log, and report it"
-        result = _failed(ExitCode.INTERNAL, KsnapshotError.reason, text, began)
+        result = _failed(error, began)
     _report(operation, result, termination_log=Path(termination_log))
     raise SystemExit(result.exit_code)
 
 
-def _failed(code: ExitCode, reason: str, message: str, began: float) -> DumpResult:
+def _failed(error: Exception, began: float) -> DumpResult:
+    failure = describe_failure(error)
     return DumpResult(
         succeeded=False,
-        exit_code=code,
-        reason=reason,
-        message=message,
+        exit_code=failure.exit_code,
+        reason=failure.reason,
+        message=failure.message,
         seconds=round(time.monotonic() - began, 3),
     )
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import write_record
 from dumpers.repository.records import FailedRecord
-from dumpers.runtime.errors import ExitCode, KsnapshotError
+from dumpers.runtime.errors import ExitCode, KsnapshotError, describe_failure
 from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import RunStorage
 
@@ -32,33 +32,25 @@ def recorded_failure(
         try:
             _record(storage, run, error, now=now)
         except Exception as problem:  # noqa: BLE001  whatever it is, the first error counts
-            _LOG.info(
-                "failure not recorded",
-                extra=fields(key=run.failed_key, why=type(problem).__name__),
-            )
+            known = isinstance(problem, KsnapshotError | TimeoutError)
+            why = str(problem) or "no answer" if known else type(problem).__name__
+            _LOG.info("failure not recorded", extra=fields(key=run.failed_key, why=why))
         raise
 
 
 def _record(
     storage: RunStorage, run: Run, error: BaseException, *, now: Callable[[], datetime]
 ) -> None:
-    if isinstance(error, KsnapshotError):
-        code, reason, message = error.exit_code, error.reason, str(error)
-    else:
-        # Its text could hold anything.
-        code, reason = ExitCode.INTERNAL, KsnapshotError.reason
-        message = f"internal error ({type(error).__name__}): see the pod's log"
+    failure = describe_failure(error)
     record = FailedRecord(
-        run=run.id, finished=now(), exit_code=code, reason=reason, message=message
+        run=run.id,
+        finished=now(),
+        exit_code=failure.exit_code,
+        reason=failure.reason,
+        message=failure.message,
     )
     body = write_record(record)
     # Neither the workers, which may all hang, nor the interrupt, which may be cancelled already.
     written = storage.run_detached(lambda: storage.bucket.put(run.failed_key, body, only_new=False))
-    is_interrupted = storage.interrupt.is_over or code == ExitCode.INTERRUPTED
-    try:
-        written.result(_SECONDS_INTERRUPTED if is_interrupted else _SECONDS)
-    except (KsnapshotError, TimeoutError) as problem:
-        _LOG.info(
-            "failure not recorded",
-            extra=fields(key=run.failed_key, why=str(problem) or "no answer"),
-        )
+    is_interrupted = storage.interrupt.is_over or failure.exit_code == ExitCode.INTERRUPTED
+    written.result(_SECONDS_INTERRUPTED if is_interrupted else _SECONDS)

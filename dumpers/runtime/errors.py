@@ -113,6 +113,30 @@ class TargetRefusedError(KsnapshotError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """How a run failed, for its result and its record; `message` holds no secret."""
+
+    exit_code: ExitCode
+    reason: str
+    message: str
+
+
+def describe_failure(error: BaseException) -> Failure:
+    """Describe the error that ended a run.
+
+    Any other than a KsnapshotError is a fault of ours, whose text could hold a secret: only its
+    type is shown.
+    """
+    if isinstance(error, KsnapshotError):
+        return Failure(exit_code=error.exit_code, reason=error.reason, message=str(error))
+    return Failure(
+        exit_code=ExitCode.INTERNAL,
+        reason=KsnapshotError.reason,
+        message=f"internal error ({type(error).__name__}): see the pod's log, and report it",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorClasses:
     """The errors for failures of a database: of the dumped one, or of a restore's target."""
 

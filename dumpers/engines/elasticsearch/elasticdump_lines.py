@@ -6,7 +6,7 @@ takes the first line only, so there is one for all indices.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -66,11 +66,6 @@ def _joined(bodies: Iterable[bytes], head: bytes, tail: bytes, shape: Any) -> It
 
 def _escaped(text: bytes) -> bytes:
     return json.dumps(text.decode(), ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
-
-
-def json_text(value: Mapping[str, Any]) -> bytes:
-    """JSON as UTF-8, compact."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def unwrap(line: bytes) -> bytes:
