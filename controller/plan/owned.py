@@ -56,8 +56,9 @@ class OwnedObjects:
 def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
     """Index the control namespace of a view."""
     control = view.control
+    own = tuple(_own_cronjobs(control.cronjobs, view.namespaces, settings))
     others: dict[tuple[str, ObjectRef], list[Json]] = defaultdict(list)
-    for namespace, owner, cronjob in _own_cronjobs(control.cronjobs, view.namespaces, settings):
+    for namespace, owner, cronjob in own:
         if component_of(cronjob) != DUMP:
             others[namespace, owner].append(cronjob)
     failures = (
@@ -70,7 +71,7 @@ def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
             for item in _known(listed)
         },
         failed=next(failures, None),
-        ours=ours_by_namespace(control.cronjobs, view.namespaces, settings),
+        ours=_dumps_by_namespace(own),
         others={owner: tuple(cronjobs) for owner, cronjobs in others.items()},
         jobs=control.jobs if isinstance(control.jobs, ReadFailure) else by_owner(control.jobs),
         pods=control.pods if isinstance(control.pods, ReadFailure) else by_owner(control.pods),
@@ -82,8 +83,14 @@ def ours_by_namespace(
     cronjobs: Objects | ReadFailure, watched: Container[str], settings: Settings
 ) -> Mapping[str, Mapping[str, Json]]:
     """Index this install's CronJobs that dump by the namespace of their workload, then by name."""
+    return _dumps_by_namespace(_own_cronjobs(cronjobs, watched, settings))
+
+
+def _dumps_by_namespace(
+    own: Iterable[tuple[str, ObjectRef, Json]],
+) -> Mapping[str, Mapping[str, Json]]:
     by_namespace: dict[str, dict[str, Json]] = defaultdict(dict)
-    for namespace, _, cronjob in _own_cronjobs(cronjobs, watched, settings):
+    for namespace, _, cronjob in own:
         if component_of(cronjob) == DUMP:
             by_namespace[namespace][name_of(cronjob)] = cronjob
     return by_namespace
