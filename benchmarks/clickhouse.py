@@ -1,10 +1,10 @@
 """A ClickHouse dump over a bare `curl … FORMAT Native >/dev/null`: same run, same tables, in turns.
 
-    python -m benchmarks.clickhouse [--rows 4000000] [--rounds 5] [--tiny 10000]
+    python -m benchmarks.clickhouse [--rows 4000000] [--rounds 7] [--tiny 10000] [--against FOLDER]
 
 Two shards of one replica, four tables each; curl has as many streams as the dump. `--tiny` tables
-of one row are dumped once, in a database of their own. Prints one JSON document. Ratios are medians
-of pairs; the machine's speed cancels out.
+of one row are dumped once, in a database of their own. Prints one JSON document. Ratios are those
+of pairs, with their median, lowest and highest. `--against` measures another work tree, too.
 """
 
 import argparse
@@ -14,8 +14,10 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from benchmarks.processes import Run, backend, ratio, run, say
+from benchmarks import pairs
+from benchmarks.processes import Run, backend, run, say
 from tests.testbed.databases import clickhouse
 from tests.testbed.databases.clickhouse import Cluster
 from tests.testbed.stores import s3
@@ -40,8 +42,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=4_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--tiny", type=int, default=10_000)
+    parser.add_argument("--against", type=Path, metavar="FOLDER")
     options = parser.parse_args()
     with (
         clickhouse.start_cluster(shards=2, replicas=1) as cluster,
@@ -57,29 +60,35 @@ def main() -> None:
         one = f"{cluster.replica(1, 1).host}:{cluster.http_port}"
         dumper = [sys.executable, "-m", "dumpers"]
         commands = {
-            "curl": (["bash", "-c", _curl(cluster)], {"PATH": os.environ["PATH"]}),
-            "dump": (dumper, job),
-            "one_shard": (dumper, {**job, "CLICKHOUSE_SHARDS": one}),
+            "curl": (["bash", "-c", _curl(cluster)], {"PATH": os.environ["PATH"]}, ROOT),
+            "dump": (dumper, job, ROOT),
+            "one_shard": (dumper, {**job, "CLICKHOUSE_SHARDS": one}, ROOT),
         }
+        if options.against:
+            commands["against"] = (dumper, job, options.against)
+        load = pairs.load()
         runs: dict[str, list[Run]] = {name: [] for name in commands}
         for number in range(options.rounds + 1):
             say(f"round {number} of {options.rounds}" if number else "warming up")
-            for name, (command, env) in commands.items():
-                made = run(command, env, ROOT)
+            for name, command in commands.items():
+                made = run(*command)
                 if number:
                     runs[name].append(made)
                 if name == "dump":
                     result = json.loads(Path(folder, "result").read_text())
         tiny = _tiny(cluster, job, options.tiny) if options.tiny else None
-    document = {
+    document: dict[str, Any] = {
+        "load": load,
         "source_mib": round(result["source_bytes"] / 2**20),
         "stored_mib": round(result["stored_bytes"] / 2**20),
         "curl_seconds": round(statistics.median(one.wall for one in runs["curl"]), 2),
-        "throughput_of_curl": round(1 / ratio(runs["dump"], runs["curl"]), 3),
-        "two_shards_over_one": ratio(runs["dump"], runs["one_shard"]),
+        "throughput_of_curl": pairs.wall(runs["curl"], runs["dump"]),
+        "two_shards_over_one": pairs.wall(runs["dump"], runs["one_shard"]),
         "dump_cpu_seconds": round(statistics.median(one.cpu for one in runs["dump"]), 2),
         "dump_peak_mib": round(max(one.peak for one in runs["dump"]) / 2**10),
     }
+    if options.against:
+        document["over_against"] = pairs.costs(runs["dump"], runs["against"])
     if tiny:
         document |= {
             "tiny_tables": options.tiny,

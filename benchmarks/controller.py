@@ -12,7 +12,8 @@ so that all find the same. First they converge from nothing. Then passes that fi
 are watched: time, requests by the API server's audit log, CPU time of the operator and of the API
 server with its etcd, and memory. Only ratios of one run say anything about two operators.
 
-`--checkout`, any number of times, measures other versions of the controller. An operator that is
+`--checkout`, any number of times, measures other versions of the controller; `--rounds` runs all
+of them so many times, in turns, and compares each with the first, pair by pair. An operator that is
 not ours takes the same environment, and has to pause for more than 20 s between two passes, as
 its requests tell them. What is told of a run are medians of its steady passes.
 
@@ -28,13 +29,13 @@ import json
 import signal
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks import operators, world
+from benchmarks import operators, pairs, world
 from benchmarks.objects import ENGINES
 from benchmarks.operators import Pass, Run
 from benchmarks.world import World
@@ -58,6 +59,7 @@ def _list(_context: click.Context, _option: click.Parameter, text: str) -> tuple
 @click.option("--engines", default="postgresql", callback=_list, show_default=True)
 @click.option("--passes", default=5, show_default=True, help="Steady passes to watch.")
 @click.option("--interval", default=60, show_default=True, help="POLL_INTERVAL_SECONDS of ours.")
+@click.option("--rounds", default=1, show_default=True, help="Runs of each operator, in turns.")
 @click.option("--checkout", "checkouts", multiple=True, default=[ROOT], type=_FOLDER)
 @click.option("--against", metavar="COMMAND", help="Another operator, which runs after ours.")
 @click.option("--keep", type=_FILE, help="Build, tell this file where, and wait to be stopped.")
@@ -70,6 +72,7 @@ def main(
     engines: tuple[str, ...],
     passes: int,
     interval: int,
+    rounds: int,
     checkouts: tuple[Path, ...],
     against: str | None,
     keep: Path | None,
@@ -81,10 +84,11 @@ def main(
     if against:
         candidates.append(operators.other(against))
 
+    load = pairs.load()
     runs: list[Run] = []
 
     def measure(place: World) -> None:
-        for operator in candidates:
+        for operator in candidates * rounds:
             runs.append(operators.run(operator, place, passes))
             times = (f"{item.seconds:.2f} s" for item in runs[-1].passes)
             _say(f"{operator.name}, {place.pods} pods: {', '.join(times)} a pass")
@@ -106,7 +110,7 @@ def main(
     finally:
         # What was measured before something failed is told, too.
         if runs:
-            _print(runs)
+            _print(runs, load)
 
 
 _COLUMNS = {
@@ -122,30 +126,48 @@ _COLUMNS = {
     "peak MiB": "peak_mib",
     "steady MiB": "steady_mib",
 }
+_COSTS = [name for name in _COLUMNS.values() if name not in {"operator", "workloads", "pods"}]
 
 
-def _print(runs: Sequence[Run]) -> None:
+def _print(runs: Sequence[Run], load: Mapping[str, float]) -> None:
     summaries = [_summary(run) for run in runs]
-    first: dict[tuple[int, int], dict[str, Any]] = {}
-    ratios = [
-        _ratio(item, base)
-        for item in summaries
-        if (base := first.setdefault((item["workloads"], item["pods"]), item)) is not item
-    ]
-    print(json.dumps({"runs": summaries, "ratios": ratios}, indent=2))
-    rows = [[str(item[name]) for name in _COLUMNS.values()] for item in (*summaries, *ratios)]
+    ratios = list(_ratios(summaries))
+    print(json.dumps({"load": load, "runs": summaries, "ratios": ratios}, indent=2))
+    rows = [[str(item[name]) for name in _COLUMNS.values()] for item in summaries]
     table = [list(_COLUMNS), *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         _say("  ".join(map(str.rjust, row, widths)))
+    for item in ratios:
+        _say(f"{item['operators']}, {item['workloads']} workloads, {item['pods']} pods")
+        for name, ratio in item["costs"].items():
+            _say(f"  {name}: {ratio['median']} ({ratio['lowest']} to {ratio['highest']})")
 
 
-def _ratio(item: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
-    """How many times the base's cost it costs; None where that is nothing."""
-    told = {name: item[name] for name in ("workloads", "pods")}
-    names = [name for name in _COLUMNS.values() if name not in {"operator", *told}]
-    costs = {name: round(item[name] / base[name], 2) if base[name] else None for name in names}
-    return {"operator": f"{item['operator']} / {base['operator']}", **told, **costs}
+def _ratios(summaries: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """How many times the cost of the first operator each other one costs, in the same world.
+
+    A cost that is nothing in some run has no ratio.
+    """
+    by_world: dict[tuple[int, int], dict[str, list[dict[str, Any]]]] = {}
+    for item in summaries:
+        operators_there = by_world.setdefault((item["workloads"], item["pods"]), {})
+        operators_there.setdefault(item["operator"], []).append(item)
+    for (workloads, pods), by_operator in by_world.items():
+        (base, base_runs), *others = by_operator.items()
+        for name, made in others:
+            costs = {
+                cost: pairs.spread([one[cost] for one in made], [one[cost] for one in base_runs])
+                for cost in _COSTS
+                # A run that was interrupted leaves an operator without its pair.
+                if len(made) == len(base_runs) and all(one[cost] for one in base_runs)
+            }
+            yield {
+                "operators": f"{name} / {base}",
+                "workloads": workloads,
+                "pods": pods,
+                "costs": {cost: ratios.document() for cost, ratios in costs.items()},
+            }
 
 
 def _summary(run: Run) -> dict[str, Any]:

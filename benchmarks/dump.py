@@ -1,11 +1,11 @@
 """Pipeline wall time over bare `pg_dump >/dev/null`: same run, same database, in turns.
 
-    python -m benchmarks.dump [--rows 2000000] [--rounds 5] [--against FOLDER]
+    python -m benchmarks.dump [--rows 2000000] [--rounds 7] [--against FOLDER]
 
 Beside them the stages of ksnapshot 0.6.0, one after the other: pg_dump and gzip into a file, age
-into another, then the upload. Prints one JSON document. Ratios are medians of pairs; the machine's
-speed cancels out. CPU seconds are those of the process and its children. `--against` measures
-another work tree beside this one.
+into another, then the upload. Prints one JSON document. Ratios are those of pairs, with their
+median, lowest and highest; CPU seconds are those of the process and its children. `--against`
+measures another work tree beside this one.
 """
 
 import argparse
@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pyrage
 
-from benchmarks.processes import Run, backend, ratio, run, say
+from benchmarks import pairs
+from benchmarks.processes import Run, backend, run, say
 from tests.testbed.databases import postgres
 from tests.testbed.stores import s3
 from tests.testbed.toolchain import packages
@@ -50,7 +51,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=2_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--against", type=Path, metavar="FOLDER")
     options = parser.parse_args()
     with (
@@ -99,6 +100,7 @@ def main() -> None:
             for name, env in (("gzip", job), ("gzip_age", age))
             for tree, root in trees.items()
         }
+        load = pairs.load()
         runs: dict[str, list[Run]] = {name: [] for name in commands}
         for number in range(options.rounds + 1):
             say(f"round {number} of {options.rounds}" if number else "warming up")
@@ -109,16 +111,22 @@ def main() -> None:
         result = json.loads(Path(folder, "result").read_text())
     ours = [name for name in commands if name != "bare"]
     document = {
+        "load": load,
         "source_mib": round(result["source_bytes"] / 2**20),
         "stored_mib": round(result["stored_bytes"] / 2**20),
         "bare_seconds": round(statistics.median(one.wall for one in runs["bare"]), 2),
-        "wall_over_bare": {name: ratio(runs[name], runs["bare"]) for name in ours},
+        "wall_over_bare": {name: pairs.wall(runs[name], runs["bare"]) for name in ours},
         "cpu_seconds": {
             name: round(statistics.median(one.cpu for one in made), 2)
             for name, made in runs.items()
         },
         "stages_over": {
-            name: ratio(runs["stages"], runs[name]) for name in ours if name != "stages"
+            name: pairs.wall(runs["stages"], runs[name]) for name in ours if name != "stages"
+        },
+        "over_against": {
+            name: pairs.costs(runs[name], runs[f"against_{name}"])
+            for name in ours
+            if f"against_{name}" in runs
         },
         "dumper_peak_mib": round(
             max(one.peak for name in ours if name != "stages" for one in runs[name]) / 2**10

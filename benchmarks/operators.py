@@ -215,8 +215,9 @@ def _watch(server: Server, world: World) -> Iterator[_Usage]:
     usage, done = _Usage(), threading.Event()
 
     def sample() -> None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            while not done.wait(_SAMPLE_SECONDS):
+        while not done.wait(_SAMPLE_SECONDS):
+            # Any process may end between being listed and being asked.
+            with contextlib.suppress(psutil.NoSuchProcess):
                 family = [root, *root.children(recursive=True)]
                 usage.samples.append(
                     _Sample(

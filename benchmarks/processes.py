@@ -1,7 +1,6 @@
 """Running commands as whole processes, with what they took."""
 
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -36,11 +35,6 @@ def run(command: Sequence[str], env: Mapping[str, str], folder: Path) -> Run:
         cpu=usage.ru_utime + usage.ru_stime,
         peak=usage.ru_maxrss,
     )
-
-
-def ratio(ours: Sequence[Run], others: Sequence[Run]) -> float:
-    """How long ours took over the others: the median of pairs."""
-    return round(statistics.median(a.wall / b.wall for a, b in zip(ours, others, strict=True)), 3)
 
 
 def backend(store: S3Server) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """A dump of Elasticsearch or OpenSearch over a bare parallel reader, and over elasticdump.
 
-    python -m benchmarks.search [--server opensearch-3] [--mib 1024] [--large 0] [--rounds 3]
+    python -m benchmarks.search [--server opensearch-3] [--mib 1024] [--large 0] [--rounds 7]
 
 All in one run, of the same index, in turns. The bare reader asks for the same slices and pages and
 throws them away. `--large` makes so many documents of 10 MB instead of small ones; elasticdump is
-left out then. Prints one JSON document; ratios are medians of pairs, the peak is the dumper's own.
+left out then. `--against FOLDER` measures another work tree in elasticdump's place. Prints one JSON
+document; ratios are those of pairs, with median, lowest and highest, the peak is the dumper's own.
 """
 
 import argparse
@@ -18,10 +19,12 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyrage
 
-from benchmarks.processes import Run, backend, ratio, run, say
+from benchmarks import pairs
+from benchmarks.processes import Run, backend, run, say
 from dumpers.engines.elasticsearch.engine import PARALLEL
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Flavour, Product
@@ -44,7 +47,8 @@ def main() -> None:
     parser.add_argument("--mib", type=int, default=1024)
     parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--large", type=int, default=0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--against", type=Path, metavar="FOLDER")
     parser.add_argument("--bare", type=int, metavar="PORT", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bare:
@@ -71,35 +75,41 @@ def main() -> None:
         path = {"PATH": os.environ["PATH"], "HOME": folder}
         bare = [sys.executable, "-m", "benchmarks.search", f"--server={options.server}"]
         commands = {
-            "bare": ([*bare, f"--bare={server.port}"], path),
-            "ours": ([sys.executable, "-m", "dumpers"], job),
+            "bare": ([*bare, f"--bare={server.port}"], path, ROOT),
+            "ours": (dumper := [sys.executable, "-m", "dumpers"], job, ROOT),
         }
-        if not options.large:
+        if options.against:
+            commands["against"] = (dumper, job, options.against)
+        elif not options.large:
             source = f"--input=http://{server.host}:{server.port}/{_INDEX}"
             dump = [*search.elasticdump(), source, "--output=$", "--type=data"]
-            commands["elasticdump"] = ([*dump, f"--limit={_PAGE}", "--quiet"], path)
+            commands["elasticdump"] = ([*dump, f"--limit={_PAGE}", "--quiet"], path, ROOT)
+        load = pairs.load()
         runs: dict[str, list[Run]] = {name: [] for name in commands}
         for number in range(options.rounds + 1):
             say(f"round {number} of {options.rounds}" if number else "warming up")
-            for name, (command, env) in commands.items():
+            for name, command in commands.items():
                 # elasticdump's figures do not need a server that is warm.
                 if number or name != "elasticdump":
-                    made = run(command, env, ROOT)
+                    made = run(*command)
                     if number:
                         runs[name].append(made)
         result = json.loads(Path(folder, "result").read_text())
-    document = {
+    document: dict[str, Any] = {
+        "load": load,
         "server": options.server,
         "source_mib": round(result["source_bytes"] / 2**20),
         "seconds": {
             name: round(statistics.median(one.wall for one in made), 2)
             for name, made in runs.items()
         },
-        "speed_over_bare": ratio(runs["bare"], runs["ours"]),
+        "speed_over_bare": pairs.wall(runs["bare"], runs["ours"]),
         "dumper_peak_mib": round(max(one.peak for one in runs["ours"]) / 2**10),
     }
     if "elasticdump" in runs:
-        document["elasticdump_over_ours"] = ratio(runs["elasticdump"], runs["ours"])
+        document["elasticdump_over_ours"] = pairs.wall(runs["elasticdump"], runs["ours"])
+    if options.against:
+        document["over_against"] = pairs.costs(runs["ours"], runs["against"])
     print(json.dumps(document, indent=2))
 
 
