@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from controller.kube.client import CRONJOBS, Resource
+from controller.kube.client import Resource
 from controller.kube.reader import ClusterReader
 from controller.model.kinds import READABLE_KINDS
 from controller.model.objects import Json, ObjectRef, Objects, metadata, name_of, uid_of, version_of
@@ -69,7 +69,8 @@ class CachedObject:
 class ObjectCache:
     """Full objects by uid: `cache` of earlier passes, `next_cache` collects those for the next one.
 
-    Equal parts of CronJobs, which are alike, are kept once by `interner`.
+    Equal parts of them are kept once by `interner`: generated CronJobs differ in little but names,
+    and so do the pods of one owner.
     """
 
     reader: ClusterReader
@@ -121,7 +122,7 @@ class ObjectCache:
         )
 
     def _remember(self, resource: Resource, item: Json) -> Json:
-        content = self.interner.intern(item) if resource is CRONJOBS else item
+        content = self.interner.intern(item)
         version = _wanted_version(resource, content)
         self.next_cache[uid_of(content)] = CachedObject(version=version, content=content)
         return content

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from controller.model import names
 from controller.model.kinds import CRONJOB, CRONJOB_API, OWNER_GROUP
@@ -28,12 +29,17 @@ def owner_of(cronjob: Json) -> tuple[str, ObjectRef]:
     Both are empty where the CronJob's name does not follow from the recorded owner: then the
     CronJob is a copy, which belongs to whoever made it, or its annotation was edited.
     """
-    name, annotations = name_of(cronjob), annotations_of(cronjob)
-    key = annotations.get(names.OWNER, "")
-    if name != names.cronjob_name(names.type_in(name), key):
+    annotations = annotations_of(cronjob)
+    kind = annotations.get(names.OWNER_KIND, "")
+    return _recorded_owner(name_of(cronjob), annotations.get(names.OWNER, ""), kind)
+
+
+@lru_cache(maxsize=8192)
+def _recorded_owner(cronjob: str, key: str, kind: str) -> tuple[str, ObjectRef]:
+    if cronjob != names.cronjob_name(names.type_in(cronjob), key):
         return "", ObjectRef(kind="", name="")
     namespace, _, owner_name = key.partition("/")
-    return namespace, ObjectRef(kind=annotations.get(names.OWNER_KIND, ""), name=owner_name)
+    return namespace, ObjectRef(kind=kind, name=owner_name)
 
 
 def objects_of(cronjob: Json) -> tuple[ObjectRef, ...]:

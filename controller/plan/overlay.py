@@ -93,6 +93,9 @@ def _mapping(existing: Json, desired: Json, path: tuple[str, ...]) -> Json:
     merged: dict[str, Any] | None = None if _WHOLE.isdisjoint(path) else {}
     for key, value in desired.items():
         before = existing.get(key)
+        # So for most fields: comparing a whole subtree at once is far cheaper than walking it.
+        if merged is None and before is not None and before == value:
+            continue
         after = None
         if value is not None and value is not DELETE:
             after = _value(before, value, (*path, key))

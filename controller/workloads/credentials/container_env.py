@@ -69,6 +69,8 @@ def expand(text: str, lookup: Callable[[str], str | None]) -> str:
             raise ValueError("longer than a variable can be")
         return replaced
 
+    if "$" not in text:
+        return text
     head, tail = _closed(text)
     return _REFERENCE.sub(replace, head) + tail.replace("$$", "$")
 
@@ -158,8 +160,10 @@ def _needed(entries: tuple[Json, ...], names: Collection[str]) -> _Needed:
                 break
             found.add(place)
             entry = entries[place]
-            seen = set(_REFERENCE.findall(_closed(str(entry.get("value") or ""))[0]))
-            todo += [(other, place) for other in seen if other]
+            text = str(entry.get("value") or "")
+            if "$" in text:
+                seen = set(_REFERENCE.findall(_closed(text)[0]))
+                todo += [(other, place) for other in seen if other]
             # Where an optional reference leads nowhere, the value from before stays.
             if not any(optional for _, _, optional in _key_references(entry)):
                 break

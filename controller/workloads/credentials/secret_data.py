@@ -38,7 +38,12 @@ def text_of(ref: ObjectRef, key: str, content: SecretData) -> str:
 
 def checked(text: str, what: str) -> str:
     """Return the text; RejectedError where no variable can hold it. `what` names it."""
-    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair. From None: the encoder's error holds the text.
+        raise not_text(what) from None
+    if "\0" in text:
         raise not_text(what)
     return text
 
