@@ -71,6 +71,8 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
         env.append(_value(spec.engine.ca_file_variable, f"{CA_FOLDER}/{variables.CA_KEY}"))
     if spec.request.verify is Verify.READ_BACK:
         env.append(_value(variables.VERIFY, variables.READ_BACK))
+    if spec.request.accept:
+        env.append(_value(variables.ACCEPT, spec.request.accept))
     return env
 
 

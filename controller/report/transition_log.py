@@ -44,6 +44,7 @@ def log_transition(transition: Transition) -> None:
                 succeeded=transition.succeeded,
                 reason=transition.reason,
                 why=transition.message,
+                notes=transition.notes,
             )
             level = logging.INFO if transition.succeeded else logging.WARNING
             _log.log(level, "run finished", extra=line)

@@ -44,7 +44,10 @@ class StatusChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
-    """The last result of a workload's runs was recorded on its CronJob."""
+    """The last result of a workload's runs was recorded on its CronJob.
+
+    `notes` are the codes of the notes on its backup that nobody accepted.
+    """
 
     workload: str
     cronjob: str
@@ -52,6 +55,7 @@ class RunFinished:
     succeeded: bool
     reason: str
     message: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,7 @@ def _finished_run(workload: str, change: Change) -> Iterator[RunFinished]:
     before, after = _identity(change.before or {}), _identity(change.after)
     if after != before and after != _identity({}):
         record = recorded(change.after, LAST_RESULT)
+        notes = record.get("notes")
         yield RunFinished(
             workload=workload,
             cronjob=change.name,
@@ -121,6 +126,7 @@ def _finished_run(workload: str, change: Change) -> Iterator[RunFinished]:
             succeeded=record.get("succeeded") is True,
             reason=str(record.get("reason", "")),
             message=str(record.get("message", "")),
+            notes=tuple(map(str, notes)) if isinstance(notes, list) else (),
         )
 
 

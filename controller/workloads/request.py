@@ -34,6 +34,7 @@ from controller.workloads.annotations import (
 )
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.contract.names import CA_KEY, TLS_MODES
+from dumpers.contract.notes import parse_codes
 from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key
 
 _UTC = "Etc/UTC"
@@ -49,6 +50,10 @@ def _schedule(text: str) -> str:
 def _time_zone(text: str) -> str:
     schedules.check_zone(text)
     return text
+
+
+def _accepted(text: str) -> str:
+    return ",".join(sorted(parse_codes(text)))
 
 
 def _image(given: RequestInput) -> DumperImage:
@@ -113,9 +118,9 @@ class Request:
     are set. `recipient` is empty without encryption; `overruled` says that the annotations asked
     for other encryption than the operator enforces. An empty `credentials_secret`, `database`,
     `container`, `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to
-    the client. `group` is not compared: owners of one group may name it by annotation or by label.
-    `suspend` is None and `resources`, canonical JSON, empty where nothing is asked. `deadline` is
-    in seconds.
+    the client. `accept` holds sorted codes of notes. `group` is not compared: owners of one group
+    may name it by annotation or by label. `suspend` is None and `resources`, canonical JSON, empty
+    where nothing is asked. `deadline` is in seconds.
     """
 
     engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
@@ -171,6 +176,16 @@ class Request:
             read=unset_or(None, parsers.one_of(Verify)),
         ),
         lambda given: given.settings.verify,
+    )
+    accept: str = annotation_field(
+        Annotation(
+            key="accept",
+            default="",
+            help="Codes of notes that are fine for this workload, separated by commas: "
+            "`standby, foreign-tables`. All others are shown.",
+            read=unset_or("", _accepted),
+            longest=1024,
+        )
     )
     group: str = derived_field(_group, GROUP, compare=False)
     container: str = annotation_field(CONTAINER)

@@ -25,6 +25,7 @@ from dumpers.contract.location import (
     read_location,
 )
 from dumpers.contract.names import (
+    ACCEPT,
     CLUSTER,
     CRONJOB,
     DEADLINE,
@@ -39,6 +40,7 @@ from dumpers.contract.names import (
     VERIFY,
     WORKLOAD,
 )
+from dumpers.contract.notes import NoteCode, parse_codes
 from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key, split_recipients
 from dumpers.runtime.errors import ConfigurationError
 
@@ -98,7 +100,8 @@ class DumpJob(Job):
 
     `recipients` are age recipients, none meaning no encryption; `options` holds the engine's own
     variables that are set, `numbers` all those that are numbers; `part_size` is in bytes, None
-    meaning that the estimate decides; `verify` is READ_BACK or empty.
+    meaning that the estimate decides; `verify` is READ_BACK or empty; `accepted` holds the codes of
+    notes that are no reason to look at a dump.
     """
 
     engine: EngineSpec
@@ -108,6 +111,7 @@ class DumpJob(Job):
     numbers: Mapping[str, int]
     part_size: int | None
     verify: str = ""
+    accepted: frozenset[NoteCode] = frozenset()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], engines: Sequence[EngineSpec]) -> "DumpJob":
@@ -128,6 +132,7 @@ class DumpJob(Job):
         numbers = read_numbers(reader, engine) if engine else {}
         options = read_options(reader, engine) if engine else {}
         part_size = _part_size(reader)
+        accepted = _accepted(reader)
         if reader.faults or engine is None or connection is None:
             raise ConfigurationError(*reader.faults)
         return cls(
@@ -144,6 +149,7 @@ class DumpJob(Job):
             numbers=numbers,
             part_size=part_size,
             verify=verify,
+            accepted=accepted,
         )
 
 
@@ -170,6 +176,15 @@ def _verify(reader: EnvReader, location: S3Location) -> str:
             f"{location.storage_class} cannot be read: drop one of the two"
         )
     return value
+
+
+def _accepted(reader: EnvReader) -> frozenset[NoteCode]:
+    """The codes of the notes that are accepted."""
+    try:
+        return parse_codes(reader.text(ACCEPT))
+    except ValueError as error:
+        reader.faults.append(f"{ACCEPT}: {error}")
+        return frozenset()
 
 
 def _recipients(reader: EnvReader) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ class DumpResult:
 
     `source_bytes` left the dump tool, `stored_bytes` reached S3; `sha256` is that of the stored
     object when there is exactly one. `seconds` is wall time. `verified` is READ_BACK when all
-    objects were read back and were as they had been sent, else empty.
+    objects were read back and were as they had been sent, else empty. `notes` are the codes of the
+    notes that nobody accepted: what the backup lacks or alters is in its manifest.
     """
 
     succeeded: bool
@@ -33,6 +34,7 @@ class DumpResult:
     seconds: float = 0.0
     record: str = ""
     verified: str = ""
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Compact JSON of at most RESULT_MAX_BYTES bytes.
@@ -56,15 +58,18 @@ class DumpResult:
         try:
             document = json.loads(text)
             values = {name: document[name] for name in cls.__slots__ if name in document}
-            result = cls(**values | {"keys": tuple(document.get("keys", ()))})
+            lists = {name: tuple(document.get(name, ())) for name in _LISTS}
+            result = cls(**values | lists)
         except (TypeError, KeyError, AttributeError, RecursionError, ValueError) as error:
             raise ValueError(f"no dump result: {type(error).__name__}") from error
         typed = all(isinstance(getattr(result, name), kind) for name, kind in _TYPES.items())
-        if not typed or not all(isinstance(key, str) for key in result.keys):
+        texts = (*result.keys, *result.notes)
+        if not typed or not all(isinstance(text, str) for text in texts):
             raise ValueError("no dump result: a member has another type")
         return result
 
 
+_LISTS = ("keys", "notes")
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("reason", "message", "engine", "server_version", "tool_version"), str),
     **dict.fromkeys(("sha256", "record", "verified"), str),

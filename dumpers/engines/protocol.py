@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dumpers.contract.notes import Note
 from dumpers.streams.reader import Reader
 
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ class SourceInfo:
     """Facts about the database, known before its dump begins.
 
     `estimate` is the expected size of the dump in bytes before compression, 0 when unknown.
-    `notes` go to log and manifest, `metadata` to the manifest. `parallel` is how many streams of
-    one concurrency group may be read at a time.
+    `notes` go to log, manifest and result, `metadata` to the manifest. `parallel` is how many
+    streams of one concurrency group may be read at a time.
     """
 
     server_version: str
     tool_version: str
     estimate: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     parallel: int = 1
 

@@ -67,6 +67,19 @@ class Encryption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRecord:
+    """A note on a backup: see dumpers.contract.notes, whose codes later versions may add to.
+
+    `accepted` is true where the workload's annotations said so when the dump began.
+    """
+
+    code: str
+    text: str
+    objects: tuple[str, ...] = ()
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """The record that makes a backup exist, written last.
 
@@ -81,7 +94,7 @@ class Manifest:
     compression: str = "gzip"
     encryption: Encryption | None
     objects: tuple[ObjectRecord, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[NoteRecord, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 

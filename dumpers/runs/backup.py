@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dumpers.contract.jobs import DumpJob
+from dumpers.contract.notes import Note, shown_codes
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpStream, Engine, SourceInfo
 from dumpers.repository import records
@@ -153,7 +154,7 @@ def _commit(
         tool_version=plan.source.tool_version,
         encryption=records.Encryption(recipients=plan.job.recipients) if plan.recipients else None,
         objects=tuple(objects),
-        notes=plan.source.notes,
+        notes=tuple(_note_record(note, plan.job) for note in plan.source.notes),
         metadata=plan.source.metadata,
     )
     key = plan.run.manifest_key
@@ -170,6 +171,15 @@ def _commit(
     if not is_certain:
         # The key is taken, and nobody may look by whom: by this run, or since then by a sweep.
         _check_deadline(record, now())
+
+
+def _note_record(note: Note, job: DumpJob) -> records.NoteRecord:
+    return records.NoteRecord(
+        code=note.code,
+        text=note.text,
+        objects=note.objects,
+        accepted=note.code in job.accepted,
+    )
 
 
 def _check_deadline(record: records.StartedRecord, moment: datetime) -> None:
@@ -196,9 +206,12 @@ def _announce(plan: _Plan) -> None:
             estimated_bytes=source.estimate,
             encrypted=bool(plan.recipients),
             record=plan.run.record_prefix,
-            notes=source.notes,
         ),
     )
+    for note in source.notes:
+        is_accepted = note.code in job.accepted
+        line = fields(code=note.code, note=str(note), accepted=is_accepted)
+        _LOG.log(logging.INFO if is_accepted else logging.WARNING, "note", extra=line)
     if job.location.region and job.location.endpoint:
         _LOG.warning(
             "S3_ENDPOINT and S3_REGION are both set: the dump goes to the endpoint, the region "
@@ -240,4 +253,5 @@ def _result(plan: _Plan, *, objects: Sequence[records.ObjectRecord], seconds: fl
         seconds=round(seconds, 3),
         record=plan.run.record_prefix,
         verified=plan.job.verify,
+        notes=shown_codes(plan.source.notes, plan.job.accepted),
     )

@@ -4,6 +4,7 @@ from controller.model.status import Reason, State
 from controller.runs.reasons import RunReason
 from controller.settings.settings import SETTINGS
 from controller.workloads.request import ANNOTATIONS
+from dumpers.contract.notes import NoteCode
 from dumpers.runtime.errors import FINAL_EXIT_CODES, ExitCode
 from tests.paths import REPOSITORY
 
@@ -40,6 +41,10 @@ def test_every_reason_has_its_row() -> None:
 def test_every_reason_of_a_run_has_its_row() -> None:
     rows = _first_cells(_section(_OPERATIONS, "Why a run failed"))
     assert sorted(rows) == sorted(RunReason)
+
+
+def test_every_code_of_a_note_has_its_row() -> None:
+    assert _first_cells(_section(_OPERATIONS, "Notes on a backup")) == list(NoteCode)
 
 
 def test_every_state_has_its_row() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse import filters, options
 from dumpers.engines.clickhouse.catalog import server_catalog, system_tables
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
@@ -51,7 +52,10 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
             server_version=f"ClickHouse {version}",
             tool_version="FORMAT Native over HTTP",
             estimate=sum(map(table_read.estimate, planned.items)),
-            notes=(*lag_notes, *notes, *planned.notes),
+            notes=tuple(
+                Note(code=NoteCode.NOT_DUMPED, text=text)
+                for text in (*lag_notes, *notes, *planned.notes)
+            ),
             metadata=_metadata(shards),
             parallel=wanted.parallel,
         ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dumpers.contract.jobs import DumpJob
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.elasticsearch import indices, login, survey
 from dumpers.engines.elasticsearch.client import Server, path_of
 from dumpers.engines.elasticsearch.elasticdump_lines import object_line, portable, string_line
@@ -49,7 +50,7 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
         server_version=str(product),
         tool_version=f"ksnapshot {VERSION}",
         estimate=_PACKED * sum(index.size for index in chosen),
-        notes=notes,
+        notes=tuple(Note(code=NoteCode.NOT_DUMPED, text=text) for text in notes),
         metadata={"indices": len(chosen)},
     )
     reads = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from dumpers.contract.engine_spec import TextOption
 from dumpers.contract.jobs import DumpJob
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.mysql import client, options, programs
 from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.filters import TableFilter
@@ -76,7 +77,7 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
         server_version=f"{server.flavour} {server.version}",
         tool_version=program.version,
         estimate=sum(found.estimate for found in surveys),
-        notes=tuple(notes),
+        notes=tuple(Note(code=NoteCode.NOT_DUMPED, text=text) for text in notes),
     )
     tool = _DumpTool(program=program, server=server, own=own)
     with ExitStack() as running:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from dumpers.contract.jobs import DumpJob
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.postgresql import clients, options
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.options import (
@@ -74,7 +75,7 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
         server_version=version,
         tool_version=chosen.version,
         estimate=sum(sizes.values()),
-        notes=tuple(notes),
+        notes=tuple(Note(code=NoteCode.NOT_DUMPED, text=text) for text in notes),
     )
     yield OpenedDump(info=info, streams=streams)
 

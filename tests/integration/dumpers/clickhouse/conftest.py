@@ -86,7 +86,7 @@ class Backup:
 
     @property
     def notes(self) -> str:
-        return "\n".join(self.document["notes"])
+        return "\n".join(map(str, self.document["notes"]))
 
     def part(self, *names: str) -> Mapping[str, Any]:
         [found] = [item for item in self.objects if item["part"] == list(names)]

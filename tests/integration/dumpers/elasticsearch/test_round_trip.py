@@ -54,8 +54,8 @@ def test_everything_comes_back_as_it_was(server: SearchServer) -> None:
         counts |= dict(zip(backing, (2, 1), strict=True))
     assert parts["data"][1] == {"documents": counts}
     assert len(lines) == sum(counts.values())
-    assert any("'shut'" in note and "closed" in note for note in source.notes)
-    assert any("'.own'" in note and "hidden" in note for note in source.notes)
+    assert any("'shut'" in note and "closed" in note for note in map(str, source.notes))
+    assert any("'.own'" in note and "hidden" in note for note in map(str, source.notes))
     assert parts["index"][1]["closed"] == ["shut"]
 
     server.clear()

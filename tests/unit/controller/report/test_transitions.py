@@ -52,7 +52,14 @@ def test_a_new_status_is_a_transition_and_the_same_one_is_none() -> None:
 
 
 def test_each_write_is_a_transition_and_a_recorded_result_one_more() -> None:
-    good = cronjob(job="run-1", finished="1", succeeded=True, reason="Succeeded", message="")
+    good = cronjob(
+        job="run-1",
+        finished="1",
+        succeeded=True,
+        reason="Succeeded",
+        message="",
+        notes=["standby"],
+    )
     (written, finished) = workload_transitions(WANTED, result(update(cronjob(), good)))
     assert written == ObjectWritten(
         workload="demo/db", action=Action.UPDATE, kind="CronJob", name="c"
@@ -64,6 +71,7 @@ def test_each_write_is_a_transition_and_a_recorded_result_one_more() -> None:
         succeeded=True,
         reason="Succeeded",
         message="",
+        notes=("standby",),
     )
 
 

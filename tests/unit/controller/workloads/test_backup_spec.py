@@ -116,6 +116,12 @@ def test_every_s3_option_and_the_verification_reach_the_job() -> None:
     assert variables.VERIFY not in {
         entry["name"] for entry in job_env.build_env(found, asked, "cluster")
     }
+    accepting = replace(found, request=request(accept="standby, foreign-tables"))
+    given = {entry["name"]: entry.get("value") for entry in job_env.build_env(accepting, asked, "")}
+    assert given[variables.ACCEPT] == "foreign-tables,standby"
+    refused = parse_request(asks(accept="all"), settings())
+    assert isinstance(refused, Rejected)
+    assert "'all' is no code of a note" in refused.message
     by_default = parse_request(asks(), settings(BACKUP_VERIFY="read-back"))
     assert isinstance(by_default, Request)
     assert by_default.verify is Verify.READ_BACK

@@ -9,6 +9,7 @@ from dumpers.repository.records import (
     Encryption,
     FailedRecord,
     Manifest,
+    NoteRecord,
     ObjectRecord,
     StartedRecord,
     Verification,
@@ -51,6 +52,13 @@ OBJECTS = st.builds(
     checked=st.booleans(),
     metadata=METADATA,
 )
+NOTES = st.builds(
+    NoteRecord,
+    code=TEXTS,
+    text=TEXTS,
+    objects=st.lists(TEXTS, max_size=2).map(tuple),
+    accepted=st.booleans(),
+)
 MANIFESTS = st.builds(
     Manifest,
     begun=STARTED,
@@ -61,7 +69,7 @@ MANIFESTS = st.builds(
     encryption=st.none()
     | st.builds(Encryption, scheme=TEXTS, recipients=st.lists(TEXTS, max_size=2).map(tuple)),
     objects=st.lists(OBJECTS, max_size=3).map(tuple),
-    notes=st.lists(TEXTS, max_size=2).map(tuple),
+    notes=st.lists(NOTES, max_size=2).map(tuple),
     metadata=METADATA,
 )
 FAILURES = st.builds(
