@@ -201,6 +201,10 @@ class Settings:
     )
     dumper_images: Mapping[str, str]
 
+    def __hash__(self) -> int:
+        """Hash by one text: some fields are mappings, and a process knows one record or few."""
+        return hash(self.control_namespace)
+
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Read the environment; an empty variable counts as unset.

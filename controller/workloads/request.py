@@ -5,6 +5,7 @@ A new annotation is a new field. The README lists the annotations in the order o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 from controller.model.status import Reason, Rejected, RejectedError
 from controller.settings import parsers
@@ -252,6 +253,13 @@ ANNOTATIONS: tuple[Annotation[object], ...] = (
 
 def parse_request(values: Mapping[str, str], settings: Settings) -> Request | Rejected:
     """What enabled annotations ask for, or the first thing that is wrong with them."""
+    return _parse(frozenset(values.items()), settings)
+
+
+# Every pass parses the annotations of every workload, which mostly are what they were.
+@lru_cache(maxsize=8192)
+def _parse(items: frozenset[tuple[str, str]], settings: Settings) -> Request | Rejected:
+    values = dict(items)
     try:
         given = RequestInput(values=values, engine=TYPE.value(values), settings=settings)
         return Request(**{name: record.read(given) for name, record in _FIELDS.items()})

@@ -125,6 +125,10 @@ class EngineSpec:
     group_label: str = ""
     time_first: bool = False
 
+    def __hash__(self) -> int:
+        """Hash by the name alone: engines are keys of many lookups, and their fields are deep."""
+        return hash(self.type)
+
     @property
     def host_variable(self) -> str:
         """Name of the variable with the database's host name."""
