@@ -20,6 +20,7 @@ class Reason(StrEnum):
     # wanted
     ANNOTATED = "Annotated"
     SUSPENDED = "Suspended"
+    RUN_BLOCKED = "RunBlocked"
     # gone, replaced, unwatched
     OWNER_NOT_FOUND = "OwnerNotFound"
     NAMESPACE_NOT_FOUND = "NamespaceNotFound"
