@@ -19,6 +19,7 @@ from controller.workloads.annotations import (
     ENCRYPTION_RECIPIENT,
     GROUP,
     NUMBERS,
+    READ_FROM,
     RECORD,
     SERVICE,
     TEXTS,
@@ -32,6 +33,7 @@ from controller.workloads.annotations import (
     derived_field,
     unset_or,
 )
+from controller.workloads.services.roles import ServerRole
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.contract.names import CA_KEY, TLS_MODES
 from dumpers.contract.notes import parse_codes
@@ -74,12 +76,13 @@ def _texts(given: RequestInput) -> tuple[tuple[str, str], ...]:
     return tuple((variable, text) for variable, text in found if text)
 
 
-def _group(given: RequestInput) -> str:
-    group = GROUP.value(given.values)
-    # A group that is not formed would pass for one backup of all its owners.
-    if group and not given.engine.group_label:
-        raise GROUP.invalid(given.values, f"owners of type {given.engine.type} form no groups")
-    return group
+def _read_from(given: RequestInput) -> ServerRole | None:
+    asked = READ_FROM.value(given.values)
+    if given.engine.has_replicas:
+        return asked or ServerRole.PRIMARY
+    if asked:
+        raise READ_FROM.invalid(given.values, f"{given.engine.type} has no replicas to read from")
+    return None
 
 
 def _recipient(given: RequestInput) -> str:
@@ -119,8 +122,9 @@ class Request:
     for other encryption than the operator enforces. An empty `credentials_secret`, `database`,
     `container`, `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to
     the client. `accept` holds sorted codes of notes. `group` is not compared: owners of one group
-    may name it by annotation or by label. `suspend` is None and `resources`, canonical JSON, empty
-    where nothing is asked. `deadline` is in seconds.
+    may name it by annotation or by label. `read_from` is None for an engine without replicas,
+    `suspend` is None and `resources`, canonical JSON, empty where nothing is asked. `deadline` is
+    in seconds.
     """
 
     engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
@@ -187,8 +191,9 @@ class Request:
             longest=1024,
         )
     )
-    group: str = derived_field(_group, GROUP, compare=False)
+    group: str = annotation_field(GROUP, compare=False)
     container: str = annotation_field(CONTAINER)
+    read_from: ServerRole | None = derived_field(_read_from, READ_FROM)
     service: str = annotation_field(SERVICE)
     host: str = annotation_field(
         Annotation(
