@@ -23,7 +23,6 @@ from controller.workloads.annotations import (
     RECORD,
     SERVICE,
     TEXTS,
-    TRUE,
     TYPE,
     VERSION,
     Annotation,
@@ -33,11 +32,11 @@ from controller.workloads.annotations import (
     derived_field,
     unset_or,
 )
+from controller.workloads.encryption import is_overruled, recipient_of
 from controller.workloads.services.roles import ServerRole
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.contract.names import CA_KEY, TLS_MODES
 from dumpers.contract.notes import parse_codes
-from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key
 
 _UTC = "Etc/UTC"
 _DEADLINE = 14400
@@ -85,34 +84,6 @@ def _read_from(given: RequestInput) -> ServerRole | None:
     return None
 
 
-def _recipient(given: RequestInput) -> str:
-    values, settings = given.values, given.settings
-    if settings.encryption_enforced:
-        # A typo in what is ignored stops no backup, but a leaked private key has to be heard of.
-        if holds_private_key(ENCRYPTION_RECIPIENT.text(values)):
-            raise ENCRYPTION_RECIPIENT.invalid(values, PRIVATE_KEY)
-        return settings.encryption_recipient
-    own = ENCRYPTION_RECIPIENT.value(values)
-    is_set, is_on = ENCRYPTION_ENABLED.name in values, ENCRYPTION_ENABLED.text(values) == TRUE
-    if not (is_on if is_set else settings.encryption_enabled):
-        return ""
-    recipient = own or settings.encryption_recipient
-    if not recipient:
-        raise RejectedError(
-            Reason.RECIPIENT_MISSING,
-            f"encryption is on, but neither the annotation {ENCRYPTION_RECIPIENT.name} "
-            "nor the operator names a recipient",
-        )
-    return recipient
-
-
-def _is_overruled(given: RequestInput) -> bool:
-    values = given.values
-    is_off = ENCRYPTION_ENABLED.name in values and ENCRYPTION_ENABLED.text(values) != TRUE
-    asks_otherwise = is_off or bool(ENCRYPTION_RECIPIENT.text(values))
-    return given.settings.encryption_enforced and asks_otherwise
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What a workload's annotations ask for, defaults applied; pods of one owner agree on it.
@@ -149,8 +120,8 @@ class Request:
     )
     image: DumperImage = derived_field(_image, VERSION)
     numbers: tuple[tuple[str, int], ...] = derived_field(_numbers, *NUMBERS.values())
-    recipient: str = derived_field(_recipient, ENCRYPTION_ENABLED, ENCRYPTION_RECIPIENT)
-    overruled: bool = derived_field(_is_overruled)
+    recipient: str = derived_field(recipient_of, ENCRYPTION_ENABLED, ENCRYPTION_RECIPIENT)
+    overruled: bool = derived_field(is_overruled)
     credentials_secret: str = annotation_field(CREDENTIALS_SECRET)
     database: str = annotation_field(DATABASE)
     texts: tuple[tuple[str, str], ...] = derived_field(_texts, *TEXTS.values())
