@@ -10,15 +10,14 @@ import click
 
 from controller.cli.common import connect, load_settings
 from controller.loop import reconcile
-from controller.model.kinds import JOB, SECRET
-from controller.model.objects import Json, ObjectRef, name_of, uid_of
-from controller.model.status import ReadFailure
+from controller.model.kinds import SECRET
+from controller.model.objects import Json
 from controller.model.view import ClusterView, failed_reads
 from controller.observe import cluster, view_yaml
 from controller.plan import overlay, owned
+from controller.plan.blocked_runs import blocked_runs_of, describe_blocked_run
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.owned import OwnedObjects
-from controller.runs.blocked import BlockedRun, blocked_runs
 from controller.settings.settings import Settings
 from controller.workloads.schedules import next_run
 from dumpers.contract.names import ENCRYPTION_RECIPIENT
@@ -59,21 +58,6 @@ def render(view: ClusterView, settings: Settings) -> Iterator[str]:
     yield f"{writes} write{'' if writes == 1 else 's'}"
 
 
-def blocked_runs_of(
-    cronjob: Json | None, owned_objects: OwnedObjects, view: ClusterView
-) -> tuple[BlockedRun, ...]:
-    """Find the runs of a CronJob that do not begin or end; empty while its Jobs are not known."""
-    jobs, pods = owned_objects.jobs, owned_objects.pods
-    if cronjob is None or isinstance(jobs, ReadFailure) or isinstance(pods, ReadFailure):
-        return ()
-    known = (
-        job
-        for job in jobs.get(uid_of(cronjob), ())
-        if ObjectRef(kind=JOB, name=name_of(job)) not in view.control.unread
-    )
-    return blocked_runs(known, pods, owned_objects.events, view.now)
-
-
 def _lines_of_file(file: Path, settings: Settings) -> list[str]:
     """Plan from a view in YAML; print what is wrong with the file and exit with 1."""
     try:
@@ -106,9 +90,9 @@ def _workload(
     yield f"{workload_plan.workload}  {status.state} ({status.reason}){why}"
     if kept and workload_plan.cronjob and not workload_plan.changes:
         yield f"    keep CronJob {workload_plan.cronjob}{_next_run(kept, view)}"
-    for run in blocked_runs_of(kept, owned_objects, view):
-        cause = f"{run.cause.reason}: {run.cause.message}"
-        yield f"    run {run.job} is blocked since {run.since}: {cause}"
+    for line in map(describe_blocked_run, blocked_runs_of(kept, owned_objects, view)):
+        if line not in status.message:
+            yield f"    {line}"
     for change in workload_plan.changes:
         yield f"  {_MARKS[change.action]} {change.action} {change.kind} {change.name}"
         if change.action is not Action.DELETE:

@@ -115,16 +115,19 @@ class Owner(Object, total=False):
 class _ServiceMetadata(TypedDict, total=False):
     name: str
     namespace: str
+    labels: dict[str, str] | None
+    ownerReferences: list[dict[str, Any]] | None
 
 
 class _ServiceSpec(TypedDict, total=False):
     selector: dict[str, str] | None
     clusterIP: str
+    publishNotReadyAddresses: bool | None
     ports: Any
 
 
 class Service(TypedDict, total=False):
-    """A Service: which pods it selects, and on which ports."""
+    """A Service: which pods it selects, on which ports, and whose it is."""
 
     apiVersion: str
     kind: str

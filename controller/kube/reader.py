@@ -11,7 +11,12 @@ from controller.model.objects import Json, Objects
 from controller.model.status import ReadFailure, Reason
 from dumpers.engines.registry import ENGINES
 
-_GROUP_LABELS = frozenset(engine.group_label for engine in ENGINES)
+_GROUP_LABELS = frozenset(
+    key
+    for engine in ENGINES
+    for label in engine.group_labels
+    for key in (label.key, *(mark for mark, _ in label.marks))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from controller.manifests.optional_fields import (
     requested_fields,
 )
 from controller.manifests.ownership import LABELS, members_text
+from controller.manifests.sidecars import without_sidecars
 from controller.model import names
 from controller.model.kinds import CRONJOB, CRONJOB_API
 from controller.model.objects import DELETE, Json
@@ -29,7 +30,7 @@ def build_cronjob(
     The labels of the pod template reach the Jobs by the API's own default.
     """
     requested = requested_fields(spec, settings)
-    optional = managed_fields(requested, existing)
+    optional = without_sidecars(managed_fields(requested, existing), existing)
     return {
         "apiVersion": CRONJOB_API,
         "kind": CRONJOB,

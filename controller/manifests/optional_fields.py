@@ -68,7 +68,9 @@ def requested_fields(spec: BackupSpec, settings: Settings) -> dict[OptionalField
     pod, request = settings.job_pod, spec.request
     requested = {item: pod[item.key] for item in (RESOURCES, *POD_FIELDS) if item.key in pod}
     for place, setting in _SETTING_KEYS.items():
-        requested |= {_metadata(place, key): text for key, text in pod.get(setting, {}).items()}
+        requested |= {
+            metadata_field(place, key): text for key, text in pod.get(setting, {}).items()
+        }
     if request.resources:
         requested[RESOURCES] = json.loads(request.resources)
     if request.suspend is not None:
@@ -85,7 +87,7 @@ def recorded_fields(cronjob: Json) -> Iterator[OptionalField]:
             yield known
         for place, prefix in _PREFIXES.items():
             if word.startswith(prefix):
-                yield _metadata(place, word.removeprefix(prefix))
+                yield metadata_field(place, word.removeprefix(prefix))
 
 
 def managed_fields(requested: OptionalValues, cronjob: Json | None) -> OptionalValues:
@@ -103,5 +105,6 @@ def fields_at(place: Place, values: OptionalValues) -> dict[str, Any]:
     return {item.key: value for item, value in values.items() if item.place is place}
 
 
-def _metadata(place: Place, key: str) -> OptionalField:
+def metadata_field(place: Place, key: str) -> OptionalField:
+    """The field of one label or annotation of the pod."""
     return OptionalField(word=_PREFIXES[place] + key, place=place, key=key)

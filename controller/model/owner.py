@@ -1,6 +1,6 @@
 """Owners of pods: a Deployment, a StatefulSet, any other object, or a group of such objects."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.model.names import owner_key
 from controller.model.objects import Json, ObjectRef
@@ -10,12 +10,16 @@ _PLAIN_GROUPS = ("", "apps")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """An owner of pods. `uid` and `created` are empty where only the pods are seen."""
+    """An owner of pods. `uid` and `created` are empty where only the pods are seen.
+
+    `makers` are the uids of the objects that own the owner itself.
+    """
 
     namespace: str
     ref: ObjectRef
     uid: str = ""
     created: str = ""
+    makers: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def key(self) -> str:

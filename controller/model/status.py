@@ -20,6 +20,7 @@ class Reason(StrEnum):
     # wanted
     ANNOTATED = "Annotated"
     SUSPENDED = "Suspended"
+    RUN_BLOCKED = "RunBlocked"
     # gone, replaced, unwatched
     OWNER_NOT_FOUND = "OwnerNotFound"
     NAMESPACE_NOT_FOUND = "NamespaceNotFound"
@@ -47,6 +48,7 @@ class Reason(StrEnum):
     CONTAINER_MISSING = "ContainerMissing"
     SERVICE_MISSING = "ServiceMissing"
     SERVICE_AMBIGUOUS = "ServiceAmbiguous"
+    REPLICAS_ONLY = "ReplicasOnly"
     CREDENTIALS_MISSING = "CredentialsMissing"
     CREDENTIAL_SOURCE_MISSING = "CredentialSourceMissing"
     CREDENTIAL_SOURCE_UNSUPPORTED = "CredentialSourceUnsupported"

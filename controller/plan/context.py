@@ -4,14 +4,19 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from controller.model.objects import Json, ObjectRef, Objects, labels_of
-from controller.model.status import ReadFailure
+from controller.manifests.ownership import owner_of
+from controller.model import names
+from controller.model.kinds import OWNER_GROUP
+from controller.model.objects import Json, ObjectRef, Objects, labels_of, name_of
+from controller.model.status import ReadFailure, Rejected
 from controller.model.view import ClusterView, NamespaceView
 from controller.plan.owned import OwnedObjects
 from controller.settings.settings import Settings
 from controller.workloads import backup_spec
 from controller.workloads.discovery import NOTHING, Workloads, find_workloads
+from controller.workloads.owner_groups import as_group
 from controller.workloads.request import Request
+from controller.workloads.services.facts import index_keys, index_labels, selector_of
 from controller.workloads.workload import Workload
 
 _Label = tuple[str, str]
@@ -23,7 +28,8 @@ class PlanContext:
 
     `watched` is None where the namespace is not watched. `workload_by_member` goes by each object
     that a workload is made of, `claimants_by_name` by the name of the CronJob that they would have.
-    `services` holds each Service under one of the labels that it selects by.
+    `services` holds each Service under one of the labels that it selects by, and
+    `services_by_key` those without a selector under what they may be found by.
     """
 
     namespace: str
@@ -36,6 +42,7 @@ class PlanContext:
     workload_by_member: Mapping[ObjectRef, Workload] = field(repr=False)
     claimants_by_name: Mapping[str, tuple[Workload, ...]] = field(repr=False)
     services: Mapping[_Label, Objects] = field(repr=False)
+    services_by_key: Mapping[str, Objects] = field(repr=False)
 
     def workload(self, ref: ObjectRef) -> Workload | None:
         """The workload of a recorded owner, None without one; 0.6.0 recorded no kind."""
@@ -53,8 +60,12 @@ class PlanContext:
         if named or isinstance(self.watched.services, ReadFailure):
             return self.watched
         labels = {label: None for pod in workload.pods for label in labels_of(pod).items()}
-        candidates = tuple(item for label in labels for item in self.services.get(label, ()))
-        return replace(self.watched, services=candidates)
+        candidates = [item for label in labels for item in self.services.get(label, ())]
+        if self.services_by_key:
+            keys = backup_spec.database_names(workload) | backup_spec.maker_uids(workload)
+            beside = (item for key in keys for item in self.services_by_key.get(key, ()))
+            candidates += {name_of(item): item for item in beside}.values()
+        return replace(self.watched, services=tuple(candidates))
 
 
 def build_context(
@@ -70,6 +81,7 @@ def build_context(
         found = NOTHING
     elif found is None:
         found = find_workloads(watched, settings)
+    found = _with_remaining_groups(found, owned.ours.get(namespace, {}), namespace)
     by_owner_name: dict[str, list[Workload]] = defaultdict(list)
     claimants: dict[str, list[Workload]] = defaultdict(list)
     for item in found.items:
@@ -77,6 +89,8 @@ def build_context(
         if name := backup_spec.wanted_name(item):
             claimants[name].append(item)
     services = watched.services if watched else ()
+    if isinstance(services, ReadFailure):
+        services = ()
     return PlanContext(
         namespace=namespace,
         watched=watched,
@@ -87,16 +101,48 @@ def build_context(
         workloads_by_owner_name={name: tuple(items) for name, items in by_owner_name.items()},
         workload_by_member={owner.ref: item for item in found.items for owner in item.objects},
         claimants_by_name={name: tuple(items) for name, items in claimants.items()},
-        services={} if isinstance(services, ReadFailure) else _by_label(services),
+        services=_by_label(services),
+        services_by_key=_by_key(services),
     )
+
+
+def _with_remaining_groups(
+    found: Workloads, cronjobs: Mapping[str, Json], namespace: str
+) -> Workloads:
+    """The workloads, where an owner that is left of a group stays that group.
+
+    So a CronJob keeps its name while an operator replaces the instances of its database.
+    """
+
+    def settled(workload: Workload) -> Workload:
+        if not workload.group or isinstance(workload.request, Rejected):
+            return workload
+        key = names.owner_key(namespace, workload.group)
+        cronjob = cronjobs.get(names.cronjob_name(workload.request.engine.type, key))
+        is_known = cronjob and owner_of(cronjob)[1].kind == OWNER_GROUP
+        return as_group(workload) if is_known else workload
+
+    if not cronjobs or not any(workload.group for workload in found.items):
+        return found
+    items = sorted(map(settled, found.items), key=lambda workload: workload.owner.ref)
+    return replace(found, items=tuple(items))
 
 
 def _by_label(services: Objects) -> Mapping[_Label, Objects]:
     """Index each Service that has a selector under one label of the selector, the rarest one."""
-    selectors = [((item.get("spec") or {}).get("selector") or {}, item) for item in services]
-    counts = Counter(label for selector, _ in selectors for label in selector.items())
+    selecting = [(index_labels(item), item) for item in services if selector_of(item)]
+    counts = Counter(label for labels, _ in selecting for label in labels.items())
     found: dict[_Label, list[Json]] = defaultdict(list)
-    for selector, item in selectors:
-        if selector:
-            found[min(selector.items(), key=lambda label: counts[label])].append(item)
+    for labels, item in selecting:
+        found[min(labels.items(), key=lambda label: counts[label])].append(item)
     return {label: tuple(items) for label, items in found.items()}
+
+
+def _by_key(services: Objects) -> Mapping[str, Objects]:
+    """Index each Service without a selector under everything that it may be found by."""
+    found: dict[str, list[Json]] = defaultdict(list)
+    for item in services:
+        if not selector_of(item):
+            for key in index_keys(item):
+                found[key].append(item)
+    return {key: tuple(items) for key, items in found.items()}

@@ -11,6 +11,7 @@ from controller.model.objects import Json, ObjectRef, annotations_of, name_of, u
 from controller.model.status import ReadFailure, Reason, State, WorkloadStatus
 from controller.model.view import ClusterView
 from controller.plan import absence
+from controller.plan.blocked_runs import blocked_runs_of, describe_blocked_run
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
 from controller.plan.overlay import overlay
@@ -46,7 +47,7 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
     ]
     changes += _deletions(spec, manifests, context)
     cronjob = targets[0]
-    status = _status(spec, cronjob)
+    status = _status(spec, cronjob, context)
     return replace(made, status=status, changes=tuple(filter(None, changes)), kept=cronjob)
 
 
@@ -105,15 +106,18 @@ def _deletions(
             yield Change(action=Action.DELETE, kind=ref.kind, name=ref.name, before=existing)
 
 
-def _status(spec: BackupSpec, cronjob: Json) -> WorkloadStatus:
+def _status(spec: BackupSpec, cronjob: Json, context: PlanContext) -> WorkloadStatus:
     """The status of a workload that is backed up by this CronJob."""
-    suspended = cronjob["spec"].get("suspend") is True
-    message = "its CronJob is suspended: nothing is dumped" if suspended else ""
+    reason, messages = Reason.ANNOTATED, []
+    for run in blocked_runs_of(cronjob, context.owned, context.view):
+        reason = Reason.RUN_BLOCKED
+        messages.append(f"{describe_blocked_run(run)}; no other run begins before it ends")
+    if cronjob["spec"].get("suspend") is True:
+        reason = Reason.SUSPENDED
+        messages.append("its CronJob is suspended: nothing is dumped")
     if spec.request.overruled:
-        overruled = "encryption is enforced: its own annotations about it are ignored"
-        message = f"{message}; {overruled}" if message else overruled
-    reason = Reason.SUSPENDED if suspended else Reason.ANNOTATED
-    return WorkloadStatus(state=State.WANTED, reason=reason, message=message)
+        messages.append("encryption is enforced: its own annotations about it are ignored")
+    return WorkloadStatus(state=State.WANTED, reason=reason, message="; ".join(messages))
 
 
 def _cluster(view: ClusterView, existing: Json | None) -> str | ReadFailure:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from controller.model.kinds import CRONJOB
 from controller.model.names import LAST_RESULT
 from controller.model.objects import Json
-from controller.model.status import State, WorkloadStatus
+from controller.model.status import Reason, State, WorkloadStatus
 from controller.plan.changes import Action, ApplyResult, Change
 from controller.runs.results import recorded
 
@@ -32,7 +32,8 @@ class ObjectWritten:
 class StatusChanged:
     """A workload has another status than after the last pass; `before` is None for a new one.
 
-    `is_calm` is True where nobody has to do anything: it is backed up, and every write succeeded.
+    `is_calm` is True where nobody has to do anything: it is backed up, no run of it is blocked, and
+    every write succeeded.
     """
 
     workload: str
@@ -92,7 +93,9 @@ def workload_transitions(before: WorkloadStatus | None, after: ApplyResult) -> I
             cronjob=cronjob,
             before=before,
             after=after.status,
-            is_calm=after.status.state is State.WANTED and not after.failed,
+            is_calm=after.status.state is State.WANTED
+            and after.status.reason is not Reason.RUN_BLOCKED
+            and not after.failed,
         )
 
 

@@ -32,9 +32,6 @@ _AT_ONCE = frozenset(
     }
 )
 _NO_POD = Cause(reason=RunReason.NO_POD, message="its Job has no pod, or none that has not ended")
-_NOT_STARTED = Cause(
-    reason=RunReason.CONTAINER_NOT_STARTED, message="the container of its pod does not start"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +93,7 @@ def _without_live_pod(job: Json, last: Json | None, events: Objects) -> BlockedR
 
 def _with_lingering_pod(job: Json, pod: Json, ended: str) -> BlockedRun:
     """Describe a Job whose dump has ended, but not its pod, so that no next run may begin."""
-    others = ", ".join(running_containers(pod))
+    others = ", ".join(running_containers(pod)) or "no container that is seen"
     message = f"the dump has ended, but its pod is kept running by: {others}"
     return BlockedRun(
         job=name_of(job),
@@ -112,8 +109,16 @@ def _with_pending_pod(job: Json, pod: Json, events: Objects) -> BlockedRun | Non
     since = str(metadata(pod).get("creationTimestamp") or started_at(job))
     cause = cause_in_pod(pod) or cause_in_events(events)
     return BlockedRun(
-        job=name_of(job), since=since, cause=cause or _NOT_STARTED, is_explained=cause is not None
+        job=name_of(job), since=since, cause=cause or _not_started(pod), is_explained=bool(cause)
     )
+
+
+def _not_started(pod: Json) -> Cause:
+    """The cause of a dump of which only its waiting is seen, maybe for a sidecar to be ready."""
+    first = ", ".join(running_containers(pod))
+    waits = f": it waits for {first}" if first else ""
+    message = f"the container of its pod does not start{waits}"
+    return Cause(reason=RunReason.CONTAINER_NOT_STARTED, message=shortened(message))
 
 
 def _phase(pod: Json) -> str:

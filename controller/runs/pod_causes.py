@@ -39,10 +39,11 @@ def is_running(pod: Json) -> bool:
 
 
 def running_containers(pod: Json) -> list[str]:
-    """Name the containers of a pod that run."""
+    """Name the containers of a pod that run, with those that are injected before all others."""
     return [
         str(container.get("name"))
-        for container in _statuses(pod, "containerStatuses")
+        for kind in ("initContainerStatuses", "containerStatuses")
+        for container in _statuses(pod, kind)
         if (container.get("state") or {}).get("running") is not None
     ]
 

@@ -155,16 +155,17 @@ def _finished(record: Mapping[str, Any]) -> str:
 def _run(records: _Records, job: Json, pods: Objects, events: Objects) -> LastRun | None:
     """Return how a Job's dump ended; None while it has not, or if that is recorded already."""
     end, tries = end_of(job), pods_newest_first(pods)
+    good = next((pod for pod in tries if exit_code_of(pod) == 0), None)
     if end is None:
-        return _run_of_lingering_pod(job, tries)
+        return _run_of_active_job(job, tries, good)
     if not _is_unreported(records, job):
         return None
-    good = next((pod for pod in tries if exit_code_of(pod) == 0), None)
     if is_complete(end):
         return LastRun(job=name_of(job), finished=ended_at(job, end), result=success_in(good))
     if good:
         # Its backup stands: what failed the Job came later, such as a sidecar that never ends.
-        return LastRun(job=name_of(job), finished=finished_in(good), result=success_in(good))
+        finished = finished_in(good) or ended_at(job, end)
+        return LastRun(job=name_of(job), finished=finished, result=success_in(good))
     return LastRun(
         job=name_of(job),
         finished=ended_at(job, end),
@@ -173,19 +174,21 @@ def _run(records: _Records, job: Json, pods: Objects, events: Objects) -> LastRu
     )
 
 
-def _run_of_lingering_pod(job: Json, tries: list[Json]) -> LastRun | None:
-    """Return how the dump ended in a pod that other containers (a mesh's proxy) keep running.
+def _run_of_active_job(job: Json, tries: list[Json], good: Json | None) -> LastRun | None:
+    """Return how the dump ended in a Job that other containers (a mesh's proxy) keep from ending.
 
-    None while the dump runs, or if its pod has ended: then the Job's end follows.
+    `good` is the pod of the try that succeeded: its backup stands, even if a proxy that failed
+    later has made the Job try again. None while the dump runs, or if it failed and its pod has
+    ended: then another try or the Job's end follows.
     """
+    if good:
+        return LastRun(job=name_of(job), finished=finished_in(good), result=success_in(good))
     newest = tries[0] if tries else {}
-    code = exit_code_of(newest)
-    if code is None or (newest.get("status") or {}).get("phase") != "Running":
+    if exit_code_of(newest) is None or (newest.get("status") or {}).get("phase") != "Running":
         return None
-    result = success_in(newest) if code == 0 else failure_in(newest)
-    if result is None:
+    if (failed := failure_in(newest)) is None:
         return None
-    return LastRun(job=name_of(job), finished=finished_in(newest), result=result)
+    return LastRun(job=name_of(job), finished=finished_in(newest), result=failed)
 
 
 def _failure(

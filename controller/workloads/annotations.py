@@ -12,6 +12,7 @@ from controller.model.names import PREFIX
 from controller.model.status import Reason, RejectedError
 from controller.settings import parsers
 from controller.settings.settings import Settings
+from controller.workloads.services.roles import ServerRole
 from dumpers.contract.engine_spec import EngineSpec, NumberOption, TextOption
 from dumpers.contract.recipients import check_recipients
 from dumpers.engines.registry import ENGINES, find
@@ -98,7 +99,10 @@ def derived_field(
 
 
 def annotation_field(
-    annotation: Annotation[Any], unset: Callable[[RequestInput], Any] = lambda _: None
+    annotation: Annotation[Any],
+    unset: Callable[[RequestInput], Any] = lambda _: None,
+    *,
+    compare: bool = True,
 ) -> Any:
     """A field that holds the value of one annotation; `unset` makes it where that is None."""
 
@@ -106,7 +110,7 @@ def annotation_field(
         value = annotation.value(given.values)
         return unset(given) if value is None else value
 
-    return derived_field(read, annotation)
+    return derived_field(read, annotation, compare=compare)
 
 
 def unset_or(unset: T, read: Callable[[str], T]) -> Callable[[str], T]:
@@ -209,9 +213,15 @@ DATABASE = Annotation(
 GROUP = Annotation(
     key="group",
     default="the operator's label",
-    help="A name that all owners have which are one database together. For "
-    f"{list_types(engine for engine in ENGINES if engine.group_label)}.",
+    help="A name that all owners have which are one database together.",
     read=unset_or("", parsers.object_name),
+)
+READ_FROM = Annotation(
+    key="read-from",
+    default=str(ServerRole.PRIMARY),
+    help=f"Which server is read: {', '.join(f'`{role}`' for role in ServerRole)}. For "
+    f"{list_types(engine for engine in ENGINES if engine.has_replicas)}.",
+    read=unset_or(None, parsers.one_of(ServerRole)),
 )
 CONTAINER = Annotation(
     key="container",

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from controller.model.names import cronjob_name
+from controller.model.objects import labels_of
 from controller.model.owner import Owner
 from controller.model.status import ReadFailure, Rejected
 from controller.model.view import NamespaceView
-from controller.workloads import services
 from controller.workloads.credentials import login
 from controller.workloads.request import Request
+from controller.workloads.services import choice
+from controller.workloads.services.candidates import ServiceSearch
+from controller.workloads.services.roles import cluster_names
 from controller.workloads.workload import Workload
 from dumpers.contract.engine_spec import EngineSpec
 
@@ -74,6 +77,26 @@ def build_spec(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected
     )
 
 
+def database_names(workload: Workload) -> frozenset[str]:
+    """The names by which an operator may call a workload's database."""
+    clusters = (cluster_names(labels_of(pod)) for pod in workload.pods)
+    return frozenset({workload.owner.ref.name}.union(*clusters)) - {""}
+
+
+def maker_uids(workload: Workload) -> frozenset[str]:
+    """The uids of the objects that own a workload's pods, and of those above them."""
+    return frozenset(uid for item in workload.objects for uid in (item.uid, *item.makers)) - {""}
+
+
+def _search(workload: Workload, request: Request, view: NamespaceView) -> ServiceSearch:
+    return ServiceSearch(
+        read_from=request.read_from,
+        databases=database_names(workload),
+        makers=maker_uids(workload),
+        neighbours=() if isinstance(view.pods, ReadFailure) else view.pods,
+    )
+
+
 def _host(workload: Workload, request: Request, view: NamespaceView) -> str | Rejected:
     """The database's host: of an annotation, else the named Service, else the matching one."""
     if request.host:
@@ -81,9 +104,11 @@ def _host(workload: Workload, request: Request, view: NamespaceView) -> str | Re
     if isinstance(view.services, ReadFailure):
         return Rejected(view.services.reason, view.services.message)
     service = (
-        services.named_service(view.services, request.service)
+        choice.named_service(view.services, request.service)
         if request.service
-        else services.choose_service(view.services, workload.pods, request.port)
+        else choice.choose_service(
+            view.services, workload.pods, request.port, _search(workload, request, view)
+        )
     )
     if isinstance(service, Rejected):
         return service

@@ -1,17 +1,16 @@
 """Pods and their owners → the workloads that ask for backups (contract sections 3 and 9.17)."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.model.kinds import READABLE_KINDS
 from controller.model.objects import Json, ObjectRef, labels_of, name_of, uid_of
 from controller.model.owner import Owner
-from controller.model.status import ReadFailure, Reason, Rejected, RejectedError
+from controller.model.status import ReadFailure, Reason, Rejected
 from controller.model.view import NamespaceView
 from controller.settings.settings import Settings
-from controller.workloads.annotations import GROUP, TYPE, is_enabled
-from controller.workloads.owner_groups import group_workload
+from controller.workloads.annotations import TYPE, is_enabled
+from controller.workloads.owner_groups import form_groups, group_name, is_of_helper
 from controller.workloads.owners import (
     OwnerWithPods,
     PodsByOwner,
@@ -22,7 +21,6 @@ from controller.workloads.owners import (
 from controller.workloads.request import Request, parse_request
 from controller.workloads.workload import IDLE, Candidate, Workload
 from dumpers.contract.engine_spec import EngineSpec
-from dumpers.engines.registry import find as find_engine
 
 _POD = "Pod"
 
@@ -53,15 +51,8 @@ def find_workloads(
     pods = pods or pods_by_owner(view)
     if pods is None:
         return NOTHING
-    groups: dict[str, list[Candidate]] = defaultdict(list)
-    found: list[Workload] = []
-    for owner in pods.owners.values():
-        if candidate := _candidate(owner, view, settings):
-            if candidate.group:
-                groups[candidate.group].append(candidate)
-            else:
-                found.append(candidate.workload)
-    found += (group_workload(name, candidates) for name, candidates in groups.items())
+    candidates = filter(None, (_candidate(owner, view, settings) for owner in pods.owners.values()))
+    found = [*form_groups(candidates)]
     found += (
         _pod_without_owner(pod, view, why)
         for pod, why in pods.pods_without_owner
@@ -90,9 +81,12 @@ def _candidate(owner: OwnerWithPods, view: NamespaceView, settings: Settings) ->
     running = [pod for pod in enabled if (pod.get("status") or {}).get("phase") == "Running"]
     by_template = parse_request(template, settings) if owner.item and is_enabled(template) else None
     annotations = [own | ksnapshot_annotations(pod) for pod in running or enabled]
-    groups = set(map(_group, annotations, map(labels_of, running or enabled)))
+    labels = [*map(labels_of, running or enabled)]
+    if any(map(is_of_helper, annotations or [template], labels or [owner.template_labels])):
+        return None
+    groups = set(map(group_name, annotations, labels))
     if by_template is not None and (not running or len(groups) != 1):
-        groups = {_group(template, owner.template_labels)}
+        groups = {group_name(template, owner.template_labels)}
     request: Request | Rejected
     if (unknown := _read_fault(owner, enabled, view)) is not None:
         request = unknown
@@ -115,24 +109,12 @@ def _candidate(owner: OwnerWithPods, view: NamespaceView, settings: Settings) ->
         # Where no template can be read, the running pods have to agree, so they speak for it.
         type_by_template=owner.item is None or _engine(by_template) == _engine(request) is not None,
     )
-    group = groups.pop() if len(groups) == 1 else ""
-    asked = by_template if request is IDLE else request
-    return Candidate(workload=workload, group=group, asked=asked)
-
-
-def _group(values: Mapping[str, str], labels: Mapping[str, str]) -> str:
-    """The group that annotations, or else labels, name; empty without one.
-
-    A wrong annotation falls back to the label: `parse_request` rejects the owner for it.
-    """
-    engine = find_engine(TYPE.text(values))
-    if engine is None or not engine.group_label:
-        return ""
-    label = labels.get(engine.group_label, "")
-    try:
-        return GROUP.value(values) or label
-    except RejectedError:
-        return label
+    return Candidate(
+        workload=workload,
+        group=groups.pop() if len(groups) == 1 else None,
+        type=TYPE.text(annotations[0] if annotations else template),
+        asked=by_template if request is IDLE else request,
+    )
 
 
 def _distinct(values: Iterable[dict[str, str]]) -> list[dict[str, str]]:

@@ -1,17 +1,86 @@
 """Several owners that are one database together → one workload."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from controller.model.kinds import OWNER_GROUP
 from controller.model.objects import ObjectRef, name_of
 from controller.model.owner import Owner
-from controller.model.status import Reason, Rejected
+from controller.model.status import Reason, Rejected, RejectedError
+from controller.workloads.annotations import GROUP, TYPE
 from controller.workloads.request import Request
-from controller.workloads.workload import IDLE, Candidate, Workload
+from controller.workloads.workload import IDLE, Candidate, GroupName, Workload
+from dumpers.contract.engine_spec import GroupLabel
+from dumpers.engines.registry import find as find_engine
 
 _DELETED = (Reason.OWNER_NOT_FOUND,)
 # So many of the members that disagree are named in the message.
 _NAMED = 5
+
+
+def group_name(values: Mapping[str, str], labels: Mapping[str, str]) -> GroupName | None:
+    """The group that annotations, or else labels, name; None without one.
+
+    A wrong annotation falls back to the label: `parse_request` rejects the owner for it.
+    """
+    try:
+        if name := GROUP.value(values):
+            return GroupName(name=name)
+    except RejectedError:
+        pass
+    for label in _labels_of_type(values):
+        if name := labels.get(label.key, ""):
+            return GroupName(name=name, by_label=True, alone=label.alone)
+    return None
+
+
+def is_of_helper(values: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Whether labels say that an operator made a pod beside the database, such as a pooler.
+
+    Some operators hand the annotations of the database to everything that they make for it.
+    """
+    return any(
+        label.key in labels and not labels.items() >= dict(label.marks).items()
+        for label in _labels_of_type(values)
+    )
+
+
+def form_groups(candidates: Iterable[Candidate]) -> Iterator[Workload]:
+    """Make one workload of the owners of each group, and one of every other owner.
+
+    Owners that an operator's label groups are one type's, and several, unless that label groups a
+    single one, too. An operator of another engine may have given the same name to its own.
+    """
+    by_name: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        if candidate.group:
+            by_name[candidate.group.name].append(candidate)
+        else:
+            yield candidate.workload
+    for name, members in by_name.items():
+        is_formed = len(members) > 1 and len({item.type for item in members}) == 1
+        bound: list[Candidate] = []
+        loose: list[Candidate] = []
+        for item in members:
+            is_bound = is_formed or (item.group and item.group.alone)
+            (bound if is_bound else loose).append(item)
+        if bound:
+            yield group_workload(name, bound)
+        yield from (replace(item.workload, group=name) for item in loose)
+
+
+def as_group(workload: Workload) -> Workload:
+    """The workload of a single owner as the group that it is the last member of."""
+    owner = replace(
+        workload.owner, ref=ObjectRef(kind=OWNER_GROUP, name=workload.group), uid="", makers=()
+    )
+    return replace(workload, owner=owner, members=(workload.owner,), group="")
+
+
+def _labels_of_type(values: Mapping[str, str]) -> tuple[GroupLabel, ...]:
+    engine = find_engine(TYPE.text(values))
+    return engine.group_labels if engine else ()
 
 
 def group_workload(name: str, candidates: list[Candidate]) -> Workload:

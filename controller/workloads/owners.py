@@ -138,6 +138,7 @@ def _owner_objects(view: NamespaceView) -> Iterator[OwnerWithPods]:
                     ref=ObjectRef(kind=kind, name=name_of(item)),
                     uid=uid_of(item),
                     created=str(item["metadata"].get("creationTimestamp", "")),
+                    makers=tuple(str(above.get("uid", "")) for above in owner_references(item)),
                 )
                 yield OwnerWithPods(owner=owner, item=item)
 

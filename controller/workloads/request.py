@@ -20,10 +20,10 @@ from controller.workloads.annotations import (
     ENCRYPTION_RECIPIENT,
     GROUP,
     NUMBERS,
+    READ_FROM,
     RECORD,
     SERVICE,
     TEXTS,
-    TRUE,
     TYPE,
     VERSION,
     Annotation,
@@ -33,10 +33,11 @@ from controller.workloads.annotations import (
     derived_field,
     unset_or,
 )
+from controller.workloads.encryption import is_overruled, recipient_of
+from controller.workloads.services.roles import ServerRole
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.contract.names import CA_KEY, TLS_MODES
 from dumpers.contract.notes import parse_codes
-from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key
 
 _UTC = "Etc/UTC"
 _DEADLINE = 14400
@@ -75,40 +76,13 @@ def _texts(given: RequestInput) -> tuple[tuple[str, str], ...]:
     return tuple((variable, text) for variable, text in found if text)
 
 
-def _group(given: RequestInput) -> str:
-    group = GROUP.value(given.values)
-    # A group that is not formed would pass for one backup of all its owners.
-    if group and not given.engine.group_label:
-        raise GROUP.invalid(given.values, f"owners of type {given.engine.type} form no groups")
-    return group
-
-
-def _recipient(given: RequestInput) -> str:
-    values, settings = given.values, given.settings
-    if settings.encryption_enforced:
-        # A typo in what is ignored stops no backup, but a leaked private key has to be heard of.
-        if holds_private_key(ENCRYPTION_RECIPIENT.text(values)):
-            raise ENCRYPTION_RECIPIENT.invalid(values, PRIVATE_KEY)
-        return settings.encryption_recipient
-    own = ENCRYPTION_RECIPIENT.value(values)
-    is_set, is_on = ENCRYPTION_ENABLED.name in values, ENCRYPTION_ENABLED.text(values) == TRUE
-    if not (is_on if is_set else settings.encryption_enabled):
-        return ""
-    recipient = own or settings.encryption_recipient
-    if not recipient:
-        raise RejectedError(
-            Reason.RECIPIENT_MISSING,
-            f"encryption is on, but neither the annotation {ENCRYPTION_RECIPIENT.name} "
-            "nor the operator names a recipient",
-        )
-    return recipient
-
-
-def _is_overruled(given: RequestInput) -> bool:
-    values = given.values
-    is_off = ENCRYPTION_ENABLED.name in values and ENCRYPTION_ENABLED.text(values) != TRUE
-    asks_otherwise = is_off or bool(ENCRYPTION_RECIPIENT.text(values))
-    return given.settings.encryption_enforced and asks_otherwise
+def _read_from(given: RequestInput) -> ServerRole | None:
+    asked = READ_FROM.value(given.values)
+    if given.engine.has_replicas:
+        return asked or ServerRole.PRIMARY
+    if asked:
+        raise READ_FROM.invalid(given.values, f"{given.engine.type} has no replicas to read from")
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +94,9 @@ class Request:
     for other encryption than the operator enforces. An empty `credentials_secret`, `database`,
     `container`, `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to
     the client. `accept` holds sorted codes of notes. `group` is not compared: owners of one group
-    may name it by annotation or by label. `suspend` is None and `resources`, canonical JSON, empty
-    where nothing is asked. `deadline` is in seconds.
+    may name it by annotation or by label. `read_from` is None for an engine without replicas,
+    `suspend` is None and `resources`, canonical JSON, empty where nothing is asked. `deadline` is
+    in seconds.
     """
 
     engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
@@ -146,8 +121,8 @@ class Request:
     )
     image: DumperImage = derived_field(_image, VERSION)
     numbers: tuple[tuple[str, int], ...] = derived_field(_numbers, *NUMBERS.values())
-    recipient: str = derived_field(_recipient, ENCRYPTION_ENABLED, ENCRYPTION_RECIPIENT)
-    overruled: bool = derived_field(_is_overruled)
+    recipient: str = derived_field(recipient_of, ENCRYPTION_ENABLED, ENCRYPTION_RECIPIENT)
+    overruled: bool = derived_field(is_overruled)
     credentials_secret: str = annotation_field(CREDENTIALS_SECRET)
     database: str = annotation_field(DATABASE)
     texts: tuple[tuple[str, str], ...] = derived_field(_texts, *TEXTS.values())
@@ -188,8 +163,9 @@ class Request:
             longest=1024,
         )
     )
-    group: str = derived_field(_group, GROUP, compare=False)
+    group: str = annotation_field(GROUP, compare=False)
     container: str = annotation_field(CONTAINER)
+    read_from: ServerRole | None = derived_field(_read_from, READ_FROM)
     service: str = annotation_field(SERVICE)
     host: str = annotation_field(
         Annotation(

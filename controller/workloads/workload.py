@@ -18,7 +18,7 @@ class Workload:
     `owner` is the object that owns the pods, or a group of such objects, which `members` then
     holds. `pods` are the running annotated pods sorted by name, never empty where `request` is a
     Request. `type_by_template` says that the owner's own template, not only its present pods, asks
-    for this engine.
+    for this engine. `group` names the group that the owner would form if it were not alone.
     """
 
     owner: Owner
@@ -26,6 +26,7 @@ class Workload:
     pods: Objects = field(repr=False)
     request: Request | Rejected
     type_by_template: bool
+    group: str = ""
 
     @property
     def key(self) -> str:
@@ -43,12 +44,26 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """One owner evaluated by itself, and the owner group it declares, empty without one.
+class GroupName:
+    """The name of an owner group; with `by_label` an operator's label says it, not an annotation.
 
-    `asked` is what the owner asks for, whether or not its pods run; None where that is not known.
+    With `alone` even a single owner forms the group.
+    """
+
+    name: str
+    by_label: bool = False
+    alone: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One owner evaluated by itself, and the owner group it declares, None without one.
+
+    `type` is the engine's, as far as the annotations say it. `asked` is what the owner asks for,
+    whether or not its pods run; None where that is not known.
     """
 
     workload: Workload
-    group: str
+    group: GroupName | None
+    type: str
     asked: Request | Rejected | None

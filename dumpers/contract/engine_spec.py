@@ -95,6 +95,20 @@ class DumperImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupLabel:
+    """A label by which an operator marks all owners of one database's pods.
+
+    `marks` are labels that only the database's own pods have, not what else the operator makes for
+    it. With `alone` even a single owner forms a group; otherwise it takes several, so that a single
+    one keeps the name that 0.6.0 gave its CronJob.
+    """
+
+    key: str
+    marks: tuple[tuple[str, str], ...] = ()
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSpec:
     """An engine as the annotations name it.
 
@@ -103,9 +117,10 @@ class EngineSpec:
     recognised the database's container among sidecars. `user_keys` are keys of a Secret that name
     a user and hold its password, as ECK writes them. `options` are further variables that its dump
     tool takes from the job's environment, `images` lists the default first; where the `version`
-    annotation is ignored there is one without versions. `group_label` marks the pods of one
-    database that several owners make up; without one, no owners form a group. With `time_first` the
-    time stands before the name in the names of its files, as it did in 0.6.0.
+    annotation is ignored there is one without versions. `group_labels` mark the pods of one
+    database that several owners make up. With `has_replicas` a server may be a replica of another
+    one, which is not read unless that is asked for. With `time_first` the time stands before the
+    name in the names of its files, as it did in 0.6.0.
     """
 
     type: str
@@ -122,7 +137,8 @@ class EngineSpec:
     numbers: tuple[NumberOption, ...] = ()
     texts: tuple[TextOption, ...] = ()
     options: tuple[str, ...] = ()
-    group_label: str = ""
+    group_labels: tuple[GroupLabel, ...] = ()
+    has_replicas: bool = False
     time_first: bool = False
 
     def __hash__(self) -> int:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.cli.plan import blocked_runs_of
 from controller.loop import reconcile
 from controller.model.kinds import SECRET
 from controller.model.view import ClusterView
 from controller.observe import view_yaml
 from controller.plan import overlay, owned
+from controller.plan.blocked_runs import blocked_runs_of
 from controller.plan.changes import Action, Change
 from controller.settings.settings import Settings
 from tests.fakes.kube_golden import CASES

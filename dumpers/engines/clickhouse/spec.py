@@ -4,6 +4,7 @@ from dumpers.contract.engine_spec import (
     Credential,
     DumperImage,
     EngineSpec,
+    GroupLabel,
     Login,
     NumberOption,
     Role,
@@ -115,7 +116,7 @@ SPEC = EngineSpec(
         *(CLUSTER, SHARDS, VIA, COVERAGE, MIN_PROOF, DRIFT),
     ),
     # Altinity's operator makes one StatefulSet per replica.
-    group_label="clickhouse.altinity.com/chi",
+    group_labels=(GroupLabel(key="clickhouse.altinity.com/chi", alone=True),),
     images=(
         DumperImage(
             versions=(),

@@ -4,6 +4,7 @@ from dumpers.contract.engine_spec import (
     Credential,
     DumperImage,
     EngineSpec,
+    GroupLabel,
     Login,
     NumberOption,
     Role,
@@ -63,6 +64,12 @@ SPEC = EngineSpec(
     user_keys=("elastic",),
     numbers=(LIMIT,),
     texts=(INDICES, VERSIONS),
+    # ECK makes a StatefulSet of each node set, the operator of OpenSearch one of each node pool.
+    group_labels=(
+        GroupLabel(key="elasticsearch.k8s.elastic.co/cluster-name"),
+        GroupLabel(key="opster.io/opensearch-cluster"),
+        GroupLabel(key="opensearch.org/opensearch-cluster"),
+    ),
     time_first=True,
     images=(
         DumperImage(

@@ -64,6 +64,7 @@ SPEC = EngineSpec(
     marks=("MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DATABASE"),
     options=("MYSQLDUMP_EXCLUDED_TABLES", "MYSQLDUMP_TABLES"),
     texts=(DATABASES, TABLES, EXCLUDE_TABLES, PER_TABLE, MYSQLDUMP_OPTIONS),
+    has_replicas=True,
     images=(
         DumperImage(
             versions=("8", "8.0", "8.4", "9"),

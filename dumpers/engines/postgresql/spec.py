@@ -4,6 +4,7 @@ from dumpers.contract.engine_spec import (
     Credential,
     DumperImage,
     EngineSpec,
+    GroupLabel,
     Login,
     Role,
     TextOption,
@@ -108,6 +109,15 @@ SPEC = EngineSpec(
         GLOBALS,
         PG_DUMP_OPTIONS,
     ),
+    # Crunchy's and Percona's operators make a StatefulSet of each instance. They hand annotations
+    # to poolers and repository hosts, too.
+    group_labels=(
+        GroupLabel(
+            key="postgres-operator.crunchydata.com/cluster",
+            marks=(("postgres-operator.crunchydata.com/data", "postgres"),),
+        ),
+    ),
+    has_replicas=True,
     images=(
         DumperImage(
             versions=("16", "13", "14", "15", "17", "18"),

@@ -74,7 +74,7 @@ def test_a_fault_while_classifying_one_unwanted_cronjob_stays_with_it() -> None:
 def test_a_member_that_left_while_it_could_not_be_read_leaves_the_cronjob_in_the_first_pass() -> (
     None
 ):
-    label, says = CLICKHOUSE.group_label, asks(type="clickhouse")
+    label, says = CLICKHOUSE.group_labels[0].key, asks(type="clickhouse")
     members = [owner("front", kind="Deployment", template=says), owner("shard", template=says)]
     for member in members:
         member["spec"]["template"]["metadata"]["labels"] = {"app": "ch", label: "shop"}

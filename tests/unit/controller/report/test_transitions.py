@@ -46,9 +46,11 @@ def test_a_new_status_is_a_transition_and_the_same_one_is_none() -> None:
     (changed,) = workload_transitions(WANTED, result(status=UNKNOWN))
     assert isinstance(changed, StatusChanged)
     assert (changed.before, changed.after, changed.is_calm) == (WANTED, UNKNOWN, False)
-    (changed,) = workload_transitions(None, result(failed=True))
-    assert isinstance(changed, StatusChanged)
-    assert not changed.is_calm
+    blocked = WorkloadStatus(state=State.WANTED, reason=Reason.RUN_BLOCKED, message="run-1")
+    for troubled in (result(failed=True), result(status=blocked)):
+        (changed,) = workload_transitions(None, troubled)
+        assert isinstance(changed, StatusChanged)
+        assert not changed.is_calm
 
 
 def test_each_write_is_a_transition_and_a_recorded_result_one_more() -> None:

@@ -10,6 +10,7 @@ from controller.model.names import PREFIX
 from controller.model.status import Reason, Rejected, State
 from controller.workloads.annotations import Annotation, is_enabled
 from controller.workloads.request import ANNOTATIONS, Request, parse_request
+from controller.workloads.services.roles import ServerRole
 from tests.fakes.recipients import ED25519, RECIPIENTS
 from tests.fakes.worlds import CONTROL, DB, asks, cluster, one_pass, settings, small
 
@@ -85,6 +86,9 @@ DEFAULT_ON = {"DEFAULT_ENCRYPTION_ENABLED": "true", "DEFAULT_ENCRYPTION_RECIPIEN
         ({"host": "-o"}, Reason.ANNOTATION_INVALID),
         ({"port": "0"}, Reason.ANNOTATION_INVALID),
         ({"port": "65536"}, Reason.ANNOTATION_INVALID),
+        ({"read_from": "standby"}, Reason.ANNOTATION_INVALID),
+        ({"type": "elasticsearch", "read_from": "replica"}, Reason.ANNOTATION_INVALID),
+        ({"type": "clickhouse", "read_from": "primary"}, Reason.ANNOTATION_INVALID),
     ],
 )
 def test_a_bad_value_is_rejected_with_its_reason(extra: dict[str, str], reason: Reason) -> None:
@@ -125,6 +129,11 @@ def test_a_bad_value_is_rejected_with_its_reason(extra: dict[str, str], reason: 
         ({"host": "db.example.com."}, "host", "db.example.com."),
         ({"credentials_secret": "db.backup"}, "credentials_secret", "db.backup"),
         ({"database": "Büro"}, "database", "Büro"),
+        ({}, "read_from", ServerRole.PRIMARY),
+        ({"read_from": ""}, "read_from", ServerRole.PRIMARY),
+        ({"type": "mysql", "read_from": "replica"}, "read_from", ServerRole.REPLICA),
+        ({"type": "elasticsearch"}, "read_from", None),
+        ({"group": "shop"}, "group", "shop"),
     ],
 )
 def test_a_good_value_is_taken(extra: dict[str, str], field: str, value: Any) -> None:

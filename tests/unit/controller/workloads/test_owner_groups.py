@@ -24,6 +24,7 @@ from tests.fakes.worlds import (
     one_pass,
     owner,
     pod,
+    secret,
     service,
     settings,
     states,
@@ -130,9 +131,12 @@ def group(name: str) -> dict[str, str]:
         # What is wrong is told of the group that it would be otherwise.
         ({"chi": "shop", "own": group("Not a name")}, "shop"),
         ({"own": group("Not a name")}, "db"),
-        # The label means nothing of another engine, nor of what asks for no backup.
+        # The label means nothing of another engine, nor of what asks for no backup; the annotation
+        # counts for every engine.
         ({"chi": "shop", "says": asks()}, "db"),
         ({"chi": "shop", "says": asks(type="nonsense")}, "db"),
+        ({"says": asks() | group("shop")}, "shop"),
+        ({"own": group("shop"), "says": asks(type="mysql")}, "shop"),
     ],
 )
 def test_an_owner_belongs_to_the_group_that_its_annotation_or_label_names(
@@ -375,3 +379,102 @@ def test_a_cronjob_tells_what_its_workload_is_made_of(
     name = cronjob_name("clickhouse", "demo/db")
     cronjob = {"metadata": {"name": name, "annotations": values}}
     assert [ref.name for ref in objects_of(cronjob)] == expected
+
+
+CRUNCHY = "postgres-operator.crunchydata.com/"
+ECK = "elasticsearch.k8s.elastic.co/cluster-name"
+
+
+def instance(name: str, *, says: dict[str, str] | None = None, **labels: str) -> list[Document]:
+    """A StatefulSet of PostgreSQL with one pod: Crunchy's operator makes one of each instance."""
+    marks = {"cluster": "hippo", "data": "postgres"} | labels
+    values = asks() if says is None else says
+    of = owner(name, template=values)
+    of["spec"]["template"]["metadata"]["labels"] = {CRUNCHY + key: marks[key] for key in marks}
+    made = pod(of, says=values)
+    made["metadata"]["labels"] = of["spec"]["template"]["metadata"]["labels"]
+    return [of, made]
+
+
+def search(name: str, cluster: str) -> list[Document]:
+    """A StatefulSet of Elasticsearch, as ECK makes one of each node set."""
+    of, item = member(name, says=asks(type="elasticsearch"))
+    for meta in (of["spec"]["template"]["metadata"], item["metadata"]):
+        meta["labels"] = {ECK: cluster}
+    return [of, item]
+
+
+def test_several_instances_of_an_operator_are_one_database_and_one_keeps_its_name() -> None:
+    both = found(*instance("hippo-a"), *instance("hippo-b"))
+    assert [*both] == ["hippo"]
+    assert [item.ref.name for item in both["hippo"].objects] == ["hippo-a", "hippo-b"]
+    (single,) = found(*instance("hippo-a")).items()
+    assert (single[0], single[1].group) == ("hippo-a", "hippo")
+    # One that the annotation takes out is alone.
+    other = asks() | group("mine")
+    assert {*found(*instance("hippo-a"), *instance("hippo-b", says=other))} == {"hippo-a", "mine"}
+
+
+def test_two_operators_that_give_one_name_group_nothing() -> None:
+    items = [*instance("pg-a", cluster="logs"), *instance("pg-b", cluster="logs")]
+    items += [*search("es-a", "logs"), *search("es-b", "logs")]
+    assert [*found(*items)] == ["es-a", "es-b", "pg-a", "pg-b"]
+    assert [*found(*items[4:])] == ["logs"]
+
+
+def test_what_an_operator_makes_beside_the_database_is_none() -> None:
+    helpers = [
+        *instance("hippo-repo-host", data="pgbackrest"),
+        *instance("hippo-pgbouncer", data="", role="pgbouncer"),
+    ]
+    assert [*found(*helpers)] == []
+    assert [*found(*instance("hippo-a"), *instance("hippo-b"), *helpers)] == ["hippo"]
+    alone = found(*instance("hippo-a"), *helpers)
+    assert [*alone] == ["hippo-a"]
+
+
+def hippo(*names_: str) -> list[Document]:
+    return [item for name in names_ for item in instance(f"hippo-{name}")]
+
+
+def test_a_database_keeps_its_cronjob_while_its_instances_are_replaced() -> None:
+    client = service("hippo-primary")
+    client["spec"]["selector"] = None
+    api, memory = cluster(namespace(NS), *hippo("a", "b"), client, secret()), PassState()
+    one_pass(api, memory=memory)
+    name = cronjob_name("postgresql", "demo/hippo")
+    uid = api.items["CronJob", CONTROL, name]["metadata"]["uid"]
+    for kind, gone in (("StatefulSet", "hippo-a"), ("Pod", "hippo-a-0")):
+        api.remove(kind, NS, gone)
+    for minutes in (1, 10, 30):
+        assert states(one_pass(api, memory=memory, minutes=minutes)) == {"demo/hippo": ANNOTATED}
+    for item in hippo("c"):
+        api.put(item)
+    assert states(one_pass(api, memory=memory, minutes=40)) == {"demo/hippo": ANNOTATED}
+    assert [key for key in api.items if key[0] == "CronJob"] == [("CronJob", CONTROL, name)]
+    assert api.items["CronJob", CONTROL, name]["metadata"]["uid"] == uid
+    assert [ref.name for ref in members_of(api.items["CronJob", CONTROL, name])] == [
+        "hippo-b",
+        "hippo-c",
+    ]
+    # Its last instance at zero is no other database either.
+    api.remove("Pod", NS, "hippo-b-0")
+    api.remove("Pod", NS, "hippo-c-0")
+    assert states(one_pass(api, memory=memory, minutes=50)) == {
+        "demo/hippo": f"{State.UNKNOWN} {Reason.NO_RUNNING_POD}"
+    }
+
+
+def test_cronjobs_of_single_instances_give_way_to_that_of_the_database() -> None:
+    client = service("hippo-primary")
+    client["spec"]["selector"] = None
+    api, memory = cluster(namespace(NS), *hippo("a"), client, secret()), PassState()
+    assert states(one_pass(api, memory=memory)) == {"demo/hippo-a": ANNOTATED}
+    for item in hippo("b"):
+        api.put(item)
+    one_pass(api, memory=memory, minutes=1)
+    for minutes in (2, 10, 30):
+        made = states(one_pass(api, memory=memory, minutes=minutes))
+        assert made["demo/hippo"] == ANNOTATED
+    cronjobs = [key for key in api.items if key[0] == "CronJob"]
+    assert cronjobs == [("CronJob", CONTROL, cronjob_name("postgresql", "demo/hippo"))]
