@@ -261,10 +261,13 @@ def start(
     settings: Mapping[str, str] | None = None,
     tls: KeyPair | None = None,
     heap: str = "512m",
+    roles: Mapping[str, Mapping[str, Any]] | None = None,
+    users: Mapping[str, Sequence[str]] | None = None,
 ) -> SearchServer:
     """A fresh node on free loopback ports, ready in about ten seconds.
 
-    With `tls` it speaks nothing else, and knows one user with a password: Elasticsearch 9 only.
+    With `tls` it speaks nothing else, and knows a superuser and `users`, each with the names of its
+    roles, all with one password: Elasticsearch only.
     """
     release = RELEASES[name]
     folder = scratch.make(name)
@@ -301,7 +304,10 @@ def start(
         command = [programs / "bin" / "elasticsearch"]
         if tls is not None:
             password = secrets.token_urlsafe(12)
-            _add_user(programs, env, password)
+            # JSON is YAML, too.
+            (Path(env["ES_PATH_CONF"]) / "roles.yml").write_text(json.dumps(roles or {}))
+            for user, of_user in {"admin": ["superuser"], **(users or {})}.items():
+                _add_user(programs, env, user, password, of_user)
     _give(folder, uid)
     front = None
     if not release.answers_root and tls is None:
@@ -415,10 +421,12 @@ def _configure(
     return config
 
 
-def _add_user(programs: Path, env: Mapping[str, str], password: str) -> None:
-    command = [f"{programs}/bin/elasticsearch-users", "useradd", "admin", "-p", password]
+def _add_user(
+    programs: Path, env: Mapping[str, str], user: str, password: str, roles: Sequence[str]
+) -> None:
+    command = [f"{programs}/bin/elasticsearch-users", "useradd", user, "-p", password]
     done = subprocess.run(
-        [*command, "-r", "superuser"],
+        [*command, "-r", ",".join(roles)],
         env={**os.environ, **env},
         capture_output=True,
         text=True,

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from dumpers.contract.notes import NoteCode
 from dumpers.engines.elasticsearch.engine import ENGINE
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import (
@@ -26,7 +27,8 @@ def test_vectors_that_are_kept_apart(server: SearchServer) -> None:
     server.ask("POST", "/_all/_refresh")
     assert "place" not in server.ask("GET", "/books/_doc/1")["_source"]
     source, parts = dump(job(server))
-    assert any("vectors apart" in note and "'place'" in note for note in map(str, source.notes))
+    assert [note.objects for note in source.notes] == [("books.place",)]
+    assert source.notes[0].code is NoteCode.ALTERED
     [line] = parts["data"][0].splitlines()
     assert json.loads(line)["_source"] == json.loads(text)
     server.clear()
@@ -47,6 +49,6 @@ def test_sources_that_the_server_makes(server: SearchServer) -> None:
     put(server, "books", "1", '{"name":"a","n":1}')
     server.ask("POST", "/_all/_refresh")
     source, parts = dump(job(server))
-    assert any("makes the _source of these anew" in note for note in map(str, source.notes))
+    assert [(note.code, note.objects) for note in source.notes] == [(NoteCode.ALTERED, ("books",))]
     [line] = parts["data"][0].splitlines()
     assert json.loads(line)["_source"] == {"name": "a", "n": 1}
