@@ -304,10 +304,8 @@ def start(
         command = [programs / "bin" / "elasticsearch"]
         if tls is not None:
             password = secrets.token_urlsafe(12)
-            # JSON is YAML, too.
-            (Path(env["ES_PATH_CONF"]) / "roles.yml").write_text(json.dumps(roles or {}))
-            for user, of_user in {"admin": ["superuser"], **(users or {})}.items():
-                _add_user(programs, env, user, password, of_user)
+            _add_user(programs, env, password)
+            _add_others(Path(env["ES_PATH_CONF"]), roles or {}, users or {})
     _give(folder, uid)
     front = None
     if not release.answers_root and tls is None:
@@ -421,12 +419,10 @@ def _configure(
     return config
 
 
-def _add_user(
-    programs: Path, env: Mapping[str, str], user: str, password: str, roles: Sequence[str]
-) -> None:
-    command = [f"{programs}/bin/elasticsearch-users", "useradd", user, "-p", password]
+def _add_user(programs: Path, env: Mapping[str, str], password: str) -> None:
+    command = [f"{programs}/bin/elasticsearch-users", "useradd", "admin", "-p", password]
     done = subprocess.run(
-        [*command, "-r", ",".join(roles)],
+        [*command, "-r", "superuser"],
         env={**os.environ, **env},
         capture_output=True,
         text=True,
@@ -434,6 +430,20 @@ def _add_user(
     )
     if done.returncode != 0:
         raise RuntimeError(f"no user: {(done.stdout + done.stderr)[-1500:]}")
+
+
+def _add_others(
+    config: Path, roles: Mapping[str, Mapping[str, Any]], users: Mapping[str, Sequence[str]]
+) -> None:
+    """Users with the first one's password, as its hash is there already: the tool takes seconds."""
+    # JSON is YAML, too.
+    (config / "roles.yml").write_text(json.dumps(roles))
+    _, _, hashed = (config / "users").read_text().strip().partition(":")
+    of_roles = {name: [user for user, names in users.items() if name in names] for name in roles}
+    with (config / "users").open("a") as file:
+        file.writelines(f"{user}:{hashed}\n" for user in users)
+    with (config / "users_roles").open("a") as file:
+        file.writelines(f"{name}:{','.join(has)}\n" for name, has in of_roles.items())
 
 
 def _give(folder: Path, uid: int | None) -> None:

@@ -35,7 +35,7 @@ _SETTINGS = (
 )
 _SYNTHETIC_MODES = frozenset(("logsdb", "time_series"))
 _WINDOW, _SLICES = 10_000, 1024
-_BACKING = re.compile(r"\.ds-(.+)-(?:\d{4}\.\d\d\.\d\d-)?\d{6,}")
+_BACKING = re.compile(r"\.ds-(.+?)-(?:\d{4}\.\d\d\.\d\d-)?\d{6,}")
 UNSEEN = "not visible to this account: grant it monitor and view_index_metadata on them"
 METADATA_BLOCK = "index.blocks.metadata is set, so that nobody may look at them: set it to false"
 
