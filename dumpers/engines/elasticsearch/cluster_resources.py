@@ -98,7 +98,7 @@ def parts(product: Product) -> tuple[Part, ...]:
             is_certain=True,
             kept=_scripts,
         ),
-        *((_STREAMS,) if product.has_composable_templates else ()),
+        *((STREAMS,) if product.has_composable_templates else ()),
     )
 
 
@@ -158,7 +158,7 @@ def _streams(body: bytes, chosen: frozenset[str]) -> tuple[bytes, int]:
     return msgspec.json.encode({"data_streams": found}), len(found)
 
 
-_STREAMS = Part(
+STREAMS = Part(
     name="data_stream",
     what="data streams",
     path="/_data_stream",

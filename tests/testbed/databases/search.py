@@ -436,8 +436,9 @@ def _add_others(
     config: Path, roles: Mapping[str, Mapping[str, Any]], users: Mapping[str, Sequence[str]]
 ) -> None:
     """Users with the first one's password, as its hash is there already: the tool takes seconds."""
-    # JSON is YAML, too.
-    (config / "roles.yml").write_text(json.dumps(roles))
+    # JSON is YAML, too, but the file is cut into roles where a line begins with a name.
+    lines = (f"{name}: {json.dumps(role)}\n" for name, role in roles.items())
+    (config / "roles.yml").write_text("".join(lines))
     _, _, hashed = (config / "users").read_text().strip().partition(":")
     of_roles = {name: [user for user, names in users.items() if name in names] for name in roles}
     with (config / "users").open("a") as file:

@@ -66,8 +66,16 @@ def list_indices(
     """All indices, hidden and closed ones too; with `unseen` those, too, that are only known of."""
     blocks = _blocks(server, interrupt)
     shut = sorted(name for name, levels in blocks.items() if "metadata_read" in levels)
-    names = sorted(_every_name(server, interrupt)) if shut or unseen else []
-    targets = expressions(shut, names)
+    known = _every_name(server, interrupt) if shut or unseen else ()
+    # Old releases have no health of closed indices.
+    names = sorted({*known, *blocks})
+    targets = expressions(shut, names if known else [])
+    if not targets:
+        raise SourceRefusedError(
+            f"{server.where} has {len(shut)} indices with index.blocks.metadata, too many to ask "
+            "about all others, whose names this account may not see: grant it the cluster "
+            "privilege monitor"
+        )
     rows = [row for target in targets for row in _rows(server, product, target, interrupt)]
     settings = _settings(server, targets, interrupt)
     streams = _streams(server, product, [row["index"] for row in rows], interrupt)

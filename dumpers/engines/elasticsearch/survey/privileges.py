@@ -11,6 +11,8 @@ from dumpers.engines.elasticsearch.indices import Index
 _READ = frozenset(("all", "read", "*", "indices:*", "indices:data/*", "indices:data/read/*"))
 _VIEW = frozenset(("all", "manage", "view_index_metadata", "*", "indices:*"))
 _WHOLE = "*"
+# What means something in Lucene's regular expressions, and nothing or something else in Python's.
+_LUCENE_ONLY = re.compile(r"""[~&@#<>"\\^$]|\(\?""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +28,15 @@ class Grant:
     hides_documents: bool = False
     hides_fields: bool = False
 
-    def means(self, index: Index) -> bool:
-        """Whether the grant is about this index, by its own name or its data stream's."""
+    def means(self, index: Index, *, if_unsure: bool) -> bool:
+        """Whether the grant is about this index, by its own name or its data stream's.
+
+        `if_unsure` is the answer where a pattern cannot be understood.
+        """
         names = {index.name, index.stream} - {""}
-        return any(_fits(name, pattern) for name in names for pattern in self.patterns)
+        return any(
+            _fits(name, pattern, if_unsure=if_unsure) for name in names for pattern in self.patterns
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +73,19 @@ class Privileges:
         ]
 
     def _grants(self, index: Index, wanted: frozenset[str]) -> bool:
-        return any(grant.privileges & wanted and grant.means(index) for grant in self.grants)
+        return any(
+            grant.privileges & wanted and grant.means(index, if_unsure=False)
+            for grant in self.grants
+        )
 
     def _hides(self, index: Index, hides: Callable[[Grant], bool]) -> bool:
-        about = [grant for grant in self.grants if grant.means(index)]
-        hiding = [grant for grant in about if hides(grant)]
+        hiding = any(hides(grant) and grant.means(index, if_unsure=True) for grant in self.grants)
         if not hiding or self.adds_up:
-            return bool(hiding)
-        return not any(grant.privileges & _READ and not hides(grant) for grant in about)
+            return hiding
+        return not any(
+            grant.privileges & _READ and not hides(grant) and grant.means(index, if_unsure=False)
+            for grant in self.grants
+        )
 
 
 def of_elasticsearch(answer: Mapping[str, Any]) -> Privileges:
@@ -139,11 +151,13 @@ def _hides_fields(security: Any) -> bool:
     )
 
 
-def _fits(name: str, pattern: str) -> bool:
+def _fits(name: str, pattern: str, *, if_unsure: bool) -> bool:
     """Whether a name fits a pattern of a role: with wildcards, or Lucene's regular expression."""
     if len(pattern) > 1 and pattern.startswith("/") and pattern.endswith("/"):
+        if _LUCENE_ONLY.search(pattern):
+            return if_unsure
         try:
             return re.fullmatch(pattern[1:-1], name) is not None
         except re.error:
-            return True
+            return if_unsure
     return fnmatchcase(name, pattern.replace("[", "[[]"))

@@ -55,7 +55,7 @@ def survey(
     _check_there(server, patterns, listing.indices, interrupt)
     chosen: Sequence[Index] = indices.choose(patterns, listing.indices)
     account = security.read_account(server, product, login, interrupt)
-    chosen = security.readable(server, product, account, chosen, interrupt)
+    chosen = security.readable(server, account, chosen, interrupt)
     found = counts.Counts()
     if account.counts:
         able = [index for index in chosen if index.is_read]

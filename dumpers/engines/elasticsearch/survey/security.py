@@ -79,26 +79,23 @@ def read_account(
     elif login.api_key:
         found = _account_of_key(server, product, interrupt)
     else:
-        found = _account_of_user(server, product, interrupt)
+        found = _account_of_user(server, interrupt)
     logged_in = bool(login.username or login.api_key or login.certificate)
     counts_ = found.keeps_back or (found.sides is None and logged_in)
     return replace(found, counts=counts_)
 
 
 def readable(
-    server: Server,
-    product: Product,
-    account: Account,
-    chosen: Sequence[Index],
-    interrupt: Interrupt,
+    server: Server, account: Account, chosen: Sequence[Index], interrupt: Interrupt
 ) -> Sequence[Index]:
-    """The chosen indices; those that this account may not read say so."""
+    """The chosen indices; those that Elasticsearch says this account may not read say so."""
     names = {
         index.name
         for side in account.sides or ()
+        if not side.adds_up
         for index in side.doubtful(index for index in chosen if not index.problem)
     }
-    denied = _denied(server, product, sorted(names), interrupt)
+    denied = _denied(server, sorted(names), interrupt)
     return [replace(index, problem=DENIED) if index.name in denied else index for index in chosen]
 
 
@@ -124,12 +121,9 @@ def notes(account: Account, read: Sequence[Index], fewer: Sequence[str]) -> tupl
     )
 
 
-def _account_of_user(server: Server, product: Product, interrupt: Interrupt) -> Account:
-    for path in ("/_security", *(("/_xpack/security",) if product.has_types else ())):
-        body = server.if_granted(f"{path}/user/_privileges", interrupt)
-        if body is not None:
-            return Account(sides=(of_elasticsearch(json.loads(body)),))
-    return Account()
+def _account_of_user(server: Server, interrupt: Interrupt) -> Account:
+    body = server.if_granted("/_security/user/_privileges", interrupt)
+    return Account(sides=(of_elasticsearch(json.loads(body)),)) if body is not None else Account()
 
 
 def _account_of_opensearch(server: Server, interrupt: Interrupt) -> Account:
@@ -163,17 +157,14 @@ def _account_of_key(server: Server, product: Product, interrupt: Interrupt) -> A
     return Account(keeps_back=True)
 
 
-def _denied(
-    server: Server, product: Product, names: Sequence[str], interrupt: Interrupt
-) -> frozenset[str]:
+def _denied(server: Server, names: Sequence[str], interrupt: Interrupt) -> frozenset[str]:
     """Of these indices, those that Elasticsearch says this account may not read."""
     if not names:
         return frozenset()
-    path = "/_xpack/security" if product.has_types else "/_security"
     body = {"index": [{"names": names, "privileges": _NEEDED}]}
     answer = server.json(
         "POST",
-        f"{path}/user/_has_privileges",
+        "/_security/user/_has_privileges",
         body=json.dumps(body).encode(),
         interrupt=interrupt,
     )

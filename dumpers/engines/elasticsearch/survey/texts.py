@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.elasticsearch.client import DeniedError, Server
-from dumpers.engines.elasticsearch.cluster_resources import parts
+from dumpers.engines.elasticsearch.cluster_resources import STREAMS, parts
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.runtime.interrupt import Interrupt
 
@@ -39,7 +39,9 @@ def read_texts(
             if body is not None and part.all_path:
                 body = server.ask("GET", part.all_path, interrupt=interrupt)
         except DeniedError:
-            missing.append(part.what)
+            # Whoever may see none of the data streams may not ask for them, either.
+            if part.name != STREAMS.name or streams:
+                missing.append(part.what)
             continue
         if body is None:
             if part.is_certain:

@@ -14,7 +14,7 @@ USERS: Mapping[str, Sequence[str]] = {
     # One role that hides nothing is enough.
     "both": ["documents", "fields", "least"],
     "shop": ["shop"],
-    "viewer": ["shop", "viewer"],
+    "looker": ["shop", "looker"],
     "few": ["few"],
 }
 
@@ -37,6 +37,6 @@ def roles(server: str) -> Mapping[str, Mapping[str, Any]]:
             "indices": [{**everything, "field_security": {"grant": ["who"]}}],
         },
         "shop": {"cluster": cluster, "indices": [{"names": ["shop-*"], "privileges": _INDEX}]},
-        "viewer": {"indices": [{"names": ["*"], "privileges": _INDEX[1:]}]},
+        "looker": {"indices": [{"names": ["*"], "privileges": _INDEX[1:]}]},
         "few": {"cluster": ["monitor"], "indices": [everything]},
     }

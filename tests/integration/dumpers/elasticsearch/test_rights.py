@@ -56,7 +56,8 @@ def test_the_least_rights_are_enough(secured: Secured) -> None:
     for name in parts.keys() - {"data", "index", "settings", "analyzer"}:
         assert parts[name][0] == whole[name][0]
     assert sorted(parts["data"][0].splitlines()) == sorted(whole["data"][0].splitlines())
-    assert {note.code for note in source.notes} <= {NoteCode.GLOBALS, NoteCode.NOT_CHOSEN}
+    usual = {NoteCode.GLOBALS, NoteCode.NOT_CHOSEN, NoteCode.NOT_CONSISTENT}
+    assert {note.code for note in source.notes} <= usual
     [globals_] = found(source.notes, NoteCode.GLOBALS)
     assert "users and roles" in globals_
     assert [*unwrapped(parts["alias"][0])] == ["shop-a"]
@@ -82,10 +83,10 @@ def test_one_role_that_hides_nothing_is_enough(secured: Secured) -> None:
     fill(secured.server)
     source, parts = dump(secured.job("both", KSNAPSHOT_INDICES="tenants"))
     assert documents(parts) == {"tenants": 100}
-    assert source.notes == ()
+    assert {note.code for note in source.notes} <= {NoteCode.NOT_CONSISTENT}
 
 
-@pytest.mark.parametrize("user", ["shop", "viewer"])
+@pytest.mark.parametrize("user", ["shop", "looker"])
 def test_indices_that_an_account_may_not_read(secured: Secured, user: str) -> None:
     fill(secured.server)
     source, parts = dump(secured.job(user))
@@ -93,7 +94,7 @@ def test_indices_that_an_account_may_not_read(secured: Secured, user: str) -> No
     assert found(source.notes, NoteCode.UNREADABLE) == [("tenants",)]
     source, parts = dump(secured.job(user, KSNAPSHOT_INDICES="shop-*"))
     assert documents(parts) == {"shop-a": 1, "shop-b": 1}
-    assert source.notes == ()
+    assert {note.code for note in source.notes} <= {NoteCode.NOT_CONSISTENT}
     source, _ = dump(secured.job(user, KSNAPSHOT_INDICES="*,-tenants"))
     assert found(source.notes, NoteCode.UNREADABLE) == []
     with pytest.raises(SourceRefusedError, match="tenants"):
@@ -105,8 +106,8 @@ def test_parts_that_an_account_may_not_read(secured: Secured) -> None:
     source, parts = dump(secured.job("few", KSNAPSHOT_INDICES="shop-a"))
     assert documents(parts) == {"shop-a": 1}
     [missing] = found(source.notes, NoteCode.UNREADABLE)
-    assert {"legacy templates", "ingest pipelines"} <= {*missing}
-    assert "template" not in parts
+    assert "ingest pipelines" in missing
+    assert "pipeline" not in parts
 
 
 def test_a_cluster_without_indices(secured: Secured) -> None:
@@ -115,7 +116,8 @@ def test_a_cluster_without_indices(secured: Secured) -> None:
     assert [*unwrapped(parts["index"][0])] == []
 
 
-@pytest.mark.parametrize("secured", ["elasticsearch-7"], indirect=True)
+# The bare distribution cannot keep keys.
+@pytest.mark.parametrize("secured", ["elasticsearch-6"], indirect=True)
 def test_a_key_whose_roles_are_not_said(secured: Secured) -> None:
     server = secured.server
     fill(server)

@@ -31,6 +31,7 @@ def group(*names: str, **more: object) -> Mapping[str, Any]:
         ([group("/ord.*/", query=["{}"])], ("orders",), ()),
         # What cannot be understood is taken to mean the index.
         ([group("/ord(/", query=["{}"])], EVERY, ()),
+        ([group("/~([.].*)/", query=["{}"]), group("/~([.].*)/")], EVERY, ()),
         ([group("t?nants", query=["{}"]), group("orders")], ("tenants",), ()),
         ([group("*", field_security=[{"grant": ["a"]}])], (), EVERY),
         ([group("*", field_security=[{"grant": ["*"], "except": ["a"]}])], (), EVERY),
