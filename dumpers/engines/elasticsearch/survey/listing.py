@@ -70,7 +70,7 @@ def list_indices(
     # Old releases have no health of closed indices.
     names = sorted({*known, *blocks})
     targets = expressions(shut, names if known else [])
-    if not targets:
+    if not targets and not known:
         raise SourceRefusedError(
             f"{server.where} has {len(shut)} indices with index.blocks.metadata, too many to ask "
             "about all others, whose names this account may not see: grant it the cluster "
