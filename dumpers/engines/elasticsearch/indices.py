@@ -32,6 +32,8 @@ class Index:
     problem: str = ""
     unread: str = ""
     failures_of: str = ""
+    blocked: bool = False
+    """Whether a block makes the server refuse what is asked about its documents."""
     window: int = 10_000
     """The most documents that the server gives in one page."""
     most_slices: int = 1024

@@ -13,6 +13,7 @@ _DAY = 86_400.0
 _LIMITS = (
     "search.max_keep_alive",
     "point_in_time.max_keep_alive",
+    "point_in_time.init.keep_alive",
     "search.max_open_scroll_context",
     "search.max_open_pit_context",
 )
@@ -59,13 +60,13 @@ def parse_limits(answer: Mapping[str, Any]) -> Limits:
         **made["transient"],
     }
     usual = Limits()
+    point = _seconds(values.get("point_in_time.max_keep_alive"))
+    # OpenSearch opens a point in time for so long, whatever it is asked for, and may refuse itself.
+    opens = _seconds(values.get("point_in_time.init.keep_alive", "30s")) <= point
     return Limits(
-        keep_alive=min(
-            _seconds(values.get("search.max_keep_alive")),
-            _seconds(values.get("point_in_time.max_keep_alive")),
-        ),
+        keep_alive=min(_seconds(values.get("search.max_keep_alive")), point),
         scrolls=_number(values.get("search.max_open_scroll_context"), usual.scrolls),
-        points=_number(values.get("search.max_open_pit_context"), usual.points),
+        points=_number(values.get("search.max_open_pit_context"), usual.points) if opens else 0,
         settings=tuple(sorted(made["persistent"])),
     )
 

@@ -7,7 +7,7 @@ indices are found first, in the cluster's state, and asked about by nobody.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -69,7 +69,7 @@ def list_indices(
     known = _every_name(server, interrupt) if shut or unseen else ()
     # Old releases have no health of closed indices.
     names = sorted({*known, *blocks})
-    targets = expressions(shut, names if known else [])
+    targets = expressions(shut, names if known else [], by_names=product.has_types)
     if not targets and not known:
         raise SourceRefusedError(
             f"{server.where} has {len(shut)} indices with index.blocks.metadata, too many to ask "
@@ -83,22 +83,25 @@ def list_indices(
         row["index"]: _index(row, settings.get(row["index"], {}), streams, blocks) for row in rows
     }
     for name in shut:
-        found[name] = _unlisted(name, METADATA_BLOCK)
+        found[name] = replace(_unlisted(name, METADATA_BLOCK), blocked=True)
     if unseen:
         for name in names:
             found.setdefault(name, _unlisted(name, UNSEEN))
     return Listing(indices=tuple(found.values()), targets=tuple(targets))
 
 
-def expressions(left_out: Sequence[str], every: Iterable[str]) -> Sequence[str]:
+def expressions(
+    left_out: Sequence[str], every: Iterable[str], *, by_names: bool = False
+) -> Sequence[str]:
     """Index expressions for paths, each short enough, that together mean all but those left out.
 
-    `every` are the names of all indices; they are needed where many are left out.
+    `every` are the names of all indices. They are needed where many are left out, or `by_names`:
+    6.8 has forgotten an index that is left out when it looks for it, and says that there is none.
     """
     if not left_out:
         return (ALL,)
     excluding = ",".join(("*", *(f"-{quote(name, safe='')}" for name in left_out)))
-    if len(excluding) <= PATH_BYTES:
+    if len(excluding) <= PATH_BYTES and not by_names:
         return (excluding,)
     return joined(name for name in every if name not in set(left_out))
 
@@ -177,6 +180,7 @@ def _index(
         frozen=_says(settings, "index.frozen") or _says(settings, "index.search.throttled"),
         source_mode=_source_mode(settings),
         health=row.get("health") or "",
+        blocked=not closed and "read" in blocks.get(name, ()),
         unread=_unread(row, blocks.get(name, frozenset()), closed=closed),
         window=max(1, int(settings.get("index.max_result_window", _WINDOW))),
         most_slices=max(1, min(map(int, slices))),

@@ -66,7 +66,7 @@ def survey(
         ]
     _check_named(server, patterns, chosen)
     kept = tuple(index for index in chosen if not index.problem)
-    of_sources = sources.read_sources(server, product, listing.targets, kept, interrupt)
+    of_sources = sources.read_sources(server, product, listing, kept, interrupt)
     read = tuple(index for index in kept if index.is_read and index.name not in of_sources.without)
     fewer = counts.fewer(server, product, read, found.documents, interrupt)
     streams = frozenset(indices.by_stream(kept))

@@ -8,6 +8,7 @@ from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.elasticsearch.client import Server
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Product
+from dumpers.engines.elasticsearch.survey.listing import Listing, expressions
 from dumpers.runtime.interrupt import Interrupt
 
 _KEPT = frozenset(("", "stored"))
@@ -60,17 +61,18 @@ class Sources:
 def read_sources(
     server: Server,
     product: Product,
-    targets: Sequence[str],
-    read: Sequence[Index],
+    listing: Listing,
+    kept: Sequence[Index],
     interrupt: Interrupt,
 ) -> Sources:
     """Ask for the mappings' words on `_source` and for fields that hold vectors."""
+    read = [index for index in kept if index.is_read]
     query = {
         "filter_path": "*.mappings._source,*.mappings.*._source",
         "expand_wildcards": "all",
     }
     listed: dict[str, Any] = {}
-    for target in targets:
+    for target in listing.targets:
         listed |= server.json("GET", f"/{target}/_mapping", query=query, interrupt=interrupt)
     found = sort_out(listed, read)
     if not product.leaves_vectors_out:
@@ -79,7 +81,7 @@ def read_sources(
         without=found.without,
         partly=found.partly,
         synthetic=found.synthetic,
-        vectors=_vectors(server, targets, read, interrupt),
+        vectors=_vectors(server, listing, read, interrupt),
     )
 
 
@@ -107,8 +109,11 @@ def _source(mappings: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _vectors(
-    server: Server, targets: Sequence[str], read: Sequence[Index], interrupt: Interrupt
+    server: Server, listing: Listing, read: Sequence[Index], interrupt: Interrupt
 ) -> tuple[str, ...]:
+    # A read block on one index makes the server refuse this question about any.
+    blocked = [index.name for index in listing.indices if index.blocked]
+    every = sorted(index.name for index in listing.indices if not index.problem)
     query = {
         "fields": "*",
         "types": ",".join(_VECTORS),
@@ -118,7 +123,7 @@ def _vectors(
     }
     names = {index.name for index in read}
     found: set[str] = set()
-    for target in targets:
+    for target in expressions(blocked, every):
         listed = server.json("GET", f"/{target}/_field_caps", query=query, interrupt=interrupt)
         for field, kinds in listed.get("fields", {}).items():
             for kind in kinds.keys() & {*_VECTORS}:

@@ -62,10 +62,11 @@ def test_few_slices(server: SearchServer) -> None:
 
 
 @_ALL
-def test_contexts_are_kept_for_a_short_time(limited: SearchServer) -> None:
-    settings = {"search.default_keep_alive": "10s", "search.max_keep_alive": "20s"}
+@pytest.mark.parametrize("kept", ["20s", "40s"])
+def test_contexts_are_kept_for_a_short_time(limited: SearchServer, kept: str) -> None:
+    settings = {"search.default_keep_alive": "10s", "search.max_keep_alive": kept}
     if limited.name == "opensearch-3":
-        settings["point_in_time.max_keep_alive"] = "20s"
+        settings["point_in_time.max_keep_alive"] = kept
     set_limits(limited, settings)
     fill(limited, shards=2)
     assert NoteCode.UNREADABLE not in assert_whole(limited, ELASTICDUMP_LIMIT="50")

@@ -1,7 +1,5 @@
 """Indices that cannot be read: left out with a note, unless somebody named them."""
 
-from typing import Any
-
 import pytest
 
 from dumpers.contract.notes import NoteCode
@@ -28,11 +26,13 @@ pytestmark = pytest.mark.parametrize(
 
 def shut(server: SearchServer, how: str) -> None:
     """An index that can be read, and one that cannot."""
+    create(server, "open")
     server.bulk("open", {"1": '{"n":1}'})
     if how == "red":
-        nowhere: dict[str, Any] = {"routing.allocation.require._name": "nobody"}
-        create(server, "shut", **nowhere)
+        nowhere = {"number_of_shards": 1, "routing.allocation.require._name": "nobody"}
+        server.ask("PUT", "/shut?wait_for_active_shards=0", {"settings": {"index": nowhere}})
         return
+    create(server, "shut")
     server.bulk("shut", {"1": '{"n":1}'})
     if how == "closed":
         server.ask("POST", "/shut/_close")
@@ -95,6 +95,7 @@ def test_many_that_nobody_may_look_at(
         server.ask("PUT", f"/{name}/_settings", {"index.blocks.metadata": True})
     try:
         for number in range(5):
+            create(server, f"open-{number}")
             server.bulk(f"open-{number}", {"1": "{}"})
         source, parts = dump(job(server))
         assert parts["data"][1] == {"documents": {f"open-{number}": 1 for number in range(5)}}
@@ -114,8 +115,8 @@ def test_what_could_not_be_read_is_restored_empty(server: SearchServer) -> None:
 
 
 def test_an_alias_is_no_index(server: SearchServer) -> None:
-    server.bulk("books-1", {"1": "{}"})
-    server.bulk("books-2", {"1": "{}"})
+    create(server, "books-1")
+    create(server, "books-2")
     server.ask("POST", "/_aliases", {"actions": [{"add": {"index": "books-*", "alias": "books"}}]})
     with pytest.raises(SourceRefusedError, match=r"'books' is an alias.*'books-1', 'books-2'"):
         dump(job(server, KSNAPSHOT_INDICES="books"))

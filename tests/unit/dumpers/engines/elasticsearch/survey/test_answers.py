@@ -37,6 +37,10 @@ _DAY = 86_400.0
             Limits(keep_alive=0.5, points=0, settings=("search.max_keep_alive",)),
         ),
         ({"defaults": {"point_in_time": {"max_keep_alive": "30s"}}}, Limits(keep_alive=30.0)),
+        (
+            {"defaults": {"point_in_time": {"max_keep_alive": "20s", "init.keep_alive": "30s"}}},
+            Limits(keep_alive=20.0, points=0),
+        ),
         ({"defaults": {"search": {"max_keep_alive": "soon"}}}, Limits(keep_alive=_DAY)),
     ],
 )
@@ -75,6 +79,7 @@ def test_sources(mapping: Mapping[str, Any], mode: str, kind: str) -> None:
 def test_expressions_leave_out_what_nobody_may_ask_about() -> None:
     assert listing.expressions([], []) == ("_all",)
     assert listing.expressions(["a%b", "c"], []) == ("*,-a%25b,-c",)
+    assert listing.expressions(["b"], ["a", "b", "c"], by_names=True) == ["a,c"]
     names = [f"{number}-{'é' * 80}" for number in range(60)]
     found = listing.expressions(names[:30], names)
     assert len(found) > 1
