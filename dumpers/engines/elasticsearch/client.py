@@ -29,6 +29,7 @@ _FORBIDDEN = 403
 _LOGIN = frozenset((401, _FORBIDDEN))
 _SERVER_ERROR = 500
 _LOST = "search_context_missing_exception"
+_BLOCKED = "cluster_block_exception"
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_WAIT = 0.5, 30.0, 600.0
 _TEXT_MAX = 500
 _BLANKS = 100
@@ -173,6 +174,8 @@ class Server:
             raise LostError(words)
         if answer.status in _BUSY or kind in _BUSY_TYPES or _TOO_MANY in words:
             raise BusyError(words)
+        if kind == _BLOCKED:
+            raise self.errors.refused(f"{text} Take the block away, or leave the index out")
         if answer.status in _LOGIN:
             raise self.errors.refused(f"{text}: see to the login and its rights")
         if answer.status >= _SERVER_ERROR or kind == "index_not_found_exception":

@@ -11,6 +11,9 @@ from tests.integration.dumpers.elasticsearch.conftest import dump, job
 from tests.integration.dumpers.elasticsearch.worlds import create
 from tests.testbed.databases.search import SearchServer
 
+_SOME = pytest.mark.parametrize(
+    "server", ["elasticsearch-6", "elasticsearch-9", "opensearch-3"], indirect=True
+)
 _ALL = pytest.mark.parametrize(
     "server",
     ["elasticsearch-6", "elasticsearch-7", "elasticsearch-9", "opensearch-1", "opensearch-3"],
@@ -61,7 +64,7 @@ def test_few_slices(server: SearchServer) -> None:
     assert assert_whole(server) == ([NoteCode.NOT_CONSISTENT] if scrolled else [])
 
 
-@_ALL
+@_SOME
 @pytest.mark.parametrize("kept", ["20s", "40s"])
 def test_contexts_are_kept_for_a_short_time(limited: SearchServer, kept: str) -> None:
     settings = {"search.default_keep_alive": "10s", "search.max_keep_alive": kept}
@@ -82,14 +85,14 @@ def test_few_contexts(limited: SearchServer) -> None:
     assert_whole(limited, ELASTICDUMP_LIMIT="20")
 
 
-@_ALL
+@_SOME
 def test_searches_that_are_cut_short_by_default(limited: SearchServer) -> None:
     set_limits(limited, {"search.default_search_timeout": "1nanos"})
     fill(limited, shards=2)
     assert_whole(limited)
 
 
-@_ALL
+@_SOME
 def test_an_index_must_be_named_to_be_deleted(limited: SearchServer) -> None:
     set_limits(limited, {"action.destructive_requires_name": "true"})
     fill(limited, shards=1)

@@ -7,6 +7,7 @@ import pytest
 from dumpers.contract.notes import NoteCode
 from dumpers.engines.elasticsearch.engine import ENGINE
 from dumpers.engines.protocol import SourceInfo
+from dumpers.runtime.errors import SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import Dump, dump, job
 from tests.testbed.databases.search import SearchServer
@@ -53,6 +54,15 @@ def test_apis_that_are_kept_back(server: SearchServer, proxy: HttpProxy, refusal
     [note] = source.notes
     assert note.code is NoteCode.UNREADABLE
     assert "stored scripts" in note.objects
+
+
+def test_an_index_that_is_blocked_meanwhile(server: SearchServer, proxy: HttpProxy) -> None:
+    reason = "index [orders] blocked by: [FORBIDDEN/7/index read (api)];"
+    error = {"type": "cluster_block_exception", "reason": reason}
+    body = json.dumps({"error": {"root_cause": [error], **error}, "status": 403})
+    proxy.set(Rule(Status(403, body.encode()), path="/point_in_time"))
+    with pytest.raises(SourceRefusedError, match=r"index read \(api\).*Take the block away"):
+        dumped(server, proxy)
 
 
 def _security(roles: Status) -> list[Rule]:

@@ -17,10 +17,9 @@ from tests.integration.dumpers.elasticsearch.conftest import (
 from tests.integration.dumpers.elasticsearch.worlds import create
 from tests.testbed.databases.search import SearchServer
 
+# The oldest and the newest ones: what is between answers as one of them does.
 pytestmark = pytest.mark.parametrize(
-    "server",
-    ["elasticsearch-6", "elasticsearch-7", "elasticsearch-9", "opensearch-1", "opensearch-3"],
-    indirect=True,
+    "server", ["elasticsearch-6", "elasticsearch-9", "opensearch-3"], indirect=True
 )
 
 
@@ -125,8 +124,8 @@ def test_an_alias_is_no_index(server: SearchServer) -> None:
     assert (note.code, note.objects) == (NoteCode.NOTHING_MATCHED, ("-book-2",))
 
 
-@pytest.mark.parametrize("name", ["<logs-{now/d}>", "+open", "a%2a", "*:open", "_all", "x" * 300])
-def test_names_that_a_server_would_resolve(server: SearchServer, name: str) -> None:
-    server.bulk("open", {"1": "{}"})
-    with pytest.raises(SourceRefusedError, match="has not these indices"):
-        dump(job(server, KSNAPSHOT_INDICES=name))
+def test_names_that_a_server_would_resolve(server: SearchServer) -> None:
+    create(server, "open")
+    for name in ("<logs-{now/d}>", "+open", "a%2a", "*:open", "_all", "x" * 300):
+        with pytest.raises(SourceRefusedError, match="has not these indices"):
+            dump(job(server, KSNAPSHOT_INDICES=name))
