@@ -14,7 +14,7 @@ from tests.testbed.databases.search import SearchServer
 
 pytestmark = pytest.mark.parametrize("server", ["opensearch-3"], indirect=True)
 DOCUMENTS = 3
-_PLAIN = '--data-params={"pipeline":"_none"}'
+_PLAIN = '--output-params={"pipeline":"_none"}'
 
 
 def assert_in_guide(message: str) -> None:
