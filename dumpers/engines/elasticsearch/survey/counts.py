@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dumpers.engines.elasticsearch.client import Server, path_of
+import msgspec
+
+from dumpers.engines.elasticsearch.client import Server
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.elasticsearch.survey.listing import joined
@@ -60,11 +62,9 @@ def fewer(
         if not index.frozen and found.get(index.name, index.documents) < index.documents
     ]
     again = _documents(server, product, lacking, interrupt)
-    return [
-        name
-        for name in lacking
-        if found[name] < again.get(name, 0) and not _has_parts(server, name, interrupt)
-    ]
+    still = [name for name in lacking if found[name] < again.get(name, 0)]
+    parted = _parted(server, still, interrupt)
+    return [name for name in still if name not in parted]
 
 
 def _searches(
@@ -106,7 +106,11 @@ def _documents(
     return found
 
 
-def _has_parts(server: Server, name: str, interrupt: Interrupt) -> bool:
-    """Whether documents of an index may have parts, by its mapping."""
-    mapping = server.ask("GET", path_of(name, "_mapping"), interrupt=interrupt)
-    return _PARTED.search(mapping) is not None
+def _parted(server: Server, names: Sequence[str], interrupt: Interrupt) -> frozenset[str]:
+    """Of these indices, those whose documents may have parts, by their mappings."""
+    found: set[str] = set()
+    for some in joined(names):
+        body = server.ask("GET", f"/{some}/_mapping", interrupt=interrupt)
+        mappings = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        found |= {name for name, mapping in mappings.items() if _PARTED.search(bytes(mapping))}
+    return frozenset(found)
