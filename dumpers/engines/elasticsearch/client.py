@@ -12,17 +12,24 @@ from dumpers.streams.http import Answer, Http
 
 _OK = frozenset((200, 201))
 # How a server says that it has no such API, or takes its path for the name of an index.
-_NOT_THERE = frozenset((400, 404, 405))
-_NO_API_TYPES = frozenset(("invalid_index_name_exception", "index_not_found_exception"))
-# Old releases answer an unknown path with plain words instead of an object with a type.
-_NO_API_WORDS = ("no handler found for uri", "Incorrect HTTP method for uri")
+_NOT_THERE = frozenset((400, 404, 405, 410))
+_NO_API_TYPES = frozenset(
+    ("invalid_index_name_exception", "index_not_found_exception", "api_not_available_exception")
+)
+# Old releases answer an unknown path with plain words instead of an object with a type, and so do
+# services that have an API and keep it for themselves.
+_NO_API_WORDS = ("no handler found for uri", "Incorrect HTTP method for uri", "Request for uri [")
+_KEPT_BACK = b'{"Message":"Your request:'
 _BUSY = frozenset((429, 502, 503, 504))
 # What a busy server also says with other statuses, depending on its release.
 _BUSY_TYPES = frozenset(("circuit_breaking_exception", "es_rejected_execution_exception"))
+# More search contexts than a node may hold: others have them, and will give them back.
+_TOO_MANY = "Trying to create too many"
 _FORBIDDEN = 403
 _LOGIN = frozenset((401, _FORBIDDEN))
 _SERVER_ERROR = 500
 _LOST = "search_context_missing_exception"
+_BLOCKED = "cluster_block_exception"
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_WAIT = 0.5, 30.0, 600.0
 _TEXT_MAX = 500
 _BLANKS = 100
@@ -119,7 +126,8 @@ class Server:
         patience = Patience(interrupt=interrupt)
         while True:
             answer, body = self.http.whole("GET", path, interrupt=interrupt)
-            if answer.status == _FORBIDDEN:
+            kept_back = answer.status in _LOGIN and body.startswith(_KEPT_BACK)
+            if answer.status == _FORBIDDEN or kept_back:
                 raise DeniedError
             if answer.status in _NOT_THERE:
                 found = self._object(body)
@@ -133,6 +141,13 @@ class Server:
             except BusyError as error:
                 if not patience.wait():
                     raise self.errors.failed(f"{self.where}: {error}") from error
+
+    def if_granted(self, path: str, interrupt: Interrupt) -> bytes | None:
+        """Return the answer to a GET that is only good to know; None if the server refuses it."""
+        try:
+            return self.if_there(path, interrupt=interrupt)
+        except (DeniedError, self.errors.refused):
+            return None
 
     def once(
         self,
@@ -157,8 +172,10 @@ class Server:
         text = f"{self.where} answers with status {answer.status}: {words}"
         if kind == _LOST:
             raise LostError(words)
-        if answer.status in _BUSY or kind in _BUSY_TYPES:
+        if answer.status in _BUSY or kind in _BUSY_TYPES or _TOO_MANY in words:
             raise BusyError(words)
+        if kind == _BLOCKED:
+            raise self.errors.refused(f"{text} Take the block away, or leave the index out")
         if answer.status in _LOGIN:
             raise self.errors.refused(f"{text}: see to the login and its rights")
         if answer.status >= _SERVER_ERROR or kind == "index_not_found_exception":

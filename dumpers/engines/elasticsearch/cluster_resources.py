@@ -19,12 +19,14 @@ class Part:
 
     `kept` makes what is stored of an answer, and its number of things, of the names of the data
     streams that are dumped. Where `path` lists the first things only, `all_path` lists them all.
+    `is_certain` says that every server may hold such things, also one without this path.
     """
 
     name: str
     what: str
     path: str
     all_path: str = ""
+    is_certain: bool = False
     kept: Callable[[bytes, frozenset[str]], tuple[bytes, int]]
 
 
@@ -93,9 +95,10 @@ def parts(product: Product) -> tuple[Part, ...]:
             name="script",
             what="stored scripts",
             path="/_cluster/state/metadata?filter_path=metadata.stored_scripts",
+            is_certain=True,
             kept=_scripts,
         ),
-        *((_STREAMS,) if product.has_composable_templates else ()),
+        *((STREAMS,) if product.has_composable_templates else ()),
     )
 
 
@@ -155,7 +158,7 @@ def _streams(body: bytes, chosen: frozenset[str]) -> tuple[bytes, int]:
     return msgspec.json.encode({"data_streams": found}), len(found)
 
 
-_STREAMS = Part(
+STREAMS = Part(
     name="data_stream",
     what="data streams",
     path="/_data_stream",

@@ -1,6 +1,5 @@
 """Dumping Elasticsearch and OpenSearch: documents at one moment an index, and all around them."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -8,15 +7,22 @@ from typing import Any
 
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.notes import Note, NoteCode
-from dumpers.engines.elasticsearch import indices, login, survey
+from dumpers.engines.elasticsearch import indices, login
 from dumpers.engines.elasticsearch.client import Server, path_of
-from dumpers.engines.elasticsearch.elasticdump_lines import object_line, portable, string_line
+from dumpers.engines.elasticsearch.elasticdump_lines import (
+    aliases,
+    object_line,
+    portable,
+    string_line,
+)
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.load.restore import count_documents, load_backup
-from dumpers.engines.elasticsearch.read.cursor import IndexRead
+from dumpers.engines.elasticsearch.product import Product
+from dumpers.engines.elasticsearch.read.cursor import IndexRead, read_at_once
 from dumpers.engines.elasticsearch.read.documents import Tally, documents
 from dumpers.engines.elasticsearch.spec import INDICES, LIMIT, VERSIONS
-from dumpers.engines.elasticsearch.survey import Text
+from dumpers.engines.elasticsearch.survey.scope import Scope, survey
+from dumpers.engines.elasticsearch.survey.texts import Text
 from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, SourceInfo
 from dumpers.engines.simple_stream import SimpleStream
 from dumpers.runtime.errors import DUMP_ERRORS, KsnapshotError
@@ -29,6 +35,10 @@ ENDING = ".jsonl"
 PARALLEL = 4
 # What is on disk is packed, by about this much.
 _PACKED = 4
+_SCROLLED = (
+    "read by scroll, as this release has no points in time or the cluster allows too few: each "
+    "shard of these indices is of its own moment, a little apart"
+)
 
 
 @contextmanager
@@ -36,35 +46,27 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     """Look at the cluster and choose its indices; streams share nothing but the connections."""
     patterns = indices.parse_index_patterns(INDICES.variable, job.options.get(INDICES.variable, ""))
     server, product = login.connect(job.connection, errors=DUMP_ERRORS, interrupt=interrupt)
-    existing = survey.indices(server, product, interrupt)
-    chosen = indices.choose(patterns, existing)
-    survey.check(chosen)
-    data_streams = frozenset(indices.by_stream(chosen))
-    texts, missing = survey.texts(server, product, data_streams, interrupt)
-    notes = (*survey.notes(server, product, chosen, existing, interrupt), *missing)
-    if product.note:
-        notes = (product.note, *notes)
-    if not product.has_points_in_time:
-        notes = ("read by scroll, each shard as of its own moment", *notes)
+    scope = survey(server, product, job.connection, patterns, interrupt)
     info = SourceInfo(
         server_version=str(product),
         tool_version=f"ksnapshot {VERSION}",
-        estimate=_PACKED * sum(index.size for index in chosen),
-        notes=tuple(Note(code=NoteCode.NOT_DUMPED, text=text) for text in notes),
-        metadata={"indices": len(chosen)},
+        estimate=_PACKED * sum(index.size for index in scope.read),
+        notes=(*_notes(product, scope), *scope.notes),
+        metadata={"indices": len(scope.chosen)},
     )
     reads = [
         IndexRead(
             server=server,
             product=product,
             index=index,
+            limits=scope.limits,
             most=job.numbers[LIMIT.variable],
             parallel=PARALLEL,
             versions=job.options.get(VERSIONS.variable) == "true",
         )
-        for index in chosen
-        if not index.closed
+        for index in scope.read
     ]
+    chosen = scope.chosen
     yield OpenedDump(
         info=info,
         streams=[
@@ -73,8 +75,16 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
             _about(server, chosen, "analyzer", "/_settings", line=string_line, shape=portable),
             DocumentStream(estimate=info.estimate, reads=reads),
             _about(server, chosen, "mapping", "/_mapping", line=object_line, shape=bytes),
-            _about(server, chosen, "alias", "/_alias", line=string_line, shape=_with_aliases),
-            *map(_text, texts),
+            _about(
+                server,
+                chosen,
+                "alias",
+                "?filter_path=*.aliases",
+                line=string_line,
+                shape=aliases,
+                more=_stream_aliases(product, chosen),
+            ),
+            *map(_text, scope.texts),
         ],
     )
 
@@ -123,16 +133,18 @@ def _about(
     *,
     line: Callable[[Iterator[bytes]], Iterator[bytes]],
     shape: Callable[[bytes], bytes],
+    more: Sequence[str] = (),
 ) -> DumpStream:
-    """The stream of the server's answers about each index at `path`, `shape`d, in one line."""
+    """The stream of the server's answers about each index at `path`, `shape`d, in one line.
+
+    `more` are paths of further answers.
+    """
     closed = [index.name for index in chosen if index.closed]
+    paths = (*(path_of(index.name) + path for index in chosen), *more)
 
     @contextmanager
     def open_(interrupt: Interrupt) -> Iterator[Reader]:
-        answers = (
-            shape(server.ask("GET", path_of(index.name) + path, interrupt=interrupt))
-            for index in chosen
-        )
+        answers = (shape(server.ask("GET", one, interrupt=interrupt)) for one in paths)
         yield IterReader(line(answers))
 
     return SimpleStream(
@@ -142,6 +154,13 @@ def _about(
         known_metadata={"indices": len(chosen), **({"closed": closed} if closed else {})},
         opener=open_,
     )
+
+
+def _stream_aliases(product: Product, chosen: Sequence[Index]) -> Sequence[str]:
+    """The paths at which the server gives the aliases of data streams."""
+    if not product.has_stream_aliases:
+        return ()
+    return [path_of(stream, "_alias") for stream in indices.by_stream(chosen)]
 
 
 def _text(text: Text) -> DumpStream:
@@ -160,6 +179,14 @@ def _text(text: Text) -> DumpStream:
     )
 
 
-def _with_aliases(body: bytes) -> bytes:
-    """Return an answer to `GET /<index>/_alias`, {} if it has no alias: elasticdump fails there."""
-    return body if any(item["aliases"] for item in json.loads(body).values()) else b"{}"
+def _notes(product: Product, scope: Scope) -> Iterator[Note]:
+    """Notes on how this release is read."""
+    if product.note:
+        yield Note(code=NoteCode.TOOL_WARNING, text=product.note)
+    several = tuple(
+        index.name
+        for index in scope.read
+        if index.shards > 1 and not read_at_once(product, index, scope.limits)
+    )
+    if several:
+        yield Note(code=NoteCode.NOT_CONSISTENT, text=_SCROLLED, objects=several)

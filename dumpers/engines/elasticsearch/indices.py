@@ -14,7 +14,9 @@ class Index:
 
     `stream` is the data stream that it is a part of, `shards` its primary ones; `documents` counts
     nested ones, too. `frozen` ones are read only when that is asked for. `source_mode` is what its
-    settings, not its mappings, say of `_source`.
+    settings, not its mappings, say of `_source`. `problem` says why nothing of it can be read,
+    `unread` why its documents cannot; both are empty where they can. `failures_of` is the data
+    stream whose failure store it is.
     """
 
     name: str
@@ -27,6 +29,22 @@ class Index:
     frozen: bool = False
     source_mode: str = ""
     health: str = "green"
+    problem: str = ""
+    unread: str = ""
+    failures_of: str = ""
+    blocked: bool = False
+    """Whether a block makes the server refuse what is asked about its documents."""
+    window: int = 10_000
+    """The most documents that the server gives in one page."""
+    most_slices: int = 1024
+    """The most slices that the server reads it in."""
+    refreshes: bool = True
+    """Whether it makes new documents visible by itself."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its documents can be read."""
+        return not self.problem and not self.unread
 
     @property
     def shown_name(self) -> str:
@@ -47,6 +65,11 @@ class Pattern:
 
     text: str
     leaves_out: bool = False
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it may mean more than one name."""
+        return "*" in self.text or "?" in self.text
 
     def matches(self, index: Index) -> bool:
         """Whether the pattern means this index, by its own name or its data stream's.
@@ -79,11 +102,7 @@ def choose(patterns: Sequence[Pattern], existing: Iterable[Index]) -> tuple[Inde
     what there is not.
     """
     every = sorted(existing, key=lambda index: index.name)
-    missing = [
-        pattern.text
-        for pattern in patterns
-        if not pattern.leaves_out and not any(pattern.matches(index) for index in every)
-    ]
+    missing = [pattern.text for pattern in unmatched(patterns, every)]
     if missing:
         raise SourceRefusedError(
             "the server has not these indices that were asked for, or this account may not see "
@@ -92,6 +111,26 @@ def choose(patterns: Sequence[Pattern], existing: Iterable[Index]) -> tuple[Inde
     if all(pattern.leaves_out for pattern in patterns):
         patterns = (Pattern(text="*"), *patterns)
     return tuple(index for index in every if _is_chosen(patterns, index))
+
+
+def unmatched(patterns: Sequence[Pattern], existing: Sequence[Index]) -> Sequence[Pattern]:
+    """The patterns that ask for what there is not."""
+    return [
+        pattern
+        for pattern in patterns
+        if not pattern.leaves_out and not any(pattern.matches(index) for index in existing)
+    ]
+
+
+def asks_for_all(patterns: Sequence[Pattern]) -> bool:
+    """Whether the patterns ask for everything, but for what they leave out."""
+    return all(pattern.leaves_out or pattern.text == "*" for pattern in patterns)
+
+
+def is_named(patterns: Sequence[Pattern], index: Index) -> bool:
+    """Whether a pattern is this index's whole name, or its data stream's."""
+    names = {index.name, index.shown_name}
+    return any(pattern.text in names for pattern in patterns if not pattern.leaves_out)
 
 
 def by_stream(indices: Iterable[Index]) -> Mapping[str, tuple[str, ...]]:

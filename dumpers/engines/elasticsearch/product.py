@@ -99,6 +99,11 @@ class Product:
         return self.is_opensearch or self.number >= (7, 8)
 
     @property
+    def has_stream_aliases(self) -> bool:
+        """Whether data streams have aliases of their own, which their indices do not show."""
+        return not self.is_opensearch and self.number >= (7, 14)
+
+    @property
     def lists_hidden(self) -> bool:
         """Whether lists of indices leave out hidden ones unless they are asked for."""
         return self.is_opensearch or self.number >= (7, 7)

@@ -261,10 +261,13 @@ def start(
     settings: Mapping[str, str] | None = None,
     tls: KeyPair | None = None,
     heap: str = "512m",
+    roles: Mapping[str, Mapping[str, Any]] | None = None,
+    users: Mapping[str, Sequence[str]] | None = None,
 ) -> SearchServer:
     """A fresh node on free loopback ports, ready in about ten seconds.
 
-    With `tls` it speaks nothing else, and knows one user with a password: Elasticsearch 9 only.
+    With `tls` it speaks nothing else, and knows a superuser and `users`, each with the names of its
+    roles, all with one password: Elasticsearch only.
     """
     release = RELEASES[name]
     folder = scratch.make(name)
@@ -302,6 +305,7 @@ def start(
         if tls is not None:
             password = secrets.token_urlsafe(12)
             _add_user(programs, env, password)
+            _add_others(Path(env["ES_PATH_CONF"]), roles or {}, users or {})
     _give(folder, uid)
     front = None
     if not release.answers_root and tls is None:
@@ -426,6 +430,21 @@ def _add_user(programs: Path, env: Mapping[str, str], password: str) -> None:
     )
     if done.returncode != 0:
         raise RuntimeError(f"no user: {(done.stdout + done.stderr)[-1500:]}")
+
+
+def _add_others(
+    config: Path, roles: Mapping[str, Mapping[str, Any]], users: Mapping[str, Sequence[str]]
+) -> None:
+    """Users with the first one's password, as its hash is there already: the tool takes seconds."""
+    # JSON is YAML, too, but the file is cut into roles where a line begins with a name.
+    lines = (f"{name}: {json.dumps(role)}\n" for name, role in roles.items())
+    (config / "roles.yml").write_text("".join(lines))
+    _, _, hashed = (config / "users").read_text().strip().partition(":")
+    of_roles = {name: [user for user, names in users.items() if name in names] for name in roles}
+    with (config / "users").open("a") as file:
+        file.writelines(f"{user}:{hashed}\n" for user in users)
+    with (config / "users_roles").open("a") as file:
+        file.writelines(f"{name}:{','.join(has)}\n" for name, has in of_roles.items())
 
 
 def _give(folder: Path, uid: int | None) -> None:

@@ -97,9 +97,10 @@ def creation(index: IndexAnswer, product: Product) -> bytes:
     }
     # Which node it lay on is another cluster's matter.
     routing = {k: v for k, v in settings.get("routing", {}).items() if k != "allocation"}
-    settings = {**settings, "routing": routing}
-    if not routing:
-        del settings["routing"]
+    settings = {**settings, "routing": routing, "store": _store(settings.get("store", {}))}
+    for name in ("routing", "store"):
+        if not settings[name]:
+            del settings[name]
     body = {
         "settings": {"index": {**settings, **_WHILE_LOADING}},
         "mappings": _mappings(index.mappings, product),
@@ -128,6 +129,11 @@ def aliases(found: Mapping[str, IndexAnswer]) -> bytes:
             more: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
             actions.append({"add": {"index": index, "alias": name, **more}})
     return msgspec.json.encode({"actions": actions}) if actions else b""
+
+
+def _store(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How an index is stored, if not in a snapshot, which another cluster has not."""
+    return {} if str(found.get("type", "")).endswith("snapshot") else found
 
 
 def _policies(

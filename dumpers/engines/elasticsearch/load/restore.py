@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.elasticsearch import login, survey
+from dumpers.engines.elasticsearch import login
 from dumpers.engines.elasticsearch.client import Patience, Server, path_of
 from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer, unwrap
 from dumpers.engines.elasticsearch.load import requests
 from dumpers.engines.elasticsearch.load.bulk import Bulk, bodies
 from dumpers.engines.elasticsearch.product import Product
+from dumpers.engines.elasticsearch.survey.listing import list_indices
 from dumpers.engines.names import abbreviate
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import (
@@ -66,7 +67,7 @@ def load_backup(
         for name, index in own.items():
             to.ask("PUT", path_of(name, "_settings"), requests.afterwards(index))
         _count(to, by_name.get("data"), streams, written)
-        actions = requests.aliases(own)
+        actions = requests.aliases({**own, **_aliases_of_streams(texts, streams)})
         if actions:
             to.ask("POST", "/_aliases", actions)
         for name in by_name["index"].metadata.get("closed", []) if "index" in by_name else []:
@@ -84,10 +85,18 @@ def count_documents(target: Connection, interrupt: Interrupt) -> Mapping[str, in
     to = _Target(server=server, product=product, interrupt=interrupt)
     names = {
         index.shown_name
-        for index in survey.indices(server, product, interrupt)
-        if not index.is_own and not index.closed
+        for index in list_indices(server, product, interrupt).indices
+        if not index.is_own and index.is_read
     }
     return {name: _counted(to, name) for name in sorted(names)}
+
+
+def _aliases_of_streams(
+    texts: Mapping[str, bytes], streams: Mapping[str, str]
+) -> Mapping[str, IndexAnswer]:
+    names = set(streams.values())
+    found = msgspec.json.decode(texts.get("alias", b"{}"), type=dict[str, IndexAnswer])
+    return {name: answer for name, answer in found.items() if name in names}
 
 
 def _text(piece: StoredDump) -> bytes:
@@ -119,7 +128,7 @@ def _lines(piece: StoredDump) -> Iterator[bytes]:
 def _check_free(to: _Target, names: Sequence[str]) -> None:
     there = {
         name
-        for index in survey.indices(to.server, to.product, to.interrupt)
+        for index in list_indices(to.server, to.product, to.interrupt).indices
         for name in (index.name, index.shown_name)
     }
     taken = [name for name in names if name in there]

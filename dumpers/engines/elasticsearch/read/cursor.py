@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from dumpers.engines.elasticsearch.client import BusyError, LostError, Server
@@ -12,12 +12,15 @@ from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.elasticsearch.read.page_size import PageSize
 from dumpers.engines.elasticsearch.read.pages import BrokenPageError, Page, cut
+from dumpers.engines.elasticsearch.survey.limits import Limits
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 
-# How often a search context is renewed while its slice waits.
+# How often a search context is renewed while its slice waits, where it is kept long enough.
 RENEWED_SECONDS = 120.0
+_RENEWED_OFTEN = 4
 _LOOK_SECONDS = 0.1
+_ENOUGH_SECONDS = 900.0
 WHOLE_ANSWERS = {"allow_partial_search_results": "false"}
 
 
@@ -31,6 +34,16 @@ class IndexRead:
     most: int
     parallel: int
     versions: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def renewed_seconds(self) -> float:
+        """How often a search context is renewed while its slice waits."""
+        return min(RENEWED_SECONDS, self.limits.keep_alive / _RENEWED_OFTEN)
+
+    def kept(self, seconds: float) -> str:
+        """How long a search context is to be kept, as servers read it: as long as they allow."""
+        return f"{round(1000 * min(seconds, self.limits.keep_alive))}ms"
 
     @property
     def body(self) -> dict[str, object]:
@@ -38,7 +51,8 @@ class IndexRead:
         source: object = True
         if self.product.leaves_vectors_out:
             source = {"exclude_vectors": False}
-        body: dict[str, object] = {"_source": source}
+        # Else a cluster's own default may cut every search short.
+        body: dict[str, object] = {"_source": source, "timeout": "-1"}
         if self.versions:
             body |= {"version": True, "seq_no_primary_term": True}
         return body
@@ -46,13 +60,27 @@ class IndexRead:
     def size(self) -> PageSize:
         """The size of the first page, by what the index takes on disk: packed, by about four."""
         average = 4 * self.index.size // self.index.documents if self.index.documents else 0
-        return PageSize.begin(self.most, average=average)
+        return PageSize.begin(min(self.most, self.index.window), average=average)
+
+
+def read_at_once(product: Product, index: Index, limits: Limits) -> bool:
+    """Whether an index is read as of one moment, by a point in time.
+
+    OpenSearch caps points in time by shards, and every shard needs a slice of its own.
+    """
+    if not product.has_points_in_time or not product.is_opensearch:
+        return product.has_points_in_time
+    return index.shards <= min(limits.points, index.most_slices)
 
 
 def acquire(
-    slot: threading.Semaphore, interrupt: Interrupt, *, renew: Callable[[Interrupt], None]
+    slot: threading.Semaphore,
+    interrupt: Interrupt,
+    *,
+    renew: Callable[[Interrupt], None],
+    seconds: float,
 ) -> None:
-    """Wait for a semaphore as long as other threads hold it, calling `renew` now and then.
+    """Wait for a semaphore as long as other threads hold it, calling `renew` every `seconds`.
 
     `renew` keeps the waiting slice's search context alive. Raises what it raises, and
     InterruptedRunError.
@@ -61,7 +89,7 @@ def acquire(
     interrupt.check()
     while not slot.acquire(timeout=_LOOK_SECONDS):
         interrupt.check()
-        if time.monotonic() - renewed > RENEWED_SECONDS:
+        if time.monotonic() - renewed > seconds:
             renew(interrupt)
             renewed = time.monotonic()
 
@@ -85,10 +113,14 @@ class Cursor(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """An index opened for reading: how many documents it has at that moment, and its slices."""
+    """An index opened for reading: its slices, of which `at_once` may be read at a time.
 
-    total: int
+    `total` says how many documents it has at that moment, once all slices have been read.
+    """
+
+    total: Callable[[], int]
     cursors: Sequence[Cursor]
+    at_once: int
 
 
 def cut_page(body: bytes | bytearray, wanted: IndexRead, *, before: int | None = None) -> Page:
@@ -112,7 +144,7 @@ def lost(wanted: IndexRead, error: LostError) -> SourceFailedError:
     """The error for an index whose search context has gone."""
     return SourceFailedError(
         f"{wanted.server.where} has lost the search context of {wanted.index.name}, by which it is "
-        f"read as of one moment: it expired, or a node has gone ({error})"
+        f"read as of one moment: it expired, or a node has gone ({error}){_hint(wanted)}"
     )
 
 
@@ -121,4 +153,14 @@ def too_busy(wanted: IndexRead, error: BusyError) -> SourceFailedError:
     return SourceFailedError(
         f"{wanted.server.where} has been too busy for ten minutes to give the next page of "
         f"{wanted.index.name}: {error}"
+    )
+
+
+def _hint(wanted: IndexRead) -> str:
+    """What may help where the cluster keeps search contexts for a short time only; else empty."""
+    if wanted.limits.keep_alive >= _ENOUGH_SECONDS:
+        return ""
+    return (
+        f": the cluster keeps it for {wanted.limits.keep_alive:g} s at most, raise its setting "
+        "search.max_keep_alive (or point_in_time.max_keep_alive) to 15m"
     )

@@ -13,12 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from dumpers.engines.elasticsearch.read.cursor import (
-    RENEWED_SECONDS,
-    Cursor,
-    IndexRead,
-    Opened,
-)
+from dumpers.engines.elasticsearch.read.cursor import Cursor, IndexRead, Opened, read_at_once
 from dumpers.engines.elasticsearch.read.pages import Page
 from dumpers.engines.elasticsearch.read.point_in_time import open_point
 from dumpers.engines.elasticsearch.read.scroll import open_scrolls
@@ -65,7 +60,7 @@ def _documents(
         # each index, as the threads of an index that is given up may never release it.
         oversized_page = threading.Semaphore(1)
         with _open_index(item, oversized_page, interrupt) as opened:
-            for page in _pages(opened, item.parallel, oversized_page, interrupt):
+            for page in _pages(opened, item, oversized_page, interrupt):
                 written += page.count
                 if page.commented:
                     tally.commented.add(item.index.name)
@@ -74,21 +69,22 @@ def _documents(
                 del page
                 yield from blocks
                 del blocks
-            if written != opened.total:
+            total = opened.total()
+            if written != total:
                 raise SourceFailedError(
-                    f"{item.index.name} had {opened.total} documents when it was opened, and "
-                    f"{written} were read"
+                    f"{item.index.name} had {total} documents when it was opened, and {written} "
+                    "were read"
                 )
         tally.documents[item.index.name] = written
 
 
 def _pages(
-    opened: Opened, parallel: int, oversized_page: threading.Semaphore, interrupt: Interrupt
+    opened: Opened, wanted: IndexRead, oversized_page: threading.Semaphore, interrupt: Interrupt
 ) -> Iterator[Page]:
     """The pages of all slices as they come, some slices at a time."""
-    readers = _SliceReaders(opened.cursors, oversized_page)
+    readers = _SliceReaders(opened.cursors, oversized_page, wanted.renewed_seconds)
     try:
-        readers.start(min(parallel, len(opened.cursors)))
+        readers.start(min(wanted.parallel, opened.at_once, len(opened.cursors)))
         yield from readers.pages(interrupt)
     finally:
         readers.stop()
@@ -97,13 +93,16 @@ def _pages(
 class _SliceReaders:
     """Threads that read slices, one after the other each, into one short queue."""
 
-    def __init__(self, cursors: Sequence[Cursor], oversized_page: threading.Semaphore) -> None:
+    def __init__(
+        self, cursors: Sequence[Cursor], oversized_page: threading.Semaphore, renewed: float
+    ) -> None:
         self._left = list(reversed(cursors))
         self._slices = len(cursors)
         self._ahead: queue.Queue[Page | BaseException | None] = queue.Queue(_PAGES_AHEAD)
         # Of its own, so that the threads end when whoever reads has left.
         self._interrupt = Interrupt()
         self._oversized_page = oversized_page
+        self._renewed_seconds = renewed
         self._threads: list[threading.Thread] = []
 
     def start(self, number: int) -> None:
@@ -164,7 +163,7 @@ class _SliceReaders:
             try:
                 self._ahead.put(page, timeout=_LOOK_SECONDS)
             except queue.Full:
-                if time.monotonic() - renewed > RENEWED_SECONDS:
+                if time.monotonic() - renewed > self._renewed_seconds:
                     cursor.renew(self._interrupt)
                     renewed = time.monotonic()
                 continue
@@ -175,6 +174,6 @@ def _open_index(
     wanted: IndexRead, oversized_page: threading.Semaphore, interrupt: Interrupt
 ) -> AbstractContextManager[Opened]:
     """Open an index; a context that closes what the server keeps for it."""
-    if wanted.product.has_points_in_time:
+    if read_at_once(wanted.product, wanted.index, wanted.limits):
         return open_point(wanted, oversized_page, interrupt)
     return open_scrolls(wanted, interrupt)

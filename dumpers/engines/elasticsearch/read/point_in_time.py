@@ -26,7 +26,7 @@ from dumpers.runtime.interrupt import Interrupt
 
 # Every page renews them; between two, a busy server is waited for as long as `Patience` says.
 # They are closed in any case; this long they outlive a dump that is killed.
-_POINT_KEPT = "15m"
+_POINT_KEPT = 900.0
 # Below this a shard is not worth being read in several slices.
 _SLICED_BYTES = 32 << 20
 _UNREACHED = 5
@@ -39,9 +39,14 @@ class _Point:
         self.wanted = wanted
         self.id = id_
 
+    @property
+    def body(self) -> dict[str, str]:
+        """The part of a search's body that names and renews it."""
+        return {"id": self.id, "keep_alive": self.wanted.kept(_POINT_KEPT)}
+
     def search(self, interrupt: Interrupt, **more: object) -> bytes:
         """The whole answer of a small search."""
-        body = {"pit": {"id": self.id, "keep_alive": _POINT_KEPT}, **more}
+        body = {"pit": self.body, "timeout": "-1", **more}
         return self.wanted.server.ask(
             "POST",
             "/_search",
@@ -67,23 +72,25 @@ def open_point(
     if wanted.product.is_opensearch:
         path = path_of(index.name) + "/_search/point_in_time"
         # It would else open one of the shards that are there, and say nothing.
-        query = {"keep_alive": _POINT_KEPT, "allow_partial_pit_creation": "false"}
+        query = {"keep_alive": wanted.kept(_POINT_KEPT), "allow_partial_pit_creation": "false"}
     else:
         path = path_of(index.name) + "/_pit"
-        query = {"keep_alive": _POINT_KEPT}
+        query = {"keep_alive": wanted.kept(_POINT_KEPT)}
         if index.frozen:
             query["ignore_throttled"] = "false"
     opened = server.json("POST", path, query=query, interrupt=interrupt)
     point = _Point(wanted, opened.get("pit_id") or opened.get("id") or "")
     try:
         counted = cut_page(point.search(interrupt, size=0, track_total_hits=True), wanted)
-        if counted.total is None:
+        total = counted.total
+        if total is None:
             raise SourceFailedError(f"{server.where} does not count {index.name}")
         many = slices(index, wanted.parallel)
-        parts = _parts(point, many, interrupt) if counted.total else ()
-        yield Opened(
-            total=counted.total, cursors=[_Slice(point, part, oversized_page) for part in parts]
-        )
+        if wanted.product.slices_by_number:
+            many = min(many, index.most_slices)
+        parts = _parts(point, many, interrupt) if total else ()
+        cursors = [_Slice(point, part, oversized_page) for part in parts]
+        yield Opened(total=lambda: total, cursors=cursors, at_once=len(cursors))
     finally:
         point.close()
 
@@ -210,8 +217,7 @@ class _Slice:
     def _fetch(self, size: int, interrupt: Interrupt) -> bytearray | None:
         """An answer's body; None where it is too large and was dropped."""
         wanted = self._point.wanted
-        pit = {"id": self._point.id, "keep_alive": _POINT_KEPT}
-        text = json.dumps({**self._body, "size": size, "pit": pit}).encode()
+        text = json.dumps({**self._body, "size": size, "pit": self._point.body}).encode()
         if self._after:
             text = text[:-1] + b',"search_after":' + self._after + b"}"
         body = bytearray()
@@ -225,7 +231,12 @@ class _Slice:
                     if len(body) > LARGEST and not large:
                         if self._size.too_large():
                             return None
-                        acquire(self._oversized_page, interrupt, renew=self.renew)
+                        acquire(
+                            self._oversized_page,
+                            interrupt,
+                            renew=self.renew,
+                            seconds=wanted.renewed_seconds,
+                        )
                         large = True
             wanted.server.check_answer(answer, body)
         except BaseException:

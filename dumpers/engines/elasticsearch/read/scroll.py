@@ -1,7 +1,7 @@
 """Reading an index by a scroll of each of its shards."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from dumpers.engines.elasticsearch.client import BusyError, LostError, Patience, path_of
@@ -17,32 +17,46 @@ from dumpers.engines.elasticsearch.read.pages import Page
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 
-_SCROLL_KEPT = "1h"
+_SCROLL_KEPT = 3600.0
 
 
 @contextmanager
 def open_scrolls(wanted: IndexRead, interrupt: Interrupt) -> Iterator[Opened]:
-    """Open a scroll for every shard: each shard at its own moment, as with one scroll for all."""
-    cursors: list[_Scroll] = []
+    """Open a scroll for every shard: each shard at its own moment, as with one scroll for all.
+
+    Where the cluster holds fewer scrolls than there are shards, the others are opened when those
+    before them have been read.
+    """
+    at_once = min(wanted.index.shards, max(1, wanted.limits.scrolls))
+    frees = at_once < wanted.index.shards
+    cursors = [_Scroll(wanted, shard, frees=frees) for shard in range(wanted.index.shards)]
     try:
-        for shard in range(wanted.index.shards):
-            cursor = _Scroll(wanted, shard)
-            cursors.append(cursor)
+        for cursor in cursors[:at_once]:
             cursor.open(interrupt)
-        yield Opened(total=sum(cursor.total for cursor in cursors), cursors=cursors)
+        yield Opened(
+            total=lambda: sum(cursor.total for cursor in cursors), cursors=cursors, at_once=at_once
+        )
     finally:
-        ids = [cursor.id for cursor in cursors if cursor.id]
-        if ids:
-            body = json.dumps({"scroll_id": ids}).encode()
-            wanted.server.forget("DELETE", "/_search/scroll", body)
+        _clear(wanted, [cursor.id for cursor in cursors if cursor.id])
+
+
+def _clear(wanted: IndexRead, ids: Sequence[str]) -> None:
+    """Let the server forget these scrolls."""
+    if ids:
+        body = json.dumps({"scroll_id": ids}).encode()
+        wanted.server.forget("DELETE", "/_search/scroll", body)
 
 
 class _Scroll:
-    """A scroll of one shard. A page that does not come is lost: the scroll has gone on."""
+    """A scroll of one shard. A page that does not come is lost: the scroll has gone on.
 
-    def __init__(self, wanted: IndexRead, shard: int) -> None:
+    It is opened at the latest when it is read, and `frees` its place at the server at its end.
+    """
+
+    def __init__(self, wanted: IndexRead, shard: int, *, frees: bool) -> None:
         self._wanted = wanted
         self._shard = shard
+        self._frees = frees
         self._first: Page | None = None
         # Its pages all have the same size: a small one leaves room for larger documents.
         self._size = max(1, wanted.size().size // 2)
@@ -55,7 +69,7 @@ class _Scroll:
         wanted = self._wanted
         query = {
             **WHOLE_ANSWERS,
-            "scroll": _SCROLL_KEPT,
+            "scroll": wanted.kept(_SCROLL_KEPT),
             "preference": f"_shards:{self._shard}",
         }
         if wanted.index.frozen:
@@ -72,11 +86,16 @@ class _Scroll:
 
     def next(self, interrupt: Interrupt) -> Page:
         """Read a page; a server that is busy is asked again, as its scroll has not moved then."""
+        if not self.id:
+            self.open(interrupt)
         page, self._first = self._first, None
         if page is None:
-            body = json.dumps({"scroll": _SCROLL_KEPT, "scroll_id": self.id}).encode()
+            kept = self._wanted.kept(_SCROLL_KEPT)
+            body = json.dumps({"scroll": kept, "scroll_id": self.id}).encode()
             page = self._page("/_search/scroll", {}, body, interrupt)
         self.ended = page.count == 0
+        if self.ended and self._frees:
+            _clear(self._wanted, [self.id])
         return page
 
     def renew(self, interrupt: Interrupt) -> None:

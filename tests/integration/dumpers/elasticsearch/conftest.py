@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import pytest
 
@@ -15,8 +16,10 @@ from dumpers.engines.protocol import SourceInfo, StoredDump
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
+from tests.integration.dumpers.elasticsearch import accounts
 from tests.testbed.databases import search as search_testbed
 from tests.testbed.databases.search import RELEASES, SearchServer
+from tests.testbed.toolchain import pki, scratch
 from tests.testbed.toolchain.require import require_linux
 from tests.unit.dumpers.contract.test_jobs import ENV
 
@@ -50,6 +53,62 @@ def server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[SearchS
     started.clear()
     yield started
     started.clear()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secured:
+    """A server with accounts, whose certificate `ca_file` is good for; empty."""
+
+    server: SearchServer
+    ca_file: str
+
+    def job(self, user: str, **changes: str) -> DumpJob:
+        """A dump as one of its users."""
+        login = {
+            "ELASTICSEARCH_USERNAME": user,
+            "ELASTICSEARCH_PASSWORD": self.server.password,
+            "ELASTICSEARCH_CA_FILE": self.ca_file,
+        }
+        return job(self.server, **login, **changes)
+
+
+@pytest.fixture(scope="session")
+def secured_servers() -> Iterator[Callable[[str], Secured]]:
+    """Starts a server with accounts by its name, once."""
+    require_linux()
+    running: dict[str, Secured] = {}
+    with contextlib.ExitStack() as ending:
+
+        def start(name: str) -> Secured:
+            if name not in running:
+                folder = scratch.make("pki")
+                ending.callback(scratch.remove, folder)
+                authority = pki.authority(folder / "own")
+                server = search_testbed.start(
+                    name,
+                    # Only with it may roles hide documents and fields.
+                    settings={"xpack.license.self_generated.type": "trial"},
+                    tls=authority.server("node", ["127.0.0.1"]),
+                    roles=accounts.roles(name),
+                    users=accounts.USERS,
+                )
+                running[name] = Secured(
+                    server=ending.enter_context(server), ca_file=str(authority.pair.cert)
+                )
+            return running[name]
+
+        yield start
+
+
+@pytest.fixture(params=["elasticsearch-6", "elasticsearch-7"])
+def secured(
+    request: pytest.FixtureRequest, secured_servers: Callable[[str], Secured]
+) -> Iterator[Secured]:
+    """An empty cluster with accounts, emptied again."""
+    started = secured_servers(request.param)
+    started.server.clear()
+    yield started
+    started.server.clear()
 
 
 def env(server: SearchServer) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dumpers.contract.notes import NoteCode
 from dumpers.engines.elasticsearch.engine import ENGINE, PARALLEL
 from dumpers.engines.elasticsearch.read import cursor, point_in_time
 from dumpers.engines.elasticsearch.read.page_size import LARGEST
@@ -54,8 +55,9 @@ def test_everything_comes_back_as_it_was(server: SearchServer) -> None:
         counts |= dict(zip(backing, (2, 1), strict=True))
     assert parts["data"][1] == {"documents": counts}
     assert len(lines) == sum(counts.values())
-    assert any("'shut'" in note and "closed" in note for note in map(str, source.notes))
-    assert any("'.own'" in note and "hidden" in note for note in map(str, source.notes))
+    by_code = {note.code: note for note in source.notes}
+    assert by_code[NoteCode.UNREADABLE].objects == ("shut",)
+    assert ".own" in by_code[NoteCode.NOT_CHOSEN].objects
     assert parts["index"][1]["closed"] == ["shut"]
 
     server.clear()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from dumpers.contract.notes import NoteCode
 from dumpers.engines.elasticsearch.engine import ENGINE
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import (
@@ -15,9 +16,10 @@ from tests.integration.dumpers.elasticsearch.conftest import (
 from tests.integration.dumpers.elasticsearch.worlds import put
 from tests.testbed.databases.search import SearchServer
 
-pytestmark = pytest.mark.parametrize("server", ["elasticsearch-9"], indirect=True)
+_NEWEST = pytest.mark.parametrize("server", ["elasticsearch-9"], indirect=True)
 
 
+@_NEWEST
 def test_vectors_that_are_kept_apart(server: SearchServer) -> None:
     vector = {"type": "dense_vector", "dims": 3}
     server.ask("PUT", "/books", {"mappings": {"properties": {"place": vector}}})
@@ -26,7 +28,8 @@ def test_vectors_that_are_kept_apart(server: SearchServer) -> None:
     server.ask("POST", "/_all/_refresh")
     assert "place" not in server.ask("GET", "/books/_doc/1")["_source"]
     source, parts = dump(job(server))
-    assert any("vectors apart" in note and "'place'" in note for note in map(str, source.notes))
+    assert [note.objects for note in source.notes] == [("books.place",)]
+    assert source.notes[0].code is NoteCode.ALTERED
     [line] = parts["data"][0].splitlines()
     assert json.loads(line)["_source"] == json.loads(text)
     server.clear()
@@ -35,6 +38,7 @@ def test_vectors_that_are_kept_apart(server: SearchServer) -> None:
     assert again["data"][0] == parts["data"][0]
 
 
+@_NEWEST
 def test_sources_that_the_server_makes(server: SearchServer) -> None:
     server.ask(
         "PUT",
@@ -47,6 +51,47 @@ def test_sources_that_the_server_makes(server: SearchServer) -> None:
     put(server, "books", "1", '{"name":"a","n":1}')
     server.ask("POST", "/_all/_refresh")
     source, parts = dump(job(server))
-    assert any("makes the _source of these anew" in note for note in map(str, source.notes))
+    assert [(note.code, note.objects) for note in source.notes] == [(NoteCode.ALTERED, ("books",))]
     [line] = parts["data"][0].splitlines()
     assert json.loads(line)["_source"] == {"name": "a", "n": 1}
+
+
+@pytest.mark.parametrize("server", ["opensearch-3"], indirect=True)
+def test_sources_that_opensearch_derives(server: SearchServer) -> None:
+    properties = {"name": {"type": "keyword"}, "n": {"type": "integer"}}
+    server.ask(
+        "PUT",
+        "/made",
+        {
+            "settings": {"index.derived_source.enabled": True},
+            "mappings": {"properties": properties},
+        },
+    )
+    put(server, "made", "1", '{"name":["b","a","b"],"n":[3,1,2]}')
+    server.bulk("sent", {"1": "{}"})
+    source, parts = dump(job(server, KSNAPSHOT_INDICES="made,sent"))
+    assert [(note.code, note.objects) for note in source.notes] == [(NoteCode.ALTERED, ("made",))]
+    assert parts["data"][1] == {"documents": {"made": 1, "sent": 1}}
+
+
+@pytest.mark.parametrize(
+    "server", ["elasticsearch-6", "elasticsearch-9", "opensearch-3"], indirect=True
+)
+def test_sources_that_are_not_kept(server: SearchServer) -> None:
+    sources = {"none": {"enabled": False}, "part": {"excludes": ["secret"]}, "all": {}}
+    for name, source in sources.items():
+        mapping: dict[str, object] = {"_source": source}
+        typed = {"_doc": mapping} if server.name == "elasticsearch-6" else mapping
+        server.ask("PUT", f"/{name}", {"settings": {"number_of_shards": 1}, "mappings": typed})
+        put(server, name, "1", '{"n":1,"secret":2}')
+    server.ask("POST", "/_all/_refresh")
+    info, parts = dump(job(server))
+    assert [(note.code, note.objects) for note in info.notes] == [
+        (NoteCode.NOT_DUMPED, ("none",)),
+        (NoteCode.NOT_DUMPED, ("part",)),
+    ]
+    assert parts["data"][1] == {"documents": {"all": 1, "part": 1}}
+    server.clear()
+    assert ENGINE.restore(connection(server), pieces(parts), Interrupt()) == ()
+    assert server.ask("GET", "/part/_doc/1")["_source"] == {"n": 1}
+    assert server.ask("GET", "/none/_count")["count"] == 0

@@ -15,6 +15,8 @@ from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.load import requests
 from dumpers.engines.elasticsearch.load.bulk import BULK_BYTES, Bulk, bodies
 from dumpers.engines.elasticsearch.product import Flavour, Product
+from dumpers.engines.elasticsearch.read import cursor
+from dumpers.engines.elasticsearch.survey.limits import Limits
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 
@@ -122,6 +124,21 @@ def test_patterns(text: str, expected: list[str]) -> None:
 def test_a_pattern_that_asks_for_nothing_there(text: str) -> None:
     with pytest.raises(SourceRefusedError, match="not these indices"):
         indices.choose(indices.parse_index_patterns("V", text), EVERY)
+
+
+@pytest.mark.parametrize(
+    ("text", "every"), [("", True), ("-a", True), ("*,-a", True), ("a*", False), ("*,.a", False)]
+)
+def test_patterns_that_ask_for_all(text: str, *, every: bool) -> None:
+    assert indices.asks_for_all(indices.parse_index_patterns("V", text)) is every
+
+
+@pytest.mark.parametrize(
+    ("text", "named"), [("a-1", True), ("a*", False), ("logs-x", True), ("-a-1", False)]
+)
+def test_names_are_told_from_patterns(text: str, *, named: bool) -> None:
+    patterns = indices.parse_index_patterns("V", text)
+    assert any(indices.is_named(patterns, index) for index in EVERY) is named
 
 
 @pytest.mark.parametrize("text", [",", "a,,b", "-", "a,-"])
@@ -334,6 +351,55 @@ def test_an_index_is_made_to_be_filled() -> None:
     assert json.loads(requests.afterwards(_index())) == {
         "index": {"number_of_replicas": None, "refresh_interval": None}
     }
+
+
+@pytest.mark.parametrize(
+    ("store", "kept"),
+    [
+        ({"type": "snapshot", "snapshot": {"index_name": "x"}}, None),
+        ({"type": "remote_snapshot"}, None),
+        ({"type": "niofs"}, {"type": "niofs"}),
+        (None, None),
+    ],
+)
+def test_an_index_is_not_made_from_a_snapshot(store: object, kept: object) -> None:
+    index = _index(**({"store": store} if store else {}))
+    settings = json.loads(requests.creation(index, NEW))["settings"]["index"]
+    assert settings.get("store") == kept
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"{}", b"{}"),
+        (b'{"a":{"aliases":{}}}', b"{}"),
+        (b'{"a.b":{"aliases":{"x":{}}}}', b'{"a.b":{"aliases":{"x":{}}}}'),
+        (
+            b'{"a":{"aliases":{"x":{"filter":{"n":1.0}}},"mappings":{},"settings":{}},"b":{}}',
+            b'{"a":{"aliases":{"x":{"filter":{"n":1.0}}}}}',
+        ),
+    ],
+)
+def test_aliases_of_those_that_have_any(body: bytes, expected: bytes) -> None:
+    assert elasticdump_lines.aliases(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "shards", "limits", "at_once"),
+    [
+        ("Elasticsearch 7.10.2", 1, {}, False),
+        ("Elasticsearch 9.2.4", 2000, {"points": 1}, True),
+        ("OpenSearch 3.8.0", 3, {}, True),
+        ("OpenSearch 3.8.0", 3, {"points": 2}, False),
+        ("OpenSearch 3.8.0", 1, {"points": 0}, False),
+        ("OpenSearch 3.8.0", 2000, {"points": 9000}, False),
+    ],
+)
+def test_an_index_is_read_at_once_where_the_cluster_allows_it(
+    text: str, shards: int, limits: Mapping[str, Any], *, at_once: bool
+) -> None:
+    index = Index(name="a", shards=shards)
+    assert cursor.read_at_once(release(text), index, Limits(**limits)) is at_once
 
 
 @pytest.mark.parametrize(
