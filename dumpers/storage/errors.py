@@ -1,6 +1,6 @@
 """Answers of a store that a caller can react to."""
 
-from dumpers.runtime.errors import StorageRefusedError
+from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
 
 
 class ForbiddenByStoreError(StorageRefusedError):
@@ -13,3 +13,7 @@ class AlreadyThereError(StorageRefusedError):
 
 class UnknownToStoreError(StorageRefusedError):
     """The store does not know an optional feature that the request used."""
+
+
+class StoreAwayError(StorageFailedError):
+    """The store is away, overloaded, or got a request damaged: the same call may go well later."""
