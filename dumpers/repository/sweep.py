@@ -198,7 +198,7 @@ class _Sweep:
 
         Tried on this run's own started record, which is there.
         """
-        with suppress(UnknownToStoreError):
+        with suppress(UnknownToStoreError, ForbiddenByStoreError):
             try:
                 body = write_record(self.started)
                 self.bucket.put(self.run.started_key, body, only_new=True)

@@ -7,6 +7,10 @@ class ForbiddenByStoreError(StorageRefusedError):
     """The keys are right, but this call is not granted to them."""
 
 
+class SignatureRefusedError(ForbiddenByStoreError):
+    """The signature does not fit: the keys are wrong, or a header that it covers was altered."""
+
+
 class AlreadyThereError(StorageRefusedError):
     """An object that must not exist yet does."""
 

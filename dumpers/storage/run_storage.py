@@ -19,7 +19,12 @@ from dumpers.runtime.errors import (
 )
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
-from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError, UnknownToStoreError
+from dumpers.storage.errors import (
+    AlreadyThereError,
+    ForbiddenByStoreError,
+    SignatureRefusedError,
+    UnknownToStoreError,
+)
 from dumpers.storage.patience import Patience
 from dumpers.storage.rate_limit import OnSent, RateLimit
 from dumpers.storage.way_out import WayOut
@@ -133,7 +138,8 @@ class RunStorage:
         """
         try:
             self.call(lambda: self.bucket.put(key, body, only_new=True))
-        except UnknownToStoreError:
+        except (UnknownToStoreError, SignatureRefusedError):
+            # A signature may fit without the condition, which something between dropped or altered.
             self.call(lambda: self._put_where_free(key, body))
         except AlreadyThereError:
             try:

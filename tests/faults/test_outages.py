@@ -72,12 +72,10 @@ class Dumps:
         return (self.folder / name / "log").read_text()
 
     def waits(self, name: str) -> list[str]:
-        """What the run was doing each time that it began to wait for the store."""
+        """What the run wanted to do each time that it began to wait: upload, write, read, …"""
         lines = [json.loads(line) for line in self.log(name).splitlines()]
         return [
-            " ".join(line["why"].split()[1:3])
-            for line in lines
-            if line["message"] == "waiting for the store"
+            line["why"].split()[1] for line in lines if line["message"] == "waiting for the store"
         ]
 
 

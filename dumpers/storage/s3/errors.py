@@ -16,6 +16,7 @@ from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRe
 from dumpers.storage.errors import (
     AlreadyThereError,
     ForbiddenByStoreError,
+    SignatureRefusedError,
     StoreAwayError,
     UnknownToStoreError,
 )
@@ -85,7 +86,8 @@ def _kind(code: str, status: int) -> type[KsnapshotError]:
     elif code in _AWAY or status in _AWAY_STATUS or status >= _SERVER_ERROR:
         kind = StoreAwayError
     elif status == _FORBIDDEN:
-        kind = ForbiddenByStoreError
+        refused = code == "SignatureDoesNotMatch"
+        kind = SignatureRefusedError if refused else ForbiddenByStoreError
     return kind
 
 

@@ -261,6 +261,23 @@ def test_a_store_that_trips_over_checksums_is_asked_without(
     assert again == []
 
 
+def test_a_condition_whose_signature_does_not_fit_is_left_out(stub: StubStore) -> None:
+    """A proxy between that drops or alters it."""
+
+    def answer(asked: Asked) -> Answer | None:
+        if "if-none-match" in asked.headers:
+            body = b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
+            return Answer(status=403, body=body)
+        return Answer(status=404) if asked.method == "HEAD" else None
+
+    stub.answer = answer
+    with RunStorage(location(stub), run="r", interrupt=Interrupt()) as store:
+        assert store.put_once("record", b"{}")
+        stub.answer = lambda _: answer(replace(_, headers={"if-none-match": "*"}))
+        with pytest.raises(StorageRefusedError, match="AWS_SECRET_ACCESS_KEY"):
+            store.put_once("record", b"{}")
+
+
 def test_a_completion_that_trips_over_its_checksum_goes_on_without(stub: StubStore) -> None:
     """Google Cloud Storage calls it a failed precondition."""
 
