@@ -30,6 +30,7 @@ _MORE_CONFIGMAP_KEYS = (
     (location.S3_SSE_KMS_KEY_ID, "S3_SSE_KMS_KEY_ID", True),
     (location.S3_TAGS, "S3_TAGS", True),
     (location.S3_MAX_BANDWIDTH, "S3_MAX_BANDWIDTH", True),
+    (location.S3_PATIENCE, "S3_PATIENCE", True),
     *((name, name, True) for name in location.PROXIES),
 )
 # Where the certificates to trust are mounted.

@@ -23,6 +23,7 @@ S3_SSE = "BACKEND_S3_SSE"
 S3_SSE_KMS_KEY_ID = "BACKEND_S3_SSE_KMS_KEY_ID"
 S3_TAGS = "BACKEND_S3_TAGS"
 S3_MAX_BANDWIDTH = "BACKEND_S3_MAX_BANDWIDTH"
+S3_PATIENCE = "BACKEND_S3_PATIENCE"
 # Every HTTP client's own names, read by the SDK itself.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -37,6 +38,9 @@ _CLASS = re.compile(r"[A-Z0-9_-]{1,64}")
 _BANDWIDTH = re.compile(r"([1-9][0-9]{0,11})(Ki|Mi|Gi|)")
 _UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 _MIN_BANDWIDTH = 16 << 10
+_DURATION = re.compile(r"(0|[1-9][0-9]{0,4})(s|m|h|)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_DEFAULT_PATIENCE, _MAX_PATIENCE = 300, 86_400
 # S3's own rules for object tags.
 _MAX_TAGS, _MAX_TAG_KEY, _MAX_TAG_VALUE = 10, 128, 256
 _TAG_TEXT = re.compile(r"[\w +\-=.:/@]*")
@@ -49,7 +53,8 @@ class S3Location:
 
     Raises nothing by itself; `endpoint` beats the region's own endpoint, the region still signs.
     `ca_bundle` is PEM text; `path_style` None means: where an endpoint is set; `max_bandwidth` is
-    in bytes a second, None for as fast as it goes. `storage_class` is for dumps, not for records.
+    in bytes a second, None for as fast as it goes; `patience` is how many seconds a run waits for
+    a store that is away. `storage_class` is for dumps, not for records.
     """
 
     bucket: str
@@ -65,6 +70,7 @@ class S3Location:
     sse_kms_key_id: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     max_bandwidth: int | None = None
+    patience: int = _DEFAULT_PATIENCE
 
 
 def read_location(reader: EnvReader) -> S3Location:
@@ -96,6 +102,7 @@ def read_location(reader: EnvReader) -> S3Location:
         sse_kms_key_id=reader.text(S3_SSE_KMS_KEY_ID) or None,
         tags=_tags(reader),
         max_bandwidth=_bandwidth(reader),
+        patience=_patience(reader),
     )
 
 
@@ -193,3 +200,18 @@ def _bandwidth(reader: EnvReader) -> int | None:
         )
         return None
     return rate
+
+
+def _patience(reader: EnvReader) -> int:
+    text = reader.text(S3_PATIENCE)
+    if not text:
+        return _DEFAULT_PATIENCE
+    found = _DURATION.fullmatch(text)
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else -1
+    if not 0 <= seconds <= _MAX_PATIENCE:
+        reader.faults.append(
+            f"{S3_PATIENCE} is {text[:_SHOWN]!r}: it must be a whole number of seconds, or one "
+            "that ends in s, m or h, and at most 24h"
+        )
+        return _DEFAULT_PATIENCE
+    return seconds

@@ -25,6 +25,7 @@ from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError, UnknownToStoreError
 from dumpers.storage.run_storage import RunStorage
+from dumpers.storage.way_out import run_detached
 
 if TYPE_CHECKING:
     from dumpers.storage.s3.bucket import S3Bucket
@@ -54,7 +55,7 @@ def sweep(storage: RunStorage, run: Run, started: StartedRecord) -> None:
     """
     ends = time.monotonic() + _SECONDS
     work = _Sweep(storage=storage, run=run, started=started, ends=ends)
-    task = storage.run_detached(work.sweep)
+    task = run_detached(work.sweep)
     while not wait_futures([task], 0.1).done:
         storage.interrupt.check()
         if time.monotonic() > ends:
@@ -197,7 +198,7 @@ class _Sweep:
 
         Tried on this run's own started record, which is there.
         """
-        with suppress(UnknownToStoreError):
+        with suppress(UnknownToStoreError, ForbiddenByStoreError):
             try:
                 body = write_record(self.started)
                 self.bucket.put(self.run.started_key, body, only_new=True)

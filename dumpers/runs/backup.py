@@ -22,6 +22,7 @@ from dumpers.runtime.errors import ExitCode, InterruptedRunError, StorageFailedE
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import AlreadyThereError
+from dumpers.storage.open_uploads import probe
 from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
 
@@ -86,7 +87,7 @@ def dump(
             started_record = write_record(record)
             storage.put_once(run.started_key, started_record)
             recorded.enter_context(recorded_failure(storage, run, now=now))
-            storage.probe(record.keys[0])
+            probe(storage, record.keys[0])
             if job.verify:
                 verify.prove_right(storage, run.started_key, started_record)
             sweep(storage, run, record)

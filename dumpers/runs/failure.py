@@ -8,14 +8,14 @@ from datetime import datetime
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import write_record
 from dumpers.repository.records import FailedRecord
-from dumpers.runtime.errors import ExitCode, KsnapshotError, describe_failure
+from dumpers.runtime.errors import KsnapshotError, describe_failure
 from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import RunStorage
 
 _LOG = logging.getLogger(__name__)
 
 # A pod is killed 30 s after SIGTERM; the abort of uploads before this has most of that time.
-_SECONDS, _SECONDS_INTERRUPTED = 10.0, 2.0
+_LAST_SECONDS = 3.0
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def recorded_failure(
 ) -> Iterator[None]:
     """Write the run's failed record where the body raises, and raise the same error.
 
-    Best effort and bounded in time: a record that cannot be written is only logged.
+    Best effort, with the run's patience: a record that cannot be written is only logged.
     """
     try:
         yield
@@ -50,7 +50,7 @@ def _record(
         message=failure.message,
     )
     body = write_record(record)
-    # Neither the workers, which may all hang, nor the interrupt, which may be cancelled already.
-    written = storage.run_detached(lambda: storage.bucket.put(run.failed_key, body, only_new=False))
-    is_interrupted = storage.interrupt.is_over or failure.exit_code == ExitCode.INTERRUPTED
-    written.result(_SECONDS_INTERRUPTED if is_interrupted else _SECONDS)
+    storage.call_at_end(
+        lambda: storage.bucket.put(run.failed_key, body, only_new=False),
+        last_seconds=_LAST_SECONDS,
+    )

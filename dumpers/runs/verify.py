@@ -1,21 +1,16 @@
 """Reads the stored objects back once and compares them with what was sent."""
 
 import hashlib
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dumpers.contract.names import READ_BACK, VERIFY
 from dumpers.repository.records import CheckedObject, ObjectRecord
 from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
-from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import RunStorage
 
 if TYPE_CHECKING:
     from dumpers.storage.s3.bucket import S3Bucket
-
-_LOG = logging.getLogger(__name__)
-_ATTEMPTS = 3
 
 
 def prove_right(storage: RunStorage, key: str, body: bytes) -> None:
@@ -39,23 +34,16 @@ def prove_right(storage: RunStorage, key: str, body: bytes) -> None:
 def read_back(storage: RunStorage, objects: Sequence[ObjectRecord]) -> tuple[CheckedObject, ...]:
     """Read every object, block by block, and return how each was found.
 
-    An object whose reading breaks off is read again; StorageFailedError where that does not help.
+    An object whose reading breaks off is read again, as long as the run's patience with the store
+    lasts; StorageFailedError where that does not help.
     """
     return tuple(_check(storage, item) for item in objects)
 
 
 def _check(storage: RunStorage, item: ObjectRecord) -> CheckedObject:
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            size, sha256 = storage.call(lambda: _digest(storage.bucket, item.key))
-        except StorageFailedError as error:
-            if attempt == _ATTEMPTS:
-                raise
-            _LOG.warning("reading back again", extra=fields(key=item.key, error=str(error)))
-        else:
-            good = (size, sha256) == (item.size, item.sha256)
-            return CheckedObject(key=item.key, size=size, sha256=sha256, good=good)
-    raise AssertionError  # The last attempt returned or raised.
+    size, sha256 = storage.call(lambda: _digest(storage.bucket, item.key))
+    good = (size, sha256) == (item.size, item.sha256)
+    return CheckedObject(key=item.key, size=size, sha256=sha256, good=good)
 
 
 def _digest(bucket: "S3Bucket", key: str) -> tuple[int, str]:

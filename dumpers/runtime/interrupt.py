@@ -30,6 +30,7 @@ class _Scope:
         self.seconds = seconds
         self.ends = None if seconds is None else time.monotonic() + seconds
         self.cause: str | None = None
+        self.held_up_by = ""
         self.read_end, self.write_end = os.pipe()
         os.set_blocking(self.write_end, False)
         weakref.finalize(self, _close, self.read_end, self.write_end)
@@ -61,6 +62,11 @@ class Interrupt:
             self._own.cause = cause
             os.write(self._own.write_end, b"!")
 
+    def hold_up(self, by: str) -> None:
+        """Remember what the run waits for, to name it where the deadline comes; empty: nothing."""
+        for scope in self._scopes:
+            scope.held_up_by = by
+
     @property
     def is_cancelled(self) -> bool:
         """Whether this scope or one around it was cancelled; the deadline does not count."""
@@ -77,9 +83,11 @@ class Interrupt:
             if scope.cause is not None:
                 raise InterruptedRunError(f"stopped by {scope.cause} before the dump was complete")
             if scope.ends is not None and time.monotonic() >= scope.ends:
+                cause = "the dump takes longer than the job may run; raise the deadline"
+                if scope.held_up_by:
+                    cause = f"it was waiting for {scope.held_up_by}"
                 raise InterruptedRunError(
-                    f"stopped after {scope.seconds:.0f} s, close to the job's deadline: the dump "
-                    "takes longer than the job may run; raise the deadline"
+                    f"stopped after {scope.seconds:.0f} s, close to the job's deadline: {cause}"
                 )
 
     def wait_readable(self, descriptor: int) -> None:

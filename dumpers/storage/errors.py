@@ -1,10 +1,14 @@
 """Answers of a store that a caller can react to."""
 
-from dumpers.runtime.errors import StorageRefusedError
+from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
 
 
 class ForbiddenByStoreError(StorageRefusedError):
     """The keys are right, but this call is not granted to them."""
+
+
+class SignatureRefusedError(ForbiddenByStoreError):
+    """The signature does not fit: the keys are wrong, or a header that it covers was altered."""
 
 
 class AlreadyThereError(StorageRefusedError):
@@ -13,3 +17,7 @@ class AlreadyThereError(StorageRefusedError):
 
 class UnknownToStoreError(StorageRefusedError):
     """The store does not know an optional feature that the request used."""
+
+
+class StoreAwayError(StorageFailedError):
+    """The store is away, overloaded, or got a request damaged: the same call may go well later."""

@@ -1,49 +1,26 @@
 """Writes a large object in parts; the object exists only once it is whole."""
 
 import base64
-import logging
 import queue
 import secrets
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_futures
-from dataclasses import dataclass
 from typing import Any, Self
 
 from isal import isal_zlib
 
 from dumpers.contract.names import PART_SIZE
-from dumpers.runtime.errors import (
-    InterruptedRunError,
-    KsnapshotError,
-    StorageFailedError,
-    StorageRefusedError,
-)
-from dumpers.runtime.log import fields
-from dumpers.storage.errors import ForbiddenByStoreError
+from dumpers.runtime.errors import StorageRefusedError
+from dumpers.storage.completion import Completion, StoredObject
+from dumpers.storage.open_uploads import abort, create
 from dumpers.storage.part_size import MAX_PARTS, MEBIBYTE
 from dumpers.storage.run_storage import IN_FLIGHT, RunStorage
-from dumpers.storage.s3.answers import Head
 from dumpers.streams.digest import BackgroundSha256
 
-_LOG = logging.getLogger(__name__)
 _TOKEN_BYTES = 8
 # Together with the abort that follows, less than the 30 s after which a pod is killed.
 _LAST_PARTS_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """An object that is whole in the store; `checked` if the store confirmed this when asked.
-
-    `crc32` is base64 of the big-endian CRC-32 of the whole, as S3 writes it.
-    """
-
-    key: str
-    size: int
-    sha256: str
-    crc32: str
-    checked: bool
 
 
 class Upload:
@@ -59,7 +36,7 @@ class Upload:
         # Memory first, so that no upload has begun where there is too little.
         buffers = [bytearray(part_size) for _ in range(IN_FLIGHT)]
         token = secrets.token_hex(_TOKEN_BYTES)
-        return cls(store, key, store.create(key, token=token).id, buffers, token=token)
+        return cls(store, key, create(store, key, token=token).id, buffers, token=token)
 
     def __init__(
         self,
@@ -71,6 +48,10 @@ class Upload:
         token: str,
     ) -> None:
         self._store = store
+        # Parts that wait for the store stop waiting when the upload is left.
+        self._scope = store.interrupt.child()
+        self._sending = store.with_interrupt(self._scope)
+        self._checksums = store.checksums
         self._key = key
         self._upload = upload
         self._token = token
@@ -96,8 +77,9 @@ class Upload:
             return
         # A part that arrives after the abort would stay in the store, so parts under way may end
         # first, but not for long: one may hang.
+        self._scope.cancel("the end of its upload")
         wait_futures([part for part in self._parts if not part.cancel()], _LAST_PARTS_SECONDS)
-        self._store.abort(self._key, self._upload)
+        abort(self._store, self._key, self._upload)
 
     def write(self, data: bytes, /) -> int:
         """Take `data`, sending each part that becomes full; raises the errors of earlier parts."""
@@ -128,78 +110,18 @@ class Upload:
         if self._buffer is not None:
             self._send(self._buffer)
         parts = [self._store.interrupt.result(part) for part in self._parts]
-        crc32 = _base64_crc32(self._crc32)
-        try:
-            self._store.call(
-                lambda: self._store.bucket.complete_upload(
-                    self._key,
-                    self._upload,
-                    parts=parts,
-                    size=self.size,
-                    crc32=crc32 if self._store.checksums else None,
-                )
-            )
-        except InterruptedRunError:
-            raise
-        except KsnapshotError:
-            # The answer to a completion that succeeded may be lost: see whether the object exists.
-            if not self._was_stored(crc32):
-                raise
-            checked = True
-        else:
-            checked = self._confirm(crc32)
-        self._completed = True
-        return StoredObject(
+        stored = Completion(
+            store=self._store,
             key=self._key,
+            upload=self._upload,
+            token=self._token,
             size=self.size,
             sha256=self._digest.end(),
-            crc32=crc32,
-            checked=checked,
-        )
-
-    def _was_stored(self, crc32: str) -> bool:
-        """Whether a completion whose answer is an error has made the object all the same.
-
-        A stream that is read again has the key, and often the size, of its first reading: the
-        object counts only by what no earlier upload has, its token or its checksum.
-        """
-        try:
-            head = self._head()
-        except InterruptedRunError:
-            raise
-        except KsnapshotError:
-            return False
-        is_told = head is not None and not (head.upload is None and head.crc32 is None)
-        return is_told and self._is_own(head, crc32)
-
-    def _confirm(self, crc32: str) -> bool:
-        try:
-            head = self._head()
-        except ForbiddenByStoreError:
-            _LOG.warning(
-                "the stored object could not be looked at: grant s3:GetObject to have it checked",
-                extra=fields(key=self._key),
-            )
-            return False
-        if not self._is_own(head, crc32):
-            raise StorageFailedError(
-                f"{self._key} was completed, but the store does not hold what was sent: it lost "
-                "data, or another writer uses this key"
-            )
-        return True
-
-    def _head(self) -> Head | None:
-        return self._store.call(lambda: self._store.bucket.head(self._key))
-
-    def _is_own(self, head: Head | None, crc32: str) -> bool:
-        """Whether there is an object, and it is what this upload sent as far as can be seen."""
-        return (
-            head is not None
-            and head.size == self.size
-            and head.crc32 in (None, crc32)
-            and head.run in (None, self._store.run)
-            and head.upload in (None, self._token)
-        )
+            crc32=_base64_crc32(self._crc32),
+            checksums=self._checksums,
+        ).complete(parts)
+        self._completed = True
+        return stored
 
     def _next_buffer(self) -> bytearray:
         buffer = self._store.interrupt.get(self._free)
@@ -218,20 +140,32 @@ class Upload:
             )
         self._buffer, self._filled = None, 0
 
+        data = memoryview(buffer)[:filled]
+
         def send() -> dict[str, Any]:
             try:
-                data = memoryview(buffer)[:filled]
-                return self._store.bucket.upload_part(
-                    self._key,
-                    self._upload,
-                    number=number,
-                    data=data,
-                    crc32=_base64_crc32(isal_zlib.crc32(data)) if self._store.checksums else None,
-                )
+                return self._sending.repeat(lambda: self._send_once(number, data))
             finally:
                 self._free.put(buffer)
 
         self._parts.append(self._store.submit(send))
+
+    def _send_once(self, number: int, data: memoryview) -> dict[str, Any]:
+        """Send a part with its checksum; once more without, where the store refuses that."""
+        bucket, refusal = self._sending.bucket, None
+        if self._checksums:
+            crc32 = _base64_crc32(isal_zlib.crc32(data))
+            try:
+                return bucket.upload_part(
+                    self._key, self._upload, number=number, data=data, crc32=crc32
+                )
+            except StorageRefusedError as error:
+                refusal = error
+        part = bucket.upload_part(self._key, self._upload, number=number, data=data, crc32=None)
+        if refusal is not None:
+            self._checksums = False
+            self._store.forgo_checksums(refusal)
+        return part
 
 
 def _base64_crc32(value: int) -> str:

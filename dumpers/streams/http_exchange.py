@@ -13,6 +13,12 @@ from dumpers.streams.reader import BufferedReader
 
 _BLOCK = 1 << 18
 _BLOCKS_AHEAD = 4
+# While nobody reads, as when the store is away, a block more is taken every few seconds, to a bound
+# for the whole process: a server gives up a client that takes nothing (ClickHouse's
+# http_send_timeout is 30 s), and can write on only once a third of its socket's buffer is free.
+_HOLD_SECONDS, _NOTICE_SECONDS = 3.0, 0.1
+_MOST_HELD_BYTES = 48 << 20
+_may_be_held = threading.Semaphore(_MOST_HELD_BYTES // _BLOCK)
 
 
 class Exchange(BufferedReader):
@@ -33,7 +39,10 @@ class Exchange(BufferedReader):
         self._request = request
         self._interrupt = interrupt
         self._failed = failed
-        self._ahead: queue.Queue[Any] = queue.Queue(_BLOCKS_AHEAD)
+        self._ahead: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._room = threading.Semaphore(_BLOCKS_AHEAD)
+        self._held_lock = threading.Lock()
+        self._held = 0
         self._dropped = threading.Event()
         self._response: urllib3.BaseHTTPResponse | None = None
         self._thread = threading.Thread(target=self._work, name="http", daemon=True)
@@ -52,6 +61,8 @@ class Exchange(BufferedReader):
     def end(self) -> None:
         """Drop what is left of the answer, so that the thread ends."""
         self._dropped.set()
+        while self._give_back_held():
+            pass
         if self._response is not None and not self._ended:
             # An answer that has ended meanwhile has no connection any more.
             with contextlib.suppress(ValueError, RuntimeError, OSError):
@@ -63,6 +74,8 @@ class Exchange(BufferedReader):
         except queue.Empty as error:
             silent = OSError(f"no answer within {self._seconds:.0f} s")
             raise self._failed(silent) from error
+        if not self._give_back_held():
+            self._room.release()
         if isinstance(received, Exception):
             raise self._failed(received) from received
         return received
@@ -96,9 +109,26 @@ class Exchange(BufferedReader):
                 self._hand_over(b"".join(pieces))
 
     def _hand_over(self, item: object) -> None:
+        waited = 0.0
         while not self._dropped.is_set():
-            try:
-                self._ahead.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return
+            is_there = self._room.acquire(timeout=_NOTICE_SECONDS)
+            waited += _NOTICE_SECONDS
+            if is_there or (waited >= _HOLD_SECONDS and self._hold_one_more()):
+                self._ahead.put(item)
+                return
+
+    def _hold_one_more(self) -> bool:
+        """Whether a block may be taken although there is no room for it."""
+        with self._held_lock:
+            if self._dropped.is_set() or not _may_be_held.acquire(blocking=False):
+                return False
+            self._held += 1
+            return True
+
+    def _give_back_held(self) -> bool:
+        with self._held_lock:
+            if not self._held:
+                return False
+            self._held -= 1
+        _may_be_held.release()
+        return True

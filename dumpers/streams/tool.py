@@ -18,8 +18,9 @@ from typing import Self
 from dumpers.runtime.errors import DUMP_ERRORS, ErrorClasses, KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
+from dumpers.runtime.masking import mask
 from dumpers.streams.reader import Reader
-from dumpers.streams.stderr_tail import StderrTail
+from dumpers.streams.tool_messages import ToolMessages, summarise
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,21 +28,22 @@ _READ_SIZE = 1 << 20
 _WRITE_SIZE = 1 << 17
 _TAIL_SIZE = 1 << 10
 _KILL_AFTER_SECONDS = 5.0
-_MASK = "***"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """A tool to run, with `env` and PATH as all its environment.
 
-    `secrets` are masked in the tool's messages. `failure` turns its exit status (negative: killed
-    by that signal) and the end of its stderr into the error to raise. Where the tool cannot be
-    started, or is killed, the error is one of `errors`.
+    `secrets` are masked in the tool's messages, where `known` names, such as that of the database,
+    may be shown. `failure` turns its exit status (negative: killed by that signal) and what it said
+    on stderr, the first error first, into the error to raise. Where the tool cannot be started, or
+    is killed, the error is one of `errors`.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(repr=False)
     secrets: Sequence[str] = field(default=(), repr=False)
+    known: Sequence[str] = ()
     failure: Callable[[int, str], KsnapshotError]
     errors: ErrorClasses = DUMP_ERRORS
 
@@ -74,7 +76,7 @@ class ToolReader:
         # A larger pipe means fewer switches between the tool and us; not every kernel grants it.
         with contextlib.suppress(OSError):
             fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, _READ_SIZE)
-        self._said = StderrTail(self._process)
+        self._said = ToolMessages(self._process)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -120,7 +122,7 @@ def run_with_stdin(command: Command, source: Reader, *, interrupt: Interrupt) ->
     """
     process = _start(command, stdin=subprocess.PIPE)
     assert process.stdin is not None
-    descriptor, said = process.stdin.fileno(), StderrTail(process)
+    descriptor, said = process.stdin.fileno(), ToolMessages(process)
     os.set_blocking(descriptor, False)
     whole = False
     try:
@@ -210,7 +212,7 @@ def _check_end(command: Command, status: int, said: str) -> None:
     if status != 0:
         raise _failure(command, status, said)
     if said:
-        complaint = fields(said=mask(said, command.secrets))
+        complaint = fields(said=mask(said, command.secrets, known=command.known))
         _LOG.warning("the tool succeeded and complained", extra=complaint)
 
 
@@ -221,12 +223,5 @@ def _failure(command: Command, status: int, said: str) -> KsnapshotError:
             "limit"
         )
     # Masked only after `failure` saw the text: a password may be a word of the tool's message.
-    error = command.failure(status, said)
-    return type(error)(mask(str(error), command.secrets))
-
-
-def mask(text: str, secrets: Sequence[str]) -> str:
-    """Replace every secret in a text that is going to be shown."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, _MASK)
-    return text
+    error = command.failure(status, summarise(said))
+    return type(error)(mask(str(error), command.secrets, known=command.known))

@@ -48,11 +48,12 @@ class MemoryBucket:
     def create_upload(self, key: str, *, run: str, token: str, checksums: bool) -> CreatedUpload:
         upload = f"upload-{len(self.uploads_begun)}"
         self.uploads_begun[upload] = (token, {})
-        return CreatedUpload(id=upload, checksums=False, retried=False)
+        return CreatedUpload(id=upload, checksums=False)
 
     def upload_part(
         self, key: str, upload: str, *, number: int, data: memoryview, crc32: str | None
     ) -> dict[str, Any]:
+        self._fail("upload_part")
         self.uploads_begun[upload][1][number] = bytes(data)
         return {"PartNumber": number}
 

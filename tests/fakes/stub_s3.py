@@ -62,7 +62,8 @@ def start() -> Iterator[StubStore]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
-            self.wfile.write(answer.body)
+            if asked.method != "HEAD":
+                self.wfile.write(answer.body)
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = serve  # noqa: N815  http.server's names
 

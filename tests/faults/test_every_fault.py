@@ -119,6 +119,7 @@ class World:
         return {
             **storage_env(self.s3, self.bucket),
             "BACKEND_S3_ENDPOINT": endpoint,
+            "BACKEND_S3_PATIENCE": "1",
             "POSTGRESQL_HOST": "nowhere",
             "POSTGRESQL_USERNAME": "u",
             "POSTGRESQL_PASSWORD": "p",

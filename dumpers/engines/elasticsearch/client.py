@@ -70,10 +70,14 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A cluster, by whichever of its nodes answers."""
+    """A cluster, by whichever of its nodes answers.
+
+    `hint` ends the message of a login that is refused, where the login itself looks wrong.
+    """
 
     http: Http = field(repr=False)
     errors: ErrorClasses
+    hint: str = ""
 
     @property
     def where(self) -> str:
@@ -177,7 +181,8 @@ class Server:
         if kind == _BLOCKED:
             raise self.errors.refused(f"{text} Take the block away, or leave the index out")
         if answer.status in _LOGIN:
-            raise self.errors.refused(f"{text}: see to the login and its rights")
+            hint = "" if answer.status == _FORBIDDEN else self.hint
+            raise self.errors.refused(f"{text}: see to the login and its rights{hint}")
         if answer.status >= _SERVER_ERROR or kind == "index_not_found_exception":
             raise self.errors.failed(text)
         raise self.errors.refused(text)

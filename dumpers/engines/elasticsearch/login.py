@@ -7,6 +7,7 @@ from dumpers.contract.connection import Connection
 from dumpers.engines.elasticsearch import product
 from dumpers.engines.elasticsearch.client import Server
 from dumpers.engines.elasticsearch.product import Product
+from dumpers.engines.login_hint import login_hint
 from dumpers.runtime.errors import ConfigurationError, ErrorClasses
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.http import Http
@@ -40,7 +41,7 @@ def connect(
         login = f"{connection.username}:{connection.password}".encode()
         headers["Authorization"] = f"Basic {b64encode(login).decode()}"
     http = Http(connection, secure=secure, headers=headers, errors=errors)
-    server = Server(http=http, errors=errors)
+    server = Server(http=http, errors=errors, hint=login_hint(connection))
     return server, _product(server, interrupt)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.mysql.errors import LOST_CONNECTION, error_numbers, is_final
+from dumpers.engines.login_hint import login_hint
+from dumpers.engines.mysql.errors import LOST_CONNECTION, REFUSED_LOGINS, error_numbers, is_final
 from dumpers.engines.mysql.programs import Flavour, Program, arguments, names_in_utf8
 from dumpers.runtime.errors import ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
@@ -72,7 +73,7 @@ def programs(
     for name in names:
         if shutil.which(name) is None:
             continue
-        command = _command([name, "--version"], env={}, password="", where="", errors=errors)
+        command = _command([name, "--version"], env={}, login=None, where="", errors=errors)
         version = run_for_output(command, interrupt=interrupt)
         flavour = Flavour.MARIADB if "mariadb" in version.lower() else Flavour.MYSQL
         found.setdefault(
@@ -132,7 +133,7 @@ def command(
     return _command(
         argv,
         env={"MYSQL_PWD": connection.password} if connection.password else {},
-        password=connection.password,
+        login=connection,
         where=f" of {what}{connection.host}:{connection.port}",
         errors=errors,
     )
@@ -144,7 +145,12 @@ def identifier(name: str) -> str:
 
 
 def _command(
-    argv: Sequence[str], *, env: Mapping[str, str], password: str, where: str, errors: ErrorClasses
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    login: Connection | None,
+    where: str,
+    errors: ErrorClasses,
 ) -> Command:
     def failure(status: int, said: str) -> KsnapshotError:
         # MariaDB's client repeats the statement that failed, which is full of the user's data.
@@ -153,12 +159,15 @@ def _command(
         if argv[0] == "mariadb-dump" and LOST_CONNECTION in error_numbers(said):
             # Unlike mysqldump it does not ask the server for more patience.
             text += " (did the store hold the dump up? raise the server's net_write_timeout)"
+        if login and error_numbers(said) & REFUSED_LOGINS:
+            text += login_hint(login)
         return errors.refused(text) if is_final(said) else errors.failed(text)
 
     return Command(
         argv=argv,
         env={"LC_ALL": "C.UTF-8", **env},
-        secrets=(password,),
+        secrets=(login.password,) if login else (),
+        known=(login.username, login.database, login.host) if login else (),
         failure=failure,
         errors=errors,
     )

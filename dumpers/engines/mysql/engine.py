@@ -23,7 +23,8 @@ from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
 from dumpers.engines.simple_stream import SimpleStream
 from dumpers.runtime.errors import DUMP_ERRORS, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import Command, ToolReader
+from dumpers.streams.held_tool import HeldToolReader
+from dumpers.streams.tool import Command
 
 # The names of 0.6.0, words apart by blanks.
 _TABLES, _EXCLUDED = "MYSQLDUMP_TABLES", "MYSQLDUMP_EXCLUDED_TABLES"
@@ -120,8 +121,8 @@ def _stream(tool: _DumpTool, found: Survey) -> DumpStream:
     else:
         command = _dump_command(tool, found, names=[table.name for table in found.tables])
 
-    def opener(interrupt: Interrupt) -> ToolReader:
-        return ToolReader(command, proof=prove, interrupt=interrupt)
+    def opener(interrupt: Interrupt) -> HeldToolReader:
+        return HeldToolReader(command, proof=prove, interrupt=interrupt)
 
     return SimpleStream(name=found.database, ending=_ENDING, estimate=found.estimate, opener=opener)
 

@@ -12,8 +12,9 @@ from dumpers.engines.mysql.client import identifier
 from dumpers.engines.mysql.schema import Table
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.held_tool import HeldToolReader
 from dumpers.streams.reader import BufferedReader, PrefixedReader, Reader
-from dumpers.streams.tool import Command, EndProof, ToolReader
+from dumpers.streams.tool import Command, EndProof
 
 # Where a table begins, and what stands around the bodies of triggers, in which any line may occur.
 # Elsewhere none does: the tools write a line end in a value as \n.
@@ -48,7 +49,7 @@ class Sections:
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
         """Read the next section; the one before must have been read to its end."""
         if self._cutter is None:
-            tool = ToolReader(self._command, proof=self._proof, interrupt=interrupt)
+            tool = HeldToolReader(self._command, proof=self._proof, interrupt=interrupt)
             self._cutter = Cutter(self._tools.enter_context(tool), tables=self._tables)
             self._preamble = b"".join(iter(self._cutter.read, b""))
         self._cutter.go_on()

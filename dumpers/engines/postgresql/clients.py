@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dumpers.contract.connection import Connection
+from dumpers.engines.login_hint import login_hint
 from dumpers.runtime.errors import (
     DUMP_ERRORS,
     ErrorClasses,
@@ -95,6 +96,8 @@ _REFUSALS = re.compile(
     re.IGNORECASE,
 )
 
+_LOGIN = re.compile(r"authentication failed|role \".*\" does not exist", re.IGNORECASE | re.DOTALL)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
@@ -131,6 +134,8 @@ class Session:
         def failure(status: int, said: str) -> KsnapshotError:
             where = f"{connection.database!r} at {connection.host}:{connection.port}"
             text = f"{program} of {where} ended with status {status}: {said or 'no explanation'}"
+            if _LOGIN.search(said):
+                text += login_hint(connection)
             return self.errors.refused(text) if _REFUSALS.search(said) else self.errors.failed(text)
 
         return Command(
@@ -142,6 +147,7 @@ class Session:
             ],
             env=env,
             secrets=(connection.password,),
+            known=(connection.username, connection.database, connection.host),
             failure=failure,
             errors=self.errors,
         )

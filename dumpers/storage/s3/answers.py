@@ -19,11 +19,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatedUpload:
-    """An upload that was begun; `checksums` says whether the store keeps one of the whole.
-
-    `retried` if the request was sent more than once, so that the store may have begun several.
-    """
+    """An upload that was begun; `checksums` says whether the store keeps one of the whole."""
 
     id: str
     checksums: bool
-    retried: bool

@@ -1,23 +1,27 @@
-"""The object store's calls, each blocking until it is answered; the SDK retries them.
+"""The object store's calls, each a single attempt that blocks until it is answered.
 
-Errors come out as StorageFailedError where waiting may help and StorageRefusedError where somebody
-has to change something; what the caller can answer has classes of its own in storage.errors.
+Errors come out as StoreAwayError where the same call may go well later, StorageFailedError where
+another run may, and StorageRefusedError where somebody has to change something; what the caller can
+answer has classes of its own in storage.errors.
 """
 
-import base64
-import hashlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dumpers.contract.location import S3Location
-from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
+from dumpers.runtime.errors import KsnapshotError, StorageRefusedError
+from dumpers.runtime.log import fields
+from dumpers.storage.errors import StoreAwayError
 from dumpers.storage.rate_limit import OnSent
 from dumpers.storage.s3 import client, errors, part_body
 from dumpers.storage.s3.answers import CreatedUpload, Head
+from dumpers.storage.s3.options import given, md5, object_options
+
+_LOG = logging.getLogger(__name__)
 
 _READ_BLOCK = 1 << 18
 _RUN_METADATA, _UPLOAD_METADATA = "ksnapshot-run", "ksnapshot-upload"
@@ -32,9 +36,10 @@ class S3Bucket:
     def __init__(self, location: S3Location, pace: OnSent | None) -> None:
         self._location = location
         self.pace = pace
+        self._asks_for_checksums = True
         # What every object gets, and what only dumps get: records are small and read often.
-        self._options = _object_options(location)
-        self._dump_options = self._options | _given(StorageClass=location.storage_class)
+        self._options = object_options(location)
+        self._dump_options = self._options | given(StorageClass=location.storage_class)
         with self._errors("set up the S3 client"):
             self._client = client.connect(location)
         # The SDK reads the body once more to sign it; only what is sent counts for the pace.
@@ -51,7 +56,7 @@ class S3Bucket:
                 Body=body,
                 ContentType="application/json",
                 # Buckets with a default retention refuse an object without it.
-                ContentMD5=_md5(body),
+                ContentMD5=md5(body),
                 **condition,
                 **self._options,
             )
@@ -69,9 +74,7 @@ class S3Bucket:
         """Look at an object; None if there is none."""
         with self._errors(f"check {key}"):
             try:
-                answer: Mapping[str, Any] = self._client.head_object(
-                    Bucket=self._location.bucket, Key=key, ChecksumMode="ENABLED"
-                )
+                answer = self._head(key)
             except ClientError as error:
                 if errors.http_status(error) == errors.NOT_FOUND:
                     return None
@@ -84,6 +87,26 @@ class S3Bucket:
             run=answer.get("Metadata", {}).get(_RUN_METADATA),
             upload=answer.get("Metadata", {}).get(_UPLOAD_METADATA),
         )
+
+    def _head(self, key: str) -> Mapping[str, Any]:
+        """Look with the stored checksum; without, where the store refuses to be asked for it."""
+        wanted = {"Bucket": self._location.bucket, "Key": key}
+        if self._asks_for_checksums:
+            try:
+                answer: Mapping[str, Any] = self._client.head_object(
+                    **wanted, ChecksumMode="ENABLED"
+                )
+            except ClientError as error:
+                # HEAD has no body, so the reason of a refusal cannot be told.
+                if errors.http_status(error) not in errors.MAY_BE_A_HEADER:
+                    raise
+            else:
+                return answer
+        answer = self._client.head_object(**wanted)
+        if self._asks_for_checksums:
+            self._asks_for_checksums = False
+            _LOG.info("the store may not be asked for checksums", extra=fields(key=key))
+        return answer
 
     def create_upload(self, key: str, *, run: str, token: str, checksums: bool) -> CreatedUpload:
         """Begin a multipart upload whose object carries its run's id and the upload's `token`."""
@@ -108,7 +131,6 @@ class S3Bucket:
                 id=upload,
                 # A store that ignores the wish refuses the completion, after the whole upload.
                 checksums=answer.get("ChecksumType") == "FULL_OBJECT",
-                retried=answer["ResponseMetadata"].get("RetryAttempts", 0) > 0,
             )
 
     def upload_part(
@@ -209,34 +231,21 @@ class S3Bucket:
         try:
             yield doing
         except (ClientError, BotoCoreError) as error:
+            if isinstance(error, BotoCoreError):
+                # The next attempt makes its connection anew: those that are open may be as dead.
+                self._client.close()
             raise errors.translate(error, doing=doing, location=self._location) from error
         except ValueError as error:
             # botocore's way to say that an endpoint is no URL.
             raise StorageRefusedError(f"cannot {doing}: {error}: correct S3_ENDPOINT") from error
 
 
-def _object_options(location: S3Location) -> dict[str, Any]:
-    return _given(
-        ServerSideEncryption=location.sse,
-        SSEKMSKeyId=location.sse_kms_key_id,
-        Tagging=urlencode(location.tags, quote_via=quote),
-    )
-
-
-def _given(**options: str | None) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value}
-
-
 def _proof(answer: Mapping[str, Any], name: str, doing: str) -> str:
     """A member that only the store itself answers with; a proxy's page has status 200, too."""
     value = answer.get(name)
     if not value:
-        raise StorageFailedError(
+        raise StoreAwayError(
             f"cannot {doing}: the answer was a success, but without {name}, so it is not the "
             "store's: see what stands between, such as a proxy or a login page"
         )
     return str(value)
-
-
-def _md5(body: bytes) -> str:
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()

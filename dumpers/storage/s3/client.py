@@ -1,4 +1,4 @@
-"""Setting up the SDK's client: endpoint, credentials, trust, retries."""
+"""Setting up the SDK's client: endpoint, credentials, trust, time limits."""
 
 import os
 import ssl
@@ -12,7 +12,8 @@ from dumpers.runtime.errors import ConfigurationError
 from dumpers.runtime.version import VERSION
 
 _DEFAULT_REGION = "us-east-1"
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS, _CONNECTIONS = 5, 60, 5, 16
+# Together less than a minute, in which a silent store is noticed.
+_CONNECT_SECONDS, _READ_SECONDS, _CONNECTIONS = 10, 45, 16
 
 
 def connect(location: S3Location) -> Any:
@@ -23,7 +24,10 @@ def connect(location: S3Location) -> Any:
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        # Trying again is the run's own affair (`storage.patience`): the SDK's five attempts are
+        # spent within a second where a store refuses connections, and take minutes where it is
+        # silent.
+        retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=_CONNECTIONS,
         s3={"addressing_style": addressing[location.path_style]},
         # Checksums are ours to ask for: stores that do not know them refuse unasked ones.

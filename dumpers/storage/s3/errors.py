@@ -3,6 +3,7 @@
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    EndpointConnectionError,
     NoCredentialsError,
     ParamValidationError,
     PartialCredentialsError,
@@ -12,35 +13,44 @@ from botocore.exceptions import (
 
 from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
-from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError, UnknownToStoreError
+from dumpers.storage.errors import (
+    AlreadyThereError,
+    ForbiddenByStoreError,
+    SignatureRefusedError,
+    StoreAwayError,
+    UnknownToStoreError,
+)
+from dumpers.storage.s3.hints import HINTS, doubts, find_hint, unreachable
 
-_HINTS = {
-    "NoSuchBucket": "the bucket does not exist: create it, or correct S3_BUCKET",
-    "InvalidBucketName": "this is no bucket name: correct S3_BUCKET",
-    "AccessDenied": "the keys or role may not do this: grant it, or use others",
-    "InvalidAccessKeyId": "the store does not know this access key: correct AWS_ACCESS_KEY_ID",
-    "SignatureDoesNotMatch": "the secret key is wrong: correct AWS_SECRET_ACCESS_KEY",
-    "AuthorizationHeaderMalformed": "the store is in another region: correct S3_REGION",
-    "PermanentRedirect": "the bucket is in another region: correct S3_REGION or S3_ENDPOINT",
-    "RequestTimeTooSkewed": "this node's clock is wrong: set it",
-    "ExpiredToken": "the credentials ran out",
-    "InvalidStorageClass": "the store does not know this class: correct S3_STORAGE_CLASS",
-    "InvalidTag": "the store does not take these tags: correct S3_TAGS",
-    "KMS.NotFoundException": "there is no such key: correct S3_SSE_KMS_KEY_ID",
-    "KMS.DisabledException": "the key is disabled: enable it, or correct S3_SSE_KMS_KEY_ID",
-    "NoSuchUpload": "somebody else removed the upload: a lifecycle rule, or a clean-up",
+# Trouble that a later attempt may not meet, although the status blames the request.
+_AWAY = {
+    *("BadDigest", "ConditionalRequestConflict", "IDPCommunicationError", "IncompleteBody"),
+    *("OperationAborted", "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException"),
+    *("TooManyRequests", "TooManyRequestsException", "XAmzContentSHA256Mismatch"),
 }
-# Passing trouble, although the status blames the request.
-_PASSING = {
-    *("BadDigest", "ConditionalRequestConflict", "ExpiredToken", "ExpiredTokenException"),
-    *("IDPCommunicationError", "IncompleteBody", "InvalidPart", "NoSuchUpload"),
-    *("OperationAborted", "RequestTimeTooSkewed", "RequestTimeout", "SlowDown"),
-    *("TooManyRequests", "XAmzContentSHA256Mismatch"),
-}
-_PASSING_STATUS = {408, 429}
+_AWAY_STATUS = {408, 425, 429}
+# Nothing that waiting helps against, but another run may go well.
+_FAILED = {"InvalidPart", "NoSuchUpload", "XMinioStorageFull"}
+_FULL = 507
 _SERVER_ERROR = 500
 _FORBIDDEN, NOT_FOUND, _PRECONDITION_FAILED, _NOT_IMPLEMENTED = 403, 404, 412, 501
 _MAY_BE_AN_OPTION = {400, _FORBIDDEN, _NOT_IMPLEMENTED}
+# How a store refuses a header that it does not know; GCS and proxies by the signature, which covers
+# the header.
+MAY_BE_A_HEADER = {400, _FORBIDDEN, _PRECONDITION_FAILED, _NOT_IMPLEMENTED}
+# Handshakes that fail again; all others may be those of a store that is just starting or ending.
+_TLS_HINTS = {
+    "Hostname mismatch": (
+        "the certificate is for another host: correct S3_ENDPOINT, or S3_PATH_STYLE, which says "
+        "whether the bucket's name is in the host"
+    ),
+    "CERTIFICATE_VERIFY_FAILED": (
+        "if the store has a CA of its own, give its certificate by S3_CA_BUNDLE"
+    ),
+    "WRONG_VERSION_NUMBER": (
+        "the store does not speak TLS there: write S3_ENDPOINT with http://, or with its TLS port"
+    ),
+}
 _UNKNOWN_REQUEST = {"InvalidArgument", "InvalidRequest", "MalformedXML", "NotImplemented"}
 
 
@@ -50,38 +60,55 @@ def translate(
     """The error to raise instead of the SDK's, which says what was being done and where."""
     where = f"bucket {location.bucket!r} at {location.endpoint or 'AWS S3'}"
     if not isinstance(error, ClientError):
-        text = f"cannot {doing} in {where}: {error}"
-        if isinstance(error, NoCredentialsError | PartialCredentialsError):
-            return StorageRefusedError(
-                f"{text}: give the Secret with the S3 keys, or the job's ServiceAccount an identity"
-            )
-        if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return StorageRefusedError(
-                f"{text}: if the store has a CA of its own, give its certificate by S3_CA_BUNDLE"
-            )
-        if isinstance(error, ParamValidationError | ValidationError):
-            return StorageRefusedError(text)
-        return StorageFailedError(text)
+        return _without_answer(error, f"cannot {doing} in {where}", location)
     code, status = str(error.response.get("Error", {}).get("Code", "")), http_status(error)
     # An error without a body, as HEAD gives, has its status as its code.
     said = str(error.response.get("Error", {}).get("Message") or "no explanation")
-    hint = f"{_HINTS[code]} ({said})" if code in _HINTS else said
-    text = f"cannot {doing} in {where}: {code} ({status}): {hint}"
+    hint = find_hint(code, said)
+    explained = f"{hint} ({said})" if hint else said
+    text = f"cannot {doing} in {where}: {code} ({status}): {explained}{doubts(code, location)}"
     asked = _asked(location)
-    if asked and status in _MAY_BE_AN_OPTION and code not in _HINTS.keys() - {"AccessDenied"}:
+    if asked and status in _MAY_BE_AN_OPTION and code not in HINTS.keys() - {"AccessDenied"}:
         text += (
             f" (asked for: {asked}; a store that does not know it, or keys that may not use it?)"
         )
+    return _kind(code, status)(text)
+
+
+def _kind(code: str, status: int) -> type[KsnapshotError]:
     kind: type[KsnapshotError] = StorageRefusedError
     if status == _PRECONDITION_FAILED:
         kind = AlreadyThereError
     elif status == _NOT_IMPLEMENTED or code in _UNKNOWN_REQUEST:
         kind = UnknownToStoreError
-    elif code in _PASSING or status in _PASSING_STATUS or status >= _SERVER_ERROR:
+    elif code in _FAILED or status == _FULL:
         kind = StorageFailedError
+    elif code in _AWAY or status in _AWAY_STATUS or status >= _SERVER_ERROR:
+        kind = StoreAwayError
     elif status == _FORBIDDEN:
-        kind = ForbiddenByStoreError
-    return kind(text)
+        refused = code == "SignatureDoesNotMatch"
+        kind = SignatureRefusedError if refused else ForbiddenByStoreError
+    return kind
+
+
+def _without_answer(error: BotoCoreError, text: str, location: S3Location) -> KsnapshotError:
+    """The error for a request that got no answer, or was not even sent."""
+    said = f"{text}: {error}"
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return StorageRefusedError(
+            f"{said}: give the Secret with the S3 keys, or the job's ServiceAccount an identity"
+        )
+    if isinstance(error, ParamValidationError | ValidationError):
+        return StorageRefusedError(said)
+    if isinstance(error, SSLError):
+        hints = (hint for words, hint in _TLS_HINTS.items() if words in str(error))
+        if hint := next(hints, ""):
+            return StorageRefusedError(f"{said}: {hint}")
+    if isinstance(error, EndpointConnectionError):
+        # The system's own words stand at the end of the library's.
+        reason = str(error.kwargs.get("error", "")).rpartition(": ")[2].rstrip(")'\"")
+        return StoreAwayError(f"{said} ({reason or 'no reason'}){unreachable(location)}")
+    return StoreAwayError(said)
 
 
 def _asked(location: S3Location) -> str:

@@ -304,6 +304,7 @@ def test_config_map_has_what_is_set() -> None:
     everything = (
         "--set=s3.bucket=b,s3.region=eu-west-3,s3.endpoint=https://s3.example",
         "--set=s3.pathStyle=false,s3.storageClass=STANDARD_IA,s3.maxBandwidth=10Mi",
+        "--set=s3.patience=10m",
         "--set=s3.sse=aws:kms,s3.sseKmsKeyId=alias/b,s3.caBundle=PEM",
         "--set-string=s3.tags=team=a\\,env=b",
         "--set=s3.httpProxy=http://p:1,s3.httpsProxy=http://p:2,s3.noProxy=.local",
@@ -315,6 +316,7 @@ def test_config_map_has_what_is_set() -> None:
         "S3_PATH_STYLE": "false",
         "S3_STORAGE_CLASS": "STANDARD_IA",
         "S3_MAX_BANDWIDTH": "10Mi",
+        "S3_PATIENCE": "10m",
         "S3_SSE": "aws:kms",
         "S3_SSE_KMS_KEY_ID": "alias/b",
         "S3_CA_BUNDLE": "PEM",

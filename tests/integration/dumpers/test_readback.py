@@ -83,7 +83,7 @@ def test_a_read_that_always_fails_gives_no_verdict(
 ) -> None:
     proxy = faults.http(s3.port)
     proxy.set(Rule(Cut(after=100), "GET", DUMP))
-    ended = verifying.run(BACKEND_S3_ENDPOINT=proxy.url)
+    ended = verifying.run(BACKEND_S3_ENDPOINT=proxy.url, BACKEND_S3_PATIENCE="1")
     assert ended.exit_code == ExitCode.STORAGE_FAILED, ended.log
     assert "back in bucket" in ended.result.message
     assert not [key for key in s3.objects(bucket) if "/verified-" in key]

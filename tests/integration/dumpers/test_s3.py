@@ -1,12 +1,15 @@
 """What each S3 option does to the requests, and where the keys that sign them come from."""
 
 import json
+import logging
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import (
@@ -16,13 +19,18 @@ from dumpers.runtime.errors import (
     StorageRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.storage.errors import UnknownToStoreError
+from dumpers.storage.errors import StoreAwayError, UnknownToStoreError
+from dumpers.storage.multipart import Upload
+from dumpers.storage.open_uploads import probe
 from dumpers.storage.run_storage import RunStorage, open_bucket
+from dumpers.storage.s3 import errors
 from dumpers.storage.s3.bucket import S3Bucket
 from tests.fakes import stub_s3
 from tests.fakes.stub_s3 import Answer, Asked, StubStore
 from tests.testbed.stores import s3 as s3_testbed
 from tests.testbed.toolchain.processes import wait_until
+
+Answerer = Callable[[Asked], Answer | None]
 
 OPTIONS = ("x-amz-tagging", "x-amz-storage-class", "x-amz-server-side-encryption")
 KMS = "x-amz-server-side-encryption-aws-kms-key-id"
@@ -40,7 +48,12 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubStore]:
 
 def location(stub: StubStore, **options: object) -> S3Location:
     plain = S3Location(
-        bucket="bkt", path="", endpoint=stub.url, access_key="AKOURS", secret_key="secret"
+        bucket="bkt",
+        path="",
+        endpoint=stub.url,
+        access_key="AKOURS",
+        secret_key="secret",
+        patience=0,
     )
     return replace(plain, **options)  # type: ignore[arg-type]  # as the test gives them
 
@@ -106,24 +119,191 @@ def test_a_refusal_names_what_was_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "kind", "hint"),
+    ("status", "code", "said", "kind", "hint"),
     [
-        (403, "RequestTimeTooSkewed", StorageFailedError, "this node's clock is wrong"),
-        (404, "NoSuchBucket", StorageRefusedError, "correct S3_BUCKET"),
-        (400, "InvalidStorageClass", StorageRefusedError, "correct S3_STORAGE_CLASS"),
-        (400, "InvalidTag", StorageRefusedError, "correct S3_TAGS"),
-        (400, "KMS.NotFoundException", StorageRefusedError, "correct S3_SSE_KMS_KEY_ID"),
-        (400, "ExpiredToken", StorageFailedError, "the credentials ran out"),
+        (403, "RequestTimeTooSkewed", "no", StorageRefusedError, "this node's clock is wrong"),
+        (404, "NoSuchBucket", "no", StorageRefusedError, "correct S3_BUCKET"),
+        (400, "InvalidStorageClass", "no", StorageRefusedError, "correct S3_STORAGE_CLASS"),
+        (400, "InvalidTag", "no", StorageRefusedError, "correct S3_TAGS"),
+        (400, "KMS.NotFoundException", "no", StorageRefusedError, "correct S3_SSE_KMS_KEY_ID"),
+        (400, "ExpiredToken", "no", StorageRefusedError, "the credentials ran out"),
+        (403, "SignatureDoesNotMatch", "no", StorageRefusedError, "S3_REGION, or see what stands"),
+        (
+            400,
+            "AuthorizationHeaderMalformed",
+            "the region 'us-east-1' is wrong; expecting 'sbg'",
+            StorageRefusedError,
+            r"correct S3_REGION \(.*expecting 'sbg'\)",
+        ),
+        (400, "InvalidRegionName", "must be one of: auto", StorageRefusedError, "S3_REGION"),
+        (
+            400,
+            "InvalidArgument",
+            "Credential access key has length 20, should be 32",
+            StorageRefusedError,
+            "correct AWS_ACCESS_KEY_ID",
+        ),
+        (403, "SecondLevelDomainForbidden", "no", StorageRefusedError, "S3_PATH_STYLE to false"),
+        (405, "MethodNotAllowed", "no", StorageRefusedError, "correct S3_ENDPOINT"),
+        (
+            400,
+            "InvalidRequest",
+            "S3 API Requests must be made to API port.",
+            StorageRefusedError,
+            "correct S3_ENDPOINT",
+        ),
+        (403, "QuotaExceeded", "no", StorageRefusedError, "raise the quota"),
+        (507, "XMinioStorageFull", "no", StorageFailedError, "raise the quota"),
+        (500, "InternalError", "no", StoreAwayError, "InternalError"),
+        (503, "SlowDown", "no", StoreAwayError, "SlowDown"),
+        (503, "XMinioServerNotInitialized", "no", StoreAwayError, "NotInitialized"),
+        (429, "TooManyRequests", "no", StoreAwayError, "TooManyRequests"),
+        (408, "RequestTimeout", "no", StoreAwayError, "RequestTimeout"),
+        (400, "RequestTimeout", "no", StoreAwayError, "RequestTimeout"),
+        (409, "OperationAborted", "no", StoreAwayError, "OperationAborted"),
+        (404, "NoSuchUpload", "no", StorageFailedError, "lifecycle rule"),
     ],
 )
-def test_a_refusal_says_what_to_do(
-    stub: StubStore, status: int, code: str, kind: type[Exception], hint: str
+def test_a_refusal_says_what_to_do_and_whether_waiting_helps(
+    stub: StubStore, status: int, code: str, said: str, kind: type[Exception], hint: str
 ) -> None:
-    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+    body = f"<Error><Code>{code}</Code><Message>{said}</Message></Error>".encode()
     stub.answer = lambda _: Answer(status=status, body=body)
     with pytest.raises(kind, match=hint) as caught:
         open_bucket(location(stub), None).put("record", b"{}", only_new=False)
     assert "asked for" not in str(caught.value)
+    assert isinstance(caught.value, StoreAwayError) == (kind is StoreAwayError)
+    assert len(stub.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "hint"),
+    [
+        ({"path_style": False}, "NoSuchBucket", "set it to true"),
+        ({"path_style": False}, "MalformedXML", "set it to true"),
+        ({"endpoint": None}, "InvalidAccessKeyId", "without S3_ENDPOINT requests go to AWS"),
+        ({"endpoint": "http://bkt.store.example"}, "AccessDenied", "names? the bucket already"),
+        ({"endpoint": "http://store.example/bkt"}, "NoSuchKey", "names? the bucket already"),
+    ],
+)
+def test_a_refusal_doubts_what_was_set(
+    stub: StubStore,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, object],
+    code: str,
+    hint: str,
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", stub.url)
+    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+    stub.answer = lambda _: Answer(status=404, body=body)
+    where = location(stub, **{"endpoint": "http://store.example", **options})
+    if where.endpoint is None:
+        error = ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObject")
+        shown = str(errors.translate(error, doing="write", location=where))
+    else:
+        with pytest.raises(StorageRefusedError) as caught:
+            open_bucket(where, None).put("record", b"{}", only_new=False)
+        shown = str(caught.value)
+    assert re.search(hint, shown), shown
+
+
+def refusing_checksums(status: int, code: str, *, method: str | None = None) -> Answerer:
+    """A store that refuses what has a header of checksums, of requests with this method."""
+    body = f"<Error><Code>{code}</Code><Message>Invalid argument.</Message></Error>".encode()
+
+    def answer(asked: Asked) -> Answer | None:
+        wants = any(name.startswith("x-amz-checksum") for name in asked.headers)
+        if wants and method in {None, asked.method}:
+            return Answer(status=status, body=b"" if asked.method == "HEAD" else body)
+        if asked.method == "HEAD":
+            return Answer(body=b"rows", headers={"x-amz-meta-ksnapshot-run": "r"})
+        if asked.path.endswith("?uploads"):
+            return Answer(body=stub_s3.UPLOAD, headers={"x-amz-checksum-type": "FULL_OBJECT"})
+        if asked.method == "POST":
+            return Answer(body=COMPLETED)
+        return None
+
+    return answer
+
+
+COMPLETED = b"<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "method"),
+    [
+        (403, "SignatureDoesNotMatch", None),
+        (403, "AccessDenied", None),
+        (400, "InvalidArgument", None),
+        (501, "NotImplemented", None),
+        (400, "InvalidRequest", "POST"),
+        (400, "InvalidArgument", "PUT"),
+        (400, "InvalidArgument", "HEAD"),
+    ],
+)
+def test_a_store_that_trips_over_checksums_is_asked_without(
+    stub: StubStore, caplog: pytest.LogCaptureFixture, status: int, code: str, method: str | None
+) -> None:
+    """As do GCS (403, 412), Backblaze B2 (400), Ceph (400) and Cloudflare R2 (501)."""
+    caplog.set_level(logging.INFO)
+    stub.answer = refusing_checksums(status, code, method=method)
+    with RunStorage(location(stub), run="r", interrupt=Interrupt()) as store:
+        store.put_once("record", b"{}")
+        probe(store, "dump")
+        for name in ("dump", "next"):
+            with Upload.begin(store, name, part_size=5 << 20) as upload:
+                upload.write(b"rows")
+                assert upload.complete().checked
+    assert "no checksums" in caplog.text or "for checksums" in caplog.text
+    asked = [item for item in stub.asked if any("x-amz-checksum" in name for name in item.headers)]
+    # What was refused once is not tried again.
+    again = [item.path for item in asked if "/next" in item.path and method in {None, item.method}]
+    assert again == []
+
+
+def test_a_condition_whose_signature_does_not_fit_is_left_out(stub: StubStore) -> None:
+    """A proxy between that drops or alters it."""
+
+    def answer(asked: Asked) -> Answer | None:
+        if "if-none-match" in asked.headers:
+            body = b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
+            return Answer(status=403, body=body)
+        return Answer(status=404) if asked.method == "HEAD" else None
+
+    stub.answer = answer
+    with RunStorage(location(stub), run="r", interrupt=Interrupt()) as store:
+        assert store.put_once("record", b"{}")
+        stub.answer = lambda _: answer(replace(_, headers={"if-none-match": "*"}))
+        with pytest.raises(StorageRefusedError, match="AWS_SECRET_ACCESS_KEY"):
+            store.put_once("record", b"{}")
+
+
+def test_a_completion_that_trips_over_its_checksum_goes_on_without(stub: StubStore) -> None:
+    """Google Cloud Storage calls it a failed precondition."""
+
+    def answer(asked: Asked) -> Answer | None:
+        completes = asked.method == "POST" and "uploadId" in asked.path
+        if completes and "x-amz-checksum-crc32" in asked.headers:
+            return Answer(status=412, body=b"<Error><Code>PreconditionFailed</Code></Error>")
+        return refusing_checksums(0, "", method="none")(asked)
+
+    stub.answer = answer
+    with RunStorage(location(stub), run="r", interrupt=Interrupt()) as store:
+        probe(store, "dump")
+        with Upload.begin(store, "dump", part_size=5 << 20) as upload:
+            upload.write(b"rows")
+            assert upload.complete().checked
+    assert not store.checksums
+
+
+def test_a_store_that_refuses_with_and_without_checksums_is_refused(stub: StubStore) -> None:
+    body = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+    stub.answer = lambda _: Answer(status=403, body=body)
+    with (
+        RunStorage(location(stub), run="r", interrupt=Interrupt()) as store,
+        pytest.raises(StorageRefusedError, match="grant it"),
+    ):
+        probe(store, "dump")
 
 
 @pytest.mark.parametrize(

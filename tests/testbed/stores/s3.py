@@ -6,7 +6,8 @@ import secrets
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -49,7 +50,9 @@ class S3Server:
     ca: Path | None
     """The CA file to trust, where the server speaks TLS."""
     region: str = REGION
-    _server: processes.Server
+    _start: Callable[[], processes.Server]
+    _processes: list[processes.Server]
+    """Those that were started, the last of which runs."""
     _folder: Path
 
     @property
@@ -63,8 +66,17 @@ class S3Server:
         self.stop()
 
     def stop(self) -> None:
-        self._server.stop()
+        self._processes[-1].stop()
         scratch.remove(self._folder)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Kill the server and, afterwards, start it again with the same port and data."""
+        self._processes[-1].kill()
+        try:
+            yield
+        finally:
+            self._processes.append(self._start())
 
     def client(
         self, keys: Keys | None = None, *, endpoint: str | None = None, ca: Path | None = None
@@ -164,8 +176,11 @@ def start(*, tls: bool = False) -> S3Server:
     env = {"ROOT_ACCESS_KEY": root.access, "ROOT_SECRET_KEY": root.secret}
     # One listening socket tells enough where TLS would need the CA.
     health = (lambda: processes.listens(port)) if tls else (lambda: _healthy(port))
-    server = processes.start("versitygw", command, log=folder / "log", ready=health, env=env)
-    return S3Server(port=port, root=root, ca=ca, _server=server, _folder=folder)
+
+    def run() -> processes.Server:
+        return processes.start("versitygw", command, log=folder / "log", ready=health, env=env)
+
+    return S3Server(port=port, root=root, ca=ca, _start=run, _processes=[run()], _folder=folder)
 
 
 def _resource(bucket: str, action: str) -> str:

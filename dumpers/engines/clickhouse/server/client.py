@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,8 +11,10 @@ from typing import Any
 from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse.server.errors import read_error
 from dumpers.engines.clickhouse.server.sql import literal, qualified, remote
+from dumpers.engines.login_hint import login_hint
 from dumpers.runtime.errors import ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.runtime.masking import mask
 from dumpers.streams.http import Answer, Http
 from dumpers.streams.reader import Reader
 
@@ -21,6 +24,7 @@ _TEXT_MAX = 500
 # A string of SQL, or what is left of one that was cut.
 _STRING = r"'(?:[^'\\]|\\.)*+(?:'|\\?$)"
 # Codes for which trying again cannot help: login, rights, settings that a profile forbids, syntax.
+_LOGIN_REFUSALS = frozenset((192, 193, 194, 516))
 _REFUSALS = frozenset((62, 115, 164, 192, 193, 194, 195, 452, 497, 516, 531))
 """https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp"""
 
@@ -30,7 +34,8 @@ class Server:
     """One replica, or the entry point to them, with the settings that every query gets.
 
     `address` (`host:port` of the native protocol) is set if the replica is read through the entry
-    point; `login` is then what the entry point logs in to the replica with.
+    point; `login` is then what the entry point logs in to the replica with. `hint` ends the message
+    of a login that is refused, where the login itself looks wrong.
     """
 
     http: Http = field(repr=False)
@@ -38,6 +43,7 @@ class Server:
     settings: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
     login: tuple[str, str] = field(default=("", ""), repr=False)
+    hint: str = ""
 
     @property
     def where(self) -> str:
@@ -65,7 +71,7 @@ class Server:
         if not (self.address and password):
             return text
         shown = re.sub(rf"({re.escape(literal(username))},\s*){_STRING}", r"\1'…'", text)
-        return shown.replace(literal(password), "'…'").replace(password, "…")
+        return mask(shown, (password,), known=(username, self.address))
 
     def rows(
         self, sql: str, interrupt: Interrupt, *, seconds: float | None = None
@@ -137,6 +143,8 @@ class Server:
         shown = self.safe(said)[:_TEXT_MAX]
         cause = read_error(shown, header=answer.headers.get("x-clickhouse-exception-code", ""))
         text = f"{self.where} answers with status {answer.status}: {shown}"
+        if cause.code in _LOGIN_REFUSALS:
+            text += self.hint
         kind = self.errors.refused if cause.code in _REFUSALS else self.errors.failed
         error = kind(text)
         error.__cause__ = cause
@@ -153,13 +161,27 @@ def connect(
     secure = connection.tls in {"require", "verify-ca", "verify-full"} or (
         connection.tls != "disable" and connection.port in _TLS_PORTS
     )
-    headers = {"X-ClickHouse-User": connection.username or "default"}
-    if connection.password:
-        headers["X-ClickHouse-Key"] = connection.password
-    encoded = {name: value.encode().decode("latin-1") for name, value in headers.items()}
-    http = Http(connection, secure=secure, headers=encoded, errors=errors)
     login = (connection.username or "default", connection.password)
-    return Server(http=http, errors=errors, settings=settings, address=address, login=login)
+    http = Http(connection, secure=secure, headers=_login_headers(*login), errors=errors)
+    return Server(
+        http=http,
+        errors=errors,
+        settings=settings,
+        address=address,
+        login=login,
+        hint=login_hint(connection),
+    )
+
+
+def _login_headers(username: str, password: str) -> Mapping[str, str]:
+    if any(end in username + password for end in "\r\n"):
+        # A header cannot hold a line end, so the server would never judge the login.
+        encoded = b64encode(f"{username}:{password}".encode()).decode()
+        return {"Authorization": f"Basic {encoded}"}
+    headers = {"X-ClickHouse-User": username}
+    if password:
+        headers["X-ClickHouse-Key"] = password
+    return {name: value.encode().decode("latin-1") for name, value in headers.items()}
 
 
 def read_version(server: Server, interrupt: Interrupt) -> str:

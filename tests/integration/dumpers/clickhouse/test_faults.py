@@ -291,6 +291,15 @@ def test_a_login_that_is_refused_is_final(calm_shop: Cluster, dumps: Dumps) -> N
         dumps.run(env)
 
 
+def test_a_line_end_behind_the_password(calm_shop: Cluster, dumps: Dumps) -> None:
+    """No header can hold it, so the login goes another way."""
+    wrong = replace(calm_shop.reader, password=f"{calm_shop.reader.password}\n")
+    env = dumps.env(calm_shop.replica(1, 1).host, calm_shop.http_port, wrong)
+    with pytest.raises(SourceRefusedError, match="the password ends in a line end") as caught:
+        dumps.run(env)
+    assert calm_shop.reader.password not in str(caught.value)
+
+
 def test_tls_where_the_server_speaks_none(calm_shop: Cluster, dumps: Dumps) -> None:
     with pytest.raises((SourceFailedError, SourceRefusedError)) as caught:
         dumps.of(calm_shop, {"CLICKHOUSE_TLS": "require"})

@@ -1,6 +1,7 @@
 """Logins and TLS, of the server itself and of a real proxy in front of one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,6 @@ def test_the_servers_own_users_and_tls(authority: Authority, tmp_path: Path) -> 
         ).connection
         with pytest.raises(SourceRefusedError, match=r"401.*authenticate"):
             login.connect(wrong, errors=DUMP_ERRORS, interrupt=Interrupt())
+        ended = replace(wrong, password=f"{server.password}\n")
+        with pytest.raises(SourceRefusedError, match=r"401.*the password ends in a line end"):
+            login.connect(ended, errors=DUMP_ERRORS, interrupt=Interrupt())

@@ -111,6 +111,7 @@ def test_a_dump_restores_with_stock_tools(
     ("changes", "code", "words"),
     [
         ({"MYSQL_PASSWORD": "wr0ng-secret"}, ExitCode.SOURCE_REFUSED, ["Access denied"]),
+        ({"MYSQL_PASSWORD": "wr0ng-secret\n"}, ExitCode.SOURCE_REFUSED, ["ends in a line end"]),
         ({"MYSQL_PASSWORD": ""}, ExitCode.SOURCE_REFUSED, ["Access denied"]),
         ({"MYSQL_USERNAME": "nobody"}, ExitCode.SOURCE_REFUSED, ["nobody"]),
         ({"MYSQL_DATABASE": "nowhere"}, ExitCode.SOURCE_REFUSED, ["'nowhere'"]),

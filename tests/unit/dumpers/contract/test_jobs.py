@@ -101,6 +101,7 @@ def test_every_fault_is_listed_at_once() -> None:
         "BACKEND_S3_SSE": "aes",
         "BACKEND_S3_TAGS": "a",
         "BACKEND_S3_MAX_BANDWIDTH": "10MB",
+        "BACKEND_S3_PATIENCE": "5 minutes",
     }
     with pytest.raises(ConfigurationError) as caught:
         DumpJob.from_env(faulty, ENGINES)
@@ -127,6 +128,7 @@ def test_every_fault_is_listed_at_once() -> None:
         "BACKEND_S3_SSE",
         "BACKEND_S3_TAGS",
         "BACKEND_S3_MAX_BANDWIDTH",
+        "BACKEND_S3_PATIENCE",
     }
     assert "only-one" not in str(caught.value)
 
@@ -164,6 +166,7 @@ def test_s3_options() -> None:
         "BACKEND_S3_SSE_KMS_KEY_ID": "alias/backups",
         "BACKEND_S3_TAGS": "team=a, note = b=c ,",
         "BACKEND_S3_MAX_BANDWIDTH": "10Mi",
+        "BACKEND_S3_PATIENCE": "10m",
         "KSNAPSHOT_VERIFY": "read-back",
     }
     job = DumpJob.from_env(ENV | options, ENGINES)
@@ -173,9 +176,11 @@ def test_s3_options() -> None:
     assert location.sse_kms_key_id == "alias/backups"
     assert location.tags == (("team", "a"), ("note", "b=c"))
     assert location.max_bandwidth == 10 << 20
+    assert location.patience == 600
     assert job.verify == "read-back"
     plain = DumpJob.from_env(ENV | dict.fromkeys(options, ""), ENGINES)
     assert plain.location.path_style is None
+    assert plain.location.patience == 300
     assert (plain.location.tags, plain.location.max_bandwidth, plain.verify) == ((), None, "")
 
 
@@ -193,6 +198,9 @@ def test_s3_options() -> None:
         ({"BACKEND_S3_MAX_BANDWIDTH": "1Ki"}, "at least 16Ki"),
         ({"BACKEND_S3_MAX_BANDWIDTH": "0"}, "at least 16Ki"),
         ({"BACKEND_S3_MAX_BANDWIDTH": "9" * 5000}, "at least 16Ki"),
+        ({"BACKEND_S3_PATIENCE": "-1"}, "whole number of seconds"),
+        ({"BACKEND_S3_PATIENCE": "25h"}, "at most 24h"),
+        ({"BACKEND_S3_PATIENCE": "9" * 5000}, "at most 24h"),
         (
             {"KSNAPSHOT_VERIFY": "read-back", "BACKEND_S3_STORAGE_CLASS": "GLACIER"},
             "drop one of the two",

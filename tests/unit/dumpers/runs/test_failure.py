@@ -25,7 +25,7 @@ def bucket() -> MemoryBucket:
 @pytest.fixture
 def storage(bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch) -> RunStorage:
     monkeypatch.setattr(run_storage, "open_bucket", lambda *_: bucket)
-    location: Any = type("Location", (), {"max_bandwidth": None})()
+    location: Any = type("Location", (), {"max_bandwidth": None, "patience": 0})()
     return RunStorage(location, run="run", interrupt=Interrupt())
 
 
@@ -46,10 +46,10 @@ def test_a_message_that_is_no_unicode_is_recorded(
 def test_nothing_hides_the_first_error(
     storage: RunStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(storage, "run_detached", cast("Any", broken))
+    monkeypatch.setattr(storage, "call_at_end", cast("Any", broken))
     with (
         storage,
         pytest.raises(SourceRefusedError, match="first"),
