@@ -10,7 +10,7 @@ from dumpers.engines.clickhouse.logical import bundles
 from dumpers.engines.clickhouse.logical.bundles import BundleStream
 from dumpers.engines.clickhouse.logical.plan import TableRead
 from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading, TableStream
-from dumpers.engines.clickhouse.schema import scripts
+from dumpers.engines.clickhouse.schema import ddl, scripts
 from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.protocol import DumpStream
@@ -46,7 +46,9 @@ def arrange(
         *(TableStream(name=name, reading=begin(item)) for item in alone),
         *packs_of,
         # Before views, which may run as one of these accounts.
-        *scripts_of("access", lambda catalog: scripts.script(catalog.access)),
+        *scripts_of("access", lambda catalog: scripts.script(catalog.objects.access)),
+        # Before views, which may read them; their systems may be away.
+        *scripts_of(scripts.FOREIGN_DATABASES_SCRIPT, _foreign_databases),
         *scripts_of("views", lambda catalog: scripts.views(catalog.tables)),
         *_views_with_rows(name, catalogs, [*map(begin, views)]),
         *scripts_of(
@@ -83,11 +85,16 @@ def _open_text(text: str, _: Interrupt) -> Iterator[Reader]:
 
 def _tables(catalog: ServerCatalog) -> str:
     return scripts.tables(
-        [database.create for database in catalog.databases],
-        functions=catalog.functions,
-        collections=catalog.collections,
+        [database.create for database in catalog.databases if not database.is_elsewhere],
+        functions=catalog.objects.functions,
+        collections=catalog.objects.collections,
         found=catalog.tables,
     )
+
+
+def _foreign_databases(catalog: ServerCatalog) -> str:
+    elsewhere = (item.create for item in catalog.databases if item.is_elsewhere)
+    return scripts.script(map(ddl.rewrite, elsewhere))
 
 
 def _views_with_rows(
@@ -108,7 +115,7 @@ def _views_with_rows(
     count = max(map(len, levels.values()))
     # Where servers differ, behind the last that creates it: the rows are stored once.
     last = {
-        item.table.full_name: number
+        item.table.key: number
         for number in range(count)
         for catalog in catalogs
         for item in of(number, catalog)
@@ -118,5 +125,5 @@ def _views_with_rows(
             name, catalogs, f"views-with-rows-{number + 1}", partial(creates, number)
         )
         for view in views:
-            if last[view.item.backup_table.table.full_name] == number:
+            if last[view.item.backup_table.table.key] == number:
                 yield TableStream(name=name, reading=view)

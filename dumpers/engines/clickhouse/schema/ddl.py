@@ -10,6 +10,8 @@ from dumpers.runtime.errors import TargetRefusedError
 _SHOWN = 80
 # Words between CREATE and what is created.
 _BEFORE = ("OR", "REPLACE", "TEMPORARY", "MATERIALIZED", "LIVE", "WINDOW", "NORMAL")
+# What stands among a table's columns and is none.
+_NO_COLUMNS = ("INDEX", "CONSTRAINT", "PROJECTION", "STATISTICS", "PRIMARY")
 _OBJECTS = ("TABLE", "VIEW", "DICTIONARY", "DATABASE")
 # What a TimeSeries table and a materialized view call the tables that they keep their rows in.
 _INNER = ("TO", "DATA", "RECENT", "SAMPLES", "TAGS", "METRIC", "METRICS", "FAMILIES")
@@ -47,6 +49,41 @@ class Create:
                     return first.value, rest[1].value
                 return "", first.value
         return None
+
+    @property
+    def engine(self) -> str:
+        """The engine that it asks for, `name()` where it takes a function's rows; else empty."""
+        words = self._clauses()
+        for place, (word, following) in enumerate(pairwise(words)):
+            if not self._is_keyword(place):
+                continue
+            third = words[place + 2].text if place + 2 < len(words) else ""
+            if word.is_word("ENGINE"):
+                return third if following.text == "=" else following.text
+            if word.is_word("AS") and third == "(":
+                return f"{following.text}()"
+        return ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns, as far as it lists them."""
+        found, depth, begins = list[str](), 0, False
+        for place in range(self.name + 1, len(self.tokens) if self.query is None else self.query):
+            token = self.tokens[place]
+            if token.kind in {TokenKind.SPACE, TokenKind.COMMENT}:
+                continue
+            if token.text == ")":
+                depth -= 1
+            if not depth and (token.text == ")" or token.is_word("ENGINE", "SOURCE")):
+                break
+            if token.text == "(":
+                depth += 1
+                begins = depth == 1
+                continue
+            if depth == 1 and begins and token.is_name and not token.is_word(*_NO_COLUMNS):
+                found.append(token.value)
+            begins = depth == 1 and token.text == ","
+        return tuple(found)
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.lexer import TokenKind, significant
-from dumpers.engines.clickhouse.schema.table_engines import TableTreatment, is_replicated
-from dumpers.engines.clickhouse.schema.tables import BackupTable, Table
+from dumpers.engines.clickhouse.schema.table import Table
+from dumpers.engines.clickhouse.schema.table_engines import is_replicated
+from dumpers.engines.clickhouse.schema.tables import BackupTable
 
-_PASSING = frozenset((TableTreatment.INNER, TableTreatment.SKIPPED))
 
-
-def compare(held: Mapping[str, Sequence[BackupTable]]) -> tuple[str, ...]:
+def compare(held: Mapping[str, Sequence[BackupTable]]) -> tuple[Note, ...]:
     """Tell of every table that is another on some servers, or is not there; by the servers' labels.
 
     What differs by design does not count: ids, and the names and paths of replicas.
@@ -18,20 +18,23 @@ def compare(held: Mapping[str, Sequence[BackupTable]]) -> tuple[str, ...]:
     shapes: dict[tuple[str, str], dict[str, list[str]]] = {}
     for label, tables in held.items():
         for item in tables:
-            if item.kind not in _PASSING:
+            if item.is_saved:
                 key = item.table.key
                 shapes.setdefault(key, {}).setdefault(_shape(item.table), []).append(label)
-    found = []
-    for (database, name), by_shape in sorted(shapes.items()):
+    found: dict[str, list[str]] = {}
+    for key, by_shape in sorted(shapes.items()):
         groups = list(by_shape.values())
         there = {label for labels in groups for label in labels}
         missing = [label for label in held if label not in there]
         if len(groups) > 1:
             places = " than on ".join(", ".join(labels) for labels in groups)
-            found.append(f"{database}.{name} is another table on {places}")
+            found.setdefault(f"others on {places}", []).append(".".join(key))
         if missing:
-            found.append(f"{database}.{name} is not on {', '.join(missing)}")
-    return tuple(found)
+            found.setdefault(f"not on {', '.join(missing)}", []).append(".".join(key))
+    return tuple(
+        Note(code=NoteCode.DRIFT, text=f"these tables are {how}", objects=tuple(names))
+        for how, names in found.items()
+    )
 
 
 def _shape(table: Table) -> str:

@@ -15,6 +15,8 @@ from dumpers.runtime.errors import SourceFailedError
 
 # The kind of the script that creates databases and tables, as manifests have it.
 TABLES_SCRIPT = "schema"
+# The kind of the script that creates databases which show another system's tables.
+FOREIGN_DATABASES_SCRIPT = "foreign-databases"
 _UUID = "{uuid}"
 # Databases that every server has already, under whatever engine.
 _THERE = frozenset(("default",))

@@ -1,5 +1,6 @@
 """Talking to ClickHouse over HTTP: small answers as rows, tables as streams, errors by code."""
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.clickhouse.server.errors import read_error
+from dumpers.engines.clickhouse.server.errors import cure, read_error, shorten
 from dumpers.engines.clickhouse.server.sql import literal, qualified, remote
 from dumpers.runtime.errors import ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
@@ -17,7 +18,6 @@ from dumpers.streams.reader import Reader
 
 _TLS_PORTS = frozenset((8443, 443))
 _OK = 200
-_TEXT_MAX = 500
 # A string of SQL, or what is left of one that was cut.
 _STRING = r"'(?:[^'\\]|\\.)*+(?:'|\\?$)"
 # Codes for which trying again cannot help: login, rights, settings that a profile forbids, syntax.
@@ -83,6 +83,19 @@ class Server:
             ) from error
         return rows
 
+    def row(self, sql: str, interrupt: Interrupt) -> list[Any]:
+        """Answer a SELECT of one row.
+
+        Raises the `refused` error where there is none: a profile drops rows of every answer.
+        """
+        rows = self.rows(sql, interrupt)
+        if len(rows) != 1:
+            raise self.errors.refused(
+                f"{self.where} gives {len(rows)} rows where it must give one: the settings profile "
+                "of this account cuts answers (offset, limit); take that out of it"
+            )
+        return rows[0]
+
     def run(self, sql: str, interrupt: Interrupt) -> None:
         """Run a statement without an answer."""
         self._whole(sql, interrupt)
@@ -133,11 +146,12 @@ class Server:
         return answer, body
 
     def _error(self, answer: Answer, body: bytes) -> KsnapshotError:
-        said = " ".join(body.decode("utf-8", "replace").split()) or "no explanation"
-        shown = self.safe(said)[:_TEXT_MAX]
-        cause = read_error(shown, header=answer.headers.get("x-clickhouse-exception-code", ""))
-        text = f"{self.where} answers with status {answer.status}: {shown}"
-        kind = self.errors.refused if cause.code in _REFUSALS else self.errors.failed
+        said = self.safe(body.decode("utf-8", "replace")) or "no explanation"
+        header = answer.headers.get("x-clickhouse-exception-code", "")
+        cause = read_error(said, header=header)
+        helps = cure(said, cause.code)
+        text = f"{self.where} answers with status {answer.status}: {shorten(said)}{helps}"
+        kind = self.errors.refused if helps or cause.code in _REFUSALS else self.errors.failed
         error = kind(text)
         error.__cause__ = cause
         return error
@@ -150,18 +164,30 @@ def connect(
 
     TLS is used where the connection asks for it, or where the port is one that speaks only that.
     """
-    secure = connection.tls in {"require", "verify-ca", "verify-full"} or (
-        connection.tls != "disable" and connection.port in _TLS_PORTS
-    )
-    headers = {"X-ClickHouse-User": connection.username or "default"}
-    if connection.password:
-        headers["X-ClickHouse-Key"] = connection.password
-    encoded = {name: value.encode().decode("latin-1") for name, value in headers.items()}
-    http = Http(connection, secure=secure, headers=encoded, errors=errors)
+    http = Http(connection, secure=is_secure(connection), headers=_login(connection), errors=errors)
     login = (connection.username or "default", connection.password)
     return Server(http=http, errors=errors, settings=settings, address=address, login=login)
 
 
+def is_secure(connection: Connection) -> bool:
+    """Whether a connection uses TLS."""
+    return connection.tls in {"require", "verify-ca", "verify-full"} or (
+        connection.tls != "disable" and connection.port in _TLS_PORTS
+    )
+
+
+def _login(connection: Connection) -> Mapping[str, str]:
+    username, password = connection.username or "default", connection.password
+    if not (username + password).isprintable() or password != password.strip():
+        # Headers of ClickHouse's own would lose blanks, and hold no line ends at all.
+        login = base64.b64encode(f"{username}:{password}".encode()).decode()
+        return {"Authorization": f"Basic {login}"}
+    headers = {"X-ClickHouse-User": username}
+    if password:
+        headers["X-ClickHouse-Key"] = password
+    return {name: value.encode().decode("latin-1") for name, value in headers.items()}
+
+
 def read_version(server: Server, interrupt: Interrupt) -> str:
     """The server's release."""
-    return str(server.rows("SELECT version()", interrupt)[0][0])
+    return str(server.row("SELECT version()", interrupt)[0])
