@@ -135,9 +135,7 @@ class Reading:
             "table": table.name,
             "engine": table.engine,
             "columns": list(columns),
-            "insert": insert(
-                qualified(*table.key), columns, computed=columns != backup_table.store.plain_columns
-            ),
+            "insert": insert(qualified(*table.key), columns),
             "replica": self._server.where,
             **self._rows(),
         }

@@ -74,7 +74,7 @@ class Create:
                 continue
             if token.text == ")":
                 depth -= 1
-            if not depth and (token.text == ")" or token.is_word("ENGINE", "SOURCE")):
+            if not depth and (token.text == ")" or token.is_word("ENGINE", "SOURCE", "AS")):
                 break
             if token.text == "(":
                 depth += 1

@@ -83,7 +83,7 @@ def notes_on_rows(table: Table, store: Table) -> Iterator[Note]:
         for column in store.columns
         if column.default_kind == "MATERIALIZED" and _changes(column.expression)
     ]
-    if changing and not store.loads_computed:
+    if changing and not (store is table and store.loads_computed):
         yield note(
             NoteCode.ALTERED,
             "a restore computes these MATERIALIZED columns anew, to other values",

@@ -48,10 +48,9 @@ def count(source: str, partitions: Sequence[str] = ()) -> str:
     return f"SELECT count() FROM {source}{_of(partitions)}"  # noqa: S608  quoted
 
 
-def insert(target: str, columns: Sequence[str], *, computed: bool = False) -> str:
-    """Load what `select` gave for the same columns, some of them MATERIALIZED if `computed`."""
-    allowing = " SETTINGS insert_allow_materialized_columns = 1" if computed else ""
-    return f"INSERT INTO {target} ({_list(identifier, columns)}){allowing} FORMAT Native"
+def insert(target: str, columns: Sequence[str]) -> str:
+    """Load what `select` gave for the same columns."""
+    return f"INSERT INTO {target} ({_list(identifier, columns)}) FORMAT Native"
 
 
 def _of(partitions: Sequence[str]) -> str:

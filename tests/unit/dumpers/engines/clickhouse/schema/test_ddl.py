@@ -238,3 +238,35 @@ def test_whether_a_database_is_named_elsewhere(text: str, *, named: bool) -> Non
     create = ddl.parse(text)
     assert create is not None
     assert create.names_elsewhere("d") is named
+
+
+@pytest.mark.parametrize(
+    ("text", "engine", "columns"),
+    [
+        ("CREATE TABLE d.t (`a` UInt8, `b.c` String) ENGINE = Log", "Log", ("a", "b.c")),
+        ("CREATE TABLE d.t (`a` UInt8) ENGINE Log", "Log", ("a",)),
+        ("CREATE TABLE d.t UUID 'x' (`a` Tuple(b UInt8, c UInt8)) ENGINE = Log", "Log", ("a",)),
+        (
+            "CREATE TABLE d.t (`a` UInt8) AS postgresql('h', 'd', '[HIDDEN]')",
+            "postgresql()",
+            ("a",),
+        ),
+        ("CREATE TABLE d.t AS numbers(10)", "numbers()", ()),
+        (
+            (
+                "CREATE TABLE d.t (`engine` UInt8 DEFAULT f(1, 2), INDEX i a TYPE minmax, "
+                "CONSTRAINT c CHECK 1, PROJECTION p (SELECT a, b), `z` UInt8) "
+                "ENGINE = MergeTree ORDER BY (a, b)"
+            ),
+            "MergeTree",
+            ("engine", "z"),
+        ),
+        ("CREATE TABLE d.t ENGINE = Buffer('d', 'x', 1)", "Buffer", ()),
+        ("CREATE VIEW d.v (`a` UInt8) AS SELECT a AS b FROM (SELECT 1 AS a)", "", ("a",)),
+        ("CREATE TABLE d.t ENGINE", "", ()),
+    ],
+)
+def test_engine_and_columns_are_read(text: str, engine: str, columns: tuple[str, ...]) -> None:
+    create = ddl.parse(text)
+    assert create is not None
+    assert (create.engine, create.columns) == (engine, columns)
