@@ -65,14 +65,15 @@ def check_rights(
     server: Server,
     scope: Scope,
     tables: Sequence[BackupTable],
-    table_filter: TableFilter,
     interrupt: Interrupt,
+    *,
+    table_filter: TableFilter,
+    grants: Sequence[str],
 ) -> tuple[tuple[BackupTable, ...], tuple[Note, ...]]:
     """The tables, those without rows that the account may not read, with notes.
 
     Raises the `refused` error for such a table if tables or databases were named.
     """
-    grants = read_grants(server, scope, interrupt)
     asked = None if not table_filter.databases else scope.databases
     if not grants or covers(grants, asked):
         return tuple(tables), ()

@@ -13,7 +13,7 @@ from dumpers.engines.clickhouse.catalog.databases import (
     read_statements,
 )
 from dumpers.engines.clickhouse.catalog.left_out import read_left_out
-from dumpers.engines.clickhouse.catalog.rights import check_rights
+from dumpers.engines.clickhouse.catalog.rights import check_rights, read_grants
 from dumpers.engines.clickhouse.catalog.row_policies import read_hidden_rows
 from dumpers.engines.clickhouse.catalog.server_objects import ServerObjects, read_server_objects
 from dumpers.engines.clickhouse.catalog.system_tables import Path, Scope
@@ -75,7 +75,10 @@ def _read_catalog(
         loads_computed=_LOADS_COMPUTED in known,
     )
     treated = treat(system_tables.tables(server, scope, interrupt))
-    tables, unread = check_rights(server, scope, treated, table_filter, interrupt)
+    grants = read_grants(server, scope, interrupt)
+    tables, unread = check_rights(
+        server, scope, treated, interrupt, table_filter=table_filter, grants=grants
+    )
     asked = [item for item in tables if table_filter.has_table(*item.table.key)]
     named = [item for item in databases if table_filter.names_database(item.name)]
     objects = read_server_objects(
@@ -83,6 +86,7 @@ def _read_catalog(
         scope,
         [item.table.create for item in asked],
         interrupt,
+        grants=grants,
         everything=table_filter.is_everything,
     )
     return ServerCatalog(

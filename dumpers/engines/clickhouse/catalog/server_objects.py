@@ -3,20 +3,21 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from dumpers.contract.notes import Note, NoteCode
+from dumpers.engines.clickhouse.catalog.accounts import (
+    hides_password,
+    read_access,
+    read_configured_accounts,
+    read_workloads,
+    subject_of,
+)
 from dumpers.engines.clickhouse.catalog.system_tables import Scope
-from dumpers.engines.clickhouse.schema.lexer import significant
 from dumpers.engines.clickhouse.schema.table_notes import HIDDEN
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.runtime.interrupt import Interrupt
 
-# Where the server lists what the last word of each kind creates.
-_KINDS = {"USER": "users", "ROLE": "roles", "PROFILE": "settings_profiles", "QUOTA": "quotas"}
-# Every server's own configuration has these.
-_STOCK = frozenset(("default", "readonly"))
-_PASSWORD = re.compile(r"(?:password|hash)", re.IGNORECASE)
+_COLLECTIONS = re.compile(r"GRANT (?:.*\bNAMED COLLECTION|ALL )")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +60,13 @@ def read_server_objects(
     statements: Sequence[str],
     interrupt: Interrupt,
     *,
+    grants: Sequence[str],
     everything: bool,
 ) -> ServerObjects:
     """Read the objects that a dump can take, with notes on those that it cannot.
 
     Unless `everything` was asked for, the notes are of what these `statements` mention only.
+    `grants` are the account's, empty where the server has none.
     """
     teller = _Teller(statements=statements, everything=everything)
 
@@ -79,8 +82,14 @@ def read_server_objects(
 
     collections = _collections(server, scope, interrupt)
     hidden = [name for name, values in collections.items() if HIDDEN in values.values()]
+    if grants and not any(_COLLECTIONS.search(grant) for grant in grants):
+        # The server shows an empty list instead of an error.
+        teller.tell_globals(
+            "named collections are not in this dump, as this account may not see any: GRANT SHOW "
+            "NAMED COLLECTIONS, SHOW NAMED COLLECTIONS SECRETS ON *"
+        )
     _tell_of_files(server, scope, teller, interrupt)
-    access = allowed("accounts, roles and policies", lambda: _access(server, scope, interrupt))
+    access = allowed("accounts, roles and policies", lambda: read_access(server, scope, interrupt))
     teller.tell(
         NoteCode.SECRETS_HIDDEN,
         "the server hides values of these named collections, so they are not in this dump: create "
@@ -92,7 +101,7 @@ def read_server_objects(
             NoteCode.SECRETS_HIDDEN,
             "the server hides the passwords of these accounts: a restore makes them only after "
             "they were put in",
-            [_subject(text)[1] for text in access if hides_password(text)],
+            [subject_of(text)[1] for text in access if hides_password(text)],
         )
     functions = allowed(
         "functions in SQL",
@@ -101,7 +110,7 @@ def read_server_objects(
     return ServerObjects(
         functions=functions,
         collections={name: each for name, each in collections.items() if name not in hidden},
-        access=(*access, *_workloads(server, scope, interrupt)),
+        access=(*access, *read_workloads(server, scope, interrupt)),
         notes=tuple(teller.notes),
     )
 
@@ -129,7 +138,7 @@ def _tell_of_files(server: Server, scope: Scope, teller: _Teller, interrupt: Int
             NoteCode.GLOBALS,
             "these accounts, profiles and quotas are in the server's configuration files, which "
             "are not in this dump: copy them",
-            _configured_accounts(server, scope, interrupt),
+            read_configured_accounts(server, scope, interrupt),
         )
 
 
@@ -166,78 +175,3 @@ def _configured_dictionaries(server: Server, scope: Scope, interrupt: Interrupt)
     source = server.source("system", "dictionaries")
     rows = server.rows(f"SELECT name FROM {source}{where} ORDER BY name", interrupt)  # noqa: S608  quoted
     return tuple(row[0] for row in rows)
-
-
-def _access(server: Server, scope: Scope, interrupt: Interrupt) -> Sequence[str]:
-    """The statements that make users, roles, policies, quotas and profiles, but those of files.
-
-    Where another server is asked for this one, there are none: that would be the other's own.
-    """
-    if server.address or not scope.has("users"):
-        return ()
-    of_files = {
-        (kind, row[0])
-        for kind, table in _KINDS.items()
-        for row in server.rows(
-            f"SELECT name FROM system.{table} WHERE storage = 'users_xml'",  # noqa: S608  constants
-            interrupt,
-        )
-    }
-    statements = [row[0] for row in server.rows("SHOW ACCESS", interrupt)]
-    return tuple(text for text in statements if _subject(text) not in of_files)
-
-
-def _configured_accounts(server: Server, scope: Scope, interrupt: Interrupt) -> Sequence[str]:
-    """Users, roles, quotas and profiles of the server's files, without those of every server."""
-    if server.address or not scope.has("users"):
-        return ()
-    try:
-        return tuple(
-            row[0]
-            for table in _KINDS.values()
-            for row in server.rows(
-                f"SELECT name FROM system.{table} WHERE storage = 'users_xml' ORDER BY name",  # noqa: S608  constants
-                interrupt,
-            )
-            if row[0] not in _STOCK
-        )
-    except server.errors.refused:
-        # The same right as for accounts, of which a note tells already.
-        return ()
-
-
-def _workloads(server: Server, scope: Scope, interrupt: Interrupt) -> Sequence[str]:
-    """The statements that make resources and workloads, each behind its parent."""
-    statements = list[str]()
-    for table, order in (("resources", "name"), ("workloads", "parent != '', name")):
-        if scope.has(table, "name", "create_query") and not server.address:
-            rows = server.rows(
-                f"SELECT create_query FROM system.{table} ORDER BY {order}",  # noqa: S608  constants
-                interrupt,
-            )
-            statements += [row[0] for row in rows]
-    return statements
-
-
-def hides_password(statement: str) -> bool:
-    """Whether a statement makes an account by a password that it does not have."""
-    words = significant(statement)
-    return any(
-        word.is_word("WITH")
-        and _PASSWORD.search(following.text) is not None
-        and not following.is_word("NO_PASSWORD")
-        and not any(each.is_word("BY") for each in words[place + 2 : place + 3])
-        for place, (word, following) in enumerate(pairwise(words))
-    )
-
-
-def _subject(statement: str) -> tuple[str, str]:
-    """Kind (as a keyword) and name of the object that a statement creates or grants to."""
-    found = significant(statement)
-    if found[0].is_word("GRANT"):
-        to = max(place for place, token in enumerate(found) if token.is_word("TO"))
-        return "USER", found[to + 1].value
-    for token, following in pairwise(found):
-        if token.is_word(*_KINDS):
-            return token.text.upper(), following.value
-    return "", ""

@@ -24,6 +24,7 @@ from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 from tests.testbed.databases import clickhouse, clickhouse_front
 from tests.testbed.databases.clickhouse import Cluster
+from tests.testbed.databases.clickhouse_config import Account
 from tests.testbed.databases.clickhouse_front import Front
 from tests.testbed.databases.clickhouse_http import Login
 from tests.testbed.dumper import CRONJOB, PATIENCE_SECONDS, storage_env
@@ -35,11 +36,13 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @contextlib.contextmanager
-def started(**shape: int) -> Iterator[Cluster]:
+def started(
+    *, shards: int = 2, replicas: int = 2, accounts: Sequence[Account] = ()
+) -> Iterator[Cluster]:
     """A cluster of the oldest release, where this machine can have one."""
     problem = clickhouse.problem()
     require(not problem, problem)
-    with clickhouse.start_cluster(**shape) as running:
+    with clickhouse.start_cluster(shards=shards, replicas=replicas, accounts=accounts) as running:
         yield running
 
 

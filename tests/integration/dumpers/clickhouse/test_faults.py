@@ -160,7 +160,7 @@ def test_a_shard_of_which_rows_would_be_missing_fails_the_run(shop: Cluster, dum
         dumps.of(shop)
     backup = dumps.of(shop, ORDERS)
     assert rows(backup) == {("s1", "orders"): _ROWS, ("s2", "orders"): _ROWS}
-    assert "127.0.0.22 of shard 2 does not answer" in backup.notes
+    assert "'these servers of shard 2 do not answer', 'objects': ['127.0.0.22']" in backup.notes
     shop.replica(2, 1).kill()
     with pytest.raises(SourceFailedError, match="no replica of shard 2 answers"):
         dumps.of(shop, ORDERS)
@@ -179,7 +179,7 @@ def test_replicas_that_lost_their_keeper_are_read_and_told(shop: Cluster, dumps:
         wait_until(partial(lost, replica), seconds=60, what="the replica to be read-only")
     backup = dumps.of(shop, ORDERS)
     assert rows(backup)["s1", "orders"] == _ROWS
-    assert "lost its Keeper" in backup.notes
+    assert "lost their Keeper" in backup.notes
 
 
 @pytest.mark.parametrize(

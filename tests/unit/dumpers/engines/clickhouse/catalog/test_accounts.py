@@ -1,6 +1,6 @@
 import pytest
 
-from dumpers.engines.clickhouse.catalog.server_objects import _subject, hides_password
+from dumpers.engines.clickhouse.catalog.accounts import hides_password, subject_of
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from dumpers.engines.clickhouse.catalog.server_objects import _subject, hides_pa
     ],
 )
 def test_what_a_statement_is_about(statement: str, subject: tuple[str, str]) -> None:
-    assert _subject(statement) == subject
+    assert subject_of(statement) == subject
 
 
 @pytest.mark.parametrize(
