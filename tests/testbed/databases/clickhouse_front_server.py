@@ -220,8 +220,8 @@ def _results(
 ) -> Generator[bytes]:
     """Runs a request's statement under its settings; what it answers, as it comes."""
     settings = {name: value for name, value in asked.items() if name not in _OWN}
-    for name, value in {**settings, "log_comment": identity}.items():
-        session.query(f"SET {name} = {_quoted(value)}")
+    pairs = {**settings, "log_comment": identity}.items()
+    session.query(f"SET {', '.join(f'{name} = {_quoted(value)}' for name, value in pairs)}")
     if database := asked.get("database"):
         session.query(f"USE `{database}`")
     query = asked.get("query", "")

@@ -1,4 +1,4 @@
-"""Reading users, roles, policies, quotas, profiles and workloads, as the statements that make them."""
+"""Reading users, roles, policies, quotas, profiles and workloads, as their statements."""
 
 import re
 from collections.abc import Sequence

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.schema import ddl
+from dumpers.engines.clickhouse.schema.rewriting import rewrite
 from dumpers.engines.clickhouse.schema.table import SYSTEM_DATABASES
 from dumpers.engines.clickhouse.schema.table_notes import has_secret, note
 from dumpers.engines.clickhouse.server.client import Server
@@ -71,7 +72,7 @@ def _named(item: Database, create: str) -> str:
     parsed = ddl.parse(create)
     if parsed is None or parsed.tokens[parsed.name].value == item.name:
         return create
-    return ddl.rewrite(create, database=item.name)
+    return rewrite(create, database=item.name)
 
 
 def notes_on_databases(databases: Iterable[Database]) -> tuple[Note, ...]:

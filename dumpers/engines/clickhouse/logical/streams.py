@@ -10,7 +10,8 @@ from dumpers.engines.clickhouse.logical import bundles
 from dumpers.engines.clickhouse.logical.bundles import BundleStream
 from dumpers.engines.clickhouse.logical.plan import TableRead
 from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading, TableStream
-from dumpers.engines.clickhouse.schema import ddl, scripts
+from dumpers.engines.clickhouse.schema import scripts
+from dumpers.engines.clickhouse.schema.rewriting import rewrite
 from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.protocol import DumpStream
@@ -94,7 +95,7 @@ def _tables(catalog: ServerCatalog) -> str:
 
 def _foreign_databases(catalog: ServerCatalog) -> str:
     elsewhere = (item.create for item in catalog.databases if item.is_elsewhere)
-    return scripts.script(map(ddl.rewrite, elsewhere))
+    return scripts.script(map(rewrite, elsewhere))
 
 
 def _views_with_rows(

@@ -4,10 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
 from dumpers.engines.clickhouse.schema.lexer import Token, TokenKind, tokens
-from dumpers.engines.clickhouse.server.sql import identifier, literal
-from dumpers.runtime.errors import TargetRefusedError
 
-_SHOWN = 80
 # Words between CREATE and what is created.
 _BEFORE = ("OR", "REPLACE", "TEMPORARY", "MATERIALIZED", "LIVE", "WINDOW", "NORMAL")
 # What stands among a table's columns and is none.
@@ -88,7 +85,7 @@ class Create:
     @property
     def ids(self) -> tuple[str, ...]:
         """Its own id and that of a view's own table, as far as they stand in it."""
-        found = [self.tokens[place] for place in _ids(self)]
+        found = [self.tokens[place] for place in id_places(self)]
         return tuple(token.value for token in found if token.kind is TokenKind.STRING)
 
     @property
@@ -162,40 +159,6 @@ def parse(text: str) -> Create | None:
     )
 
 
-def rewrite(text: str, *, database: str = "", id_: str = "", inner_id: str = "") -> str:
-    """A stored statement, fit to be run on another server: into `database`, if one is given.
-
-    It creates instead of attaching, takes no table's id with it but those given, of itself and of
-    a view's own table, and a view that refreshes itself does not do so at once, which would replace
-    the rows of its target. All else stays as it is, other mentions of the database too. Raises
-    TargetRefusedError for what is no such statement.
-    """
-    create = parse(text)
-    if create is None:
-        raise TargetRefusedError(
-            f"this backup holds a statement that creates no table: {text[:_SHOWN]!r}"
-        )
-    texts = [token.text for token in create.tokens]
-    if create.tokens[create.verb].is_word("ATTACH"):
-        texts[create.verb] = "CREATE"
-    if database:
-        if create.object == "DATABASE":
-            texts[create.name] = identifier(database)
-        elif create.database is not None:
-            texts[create.database] = identifier(database)
-        else:
-            texts[create.name] = f"{identifier(database)}.{texts[create.name]}"
-    for place in _ids(create):
-        texts[place] = ""
-        if create.tokens[place - 1].kind is TokenKind.SPACE:
-            texts[place - 1] = ""
-    for clause, given in ((" UUID ", id_), (" TO INNER UUID ", inner_id)):
-        texts[create.name] += clause + literal(given) if given else ""
-    if create.query is not None and create.is_refreshable and not create.has_clause("EMPTY"):
-        texts[create.query] = f"EMPTY {texts[create.query]}"
-    return "".join(texts)
-
-
 def _outside(found: tuple[Token, ...], rest: list[int]) -> tuple[tuple[int, ...], int | None]:
     """The positions that are outside of parentheses, up to the AS before a query."""
     depth = 0
@@ -217,7 +180,7 @@ def _begins(token: Token) -> bool:
     return token.is_word("SELECT", "WITH") or token.text == "("
 
 
-def _ids(create: Create) -> list[int]:
+def id_places(create: Create) -> list[int]:
     """The positions of `UUID '…'`, with the words that say whose id it is."""
     places = create.clauses
     found: list[int] = []

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.lexer import TokenKind, significant
+from dumpers.engines.clickhouse.schema.rewriting import rewrite
 from dumpers.engines.clickhouse.schema.table import Table
 from dumpers.engines.clickhouse.schema.table_engines import is_replicated
 from dumpers.engines.clickhouse.schema.tables import BackupTable
@@ -44,7 +45,7 @@ def _shape(table: Table) -> str:
     # A space between any two, as what is left out leaves different gaps.
     texts = list[str]()
     own = False
-    for token in significant(ddl.rewrite(table.create)):
+    for token in significant(rewrite(table.create)):
         if token.kind is TokenKind.WORD:
             own = is_replicated(token.text) and token.text.endswith("MergeTree")
         texts.append("''" if own and token.kind is TokenKind.STRING else token.text)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.create_order import Phase, phases
 from dumpers.engines.clickhouse.schema.lexer import TokenKind, tokens
+from dumpers.engines.clickhouse.schema.rewriting import rewrite
 from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.clickhouse.server.sql import identifier, literal
@@ -37,7 +38,7 @@ def tables(
         [
             *(_collection(name, values) for name, values in collections.items()),
             *functions,
-            *(ddl.rewrite(create) for create in databases if not _is_there(create)),
+            *(rewrite(create) for create in databases if not _is_there(create)),
             *_creates(found, Phase.TABLES, Phase.DEPENDENT),
         ]
     )
@@ -115,9 +116,9 @@ def _create(item: BackupTable) -> str:
             "if it stays so"
         )
     if _UUID not in item.store.create:
-        return ddl.rewrite(item.table.create)
+        return rewrite(item.table.create)
     inner_id = "" if item.store is item.table else item.store.uuid
-    return ddl.rewrite(item.table.create, id_=item.table.uuid, inner_id=inner_id)
+    return rewrite(item.table.create, id_=item.table.uuid, inner_id=inner_id)
 
 
 def _is_there(create: str) -> bool:

@@ -91,6 +91,23 @@ class Backup:
     def notes(self) -> str:
         return "\n".join(map(str, self.document["notes"]))
 
+    def noted(self, code: str) -> set[str]:
+        """The names of what notes of a code are about, or their texts where it is nothing."""
+        notes = [note for note in self.document["notes"] if note["code"] == code]
+        return {name for note in notes for name in note["objects"] or [note["text"]]}
+
+    @property
+    def codes(self) -> set[str]:
+        return {note["code"] for note in self.document["notes"]}
+
+    def script(self, kind: str) -> str:
+        """The statements of all scripts of a kind."""
+        return "".join(
+            self.read(item).decode()
+            for item in self.objects
+            if item["metadata"].get("script") == kind
+        )
+
     def part(self, *names: str) -> Mapping[str, Any]:
         [found] = [item for item in self.objects if item["part"] == list(names)]
         return found
