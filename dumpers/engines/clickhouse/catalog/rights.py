@@ -102,7 +102,8 @@ def check_rights(
             kept.append(replace(item, kind=TableTreatment.SCHEMA, notes=()))
             continue
         kept.append(item)
-        notes += _hidden_columns(item) if item.has_data else []
+        if item.has_data and table_filter.has_table(*item.table.key):
+            notes += _hidden_columns(item)
     return tuple(kept), tuple(notes)
 
 
@@ -130,8 +131,8 @@ def _denied_of(
     server: Server, tables: Sequence[BackupTable], interrupt: Interrupt
 ) -> Iterator[BackupTable]:
     parts = (
-        f"SELECT count() AS n FROM (SELECT {', '.join(map(identifier, item.columns))} "  # noqa: S608  quoted
-        f"FROM {server.source(*item.table.key)} LIMIT 0)"
+        f"SELECT ignore({', '.join(map(identifier, item.columns))}) AS n "  # noqa: S608  quoted
+        f"FROM {server.source(*item.table.key)} LIMIT 0"
         for item in tables
     )
     try:

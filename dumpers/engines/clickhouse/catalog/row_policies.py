@@ -1,14 +1,13 @@
 """Which tables' rows a policy may hide from the account."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from dumpers.contract.notes import Note, NoteCode
-from dumpers.engines.clickhouse.catalog.system_tables import Scope, part_sizes
+from dumpers.engines.clickhouse.catalog.system_tables import Scope
 from dumpers.engines.clickhouse.schema.table_notes import note
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.clickhouse.server.client import Server
-from dumpers.engines.clickhouse.server.sql import literal
 from dumpers.runtime.interrupt import Interrupt
 
 _COLUMNS = (
@@ -16,7 +15,6 @@ _COLUMNS = (
     *("apply_to_all", "apply_to_list", "apply_to_except"),
 )
 _ALL_ROWS = frozenset(("1", "true", ""))
-_COUNTED_TOGETHER = 50
 _HIDDEN = (
     "rows of these tables that a policy or filter hides from this account are not in this dump: "
     "dump with an account that sees all rows"
@@ -28,12 +26,10 @@ def read_hidden_rows(
 ) -> tuple[Note, ...]:
     """Notes on the tables of which the account does not see all rows; `tables` were asked for."""
     saved = [item for item in tables if item.has_data]
-    if not saved:
+    # Old releases have such filters in a file, which no query shows.
+    if not saved or not scope.has("row_policies"):
         return ()
-    if not scope.has("row_policies"):
-        # Old releases have such filters in a file, which no query shows.
-        hidden = list(_short(server, scope, saved, interrupt))
-    elif not scope.has("row_policies", *_COLUMNS):
+    if not scope.has("row_policies", *_COLUMNS):
         hidden = _named(server, saved, interrupt)
     else:
         try:
@@ -106,40 +102,3 @@ def _named(server: Server, saved: Sequence[BackupTable], interrupt: Interrupt) -
     rows = server.rows(f"SELECT database, table FROM {source}", interrupt)  # noqa: S608  quoted
     about = {(database, table) for database, table in rows}
     return [item for item in saved if about & {item.store.key, (item.store.database, "")}]
-
-
-def _short(
-    server: Server, scope: Scope, saved: Sequence[BackupTable], interrupt: Interrupt
-) -> Iterator[BackupTable]:
-    """Those that give fewer rows than their parts have, twice, so that no merge is the reason."""
-    left = [item for item in saved if item.store.engine.endswith("MergeTree")]
-    sizes: Mapping[tuple[str, str], tuple[int, int]] = {
-        item.store.key: (0, item.store.total_rows or 0) for item in left
-    }
-    for _ in range(2):
-        left = [item for item in left if sizes.get(item.store.key, (0, 0))[1]]
-        left = list(_fewer(server, left, sizes, interrupt))
-        if not left:
-            return
-        sizes = part_sizes(server, scope, interrupt)
-    yield from left
-
-
-def _fewer(
-    server: Server,
-    tables: Sequence[BackupTable],
-    sizes: Mapping[tuple[str, str], tuple[int, int]],
-    interrupt: Interrupt,
-) -> Iterator[BackupTable]:
-    for start in range(0, len(tables), _COUNTED_TOGETHER):
-        together = tables[start : start + _COUNTED_TOGETHER]
-        parts = (
-            f"SELECT {literal(str(number))} AS i, count() AS n "  # noqa: S608  quoted
-            f"FROM {server.source(*item.store.key)}"
-            for number, item in enumerate(together)
-        )
-        counted = server.rows(" UNION ALL ".join(parts), interrupt)
-        for number, rows in counted:
-            item = together[int(number)]
-            if int(rows) < sizes[item.store.key][1]:
-                yield item

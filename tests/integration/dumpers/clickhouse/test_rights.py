@@ -28,8 +28,7 @@ FILL = (
     "INSERT INTO shop.orders SELECT number, 'x' FROM numbers(10)",
     "CREATE TABLE shop.people (id UInt64, iban String) ENGINE = MergeTree ORDER BY id",
     "INSERT INTO shop.people SELECT number, 'x' FROM numbers(20)",
-    "CREATE MATERIALIZED VIEW shop.totals ENGINE = SummingMergeTree ORDER BY name "
-    "AS SELECT name, count() AS n FROM shop.orders GROUP BY name",
+    "CREATE MATERIALIZED VIEW shop.totals ENGINE = Log AS SELECT name FROM shop.orders",
     "CREATE DATABASE crm",
     "CREATE TABLE crm.calls (id UInt64) ENGINE = Log",
     "INSERT INTO crm.calls VALUES (1)",
@@ -87,7 +86,7 @@ def test_rights_on_some_databases(dumps: Dumps) -> None:
     with clickhouse_front.start_narrow(FILL, narrow(*grants)) as front:
         everything = dumps.of_front(front)
         chosen = dumps.of_front(front, {"KSNAPSHOT_DATABASES": "shop"})
-        with pytest.raises(SourceRefusedError, match="'crm'"):
+        with pytest.raises(SourceRefusedError, match=r"'crm\.calls'"):
             dumps.of_front(front, {"KSNAPSHOT_DATABASES": "shop,crm"})
     assert rows(everything) == rows(chosen)
     assert "unreadable" in everything.codes
@@ -148,8 +147,6 @@ def test_rows_that_a_policy_hides(dumps: Dumps) -> None:
 def old() -> Iterator[tuple[Cluster, dict[str, Login]]]:
     """The oldest release, whose accounts are in a file."""
     profiles = {
-        "filtered": "<readonly>2</readonly>",
-        "readonly": "<readonly>1</readonly>",
         "cuts": (
             "<readonly>1</readonly><max_result_rows>3</max_result_rows>"
             "<result_overflow_mode>break</result_overflow_mode>"
@@ -166,7 +163,6 @@ def old() -> Iterator[tuple[Cluster, dict[str, Login]]]:
         Account(
             login=logins[name],
             profile=profile,
-            filters={("shop", "orders"): "id < 5"} if name == "filtered" else {},
         )
         for name, profile in profiles.items()
     ]
@@ -185,14 +181,6 @@ def old() -> Iterator[tuple[Cluster, dict[str, Login]]]:
 def of_old(old: tuple[Cluster, dict[str, Login]], dumps: Dumps, name: str) -> Backup:
     cluster, logins = old
     return dumps.run(dumps.env(cluster.replica(1, 1).host, cluster.http_port, logins[name]))
-
-
-def test_rows_that_a_filter_of_an_old_release_hides(
-    old: tuple[Cluster, dict[str, Login]], dumps: Dumps
-) -> None:
-    backup = of_old(old, dumps, "filtered")
-    assert rows(backup) == {"shop.orders": 5, "shop.people": 10}
-    assert backup.noted("row-security") == {"shop.orders"}
 
 
 def test_a_profile_that_cuts_results_and_may_not_be_changed(
