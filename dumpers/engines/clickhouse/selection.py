@@ -11,7 +11,11 @@ from dumpers.engines.clickhouse.catalog.notes import gather_notes
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.options import Options
 from dumpers.engines.clickhouse.schema import drift
-from dumpers.engines.clickhouse.schema.references import Existing, notes_on_needs
+from dumpers.engines.clickhouse.schema.references import (
+    Existing,
+    find_incomplete,
+    notes_on_incomplete,
+)
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import SourceRefusedError
@@ -43,7 +47,7 @@ def select_tables(
         )
     keys = {table.table.key for table in kept}
     holding = {database for database, _ in keys}
-    return [
+    selected = [
         replace(
             catalog,
             databases=tuple(
@@ -54,7 +58,21 @@ def select_tables(
             tables=tuple(table for table in catalog.tables if table.table.key in keys),
         )
         for catalog in every
-    ], notes
+    ]
+    return [_completed(*pair, existing) for pair in zip(every, selected, strict=True)], notes
+
+
+def _completed(
+    whole: ServerCatalog, catalog: ServerCatalog, databases: Sequence[str]
+) -> ServerCatalog:
+    """The catalog with what of its tables is incomplete; `whole` has those not selected, too."""
+    existing = Existing(
+        tables={item.table.key for item in whole.tables},
+        looked_into=[item.name for item in whole.databases if not item.is_elsewhere],
+        databases=databases,
+        elsewhere={item.name for item in catalog.databases if item.is_elsewhere},
+    )
+    return replace(catalog, incomplete=find_incomplete(catalog.tables, existing))
 
 
 def read_notes(
@@ -68,28 +86,21 @@ def read_notes(
     `every` are the same catalogs before tables were selected. Unreadable tables that nobody named
     are in none of them, so they are told of here, too.
     """
-    databases = {name for catalog in every for name in catalog.every_database}
     held = {}
     for whole, catalog in zip(every, catalogs, strict=True):
-        own = [item.name for item in whole.databases if not item.is_elsewhere]
-        existing = Existing(
-            tables={item.table.key for item in whole.tables},
-            looked_into=own,
-            databases=databases,
-            elsewhere={item.name for item in catalog.databases if item.is_elsewhere},
-        )
         replica = catalog.replica
+        chosen = {item.table.key for item in catalog.tables}
         held[replica.label] = [
             *catalog.notes,
             *(
                 note
                 for item in whole.tables
-                if item in catalog.tables or not item.is_saved
+                if item.table.key in chosen or not item.is_saved
                 for note in item.notes
                 if wanted.table_filter.has_table(*item.table.key)
             ),
             *read_foreign(replica.server, replica.node.cluster, catalog.tables, interrupt),
-            *notes_on_needs(catalog.tables, existing),
+            *notes_on_incomplete(catalog.incomplete),
         ]
     return gather_notes(held)
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from dumpers.contract.notes import Note
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.catalog import system_tables
 from dumpers.engines.clickhouse.catalog.databases import (
     Database,
@@ -32,7 +32,8 @@ class ServerCatalog:
     """What one server holds of the databases that were asked for.
 
     `every_database` are the names of all; only those of `databases` with tables of their own were
-    looked into. `notes` tell what a dump of the server lacks besides what its tables tell.
+    looked into. `notes` tell what a dump of the server lacks besides what its tables tell,
+    `incomplete` which of its tables need what is not in the dump, and why.
     """
 
     replica: Replica
@@ -42,6 +43,7 @@ class ServerCatalog:
     paths: Mapping[tuple[str, str], Path]
     objects: ServerObjects
     notes: tuple[Note, ...] = ()
+    incomplete: Mapping[tuple[str, str], NoteCode] = field(default_factory=dict)
 
     def path(self, backup_table: BackupTable) -> Path | None:
         """The table's path in Keeper; None if the table is not replicated."""

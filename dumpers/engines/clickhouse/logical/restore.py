@@ -26,7 +26,7 @@ from dumpers.runtime.errors import (
 from dumpers.runtime.interrupt import Interrupt
 
 # Scripts that a restore can do without: their failures become notes.
-_OPTIONAL = frozenset(("access", scripts.FOREIGN_DATABASES_SCRIPT))
+_OPTIONAL = frozenset(("access", scripts.FOREIGN_DATABASES_SCRIPT, scripts.INCOMPLETE_SCRIPT))
 
 
 def load_backup(

@@ -11,6 +11,7 @@ from dumpers.engines.clickhouse.logical.bundles import BundleStream
 from dumpers.engines.clickhouse.logical.plan import TableRead
 from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading, TableStream
 from dumpers.engines.clickhouse.schema import scripts
+from dumpers.engines.clickhouse.schema.references import is_view
 from dumpers.engines.clickhouse.schema.rewriting import rewrite
 from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.schema.tables import BackupTable
@@ -50,10 +51,13 @@ def arrange(
         *scripts_of("access", lambda catalog: scripts.script(catalog.objects.access)),
         # Before views, which may read them; their systems may be away.
         *scripts_of(scripts.FOREIGN_DATABASES_SCRIPT, _foreign_databases),
-        *scripts_of("views", lambda catalog: scripts.views(catalog.tables)),
+        *scripts_of("views", lambda catalog: scripts.views(_complete(catalog))),
         *_views_with_rows(name, catalogs, [*map(begin, views)]),
         *scripts_of(
-            "materialized-views", lambda catalog: scripts.materialized_views(catalog.tables)
+            "materialized-views", lambda catalog: scripts.materialized_views(_complete(catalog))
+        ),
+        *scripts_of(
+            scripts.INCOMPLETE_SCRIPT, lambda catalog: scripts.all_views(_split(catalog)[1])
         ),
     ]
 
@@ -90,6 +94,26 @@ def _tables(catalog: ServerCatalog) -> str:
         functions=catalog.objects.functions,
         collections=catalog.objects.collections,
         found=catalog.tables,
+    )
+
+
+def _complete(catalog: ServerCatalog) -> Sequence[BackupTable]:
+    return _split(catalog)[0]
+
+
+def _split(catalog: ServerCatalog) -> tuple[list[BackupTable], list[BackupTable]]:
+    """Tables without the views that need what is not in the dump, and those views."""
+    # Rows of views come right behind what makes them, whatever else they need.
+    left = {
+        item.table.key
+        for item in catalog.tables
+        if item.table.key in catalog.incomplete
+        and is_view(item.table)
+        and item.kind is not TableTreatment.VIEW_WITH_DATA
+    }
+    return (
+        [item for item in catalog.tables if item.table.key not in left],
+        [item for item in catalog.tables if item.table.key in left],
     )
 
 

@@ -1,6 +1,6 @@
 """Which tables the statements of others need, and whether a dump has them."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dumpers.contract.notes import Note, NoteCode
@@ -11,6 +11,12 @@ from dumpers.engines.clickhouse.schema.tables import BackupTable
 
 _VIEWS = frozenset(("View", "MaterializedView", "LiveView", "WindowView"))
 # Where the names of a database and a table stand among the strings of an engine.
+_TEXTS = {
+    NoteCode.NOT_CHOSEN: "these need tables that were not chosen, which a restore has to make "
+    "first",
+    NoteCode.BROKEN_VIEWS: "these need tables that the server does not have: a restore may not be "
+    "able to make them",
+}
 _NAMED = {"Distributed": 1, "Buffer": 0, "Alias": 0}
 
 
@@ -50,37 +56,51 @@ def needed_tables(table: Table) -> Iterator[tuple[str, str]]:
             yield database.value, name.value
 
 
-def notes_on_needs(saved: Iterable[BackupTable], existing: Existing) -> tuple[Note, ...]:
-    """Notes on what is saved and needs what is not, or what the servers do not have at all."""
+def find_incomplete(
+    saved: Iterable[BackupTable], existing: Existing
+) -> Mapping[tuple[str, str], NoteCode]:
+    """What is saved and needs what is not, by database and name, with the code of the reason.
+
+    What needs an incomplete view is incomplete for the same reason.
+    """
     saved = tuple(saved)
     own = {item.table.key for item in saved}
-    notes = list[Note]()
-    for item in saved:
-        missing, broken = False, False
-        for database, name in needed_tables(item.table):
-            known = (database, name) in own or database in {*SYSTEM_DATABASES, ""}
-            if known or database in existing.elsewhere:
-                continue
-            there = (database, name) in existing.tables or (
-                database in existing.databases and database not in existing.looked_into
-            )
-            missing |= there
-            broken |= not there
-        if missing:
-            notes.append(
-                note(
-                    NoteCode.NOT_CHOSEN,
-                    "these need tables that were not chosen, which a restore has to make first",
-                    item.table.full_name,
-                )
-            )
-        if broken:
-            notes.append(
-                note(
-                    NoteCode.BROKEN_VIEWS,
-                    "these need tables that the server does not have: a restore may not be able to "
-                    "make them",
-                    item.table.full_name,
-                )
-            )
-    return tuple(notes)
+    needs = {item.table.key: tuple(needed_tables(item.table)) for item in saved}
+    found: dict[tuple[str, str], NoteCode] = {}
+    for key, needed in needs.items():
+        reasons = {_reason(need, own, existing) for need in needed} - {None}
+        if reasons:
+            broken = NoteCode.BROKEN_VIEWS in reasons
+            found[key] = NoteCode.BROKEN_VIEWS if broken else NoteCode.NOT_CHOSEN
+    while True:
+        more = {
+            key: found[need]
+            for key, needed in needs.items()
+            for need in needed
+            if key not in found and need in found
+        }
+        if not more:
+            return found
+        found |= more
+
+
+def _reason(
+    need: tuple[str, str], own: Collection[tuple[str, str]], existing: Existing
+) -> NoteCode | None:
+    """Why a needed table is not in the dump; None if it is, or every server has it."""
+    database = need[0]
+    if need in own or database in SYSTEM_DATABASES or database in existing.elsewhere:
+        return None
+    unknown = database in existing.databases and database not in existing.looked_into
+    there = need in existing.tables or unknown
+    return NoteCode.NOT_CHOSEN if there else NoteCode.BROKEN_VIEWS
+
+
+def notes_on_incomplete(found: Mapping[tuple[str, str], NoteCode]) -> tuple[Note, ...]:
+    """What is to be known of what `find_incomplete` found."""
+    return tuple(note(code, _TEXTS[code], ".".join(key)) for key, code in found.items())
+
+
+def is_view(table: Table) -> bool:
+    """Whether a table is a view, which a server may refuse to make without what it reads."""
+    return table.engine in _VIEWS

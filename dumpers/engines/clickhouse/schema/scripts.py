@@ -18,6 +18,8 @@ from dumpers.runtime.errors import SourceFailedError
 TABLES_SCRIPT = "schema"
 # The kind of the script that creates databases which show another system's tables.
 FOREIGN_DATABASES_SCRIPT = "foreign-databases"
+# The kind of the script that creates views which need what is not in the dump.
+INCOMPLETE_SCRIPT = "incomplete-views"
 _UUID = "{uuid}"
 # Databases that every server has already, under whatever engine.
 _THERE = frozenset(("default",))
@@ -56,6 +58,11 @@ def materialized_views(found: Sequence[BackupTable]) -> str:
     """Create materialized views, except those with rows of their own: they come with their rows."""
     passive = [item for item in found if item.kind is not TableTreatment.VIEW_WITH_DATA]
     return script(_creates(passive, Phase.MATERIALIZED_VIEWS, Phase.REFRESHABLE_VIEWS))
+
+
+def all_views(found: Sequence[BackupTable]) -> str:
+    """Create views of all kinds, in the order in which they need each other."""
+    return script(_creates(found, *Phase))
 
 
 def views_with_rows(found: Sequence[BackupTable]) -> list[list[BackupTable]]:

@@ -20,8 +20,10 @@ from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, Dumps, co
 from tests.testbed.databases.clickhouse import Cluster, Replica
 from tests.testbed.databases.clickhouse_front import Front
 from tests.testbed.databases.clickhouse_front_server import Behaviour
+from tests.testbed.databases.clickhouse_http import Login
 from tests.testbed.proxies.faults import Rule, Truncate
 from tests.testbed.proxies.http_faults import HttpProxy
+from tests.testbed.stores.s3 import S3Server
 from tests.testbed.toolchain.processes import wait_until
 
 _ROWS = 1_000_000
@@ -292,9 +294,49 @@ def test_a_login_that_is_refused_is_final(calm_shop: Cluster, dumps: Dumps) -> N
 
 
 def test_tls_where_the_server_speaks_none(calm_shop: Cluster, dumps: Dumps) -> None:
-    with pytest.raises((SourceFailedError, SourceRefusedError)) as caught:
+    with pytest.raises(SourceRefusedError, match="speaks no TLS at this port") as caught:
         dumps.of(calm_shop, {"CLICKHOUSE_TLS": "require"})
     assert calm_shop.replica(1, 1).host in str(caught.value)
+
+
+def test_no_tls_where_the_server_speaks_nothing_else(dumps: Dumps, s3: S3Server) -> None:
+    # Any server with TLS will do: the first question already fails.
+    with pytest.raises(SourceRefusedError, match="speaks TLS at this port"):
+        dumps.run(dumps.env("127.0.0.1", s3.port, Login.make("default")))
+
+
+def test_the_port_of_the_native_protocol(calm_shop: Cluster, dumps: Dumps) -> None:
+    first = calm_shop.replica(1, 1)
+    with pytest.raises(SourceRefusedError, match=r"is for clickhouse-client.*8123"):
+        dumps.run(dumps.env(first.host, first.tcp_port, calm_shop.reader))
+
+
+def test_a_password_with_a_line_end(calm_shop: Cluster, dumps: Dumps) -> None:
+    first, reader = calm_shop.replica(1, 1), calm_shop.reader
+    for end, said in (("\n", "ends with a line end"), (" ", "ends with a blank")):
+        wrong = replace(reader, password=f"{reader.password}{end}")
+        with pytest.raises(SourceRefusedError, match=said) as caught:
+            dumps.run(dumps.env(first.host, first.http_port, wrong))
+        assert reader.password not in str(caught.value)
+
+
+def test_a_long_query_is_not_repeated(front: Front, dumps: Dumps) -> None:
+    columns = ", ".join(f"column_{number} UInt8" for number in range(300))
+    front.sql("CREATE DATABASE wide")
+    front.sql(f"CREATE TABLE wide.t ({columns}) ENGINE = MergeTree ORDER BY tuple()")
+    names = ", ".join(f"`column_{number}`" for number in range(300))
+    said = (
+        f"Code: 241. DB::Exception: Memory limit exceeded. In scope SELECT {names} FROM wide.t. "
+        "(MEMORY_LIMIT_EXCEEDED) (version 26.9.2.1)"
+    )
+    try:
+        front.behave(Behaviour(after=0, said=said, matching="`column_7`"))
+        with pytest.raises(SourceFailedError, match=r"Memory limit.*MEMORY_LIMIT_EX") as caught:
+            dumps.of_front(front, {"KSNAPSHOT_DATABASES": "wide"})
+        assert "column_7" not in str(caught.value)
+    finally:
+        front.behave(Behaviour())
+        front.sql("DROP DATABASE wide")
 
 
 def test_nothing_answers(dumps: Dumps, shop: Cluster) -> None:

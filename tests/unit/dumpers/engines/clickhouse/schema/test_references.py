@@ -1,7 +1,12 @@
 import pytest
 
 from dumpers.contract.notes import NoteCode
-from dumpers.engines.clickhouse.schema.references import Existing, needed_tables, notes_on_needs
+from dumpers.engines.clickhouse.schema.references import (
+    Existing,
+    find_incomplete,
+    needed_tables,
+    notes_on_incomplete,
+)
 from dumpers.engines.clickhouse.schema.table import Table
 from dumpers.engines.clickhouse.schema.tables import treat
 
@@ -54,6 +59,8 @@ def test_what_is_needed_and_not_saved_is_told() -> None:
             view("SELECT 1 FROM away.people", "of_away"),
             view("SELECT 1 FROM shop.gone", "of_gone"),
             view("SELECT 1 FROM nowhere.gone", "of_nowhere"),
+            view("SELECT 1 FROM shop.of_other", "a_view_of_it"),
+            view("SELECT 1 FROM shop.a_view_of_it", "and_of_that"),
         ]
     )
     existing = Existing(
@@ -62,9 +69,16 @@ def test_what_is_needed_and_not_saved_is_told() -> None:
         databases=["shop", "crm", "away"],
         elsewhere=["away"],
     )
-    assert [(note.code, note.objects) for note in notes_on_needs(saved, existing)] == [
-        (NoteCode.NOT_CHOSEN, ("shop.of_left_out",)),
-        (NoteCode.NOT_CHOSEN, ("shop.of_other",)),
-        (NoteCode.BROKEN_VIEWS, ("shop.of_gone",)),
-        (NoteCode.BROKEN_VIEWS, ("shop.of_nowhere",)),
-    ]
+    found = find_incomplete(saved, existing)
+    assert found == {
+        ("shop", "of_left_out"): NoteCode.NOT_CHOSEN,
+        ("shop", "of_other"): NoteCode.NOT_CHOSEN,
+        ("shop", "of_gone"): NoteCode.BROKEN_VIEWS,
+        ("shop", "of_nowhere"): NoteCode.BROKEN_VIEWS,
+        ("shop", "a_view_of_it"): NoteCode.NOT_CHOSEN,
+        ("shop", "and_of_that"): NoteCode.NOT_CHOSEN,
+    }
+    notes = notes_on_incomplete(found)
+    assert {(note.code, note.objects) for note in notes} == {
+        (code, (".".join(key),)) for key, code in found.items()
+    }
