@@ -60,6 +60,9 @@ _DUMP_WHERE_KNOWN: Mapping[str, str] = {
     "timeout_before_checking_execution_speed": "0",
     "max_estimated_execution_time": "0",
     "max_columns_to_read": "0",
+    "max_query_size": "67108864",
+    "max_ast_elements": "10000000",
+    "max_expanded_ast_elements": "10000000",
     "send_progress_in_http_headers": "0",
     # Secrets of statements, where the server and this account's rights allow it.
     "format_display_secrets_in_show_and_select": "1",
@@ -77,6 +80,7 @@ _LOUD = frozenset(
         *("log_queries_probability", "log_queries_min_type", "log_queries_min_query_duration_ms"),
         *("min_execution_speed", "min_execution_speed_bytes", "max_estimated_execution_time"),
         *("timeout_before_checking_execution_speed", "max_columns_to_read"),
+        *("max_query_size", "max_ast_elements", "max_expanded_ast_elements"),
         *("send_progress_in_http_headers", "cancel_http_readonly_queries_on_client_close"),
         *("http_wait_end_of_query", "http_write_exception_in_output_format"),
         *("format_display_secrets_in_show_and_select", "insert_allow_materialized_columns"),
@@ -94,6 +98,8 @@ _LOAD_WHERE_KNOWN: Mapping[str, str] = {
     # Overrules insert_deduplicate where it exists.
     "deduplicate_insert": "disable",
     "max_partitions_per_insert_block": "0",
+    "max_query_size": "67108864",
+    "max_ast_elements": "10000000",
     # Rows that a merge would collapse stay apart, as they were dumped.
     "optimize_on_insert": "0",
     # An asynchronous insert may be confirmed before it is written.

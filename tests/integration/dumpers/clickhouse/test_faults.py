@@ -23,7 +23,7 @@ from tests.testbed.databases.clickhouse_front_server import Behaviour
 from tests.testbed.databases.clickhouse_http import Login
 from tests.testbed.proxies.faults import Rule, Truncate
 from tests.testbed.proxies.http_faults import HttpProxy
-from tests.testbed.stores.s3 import S3Server
+from tests.testbed.stores import s3
 from tests.testbed.toolchain.processes import wait_until
 
 _ROWS = 1_000_000
@@ -299,10 +299,12 @@ def test_tls_where_the_server_speaks_none(calm_shop: Cluster, dumps: Dumps) -> N
     assert calm_shop.replica(1, 1).host in str(caught.value)
 
 
-def test_no_tls_where_the_server_speaks_nothing_else(dumps: Dumps, s3: S3Server) -> None:
+def test_no_tls_where_the_server_speaks_nothing_else(dumps: Dumps) -> None:
     # Any server with TLS will do: the first question already fails.
-    with pytest.raises(SourceRefusedError, match="speaks TLS at this port"):
-        dumps.run(dumps.env("127.0.0.1", s3.port, Login.make("default")))
+    with s3.start(tls=True) as secure:
+        env = dumps.env("127.0.0.1", secure.port, Login.make("default"))
+        with pytest.raises(SourceRefusedError, match="speaks TLS at this port"):
+            dumps.run(env)
 
 
 def test_the_port_of_the_native_protocol(calm_shop: Cluster, dumps: Dumps) -> None:
@@ -324,6 +326,7 @@ def test_a_long_query_is_not_repeated(front: Front, dumps: Dumps) -> None:
     columns = ", ".join(f"column_{number} UInt8" for number in range(300))
     front.sql("CREATE DATABASE wide")
     front.sql(f"CREATE TABLE wide.t ({columns}) ENGINE = MergeTree ORDER BY tuple()")
+    front.sql("INSERT INTO wide.t (column_1) VALUES (1)")
     names = ", ".join(f"`column_{number}`" for number in range(300))
     said = (
         f"Code: 241. DB::Exception: Memory limit exceeded. In scope SELECT {names} FROM wide.t. "
