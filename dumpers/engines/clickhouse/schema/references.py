@@ -38,8 +38,8 @@ def needed_tables(table: Table) -> Iterator[tuple[str, str]]:
 
     Servers write the names in full where they stand for tables.
     """
-    words = significant(table.engine_full if table.engine in _NAMED else table.create)
     if table.engine in _NAMED:
+        words = significant(table.engine_full)
         names = [word.value for word in words if word.kind in {TokenKind.STRING, TokenKind.QUOTED}][
             _NAMED[table.engine] :
         ][:2]
@@ -48,6 +48,7 @@ def needed_tables(table: Table) -> Iterator[tuple[str, str]]:
         return
     if table.engine not in _VIEWS:
         return
+    words = significant(table.create)
     for place, word in enumerate(words[:-3]):
         if not word.is_word("FROM", "JOIN", "TO") or (place and words[place - 1].is_word("ARRAY")):
             continue
