@@ -1,8 +1,8 @@
 """Reading the catalog of each server of a cluster, as far as the account is allowed to see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.catalog import system_tables
@@ -19,11 +19,17 @@ from dumpers.engines.clickhouse.catalog.server_objects import ServerObjects, rea
 from dumpers.engines.clickhouse.catalog.system_tables import Path, Scope
 from dumpers.engines.clickhouse.cluster.replicas import Replica
 from dumpers.engines.clickhouse.filters import TableFilter
+from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
+from dumpers.engines.clickhouse.schema.table_notes import note
 from dumpers.engines.clickhouse.schema.tables import BackupTable, treat
 from dumpers.engines.clickhouse.server.settings import read_known_settings
 from dumpers.runtime.interrupt import Interrupt
 
 _SERVERS_AT_A_TIME = 8
+_NO_STATEMENT = (
+    "these tables are not in this dump, as the server does not tell how they are created: they "
+    "were dropped meanwhile, or their metadata is damaged"
+)
 _LOADS_COMPUTED = "insert_allow_materialized_columns"
 
 
@@ -63,6 +69,20 @@ def read_catalogs(
         )
 
 
+def leave_without_statement(tables: Iterable[BackupTable]) -> tuple[BackupTable, ...]:
+    """Leave out the tables of which the server does not tell how they are created, with notes."""
+    return tuple(
+        replace(
+            item,
+            kind=TableTreatment.SKIPPED,
+            notes=(note(NoteCode.UNREADABLE, _NO_STATEMENT, item.table.full_name),),
+        )
+        if item.is_saved and not item.table.create
+        else item
+        for item in tables
+    )
+
+
 def _read_catalog(
     replica: Replica, table_filter: TableFilter, interrupt: Interrupt
 ) -> ServerCatalog:
@@ -76,7 +96,7 @@ def _read_catalog(
         there=system_tables.read_system_columns(server, interrupt),
         loads_computed=_LOADS_COMPUTED in known,
     )
-    treated = treat(system_tables.tables(server, scope, interrupt))
+    treated = leave_without_statement(treat(system_tables.tables(server, scope, interrupt)))
     grants = read_grants(server, scope, interrupt)
     tables, unread = check_rights(
         server, scope, treated, interrupt, table_filter=table_filter, grants=grants

@@ -144,15 +144,14 @@ def test_many_partitions(dumps: Dumps, new: Front) -> None:
 
 def test_a_type_that_is_not_allowed(dumps: Dumps, new: Front) -> None:
     create = "CREATE TABLE shop.t (id LowCardinality(UInt8)) ENGINE = Log"
-    setting = "allow_suspicious_low_cardinality_types"
     with clickhouse_front.start_front() as front:
         front.sql("CREATE DATABASE shop")
-        front.sql(create, **{setting: 1})
+        front.sql(create, allow_suspicious_low_cardinality_types=1)
         backup = dumps.of_front(front)
     with stops("Creating columns of type … is prohibited by default", 455):
         load(backup, new)
     new.sql("DROP DATABASE shop")
-    load(backup, new, **{setting: 1})
+    load(backup, new, allow_suspicious_low_cardinality_types=1)
 
 
 def test_a_cluster_that_the_target_does_not_know(dumps: Dumps, new: Front) -> None:
