@@ -28,7 +28,7 @@ from dumpers.runtime.interrupt import Interrupt
 _SERVERS_AT_A_TIME = 8
 _NO_STATEMENT = (
     "these tables are not in this dump, as the server does not tell how they are created: they "
-    "were dropped meanwhile, or their metadata is damaged"
+    "were dropped meanwhile, their metadata is damaged, or this account lacks SHOW COLUMNS"
 )
 _LOADS_COMPUTED = "insert_allow_materialized_columns"
 
