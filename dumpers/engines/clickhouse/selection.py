@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dumpers.contract.notes import Note
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse import filters
 from dumpers.engines.clickhouse.catalog import system_tables
 from dumpers.engines.clickhouse.catalog.distributed import read_foreign
@@ -75,6 +75,22 @@ def _completed(
     return replace(catalog, incomplete=find_incomplete(catalog.tables, existing))
 
 
+def _notes_on_unknown_lag(catalog: ServerCatalog) -> tuple[Note, ...]:
+    """A note on replicated tables of which the server does not tell how far they are behind."""
+    unknown = tuple(
+        item.table.full_name
+        for item in catalog.tables
+        if item.has_data
+        and item.store.engine.startswith("Replicated")
+        and catalog.path(item) is None
+    )
+    text = (
+        "whether these replicated tables lack rows that other replicas have is not known, as the "
+        "server had not loaded them"
+    )
+    return (Note(code=NoteCode.STANDBY, text=text, objects=unknown),) if unknown else ()
+
+
 def read_notes(
     every: Sequence[ServerCatalog],
     catalogs: Sequence[ServerCatalog],
@@ -101,6 +117,7 @@ def read_notes(
             ),
             *read_foreign(replica.server, replica.node.cluster, catalog.tables, interrupt),
             *notes_on_incomplete(catalog.incomplete),
+            *_notes_on_unknown_lag(catalog),
         ]
     return gather_notes(held)
 
