@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.notes import Note, NoteCode
-from dumpers.engines.clickhouse import filters, options
-from dumpers.engines.clickhouse.catalog import server_catalog, system_tables
+from dumpers.engines.clickhouse import options
+from dumpers.engines.clickhouse.catalog import server_catalog
+from dumpers.engines.clickhouse.catalog.notes import gather_notes
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.cluster import replicas
 from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
@@ -20,13 +20,17 @@ from dumpers.engines.clickhouse.logical.query_log import QueryLog
 from dumpers.engines.clickhouse.logical.restore import count_rows, load_backup
 from dumpers.engines.clickhouse.logical.table_read import DumpContext
 from dumpers.engines.clickhouse.options import Options
-from dumpers.engines.clickhouse.schema import drift
-from dumpers.engines.clickhouse.schema.tables import BackupTable
-from dumpers.engines.clickhouse.server.client import connect, read_version
+from dumpers.engines.clickhouse.selection import (
+    check_partitions,
+    read_notes,
+    report_drift,
+    select_tables,
+)
+from dumpers.engines.clickhouse.server.client import connect
+from dumpers.engines.clickhouse.server.greeting import greet
 from dumpers.engines.clickhouse.server.settings import dump_settings
-from dumpers.engines.names import abbreviate
 from dumpers.engines.protocol import Dump, Engine, OpenedDump, SourceInfo
-from dumpers.runtime.errors import DUMP_ERRORS, SourceRefusedError
+from dumpers.runtime.errors import DUMP_ERRORS
 from dumpers.runtime.interrupt import Interrupt
 
 _NO_CLUSTER = "default"
@@ -38,24 +42,22 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     wanted = options.read_options(job)
     version, found = discover_cluster(job.connection, wanted, interrupt)
     shards, lag_notes = wait_for_lag(found, interrupt)
-    every_catalog = read_catalogs(shards, interrupt)
+    every_catalog = read_catalogs(shards, wanted, interrupt)
     catalogs, filter_notes = select_tables(every_catalog, wanted)
     check_partitions(catalogs, wanted, interrupt)
     drift_notes = report_drift(catalogs, wanted)
+    catalog_notes = read_notes(every_catalog, catalogs, wanted, interrupt)
     planned = plan_reads(shards, catalogs, wanted)
     query_log = check_query_log(planned.items, wanted, interrupt)
     context = DumpContext(query_log=query_log, accepts_counts=wanted.accepts_counts)
     name = shards[0].replicas[0].node.cluster or _NO_CLUSTER
-    notes = (*filter_notes, *server_catalog.notes(catalogs), *drift_notes)
+    notes = (*lag_notes, *filter_notes, *catalog_notes, *drift_notes, *planned.notes)
     yield OpenedDump(
         info=SourceInfo(
             server_version=f"ClickHouse {version}",
             tool_version="FORMAT Native over HTTP",
             estimate=sum(map(table_read.estimate, planned.items)),
-            notes=tuple(
-                Note(code=NoteCode.NOT_DUMPED, text=text)
-                for text in (*lag_notes, *notes, *planned.notes)
-            ),
+            notes=notes,
             metadata=_metadata(shards),
             parallel=wanted.parallel,
         ),
@@ -79,13 +81,13 @@ def discover_cluster(
 ) -> tuple[str, Sequence[ShardReplicas]]:
     """Return the entry point's release, and the shards of its cluster with their replicas."""
     entry = connect(connection, errors=DUMP_ERRORS, settings={})
-    version = read_version(entry, interrupt)
+    version = greet(entry, connection, interrupt)
     return version, replicas.find(
         connection,
         cluster=wanted.cluster,
         listed=wanted.shards,
         through=wanted.through,
-        settings=dump_settings,
+        settings=lambda known: dump_settings(known, DUMP_ERRORS),
         errors=DUMP_ERRORS,
         interrupt=interrupt,
     )
@@ -93,7 +95,7 @@ def discover_cluster(
 
 def wait_for_lag(
     found: Sequence[ShardReplicas], interrupt: Interrupt
-) -> tuple[Sequence[ShardReplicas], Sequence[str]]:
+) -> tuple[Sequence[ShardReplicas], Sequence[Note]]:
     """Wait up to a minute until the best replica of each shard has caught up.
 
     Returns the shards with their replicas in the order to read them now, and notes on replicas
@@ -102,79 +104,26 @@ def wait_for_lag(
     with ThreadPoolExecutor(thread_name_prefix="lag") as pool:
         waited = list(pool.map(lambda shard: replicas.wait_for_lag(shard, interrupt), found))
     missing = [
-        f"{', '.join(shard.missing)} of shard {shard.number} does not answer"
+        Note(
+            code=NoteCode.NO_ANSWER,
+            text=f"these servers of shard {shard.number} do not answer",
+            objects=tuple(shard.missing),
+        )
         for shard, _ in waited
         if shard.missing
     ]
-    lagging = [note for _, notes in waited for note in notes]
+    lagging = gather_notes({"": [note for _, note in waited if note]})
     return [shard for shard, _ in waited], [*missing, *lagging]
 
 
-def read_catalogs(shards: Sequence[ShardReplicas], interrupt: Interrupt) -> Sequence[ServerCatalog]:
-    """Read what each replica of each shard holds, in the order of their labels."""
+def read_catalogs(
+    shards: Sequence[ShardReplicas], wanted: Options, interrupt: Interrupt
+) -> Sequence[ServerCatalog]:
+    """Read what each replica of each shard holds of what is wanted, ordered by their labels."""
     every = (replica for shard in shards for replica in shard.replicas)
     return server_catalog.read_catalogs(
-        sorted(every, key=lambda replica: replica.node.place), interrupt
+        sorted(every, key=lambda replica: replica.node.place), wanted.table_filter, interrupt
     )
-
-
-def select_tables(
-    every: Sequence[ServerCatalog], wanted: Options
-) -> tuple[Sequence[ServerCatalog], Sequence[str]]:
-    """Reduce the catalogs to the databases and tables that the annotations ask for, with notes.
-
-    Raises SourceRefusedError if no server has something that was asked for, or no table at all.
-    """
-    tables: dict[tuple[str, str], BackupTable] = {}
-    for catalog in every:
-        for table in catalog.tables:
-            tables.setdefault(table.table.key, table)
-    existing = dict.fromkeys(database.name for catalog in every for database in catalog.databases)
-    databases = filters.databases(wanted.table_filter, existing)
-    kept, notes = filters.tables(wanted.table_filter, databases, tables.values())
-    filters.check_partitions(wanted.partitions, kept)
-    if not kept:
-        raise SourceRefusedError(
-            "there is no table to dump: there is none, or this account may not see any"
-        )
-    keys = {table.table.key for table in kept}
-    return [
-        replace(
-            catalog,
-            databases=tuple(item for item in catalog.databases if item.name in databases),
-            tables=tuple(table for table in catalog.tables if table.table.key in keys),
-        )
-        for catalog in every
-    ], notes
-
-
-def check_partitions(
-    catalogs: Sequence[ServerCatalog], wanted: Options, interrupt: Interrupt
-) -> None:
-    """Raise SourceRefusedError for a partition that no server has: nothing would be dumped."""
-    for (database, table), asked in wanted.partitions.items():
-        found = {
-            id_
-            for catalog in catalogs
-            for id_ in system_tables.partitions(catalog.replica.server, database, table, interrupt)
-        }
-        missing = [id_ for id_ in asked if id_ not in found]
-        if missing:
-            raise SourceRefusedError(
-                f"no server has these partitions of {database}.{table} that were asked for: "
-                f"{abbreviate(missing)}; it has {abbreviate(sorted(found))}"
-            )
-
-
-def report_drift(catalogs: Sequence[ServerCatalog], wanted: Options) -> Sequence[str]:
-    """Note how the servers' tables differ; SourceRefusedError if the annotation `drift` says so."""
-    found = drift.compare({catalog.replica.label: catalog.tables for catalog in catalogs})
-    if found and wanted.drift_fails:
-        raise SourceRefusedError(
-            f"the servers have not the same tables, and the annotation drift says fail: "
-            f"{abbreviate(found)}"
-        )
-    return found
 
 
 def plan_reads(

@@ -5,12 +5,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.schema.lexer import tokens
+from dumpers.engines.clickhouse.schema.table import SYSTEM_DATABASES
 from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
-from dumpers.engines.clickhouse.schema.tables import SYSTEM_DATABASES, BackupTable
+from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
+# A pattern that fits this name of a table fits them all.
+_ANY = "\0" * 64
 _NAME = r"(?:[^\s`:;,.'\"]+|`(?:[^`\\]|\\.|``)+`)"
 _IDS = r"(?:'[\w-]+'|[\w-]+)"
 _PARTITIONS = re.compile(
@@ -30,6 +34,30 @@ class TableFilter:
     tables: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing was named: what cannot be read may be left out then."""
+        return not self.tables and all(pattern == "*" for pattern in self.databases)
+
+    def has_database(self, name: str) -> bool:
+        """Whether tables of a database are asked for, as far as its name tells."""
+        asked = not self.databases or any(fnmatchcase(name, part) for part in self.databases)
+        return asked and name not in SYSTEM_DATABASES and not self._excludes(name, _ANY)
+
+    def names_database(self, name: str) -> bool:
+        """Whether a database is asked for as a whole: its tables may not be known."""
+        parts = [pattern.partition(".") for pattern in self.tables]
+        named = any(dot and fnmatchcase(name, database) for database, dot, _ in parts)
+        return self.has_database(name) and (not parts or named)
+
+    def has_table(self, database: str, name: str) -> bool:
+        """Whether a table is asked for, as far as its name tells."""
+        asked = not self.tables or any(_fits(pattern, database, name) for pattern in self.tables)
+        return asked and self.has_database(database) and not self._excludes(database, name)
+
+    def _excludes(self, database: str, name: str) -> bool:
+        return any(_fits(pattern, database, name) for pattern in self.excluded)
+
 
 def databases(table_filter: TableFilter, existing: Iterable[str]) -> tuple[str, ...]:
     """The databases that were asked for, never the server's own.
@@ -42,51 +70,47 @@ def databases(table_filter: TableFilter, existing: Iterable[str]) -> tuple[str, 
         table_filter.databases,
         lambda pattern: any(fnmatchcase(n, pattern) for n in own),
     )
-    if not table_filter.databases:
-        return tuple(own)
-    return tuple(
-        name
-        for name in own
-        if any(fnmatchcase(name, pattern) for pattern in table_filter.databases)
-    )
+    return tuple(name for name in own if table_filter.has_database(name))
 
 
 def tables(
-    table_filter: TableFilter, chosen: Sequence[str], every: Iterable[BackupTable]
-) -> tuple[tuple[BackupTable, ...], tuple[str, ...]]:
+    table_filter: TableFilter,
+    chosen: Sequence[str],
+    every: Iterable[BackupTable],
+    existing: Sequence[str] = (),
+) -> tuple[tuple[BackupTable, ...], tuple[Note, ...]]:
     """Return the tables of the chosen databases that were asked for, and notes.
 
-    A view's own table comes with its view. Raises SourceRefusedError where there is none of a
-    pattern.
+    A view's own table comes with its view. `existing` are all databases, those left out as a whole
+    among them. Raises SourceRefusedError where there is none of a pattern.
     """
-    found = [
-        item
-        for item in every
-        if item.table.database in chosen
-        and item.kind not in {TableTreatment.INNER, TableTreatment.SKIPPED}
-    ]
+    found = [item for item in every if item.table.database in chosen and item.is_saved]
     _require(
         "tables",
         table_filter.tables,
         lambda pattern: any(_matches(item, pattern) for item in found),
     )
-    if table_filter.tables:
-        found = [
-            item
-            for item in found
-            if any(_matches(item, pattern) for pattern in table_filter.tables)
-        ]
-    notes = tuple(
-        f"the table {pattern!r} was to be left out, but there is none"
-        for pattern in table_filter.excluded
-        if not any(_matches(item, pattern) for item in found)
-    )
-    kept = tuple(
+    chosen_tables = [
         item
         for item in found
-        if not any(_matches(item, pattern) for pattern in table_filter.excluded)
+        if not table_filter.tables
+        or any(_matches(item, pattern) for pattern in table_filter.tables)
+    ]
+    unused = tuple(
+        pattern
+        for pattern in table_filter.excluded
+        if not any(_matches(item, pattern) for item in chosen_tables)
+        and not any(_fits(pattern, name, _ANY) for name in existing)
     )
-    return kept, notes
+    notes = (
+        Note(
+            code=NoteCode.NOTHING_MATCHED,
+            text="these tables were to be left out, but there are none",
+            objects=unused,
+        ),
+    )
+    kept = tuple(item for item in chosen_tables if table_filter.has_table(*item.table.key))
+    return kept, notes if unused else ()
 
 
 def read_partitions(variable: str, text: str) -> Mapping[tuple[str, str], tuple[str, ...]]:
@@ -142,7 +166,11 @@ def _require(what: str, patterns: Sequence[str], exists: Callable[[str], bool]) 
 
 
 def _matches(item: BackupTable, pattern: str) -> bool:
-    return fnmatchcase(item.table.name, pattern) or fnmatchcase(item.table.full_name, pattern)
+    return _fits(pattern, *item.table.key)
+
+
+def _fits(pattern: str, database: str, name: str) -> bool:
+    return fnmatchcase(name, pattern) or fnmatchcase(f"{database}.{name}", pattern)
 
 
 def _plain(name: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.testbed.databases import clickhouse_config
-from tests.testbed.databases.clickhouse_config import Layout
+from tests.testbed.databases.clickhouse_config import Account, Layout
 from tests.testbed.databases.clickhouse_http import Login, ask, serves
 from tests.testbed.toolchain import cache, debian, processes, scratch
 from tests.testbed.toolchain.progress import progress
@@ -173,7 +173,9 @@ def clients() -> Path:
 
 
 @contextlib.contextmanager
-def start_cluster(*, shards: int = 2, replicas: int = 2) -> Iterator[Cluster]:
+def start_cluster(
+    *, shards: int = 2, replicas: int = 2, accounts: Sequence[Account] = ()
+) -> Iterator[Cluster]:
     """A fresh cluster `main` of at most nine by nine, ready in about two seconds.
 
     Each replica has a loopback address of its own and all have the same ports, so that the host
@@ -192,6 +194,7 @@ def start_cluster(*, shards: int = 2, replicas: int = 2) -> Iterator[Cluster]:
         zookeeper_port=processes.free_port(),
         admin=Login.make("default"),
         reader=Login.make("dump"),
+        accounts=accounts,
     )
     folder = scratch.make("clickhouse")
     uid = _NOBODY if os.geteuid() == 0 else None

@@ -1,12 +1,26 @@
 """What the configuration files of ClickHouse test servers say."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from xml.sax.saxutils import escape
 
 from tests.testbed.databases.clickhouse_http import Login
 
 CLUSTER = "main"
 _JARS = ("zookeeper", "zookeeper-jute", "slf4j-api", "slf4j-simple", "metrics-core", "snappy-java")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who may do less: a user, or what becomes of the newest engine's only one."""
+
+    login: Login
+    profile: str = "<readonly>2</readonly>"
+    """What the settings profile says, as XML."""
+    filters: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """The conditions on the rows that it sees, by database and table."""
+    grants: Sequence[str] = ()
+    """The statements that allow something; releases without grants know none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +38,8 @@ class Layout:
     zookeeper_host: str = "127.0.0.1"
     clients: str = "127.0.0.0/8"
     """The network that users come from."""
+    accounts: Sequence[Account] = ()
+    """Users besides."""
 
 
 def zookeeper(folder: str, port: int, host: str = "127.0.0.1") -> str:
@@ -84,34 +100,53 @@ def server(layout: Layout, folder: str, shard: int, replica: int) -> str:
 
 
 def users(layout: Layout) -> str:
-    """users.xml: one who may do everything, and one who may only read and change settings."""
+    """users.xml: one who may do everything, one who may only read and change settings, others."""
+    others = [(f"other{number}", one) for number, one in enumerate(layout.accounts)]
+    profiles = "".join(f"<{name}>{one.profile}</{name}>" for name, one in others)
+    accounts = "".join(
+        _user(one.login, name, layout.clients, _filters(one)) for name, one in others
+    )
     return f"""<?xml version="1.0"?>
 <yandex>
-  <profiles><default/><reader><readonly>2</readonly></reader></profiles>
+  <profiles><default/><reader><readonly>2</readonly></reader>{profiles}</profiles>
   <quotas><default/></quotas>
   <users>
     {_user(layout.admin, "default", layout.clients)}
     {_user(layout.reader, "reader", layout.clients)}
+    {accounts}
   </users>
 </yandex>
 """
 
 
-def newest(hosts: Sequence[str], shard: int, tcp_port: int, query_log_table: str) -> str:
-    """What the newest engine is told: of its query log, its cluster if any, its user's rights."""
+def newest(
+    hosts: Sequence[str],
+    shard: int,
+    tcp_port: int,
+    query_log_table: str,
+    account: Account | None = None,
+) -> str:
+    """What the newest engine is told: of its query log, its cluster if any, its user's rights.
+
+    Without an `account` its user may do everything.
+    """
+    rights = """<access_management>1</access_management>
+    <named_collection_control>1</named_collection_control>"""
+    if account is not None:
+        grants = "".join(f"<query>{escape(grant)}</query>" for grant in account.grants)
+        rights = f"<grants>{grants}</grants>{_filters(account)}"
     known = ""
     if hosts:
         known = cluster([[host] for host in hosts], tcp_port) + macros(shard, 1)
     # Who may do what is the engine's to know; who it is, the front has asked already.
     return f"""<clickhouse>
   {query_log(query_log_table)}{known}
-  <profiles><default/></profiles>
+  <profiles><default>{account.profile if account else ""}</default></profiles>
   <quotas><default/></quotas>
   <users><default>
     <password/><networks><ip>::/0</ip></networks>
     <profile>default</profile><quota>default</quota>
-    <access_management>1</access_management>
-    <named_collection_control>1</named_collection_control>
+    {rights}
   </default></users>
 </clickhouse>
 """
@@ -148,9 +183,17 @@ def query_log(table: str) -> str:
     )
 
 
-def _user(login: Login, profile: str, clients: str) -> str:
+def _filters(account: Account) -> str:
+    found = "".join(
+        f"<{database}><{table}><filter>{escape(condition)}</filter></{table}></{database}>"
+        for (database, table), condition in account.filters.items()
+    )
+    return f"<databases>{found}</databases>" if found else ""
+
+
+def _user(login: Login, profile: str, clients: str, more: str = "") -> str:
     return (
         f"<{login.user}><password>{login.password}</password>"
         f"<networks><ip>{clients}</ip></networks>"
-        f"<profile>{profile}</profile><quota>default</quota></{login.user}>"
+        f"<profile>{profile}</profile><quota>default</quota>{more}</{login.user}>"
     )

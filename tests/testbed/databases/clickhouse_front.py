@@ -5,11 +5,12 @@ import functools
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.paths import REPOSITORY
 from tests.testbed.databases import clickhouse_config, clickhouse_front_server
+from tests.testbed.databases.clickhouse_config import Account
 from tests.testbed.databases.clickhouse_front_server import CONTROL, PASSWORD, QUERY_LOG, Behaviour
 from tests.testbed.databases.clickhouse_http import Login, ask, serves
 from tests.testbed.toolchain import cache, processes, pypi, scratch
@@ -57,8 +58,45 @@ def start_front(
     login = Login.make("default")
     port = http_port or processes.free_port()
     shard = shards.index(host) + 1 if shards else 0
+    config = clickhouse_config.newest(shards, shard, _TCP_PORT, QUERY_LOG)
+    try:
+        with _served(folder, host, port, login, config) as pid:
+            yield Front(host=host, http_port=port, admin=login, pid=pid)
+    finally:
+        scratch.remove(folder)
+
+
+@contextlib.contextmanager
+def start_narrow(fill: Sequence[str], account: Account) -> Iterator[Front]:
+    """An engine with what these statements make, whose only user may do no more than `account`.
+
+    Besides, the user may make the view of the query log, and write that, as the front needs it.
+    """
+    folder = scratch.make("clickhouse-front")
+    host, port = "127.0.0.1", processes.free_port()
+    everything = clickhouse_config.newest((), 0, _TCP_PORT, QUERY_LOG)
+    own = (
+        "GRANT CREATE VIEW, CREATE TABLE, SELECT ON system.*",
+        "GRANT SYSTEM FLUSH LOGS ON *.*",
+    )
+    narrow = replace(account, grants=(*account.grants, *own))
+    config = clickhouse_config.newest((), 0, _TCP_PORT, QUERY_LOG, narrow)
+    try:
+        with _served(folder, host, port, account.login, everything) as pid:
+            front = Front(host=host, http_port=port, admin=account.login, pid=pid)
+            for text in fill:
+                front.sql(text)
+        with _served(folder, host, port, account.login, config) as pid:
+            yield Front(host=host, http_port=port, admin=account.login, pid=pid)
+    finally:
+        scratch.remove(folder)
+
+
+@contextlib.contextmanager
+def _served(folder: Path, host: str, port: int, login: Login, text: str) -> Iterator[int]:
+    """An engine on the data of a folder, with this configuration; its process."""
     config = folder / "config.xml"
-    config.write_text(clickhouse_config.newest(shards, shard, _TCP_PORT, QUERY_LOG))
+    config.write_text(text)
     command: list[str | Path] = [sys.executable, "-m", clickhouse_front_server.__name__]
     command += [host, str(port), login.user, folder / "data", config]
     server = processes.start(
@@ -71,11 +109,10 @@ def start_front(
         cwd=folder,
     )
     try:
-        yield Front(host=host, http_port=port, admin=login, pid=server.pid)
+        yield server.pid
     finally:
-        # Nothing has to survive.
+        # Nothing has to survive but what is on the disk.
         server.kill()
-        scratch.remove(folder)
 
 
 def _engine() -> Path:

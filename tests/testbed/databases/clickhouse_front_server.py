@@ -220,8 +220,8 @@ def _results(
 ) -> Generator[bytes]:
     """Runs a request's statement under its settings; what it answers, as it comes."""
     settings = {name: value for name, value in asked.items() if name not in _OWN}
-    for name, value in {**settings, "log_comment": identity}.items():
-        session.query(f"SET {name} = {_quoted(value)}")
+    pairs = {**settings, "log_comment": identity}.items()
+    session.query(f"SET {', '.join(f'{name} = {_quoted(value)}' for name, value in pairs)}")
     if database := asked.get("database"):
         session.query(f"USE `{database}`")
     query = asked.get("query", "")
@@ -229,8 +229,9 @@ def _results(
         with tempfile.NamedTemporaryFile(dir=Path.cwd()) as data:
             data.write(body)
             data.flush()
-            # Not by the library's own streaming insert: that hides errors, such as code 252.
-            session.query(f"{insert[1]} FROM INFILE {_quoted(data.name)} FORMAT {insert[2]}")
+            # Not by the library's own streaming insert: that hides errors, such as code 252. Nor
+            # FROM INFILE, which does not know of MATERIALIZED columns.
+            session.query(f"{insert[1]} SELECT * FROM file({_quoted(data.name)}, '{insert[2]}')")
         return
     text = f"{query}\n{body.decode()}"
     into = asked.get("default_format", "TabSeparated")

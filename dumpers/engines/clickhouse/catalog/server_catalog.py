@@ -1,115 +1,128 @@
 """Reading the catalog of each server of a cluster, as far as the account is allowed to see it."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from dumpers.engines.clickhouse.catalog import server_objects, system_tables
-from dumpers.engines.clickhouse.catalog.system_tables import Database, Path
+from dumpers.contract.notes import Note, NoteCode
+from dumpers.engines.clickhouse.catalog import system_tables
+from dumpers.engines.clickhouse.catalog.databases import (
+    Database,
+    notes_on_databases,
+    read_databases,
+    read_statements,
+)
+from dumpers.engines.clickhouse.catalog.left_out import read_left_out
+from dumpers.engines.clickhouse.catalog.rights import check_rights, read_grants
+from dumpers.engines.clickhouse.catalog.row_policies import read_hidden_rows
+from dumpers.engines.clickhouse.catalog.server_objects import ServerObjects, read_server_objects
+from dumpers.engines.clickhouse.catalog.system_tables import Path, Scope
 from dumpers.engines.clickhouse.cluster.replicas import Replica
+from dumpers.engines.clickhouse.filters import TableFilter
+from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
+from dumpers.engines.clickhouse.schema.table_notes import note
 from dumpers.engines.clickhouse.schema.tables import BackupTable, treat
-from dumpers.engines.clickhouse.server.client import Server
-from dumpers.engines.names import abbreviate
+from dumpers.engines.clickhouse.server.settings import read_known_settings
 from dumpers.runtime.interrupt import Interrupt
 
 _SERVERS_AT_A_TIME = 8
-_HIDDEN = "[HIDDEN]"
-_SEES_ALL = re.compile(r"GRANT .*\b(?:ALL|SELECT)\b.* ON \*\.\* TO ")
+_NO_STATEMENT = (
+    "these tables are not in this dump, as the server does not tell how they are created: they "
+    "were dropped meanwhile, their metadata is damaged, or this account lacks SHOW COLUMNS"
+)
+_LOADS_COMPUTED = "insert_allow_materialized_columns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCatalog:
-    """Everything that one server holds; `functions` and `access` are statements.
+    """What one server holds of the databases that were asked for.
 
-    `notes` name objects that a dump of the server lacks, and why.
+    `every_database` are the names of all; only those of `databases` with tables of their own were
+    looked into. `notes` tell what a dump of the server lacks besides what its tables tell,
+    `incomplete` which of its tables need what is not in the dump, and why.
     """
 
     replica: Replica
+    every_database: tuple[str, ...] = ()
     databases: tuple[Database, ...]
     tables: tuple[BackupTable, ...]
     paths: Mapping[tuple[str, str], Path]
-    functions: tuple[str, ...] = ()
-    collections: Mapping[str, Mapping[str, str]]
-    access: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    objects: ServerObjects
+    notes: tuple[Note, ...] = ()
+    incomplete: Mapping[tuple[str, str], NoteCode] = field(default_factory=dict)
 
     def path(self, backup_table: BackupTable) -> Path | None:
         """The table's path in Keeper; None if the table is not replicated."""
         return self.paths.get(backup_table.store.key)
 
 
-def read_catalogs(replicas: Sequence[Replica], interrupt: Interrupt) -> tuple[ServerCatalog, ...]:
-    """Read the catalogs of all these servers, some at a time, in the order given."""
+def read_catalogs(
+    replicas: Sequence[Replica], table_filter: TableFilter, interrupt: Interrupt
+) -> tuple[ServerCatalog, ...]:
+    """Read the catalogs of all these servers, some at a time, in the order given.
+
+    What was not asked for, or lies in another system, is not looked into.
+    """
     with ThreadPoolExecutor(_SERVERS_AT_A_TIME, thread_name_prefix="catalog") as pool:
-        return tuple(pool.map(lambda replica: _read_catalog(replica, interrupt), replicas))
+        return tuple(
+            pool.map(lambda replica: _read_catalog(replica, table_filter, interrupt), replicas)
+        )
 
 
-def _read_catalog(replica: Replica, interrupt: Interrupt) -> ServerCatalog:
-    server, notes = replica.server, list[str]()
-
-    def allowed(what: str, ask: Callable[[Server, Interrupt], Sequence[str]]) -> tuple[str, ...]:
-        try:
-            return tuple(ask(server, interrupt))
-        except server.errors.refused as error:
-            notes.append(f"{what} are NOT in this dump, as the account may not see them: {error}")
-            return ()
-
-    databases = system_tables.databases(server, interrupt)
-    elsewhere = {database.name for database in databases if database.is_elsewhere}
-    collections = server_objects.collections(server, interrupt)
-    hidden = [name for name, values in collections.items() if _HIDDEN in values.values()]
-    if hidden:
-        notes.append(
-            "the server hides the values of named collections: create "
-            f"{abbreviate(hidden)} by hand before a restore"
+def leave_without_statement(tables: Iterable[BackupTable]) -> tuple[BackupTable, ...]:
+    """Leave out the tables of which the server does not tell how they are created, with notes."""
+    return tuple(
+        replace(
+            item,
+            kind=TableTreatment.SKIPPED,
+            notes=(note(NoteCode.UNREADABLE, _NO_STATEMENT, item.table.full_name),),
         )
-    policies = allowed("row policies", server_objects.policies)
-    if policies:
-        notes.append(
-            "rows that these row policies hide from the account are NOT in this dump: "
-            f"{abbreviate(policies)}"
-        )
-    grants = allowed("grants", server_objects.grants)
-    less = any(grant.startswith("REVOKE") for grant in grants)
-    if grants and (less or not any(map(_SEES_ALL.match, grants))):
-        notes.append(
-            "the account may not read everything, as far as its own grants tell, and what it does "
-            "not see is NOT in this dump: " + "; ".join(grants)[:500]
-        )
-    spooled = server_objects.spooled(server, interrupt)
-    if spooled:
-        notes.append(
-            "rows that these Distributed tables have not passed on yet are NOT in this dump: "
-            f"{abbreviate(spooled)}"
-        )
-    functions = allowed("functions in SQL", server_objects.functions)
-    access = allowed("accounts, roles and policies", server_objects.access)
-    return ServerCatalog(
-        replica=replica,
-        databases=databases,
-        tables=tuple(
-            item
-            for item in treat(system_tables.tables(server, interrupt))
-            if item.table.database not in elsewhere
-        ),
-        paths=system_tables.paths(server, interrupt),
-        functions=functions,
-        collections={name: values for name, values in collections.items() if name not in hidden},
-        access=access,
-        notes=tuple(notes),
+        if item.is_saved and not item.table.create
+        else item
+        for item in tables
     )
 
 
-def notes(catalogs: Iterable[ServerCatalog]) -> tuple[str, ...]:
-    """The notes of all catalogs, each once, with the labels of its servers unless all have it."""
-    found: dict[str, list[str]] = {}
-    total = 0
-    for catalog in catalogs:
-        total += 1
-        for note in (*catalog.notes, *(note for item in catalog.tables for note in item.notes)):
-            found.setdefault(note, []).append(catalog.replica.label)
-    return tuple(
-        note if len(labels) == total else f"{note} ({', '.join(labels)})"
-        for note, labels in found.items()
+def _read_catalog(
+    replica: Replica, table_filter: TableFilter, interrupt: Interrupt
+) -> ServerCatalog:
+    server = replica.server
+    known = read_known_settings(server, interrupt)
+    every = read_databases(server, interrupt, known)
+    chosen = [item for item in every if table_filter.has_database(item.name)]
+    databases = read_statements(server, chosen, interrupt)
+    scope = Scope(
+        databases=tuple(item.name for item in databases if not item.is_elsewhere),
+        there=system_tables.read_system_columns(server, interrupt),
+        loads_computed=_LOADS_COMPUTED in known,
+    )
+    treated = leave_without_statement(treat(system_tables.tables(server, scope, interrupt)))
+    grants = read_grants(server, scope, interrupt)
+    tables, unread = check_rights(
+        server, scope, treated, interrupt, table_filter=table_filter, grants=grants
+    )
+    asked = [item for item in tables if table_filter.has_table(*item.table.key)]
+    named = [item for item in databases if table_filter.names_database(item.name)]
+    objects = read_server_objects(
+        server,
+        scope,
+        [item.table.create for item in asked],
+        interrupt,
+        grants=grants,
+        everything=table_filter.is_everything,
+    )
+    return ServerCatalog(
+        replica=replica,
+        every_database=tuple(item.name for item in every),
+        databases=databases,
+        tables=tables,
+        paths=system_tables.paths(server, scope.databases, interrupt),
+        objects=objects,
+        notes=(
+            *notes_on_databases(named),
+            *unread,
+            *read_hidden_rows(server, scope, asked, interrupt),
+            *read_left_out(server, scope, table_filter, interrupt),
+            *objects.notes,
+        ),
     )

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from dumpers.contract.connection import Connection
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.cluster import topology
 from dumpers.engines.clickhouse.cluster.health import read_cluster_macro, read_health, read_nodes
 from dumpers.engines.clickhouse.cluster.topology import Health, Node, Shard
 from dumpers.engines.clickhouse.server.client import Server, connect, read_version
-from dumpers.engines.clickhouse.server.settings import read_known_settings
+from dumpers.engines.clickhouse.server.settings import KnownSettings, read_known_settings
 from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import ErrorClasses, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -51,7 +52,7 @@ def find(
     cluster: str,
     listed: Sequence[Shard],
     through: bool,
-    settings: Callable[[frozenset[str]], Mapping[str, str]],
+    settings: Callable[[KnownSettings], Mapping[str, str]],
     errors: ErrorClasses,
     interrupt: Interrupt,
 ) -> tuple[ShardReplicas, ...]:
@@ -102,9 +103,7 @@ def find(
     return tuple(_shard_replicas(shard, found) for shard, found in zip(shards, asked, strict=True))
 
 
-def wait_for_lag(
-    shard: ShardReplicas, interrupt: Interrupt
-) -> tuple[ShardReplicas, tuple[str, ...]]:
+def wait_for_lag(shard: ShardReplicas, interrupt: Interrupt) -> tuple[ShardReplicas, Note | None]:
     """Wait until the shard's best replica has what the others have, at most a minute.
 
     Returns the shard with its replicas ranked anew, and a note if the best one still lags.
@@ -114,19 +113,21 @@ def wait_for_lag(
         best = shard.replicas[0]
         where = f"{best.label} ({best.server.where})"
         if best.health.is_stale:
-            note = (
-                f"{where} is read-only, as it has lost its Keeper: whether it lacks rows that "
-                "other replicas have is not known"
+            return shard, Note(
+                code=NoteCode.STANDBY,
+                text="these servers are read-only, as they have lost their Keeper: whether they "
+                "lack rows that other replicas have is not known",
+                objects=(where,),
             )
-            return shard, (note,)
         if not best.health.queue:
-            return shard, ()
+            return shard, None
         if time.monotonic() > ends:
-            note = (
-                f"{where} lags: {best.health.queue} entries of a table's replication queue were "
-                "not done when it was read"
+            return shard, Note(
+                code=NoteCode.STANDBY,
+                text="these servers lag: entries of their tables' replication queues were not done "
+                "when they were read",
+                objects=(f"{where}, {best.health.queue} entries of a table",),
             )
-            return shard, (note,)
         interrupt.sleep(_LAG_PAUSE_SECONDS)
         replicas = [
             replace(replica, health=read_health(replica.server, interrupt))

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dumpers.engines.clickhouse.server.errors import read_error
+from dumpers.engines.clickhouse.server.errors import read_error, shorten
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.streams.reader import Reader
 
@@ -21,7 +21,6 @@ _BLOCK = 1 << 17
 _HELD = 1 << 20
 # Bare text is looked for in no more than this: data may hold such text.
 _BARE_HELD = 1 << 16
-_SHOWN = 500
 
 # A proxy may have kept the header with the tag.
 _UNTAGGED = re.compile(rb"__exception__\r?\n(?:\w{1,64}\r?\n)?(?=[\w:. ]{0,32}Code: \d)")
@@ -138,5 +137,4 @@ def _broken_off(error: ServerError) -> SourceFailedError:
 
 
 def _one_line(text: bytes) -> str:
-    line = " ".join(text[: _SHOWN * 4].decode("utf-8", "replace").split())
-    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
+    return shorten(text.decode("utf-8", "replace"))

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.catalog.system_tables import Path
 from dumpers.engines.clickhouse.cluster.replicas import Replica, ShardReplicas
 from dumpers.engines.clickhouse.schema.tables import BackupTable
-from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import SourceFailedError
 
 
@@ -49,7 +49,7 @@ class Plan:
     """All reads, in no order, and notes."""
 
     items: tuple[TableRead, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def plan(
@@ -99,17 +99,23 @@ def plan(
     return Plan(items=tuple(found), notes=_notes(shared, unsure))
 
 
-def _notes(shared: Iterable[str], unsure: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
-    found = {
-        "these tables are replicated over several shards, and were read from one": set(shared),
-        "these tables have the same path in Keeper in several shards, but not all replicas are "
-        "alive there: they were read from each, and may be there twice after a restore": {
-            f"{database}.{table}" for database, table, _ in unsure
-        },
-    }
-    return tuple(
-        f"{note}: {abbreviate(sorted(tables))}" for note, tables in found.items() if tables
+def _notes(shared: Iterable[str], unsure: Iterable[tuple[str, str, str]]) -> tuple[Note, ...]:
+    doubtful = {f"{database}.{table}" for database, table, _ in unsure}
+    found = (
+        Note(
+            code=NoteCode.RESTORE_NEEDS,
+            text="these tables are replicated over several shards, and were read from one",
+            objects=tuple(sorted(shared)),
+        ),
+        Note(
+            code=NoteCode.NOT_CONSISTENT,
+            text="these tables have the same path in Keeper in several shards, but not all "
+            "replicas are alive there: they were read from each, and may be there twice after a "
+            "restore",
+            objects=tuple(sorted(doubtful)),
+        ),
     )
+    return tuple(note for note in found if note.objects)
 
 
 def _by_table(

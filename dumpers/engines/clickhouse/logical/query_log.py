@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dumpers.engines.clickhouse.server.client import Server
-from dumpers.engines.clickhouse.server.errors import read_error
+from dumpers.engines.clickhouse.server.errors import read_error, shorten
 from dumpers.engines.clickhouse.server.sql import literal
 from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -141,7 +141,9 @@ class QueryLog:
                 f"WHERE query_id IN ({listed}) AND toInt8(type) > 1",
                 interrupt,
             ):
-                error = "" if int(kind) == _ENDED_WELL else server.safe(said)[:500] or "no reason"
+                error = (
+                    "" if int(kind) == _ENDED_WELL else shorten(server.safe(said)) or "no reason"
+                )
                 self._known[query_id] = _QueryResult(rows=int(rows), error=error)
                 left.discard(query_id)
 

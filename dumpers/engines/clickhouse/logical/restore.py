@@ -8,6 +8,7 @@ from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse.catalog import server_catalog, system_tables
 from dumpers.engines.clickhouse.cluster import replicas
 from dumpers.engines.clickhouse.cluster.replicas import Replica, ShardReplicas
+from dumpers.engines.clickhouse.filters import TableFilter
 from dumpers.engines.clickhouse.logical.plan import plan
 from dumpers.engines.clickhouse.logical.script_runner import ScriptRunner, shown
 from dumpers.engines.clickhouse.logical.stored_rows import has_rows, read_blocks, read_tables
@@ -25,7 +26,7 @@ from dumpers.runtime.errors import (
 from dumpers.runtime.interrupt import Interrupt
 
 # Scripts that a restore can do without: their failures become notes.
-_OPTIONAL = frozenset(("access",))
+_OPTIONAL = frozenset(("access", scripts.FOREIGN_DATABASES_SCRIPT, scripts.INCOMPLETE_SCRIPT))
 
 
 def load_backup(
@@ -42,7 +43,10 @@ def load_backup(
         cluster="",
         listed=(),
         through=False,
-        settings=lambda known: {**create_settings(known), **load_settings(known)},
+        settings=lambda known: {
+            **create_settings(known),
+            **load_settings(known, RESTORE_ERRORS),
+        },
         errors=RESTORE_ERRORS,
         interrupt=interrupt,
     )
@@ -86,7 +90,7 @@ def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
     every_replica = [replica for shard in shards for replica in shard.replicas]
     catalogs = {
         catalog.replica.label: catalog
-        for catalog in server_catalog.read_catalogs(every_replica, interrupt)
+        for catalog in server_catalog.read_catalogs(every_replica, TableFilter(), interrupt)
     }
     counts: dict[str, int] = {}
     for item in plan(shards, catalogs, partitions={}, all_replicas=False).items:
@@ -145,9 +149,9 @@ class _Loading:
         wanted, every_replica = set(self.names.values()), list(self._replicas())
         for replica in every_replica:
             for (database, table), at in system_tables.paths(
-                replica.server, self.interrupt
+                replica.server, sorted(wanted), self.interrupt
             ).items():
-                if database in wanted and at.total > len(every_replica):
+                if at.total > len(every_replica):
                     raise TargetRefusedError(
                         f"{database}.{table} of {replica.server.where} has {at.total} replicas at "
                         f"{at.path} in Keeper, more than the target has servers: it is a replica "

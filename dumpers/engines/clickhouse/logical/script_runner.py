@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.lexer import TokenKind, tokens
+from dumpers.engines.clickhouse.schema.rewriting import rewrite
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.errors import (
     FUNCTION_ALREADY_EXISTS,
@@ -68,7 +69,7 @@ class ScriptRunner:
         # A table whose path in Keeper is made of its id needs another id under the new name, the
         # same one on every server.
         own, inner = (*(_derived(id_, new) for id_ in create.ids), "", "")[:2]
-        return ddl.rewrite(statement, database=new, id_=own, inner_id=inner)
+        return rewrite(statement, database=new, id_=own, inner_id=inner)
 
     def _exists(self, server: Server, statement: str) -> bool:
         """Whether what a statement creates exists; False if that is neither table nor database."""

@@ -11,6 +11,8 @@ from dumpers.engines.clickhouse.logical.bundles import BundleStream
 from dumpers.engines.clickhouse.logical.plan import TableRead
 from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading, TableStream
 from dumpers.engines.clickhouse.schema import scripts
+from dumpers.engines.clickhouse.schema.references import is_view
+from dumpers.engines.clickhouse.schema.rewriting import rewrite
 from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.protocol import DumpStream
@@ -46,11 +48,16 @@ def arrange(
         *(TableStream(name=name, reading=begin(item)) for item in alone),
         *packs_of,
         # Before views, which may run as one of these accounts.
-        *scripts_of("access", lambda catalog: scripts.script(catalog.access)),
-        *scripts_of("views", lambda catalog: scripts.views(catalog.tables)),
+        *scripts_of("access", lambda catalog: scripts.script(catalog.objects.access)),
+        # Before views, which may read them; their systems may be away.
+        *scripts_of(scripts.FOREIGN_DATABASES_SCRIPT, _foreign_databases),
+        *scripts_of("views", lambda catalog: scripts.views(_complete(catalog))),
         *_views_with_rows(name, catalogs, [*map(begin, views)]),
         *scripts_of(
-            "materialized-views", lambda catalog: scripts.materialized_views(catalog.tables)
+            "materialized-views", lambda catalog: scripts.materialized_views(_complete(catalog))
+        ),
+        *scripts_of(
+            scripts.INCOMPLETE_SCRIPT, lambda catalog: scripts.all_views(_split(catalog)[1])
         ),
     ]
 
@@ -83,11 +90,36 @@ def _open_text(text: str, _: Interrupt) -> Iterator[Reader]:
 
 def _tables(catalog: ServerCatalog) -> str:
     return scripts.tables(
-        [database.create for database in catalog.databases],
-        functions=catalog.functions,
-        collections=catalog.collections,
+        [database.create for database in catalog.databases if not database.is_elsewhere],
+        functions=catalog.objects.functions,
+        collections=catalog.objects.collections,
         found=catalog.tables,
     )
+
+
+def _complete(catalog: ServerCatalog) -> Sequence[BackupTable]:
+    return _split(catalog)[0]
+
+
+def _split(catalog: ServerCatalog) -> tuple[list[BackupTable], list[BackupTable]]:
+    """Tables without the views that need what is not in the dump, and those views."""
+    # Rows of views come right behind what makes them, whatever else they need.
+    left = {
+        item.table.key
+        for item in catalog.tables
+        if item.table.key in catalog.incomplete
+        and is_view(item.table)
+        and item.kind is not TableTreatment.VIEW_WITH_DATA
+    }
+    return (
+        [item for item in catalog.tables if item.table.key not in left],
+        [item for item in catalog.tables if item.table.key in left],
+    )
+
+
+def _foreign_databases(catalog: ServerCatalog) -> str:
+    elsewhere = (item.create for item in catalog.databases if item.is_elsewhere)
+    return scripts.script(map(rewrite, elsewhere))
 
 
 def _views_with_rows(
@@ -108,7 +140,7 @@ def _views_with_rows(
     count = max(map(len, levels.values()))
     # Where servers differ, behind the last that creates it: the rows are stored once.
     last = {
-        item.table.full_name: number
+        item.table.key: number
         for number in range(count)
         for catalog in catalogs
         for item in of(number, catalog)
@@ -118,5 +150,5 @@ def _views_with_rows(
             name, catalogs, f"views-with-rows-{number + 1}", partial(creates, number)
         )
         for view in views:
-            if last[view.item.backup_table.table.full_name] == number:
+            if last[view.item.backup_table.table.key] == number:
                 yield TableStream(name=name, reading=view)

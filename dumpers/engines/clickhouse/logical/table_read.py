@@ -81,7 +81,7 @@ class Reading:
         self._query, self._counted = query, []
         self._context.query_log.expect(query)
         source = server.source(*backup_table.table.key)
-        sql = select(source, backup_table.store.insertable, self.item.partitions)
+        sql = select(source, backup_table.columns, self.item.partitions)
 
         def confirm() -> bool:
             self._context.query_log.rows(query, interrupt, all_ended=False)
@@ -129,7 +129,7 @@ class Reading:
         """
         # As the copy has it that was read: another may have other columns.
         backup_table = self._copies[0].backup_table
-        table, columns = backup_table.table, backup_table.store.insertable
+        table, columns = backup_table.table, backup_table.columns
         metadata: dict[str, Any] = {
             "database": table.database,
             "table": table.name,

@@ -6,7 +6,6 @@ from graphlib import CycleError, TopologicalSorter
 
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.lexer import tokens
-from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 
 _FORWARDING = frozenset(
@@ -51,9 +50,7 @@ def phases(items: Iterable[BackupTable]) -> tuple[tuple[Phase, tuple[BackupTable
     taken for what it needs. Where that goes in circles, what fails for want of another is to be
     tried again while others succeed.
     """
-    saved = [
-        item for item in items if item.kind not in {TableTreatment.INNER, TableTreatment.SKIPPED}
-    ]
+    saved = [item for item in items if item.is_saved]
     return tuple(
         (each, _ordered([item for item in saved if phase(item) is each])) for each in Phase
     )

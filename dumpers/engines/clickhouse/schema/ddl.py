@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
 from dumpers.engines.clickhouse.schema.lexer import Token, TokenKind, tokens
-from dumpers.engines.clickhouse.server.sql import identifier, literal
-from dumpers.runtime.errors import TargetRefusedError
 
-_SHOWN = 80
 # Words between CREATE and what is created.
 _BEFORE = ("OR", "REPLACE", "TEMPORARY", "MATERIALIZED", "LIVE", "WINDOW", "NORMAL")
+# What stands among a table's columns and is none.
+_NO_COLUMNS = ("INDEX", "CONSTRAINT", "PROJECTION", "STATISTICS", "PRIMARY")
 _OBJECTS = ("TABLE", "VIEW", "DICTIONARY", "DATABASE")
 # What a TimeSeries table and a materialized view call the tables that they keep their rows in.
 _INNER = ("TO", "DATA", "RECENT", "SAMPLES", "TAGS", "METRIC", "METRICS", "FAMILIES")
@@ -49,9 +48,44 @@ class Create:
         return None
 
     @property
+    def engine(self) -> str:
+        """The engine that it asks for, `name()` where it takes a function's rows; else empty."""
+        words = self._clauses()
+        for place, (word, following) in enumerate(pairwise(words)):
+            if not self._is_keyword(place):
+                continue
+            third = words[place + 2].text if place + 2 < len(words) else ""
+            if word.is_word("ENGINE"):
+                return third if following.text == "=" else following.text
+            if word.is_word("AS") and third == "(":
+                return f"{following.text}()"
+        return ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns, as far as it lists them."""
+        found, depth, begins = list[str](), 0, False
+        for place in range(self.name + 1, len(self.tokens) if self.query is None else self.query):
+            token = self.tokens[place]
+            if token.kind in {TokenKind.SPACE, TokenKind.COMMENT}:
+                continue
+            if token.text == ")":
+                depth -= 1
+            if not depth and (token.text == ")" or token.is_word("ENGINE", "SOURCE", "AS")):
+                break
+            if token.text == "(":
+                depth += 1
+                begins = depth == 1
+                continue
+            if depth == 1 and begins and token.is_name and not token.is_word(*_NO_COLUMNS):
+                found.append(token.value)
+            begins = depth == 1 and token.text == ","
+        return tuple(found)
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """Its own id and that of a view's own table, as far as they stand in it."""
-        found = [self.tokens[place] for place in _ids(self)]
+        found = [self.tokens[place] for place in id_places(self)]
         return tuple(token.value for token in found if token.kind is TokenKind.STRING)
 
     @property
@@ -125,40 +159,6 @@ def parse(text: str) -> Create | None:
     )
 
 
-def rewrite(text: str, *, database: str = "", id_: str = "", inner_id: str = "") -> str:
-    """A stored statement, fit to be run on another server: into `database`, if one is given.
-
-    It creates instead of attaching, takes no table's id with it but those given, of itself and of
-    a view's own table, and a view that refreshes itself does not do so at once, which would replace
-    the rows of its target. All else stays as it is, other mentions of the database too. Raises
-    TargetRefusedError for what is no such statement.
-    """
-    create = parse(text)
-    if create is None:
-        raise TargetRefusedError(
-            f"this backup holds a statement that creates no table: {text[:_SHOWN]!r}"
-        )
-    texts = [token.text for token in create.tokens]
-    if create.tokens[create.verb].is_word("ATTACH"):
-        texts[create.verb] = "CREATE"
-    if database:
-        if create.object == "DATABASE":
-            texts[create.name] = identifier(database)
-        elif create.database is not None:
-            texts[create.database] = identifier(database)
-        else:
-            texts[create.name] = f"{identifier(database)}.{texts[create.name]}"
-    for place in _ids(create):
-        texts[place] = ""
-        if create.tokens[place - 1].kind is TokenKind.SPACE:
-            texts[place - 1] = ""
-    for clause, given in ((" UUID ", id_), (" TO INNER UUID ", inner_id)):
-        texts[create.name] += clause + literal(given) if given else ""
-    if create.query is not None and create.is_refreshable and not create.has_clause("EMPTY"):
-        texts[create.query] = f"EMPTY {texts[create.query]}"
-    return "".join(texts)
-
-
 def _outside(found: tuple[Token, ...], rest: list[int]) -> tuple[tuple[int, ...], int | None]:
     """The positions that are outside of parentheses, up to the AS before a query."""
     depth = 0
@@ -180,7 +180,7 @@ def _begins(token: Token) -> bool:
     return token.is_word("SELECT", "WITH") or token.text == "("
 
 
-def _ids(create: Create) -> list[int]:
+def id_places(create: Create) -> list[int]:
     """The positions of `UUID '…'`, with the words that say whose id it is."""
     places = create.clauses
     found: list[int] = []

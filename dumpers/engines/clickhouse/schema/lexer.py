@@ -17,6 +17,7 @@ class TokenKind(StrEnum):
     OTHER = "other"
 
 
+_KINDS = {kind.value: kind for kind in TokenKind}
 # As src/Parsers/Lexer.cpp reads them; a quote that is never closed is a token of its own.
 _TOKEN = re.compile(
     r"(?P<space>\s+)"
@@ -63,7 +64,7 @@ def tokens(text: str) -> Iterator[Token]:
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
         assert kind is not None
-        yield Token(TokenKind(kind), match[0])
+        yield Token(_KINDS[kind], match[0])
 
 
 def significant(text: str) -> list[Token]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.create_order import Phase, phases
 from dumpers.engines.clickhouse.schema.lexer import TokenKind, tokens
+from dumpers.engines.clickhouse.schema.rewriting import rewrite
 from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.clickhouse.server.sql import identifier, literal
@@ -15,6 +16,10 @@ from dumpers.runtime.errors import SourceFailedError
 
 # The kind of the script that creates databases and tables, as manifests have it.
 TABLES_SCRIPT = "schema"
+# The kind of the script that creates databases which show another system's tables.
+FOREIGN_DATABASES_SCRIPT = "foreign-databases"
+# The kind of the script that creates views which need what is not in the dump.
+INCOMPLETE_SCRIPT = "incomplete-views"
 _UUID = "{uuid}"
 # Databases that every server has already, under whatever engine.
 _THERE = frozenset(("default",))
@@ -35,7 +40,7 @@ def tables(
         [
             *(_collection(name, values) for name, values in collections.items()),
             *functions,
-            *(ddl.rewrite(create) for create in databases if not _is_there(create)),
+            *(rewrite(create) for create in databases if not _is_there(create)),
             *_creates(found, Phase.TABLES, Phase.DEPENDENT),
         ]
     )
@@ -53,6 +58,11 @@ def materialized_views(found: Sequence[BackupTable]) -> str:
     """Create materialized views, except those with rows of their own: they come with their rows."""
     passive = [item for item in found if item.kind is not TableTreatment.VIEW_WITH_DATA]
     return script(_creates(passive, Phase.MATERIALIZED_VIEWS, Phase.REFRESHABLE_VIEWS))
+
+
+def all_views(found: Sequence[BackupTable]) -> str:
+    """Create views of all kinds, in the order in which they need each other."""
+    return script(_creates(found, *Phase))
 
 
 def views_with_rows(found: Sequence[BackupTable]) -> list[list[BackupTable]]:
@@ -113,9 +123,9 @@ def _create(item: BackupTable) -> str:
             "if it stays so"
         )
     if _UUID not in item.store.create:
-        return ddl.rewrite(item.table.create)
+        return rewrite(item.table.create)
     inner_id = "" if item.store is item.table else item.store.uuid
-    return ddl.rewrite(item.table.create, id_=item.table.uuid, inner_id=inner_id)
+    return rewrite(item.table.create, id_=item.table.uuid, inner_id=inner_id)
 
 
 def _is_there(create: str) -> bool:

@@ -1,7 +1,10 @@
-"""Which parts of a table are saved, by its engine."""
+"""Which parts of a table are saved, by its engine, and what a dump says about the others."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+
+from dumpers.contract.notes import NoteCode
 
 
 class TableTreatment(StrEnum):
@@ -18,59 +21,123 @@ class TableTreatment(StrEnum):
     SKIPPED = "skipped"
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a note says of every table that it is about: its code and its sentence."""
+
+    code: NoteCode
+    text: str
+
+
+FOREIGN = Remark(
+    NoteCode.FOREIGN_TABLES,
+    "rows that lie in other systems are not in this dump, only the statements of these tables: "
+    "save the rows where they lie",
+)
+_QUEUE = Remark(
+    NoteCode.RESTORE_NEEDS,
+    "these tables take rows out of queues: a restored server does so as soon as it has their "
+    "views, so keep it away from queues that another one still reads",
+)
+_SET = Remark(
+    NoteCode.NOT_DUMPED,
+    "no server lets the rows of a Set be read, so they are not in this dump: fill these tables "
+    "anew after a restore",
+)
+_BUFFER = Remark(
+    NoteCode.NOT_DUMPED,
+    "rows that these Buffer tables have not passed on yet are not in this dump: OPTIMIZE TABLE "
+    "passes them on",
+)
+_FILES = Remark(
+    NoteCode.NOT_DUMPED,
+    "rows in files of the server, which others may write, are not in this dump: copy the files",
+)
+_SCRIPTS = Remark(
+    NoteCode.RESTORE_NEEDS,
+    "the rows of these tables come from scripts in the server's folder user_scripts, which a "
+    "restored server needs, too",
+)
+_KEEPER = Remark(
+    NoteCode.NOT_DUMPED,
+    "rows that lie in Keeper are not in this dump: save them by INSERT INTO … SELECT into a table "
+    "of the MergeTree family",
+)
+_INNER_ROWS = Remark(
+    NoteCode.NOT_DUMPED,
+    "rows in the inner tables of these are not in this dump, as no restore could load them",
+)
+
 # MergeTree's family is not in it: it goes by the ends of names. What is in neither has its schema
 # saved and is told: reading may have effects, as it takes rows out of a queue.
-ROWS_MISSING = "its rows are NOT in this dump: "
-_UNKNOWN = f"{ROWS_MISSING}its engine is not known to this version, so only its schema is saved"
-ENGINES: Mapping[str, tuple[TableTreatment, str]] = {
+ENGINES: Mapping[str, tuple[TableTreatment, tuple[Remark, ...]]] = {
     **dict.fromkeys(
         ("Log", "TinyLog", "StripeLog", "Memory", "Join", "SharedJoin", "EmbeddedRocksDB"),
-        (TableTreatment.DATA, ""),
+        (TableTreatment.DATA, ()),
     ),
-    # Nothing of their own, or rows that lie with another system.
+    # Nothing of their own. What Distributed tables and dictionaries show is looked at elsewhere.
     **dict.fromkeys(
         (
             *("View", "LiveView", "MaterializedView", "Dictionary", "Distributed", "Merge"),
-            *("Alias", "Loop", "Null", "GenerateRandom", "FuzzJSON", "FuzzQuery", "Executable"),
-            *("ExecutablePool", "URL", "S3", "GCS", "OSS", "COSN", "HDFS", "AzureBlobStorage"),
-            *("Hive", "MySQL", "PostgreSQL", "MaterializedPostgreSQL", "MongoDB", "Redis"),
-            *("JDBC", "ODBC", "ExternalDistributed", "Remote", "RemoteSecure", "YTsaurus"),
-            *("BigQuery", "ArrowFlight", "Kafka", "RabbitMQ", "NATS", "S3Queue", "AzureQueue"),
-            *("FileLog", "Hudi", "DeltaLake", "DeltaLakeS3", "DeltaLakeAzure", "Iceberg"),
+            *("Alias", "Loop", "Null", "GenerateRandom", "FuzzJSON", "FuzzQuery"),
+            *("numbers()", "numbers_mt()", "zeros()", "zeros_mt()", "generateRandom()"),
+            *("generate_series()", "generateSeries()", "values()", "null()", "merge()", "view()"),
+            *("loop()", "dictionary()", "primes()"),
+        ),
+        (TableTreatment.SCHEMA, ()),
+    ),
+    **dict.fromkeys(("Executable", "ExecutablePool"), (TableTreatment.SCHEMA, (_SCRIPTS,))),
+    **dict.fromkeys(
+        (
+            *("URL", "S3", "GCS", "OSS", "COSN", "HDFS", "AzureBlobStorage", "Hive", "MySQL"),
+            *("PostgreSQL", "MaterializedPostgreSQL", "MongoDB", "Redis", "JDBC", "ODBC"),
+            *("ExternalDistributed", "Remote", "RemoteSecure", "YTsaurus", "BigQuery"),
+            *("ArrowFlight", "Hudi", "DeltaLake", "DeltaLakeS3", "DeltaLakeAzure", "Iceberg"),
             *("IcebergS3", "IcebergAzure", "IcebergHDFS", "Paimon", "PaimonS3", "PaimonAzure"),
             *("PaimonHDFS",),
         ),
-        (TableTreatment.SCHEMA, ""),
+        (TableTreatment.SCHEMA, (FOREIGN,)),
     ),
     **dict.fromkeys(
-        ("Set", "SharedSet"),
-        (TableTreatment.SCHEMA, f"{ROWS_MISSING}no server lets the rows of a Set be read"),
+        ("Kafka", "RabbitMQ", "NATS", "S3Queue", "AzureQueue", "FileLog"),
+        (TableTreatment.SCHEMA, (FOREIGN, _QUEUE)),
     ),
-    "Buffer": (
-        TableTreatment.SCHEMA,
-        "rows that it has not flushed yet are NOT in this dump: OPTIMIZE TABLE flushes them",
-    ),
+    **dict.fromkeys(("Set", "SharedSet"), (TableTreatment.SCHEMA, (_SET,))),
+    "Buffer": (TableTreatment.SCHEMA, (_BUFFER,)),
     **dict.fromkeys(
-        ("File", "SQLite", "DeltaLakeLocal", "IcebergLocal", "PaimonLocal"),
         (
-            TableTreatment.SCHEMA,
-            f"{ROWS_MISSING}they lie in files of the server that others may write",
+            *("File", "SQLite", "DeltaLakeLocal", "IcebergLocal", "PaimonLocal"),
+            *("file()", "sqlite()", "executable()", "icebergLocal()", "deltaLakeLocal()"),
         ),
+        (TableTreatment.SCHEMA, (_FILES,)),
     ),
-    "KeeperMap": (TableTreatment.SCHEMA, f"{ROWS_MISSING}they lie in Keeper"),
-    **dict.fromkeys(
-        ("TimeSeries", "WindowView"),
-        (TableTreatment.SCHEMA, f"{ROWS_MISSING}they lie in tables that no restore can load"),
-    ),
+    "KeeperMap": (TableTreatment.SCHEMA, (_KEEPER,)),
+    **dict.fromkeys(("TimeSeries", "WindowView"), (TableTreatment.SCHEMA, (_INNER_ROWS,))),
 }
 
 
-def by_engine(engine: str) -> tuple[TableTreatment, list[str]]:
-    """Return which parts of a table of this engine are saved, with notes."""
+def by_engine(engine: str) -> tuple[TableTreatment, tuple[Remark, ...]]:
+    """Return which parts of a table of this engine are saved, with remarks.
+
+    A name that ends in `()` is that of the function whose rows the table shows.
+    """
     if engine.endswith("MergeTree"):
-        return TableTreatment.DATA, []
-    kind, note = ENGINES.get(engine, (TableTreatment.SCHEMA, _UNKNOWN))
-    return kind, [note] if note else []
+        return TableTreatment.DATA, ()
+    if engine in ENGINES:
+        return ENGINES[engine]
+    if engine.endswith("()"):
+        return TableTreatment.SCHEMA, (FOREIGN,)
+    unknown = Remark(
+        NoteCode.NOT_DUMPED,
+        f"this version does not know the engine {engine}, so only the statements of these tables "
+        "are in this dump, and no rows",
+    )
+    return TableTreatment.SCHEMA, (unknown,)
+
+
+def is_known(engine: str) -> bool:
+    """Whether the name is that of an engine that this version knows."""
+    return engine.endswith("MergeTree") or engine in ENGINES
 
 
 def is_replicated(engine: str) -> bool:

@@ -2,75 +2,25 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.schema import ddl
-from dumpers.engines.clickhouse.schema.lexer import TokenKind, significant
+from dumpers.engines.clickhouse.schema.lexer import significant
+from dumpers.engines.clickhouse.schema.table import SYSTEM_DATABASES, Table
 from dumpers.engines.clickhouse.schema.table_engines import (
-    ROWS_MISSING,
     TableTreatment,
     by_engine,
     is_replicated,
 )
-
-SYSTEM_DATABASES = frozenset(
-    ("system", "information_schema", "INFORMATION_SCHEMA", "_temporary_and_external_tables")
+from dumpers.engines.clickhouse.schema.table_notes import (
+    NO_UTF8,
+    note,
+    notes_on_rows,
+    notes_on_text,
+    notes_on_view,
 )
+
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
-_HIDDEN = "[HIDDEN]"
-# What stands in JSON for bytes that are no text.
-_NO_UTF8 = "\ufffd"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A row of system.columns; `expression` is the default's."""
-
-    name: str
-    type: str
-    default_kind: str = ""
-    expression: str = ""
-
-    @property
-    def is_insertable(self) -> bool:
-        """Whether the column can be read and be written again."""
-        return self.default_kind in {"", "DEFAULT"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A row of system.tables; what older servers do not know is empty or None.
-
-    `needs` are the tables that have to exist before it, by database and name: its
-    loading_dependencies, and for a materialized view those that name it in their dependencies.
-    """
-
-    database: str
-    name: str
-    uuid: str = ""
-    engine: str
-    engine_full: str = ""
-    create: str = ""
-    is_temporary: bool = False
-    total_bytes: int | None = None
-    total_rows: int | None = None
-    columns: tuple[Column, ...] = ()
-    needs: frozenset[tuple[str, str]] = frozenset()
-
-    @property
-    def full_name(self) -> str:
-        """Database and name, for people and for patterns."""
-        return f"{self.database}.{self.name}"
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Database and name."""
-        return self.database, self.name
-
-    @property
-    def insertable(self) -> tuple[str, ...]:
-        """The names of the columns that a dump reads and a restore writes."""
-        return tuple(column.name for column in self.columns if column.is_insertable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +33,24 @@ class BackupTable:
     table: Table
     kind: TableTreatment
     store: Table
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def has_data(self) -> bool:
         """Whether the rows are saved."""
         return self.kind in {TableTreatment.DATA, TableTreatment.VIEW_WITH_DATA}
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the dump has the table at all, not as another one's part only."""
+        return self.kind not in {TableTreatment.INNER, TableTreatment.SKIPPED}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that a dump reads and a restore writes."""
+        # A view takes what it selects, which has no columns that its own table computes.
+        own = self.store is self.table
+        return self.store.stored_columns if own else self.store.plain_columns
 
     @property
     def is_replicated(self) -> bool:
@@ -106,20 +68,6 @@ class BackupTable:
         return ttl or (engine.endswith("MergeTree") and engine != "MergeTree")
 
 
-# Functions whose values are not of the row alone, in lower case, and beginnings of such names.
-_CHANGING = frozenset(
-    (
-        *("now", "now64", "nowinblock", "today", "yesterday", "utctimestamp", "current_timestamp"),
-        *("curdate", "current_date", "hostname", "fqdn", "serveruuid", "servertimezone", "uptime"),
-        *("timezone", "version", "tcpport", "currentuser", "user", "currentdatabase", "database"),
-        *("queryid", "initialqueryid", "getmacro", "getsetting", "getserverport", "shardnum"),
-        *("rownumberinblock", "rownumberinallblocks", "blocknumber", "blocksize", "neighbor"),
-        *("connectionid", "file", "fuzzbits"),
-    )
-)
-_CHANGING_BEGINNINGS = ("rand", "generateu", "generates", "dict", "joinget", "runningd", "filesys")
-
-
 def treat(tables: Iterable[Table]) -> tuple[BackupTable, ...]:
     """Decide how each table is saved; `tables` must be all tables that the account sees."""
     tables = tuple(tables)
@@ -135,24 +83,41 @@ def treat(tables: Iterable[Table]) -> tuple[BackupTable, ...]:
 
 
 def _treat(table: Table, inner: Mapping[tuple[str, str], Table]) -> BackupTable:
-    store, notes = table, list[str]()
     if _is_passing(table):
-        kind = TableTreatment.SKIPPED
-    elif table.key in inner:
-        kind = TableTreatment.INNER
-    else:
-        if table.engine == "MaterializedView" and _owns(table):
-            store = _inner_of(table, inner) or table
-        kind, notes = by_engine(store.engine)
-        if store is not table and kind is TableTreatment.DATA:
-            kind = TableTreatment.VIEW_WITH_DATA
-        notes = [*notes, *_notes_on_view(table, store), *_notes_on_text(table)]
-    return BackupTable(
-        table=table,
-        kind=kind,
-        store=store,
-        notes=tuple(f"{table.full_name} ({table.engine}): {note}" for note in notes),
-    )
+        return BackupTable(table=table, kind=TableTreatment.SKIPPED, store=table)
+    if table.key in inner:
+        return BackupTable(table=table, kind=TableTreatment.INNER, store=table)
+    lost = _lost(table)
+    if lost:
+        return BackupTable(table=table, kind=TableTreatment.SKIPPED, store=table, notes=(lost,))
+    store = table
+    if table.engine == "MaterializedView" and _owns(table):
+        store = _inner_of(table, inner) or table
+    kind, remarks = by_engine(store.engine)
+    if store is not table and kind is TableTreatment.DATA:
+        kind = TableTreatment.VIEW_WITH_DATA
+    notes = [note(remark.code, remark.text, table.full_name) for remark in remarks]
+    if store.engine == "Buffer" and store.total_bytes == 0:
+        notes = []
+    if table.engine == "MaterializedView":
+        notes += notes_on_view(table, store)
+    notes += notes_on_text(table)
+    if kind in {TableTreatment.DATA, TableTreatment.VIEW_WITH_DATA}:
+        notes += notes_on_rows(table, store)
+    return BackupTable(table=table, kind=kind, store=store, notes=tuple(notes))
+
+
+def _lost(table: Table) -> Note | None:
+    """Why nothing of a table can be saved, if so."""
+    names = (table.database, table.name, *table.plain_columns)
+    if any(NO_UTF8 in name for name in names):
+        return note(
+            NoteCode.UNREADABLE,
+            "these tables are not in this dump, as their names or those of their columns are not "
+            "UTF-8: rename them",
+            table.full_name,
+        )
+    return None
 
 
 def _is_passing(table: Table) -> bool:
@@ -186,49 +151,4 @@ def _inner_of(view: Table, inner: Mapping[tuple[str, str], Table]) -> Table | No
         names.insert(0, f".inner_id.{view.uuid}")
     return next(
         (inner[view.database, name] for name in names if (view.database, name) in inner), None
-    )
-
-
-def _notes_on_view(view: Table, store: Table) -> list[str]:
-    create = ddl.parse(view.create) if view.engine == "MaterializedView" else None
-    if create is None:
-        return []
-    notes = []
-    if store is view and create.target is None:
-        notes.append(f"{ROWS_MISSING}this account does not see the table that it keeps them in")
-    if create.is_refreshable:
-        notes.append("it refreshes itself: a restore creates it without a first refresh")
-    return notes
-
-
-def _notes_on_text(table: Table) -> list[str]:
-    notes = []
-    changing = [
-        column.name
-        for column in table.columns
-        if column.default_kind == "MATERIALIZED" and _changes(column.expression)
-    ]
-    if changing:
-        notes.append(
-            "a restore computes these MATERIALIZED columns anew, to other values: "
-            + ", ".join(map(repr, changing))
-        )
-    if _NO_UTF8 in table.create:
-        notes.append("its statement holds bytes that are not UTF-8, which were lost")
-    # Most statements hold no such text at all.
-    if _HIDDEN in table.create and any(
-        _HIDDEN in token.text
-        for token in significant(table.create)
-        if token.kind is TokenKind.STRING
-    ):
-        notes.append("the server hides a secret of it: put it in before a restore creates it")
-    return notes
-
-
-def _changes(expression: str) -> bool:
-    return any(
-        word.kind is TokenKind.WORD
-        and following.text == "("
-        and (word.text.lower() in _CHANGING or word.text.lower().startswith(_CHANGING_BEGINNINGS))
-        for word, following in pairwise(significant(expression))
     )

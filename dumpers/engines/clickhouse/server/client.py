@@ -1,15 +1,15 @@
 """Talking to ClickHouse over HTTP: small answers as rows, tables as streams, errors by code."""
 
+import base64
 import json
 import re
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.clickhouse.server.errors import read_error
+from dumpers.engines.clickhouse.server.errors import cure, read_error, shorten
 from dumpers.engines.clickhouse.server.sql import literal, qualified, remote
 from dumpers.engines.login_hint import login_hint
 from dumpers.runtime.errors import ErrorClasses, KsnapshotError
@@ -20,7 +20,6 @@ from dumpers.streams.reader import Reader
 
 _TLS_PORTS = frozenset((8443, 443))
 _OK = 200
-_TEXT_MAX = 500
 # A string of SQL, or what is left of one that was cut.
 _STRING = r"'(?:[^'\\]|\\.)*+(?:'|\\?$)"
 # Codes for which trying again cannot help: login, rights, settings that a profile forbids, syntax.
@@ -89,6 +88,19 @@ class Server:
             ) from error
         return rows
 
+    def row(self, sql: str, interrupt: Interrupt) -> list[Any]:
+        """Answer a SELECT of one row.
+
+        Raises the `refused` error where there is none: a profile drops rows of every answer.
+        """
+        rows = self.rows(sql, interrupt)
+        if len(rows) != 1:
+            raise self.errors.refused(
+                f"{self.where} gives {len(rows)} rows where it must give one: the settings profile "
+                "of this account cuts answers (offset, limit); take that out of it"
+            )
+        return rows[0]
+
     def run(self, sql: str, interrupt: Interrupt) -> None:
         """Run a statement without an answer."""
         self._whole(sql, interrupt)
@@ -139,13 +151,14 @@ class Server:
         return answer, body
 
     def _error(self, answer: Answer, body: bytes) -> KsnapshotError:
-        said = " ".join(body.decode("utf-8", "replace").split()) or "no explanation"
-        shown = self.safe(said)[:_TEXT_MAX]
-        cause = read_error(shown, header=answer.headers.get("x-clickhouse-exception-code", ""))
-        text = f"{self.where} answers with status {answer.status}: {shown}"
+        said = self.safe(body.decode("utf-8", "replace")) or "no explanation"
+        header = answer.headers.get("x-clickhouse-exception-code", "")
+        cause = read_error(said, header=header)
+        helps = cure(said, cause.code)
+        text = f"{self.where} answers with status {answer.status}: {shorten(said)}{helps}"
         if cause.code in _LOGIN_REFUSALS:
             text += self.hint
-        kind = self.errors.refused if cause.code in _REFUSALS else self.errors.failed
+        kind = self.errors.refused if helps or cause.code in _REFUSALS else self.errors.failed
         error = kind(text)
         error.__cause__ = cause
         return error
@@ -158,13 +171,10 @@ def connect(
 
     TLS is used where the connection asks for it, or where the port is one that speaks only that.
     """
-    secure = connection.tls in {"require", "verify-ca", "verify-full"} or (
-        connection.tls != "disable" and connection.port in _TLS_PORTS
-    )
     login = (connection.username or "default", connection.password)
-    http = Http(connection, secure=secure, headers=_login_headers(*login), errors=errors)
+    secure = is_secure(connection)
     return Server(
-        http=http,
+        http=Http(connection, secure=secure, headers=_login_headers(*login), errors=errors),
         errors=errors,
         settings=settings,
         address=address,
@@ -173,10 +183,17 @@ def connect(
     )
 
 
+def is_secure(connection: Connection) -> bool:
+    """Whether a connection uses TLS."""
+    return connection.tls in {"require", "verify-ca", "verify-full"} or (
+        connection.tls != "disable" and connection.port in _TLS_PORTS
+    )
+
+
 def _login_headers(username: str, password: str) -> Mapping[str, str]:
-    if any(end in username + password for end in "\r\n"):
-        # A header cannot hold a line end, so the server would never judge the login.
-        encoded = b64encode(f"{username}:{password}".encode()).decode()
+    if not (username + password).isprintable() or password != password.strip():
+        # Headers of ClickHouse's own would lose blanks, and hold no line ends at all.
+        encoded = base64.b64encode(f"{username}:{password}".encode()).decode()
         return {"Authorization": f"Basic {encoded}"}
     headers = {"X-ClickHouse-User": username}
     if password:
@@ -186,4 +203,4 @@ def _login_headers(username: str, password: str) -> Mapping[str, str]:
 
 def read_version(server: Server, interrupt: Interrupt) -> str:
     """The server's release."""
-    return str(server.rows("SELECT version()", interrupt)[0][0])
+    return str(server.row("SELECT version()", interrupt)[0])

@@ -4,12 +4,22 @@ import re
 
 # Errors of ClickHouse itself begin with the code, those of its libraries with their class before:
 # `Code: 60. DB::Exception: …`, `Poco::Exception. Code: 1000, e.code() = 111, …`.
+_NATIVE = re.compile(r"is for clickhouse-client")
+_SHOWN_HEAD, _SHOWN_TAIL = 380, 110
+# Where servers repeat a query, which may hold anything, up to what they say behind it.
+_QUERY = re.compile(
+    r"(\b[Ii]n scope |while processing query: |failed at position \d+ \(.{0,60}?\)[^:]{0,40}: )"
+    r".*?(?=,? required columns:|\. Expected|\. \([A-Z_]+\)|, e\.what\(\)|\(version |$)"
+)
 _CODE = re.compile(r"\s*(?:[\w:]{1,30}\. )?Code: (\d+)\b")
 
 # https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
 UNKNOWN_IDENTIFIER = 47
 UNKNOWN_TABLE = 60
 UNKNOWN_DATABASE = 81
+ACCESS_DENIED = 497
+READONLY = 164
+SETTING_CONSTRAINT = 452
 FUNCTION_ALREADY_EXISTS = 609
 NAMED_COLLECTION_ALREADY_EXISTS = 670
 
@@ -35,6 +45,31 @@ def read_error(text: str, *, header: str = "") -> ClickHouseError:
         return ClickHouseError(text, code=int(header))
     found = _CODE.match(text)
     return ClickHouseError(text, code=int(found[1]) if found else None)
+
+
+def shorten(text: str) -> str:
+    """A server's words for a person: the beginning and the end, where the error's name stands.
+
+    Queries that the server repeats are left out.
+    """
+    line = _QUERY.sub(r"\1…", " ".join(text.split()))
+    if len(line) <= _SHOWN_HEAD + _SHOWN_TAIL:
+        return line
+    return f"{line[:_SHOWN_HEAD]} … {line[-_SHOWN_TAIL:]}"
+
+
+def cure(text: str, code: int | None) -> str:
+    """What helps against an error of a login or a port, to be put behind it; else empty."""
+    if _NATIVE.search(text):
+        return (
+            ": this is the port of the native protocol; the annotation port must name the one of "
+            "HTTP, 8123, or 8443 with TLS"
+        )
+    if code == READONLY:
+        return ": the account's profile has to say readonly = 2 where it says readonly = 1"
+    if code == SETTING_CONSTRAINT:
+        return ": a constraint of the account's profile stands against a setting of every dump"
+    return ""
 
 
 def code_of(error: BaseException) -> int | None:

@@ -5,8 +5,10 @@ Whatever does so is pinned here; a server refuses a setting that it does not kno
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from dumpers.engines.clickhouse.server.client import Server
+from dumpers.runtime.errors import ErrorClasses
 from dumpers.runtime.interrupt import Interrupt
 
 _DUMP: Mapping[str, str] = {
@@ -45,11 +47,47 @@ _DUMP_WHERE_KNOWN: Mapping[str, str] = {
     "enable_parallel_replicas": "0",
     "allow_experimental_parallel_reading_from_replicas": "0",
     "max_parallel_replicas": "1",
+    # Rows as they are now, with all updates; never a part of them where a query is cancelled.
+    "apply_patch_parts": "1",
+    "partial_result_on_first_cancel": "0",
+    # One layout of Native, which every server reads without being told.
+    "output_format_native_encode_types_in_binary_format": "0",
+    "output_format_native_use_flattened_dynamic_and_json_serialization": "0",
+    "output_format_native_write_json_as_string": "0",
+    # A store that is slow is no reason to end a query, nor are wide tables or many headers.
+    "min_execution_speed": "0",
+    "min_execution_speed_bytes": "0",
+    "timeout_before_checking_execution_speed": "0",
+    "max_estimated_execution_time": "0",
+    "max_columns_to_read": "0",
+    "max_query_size": "67108864",
+    "max_ast_elements": "10000000",
+    "max_expanded_ast_elements": "10000000",
+    "send_progress_in_http_headers": "0",
+    # Secrets of statements, where the server and this account's rights allow it.
+    "format_display_secrets_in_show_and_select": "1",
     # Without these the server's own verdict may be missing in query_log.
     "log_queries_probability": "1",
     "log_queries_min_type": "QUERY_START",
     "log_queries_min_query_duration_ms": "0",
 }
+# Of the above, those that end a query with an error, or are for comfort: a profile may fix them.
+_LOUD = frozenset(
+    (
+        *("max_execution_time", "max_execution_time_leaf", "max_result_rows", "max_result_bytes"),
+        *("max_rows_to_read", "max_bytes_to_read", "max_rows_to_read_leaf"),
+        *("max_bytes_to_read_leaf", "force_index_by_date", "force_primary_key", "log_queries"),
+        *("log_queries_probability", "log_queries_min_type", "log_queries_min_query_duration_ms"),
+        *("min_execution_speed", "min_execution_speed_bytes", "max_estimated_execution_time"),
+        *("timeout_before_checking_execution_speed", "max_columns_to_read"),
+        *("max_query_size", "max_ast_elements", "max_expanded_ast_elements"),
+        *("send_progress_in_http_headers", "cancel_http_readonly_queries_on_client_close"),
+        *("http_wait_end_of_query", "http_write_exception_in_output_format"),
+        *("format_display_secrets_in_show_and_select", "insert_allow_materialized_columns"),
+    )
+)
+# In this state of the setting `readonly` nothing can be changed.
+_READ_ONLY = "1"
 _LOAD: Mapping[str, str] = {
     "max_execution_time": "0",
     "timeout_overflow_mode": "throw",
@@ -60,6 +98,8 @@ _LOAD_WHERE_KNOWN: Mapping[str, str] = {
     # Overrules insert_deduplicate where it exists.
     "deduplicate_insert": "disable",
     "max_partitions_per_insert_block": "0",
+    "max_query_size": "67108864",
+    "max_ast_elements": "10000000",
     # Rows that a merge would collapse stay apart, as they were dumped.
     "optimize_on_insert": "0",
     # An asynchronous insert may be confirmed before it is written.
@@ -68,6 +108,10 @@ _LOAD_WHERE_KNOWN: Mapping[str, str] = {
     "insert_distributed_sync": "1",
     "distributed_foreground_insert": "1",
     "input_format_skip_unknown_fields": "0",
+    # Values of MATERIALIZED columns as they were, not as they would be computed now.
+    "insert_allow_materialized_columns": "1",
+    # How the rows of a dump are written, see above.
+    "input_format_native_decode_types_in_binary_format": "0",
 }
 # The text of a table says what its types and columns are; a profile must not change them, and what
 # its server once allowed is allowed here.
@@ -102,27 +146,80 @@ _CREATE_WHERE_KNOWN: Mapping[str, str] = {
 }
 
 
-def dump_settings(known: frozenset[str]) -> Mapping[str, str]:
-    """The settings of every read, given the names in the server's system.settings."""
-    return {**_DUMP, **_where(_DUMP_WHERE_KNOWN, known)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSettings:
+    """The settings that a server knows, with the values that the account's profile gives them.
+
+    `fixed` are those that the account must not change.
+    """
+
+    values: Mapping[str, str]
+    fixed: frozenset[str] = frozenset()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.values
 
 
-def load_settings(known: frozenset[str]) -> Mapping[str, str]:
-    """The settings of every insert of a restore, given the names in system.settings."""
-    return {**_LOAD, **_where(_LOAD_WHERE_KNOWN, known)}
+def dump_settings(known: KnownSettings, errors: ErrorClasses) -> Mapping[str, str]:
+    """The settings of every read.
+
+    What a profile fixes stays as it is where it is right already, or where it would end a query
+    with an error. Raises the `refused` error where it would cut or alter rows without a word.
+    """
+    return _pinned({**_DUMP, **_where(_DUMP_WHERE_KNOWN, known)}, known, errors)
 
 
-def create_settings(known: frozenset[str]) -> Mapping[str, str]:
-    """The settings of every CREATE of a restore, given the names in system.settings."""
-    return _where(_CREATE_WHERE_KNOWN, known)
+def load_settings(known: KnownSettings, errors: ErrorClasses) -> Mapping[str, str]:
+    """The settings of every insert of a restore; raises as `dump_settings` does."""
+    return _pinned({**_LOAD, **_where(_LOAD_WHERE_KNOWN, known)}, known, errors)
 
 
-def _where(settings: Mapping[str, str], known: frozenset[str]) -> dict[str, str]:
+def create_settings(known: KnownSettings) -> Mapping[str, str]:
+    """The settings of every CREATE of a restore."""
+    wanted = _where(_CREATE_WHERE_KNOWN, known)
+    return {name: value for name, value in wanted.items() if name not in known.fixed}
+
+
+def _where(settings: Mapping[str, str], known: KnownSettings) -> dict[str, str]:
     return {name: value for name, value in settings.items() if name in known}
 
 
-def read_known_settings(server: Server, interrupt: Interrupt) -> frozenset[str]:
-    """The names of all settings that the server knows; one that it does not, it refuses."""
-    # In one row: a profile may cut longer answers short, which these names are asked for to keep.
-    [[names]] = server.rows("SELECT groupArray(name) FROM system.settings", interrupt)
-    return frozenset(names)
+def _pinned(
+    wanted: Mapping[str, str], known: KnownSettings, errors: ErrorClasses
+) -> Mapping[str, str]:
+    faults = [
+        f"{name} = {known.values[name]!r}"
+        for name, value in wanted.items()
+        if name in known.fixed and name not in _LOUD and known.values[name] != value
+    ]
+    if faults:
+        raise errors.refused(
+            "the settings profile of this account does not let these settings be changed, which "
+            f"would cut or alter rows without an error: {', '.join(faults)}: allow it to change "
+            "them (readonly = 2, no constraint), or take them out of the profile"
+        )
+    return {name: value for name, value in wanted.items() if name not in known.fixed}
+
+
+def read_known_settings(server: Server, interrupt: Interrupt) -> KnownSettings:
+    """Read the settings that the server knows; one that it does not know, it refuses."""
+    # In one row each: a profile may cut longer answers short, which these are asked for to keep.
+    source = server.source("system", "settings")
+    [columns] = server.row(
+        f"SELECT groupArray(name) FROM {server.source('system', 'columns')} "  # noqa: S608  quoted
+        "WHERE database = 'system' AND table = 'settings'",
+        interrupt,
+    )
+    readonly = "readonly" if "readonly" in columns else "0"
+    names, values, fixed = server.row(
+        f"SELECT groupArray(name), groupArray(value), groupArray(toUInt8({readonly})) "  # noqa: S608  quoted
+        f"FROM {source}",
+        interrupt,
+    )
+    known = dict(zip(names, values, strict=True))
+    if known.get("readonly") == _READ_ONLY:
+        return KnownSettings(values=known, fixed=frozenset(known))
+    return KnownSettings(
+        values=known,
+        fixed=frozenset(name for name, is_fixed in zip(names, fixed, strict=True) if int(is_fixed)),
+    )

@@ -24,6 +24,7 @@ from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 from tests.testbed.databases import clickhouse, clickhouse_front
 from tests.testbed.databases.clickhouse import Cluster
+from tests.testbed.databases.clickhouse_config import Account
 from tests.testbed.databases.clickhouse_front import Front
 from tests.testbed.databases.clickhouse_http import Login
 from tests.testbed.dumper import CRONJOB, PATIENCE_SECONDS, storage_env
@@ -35,11 +36,13 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @contextlib.contextmanager
-def started(**shape: int) -> Iterator[Cluster]:
+def started(
+    *, shards: int = 2, replicas: int = 2, accounts: Sequence[Account] = ()
+) -> Iterator[Cluster]:
     """A cluster of the oldest release, where this machine can have one."""
     problem = clickhouse.problem()
     require(not problem, problem)
-    with clickhouse.start_cluster(**shape) as running:
+    with clickhouse.start_cluster(shards=shards, replicas=replicas, accounts=accounts) as running:
         yield running
 
 
@@ -87,6 +90,23 @@ class Backup:
     @property
     def notes(self) -> str:
         return "\n".join(map(str, self.document["notes"]))
+
+    def noted(self, code: str) -> set[str]:
+        """The names of what notes of a code are about, or their texts where it is nothing."""
+        notes = [note for note in self.document["notes"] if note["code"] == code]
+        return {name for note in notes for name in note["objects"] or [note["text"]]}
+
+    @property
+    def codes(self) -> set[str]:
+        return {note["code"] for note in self.document["notes"]}
+
+    def script(self, kind: str) -> str:
+        """The statements of all scripts of a kind."""
+        return "".join(
+            self.read(item).decode()
+            for item in self.objects
+            if item["metadata"].get("script") == kind
+        )
 
     def part(self, *names: str) -> Mapping[str, Any]:
         [found] = [item for item in self.objects if item["part"] == list(names)]

@@ -8,7 +8,7 @@ from typing import Any
 from tests.integration.dumpers.clickhouse.conftest import Backup
 from tests.testbed.databases.clickhouse import Cluster, Replica
 
-_SETTINGS = ("--insert_deduplicate=0",)
+_SETTINGS = ("--insert_deduplicate=0", "--insert_allow_materialized_columns=1")
 
 
 def load(backup: Backup, cluster: Cluster) -> None:

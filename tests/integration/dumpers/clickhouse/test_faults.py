@@ -20,8 +20,10 @@ from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, Dumps, co
 from tests.testbed.databases.clickhouse import Cluster, Replica
 from tests.testbed.databases.clickhouse_front import Front
 from tests.testbed.databases.clickhouse_front_server import Behaviour
+from tests.testbed.databases.clickhouse_http import Login
 from tests.testbed.proxies.faults import Rule, Truncate
 from tests.testbed.proxies.http_faults import HttpProxy
+from tests.testbed.stores import s3
 from tests.testbed.toolchain.processes import wait_until
 
 _ROWS = 1_000_000
@@ -160,7 +162,7 @@ def test_a_shard_of_which_rows_would_be_missing_fails_the_run(shop: Cluster, dum
         dumps.of(shop)
     backup = dumps.of(shop, ORDERS)
     assert rows(backup) == {("s1", "orders"): _ROWS, ("s2", "orders"): _ROWS}
-    assert "127.0.0.22 of shard 2 does not answer" in backup.notes
+    assert "'these servers of shard 2 do not answer', 'objects': ['127.0.0.22']" in backup.notes
     shop.replica(2, 1).kill()
     with pytest.raises(SourceFailedError, match="no replica of shard 2 answers"):
         dumps.of(shop, ORDERS)
@@ -179,7 +181,7 @@ def test_replicas_that_lost_their_keeper_are_read_and_told(shop: Cluster, dumps:
         wait_until(partial(lost, replica), seconds=60, what="the replica to be read-only")
     backup = dumps.of(shop, ORDERS)
     assert rows(backup)["s1", "orders"] == _ROWS
-    assert "lost its Keeper" in backup.notes
+    assert "lost their Keeper" in backup.notes
 
 
 @pytest.mark.parametrize(
@@ -301,9 +303,52 @@ def test_a_line_end_behind_the_password(calm_shop: Cluster, dumps: Dumps) -> Non
 
 
 def test_tls_where_the_server_speaks_none(calm_shop: Cluster, dumps: Dumps) -> None:
-    with pytest.raises((SourceFailedError, SourceRefusedError)) as caught:
+    with pytest.raises(SourceRefusedError, match="speaks no TLS at this port") as caught:
         dumps.of(calm_shop, {"CLICKHOUSE_TLS": "require"})
     assert calm_shop.replica(1, 1).host in str(caught.value)
+
+
+def test_no_tls_where_the_server_speaks_nothing_else(dumps: Dumps) -> None:
+    # Any server with TLS will do: the first question already fails.
+    with s3.start(tls=True) as secure:
+        env = dumps.env("127.0.0.1", secure.port, Login.make("default"))
+        with pytest.raises(SourceRefusedError, match="speaks TLS at this port"):
+            dumps.run(env)
+
+
+def test_the_port_of_the_native_protocol(calm_shop: Cluster, dumps: Dumps) -> None:
+    first = calm_shop.replica(1, 1)
+    with pytest.raises(SourceRefusedError, match=r"is for clickhouse-client.*8123"):
+        dumps.run(dumps.env(first.host, first.tcp_port, calm_shop.reader))
+
+
+def test_a_password_with_a_line_end(calm_shop: Cluster, dumps: Dumps) -> None:
+    first, reader = calm_shop.replica(1, 1), calm_shop.reader
+    for end, said in (("\n", "ends in a line end"), (" ", "ends in a blank")):
+        wrong = replace(reader, password=f"{reader.password}{end}")
+        with pytest.raises(SourceRefusedError, match=said) as caught:
+            dumps.run(dumps.env(first.host, first.http_port, wrong))
+        assert reader.password not in str(caught.value)
+
+
+def test_a_long_query_is_not_repeated(front: Front, dumps: Dumps) -> None:
+    columns = ", ".join(f"column_{number} UInt8" for number in range(300))
+    front.sql("CREATE DATABASE wide")
+    front.sql(f"CREATE TABLE wide.t ({columns}) ENGINE = MergeTree ORDER BY tuple()")
+    front.sql("INSERT INTO wide.t (column_1) VALUES (1)")
+    names = ", ".join(f"`column_{number}`" for number in range(300))
+    said = (
+        f"Code: 241. DB::Exception: Memory limit exceeded. In scope SELECT {names} FROM wide.t. "
+        "(MEMORY_LIMIT_EXCEEDED) (version 26.9.2.1)"
+    )
+    try:
+        front.behave(Behaviour(after=0, said=said, matching="`column_7`"))
+        with pytest.raises(SourceFailedError, match=r"Memory limit.*MEMORY_LIMIT_EX") as caught:
+            dumps.of_front(front, {"KSNAPSHOT_DATABASES": "wide"})
+        assert "column_7" not in str(caught.value)
+    finally:
+        front.behave(Behaviour())
+        front.sql("DROP DATABASE wide")
 
 
 def test_nothing_answers(dumps: Dumps, shop: Cluster) -> None:

@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.clickhouse.catalog import system_tables
+from dumpers.engines.clickhouse.catalog import databases, system_tables
 from dumpers.engines.clickhouse.cluster import topology
 from dumpers.engines.clickhouse.cluster.health import read_cluster_macro, read_health, read_nodes
 from dumpers.engines.clickhouse.cluster.topology import Health
@@ -28,9 +28,8 @@ NOW = Interrupt()
 def server(host: str, port: int, user: str, password: str) -> Server:
     connection = Connection(host=host, port=port, username=user, password=password)
     plain = connect(connection, errors=DUMP_ERRORS, settings={})
-    return connect(
-        connection, errors=DUMP_ERRORS, settings=dump_settings(read_known_settings(plain, NOW))
-    )
+    settings = dump_settings(read_known_settings(plain, NOW), DUMP_ERRORS)
+    return connect(connection, errors=DUMP_ERRORS, settings=settings)
 
 
 def replica(calm: Cluster, shard: int, number: int) -> Server:
@@ -131,15 +130,18 @@ def test_tables_are_found_with_all_that_a_restore_needs(
     for text in ZOO:
         run(text)
     asked = replica(calm, 2, 2) if kind == "old" else newest(front)
-    found = {item.table.name: item for item in tables.treat(system_tables.tables(asked, NOW))}
+    there = system_tables.read_system_columns(asked, NOW)
+    scope = system_tables.Scope(databases=("o'dd `db", "zoo"), there=there)
+    every = tables.treat(system_tables.tables(asked, scope, NOW))
+    found = {item.table.name: item for item in every}
     odd = found["t`a/b 🐘"]
-    assert (odd.table.database, odd.table.insertable) == ("o'dd `db", ("a", "b"))
-    assert "o'dd `db" in {database.name for database in system_tables.databases(asked, NOW)}
+    assert (odd.table.database, odd.columns) == ("o'dd `db", ("a", "b"))
+    assert "o'dd `db" in {database.name for database in databases.read_databases(asked, NOW)}
     kinds = {name: item.kind for name, item in found.items() if not name.startswith(".")}
     assert kinds["mv"] is TableTreatment.VIEW_WITH_DATA
     assert kinds["v"] is kinds["s"] is TableTreatment.SCHEMA
     assert ("zoo", "src") in found["mv"].table.needs
-    query = select(r"`o'dd \`db`.`t\`a/b 🐘`", odd.table.insertable)
+    query = select(r"`o'dd \`db`.`t\`a/b 🐘`", odd.columns)
     # Native: two columns of two rows.
     assert read(asked, query).startswith(b"\x02\x02")
 

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from dumpers.contract.connection import Connection
+from dumpers.contract.notes import Note
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
+from dumpers.engines.clickhouse.catalog.server_objects import ServerObjects
 from dumpers.engines.clickhouse.catalog.system_tables import Path
 from dumpers.engines.clickhouse.cluster.replicas import Replica, ShardReplicas
 from dumpers.engines.clickhouse.cluster.topology import Health, Node
@@ -14,7 +16,8 @@ from dumpers.engines.clickhouse.logical.bundles import BundleStream
 from dumpers.engines.clickhouse.logical.plan import TableRead, TableReplica
 from dumpers.engines.clickhouse.logical.query_log import QueryLog
 from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading
-from dumpers.engines.clickhouse.schema.tables import BackupTable, Column, Table, treat
+from dumpers.engines.clickhouse.schema.table import Column, Table
+from dumpers.engines.clickhouse.schema.tables import BackupTable, treat
 from dumpers.engines.clickhouse.server.client import Server, connect
 from dumpers.runtime.errors import DUMP_ERRORS, ErrorClasses, KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
@@ -80,7 +83,7 @@ def holding(
     of: Replica,
     tables: Sequence[Table] = (),
     paths: Mapping[str, tuple[str, int]] | None = None,
-    notes: Sequence[str] = (),
+    notes: Sequence[Note] = (),
 ) -> ServerCatalog:
     """What a server holds; `paths` of tables of `d`, each with how many replicas are alive."""
     return ServerCatalog(
@@ -91,7 +94,7 @@ def holding(
             ("d", name): Path(path=path, replica=of.label, total=active, active=active)
             for name, (path, active) in (paths or {}).items()
         },
-        collections={},
+        objects=ServerObjects(),
         notes=tuple(notes),
     )
 

@@ -2,9 +2,11 @@ import re
 
 import pytest
 
+from dumpers.contract.notes import NoteCode
 from dumpers.engines.clickhouse import filters
 from dumpers.engines.clickhouse.filters import TableFilter
-from dumpers.engines.clickhouse.schema.tables import Table, treat
+from dumpers.engines.clickhouse.schema.table import Table
+from dumpers.engines.clickhouse.schema.tables import treat
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 DATABASES = ("default", "shop", "shop_old", "system", "information_schema", "INFORMATION_SCHEMA")
@@ -91,7 +93,47 @@ def test_an_exclusion_that_excludes_nothing_is_told() -> None:
     asked = TableFilter(excluded=("log_*", "gone", ".inner*"))
     found, notes = filters.tables(asked, ("shop",), ALL)
     assert len(found) == 5
-    assert [note.split("'")[1] for note in notes] == ["gone", ".inner*"]
+    [note] = notes
+    assert (note.code, note.objects) == (NoteCode.NOTHING_MATCHED, ("gone", ".inner*"))
+
+
+def test_a_database_that_is_left_out_as_a_whole_is_an_exclusion_that_counts() -> None:
+    asked = TableFilter(excluded=("crm.*",))
+    _, notes = filters.tables(asked, ("shop",), ALL, ("shop", "crm"))
+    assert notes == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "database", "named"),
+    [
+        (TableFilter(), True, True),
+        (TableFilter(databases=("*",)), True, True),
+        (TableFilter(databases=("shop",)), False, False),
+        (TableFilter(databases=("c*",)), True, True),
+        (TableFilter(excluded=("crm.*",)), False, False),
+        (TableFilter(excluded=("*",)), False, False),
+        (TableFilter(excluded=("c?m.*",)), False, False),
+        # These leave out tables of some names only.
+        (TableFilter(excluded=("?",)), True, True),
+        (TableFilter(excluded=("crm.a*", "[*]", "crm.?")), True, True),
+        (TableFilter(tables=("orders",)), True, False),
+        (TableFilter(tables=("crm.orders",)), True, True),
+        (TableFilter(tables=("shop.orders",)), True, False),
+    ],
+)
+def test_whether_a_database_is_looked_into(
+    asked: TableFilter, *, database: bool, named: bool
+) -> None:
+    assert asked.has_database("crm") is database
+    assert asked.names_database("crm") is named
+    assert not asked.has_database("system")
+
+
+def test_what_nobody_named() -> None:
+    assert TableFilter(excluded=("x",)).is_everything
+    assert TableFilter(databases=("*",)).is_everything
+    assert not TableFilter(databases=("*", "shop")).is_everything
+    assert not TableFilter(tables=("*",)).is_everything
 
 
 @pytest.mark.parametrize(

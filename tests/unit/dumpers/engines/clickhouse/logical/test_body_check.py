@@ -134,7 +134,7 @@ def test_the_end_of_a_body_tells(tail: bytes, tag: str, found: ServerError | Non
 def test_a_long_error_is_cut() -> None:
     error = find_error(tagged(b"Code: 1. DB::Exception: " + b"x" * 5000), tag=TAG)
     assert error is not None
-    assert error.text.endswith("x…")
+    assert "x … x" in error.text
     assert len(error.text) < 600
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
 from dumpers.engines.clickhouse.logical.plan import Plan, TableRead, plan
-from dumpers.engines.clickhouse.schema.tables import Table
+from dumpers.engines.clickhouse.schema.table import Table
 from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse.parts import REPLICATED, group, holding, table
 
@@ -144,13 +144,13 @@ def test_replicas_by_other_paths_have_other_rows_and_other_keys() -> None:
     ("active", "read", "note"),
     [
         # All four are alive in one Keeper.
-        ((4, 4, 4, 4), ["s1"], "read from one: 'd.t'"),
+        ((4, 4, 4, 4), ["s1"], "read from one: d.t"),
         # More than were found: others are replicas too.
-        ((5, 5, 5, 5), ["s1"], "read from one: 'd.t'"),
+        ((5, 5, 5, 5), ["s1"], "read from one: d.t"),
         # A Keeper for each shard, with the same path: other rows.
         ((2, 2, 2, 2), ["s1", "s2"], ""),
         # One of them does not see the others.
-        ((4, 4, 4, 1), ["s1", "s2"], "may be there twice after a restore: 'd.t'"),
+        ((4, 4, 4, 1), ["s1", "s2"], "may be there twice after a restore: d.t"),
     ],
 )
 def test_a_table_that_is_replicated_over_shards_is_read_once(
@@ -164,7 +164,7 @@ def test_a_table_that_is_replicated_over_shards_is_read_once(
     }
     found = planned(groups, holdings)
     assert [item.label for item in found.items] == read
-    assert [told.endswith(note) for told in found.notes] == [True] * bool(note)
+    assert [str(told).endswith(note) for told in found.notes] == [True] * bool(note)
 
 
 def test_only_tables_of_one_name_are_read_for_each_other() -> None:

@@ -5,7 +5,7 @@ from dumpers.engines.clickhouse.logical.plan import plan
 from dumpers.engines.clickhouse.logical.query_log import QueryLog
 from dumpers.engines.clickhouse.logical.streams import arrange
 from dumpers.engines.clickhouse.logical.table_read import DumpContext
-from dumpers.engines.clickhouse.schema.tables import Table
+from dumpers.engines.clickhouse.schema.table import Table
 from dumpers.engines.protocol import DumpStream
 from tests.unit.dumpers.engines.clickhouse.parts import REPLICATED, group, holding, table
 

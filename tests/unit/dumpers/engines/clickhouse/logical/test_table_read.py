@@ -21,7 +21,7 @@ from dumpers.engines.clickhouse.logical.table_read import (
     TableStream,
     location_metadata,
 )
-from dumpers.engines.clickhouse.schema.tables import Table
+from dumpers.engines.clickhouse.schema.table import Table
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.runtime.errors import InterruptedRunError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt

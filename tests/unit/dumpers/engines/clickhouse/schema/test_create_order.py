@@ -3,7 +3,8 @@ import itertools
 import pytest
 
 from dumpers.engines.clickhouse.schema.create_order import Phase, phases
-from dumpers.engines.clickhouse.schema.tables import Table, treat
+from dumpers.engines.clickhouse.schema.table import Table
+from dumpers.engines.clickhouse.schema.tables import treat
 from tests.unit.dumpers.engines.clickhouse.parts import table
 
 

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.lexer import TokenKind, significant, tokens
+from dumpers.engines.clickhouse.schema.rewriting import rewrite
 from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.errors import TargetRefusedError
 
@@ -80,7 +81,7 @@ AS_THEY_ARE = [
 
 @pytest.mark.parametrize("text", AS_THEY_ARE)
 def test_what_needs_no_change_stays_byte_for_byte(text: str) -> None:
-    assert ddl.rewrite(text) == text
+    assert rewrite(text) == text
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_what_needs_no_change_stays_byte_for_byte(text: str) -> None:
     ],
 )
 def test_ids_go_and_no_view_refreshes_at_once(text: str, rewritten: str) -> None:
-    assert ddl.rewrite(text) == rewritten
+    assert rewrite(text) == rewritten
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_ids_go_and_no_view_refreshes_at_once(text: str, rewritten: str) -> None
     ],
 )
 def test_only_the_name_at_the_head_is_of_another_database(text: str, rewritten: str) -> None:
-    assert ddl.rewrite(text, database="n`w") == rewritten.replace("`n``w`", r"`n\`w`")
+    assert rewrite(text, database="n`w") == rewritten.replace("`n``w`", r"`n\`w`")
 
 
 @given(st.text(min_size=1), st.text(min_size=1), st.text(), st.sampled_from(["'", "`", '"']))
@@ -180,7 +181,7 @@ def test_whatever_names_and_strings_hold_stays(
     )
     name = identifier(table)
     statement = f"CREATE TABLE {identifier(database)}.{name} UUID '{ID}'{rest}"
-    assert ddl.rewrite(statement, database="new") == f"CREATE TABLE `new`.{name}{rest}"
+    assert rewrite(statement, database="new") == f"CREATE TABLE `new`.{name}{rest}"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_whatever_names_and_strings_hold_stays(
 def test_what_creates_no_table_is_refused(text: str) -> None:
     assert ddl.parse(text) is None
     with pytest.raises(TargetRefusedError, match="creates no table"):
-        ddl.rewrite(text, database="x")
+        rewrite(text, database="x")
 
 
 @pytest.mark.parametrize(
@@ -238,3 +239,35 @@ def test_whether_a_database_is_named_elsewhere(text: str, *, named: bool) -> Non
     create = ddl.parse(text)
     assert create is not None
     assert create.names_elsewhere("d") is named
+
+
+@pytest.mark.parametrize(
+    ("text", "engine", "columns"),
+    [
+        ("CREATE TABLE d.t (`a` UInt8, `b.c` String) ENGINE = Log", "Log", ("a", "b.c")),
+        ("CREATE TABLE d.t (`a` UInt8) ENGINE Log", "Log", ("a",)),
+        ("CREATE TABLE d.t UUID 'x' (`a` Tuple(b UInt8, c UInt8)) ENGINE = Log", "Log", ("a",)),
+        (
+            "CREATE TABLE d.t (`a` UInt8) AS postgresql('h', 'd', '[HIDDEN]')",
+            "postgresql()",
+            ("a",),
+        ),
+        ("CREATE TABLE d.t AS numbers(10)", "numbers()", ()),
+        (
+            (
+                "CREATE TABLE d.t (`engine` UInt8 DEFAULT f(1, 2), INDEX i a TYPE minmax, "
+                "CONSTRAINT c CHECK 1, PROJECTION p (SELECT a, b), `z` UInt8) "
+                "ENGINE = MergeTree ORDER BY (a, b)"
+            ),
+            "MergeTree",
+            ("engine", "z"),
+        ),
+        ("CREATE TABLE d.t ENGINE = Buffer('d', 'x', 1)", "Buffer", ()),
+        ("CREATE VIEW d.v (`a` UInt8) AS SELECT a AS b FROM (SELECT 1 AS a)", "", ("a",)),
+        ("CREATE TABLE d.t ENGINE", "", ()),
+    ],
+)
+def test_engine_and_columns_are_read(text: str, engine: str, columns: tuple[str, ...]) -> None:
+    create = ddl.parse(text)
+    assert create is not None
+    assert (create.engine, create.columns) == (engine, columns)

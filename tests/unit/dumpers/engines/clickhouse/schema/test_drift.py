@@ -2,15 +2,19 @@ from collections.abc import Sequence
 
 import pytest
 
+from dumpers.contract.notes import NoteCode
 from dumpers.engines.clickhouse.schema.drift import compare
-from dumpers.engines.clickhouse.schema.tables import Table, treat
+from dumpers.engines.clickhouse.schema.table import Table
+from dumpers.engines.clickhouse.schema.tables import treat
 from tests.unit.dumpers.engines.clickhouse.parts import table
 
 ID, OTHER_ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b", "95cc8b85-7fa3-429c-ba55-47a40f424f6c"
 
 
 def drift(**held: Sequence[Table]) -> tuple[str, ...]:
-    return compare({label: treat(tables) for label, tables in held.items()})
+    found = compare({label: treat(tables) for label, tables in held.items()})
+    assert all(note.code is NoteCode.DRIFT for note in found)
+    return tuple(map(str, found))
 
 
 def of(engine: str, columns: str = "`a` UInt8", name: str = "t") -> Table:
@@ -67,20 +71,24 @@ def test_what_differs_by_design_is_the_same(one: Table, other: Table) -> None:
     ],
 )
 def test_a_table_that_is_another_is_told(one: Table, other: Table) -> None:
-    assert drift(s1r1=[one], s2r1=[other]) == ("d.t is another table on s1r1 than on s2r1",)
+    assert drift(s1r1=[one], s2r1=[other]) == ("these tables are others on s1r1 than on s2r1: d.t",)
 
 
 def test_every_server_is_named() -> None:
     same, other = of("MergeTree"), of("Log")
     assert drift(s1r1=[same], s1r2=[other], s2r1=[same], s2r2=[other], s3r1=[]) == (
-        "d.t is another table on s1r1, s2r1 than on s1r2, s2r2",
-        "d.t is not on s3r1",
+        "these tables are others on s1r1, s2r1 than on s1r2, s2r2: d.t",
+        "these tables are not on s3r1: d.t",
     )
 
 
 def test_tables_that_are_missing_come_by_their_names() -> None:
     z, a = of("Log", name="z"), of("Log", name="a")
-    assert drift(s1r1=[z], s1r2=[a]) == ("d.a is not on s1r1", "d.z is not on s1r2")
+    assert drift(s1r1=[z], s1r2=[a]) == (
+        "these tables are not on s1r1: d.a",
+        "these tables are not on s1r2: d.z",
+    )
+    assert drift(s1r1=[z, a], s1r2=[]) == ("these tables are not on s1r2: d.a, d.z",)
     assert drift(s1r1=[], s1r2=[]) == ()
     assert drift() == ()
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dumpers.engines.clickhouse.schema import scripts
-from dumpers.engines.clickhouse.schema.tables import Table, treat
+from dumpers.engines.clickhouse.schema.table import Table
+from dumpers.engines.clickhouse.schema.tables import treat
 from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.errors import SourceFailedError
 from tests.unit.dumpers.engines.clickhouse.parts import table

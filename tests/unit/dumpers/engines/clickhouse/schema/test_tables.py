@@ -1,13 +1,17 @@
+from dataclasses import replace
+
 import pytest
 
+from dumpers.contract.notes import NoteCode
 from dumpers.engines.clickhouse.schema.create_order import Phase, phase, phases
+from dumpers.engines.clickhouse.schema.table import Column, Table
 from dumpers.engines.clickhouse.schema.table_engines import (
     ENGINES,
     TableTreatment,
     by_engine,
     is_replicated,
 )
-from dumpers.engines.clickhouse.schema.tables import BackupTable, Column, Table, treat
+from dumpers.engines.clickhouse.schema.tables import BackupTable, treat
 
 ID = "95cc8b85-7fa3-429c-ba55-47a40f424f6b"
 NO_ID = "00000000-0000-0000-0000-000000000000"
@@ -62,31 +66,50 @@ def one(single: Table) -> BackupTable:
                 " SharedMergeTree Log TinyLog StripeLog Memory Join SharedJoin EmbeddedRocksDB"
             ),
             TableTreatment.DATA,
-            "",
+            [],
         ),
         (
             (
-                "View Distributed Dictionary Merge Null GenerateRandom URL S3 MySQL PostgreSQL"
-                " Kafka RabbitMQ NATS S3Queue AzureQueue FileLog JDBC ODBC Iceberg IcebergS3 Hudi"
-                " DeltaLake Redis MongoDB Alias MaterializedPostgreSQL"
+                "View Distributed Dictionary Merge Null GenerateRandom Alias LiveView"
+                " numbers() values() generateRandom() merge()"
             ),
             TableTreatment.SCHEMA,
-            "",
+            [],
         ),
         (
-            "Set SharedSet File KeeperMap TimeSeries WindowView SQLite Frobnicated",
+            (
+                "URL S3 MySQL PostgreSQL JDBC ODBC Iceberg IcebergS3 Hudi DeltaLake Redis MongoDB"
+                " MaterializedPostgreSQL postgresql() s3() url() remote() mysql() ofTomorrow()"
+            ),
             TableTreatment.SCHEMA,
-            "its rows are NOT in this dump",
+            [NoteCode.FOREIGN_TABLES],
         ),
-        ("Buffer", TableTreatment.SCHEMA, "not flushed yet are NOT in this dump"),
+        (
+            "Kafka RabbitMQ NATS S3Queue AzureQueue FileLog",
+            TableTreatment.SCHEMA,
+            [NoteCode.FOREIGN_TABLES, NoteCode.RESTORE_NEEDS],
+        ),
+        (
+            "Set SharedSet File KeeperMap TimeSeries WindowView SQLite Frobnicated Buffer file()",
+            TableTreatment.SCHEMA,
+            [NoteCode.NOT_DUMPED],
+        ),
+        ("Executable ExecutablePool", TableTreatment.SCHEMA, [NoteCode.RESTORE_NEEDS]),
     ],
 )
-def test_what_is_saved_goes_by_the_engine(engines: str, kind: TableTreatment, told: str) -> None:
+def test_what_is_saved_goes_by_the_engine(
+    engines: str, kind: TableTreatment, told: list[NoteCode]
+) -> None:
     for engine in engines.split():
         found = one(table("t", engine))
         assert (found.kind, found.has_data) == (kind, kind is TableTreatment.DATA), engine
-        assert bool(found.notes) is bool(told), engine
-        assert all(note.startswith(f"d.t ({engine}): ") and told in note for note in found.notes)
+        assert [note.code for note in found.notes] == told, engine
+        assert all(note.objects == ("d.t",) for note in found.notes)
+
+
+def test_a_buffer_that_is_empty_lacks_nothing() -> None:
+    assert one(replace(table("t", "Buffer"), total_bytes=0)).notes == ()
+    assert one(replace(table("t", "Buffer"), total_bytes=8)).notes
 
 
 def test_no_queue_is_ever_read() -> None:
@@ -186,16 +209,16 @@ def test_a_view_is_replicated_as_its_own_table_is() -> None:
     [
         ([view(VIEW_TO)], []),
         ([view(VIEW, ID), table(INNER)], []),
-        ([view(VIEW, ID)], ["does not see the table that it keeps them in"]),
+        ([view(VIEW, ID)], ["does not see the tables that they keep them in"]),
         ([view(REFRESHED)], ["without a first refresh"]),
         ([view("")], []),
         (
             [table("x", "Dictionary", create="CREATE DICTIONARY d.x SOURCE(A(B '[HIDDEN]'))")],
-            ["hides a secret"],
+            ["hides secrets", "lie in other systems"],
         ),
         (
             [table("x", "MySQL", create="CREATE TABLE d.x ENGINE = URL('http://u:[HIDDEN]@h')")],
-            ["hides a secret"],
+            ["lie in other systems", "hides secrets"],
         ),
         ([table("x", create="CREATE TABLE d.`[HIDDEN]` (`a` UInt8) /* '[HIDDEN]' */")], []),
     ],
@@ -203,7 +226,7 @@ def test_a_view_is_replicated_as_its_own_table_is() -> None:
 def test_what_is_worth_a_note_is_told(tables: list[Table], words: list[str]) -> None:
     notes = treat(tables)[0].notes
     assert len(notes) == len(words)
-    assert all(word in note for word, note in zip(words, notes, strict=True))
+    assert all(word in note.text for word, note in zip(words, notes, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -229,8 +252,11 @@ def test_what_is_worth_a_note_is_told(tables: list[Table], words: list[str]) -> 
 )
 def test_columns_that_come_back_with_other_values_are_told(expression: str, *, told: bool) -> None:
     column = Column(name="m", type="String", default_kind="MATERIALIZED", expression=expression)
-    notes = one(table("t", columns=(column,))).notes
-    assert [("MATERIALIZED" in note, "'m'" in note) for note in notes] == [(True, True)] * told
+    computed = table("t", columns=(column,))
+    notes = one(computed).notes
+    assert [(note.code, note.objects) for note in notes] == [(NoteCode.ALTERED, ("d.t.m",))] * told
+    # Where inserts may have such values, they are saved as they are.
+    assert not one(replace(computed, loads_computed=True)).notes
     # What is stored anyway comes back as it was.
     default = Column(name="m", type="String", default_kind="DEFAULT", expression=expression)
     assert not one(table("t", columns=(default,))).notes
@@ -239,7 +265,61 @@ def test_columns_that_come_back_with_other_values_are_told(expression: str, *, t
 def test_columns_that_are_computed_are_not_written() -> None:
     kinds = ("", "DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL")
     columns = tuple(Column(name=f"c{kind}", type="UInt8", default_kind=kind) for kind in kinds)
-    assert table("t", columns=columns).insertable == ("c", "cDEFAULT")
+    found = table("t", columns=columns)
+    assert found.stored_columns == found.plain_columns == ("c", "cDEFAULT")
+    assert replace(found, loads_computed=True).stored_columns == ("c", "cDEFAULT", "cMATERIALIZED")
+
+
+def test_a_view_is_loaded_by_what_it_selects() -> None:
+    columns = (
+        Column(name="a", type="UInt8"),
+        Column(name="b", type="UInt8", default_kind="MATERIALIZED"),
+    )
+    own = replace(table(INNER, columns=columns), loads_computed=True)
+    found, _ = treat([view(VIEW, ID), own])
+    assert found.columns == ("a",)
+    assert one(replace(own, name="t")).columns == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("create", "full", "codes"),
+    [
+        ("CREATE TABLE d.t (`a` Date TTL a + 1) ENGINE = Log", "", [NoteCode.RESTORE_NEEDS]),
+        ("CREATE TABLE d.t (`TTL` Date) ENGINE = Log", "", []),
+        ("", "MergeTree SETTINGS storage_policy = 'cold'", [NoteCode.RESTORE_NEEDS]),
+        ("", "MergeTree SETTINGS disk = disk(type = s3)", [NoteCode.RESTORE_NEEDS]),
+        ("", "MergeTree SETTINGS storage_policy = 'default'", []),
+        ("CREATE TABLE d.t (`a` UInt8) COMMENT '\ufffd'", "", [NoteCode.ALTERED]),
+    ],
+)
+def test_what_a_table_asks_of_a_restore_is_told(
+    create: str, full: str, codes: list[NoteCode]
+) -> None:
+    assert [note.code for note in one(table("t", create=create, full=full)).notes] == codes
+
+
+@pytest.mark.parametrize(
+    ("source", "foreign"),
+    [
+        ("CLICKHOUSE(DB 'new' TABLE 'source')", False),
+        ("CLICKHOUSE(HOST 'localhost' PORT 9000 TABLE 'source')", False),
+        ("CLICKHOUSE(HOST 'other' PORT 9000 TABLE 'source')", True),
+        ("NULL()", False),
+        ("HTTP(URL 'http://x/' FORMAT 'CSV')", True),
+        ("MYSQL(HOST 'localhost' TABLE 't')", True),
+    ],
+)
+def test_a_dictionary_of_another_system_is_told(source: str, *, foreign: bool) -> None:
+    create = f"CREATE DICTIONARY d.x (`k` UInt64) PRIMARY KEY k SOURCE({source}) LAYOUT(FLAT())"
+    notes = one(table("x", "Dictionary", create=create)).notes
+    assert [note.code for note in notes] == [NoteCode.FOREIGN_TABLES] * foreign
+
+
+@pytest.mark.parametrize("lost", [table("t\ufffd"), table("t", database="d\ufffd")])
+def test_a_name_that_is_no_text_is_left_out(lost: Table) -> None:
+    found = one(lost)
+    assert (found.kind, found.is_saved) == (TableTreatment.SKIPPED, False)
+    assert [note.code for note in found.notes] == [NoteCode.UNREADABLE]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dumpers.engines.clickhouse.server.client import _login_headers
 from dumpers.engines.clickhouse.server.sql import remote
 from tests.unit.dumpers.engines.clickhouse.parts import server
 
@@ -24,3 +25,18 @@ def test_a_cut_text_never_shows_a_part_of_the_password(password: str) -> None:
 @given(st.text())
 def test_words_of_a_server_that_is_asked_itself_stay(text: str) -> None:
     assert server("chi", password="word").safe(text) == text
+
+
+@pytest.mark.parametrize(
+    ("password", "headers"),
+    [
+        ("word", {"X-ClickHouse-User": "u", "X-ClickHouse-Key": "word"}),
+        ("", {"X-ClickHouse-User": "u"}),
+        ("zü", {"X-ClickHouse-User": "u", "X-ClickHouse-Key": "z\u00c3\u00bc"}),
+        # What a header would lose.
+        ("word\n", {"Authorization": "Basic dTp3b3JkCg=="}),
+        (" word", {"Authorization": "Basic dTogd29yZA=="}),
+    ],
+)
+def test_a_login_arrives_as_it_is(password: str, headers: dict[str, str]) -> None:
+    assert _login_headers("u", password) == headers

@@ -3,7 +3,13 @@ import pytest
 from dumpers.engines.clickhouse.logical.script_runner import _EXISTING
 from dumpers.engines.clickhouse.logical.table_read import _cure
 from dumpers.engines.clickhouse.server.client import _REFUSALS
-from dumpers.engines.clickhouse.server.errors import ClickHouseError, code_of, read_error
+from dumpers.engines.clickhouse.server.errors import (
+    ClickHouseError,
+    code_of,
+    cure,
+    read_error,
+    shorten,
+)
 from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
 from dumpers.streams.http import Answer
 from tests.unit.dumpers.engines.clickhouse.parts import server
@@ -88,3 +94,54 @@ def test_an_answer_is_judged_by_its_code(
     error = server("chi")._error(answer, text.encode())
     assert (type(error), code_of(error)) == (kind, code)
     assert 516 in _REFUSALS
+
+
+COLUMNS = ", ".join(f"column_{number}" for number in range(1000))
+
+
+IN_SCOPE = f"Code: 47. DB::Exception: Unknown identifier `x`. In scope SELECT {COLUMNS} FROM d.t. "
+SYNTAX = "Code: 62. DB::Exception: Syntax error: failed at position 31 (y) (line 1, col 31): "
+MISSING = "Code: 47. DB::Exception: Missing columns: 'x' while processing query: "
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Code: 241. DB::Exception:  Memory\nlimit", "Code: 241. DB::Exception: Memory limit"),
+        (
+            f"{IN_SCOPE}(UNKNOWN_IDENTIFIER) (version 26.9)",
+            f"{IN_SCOPE.partition('SELECT')[0]}…. (UNKNOWN_IDENTIFIER) (version 26.9)",
+        ),
+        (
+            f"{SYNTAX}y {COLUMNS}. Expected one of: token. (SYNTAX_ERROR)",
+            f"{SYNTAX}…. Expected one of: token. (SYNTAX_ERROR)",
+        ),
+        (
+            f"{MISSING}'SELECT {COLUMNS}', required columns: 'x'. (UNKNOWN_IDENTIFIER)",
+            f"{MISSING}…, required columns: 'x'. (UNKNOWN_IDENTIFIER)",
+        ),
+    ],
+)
+def test_queries_are_left_out_of_what_a_server_says(said: str, shown: str) -> None:
+    assert shorten(said) == shown
+
+
+def test_the_beginning_and_the_end_of_what_a_server_says_are_kept() -> None:
+    shown = shorten(f"Code: 1. DB::Exception: {'a' * 900} (NAME) (version 1)")
+    assert shown.startswith("Code: 1. DB::Exception: aaa")
+    assert shown.endswith("aaa (NAME) (version 1)")
+    assert len(shown) < 500
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "word"),
+    [
+        ("Port 9000 is for clickhouse-client program.", None, "8123"),
+        ("Code: 164. DB::Exception: Cannot modify in readonly mode", 164, "readonly = 2"),
+        ("Code: 452. DB::Exception: Setting x should not be changed", 452, "constraint"),
+        ("Code: 241. DB::Exception: Memory limit", 241, ""),
+    ],
+)
+def test_what_helps_stands_behind_an_error(said: str, code: int | None, word: str) -> None:
+    helps = cure(said, code)
+    assert (word in helps) if word else not helps

@@ -1,6 +1,6 @@
 import pytest
 
-from dumpers.engines.clickhouse.catalog.server_objects import _subject
+from dumpers.engines.clickhouse.catalog.accounts import hides_password, subject_of
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,21 @@ from dumpers.engines.clickhouse.catalog.server_objects import _subject
     ],
 )
 def test_what_a_statement_is_about(statement: str, subject: tuple[str, str]) -> None:
-    assert _subject(statement) == subject
+    assert subject_of(statement) == subject
+
+
+@pytest.mark.parametrize(
+    ("statement", "hides"),
+    [
+        ("CREATE USER a IDENTIFIED WITH sha256_password SETTINGS PROFILE `p`", True),
+        ("CREATE USER a IDENTIFIED WITH bcrypt_password", True),
+        ("CREATE USER a IDENTIFIED WITH sha256_hash BY 'AB' SALT 'x'", False),
+        ("CREATE USER a IDENTIFIED WITH no_password", False),
+        ("CREATE USER a IDENTIFIED WITH ldap SERVER 's'", False),
+        ("CREATE USER a IDENTIFIED WITH sha256_password BY 'x', sha256_password", False),
+        ("GRANT SELECT ON *.* TO a WITH GRANT OPTION", False),
+        ("CREATE ROLE r", False),
+    ],
+)
+def test_whose_password_is_hidden(statement: str, *, hides: bool) -> None:
+    assert hides_password(statement) is hides
