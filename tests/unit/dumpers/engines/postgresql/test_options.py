@@ -2,7 +2,8 @@ import pytest
 
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.postgresql import options
-from dumpers.engines.postgresql.engine import ENGINE, prove_plain
+from dumpers.engines.postgresql.engine import ENGINE
+from dumpers.engines.postgresql.proofs import prove_plain
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError, ExitCode
 from dumpers.runtime.interrupt import Interrupt
@@ -53,6 +54,7 @@ def test_prove(head: bytes, tail: bytes, fault: str | None) -> None:
         "other",
         "--schema-only other",
         "--no-such-option",
+        "--filter=/tmp/x",
         "'open",
     ],
 )
@@ -74,4 +76,4 @@ def test_options_that_would_hide_or_turn_the_dump_are_refused(text: str) -> None
     ],
 )
 def test_options_of_what_to_dump_are_taken(text: str, words: list[str]) -> None:
-    assert options.parse_pg_dump_options(text) == words
+    assert options.parse_pg_dump_options(text)[0] == words

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from dumpers.engines.postgresql.engine import WithoutLine
+from dumpers.engines.postgresql.heads import ChangedHead
 
 _LINE = b"SET x = 0;\n"
 
@@ -24,6 +24,6 @@ _LINE = b"SET x = 0;\n"
 )
 @pytest.mark.parametrize("size", [1, 7, 1 << 17, -1])
 def test_a_line_of_the_head_is_left_out(source: bytes, rest: bytes, size: int) -> None:
-    reader = WithoutLine(io.BytesIO(source), _LINE)
+    reader = ChangedHead(io.BytesIO(source), {_LINE: b""})
     assert b"".join(iter(lambda: reader.read(size), b"")) == rest
     assert reader.read(size) == b""
