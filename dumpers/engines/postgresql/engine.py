@@ -109,9 +109,12 @@ def _names(wanted: DumpOptions, server: Server) -> tuple[list[str], list[str]]:
 def _notes_on_server(
     server: Server, wanted: DumpOptions, chosen: Clients, closed: list[str]
 ) -> Iterator[Note]:
-    if chosen.major != server.major:
-        text = f"dumped by pg_dump {chosen.major}, as there is none of {server.major} here"
-        yield Note(code=NoteCode.NOT_DUMPED, text=text)
+    if wanted.custom and chosen.major != server.major:
+        text = (
+            f"dumped by pg_dump {chosen.major}, as there is none of {server.major} here: it needs "
+            "a pg_restore that is not older"
+        )
+        yield Note(code=NoteCode.RESTORE_NEEDS, text=text)
     if server.standby:
         yield Note(code=NoteCode.STANDBY, text=f"dumped from a standby: {server.standby}")
     if wanted.globals and not server.is_superuser:

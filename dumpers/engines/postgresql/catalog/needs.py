@@ -15,6 +15,12 @@ _IN_SCHEMAS = (
     *(("pg_ts_config", "cfgnamespace"), ("pg_ts_dict", "dictnamespace")),
     *(("pg_ts_parser", "prsnamespace"), ("pg_ts_template", "tmplnamespace")),
 )
+# Not the types of rows, which go with their relation, nor those of arrays.
+_OWN_TYPES = (
+    "AND (p.typrelid = 0 OR EXISTS "
+    "(SELECT FROM pg_class c WHERE c.oid = p.typrelid AND c.relkind = 'c')) "
+    "AND NOT EXISTS (SELECT FROM pg_type b WHERE b.typarray = p.oid)"
+)
 # Parts of a relation, with the column that says of which.
 _PARTS = (
     *(("pg_rewrite", "ev_class"), ("pg_attrdef", "adrelid"), ("pg_constraint", "conrelid")),
@@ -60,11 +66,17 @@ edge AS (
   -- A sequence does without the column that owns it.
   AND NOT (q.oid IS NOT NULL AND d.refclassid = 'pg_class'::regclass)
 ),
--- An array's type, a row's type and a rule belong to something that has a name.
+-- An array's type, a row's type and a rule belong to something that has a name. A partitioned
+-- table belongs to the columns of its own key.
+inner_of AS MATERIALIZED (
+  SELECT classid, objid, refclassid, refobjid FROM pg_depend
+  WHERE deptype = 'i' AND objid >= {FIRST_OWN_OID}
+  AND NOT (classid = refclassid AND objid = refobjid)
+),
 upward AS (
   SELECT classid, objid FROM edge
-  UNION SELECT d.refclassid, d.refobjid FROM upward u
-  JOIN pg_depend d ON d.classid = u.classid AND d.objid = u.objid AND d.deptype = 'i'
+  UNION SELECT i.refclassid, i.refobjid FROM upward u
+  JOIN inner_of i ON i.classid = u.classid AND i.objid = u.objid
 ),
 needed AS (
   SELECT DISTINCT
@@ -76,8 +88,7 @@ needed AS (
   LEFT JOIN pg_constraint k ON u.classid = 'pg_constraint'::regclass AND k.oid = u.objid
   LEFT JOIN pg_trigger t ON u.classid = 'pg_trigger'::regclass AND t.oid = u.objid
   WHERE x.indexrelid IS NOT NULL OR NOT EXISTS (
-    SELECT FROM pg_depend d
-    WHERE d.classid = u.classid AND d.objid = u.objid AND d.deptype = 'i')
+    SELECT FROM inner_of i WHERE i.classid = u.classid AND i.objid = u.objid)
 ),
 missing AS MATERIALIZED (
   SELECT n.classid, n.objid, m.extension FROM needed n
@@ -113,5 +124,5 @@ def _in_schema(catalog: str, column: str) -> str:
     return (
         f"SELECT '{catalog}'::regclass, p.oid FROM {catalog} p JOIN kept ON kept.oid = p.{column} "
         f"LEFT JOIN member m ON m.classid = '{catalog}'::regclass AND m.objid = p.oid "
-        "WHERE m.objid IS NULL"
+        f"WHERE m.objid IS NULL {_OWN_TYPES if catalog == 'pg_type' else ''}"
     )

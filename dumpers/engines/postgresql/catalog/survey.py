@@ -88,6 +88,8 @@ def _added_arguments(choice: Choice, found: Mapping[str, Any], tool: int) -> _Ad
         # A default draws from them, and pg_dump takes those only that a column owns.
         arguments += [f"--table={quote_pattern(*name)}" for name in sequences]
         lacking = [item for item in lacking if not item.startswith("sequence ")]
+        schemas = {f"schema {schema}" for schema, _ in sequences if schema != "public"}
+        lacking = sorted({*lacking, *schemas})
     if not choice.is_partial:
         wanting = ()
     elif tool >= EXTENSION_SINCE and not choice.extensions:
