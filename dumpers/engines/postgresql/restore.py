@@ -31,13 +31,17 @@ def load_backup(
         raise TargetRefusedError(f"one database goes into one, the backup has {names}: choose one")
     if any(piece.ending == GLOBALS_ENDING for piece in pieces):
         # They would change the passwords of roles that exist, the one that restores among them.
-        notes.append("roles and tablespaces are not restored: load their file by hand")
+        notes.append(
+            "roles, tablespaces, and the database's own settings and rights are not restored: load "
+            "their file by hand"
+        )
     there = first_object(session, interrupt)
     if there is not None:
         raise TargetRefusedError(
             f"the database {target.database!r} is not empty, it has {there}: restore into a new one"
         )
     [piece] = databases
+    notes += _compare_encodings(piece, session, interrupt)
     program, arguments = (
         ("pg_restore", _PG_RESTORE) if piece.ending == CUSTOM_ENDING else ("psql", _PSQL)
     )
@@ -46,6 +50,7 @@ def load_backup(
     return tuple(notes)
 
 
+_ANY_BYTES = "SQL_ASCII"
 # One argument holds at most 128 KiB, a quoted name with its schema at most 260 bytes twice.
 _TABLES_PER_QUERY = 100
 # Partitions hold the rows of their table.
@@ -70,6 +75,26 @@ def first_object(session: Session, interrupt: Interrupt) -> str | None:
     """The name of a table, view or sequence that is there already; None in an empty database."""
     rows = session.ask(_FIRST, interrupt)
     return ".".join(rows[0][1:]) if rows else None
+
+
+def _compare_encodings(
+    piece: StoredDump, session: Session, interrupt: Interrupt
+) -> tuple[str, ...]:
+    """Return a note where the target has another encoding than the dumped database.
+
+    Raises TargetRefusedError where the target takes any bytes: texts would be there, and wrong.
+    """
+    dumped = piece.metadata.get("encoding")
+    [[found]] = session.ask("SHOW server_encoding", interrupt)
+    if dumped in {None, found}:
+        return ()
+    if found == _ANY_BYTES:
+        raise TargetRefusedError(
+            f"the dump is of encoding {dumped}, and the database {session.connection.database!r} "
+            f"of {found}, which takes any bytes for text: make another one, by CREATE DATABASE "
+            f"NAME {piece.metadata.get('create_options', '')}"
+        )
+    return (f"the dump is of encoding {dumped}, the database that it was loaded into of {found}",)
 
 
 def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:

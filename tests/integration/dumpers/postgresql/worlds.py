@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def stored(s3: S3Server, bucket: str, ended: Ended) -> dict[str, bytes]:
     """What a good run has stored, unpacked, by the ending of its key."""
     assert ended.exit_code == ExitCode.DONE, ended.log
     return {
-        key.rpartition("/")[2].partition(".")[2]: gzip.decompress(s3.read(bucket, key))
+        re.split(r"-\d{14}\.", key)[-1]: gzip.decompress(s3.read(bucket, key))
         for key in ended.result.keys
     }
 
@@ -105,11 +106,16 @@ def connection(server: PostgresServer, database: str, **changes: str) -> Connect
     return Connection(host=server.host, port=server.port, **given)
 
 
-def piece(data: bytes, ending: str = PLAIN_ENDING, name: str = "shop") -> StoredDump:
+def piece(
+    data: bytes,
+    ending: str = PLAIN_ENDING,
+    name: str = "shop",
+    metadata: Mapping[str, object] | None = None,
+) -> StoredDump:
     def open_() -> AbstractContextManager[Reader]:
         return nullcontext(io.BytesIO(data))
 
-    return StoredDump(name=name, ending=ending, size=len(data), open=open_)
+    return StoredDump(name=name, ending=ending, size=len(data), metadata=metadata or {}, open=open_)
 
 
 def lead_to(dumper: Dumper, server: PostgresServer) -> None:
