@@ -1,6 +1,7 @@
 """Loading a dump into an empty database, in one transaction, and counting what came of it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.postgresql import clients
@@ -112,8 +113,13 @@ def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
 
 
 def _session(target: Connection, interrupt: Interrupt) -> Session:
-    """A session of the newest clients, which load into any older server."""
+    """A session of the server's own clients, else of the newest, which load into older servers.
+
+    pg_restore of 17 and newer does not: it sets what older servers do not know.
+    """
     installed = clients.find(interrupt)
-    return Session(
-        connection=target, folder=installed[max(installed)].folder, errors=RESTORE_ERRORS
-    )
+    newest = installed[max(installed)]
+    session = Session(connection=target, folder=newest.folder, errors=RESTORE_ERRORS)
+    [[number]] = session.ask("SHOW server_version_num", interrupt)
+    own = installed.get(int(number) // 10_000, newest) if number.isdigit() else newest
+    return replace(session, folder=own.folder)

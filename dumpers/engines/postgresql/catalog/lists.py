@@ -19,7 +19,8 @@ pg_has_role(l.lomowner, 'USAGE') OR EXISTS (
   SELECT FROM aclexplode(l.lomacl) a WHERE a.privilege_type = 'SELECT'
   AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE')))"""
 # A dump may call these while it loads: a generated column, a check and a partition's bounds when
-# rows come in, an index and a materialized view when they are made.
+# rows come in, an index and a materialized view when they are made. To 14 a generated column
+# depends on them itself, later its expression does.
 _CALLED = """
 SELECT 'pg_attrdef'::regclass AS classid, f.oid FROM pg_attrdef f
 JOIN scope ON scope.oid = f.adrelid
@@ -27,7 +28,7 @@ JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum AND a.attge
 UNION ALL SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k
 LEFT JOIN scope ON scope.oid = k.conrelid
 WHERE k.contype = 'c' AND (scope.oid IS NOT NULL OR k.contypid <> 0)
-UNION ALL SELECT 'pg_class'::regclass, oid FROM scope WHERE relkind = 'p'"""
+UNION ALL SELECT 'pg_class'::regclass, oid FROM scope WHERE relkind IN ('r', 'p')"""
 _CALLED_BY_MAINTENANCE = """
 UNION ALL SELECT 'pg_class'::regclass, x.indexrelid
 FROM pg_index x JOIN scope ON scope.oid = x.indrelid

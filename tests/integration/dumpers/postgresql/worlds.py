@@ -70,13 +70,19 @@ def manifest(s3: S3Server, bucket: str, ended: Ended) -> Mapping[str, object]:
 
 
 def notes(s3: S3Server, bucket: str, ended: Ended) -> Mapping[str, Found]:
-    """The notes of a good run by their code; of two with one code the last."""
+    """The notes of a good run by their code; those of one code are one, with all their objects."""
     found = manifest(s3, bucket, ended)["notes"]
     assert isinstance(found, list)
-    return {
-        note["code"]: Found(text=note["text"], objects=note["objects"], accepted=note["accepted"])
-        for note in found
-    }
+    merged: dict[str, Found] = {}
+    for note in found:
+        code = note["code"]
+        before = merged.get(code, Found(text="", objects=[], accepted=True))
+        merged[code] = Found(
+            text=before.text + note["text"],
+            objects=[*before.objects, *note["objects"]],
+            accepted=before.accepted and note["accepted"],
+        )
+    return merged
 
 
 def load(server: PostgresServer, sql: bytes, database: str, *, major: int = 18) -> None:
