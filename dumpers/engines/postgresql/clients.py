@@ -112,8 +112,9 @@ class Session:
 
         def failure(status: int, said: str) -> KsnapshotError:
             where = f"{connection.database!r} at {connection.host}:{connection.port}"
-            text = f"{program} of {where} ended with status {status}: {said or 'no explanation'}"
-            text += cure(said, connection)
+            # Before the tool's own words, which may be long: a statement names many tables.
+            helps = cure(said, connection)
+            text = f"{program} of {where} ended with status {status}{helps}: {said or 'no reason'}"
             return self.errors.refused(text) if is_final(said) else self.errors.failed(text)
 
         return Command(
@@ -153,6 +154,10 @@ class Session:
             *([f"SET LOCAL ROLE {quote_identifier(role)}"] if role else []),
             *(["SET LOCAL search_path = pg_catalog, pg_temp"] if path else []),
             "SET LOCAL statement_timeout = 0",
+            # Of common table expressions the planner knows no sizes: it would join thousands of
+            # rows to thousands by looping, and compile for that.
+            "SET LOCAL enable_nestloop = off",
+            "SET LOCAL jit = off",
             "SET LOCAL client_encoding = 'UTF8'",
         ]
         arguments = ["--no-psqlrc", "--quiet", "-At", "--single-transaction"]

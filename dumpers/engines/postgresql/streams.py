@@ -66,7 +66,8 @@ class DatabaseStream:
         except SourceFailedError as error:
             if not is_locked(str(error)):
                 raise
-            raise SourceFailedError(f"{error}: {self._holders(interrupt)}") from error
+            # The statement may name many tables: what helps comes first.
+            raise SourceFailedError(f"{self._holders(interrupt)}: {error}") from error
 
     def metadata(self) -> Mapping[str, Any]:
         """Return the known metadata."""

@@ -5,7 +5,13 @@
 from collections.abc import Mapping
 
 from dumpers.engines.postgresql.catalog.needs import needs
-from dumpers.engines.postgresql.catalog.scope import FIRST_OWN_OID, matches, scope, servers
+from dumpers.engines.postgresql.catalog.scope import (
+    FIRST_OWN_OID,
+    full_name,
+    matches,
+    scope,
+    servers,
+)
 from dumpers.engines.postgresql.catalog.server import Server
 from dumpers.engines.postgresql.choice import Choice
 
@@ -13,6 +19,7 @@ from dumpers.engines.postgresql.choice import Choice
 # or fills a materialized view.
 SAFE_PATH_SINCE = 17
 
+_NAME = full_name("scope")
 _OWN_ROWS = "scope.extension IS NULL AND scope.oid NOT IN (SELECT oid FROM rowless)"
 _LARGE_OBJECT = """
 pg_has_role(l.lomowner, 'USAGE') OR EXISTS (
@@ -71,21 +78,22 @@ def _rows(choice: Choice, server: Server) -> Mapping[str, str]:
     """Rows that are in no dump, or not as they are read otherwise."""
     lists = {
         "foreign": f"""
-SELECT full_name FROM scope JOIN pg_foreign_table f ON f.ftrelid = scope.oid
+SELECT {full_name("scope")} FROM scope JOIN pg_foreign_table f ON f.ftrelid = scope.oid
 JOIN pg_foreign_server v ON v.oid = f.ftserver
 WHERE {_OWN_ROWS} AND NOT ({servers(choice.foreign_servers, "v.srvname")})""",
-        "of_extensions": """
-SELECT full_name FROM scope WHERE relkind = 'r' AND extension IS NOT NULL AND NOT EXISTS (
+        "of_extensions": f"""
+SELECT {full_name("scope")} FROM scope
+WHERE relkind = 'r' AND extension IS NOT NULL AND NOT EXISTS (
   SELECT FROM pg_extension e WHERE e.oid = extension AND scope.oid = ANY (e.extconfig))""",
-        "computed": """
-SELECT full_name FROM scope JOIN pg_class c ON c.oid = scope.oid
+        "computed": f"""
+SELECT {full_name("scope")} FROM scope JOIN pg_class c ON c.oid = scope.oid
 WHERE c.relkind = 'm' AND c.relispopulated AND extension IS NULL""",
         "prepared": "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()",
         "functions": f"""
 SELECT DISTINCT json_build_array(n.nspname, p.oid::regprocedure::text)::text
 FROM ({_CALLED}{_CALLED_BY_MAINTENANCE if server.major < SAFE_PATH_SINCE else ""}) AS called
 JOIN pg_depend d ON d.classid = called.classid AND d.objid = called.oid
-AND d.refclassid = 'pg_proc'::regclass
+AND d.refclassid = 'pg_proc'::regclass AND d.refobjid >= {FIRST_OWN_OID}
 JOIN pg_proc p ON p.oid = d.refobjid JOIN pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_language l ON l.oid = p.prolang
 WHERE p.oid >= {FIRST_OWN_OID} AND l.lanname NOT IN ('internal', 'c')
@@ -100,10 +108,12 @@ AND EXISTS (
     }
     if server.in_recovery and choice.unlogged_rows:
         lists["unlogged"] = f"""
-SELECT full_name FROM scope WHERE relpersistence = 'u' AND relkind IN ('r', 'S') AND {_OWN_ROWS}"""
+SELECT {full_name("scope")} FROM scope
+WHERE relpersistence = 'u' AND relkind IN ('r', 'S') AND {_OWN_ROWS}"""
     if choice.row_security:
         lists["row_security"] = f"""
-SELECT full_name FROM scope WHERE relkind IN ('r', 'p') AND row_security_active(scope.oid)
+SELECT {full_name("scope")}
+FROM scope WHERE relkind IN ('r', 'p') AND row_security_active(scope.oid)
 AND {_OWN_ROWS}"""
     if choice.is_partial and not choice.large_objects:
         lists["large_objects"] = f"""
@@ -111,8 +121,9 @@ SELECT CASE WHEN l.is_readable THEN 'readable' ELSE '' END FROM (
   SELECT {server.is_superuser} OR current_setting('lo_compat_privileges') = 'on'
     OR bool_and({_LARGE_OBJECT}) AS is_readable, count(*) AS count
   FROM pg_largeobject_metadata l) AS l WHERE l.count > 0"""
-        lists["large_object_columns"] = """
-SELECT full_name || '.' || a.attname FROM scope JOIN pg_attribute a ON a.attrelid = scope.oid
+        lists["large_object_columns"] = f"""
+SELECT {full_name("scope")} || '.' || a.attname
+FROM scope JOIN pg_attribute a ON a.attrelid = scope.oid
 JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attnum > 0 AND NOT a.attisdropped AND relkind IN ('r', 'p') AND extension IS NULL
 AND 'oid'::regtype IN (t.oid, t.typbasetype)"""
@@ -153,8 +164,8 @@ def _limits(choice: Choice) -> Mapping[str, str]:
     return {
         "children": _children("named", choice.tables.with_children),
         "unwanted_children": _children("unwanted", choice.exclude_tables.with_children),
-        "lost_children": """
-SELECT r.full_name FROM scope s JOIN pg_inherits i ON i.inhparent = s.oid
+        "lost_children": f"""
+SELECT {full_name("r")} FROM scope s JOIN pg_inherits i ON i.inhparent = s.oid
 JOIN relation r ON r.oid = i.inhrelid
 WHERE r.oid NOT IN (SELECT oid FROM scope) AND r.oid NOT IN (SELECT oid FROM unwanted)"""
         + ("" if choice.is_partial else " AND false"),

@@ -61,8 +61,9 @@ dumped AS MATERIALIZED (
 edge AS (
   SELECT DISTINCT d.refclassid AS classid, d.refobjid AS objid
   FROM pg_depend d JOIN dumped s ON s.classid = d.classid AND s.objid = d.objid
+  LEFT JOIN dumped t ON t.classid = d.refclassid AND t.objid = d.refobjid
   LEFT JOIN own q ON d.classid = 'pg_class'::regclass AND q.oid = d.objid AND q.relkind = 'S'
-  WHERE d.deptype <> 'e' AND d.refobjid >= {FIRST_OWN_OID}
+  WHERE t.objid IS NULL AND d.deptype <> 'e' AND d.refobjid >= {FIRST_OWN_OID}
   -- A sequence does without the column that owns it.
   AND NOT (q.oid IS NOT NULL AND d.refclassid = 'pg_class'::regclass)
 ),

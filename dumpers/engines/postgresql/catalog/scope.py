@@ -16,6 +16,17 @@ FIRST_OWN_OID = 16384
 _SYSTEM = "({} LIKE 'pg\\_%' OR {} = 'information_schema')"
 
 
+_VISIBLE = """LEFT JOIN (
+    SELECT p.oid, row_number() OVER (PARTITION BY p.relname ORDER BY path.place) = 1 AS visible
+    FROM pg_class p JOIN pg_namespace s ON s.oid = p.relnamespace JOIN path USING (nspname)
+  ) v ON v.oid = c.oid"""
+
+
+def full_name(alias: str) -> str:
+    """The SQL expression of a relation's name with its schema, each quoted where it needs it."""
+    return f"format('%I.%I', {alias}.nspname, {alias}.relname)"
+
+
 def system(column: str) -> str:
     """The SQL condition that a schema is one of the server's own."""
     return _SYSTEM.format(column, column)
@@ -31,17 +42,16 @@ def scope(choice: Choice, path: Sequence[str]) -> str:
     names without a schema are found.
     """
     places = ", ".join(literal(schema) for schema in path)
+    tables = (choice.tables, choice.exclude_tables, choice.exclude_rows)
+    patterns = [pattern for one in tables for pattern in one.with_children + one.alone]
+    by_name = any(pattern.schema is None for pattern in patterns)
     return f"""
 path AS (SELECT * FROM unnest(ARRAY[{places}]::name[]) WITH ORDINALITY AS p(nspname, place)),
 relation AS MATERIALIZED (
   SELECT c.oid, c.relkind, c.relpersistence, c.relnamespace, n.nspname, c.relname,
-    format('%I.%I', n.nspname, c.relname) AS full_name,
-    coalesce(v.visible, false) AS visible
+    {"coalesce(v.visible, false)" if by_name else "false"} AS visible
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN (
-    SELECT p.oid, row_number() OVER (PARTITION BY p.relname ORDER BY path.place) = 1 AS visible
-    FROM pg_class p JOIN pg_namespace s ON s.oid = p.relnamespace JOIN path USING (nspname)
-  ) v ON v.oid = c.oid
+  {_VISIBLE if by_name else ""}
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND NOT {system("n.nspname")}
 ),
 member AS MATERIALIZED (
