@@ -126,7 +126,8 @@ SELECT {full_name("scope")} || '.' || a.attname
 FROM scope JOIN pg_attribute a ON a.attrelid = scope.oid
 JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attnum > 0 AND NOT a.attisdropped AND relkind IN ('r', 'p') AND extension IS NULL
-AND 'oid'::regtype IN (t.oid, t.typbasetype)"""
+AND 'oid'::regtype IN (t.oid, t.typbasetype)
+AND EXISTS (SELECT FROM pg_largeobject_metadata)"""
     return lists
 
 

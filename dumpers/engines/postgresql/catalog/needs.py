@@ -64,6 +64,8 @@ edge AS (
   LEFT JOIN dumped t ON t.classid = d.refclassid AND t.objid = d.refobjid
   LEFT JOIN own q ON d.classid = 'pg_class'::regclass AND q.oid = d.objid AND q.relkind = 'S'
   WHERE t.objid IS NULL AND d.deptype <> 'e' AND d.refobjid >= {FIRST_OWN_OID}
+  -- Most of all dependencies are those of a default and a constraint on their own table.
+  AND NOT (d.deptype = 'a' AND d.classid IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass))
   -- A sequence does without the column that owns it.
   AND NOT (q.oid IS NOT NULL AND d.refclassid = 'pg_class'::regclass)
 ),

@@ -144,7 +144,7 @@ def test_encoding_and_locale_are_in_the_manifest_and_the_scripts(
         lead_to(dumper, server)
         ended = dumper.run(POSTGRESQL_DATABASE="other", KSNAPSHOT_GLOBALS="")
         files = stored(s3, bucket, ended)
-        item, _ = manifest(s3, bucket, ended)["objects"]  # type: ignore[misc]
+        item, _ = manifest(s3, bucket, ended)["objects"]
         assert item["metadata"]["encoding"] == encoding
         wanted = server.psql(f"{query}'other'")
         server.psql(f"CREATE DATABASE by_hand {item['metadata']['create_options']}")

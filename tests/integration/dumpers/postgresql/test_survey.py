@@ -248,7 +248,7 @@ def test_a_whole_dump_has_one_note_on_what_is_computed_anew(
     found = notes(s3, bucket, ended)
     assert found.keys() == {"restore-needs"}
     assert found["restore-needs"].objects == ["public.loud"]
-    [item] = manifest(s3, bucket, ended)["objects"]  # type: ignore[misc]
+    [item] = manifest(s3, bucket, ended)["objects"]
     assert item["metadata"]["encoding"] == "UTF8"
     assert item["metadata"]["extensions"] == {"plpgsql": "1.0"}
 
@@ -295,7 +295,7 @@ def test_every_database_but_those_that_are_closed(
             postgres.run("dropdb", name)
     assert notes(s3, bucket, ended)["unreadable"].objects == [copy, shut]
     objects = manifest(s3, bucket, ended)["objects"]
-    names = [item["name"] for item in objects]  # type: ignore[attr-defined]
+    names = [item["name"] for item in objects]
     assert database in names
     assert template in names
     for refused in (named, also_shut):

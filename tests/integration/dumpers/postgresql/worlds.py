@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.postgresql.options import PLAIN_ENDING
@@ -62,17 +63,16 @@ class Found:
     accepted: bool
 
 
-def manifest(s3: S3Server, bucket: str, ended: Ended) -> Mapping[str, object]:
+def manifest(s3: S3Server, bucket: str, ended: Ended) -> Mapping[str, Any]:
     """The manifest of a good run."""
     assert ended.exit_code == ExitCode.DONE, ended.log
-    found: Mapping[str, object] = json.loads(s3.read(bucket, f"{ended.result.record}manifest.json"))
+    found: Mapping[str, Any] = json.loads(s3.read(bucket, f"{ended.result.record}manifest.json"))
     return found
 
 
 def notes(s3: S3Server, bucket: str, ended: Ended) -> Mapping[str, Found]:
     """The notes of a good run by their code; those of one code are one, with all their objects."""
     found = manifest(s3, bucket, ended)["notes"]
-    assert isinstance(found, list)
     merged: dict[str, Found] = {}
     for note in found:
         code = note["code"]
