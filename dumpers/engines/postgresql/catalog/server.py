@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dumpers.engines.postgresql.clients import Session
-from dumpers.runtime.errors import SourceFailedError
+from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
 # https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-RECOVERY-CONTROL
@@ -17,10 +17,6 @@ SELECT json_build_object(
   'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
   'database', current_database(),
   'in_recovery', pg_is_in_recovery(),
-  'paused', CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END,
-  'caught_up', coalesce(pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn(), false),
-  'replayed', to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
-  'lag', extract(epoch FROM now() - pg_last_xact_replay_timestamp())::bigint,
   'databases', (SELECT json_agg(q ORDER BY q.name) FROM (
     SELECT d.datname AS name, pg_get_userbyid(d.datdba) AS owner,
       pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype,
@@ -44,6 +40,14 @@ SELECT json_build_object(
           THEN pg_get_userbyid(a.grantee) END, a.privilege_type, a.is_grantable)), '[]')
         FROM aclexplode(acldefault('d', d.datdba)) a) AS default_rights
     FROM pg_database d) AS q))"""
+# Apart from the rest, and only of a standby: there are servers, such as Aurora, that know these
+# functions and refuse to answer them.
+_AGE = """
+SELECT json_build_object(
+  'paused', pg_is_wal_replay_paused(),
+  'caught_up', coalesce(pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn(), false),
+  'replayed', to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
+  'lag', extract(epoch FROM now() - pg_last_xact_replay_timestamp())::bigint)"""
 # A database whose DROP did not end has this limit of connections; nobody can connect to it.
 _INVALID = -2
 
@@ -111,7 +115,7 @@ def ask_server(session: Session, interrupt: Interrupt) -> Server:
             version=found["version"],
             is_superuser=bool(found["superuser"]),
             database=found["database"],
-            standby=_age(found) if found["in_recovery"] else "",
+            standby=_ask_age(session, interrupt) if found["in_recovery"] else "",
             databases={item["name"]: _database(item) for item in found["databases"]},
         )
     except (ValueError, KeyError, TypeError) as error:
@@ -145,6 +149,14 @@ def _database(found: Mapping[str, Any]) -> Database:
 
 def _tuples(rows: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
     return tuple(map(tuple, rows))
+
+
+def _ask_age(session: Session, interrupt: Interrupt) -> str:
+    """Ask a standby how old its data is; in words, also where it does not answer."""
+    try:
+        return _age(json.loads(session.ask_text(_AGE, interrupt)))
+    except (SourceFailedError, SourceRefusedError) as error:
+        return f"it does not tell how far behind its primary it is ({error})"
 
 
 def _age(found: Mapping[str, Any]) -> str:
