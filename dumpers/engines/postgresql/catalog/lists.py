@@ -109,7 +109,10 @@ AND EXISTS (
     if server.in_recovery and choice.unlogged_rows:
         lists["unlogged"] = f"""
 SELECT {full_name("scope")} FROM scope
-WHERE relpersistence = 'u' AND relkind IN ('r', 'S') AND {_OWN_ROWS}"""
+WHERE relpersistence = 'u' AND relkind IN ('r', 'S') AND {_OWN_ROWS}
+AND NOT EXISTS (
+  SELECT FROM pg_depend d JOIN unwanted ON unwanted.oid = d.refobjid
+  WHERE d.classid = 'pg_class'::regclass AND d.objid = scope.oid AND d.deptype = 'i')"""
     if choice.row_security:
         lists["row_security"] = f"""
 SELECT {full_name("scope")}

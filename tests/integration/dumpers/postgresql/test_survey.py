@@ -110,6 +110,7 @@ def standby() -> Iterator[PostgresServer]:
         primary.psql(
             "CREATE TABLE orders AS SELECT g AS id FROM generate_series(1, 100) g;"
             "CREATE UNLOGGED TABLE sessions AS SELECT g AS id FROM generate_series(1, 50) g;"
+            "CREATE UNLOGGED TABLE ids (id int GENERATED ALWAYS AS IDENTITY);"
             "CREATE UNLOGGED TABLE tokens (id bigserial)",
             shop,
         )
@@ -128,6 +129,8 @@ def test_a_standby_is_told_with_what_it_lacks(
     assert found["standby"].accepted
     assert "dumped from a standby: " in found["standby"].text
     assert found["unlogged-tables"].objects == [
+        "public.ids",
+        "public.ids_id_seq",
         "public.sessions",
         "public.tokens",
         "public.tokens_id_seq",
@@ -136,8 +139,10 @@ def test_a_standby_is_told_with_what_it_lacks(
     [sql] = stored(s3, bucket, ended).values()
     assert b"COPY public.orders" in sql
     assert b"COPY public.sessions" not in sql
-    left_out = dumper.run(POSTGRESQL_DATABASE="shop", KSNAPSHOT_EXCLUDE_TABLES="sessions,tokens")
-    assert notes(s3, bucket, left_out).keys() == {"standby"}
+    left_out = {"KSNAPSHOT_EXCLUDE_TABLES": "sessions,tokens,ids"}
+    found = notes(s3, bucket, dumper.run(POSTGRESQL_DATABASE="shop", **left_out))
+    # pg_dump takes a sequence without the table that owns it, unless it is the table's identity.
+    assert found["unlogged-tables"].objects == ["public.tokens_id_seq"]
 
 
 def test_row_security(
