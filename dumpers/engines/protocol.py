@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dumpers.contract.notes import Note
 from dumpers.streams.reader import Reader
@@ -76,6 +76,15 @@ class DumpStream(Protocol):
 
         An engine with several replicas of the same rows moves on to the next one here.
         """
+        ...
+
+
+@runtime_checkable
+class NotedStream(Protocol):
+    """A DumpStream that may learn, while it is read, what its object lacks."""
+
+    def notes(self) -> Sequence[Note]:
+        """Return the notes of the last reading, once all streams were uploaded."""
         ...
 
 

@@ -4,11 +4,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dumpers.contract.jobs import DumpJob
-from dumpers.contract.notes import Note, shown_codes
+from dumpers.contract.notes import shown_codes
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpStream, Engine, SourceInfo
 from dumpers.repository import records
@@ -17,6 +17,7 @@ from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.sweep import sweep
 from dumpers.runs import verify
 from dumpers.runs.failure import recorded_failure
+from dumpers.runs.notes import log_notes, note_record, with_learned_notes
 from dumpers.runs.pipeline import store_all
 from dumpers.runtime.errors import ExitCode, InterruptedRunError, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
@@ -99,6 +100,7 @@ def dump(
                 recipients=recipients,
                 storage=storage,
             )
+            plan = replace(plan, source=with_learned_notes(source, streams, job))
         # Not before the engine has ended what its streams share: it may still fail the dump.
         if job.verify:
             _verify(plan, objects, storage=storage, now=now)
@@ -155,7 +157,7 @@ def _commit(
         tool_version=plan.source.tool_version,
         encryption=records.Encryption(recipients=plan.job.recipients) if plan.recipients else None,
         objects=tuple(objects),
-        notes=tuple(_note_record(note, plan.job) for note in plan.source.notes),
+        notes=tuple(note_record(note, plan.job) for note in plan.source.notes),
         metadata=plan.source.metadata,
     )
     key = plan.run.manifest_key
@@ -172,15 +174,6 @@ def _commit(
     if not is_certain:
         # The key is taken, and nobody may look by whom: by this run, or since then by a sweep.
         _check_deadline(record, now())
-
-
-def _note_record(note: Note, job: DumpJob) -> records.NoteRecord:
-    return records.NoteRecord(
-        code=note.code,
-        text=note.text,
-        objects=note.objects,
-        accepted=note.code in job.accepted,
-    )
 
 
 def _check_deadline(record: records.StartedRecord, moment: datetime) -> None:
@@ -209,10 +202,7 @@ def _announce(plan: _Plan) -> None:
             record=plan.run.record_prefix,
         ),
     )
-    for note in source.notes:
-        is_accepted = note.code in job.accepted
-        line = fields(code=note.code, note=str(note), accepted=is_accepted)
-        _LOG.log(logging.INFO if is_accepted else logging.WARNING, "note", extra=line)
+    log_notes(source.notes, job)
     if job.location.region and job.location.endpoint:
         _LOG.warning(
             "S3_ENDPOINT and S3_REGION are both set: the dump goes to the endpoint, the region "

@@ -59,7 +59,11 @@ EndProof = Callable[[bytes, bytes], str | None]
 
 
 class ToolReader:
-    """The standard output of a running tool. A context manager: leaving it ends the tool."""
+    """The standard output of a running tool. A context manager: leaving it ends the tool.
+
+    `complaint` is what a tool that succeeded said on stderr, without secrets, once its end was
+    read.
+    """
 
     def __init__(self, command: Command, *, proof: EndProof, interrupt: Interrupt) -> None:
         self._command = command
@@ -68,6 +72,7 @@ class ToolReader:
         self._head = b""
         self._tail = b""
         self._ended = False
+        self.complaint = ""
 
     def __enter__(self) -> Self:
         self._process = _start(self._command, stdout=subprocess.PIPE)
@@ -105,7 +110,9 @@ class ToolReader:
         return b""
 
     def _prove_end(self) -> None:
-        _check_end(self._command, _wait(self._process, self._interrupt), self._said.text())
+        said = self._said.text()
+        _check_end(self._command, _wait(self._process, self._interrupt), said)
+        self.complaint = mask(said, self._command.secrets)
         fault = self._proof(self._head, self._tail)
         if fault is not None:
             raise SourceFailedError(

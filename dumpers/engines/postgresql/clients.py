@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.login_hint import login_hint
+from dumpers.engines.postgresql.errors import cure, is_final
 from dumpers.runtime.errors import (
     DUMP_ERRORS,
     ErrorClasses,
@@ -77,27 +77,6 @@ _FIELD, _ROW = "\x1f", "\x1e"
 # node is gone: after two minutes of silence it is asked whether it is there.
 _KEEPALIVE = "keepalives=1 keepalives_idle=60 keepalives_interval=15 keepalives_count=4"
 
-# Texts of libpq, the tools and the server for which trying again cannot help. Texts, not SQLSTATEs:
-# pg_dump, pg_restore and libpq's own connection errors never print one, and psql prints one only
-# instead of the message (VERBOSITY=sqlstate) or together with the failed rows (verbose). A server
-# may speak another language; an unknown text counts as passing, which costs a retry.
-_REFUSALS = re.compile(
-    r"password authentication failed|no password supplied|no pg_hba\.conf entry"
-    r"|role \".*\" does not exist|database \".*\" does not exist|is not permitted to log in"
-    r"|permission denied|does not accept connections to database|server version mismatch"
-    r"|no matching (?:tables|schemas|extensions) were found|unrecognized option"
-    r"|invalid option|row-level security policy|root certificate file"
-    r"|certificate verify failed|does not match host name|server does not support SSL"
-    r"|invalid sslmode value"
-    r"|sslmode value .* invalid when SSL support is not compiled in"
-    # Of a restore only.
-    r"|already exists|must be owner of|must be superuser|unrecognized configuration parameter"
-    r"|extension \".*\" is not available|syntax error|unsupported version|invalid command",
-    re.IGNORECASE,
-)
-
-_LOGIN = re.compile(r"authentication failed|role \".*\" does not exist", re.IGNORECASE | re.DOTALL)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
@@ -133,10 +112,10 @@ class Session:
 
         def failure(status: int, said: str) -> KsnapshotError:
             where = f"{connection.database!r} at {connection.host}:{connection.port}"
-            text = f"{program} of {where} ended with status {status}: {said or 'no explanation'}"
-            if _LOGIN.search(said):
-                text += login_hint(connection)
-            return self.errors.refused(text) if _REFUSALS.search(said) else self.errors.failed(text)
+            reason = said or "no explanation"
+            helps = cure(said, connection)
+            text = f"{program} of {where} ended with status {status}: {reason}{helps}"
+            return self.errors.refused(text) if is_final(said) else self.errors.failed(text)
 
         return Command(
             argv=[
@@ -164,3 +143,30 @@ class Session:
             self.command("psql", [*format_, f"--command={sql}"]), interrupt=interrupt
         )
         return [row.split(_FIELD) for row in text.split(_ROW)] if text else []
+
+    def ask_text(self, sql: str, interrupt: Interrupt, *, path: bool = True, role: str = "") -> str:
+        """Return the only field of a query's only row, read in one transaction and as UTF-8.
+
+        With `path` nothing of the database can stand in for what the query calls; without it the
+        search path is the session's own. No setting of the role or the database ends the query.
+        `role` is the one to ask as, empty for the login's own.
+        """
+        settings = [
+            *([f"SET LOCAL ROLE {quote_identifier(role)}"] if role else []),
+            *(["SET LOCAL search_path = pg_catalog, pg_temp"] if path else []),
+            "SET LOCAL statement_timeout = 0",
+            # Of common table expressions the planner knows no sizes: it would join thousands of
+            # rows to thousands by looping, and compile for that.
+            "SET LOCAL enable_nestloop = off",
+            "SET LOCAL jit = off",
+            "SET LOCAL client_encoding = 'UTF8'",
+        ]
+        arguments = ["--no-psqlrc", "--quiet", "-At", "--single-transaction"]
+        arguments += ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse"]
+        arguments += [f"--command={statement}" for statement in (*settings, sql)]
+        return run_for_output(self.command("psql", arguments), interrupt=interrupt)
+
+
+def quote_identifier(name: str) -> str:
+    """A name as SQL takes it, whatever letters it holds."""
+    return '"{}"'.format(name.replace('"', '""'))

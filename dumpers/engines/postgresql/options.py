@@ -5,14 +5,10 @@ import shlex
 from dataclasses import dataclass
 
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines import shared_options
-from dumpers.engines.postgresql.spec import (
-    EXCLUDE_SCHEMAS,
-    FORMAT,
-    GLOBALS,
-    PG_DUMP_OPTIONS,
-    SCHEMAS,
-)
+from dumpers.engines.postgresql.choice import Choice, choice_arguments, read_choice
+from dumpers.engines.postgresql.names import split_names
+from dumpers.engines.postgresql.spec import FORMAT, GLOBALS, PG_DUMP_OPTIONS
+from dumpers.engines.shared_options import DATABASES
 from dumpers.runtime.errors import ConfigurationError
 
 _VARIABLE = PG_DUMP_OPTIONS.variable
@@ -41,11 +37,16 @@ _REFUSED = {
     *("-d", "--dbname", "-f", "--file", "-F", "--format", "-h", "--host", "-j", "--jobs"),
     *("-p", "--port", "-U", "--username", "-W", "--password", "-Z", "--compress"),
     *("-V", "--version", "-?", "--help"),
+    # A file of the pod that says what is dumped.
+    "--filter",
 }
 
 
-def parse_pg_dump_options(text: str) -> list[str]:
-    """Split PG_DUMP_OPTIONS as a shell would; ConfigurationError names what has no place in it."""
+def parse_pg_dump_options(text: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """Split PG_DUMP_OPTIONS as a shell would: its words, and the options that they are.
+
+    ConfigurationError names what has no place in it.
+    """
     try:
         words = shlex.split(text)
         given, rest = getopt.gnu_getopt(words, _SHORT, _LONG)
@@ -54,7 +55,7 @@ def parse_pg_dump_options(text: str) -> list[str]:
     refused = [name for name, _ in given if name in _REFUSED]
     if refused:
         raise ConfigurationError(
-            f"{_VARIABLE} holds {', '.join(refused)}: connection, file, format, jobs and "
+            f"{_VARIABLE} holds {', '.join(refused)}: connection, file, format, jobs, filter and "
             "compression are not for the options to say"
         )
     if rest:
@@ -62,7 +63,7 @@ def parse_pg_dump_options(text: str) -> list[str]:
             f"{_VARIABLE} holds the word {rest[0]!r}, which is no option: pg_dump would take it "
             "for another database"
         )
-    return words
+    return words, given
 
 
 PLAIN_ENDING = ".sql"
@@ -72,69 +73,42 @@ GLOBALS_ENDING = ".globals.sql"
 
 ALL = "*"
 _CUSTOM = "custom"
-# Patterns are pg_dump's own: in double quotes a comma belongs to the name.
-_LISTS = {
-    shared_options.TABLES.variable: "--table",
-    shared_options.EXCLUDE_TABLES.variable: "--exclude-table",
-    SCHEMAS.variable: "--schema",
-    EXCLUDE_SCHEMAS.variable: "--exclude-schema",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumpOptions:
-    """`databases` is empty for the one of the connection; `arguments` are pg_dump's."""
+    """What a run dumps: `databases` is empty for the one of the connection.
 
+    `own` are the words of PG_DUMP_OPTIONS.
+    """
+
+    job: DumpJob
     databases: tuple[str, ...]
-    arguments: tuple[str, ...]
+    choice: Choice
+    own: tuple[str, ...]
     custom: bool
     globals: bool
+
+    def arguments(self, *, major: int) -> list[str]:
+        """Return the arguments of a pg_dump of this major version, for any of the databases."""
+        return [
+            *(["--format=custom", "--compress=0"] if self.custom else []),
+            *choice_arguments(self.job, self.choice, major=major),
+            *self.own,
+        ]
 
 
 def read_options(job: DumpJob) -> DumpOptions:
     """Read the job's variables; ConfigurationError names the variable that is wrong."""
-    given = job.options
-    form = given.get(FORMAT.variable, "plain")
-    databases = split_names(
-        shared_options.DATABASES.variable, given.get(shared_options.DATABASES.variable, "")
-    )
+    databases = split_names(DATABASES.variable, job.options.get(DATABASES.variable, ""))
     if len(set(databases)) < len(databases) or (ALL in databases and len(databases) > 1):
-        raise ConfigurationError(
-            f"{shared_options.DATABASES.variable} names a database twice, or others beside *"
-        )
-    lists = [
-        f"{option}={pattern}"
-        for variable, option in _LISTS.items()
-        for pattern in split_names(variable, given.get(variable, ""), unquote=False)
-    ]
-    custom = ["--format=custom", "--compress=0"] if form == _CUSTOM else []
-    own = parse_pg_dump_options(given.get(PG_DUMP_OPTIONS.variable, ""))
+        raise ConfigurationError(f"{DATABASES.variable} names a database twice, or others beside *")
+    own, given = parse_pg_dump_options(job.options.get(PG_DUMP_OPTIONS.variable, ""))
     return DumpOptions(
+        job=job,
         databases=databases,
-        arguments=(*custom, *lists, *own),
-        custom=form == _CUSTOM,
-        globals=given.get(GLOBALS.variable) != "false",
+        choice=read_choice(job, given),
+        own=tuple(own),
+        custom=job.options.get(FORMAT.variable, "plain") == _CUSTOM,
+        globals=job.options.get(GLOBALS.variable) != "false",
     )
-
-
-def split_names(variable: str, text: str, *, unquote: bool = True) -> tuple[str, ...]:
-    """A list as SQL has identifiers: apart by commas, in double quotes where a name holds one."""
-    found, current, quoted = [], "", False
-    for letter in text:
-        if letter == "," and not quoted:
-            found.append(current)
-            current = ""
-            continue
-        quoted ^= letter == '"'
-        current += letter
-    if quoted:
-        raise ConfigurationError(f"{variable} holds an odd number of double quotes")
-    items = [item.strip() for item in (*found, current)]
-    if text and not all(items):
-        raise ConfigurationError(f"{variable} holds an empty name: apart by commas, one each")
-    if unquote:
-        items = [
-            item[1:-1].replace('""', '"') if len(item) > 1 and item[0] == item[-1] == '"' else item
-            for item in items
-        ]
-    return tuple(filter(None, items))

@@ -1,6 +1,7 @@
 """Loading a dump into an empty database, in one transaction, and counting what came of it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.postgresql import clients
@@ -31,13 +32,17 @@ def load_backup(
         raise TargetRefusedError(f"one database goes into one, the backup has {names}: choose one")
     if any(piece.ending == GLOBALS_ENDING for piece in pieces):
         # They would change the passwords of roles that exist, the one that restores among them.
-        notes.append("roles and tablespaces are not restored: load their file by hand")
+        notes.append(
+            "roles, tablespaces, and the database's own settings and rights are not restored: load "
+            "their file by hand"
+        )
     there = first_object(session, interrupt)
     if there is not None:
         raise TargetRefusedError(
             f"the database {target.database!r} is not empty, it has {there}: restore into a new one"
         )
     [piece] = databases
+    notes += _compare_encodings(piece, session, interrupt)
     program, arguments = (
         ("pg_restore", _PG_RESTORE) if piece.ending == CUSTOM_ENDING else ("psql", _PSQL)
     )
@@ -46,6 +51,7 @@ def load_backup(
     return tuple(notes)
 
 
+_ANY_BYTES = "SQL_ASCII"
 # One argument holds at most 128 KiB, a quoted name with its schema at most 260 bytes twice.
 _TABLES_PER_QUERY = 100
 # Partitions hold the rows of their table.
@@ -72,6 +78,26 @@ def first_object(session: Session, interrupt: Interrupt) -> str | None:
     return ".".join(rows[0][1:]) if rows else None
 
 
+def _compare_encodings(
+    piece: StoredDump, session: Session, interrupt: Interrupt
+) -> tuple[str, ...]:
+    """Return a note where the target has another encoding than the dumped database.
+
+    Raises TargetRefusedError where the target takes any bytes: texts would be there, and wrong.
+    """
+    dumped = piece.metadata.get("encoding")
+    [[found]] = session.ask("SHOW server_encoding", interrupt)
+    if dumped in {None, found}:
+        return ()
+    if found == _ANY_BYTES:
+        raise TargetRefusedError(
+            f"the dump is of encoding {dumped}, and the database {session.connection.database!r} "
+            f"of {found}, which takes any bytes for text: make another one, by CREATE DATABASE "
+            f"NAME {piece.metadata.get('create_options', '')}"
+        )
+    return (f"the dump is of encoding {dumped}, the database that it was loaded into of {found}",)
+
+
 def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
     """Count the rows of every table, by `database.schema.table`."""
     session = _session(target, interrupt)
@@ -87,8 +113,13 @@ def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
 
 
 def _session(target: Connection, interrupt: Interrupt) -> Session:
-    """A session of the newest clients, which load into any older server."""
+    """A session of the server's own clients, else of the newest, which load into older servers.
+
+    pg_restore of 17 and newer does not: it sets what older servers do not know.
+    """
     installed = clients.find(interrupt)
-    return Session(
-        connection=target, folder=installed[max(installed)].folder, errors=RESTORE_ERRORS
-    )
+    newest = installed[max(installed)]
+    session = Session(connection=target, folder=newest.folder, errors=RESTORE_ERRORS)
+    [[number]] = session.ask("SHOW server_version_num", interrupt)
+    own = installed.get(int(number) // 10_000, newest) if number.isdigit() else newest
+    return replace(session, folder=own.folder)

@@ -63,6 +63,7 @@ def assert_failed(ended: Ended, code: ExitCode, *words: str) -> None:
         ({"POSTGRESQL_DATABASE": "nowhere"}, ExitCode.SOURCE_REFUSED, ['"nowhere" does not exist']),
         ({"POSTGRESQL_HOST": "no.such.host.invalid"}, ExitCode.SOURCE_FAILED, ["no.such.host"]),
         ({"PG_DUMP_OPTIONS": "--table=nothing"}, ExitCode.SOURCE_REFUSED, ["no matching tables"]),
+        ({"PG_DUMP_OPTIONS": "-e nothing"}, ExitCode.SOURCE_REFUSED, ["no matching extensions"]),
         ({"PG_DUMP_OPTIONS": "template1"}, ExitCode.CONFIGURATION, ["'template1'"]),
         ({"PG_DUMP_OPTIONS": "--file=/tmp/x"}, ExitCode.CONFIGURATION, ["PG_DUMP_OPTIONS"]),
         ({"BACKEND_BUCKET": "no-such-bucket"}, ExitCode.STORAGE_REFUSED, ["S3_BUCKET"]),
@@ -91,8 +92,8 @@ def test_what_is_wrong_from_the_start_is_told_before_dumping(
     ended = dumper.run(**changes)
     assert_failed(ended, code, *words)
     assert ended.lines("progress") == []
-    # Options of pg_dump are judged by pg_dump itself, once the store was found good.
-    assert_nothing_is_left(s3, bucket, started="nothing" in changes.get("PG_DUMP_OPTIONS", ""))
+    # Other options of pg_dump are judged by pg_dump itself, once the store was found good.
+    assert_nothing_is_left(s3, bucket, started=changes.get("PG_DUMP_OPTIONS") == "-e nothing")
 
 
 def test_nobody_listens_at_the_databases_port(dumper: Dumper, s3: S3Server, bucket: str) -> None:

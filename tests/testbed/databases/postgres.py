@@ -102,9 +102,18 @@ class PostgresServer:
             processes.signal_quietly(child, signal.SIGKILL)
         self._server.kill()
 
-    def stop(self) -> None:
+    @property
+    def data(self) -> Path:
+        """The folder with its data."""
+        return self._folder / "data"
+
+    def halt(self) -> None:
+        """Ends the server in good order and leaves its data."""
         # SIGINT is the "fast" shutdown, SIGTERM would wait for the sessions to end.
         self._server.stop(how=signal.SIGINT)
+
+    def stop(self) -> None:
+        self.halt()
         scratch.remove(self._folder)
 
 
@@ -151,6 +160,30 @@ def start(
     secret.unlink()
     if tls is not None:
         _secure(data, tls, uid)
+    given = {**({"ssl": "on"} if tls else {}), **(options or {})}
+    return _run(programs, folder, password, uid, given)
+
+
+def start_standby(primary: PostgresServer) -> PostgresServer:
+    """A hot standby with the data of a server of the newest version, which stops for good.
+
+    It has nothing to replay any more.
+    """
+    primary.halt()
+    folder = scratch.make("standby")
+    uid = _NOBODY if os.geteuid() == 0 else None
+    programs = scratch.reachable(_installed(_NEWEST), folder, uid) / _INSTALLATIONS[_NEWEST] / "bin"
+    data = folder / "data"
+    subprocess.run(["cp", "--archive", primary.data, data], check=True)
+    (data / "standby.signal").touch()
+    return _run(programs, folder, primary.password, uid, {})
+
+
+def _run(
+    programs: Path, folder: Path, password: str, uid: int | None, options: Mapping[str, str]
+) -> PostgresServer:
+    """A server on the data in this folder, once it takes connections."""
+    data = folder / "data"
     port = processes.free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
@@ -158,8 +191,7 @@ def start(
         "unix_socket_directories": "",
         # The data goes with the server: nothing has to survive a power cut.
         "fsync": "off",
-        **({"ssl": "on"} if tls else {}),
-        **(options or {}),
+        **options,
     }
     command: list[str | Path] = [programs / "postgres", "-D", data]
     command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -1,10 +1,7 @@
 """PostgreSQL in its variety: versions, formats, several databases, globals, restore and inspect."""
 
-import gzip
 import io
-import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 
 import pytest
 
@@ -19,89 +16,19 @@ from dumpers.runtime.errors import (
     TargetRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import Reader
-from tests.testbed.databases import postgres as postgres_testbed
+from tests.integration.dumpers.postgresql.worlds import (
+    FINGERPRINT,
+    RICH,
+    connection,
+    lead_to,
+    load,
+    piece,
+    stored,
+    with_clients,
+)
 from tests.testbed.databases.postgres import PostgresServer
-from tests.testbed.dumper import Dumper, Ended
+from tests.testbed.dumper import Dumper
 from tests.testbed.stores.s3 import S3Server
-
-RICH = """
-CREATE TYPE mood AS ENUM ('glad', 'sad');
-CREATE SCHEMA "Odd ""schema"" $1";
-CREATE SEQUENCE counter START 41; SELECT nextval('counter');
-CREATE TABLE people (
-  id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, mood mood DEFAULT 'glad',
-  born timestamptz DEFAULT '-infinity', picture bytea, tags text[], extra jsonb,
-  twice int GENERATED ALWAYS AS (length(name) * 2) STORED);
-INSERT INTO people (name, picture, tags, extra)
-  SELECT E'Zoë 🐘 \\\\ \\t ' || g, decode(md5(g::text), 'hex'), ARRAY['a,b', NULL, '"'],
-         jsonb_build_object('n', g)
-  FROM generate_series(1, 300) g;
-CREATE TABLE "Odd ""schema"" $1"."Tab'le, x" (a int, "select" text);
-INSERT INTO "Odd ""schema"" $1"."Tab'le, x" VALUES (1, NULL), (2, '');
-CREATE TABLE parted (k int, v text) PARTITION BY RANGE (k);
-CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (100);
-INSERT INTO parted SELECT g, 'x' FROM generate_series(1, 50) g;
-CREATE FUNCTION shout(t text) RETURNS text LANGUAGE sql AS $f$ SELECT upper(t) || '$;' $f$;
-CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RETURN NEW; END $f$;
-CREATE TRIGGER touched BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION touch();
-CREATE MATERIALIZED VIEW loud AS SELECT shout(name) AS name FROM people;
-SELECT lo_from_bytea(4711, 'large object'::bytea);
-"""
-FINGERPRINT = """
-SELECT md5(string_agg(t::text, ',' ORDER BY id)) FROM people t UNION ALL
-SELECT md5(string_agg(t::text, ',' ORDER BY a)) FROM "Odd ""schema"" $1"."Tab'le, x" t UNION ALL
-SELECT md5(string_agg(t::text, ',' ORDER BY k)) FROM parted t UNION ALL
-SELECT md5(string_agg(name, ',' ORDER BY name)) FROM loud UNION ALL
-SELECT last_value::text FROM counter UNION ALL
-SELECT convert_from(lo_get(4711), 'UTF8') UNION ALL
-SELECT md5(string_agg(prosrc, ',' ORDER BY proname)) FROM pg_proc WHERE proname IN ('shout','touch')
-"""
-
-
-@pytest.fixture(autouse=True)
-def clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the engine finds them, as in its image."""
-    monkeypatch.setenv("PATH", str(postgres_testbed.bin_folder()), prepend=os.pathsep)
-
-
-@pytest.fixture(scope="module", params=[13, 16])
-def older(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    with postgres_testbed.start(major=request.param) as server:
-        yield server
-
-
-@pytest.fixture
-def copy(postgres: PostgresServer, database: str) -> Iterator[str]:
-    """An empty database beside `database`."""
-    name = postgres.create_database(f"{database}_copy")
-    yield name
-    postgres.run("dropdb", "--force", name)
-
-
-def stored(s3: S3Server, bucket: str, ended: Ended) -> dict[str, bytes]:
-    """What a good run has stored, unpacked, by the ending of its key."""
-    assert ended.exit_code == ExitCode.DONE, ended.log
-    return {
-        key.rpartition("/")[2].partition(".")[2]: gzip.decompress(s3.read(bucket, key))
-        for key in ended.result.keys
-    }
-
-
-def connection(server: PostgresServer, database: str, **changes: str) -> Connection:
-    given = {"username": server.user, "password": server.password, "database": database} | changes
-    return Connection(host=server.host, port=server.port, **given)
-
-
-def piece(data: bytes, ending: str = PLAIN_ENDING, name: str = "shop") -> StoredDump:
-    def open_() -> AbstractContextManager[Reader]:
-        return nullcontext(io.BytesIO(data))
-
-    return StoredDump(name=name, ending=ending, size=len(data), open=open_)
-
-
-def lead_to(dumper: Dumper, server: PostgresServer) -> None:
-    dumper.env |= {"POSTGRESQL_PORT": str(server.port), "POSTGRESQL_PASSWORD": server.password}
 
 
 @pytest.mark.parametrize("majors", [(16, 18), (18,)])
@@ -111,25 +38,22 @@ def test_an_older_server_loads_its_own_dump_with_its_own_client(
     name = older.create_database(f"shop{len(majors)}")
     older.psql(RICH, name)
     lead_to(dumper, older)
-    folders = ":".join(str(postgres_testbed.bin_folder(major)) for major in majors)
-    ended = dumper.run(POSTGRESQL_DATABASE=name, PATH=f"{folders}:{dumper.env['PATH']}")
+    ended = dumper.run(POSTGRESQL_DATABASE=name, PATH=with_clients(dumper, *majors))
     [sql] = stored(s3, bucket, ended).values()
     own = older.psql("SHOW server_version").startswith(f"{majors[0]}.")
     chosen = majors[0] if own else max(majors)
     assert f"(PostgreSQL) {chosen}." in ended.result.tool_version
     assert b"transaction_timeout" not in sql
     target = older.create_database(f"{name}_copy")
-    psql = str(postgres_testbed.bin_folder(16) / "psql")
-    strict = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-")
-    older.run(psql, *strict, database=target, stdin=sql.decode())
+    load(older, sql, target, major=16)
     assert older.psql(FINGERPRINT, target) == older.psql(FINGERPRINT, name)
 
 
 def test_a_server_newer_than_every_client_is_refused(
     dumper: Dumper, postgres: PostgresServer
 ) -> None:
-    old = postgres_testbed.bin_folder(16)
-    ended = dumper.run(PATH=f"{old}:/usr/bin:/bin")
+    dumper.env["PATH"] = "/usr/bin:/bin"
+    ended = dumper.run(PATH=with_clients(dumper, 16))
     assert ended.exit_code == ExitCode.SOURCE_REFUSED
     assert "newer than this image's clients" in ended.result.message
 
@@ -221,7 +145,8 @@ def test_tables_and_schemas_are_chosen_by_annotation_and_options(
         lines = (line for line in sql.splitlines() if line.startswith(b"CREATE TABLE"))
         return {line.split(b" (")[0].removeprefix(b"CREATE TABLE ") for line in lines}
 
-    assert tables(KSNAPSHOT_TABLES="people, public.parted") == {b"public.people", b"public.parted"}
+    chosen = tables(KSNAPSHOT_TABLES="people, public.parted")
+    assert chosen == {b"public.people", b"public.parted", b"public.parted_low"}
     rest = tables(KSNAPSHOT_EXCLUDE_TABLES="people")
     assert b"public.people" not in rest
     assert b"public.parted" in rest

@@ -2,7 +2,9 @@ import pytest
 
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.postgresql import options
-from dumpers.engines.postgresql.engine import ENGINE, prove_plain
+from dumpers.engines.postgresql.engine import ENGINE
+from dumpers.engines.postgresql.options import read_options
+from dumpers.engines.postgresql.proofs import prove_plain
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError, ExitCode
 from dumpers.runtime.interrupt import Interrupt
@@ -53,6 +55,7 @@ def test_prove(head: bytes, tail: bytes, fault: str | None) -> None:
         "other",
         "--schema-only other",
         "--no-such-option",
+        "--filter=/tmp/x",
         "'open",
     ],
 )
@@ -74,4 +77,61 @@ def test_options_that_would_hide_or_turn_the_dump_are_refused(text: str) -> None
     ],
 )
 def test_options_of_what_to_dump_are_taken(text: str, words: list[str]) -> None:
-    assert options.parse_pg_dump_options(text) == words
+    assert options.parse_pg_dump_options(text)[0] == words
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ({"KSNAPSHOT_TABLES": 'a,"b,c"'}, ["--table{children}=a", '--table{children}="b,c"']),
+        ({"KSNAPSHOT_EXCLUDE_TABLES": "a"}, ["--exclude-table{children}=a"]),
+        ({"KSNAPSHOT_SCHEMAS": "app"}, ["--schema=app"]),
+        ({"KSNAPSHOT_EXCLUDE_SCHEMAS": "app"}, ["--exclude-schema=app"]),
+        (
+            {"KSNAPSHOT_TABLES": "*.a", "KSNAPSHOT_EXCLUDE_SCHEMAS": "old"},
+            ["--table{children}=*.a", "--exclude-schema=old", "--exclude-table=old.*"],
+        ),
+        ({"KSNAPSHOT_FORMAT": "custom"}, ["--format=custom", "--compress=0"]),
+    ],
+)
+@pytest.mark.parametrize(("major", "children"), [(15, ""), (16, "-and-children")])
+def test_arguments(
+    options: dict[str, str], arguments: list[str], major: int, children: str
+) -> None:
+    wanted = read_options(DumpJob.from_env(ENV | options, ENGINES))
+    assert wanted.arguments(major=major) == [item.format(children=children) for item in arguments]
+
+
+@pytest.mark.parametrize(
+    ("given", "attribute", "value"),
+    [
+        ("-s", "rows", False),
+        ("--section=pre-data", "rows", False),
+        ("--section=data", "definitions", False),
+        ("-a", "definitions", False),
+        ("", "rows", True),
+        ("--no-data", "rows", False),
+        ("-B", "large_objects", True),
+        ("--enable-row-sec", "row_security", True),
+        ("-e vector", "extensions", True),
+        ("--role=x", "role", "x"),
+        ("--lock-wait-timeout=1", "lock_timeout", True),
+        ("--no-unlogged-table-data", "unlogged_rows", False),
+    ],
+)
+def test_pg_dump_options_are_understood(given: str, attribute: str, value: object) -> None:
+    wanted = read_options(DumpJob.from_env(ENV | {"PG_DUMP_OPTIONS": given}, ENGINES))
+    assert getattr(wanted.choice, attribute) == value
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"KSNAPSHOT_TABLES": "a", "KSNAPSHOT_SCHEMAS": "b"},
+        {"KSNAPSHOT_TABLES": "a", "PG_DUMP_OPTIONS": "-n b"},
+        {"PG_DUMP_OPTIONS": "-t a --schema=b"},
+    ],
+)
+def test_tables_and_schemas_are_not_for_one_dump(options: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="tables only"):
+        read_options(DumpJob.from_env(ENV | options, ENGINES))

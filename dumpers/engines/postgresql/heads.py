@@ -1,0 +1,51 @@
+"""Changing lines in the first kilobytes of a dump, where its settings stand."""
+
+from collections.abc import Mapping
+
+from dumpers.streams.reader import BLOCK_BYTES, BufferedReader, Reader
+
+_HEAD_BYTES = 4096
+
+
+class ChangedHead(BufferedReader):
+    """A reader with whole lines changed or left out, which stand in the first kilobytes or nowhere.
+
+    `lines` holds what stands for each of them, line ends included; of equal lines the first is
+    changed.
+    """
+
+    def __init__(self, source: Reader, lines: Mapping[bytes, bytes]) -> None:
+        super().__init__()
+        self._source = source
+        self._lines = lines
+        self._begun = False
+
+    def next_block(self) -> bytes:
+        """Return the source's next block, the first one changed; its errors propagate."""
+        if self._begun:
+            return self._source.read(BLOCK_BYTES)
+        self._begun = True
+        head = b""
+        while len(head) < _HEAD_BYTES and (data := self._source.read(_HEAD_BYTES)):
+            head += data
+        for line, other in self._lines.items():
+            before, found, after = head.partition(b"\n" + line)
+            if found:
+                head = before + b"\n" + other + after
+        return head
+
+
+class Followed(BufferedReader):
+    """A reader with more behind its proven end."""
+
+    def __init__(self, source: Reader, more: bytes) -> None:
+        super().__init__()
+        self._source = source
+        self._more = more
+
+    def next_block(self) -> bytes:
+        """Return the source's next block, at its end what follows; its errors propagate."""
+        if data := self._source.read(BLOCK_BYTES):
+            return data
+        data, self._more = self._more, b""
+        return data

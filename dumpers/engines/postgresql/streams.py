@@ -1,0 +1,122 @@
+"""The objects of a dump: a database each, and the server's globals."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from dumpers.contract.notes import Note, NoteCode
+from dumpers.engines.postgresql import locks
+from dumpers.engines.postgresql.clients import Session, quote_identifier
+from dumpers.engines.postgresql.errors import is_locked
+from dumpers.engines.postgresql.heads import ChangedHead, Followed
+from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, PLAIN_ENDING
+from dumpers.engines.postgresql.proofs import prove_custom, prove_globals, prove_plain
+from dumpers.engines.protocol import DumpStream
+from dumpers.engines.simple_stream import SimpleStream
+from dumpers.runtime.errors import KsnapshotError, SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
+from dumpers.streams.tool import ToolReader
+
+_TRANSACTION_TIMEOUT = b"SET transaction_timeout = 0;\n"
+_EMPTY_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);\n"
+_WARNING = "warning:"
+_SHOWN_WARNINGS = 10
+
+
+@dataclass(kw_only=True)
+class DatabaseStream:
+    """The dump of the session's database by pg_dump.
+
+    Of a server that does not know it (`unknown_setting`), a setting is left out. `path` are the
+    schemas to set as the search path of a load, none for pg_dump's own empty one.
+    """
+
+    session: Session
+    arguments: Sequence[str]
+    estimate: int
+    custom: bool
+    unknown_setting: bool
+    path: Sequence[str] = ()
+    known_metadata: Mapping[str, Any] = field(default_factory=dict)
+    part: tuple[str, ...] = ()
+    concurrency_group: str = ""
+    _said: str = ""
+
+    @property
+    def name(self) -> str:
+        """The database."""
+        return self.session.connection.database
+
+    @property
+    def ending(self) -> str:
+        """The format's ending."""
+        return CUSTOM_ENDING if self.custom else PLAIN_ENDING
+
+    @contextmanager
+    def open(self, interrupt: Interrupt) -> Iterator[Reader]:
+        """Run pg_dump; where it gave up on a lock, the error names the lock's holders."""
+        command = self.session.command("pg_dump", self.arguments)
+        proof = prove_custom if self.custom else prove_plain
+        try:
+            with ToolReader(command, proof=proof, interrupt=interrupt) as reader:
+                yield ChangedHead(reader, self._changes()) if self._changes() else reader
+            self._said = reader.complaint
+        except SourceFailedError as error:
+            if not is_locked(str(error)):
+                raise
+            # The statement may name many tables: what helps comes first.
+            raise SourceFailedError(f"{self._holders(interrupt)}: {error}") from error
+
+    def metadata(self) -> Mapping[str, Any]:
+        """Return the known metadata."""
+        return self.known_metadata
+
+    def notes(self) -> Sequence[Note]:
+        """Return pg_dump's warnings of a dump that it took for a success."""
+        lines = [line for line in self._said.splitlines() if _WARNING in line]
+        if not lines:
+            return ()
+        more = len(lines) - _SHOWN_WARNINGS
+        shown = "; ".join(lines[:_SHOWN_WARNINGS]) + (f"; and {more} more" if more > 0 else "")
+        return (Note(code=NoteCode.TOOL_WARNING, text=shown, objects=(self.name,)),)
+
+    def can_retry(self, _error: KsnapshotError) -> bool:
+        """Return False: there is no other place to read the same rows from."""
+        return False
+
+    def _changes(self) -> Mapping[bytes, bytes]:
+        if self.custom:
+            return {}
+        changes = {_TRANSACTION_TIMEOUT: b""} if self.unknown_setting else {}
+        if self.path:
+            names = ", ".join(map(quote_identifier, self.path)).replace("'", "''")
+            changes[_EMPTY_PATH] = _EMPTY_PATH.replace(b"''", f"'{names}'".encode())
+        return changes
+
+    def _holders(self, interrupt: Interrupt) -> str:
+        try:
+            return locks.describe_holders(self.session, interrupt)
+        except KsnapshotError as error:
+            return f"who holds it could not be found out: {error}"
+
+
+def globals_stream(session: Session, *, passwords: bool, databases: bytes) -> DumpStream:
+    """The stream of roles, with `passwords` only if the account may read them, and tablespaces.
+
+    The script that makes the databases follows them.
+    """
+    name = session.connection.database
+    without = [] if passwords else ["--no-role-passwords"]
+    # Not the name alone, which pg_dumpall would read as a connection string where it looks so.
+    quoted = name.replace("\\", "\\\\").replace("'", "\\'")
+    arguments = ["--globals-only", f"--database=dbname='{quoted}'", *without]
+    command = session.command("pg_dumpall", arguments)
+
+    @contextmanager
+    def opener(interrupt: Interrupt) -> Iterator[Reader]:
+        with ToolReader(command, proof=prove_globals, interrupt=interrupt) as reader:
+            yield Followed(reader, databases)
+
+    return SimpleStream(name=name, ending=GLOBALS_ENDING, estimate=0, opener=opener)

@@ -1,0 +1,43 @@
+"""Servers and databases that the tests of this folder share."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.testbed.databases import postgres as postgres_testbed
+from tests.testbed.databases.postgres import PostgresServer
+
+
+@pytest.fixture(autouse=True)
+def clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the engine finds them, as in its image."""
+    monkeypatch.setenv("PATH", str(postgres_testbed.bin_folder()), prepend=os.pathsep)
+
+
+@pytest.fixture(scope="package")
+def thirteen() -> Iterator[PostgresServer]:
+    """The oldest server, the only one with PostgreSQL's own extensions."""
+    with postgres_testbed.start(major=13, options={"max_prepared_transactions": "2"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def sixteen() -> Iterator[PostgresServer]:
+    """The last server on which indexes and views call functions with the session's search path."""
+    with postgres_testbed.start(major=16) as server:
+        yield server
+
+
+@pytest.fixture(params=[13, 16])
+def older(request: pytest.FixtureRequest) -> PostgresServer:
+    server: PostgresServer = request.getfixturevalue({13: "thirteen", 16: "sixteen"}[request.param])
+    return server
+
+
+@pytest.fixture
+def copy(postgres: PostgresServer, database: str) -> Iterator[str]:
+    """An empty database beside `database`."""
+    name = postgres.create_database(f"{database}_copy")
+    yield name
+    postgres.run("dropdb", "--force", name)
