@@ -306,9 +306,16 @@ def test_a_red_index(run: Dumper, server: SearchServer, s3: S3Server, bucket: st
     # No node fits, so that its primary shard is nowhere.
     settings = {"index.routing.allocation.require.box": "nowhere"}
     server.ask("PUT", "/red?wait_for_active_shards=0", {"settings": settings})
-    assert_failed(run.run(), ExitCode.SOURCE_FAILED, "'red'", "red")
+    ended = run.run(KSNAPSHOT_INDICES="many,red")
+    assert_failed(ended, ExitCode.SOURCE_FAILED, "'red'", "red, that is")
     assert_nothing_is_left(s3, bucket)
-    assert run.run(KSNAPSHOT_INDICES="-red").exit_code == ExitCode.DONE
+    # Nobody named it: it does not keep the others from being dumped.
+    ended = run.run()
+    assert ended.exit_code == ExitCode.DONE
+    assert "unreadable" in ended.result.notes
+    ended = run.run(KSNAPSHOT_INDICES="-red")
+    assert ended.exit_code == ExitCode.DONE
+    assert "unreadable" not in ended.result.notes
 
 
 def test_a_node_that_restarts_meanwhile(
