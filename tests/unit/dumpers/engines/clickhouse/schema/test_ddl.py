@@ -271,3 +271,8 @@ def test_engine_and_columns_are_read(text: str, engine: str, columns: tuple[str,
     create = ddl.parse(text)
     assert create is not None
     assert (create.engine, create.columns) == (engine, columns)
+
+
+def test_columns_that_no_server_takes_are_left_out() -> None:
+    text = "CREATE TABLE d.a (`id` UInt64, `t` Tuple(x UInt8)) ENGINE = Alias('d', 't')"
+    assert rewrite(text) == "CREATE TABLE d.a  ENGINE = Alias('d', 't')"
