@@ -9,7 +9,7 @@ from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.names import abbreviate
 from dumpers.engines.postgresql import clients, options
 from dumpers.engines.postgresql.catalog.create_database import database_options, databases_script
-from dumpers.engines.postgresql.catalog.found_notes import make_notes
+from dumpers.engines.postgresql.catalog.found_notes import leave_out_idle, make_notes
 from dumpers.engines.postgresql.catalog.server import Database, Server, ask_server
 from dumpers.engines.postgresql.catalog.survey import Survey, ask_survey
 from dumpers.engines.postgresql.clients import Clients, Session
@@ -40,6 +40,8 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     session = Session(connection=job.connection, folder=chosen.folder)
     surveys, closed = _survey(session, wanted, server, tool=chosen.major, interrupt=interrupt)
     notes = [*_notes_on_server(server, wanted, chosen, closed)]
+    surveys, idle = leave_out_idle(surveys, wanted.choice)
+    notes += idle
     notes += make_notes(surveys, wanted.choice, server, is_custom=wanted.custom)
     streams: list[DumpStream] = [
         _database(session.at(survey.database), survey, wanted, server, chosen) for survey in surveys

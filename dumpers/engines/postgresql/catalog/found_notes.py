@@ -121,6 +121,22 @@ def make_notes(
     return notes
 
 
+def leave_out_idle(surveys: Sequence[Survey], choice: Choice) -> tuple[list[Survey], list[Note]]:
+    """Return the databases that have anything of what is chosen, and a note on the others.
+
+    All of them where none has: pg_dump would refuse, and so does `make_notes`.
+    """
+    tables = len(choice.tables.with_children + choice.tables.alone)
+    start = 0 if tables else len(choice.exclude_tables.with_children + choice.exclude_tables.alone)
+    end = start + (tables or len(choice.schemas))
+    busy = [survey for survey in surveys if any(survey.matched[start:end])]
+    if not choice.is_partial or not busy or len(busy) == len(surveys):
+        return list(surveys), []
+    idle = tuple(survey.database for survey in surveys if survey not in busy)
+    text = "databases that hold nothing of the chosen tables or schemas are not in the dump"
+    return busy, [Note(code=NoteCode.NOTHING_MATCHED, text=text, objects=idle)]
+
+
 def _way(*, is_custom: bool) -> str:
     if is_custom:
         return "and pg_restore sets an empty one: docs/restore.md says how to load it with another"

@@ -4,7 +4,7 @@ import pytest
 
 from dumpers.contract.notes import NoteCode
 from dumpers.engines.postgresql.catalog import survey
-from dumpers.engines.postgresql.catalog.found_notes import make_notes
+from dumpers.engines.postgresql.catalog.found_notes import leave_out_idle, make_notes
 from dumpers.engines.postgresql.catalog.patterns import parse_pattern
 from dumpers.engines.postgresql.catalog.server import Server
 from dumpers.engines.postgresql.catalog.survey import Survey
@@ -92,3 +92,38 @@ def test_a_name_that_fits_in_one_of_several_databases_is_fine() -> None:
     assert make_notes([first, second], TABLES, SERVER, is_custom=False) == []
     with pytest.raises(SourceRefusedError, match="'orders'"):
         make_notes([second, second], TABLES, SERVER, is_custom=False)
+
+
+@pytest.mark.parametrize(
+    ("choice", "matched", "kept"),
+    [
+        (TABLES, [(True,), (False,)], ["a"]),
+        (TABLES, [(False,), (False,)], ["a", "b"]),
+        (TABLES, [(True,), (True,)], ["a", "b"]),
+        (
+            Choice(
+                schemas=(parse_pattern("app"),),
+                exclude_tables=Tables(with_children=(parse_pattern("x"),)),
+            ),
+            [(True, False), (False, True)],
+            ["b"],
+        ),
+        (
+            Choice(exclude_tables=Tables(with_children=(parse_pattern("x"),))),
+            [(True,), (False,)],
+            ["a", "b"],
+        ),
+        (Choice(), [(), ()], ["a", "b"]),
+    ],
+)
+def test_databases_without_anything_chosen_are_left_out(
+    choice: Choice, matched: list[tuple[bool, ...]], kept: list[str]
+) -> None:
+    surveys = [
+        Survey(database=name, size=1, matched=found)
+        for name, found in zip("ab", matched, strict=True)
+    ]
+    left, found = leave_out_idle(surveys, choice)
+    assert [survey.database for survey in left] == kept
+    named = [name for note in found for name in note.objects]
+    assert named == [name for name in "ab" if name not in kept]
