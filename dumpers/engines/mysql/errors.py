@@ -28,6 +28,10 @@ _REFUSED_WORDS = re.compile(
     re.IGNORECASE,
 )
 LOST_CONNECTION = 2013
+LOCK_WAIT_TIMEOUT = 1205
+NO_LOGIN = frozenset((1045, 1698))
+# An account that may not do something with a database, table, column, routine or server.
+NO_RIGHT = frozenset((1044, 1142, 1143, 1227, 1370))
 NO_SUCH_TABLE = 1146
 NOT_THE_DEFINER = frozenset((1227, 1419))
 UNKNOWN_CHARACTERS = frozenset((1115, 1273))

@@ -51,7 +51,7 @@ class MySQLServer:
     user: str = "admin"
     host: str = "127.0.0.1"
     _server: processes.Server
-    _folder: Path
+    folder: Path
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +87,7 @@ class MySQLServer:
 
     def authority(self) -> Path:
         """The certificates by which MySQL's own TLS is to be trusted; it makes them itself."""
-        return self._folder / "data" / "ca.pem"
+        return self.folder / "data" / "ca.pem"
 
     def create_database(self, name: str) -> str:
         """An empty database."""
@@ -104,7 +104,7 @@ class MySQLServer:
     def stop(self) -> None:
         # Nothing has to survive, and an orderly shutdown takes seconds.
         self._server.stop(how=signal.SIGKILL)
-        scratch.remove(self._folder)
+        scratch.remove(self.folder)
 
 
 def quoted(name: str) -> str:
@@ -197,7 +197,7 @@ def start(name: str, *, options: Sequence[str] = ()) -> MySQLServer:
         cwd=Path("/"),
     )
     init.unlink()
-    return MySQLServer(name=name, port=port, password=password, _server=server, _folder=folder)
+    return MySQLServer(name=name, port=port, password=password, _server=server, folder=folder)
 
 
 def _bin_folder(*, mysql: bool, mariadb: bool) -> Path:
