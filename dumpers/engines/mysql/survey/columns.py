@@ -11,10 +11,11 @@ from dumpers.engines.names import abbreviate
 from dumpers.runtime.interrupt import Interrupt
 
 # Character sets of which every value comes back from UTF-8 with the bytes that it had; a test
-# tries them. In others several bytes stand for one character of Unicode, or some for none.
+# tries them. In others several bytes stand for one character of Unicode, or some for none; and
+# most servers let any bytes into columns of `ascii`.
 EXACT = frozenset(
     (
-        *("ascii", "binary", "latin1", "latin2", "latin5", "latin7", "cp850", "cp852", "cp866"),
+        *("binary", "latin1", "latin2", "latin5", "latin7", "cp850", "cp852", "cp866"),
         *("keybcs2", "koi8r", "koi8u", "macce", "macroman"),
         *("ucs2", "utf16", "utf16le", "utf32", "utf8", "utf8mb3", "utf8mb4"),
     )
