@@ -124,6 +124,7 @@ def _holders(server: Server, database: str, *, interrupt: Interrupt) -> list[str
             "id, CONCAT(user, '@', host), command, time, IFNULL(state, ''), "
             f"IFNULL(LEFT(info, {_STATEMENT_SHOWN}), '')",
             "FROM information_schema.processlist WHERE id <> CONNECTION_ID() "
+            "AND IFNULL(info, '') NOT LIKE 'SELECT /*!40001 %' "
             f"AND (db = {name} OR info LIKE {quoted}) "
             f"AND command NOT IN ('Daemon', 'Binlog Dump') ORDER BY time DESC LIMIT {_SHOWN}",
             interrupt=interrupt,

@@ -72,7 +72,7 @@ class MySQLServer:
         self, text: str | bytes, database: str = "", *, user: str = "", password: str = ""
     ) -> str:
         """What the stock client prints of a script, columns apart by tabs; RuntimeError."""
-        command = [*_client_command(self.name, self.port), f"--user={user or self.user}"]
+        command = [*client_command(self.name, self.port), f"--user={user or self.user}"]
         done = subprocess.run(
             [*command, "--", *([database] if database else [])],
             env={**os.environ, "MYSQL_PWD": password or self.password},
@@ -281,7 +281,8 @@ def _install_sid(target: Path) -> None:
     shutil.rmtree(root)
 
 
-def _client_command(name: str, port: int) -> list[str | Path]:
+def client_command(name: str, port: int) -> list[str | Path]:
+    """The stock client of a server, for a process of one's own; the user is to be added."""
     mariadb = name.startswith("mariadb")
     command: list[str | Path] = [clients() / ("mariadb" if mariadb else "mysql"), "--no-defaults"]
     command += ["--host=127.0.0.1", f"--port={port}", "--batch", "--skip-column-names"]
@@ -295,7 +296,7 @@ def _accepts(name: str, port: int, password: str) -> bool:
     if not processes.listens(port):
         return False
     done = subprocess.run(
-        [*_client_command(name, port), "--user=admin", "--execute=SELECT 1"],
+        [*client_command(name, port), "--user=admin", "--execute=SELECT 1"],
         env={**os.environ, "MYSQL_PWD": password},
         capture_output=True,
         check=False,
