@@ -4,12 +4,15 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from dumpers.engines.mysql.client import Server
+from dumpers.engines.mysql.client import Server, identifier
 from dumpers.engines.mysql.programs import Flavour
 from dumpers.runtime.interrupt import Interrupt
 
 # A server keeps the text of a view with every name quoted, and with the database before a table's.
 _NAME = re.compile(r"`((?:[^`]|``)+)`\.`((?:[^`]|``)+)`")
+
+# Views that one call of the client shows: their names travel as an argument, which has a limit.
+_SHOWN_AT_ONCE = 100
 
 # A database's name and a name in it.
 Reference = tuple[str, str]
@@ -42,12 +45,26 @@ def view_references(
         database=database,
         interrupt=interrupt,
     )
+    texts = dict(rows)
+    # Some servers of 8.0 show accounts with the right SHOW VIEW the text by this statement only.
+    silent = [view for view, text in texts.items() if not text]
+    for start in range(0, len(silent), _SHOWN_AT_ONCE):
+        # Without a database of its own, so that the server writes it before the names.
+        shown = server.raw(
+            ";".join(
+                f"SHOW CREATE VIEW {identifier(database)}.{identifier(view)}"
+                for view in silent[start : start + _SHOWN_AT_ONCE]
+            ),
+            options=("--force",),
+            interrupt=interrupt,
+        )
+        texts |= {row[0]: row[1] for row in shown if len(row) > 1}
     return {
         view: frozenset(
             (found[1].replace("``", "`"), found[2].replace("``", "`"))
-            for found in _NAME.finditer(definition)
+            for found in _NAME.finditer(text)
         )
-        for view, definition in rows
+        for view, text in texts.items()
     }
 
 
