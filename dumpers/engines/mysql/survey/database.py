@@ -113,9 +113,8 @@ def survey(
     views = frozenset(table.name for table in chosen if table.is_view)
     notes += words.unreadable(database, refused, views)
     chosen = [table for table in chosen if table.name not in refused]
-    references = (
-        view_references(server, database, interrupt=interrupt) if views - refused.keys() else {}
-    )
+    views -= refused.keys()
+    references = view_references(server, database, views, interrupt=interrupt) if views else {}
     incomplete = _incomplete_views(database, found, chosen, references)
     notes += words.incomplete_views(database, incomplete, are_kept=bool(table_filter.tables))
     if not table_filter.tables:

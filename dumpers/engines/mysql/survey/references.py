@@ -32,9 +32,9 @@ class ForeignKey:
 
 
 def view_references(
-    server: Server, database: str, *, interrupt: Interrupt
+    server: Server, database: str, views: Collection[str], *, interrupt: Interrupt
 ) -> Mapping[str, frozenset[Reference]]:
-    """What each view of a database that this account may show refers to.
+    """What each of these views refers to; this account may show them.
 
     Aliases of tables are among it with their columns, as a text tells them from databases only by
     their names.
@@ -45,7 +45,7 @@ def view_references(
         database=database,
         interrupt=interrupt,
     )
-    texts = dict(rows)
+    texts = {view: text for view, text in rows if view in views}
     # Some servers of 8.0 show accounts with the right SHOW VIEW the text by this statement only.
     silent = [view for view, text in texts.items() if not text]
     for start in range(0, len(silent), _SHOWN_AT_ONCE):
