@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dumpers.contract.connection import Connection
 from dumpers.engines.login_hint import login_hint
 from dumpers.engines.mysql.errors import LOST_CONNECTION, REFUSED_LOGINS, error_numbers, is_final
-from dumpers.engines.mysql.programs import Flavour, Program, arguments, names_in_utf8
+from dumpers.engines.mysql.programs import Flavour, Program, arguments, session
 from dumpers.runtime.errors import ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.tool import Command, run_for_output
@@ -50,9 +50,13 @@ class Server:
         sql = f"SELECT 'r', {columns}, 'r' {rest}"
         return [row[1:-1] for row in self.raw(sql, database=database, interrupt=interrupt)]
 
-    def raw(self, sql: str, *, database: str = "", interrupt: Interrupt) -> list[tuple[str, ...]]:
-        """Answer a statement that is no SELECT; blanks at the edge of the answer are lost."""
-        command = query(self.client, self.connection, sql, database=database, errors=self.errors)
+    def raw(
+        self, sql: str, *, options: Sequence[str] = (), database: str = "", interrupt: Interrupt
+    ) -> list[tuple[str, ...]]:
+        """Answer statements that are no SELECT; blanks at the edges of the answer are lost."""
+        command = query(
+            self.client, self.connection, sql, options, database=database, errors=self.errors
+        )
         text = run_for_output(command, interrupt=interrupt)
         lines = text.split("\n") if text else []
         return [tuple(_unescape(cell) for cell in line.split("\t")) for line in lines]
@@ -73,7 +77,7 @@ def programs(
     for name in names:
         if shutil.which(name) is None:
             continue
-        command = _command([name, "--version"], env={}, login=None, where="", errors=errors)
+        command = _command([name, "--version"], env={}, errors=errors)
         version = run_for_output(command, interrupt=interrupt)
         flavour = Flavour.MARIADB if "mariadb" in version.lower() else Flavour.MYSQL
         found.setdefault(
@@ -105,17 +109,25 @@ def connect(connection: Connection, *, errors: ErrorClasses, interrupt: Interrup
 
 
 def query(
-    client: Program, connection: Connection, sql: str, *, database: str, errors: ErrorClasses
+    client: Program,
+    connection: Connection,
+    sql: str,
+    options: Sequence[str] = (),
+    *,
+    database: str,
+    errors: ErrorClasses,
 ) -> Command:
-    """Make the command that runs one statement and prints cells apart by tabs, escaped."""
+    """Make the command that runs statements and prints cells apart by tabs, escaped."""
     argv = [
         client.name,
         *arguments(client, connection),
         f"--connect-timeout={_CONNECT_SECONDS}",
-        *names_in_utf8(),
+        *session(sql_mode="''"),
         "--batch",
         "--skip-column-names",
         f"--execute={sql}",
+        # Behind the statements, which would switch `--force` off.
+        *options,
         *(["--", database] if database else []),
     ]
     return command(argv, connection, database=database, errors=errors)
@@ -133,10 +145,15 @@ def command(
     return _command(
         argv,
         env={"MYSQL_PWD": connection.password} if connection.password else {},
-        login=connection,
+        connection=connection,
         where=f" of {what}{connection.host}:{connection.port}",
         errors=errors,
     )
+
+
+def literal(text: str) -> str:
+    """Write a text as SQL, for a session whose sql_mode is empty."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def identifier(name: str) -> str:
@@ -148,26 +165,31 @@ def _command(
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
-    login: Connection | None,
-    where: str,
+    connection: Connection | None = None,
+    where: str = "",
     errors: ErrorClasses,
 ) -> Command:
     def failure(status: int, said: str) -> KsnapshotError:
         # MariaDB's client repeats the statement that failed, which is full of the user's data.
         said = said.rpartition(_STATEMENT)[2].strip()
         text = f"{argv[0]}{where} ended with status {status}: {said or 'no explanation'}"
-        if argv[0] == "mariadb-dump" and LOST_CONNECTION in error_numbers(said):
+        numbers = error_numbers(said)
+        if argv[0] == "mariadb-dump" and LOST_CONNECTION in numbers:
             # Unlike mysqldump it does not ask the server for more patience.
             text += " (did the store hold the dump up? raise the server's net_write_timeout)"
-        if login and error_numbers(said) & REFUSED_LOGINS:
-            text += login_hint(login)
+        if connection is not None and numbers & REFUSED_LOGINS:
+            text += login_hint(connection)
         return errors.refused(text) if is_final(said) else errors.failed(text)
 
     return Command(
         argv=argv,
         env={"LC_ALL": "C.UTF-8", **env},
-        secrets=(login.password,) if login else (),
-        known=(login.username, login.database, login.host) if login else (),
+        secrets=() if connection is None else (connection.password,),
+        known=(
+            ()
+            if connection is None
+            else (connection.username, connection.database, connection.host)
+        ),
         failure=failure,
         errors=errors,
     )

@@ -13,7 +13,24 @@ _NUMBER = re.compile(r"(?:error:?|\()\s*(\d{4})\b", re.IGNORECASE)
 # retry.
 _REFUSALS = frozenset(
     (
-        *(1044, 1045, 1049, 1051, 1115, 1130, 1142, 1143, 1227, 1231, 1251, 1273, 1298, 1305),
+        *(
+            1018,
+            1044,
+            1045,
+            1049,
+            1051,
+            1102,
+            1115,
+            1130,
+            1142,
+            1143,
+            1227,
+            1231,
+            1251,
+            1273,
+            1298,
+            1305,
+        ),
         *(1356, 1370, 1371, 1419, 1449, 1524, 1698, 1820, 1862, 2049, 2054, 2059, 2061, 3105),
         *(3118, 3159, 3878, 3879, 4151),
     )
@@ -28,6 +45,9 @@ _REFUSED_WORDS = re.compile(
     re.IGNORECASE,
 )
 LOST_CONNECTION = 2013
+LOCK_WAIT_TIMEOUT = 1205
+# An account that may not do something with a database, table, column, routine or server.
+NO_RIGHT = frozenset((1044, 1142, 1143, 1227, 1370))
 NO_SUCH_TABLE = 1146
 REFUSED_LOGINS = frozenset((1045, 1698))
 NOT_THE_DEFINER = frozenset((1227, 1419))

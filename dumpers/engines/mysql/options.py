@@ -1,7 +1,7 @@
 """Which of the dump tools' options a user may set: those that neither redirect nor disguise it."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.engines.shared_options import EXCLUDE_TABLES
@@ -82,7 +82,34 @@ def parse(text: str, *, per_table: bool = False, named: bool = False) -> list[st
                 f"{_VARIABLE} holds the word {word!r}, which is no option: the tool would take it "
                 "for a database or table; name tables in MYSQLDUMP_TABLES"
             )
+    if character_set(words) == "binary":
+        raise ConfigurationError(
+            f"{_VARIABLE} holds --default-character-set=binary, by which definitions with other "
+            "characters than ASCII come back altered: take it out, strings whose bytes UTF-8 does "
+            "not keep are dumped as bytes by themselves"
+        )
     return words
+
+
+def has_option(words: Sequence[str], name: str) -> bool:
+    """Whether checked options hold one of this name with a value."""
+    return _value(words, name) is not None
+
+
+def character_set(words: Sequence[str]) -> str:
+    """The character set that checked options have the dump written in; empty for UTF-8."""
+    found = (_value(words, "default-character-set") or "").lower()
+    return "" if found == "utf8mb4" else found
+
+
+def _value(words: Sequence[str], name: str) -> str | None:
+    """The last value of an option, which stands behind an equals sign or is the next word."""
+    found = None
+    for word, following in zip(words, (*words[1:], ""), strict=False):
+        written, equals, value = word.partition("=")
+        if written.replace("_", "-").replace("--loose-", "--") == f"--{name}":
+            found = value if equals else following
+    return found
 
 
 def _check_long(word: str, rest: Iterator[str], *, per_table: bool, named: bool) -> None:

@@ -23,6 +23,9 @@ _MARIADB_TLS: Mapping[str, Sequence[str]] = {
     "verify-full": ("--ssl", "--ssl-verify-server-cert"),
 }
 
+# How long a dump waits for a table that somebody has locked.
+LOCK_WAIT_SECONDS = 300
+
 
 class Flavour(StrEnum):
     """Whose product a server or a tool is."""
@@ -65,9 +68,26 @@ def arguments(program: Program, connection: Connection) -> list[str]:
     ]
 
 
-def names_in_utf8() -> list[str]:
-    """Return the option without which MySQL 5.7 takes the clients of 8 and 9 for latin1.
+def session(**settings: str) -> list[str]:
+    """Return the option that sets up a session before anything is read in it.
 
-    They ask for a collation that it does not know.
+    Names in UTF-8: MySQL 5.7 takes the clients of 8 and 9 for latin1, as they ask for a collation
+    that it does not know. No wait for a lock without end. And nothing that a server's own defaults
+    may hide or cut: rows beyond a limit, long statements, primary keys that it made itself. Each
+    server reads the comments of its kind that begin with a release which it has reached.
+    `settings` are further ones.
     """
+    further = "".join(f", {name} = {value}" for name, value in settings.items())
+    command = (
+        f"SET NAMES utf8mb4{further}, lock_wait_timeout = {LOCK_WAIT_SECONDS}, "
+        "sql_select_limit = 18446744073709551615"
+        "/*!50708 , max_execution_time = 0 */"
+        "/*!80030 , show_gipk_in_create_table_and_information_schema = ON */"
+        "/*M!100101 , max_statement_time = 0 */"
+    )
+    return [f"--init-command={command}"]
+
+
+def names_in_utf8() -> list[str]:
+    """Return the option that does the first part of `session` alone, for a load."""
     return ["--init-command=SET NAMES utf8mb4"]

@@ -12,7 +12,7 @@ from dumpers.engines.mysql.errors import (
     error_numbers,
 )
 from dumpers.engines.mysql.programs import Flavour, Program
-from dumpers.engines.mysql.schema import tables
+from dumpers.engines.mysql.survey.schema import tables
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import RESTORE_ERRORS, KsnapshotError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt

@@ -5,16 +5,14 @@ which sets up the session, is repeated before each.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from dumpers.engines.mysql.client import identifier
-from dumpers.engines.mysql.schema import Table
+from dumpers.engines.mysql.survey.schema import Table
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.held_tool import HeldToolReader
 from dumpers.streams.reader import BufferedReader, PrefixedReader, Reader
-from dumpers.streams.tool import Command, EndProof
 
 # Where a table begins, and what stands around the bodies of triggers, in which any line may occur.
 # Elsewhere none does: the tools write a line end in a value as \n.
@@ -29,17 +27,20 @@ _SHOWN = 100
 
 
 class Sections:
-    """The output of one dump command, as a reader for each of these tables, in their order.
+    """The output of one dump tool, as a reader for each of these tables, in their order.
 
-    The first reader starts the tool, which all readers wait for through the interrupt given to the
+    The first reader starts the tool by `start`, and all wait through the interrupt given to the
     first; leaving `tools` ends the tool.
     """
 
     def __init__(
-        self, command: Command, *, tables: Sequence[Table], proof: EndProof, tools: ExitStack
+        self,
+        start: Callable[[Interrupt], AbstractContextManager[Reader]],
+        *,
+        tables: Sequence[Table],
+        tools: ExitStack,
     ) -> None:
-        self._command = command
-        self._proof = proof
+        self._start = start
         self._tables = tables
         self._tools = tools
         self._cutter: Cutter | None = None
@@ -49,8 +50,8 @@ class Sections:
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
         """Read the next section; the one before must have been read to its end."""
         if self._cutter is None:
-            tool = HeldToolReader(self._command, proof=self._proof, interrupt=interrupt)
-            self._cutter = Cutter(self._tools.enter_context(tool), tables=self._tables)
+            reader = self._tools.enter_context(self._start(interrupt))
+            self._cutter = Cutter(reader, tables=self._tables)
             self._preamble = b"".join(iter(self._cutter.read, b""))
         self._cutter.go_on()
         yield PrefixedReader(self._preamble, self._cutter)

@@ -51,7 +51,7 @@ class MySQLServer:
     user: str = "admin"
     host: str = "127.0.0.1"
     _server: processes.Server
-    _folder: Path
+    folder: Path
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +72,7 @@ class MySQLServer:
         self, text: str | bytes, database: str = "", *, user: str = "", password: str = ""
     ) -> str:
         """What the stock client prints of a script, columns apart by tabs; RuntimeError."""
-        command = [*_client_command(self.name, self.port), f"--user={user or self.user}"]
+        command = [*client_command(self.name, self.port), f"--user={user or self.user}"]
         done = subprocess.run(
             [*command, "--", *([database] if database else [])],
             env={**os.environ, "MYSQL_PWD": password or self.password},
@@ -87,7 +87,7 @@ class MySQLServer:
 
     def authority(self) -> Path:
         """The certificates by which MySQL's own TLS is to be trusted; it makes them itself."""
-        return self._folder / "data" / "ca.pem"
+        return self.folder / "data" / "ca.pem"
 
     def create_database(self, name: str) -> str:
         """An empty database."""
@@ -95,7 +95,8 @@ class MySQLServer:
         return name
 
     def drop_database(self, name: str) -> None:
-        self.sql(f"DROP DATABASE IF EXISTS {quoted(name)}")
+        # Others' foreign keys may refer to it.
+        self.sql(f"SET foreign_key_checks = 0; DROP DATABASE IF EXISTS {quoted(name)}")
 
     def kill(self) -> None:
         """Ends the server at once, as a node's failure would."""
@@ -104,7 +105,7 @@ class MySQLServer:
     def stop(self) -> None:
         # Nothing has to survive, and an orderly shutdown takes seconds.
         self._server.stop(how=signal.SIGKILL)
-        scratch.remove(self._folder)
+        scratch.remove(self.folder)
 
 
 def quoted(name: str) -> str:
@@ -197,7 +198,7 @@ def start(name: str, *, options: Sequence[str] = ()) -> MySQLServer:
         cwd=Path("/"),
     )
     init.unlink()
-    return MySQLServer(name=name, port=port, password=password, _server=server, _folder=folder)
+    return MySQLServer(name=name, port=port, password=password, _server=server, folder=folder)
 
 
 def _bin_folder(*, mysql: bool, mariadb: bool) -> Path:
@@ -280,7 +281,8 @@ def _install_sid(target: Path) -> None:
     shutil.rmtree(root)
 
 
-def _client_command(name: str, port: int) -> list[str | Path]:
+def client_command(name: str, port: int) -> list[str | Path]:
+    """The stock client of a server, for a process of one's own; the user is to be added."""
     mariadb = name.startswith("mariadb")
     command: list[str | Path] = [clients() / ("mariadb" if mariadb else "mysql"), "--no-defaults"]
     command += ["--host=127.0.0.1", f"--port={port}", "--batch", "--skip-column-names"]
@@ -294,7 +296,7 @@ def _accepts(name: str, port: int, password: str) -> bool:
     if not processes.listens(port):
         return False
     done = subprocess.run(
-        [*_client_command(name, port), "--user=admin", "--execute=SELECT 1"],
+        [*client_command(name, port), "--user=admin", "--execute=SELECT 1"],
         env={**os.environ, "MYSQL_PWD": password},
         capture_output=True,
         check=False,

@@ -12,6 +12,7 @@ import pytest
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
+from dumpers.contract.notes import NoteCode
 from dumpers.engines.mysql.engine import ENGINE
 from dumpers.engines.protocol import SourceInfo, StoredDump
 from dumpers.engines.registry import ENGINES
@@ -124,6 +125,14 @@ def piece(name: str, data: bytes, part: tuple[str, ...] = ()) -> StoredDump:
         return contextlib.nullcontext(io.BytesIO(data))
 
     return StoredDump(name=name, part=part, ending=".sql", size=len(data), open=open_)
+
+
+def noted(source: SourceInfo) -> dict[NoteCode, tuple[str, ...]]:
+    """The objects that the notes of a dump name, by the notes' codes."""
+    found: dict[NoteCode, tuple[str, ...]] = {}
+    for note in source.notes:
+        found[note.code] = (*found.get(note.code, ()), *note.objects)
+    return found
 
 
 def dump(job: DumpJob) -> tuple[SourceInfo, Sequence[tuple[str, bytes]]]:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from dumpers.contract.notes import NoteCode
 from dumpers.runtime.errors import SourceRefusedError
-from tests.integration.dumpers.mysql.conftest import Case, dump
+from tests.integration.dumpers.mysql.conftest import Case, dump, noted
 from tests.integration.dumpers.mysql.worlds import fill, fingerprint
 from tests.testbed.databases.mysql import quoted
 
@@ -15,12 +16,7 @@ def test_a_dump_loads_with_the_stock_client(case: Case) -> None:
     assert name == database
     flavour = "MariaDB" if case.server.is_mariadb else "MySQL"
     assert source.server_version.startswith(f"{flavour} {case.server.name.partition('-')[2]}")
-    loose, *history = map(str, source.notes)
-    assert "NOT consistent with the others" in loose
-    assert loose.endswith("'select (MyISAM)'")
-    assert [note.rpartition(": ")[2] for note in history] == (
-        ["'kept'"] if case.server.is_mariadb else []
-    )
+    assert noted(source) == {NoteCode.NOT_CONSISTENT: (f"{database}.select",)}
     copy = case.load(sql)
     assert fingerprint(case.server, copy) == fingerprint(case.server, database)
 
@@ -71,9 +67,7 @@ def test_tables_that_are_not_there(case: Case) -> None:
     database = case.database()
     case.server.sql("CREATE TABLE a (b INT); CREATE TABLE c (d INT)", database)
     source, _ = dump(case.job(database, MYSQLDUMP_EXCLUDED_TABLES="a  nothing"))
-    assert tuple(map(str, source.notes)) == (
-        "the table 'nothing' was to be left out, but there is none",
-    )
+    assert noted(source) == {NoteCode.NOTHING_MATCHED: (f"{database}.nothing",)}
     with pytest.raises(SourceRefusedError, match="'nothing'"):
         dump(case.job(database, MYSQLDUMP_TABLES="a nothing"))
 

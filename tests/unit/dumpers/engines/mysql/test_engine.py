@@ -3,8 +3,10 @@ from itertools import pairwise
 import pytest
 
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.mysql import grants, options
-from dumpers.engines.mysql.engine import ENGINE, prove
+from dumpers.engines.mysql import options
+from dumpers.engines.mysql.engine import ENGINE
+from dumpers.engines.mysql.reading import prove
+from dumpers.engines.mysql.survey import grants
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError, ExitCode
 from dumpers.runtime.interrupt import Interrupt

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.mysql.schema import Table
 from dumpers.engines.mysql.sections import Cutter
+from dumpers.engines.mysql.survey.schema import Table
 from dumpers.runtime.errors import SourceFailedError
 
 PREAMBLE = b"-- MySQL dump 10.13\n--\n-- Host: db\n\n/*!40101 SET NAMES utf8mb4 */;\n\n"
@@ -20,7 +20,7 @@ TRIGGER = (
 
 
 def table(name: str, kind: str = "BASE TABLE") -> Table:
-    return Table(name=name, kind=kind, engine="InnoDB", transactional=True, size=1)
+    return Table(name=name, kind=kind, engine="InnoDB", transactional=True)
 
 
 def section(name: str, rows: bytes = b"INSERT INTO x VALUES (1);\n") -> bytes:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.mysql.client import Server
-from dumpers.engines.mysql.schema import Table
+from dumpers.engines.mysql.survey.schema import Table
 from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import SourceRefusedError
 
@@ -37,7 +38,7 @@ class TableFilter:
 
 def choose(
     server: Server, database: str, table_filter: TableFilter, found: Sequence[Table]
-) -> tuple[list[Table], list[str]]:
+) -> tuple[list[Table], list[Note]]:
     """Pick the tables that were asked for, with notes on exclusions that exclude nothing.
 
     Raises the server's refusal if a table that was asked for does not exist.
@@ -60,10 +61,17 @@ def choose(
         chosen = [
             table for table in found if any(matches(name)(table) for name in table_filter.tables)
         ]
-    notes = []
+    unmatched = []
     for name in table_filter.excluded:
         excludes = matches(name)
         if not any(map(excludes, found)):
-            notes.append(f"the table {name!r} was to be left out, but there is none")
+            unmatched.append(name if name.startswith(f"{database}.") else f"{database}.{name}")
         chosen = [table for table in chosen if not excludes(table)]
-    return chosen, notes
+    if not unmatched:
+        return chosen, []
+    note = Note(
+        code=NoteCode.NOTHING_MATCHED,
+        text="these tables were to be left out, but there are none of these names",
+        objects=tuple(unmatched),
+    )
+    return chosen, [note]

@@ -1,0 +1,171 @@
+"""The streams of a dump, in the order in which a restore loads them."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+
+from dumpers.engines.mysql.reading import DumpTool, dump_command, run_tool
+from dumpers.engines.mysql.sections import Sections
+from dumpers.engines.mysql.survey.database import Survey
+from dumpers.engines.mysql.survey.references import Reference, needing
+from dumpers.engines.protocol import DumpStream
+from dumpers.engines.simple_stream import SimpleStream
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
+
+_ENDING = ".sql"
+# No table can be called so: it lies in a folder below the tables'.
+_ACROSS = ("views", "across-databases")
+_NO_PROGRAMS = ("--skip-triggers", "--skip-routines", "--skip-events")
+
+
+def plan_streams(
+    tool: DumpTool, surveys: Sequence[Survey], *, per_table: bool, running: ExitStack
+) -> list[DumpStream]:
+    """Make the streams of all databases.
+
+    Views that need another of the databases come last, as an object of their own: only then are
+    all tables and functions there. `running` ends the tools whose output several streams share.
+    """
+    across = views_across(surveys)
+    streams: list[DumpStream] = []
+    for found in in_order(surveys):
+        rest = _without(found, {view for database, view in across if database == found.database})
+        # Views and programs alone are one object in any case.
+        if per_table and not all(table.is_view for table in rest.tables):
+            streams += _streams_per_table(tool, rest, running)
+        else:
+            streams.append(_stream(tool, rest))
+    if across:
+        streams.append(_stream_of_views(tool, surveys, across))
+    return streams
+
+
+def views_across(surveys: Sequence[Survey]) -> frozenset[Reference]:
+    """The views that need another database of the dump, and the views that need such views."""
+    databases = {found.database for found in surveys}
+    references: dict[Reference, Iterable[Reference]] = {
+        (found.database, view): needs
+        for found in surveys
+        for view, needs in found.references.items()
+    }
+    abroad = {
+        view
+        for view, needs in references.items()
+        if any(schema in databases - {view[0]} for schema, _ in needs)
+    }
+    known = {view: set(needs) for view, needs in references.items()}
+    return frozenset(abroad | set(needing(abroad, known)))
+
+
+def in_order(surveys: Sequence[Survey]) -> list[Survey]:
+    """The databases as they were given, but each behind those whose sequences it draws from."""
+    ordered: list[Survey] = []
+    left = list(surveys)
+    while left:
+        waiting = {found.database for found in left}
+        # In a circle there is no order, and the first may as well be the first.
+        first = next(
+            (found for found in left if not found.sequences_of & (waiting - {found.database})),
+            left[0],
+        )
+        ordered.append(first)
+        left.remove(first)
+    return ordered
+
+
+def _stream(tool: DumpTool, found: Survey) -> DumpStream:
+    """The stream of a whole database, or of some tables and views of it."""
+    names: list[str] = []
+    left_out: Sequence[str] = ()
+    if found.all_tables or any(table.is_view for table in found.tables):
+        # mysqldump writes views before the functions that they call if it is told tables by name;
+        # if it is told which tables to leave out, it writes them in the order that they load in.
+        left_out = _full_names(found, found.left_out)
+    else:
+        names = [table.name for table in found.tables]
+    command = dump_command(tool, [found], found.options, names=names, leave_out=left_out)
+    opening = found.opening + (found.defaults if found.all_tables else "")
+
+    def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
+        return run_tool(tool, command, found.database, opening=opening, interrupt=interrupt)
+
+    return SimpleStream(name=found.database, ending=_ENDING, estimate=found.estimate, opener=opener)
+
+
+def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> list[DumpStream]:
+    """The streams of a database's tables, and that of its views and programs, which loads last."""
+    # The tools write sequences first, then tables in the order that they are given in.
+    tables = sorted(
+        (table for table in found.tables if not table.is_view),
+        key=lambda table: not table.is_sequence,
+    )
+    names = [table.name for table in tables]
+    kept = [option for option in found.options if option == "--dump-history"]
+    options = ("--triggers", *_NO_PROGRAMS[1:], *kept)
+    command = dump_command(tool, [found], options, names=names)
+
+    def start(interrupt: Interrupt) -> AbstractContextManager[Reader]:
+        return run_tool(tool, command, found.database, opening=found.opening, interrupt=interrupt)
+
+    sections = Sections(start, tables=tables, tools=running)
+    others = replace(_without(found, names), all_tables=True)
+    return [
+        *(
+            SimpleStream(
+                name=found.database,
+                part=(table.name,),
+                ending=_ENDING,
+                estimate=found.sizes.get(table.name, 0),
+                opener=sections.open,
+            )
+            for table in tables
+        ),
+        _stream(tool, others),
+    ]
+
+
+def _stream_of_views(
+    tool: DumpTool, surveys: Sequence[Survey], across: frozenset[Reference]
+) -> DumpStream:
+    """The stream of views that need each other's databases: it says itself where each belongs."""
+    concerned = [
+        found for found in surveys if any(database == found.database for database, _ in across)
+    ]
+    left_out = [
+        name
+        for found in concerned
+        for name in _full_names(
+            found,
+            [
+                *found.left_out,
+                *(
+                    table.name
+                    for table in found.tables
+                    if (found.database, table.name) not in across
+                ),
+            ],
+        )
+    ]
+    command = dump_command(tool, concerned, _NO_PROGRAMS, leave_out=left_out)
+    name = concerned[0].database
+
+    def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
+        return run_tool(tool, command, name, opening="", interrupt=interrupt)
+
+    return SimpleStream(name=name, part=_ACROSS, ending=_ENDING, estimate=0, opener=opener)
+
+
+def _without(found: Survey, names: Iterable[str]) -> Survey:
+    """A survey without these tables or views."""
+    gone = frozenset(names)
+    return replace(
+        found,
+        tables=tuple(table for table in found.tables if table.name not in gone),
+        sizes={name: size for name, size in found.sizes.items() if name not in gone},
+        left_out=(*found.left_out, *sorted(gone)),
+    )
+
+
+def _full_names(found: Survey, names: Sequence[str]) -> list[str]:
+    return [f"{found.database}.{name}" for name in names]

@@ -1,0 +1,104 @@
+"""Which of a database's tables and views can be read, tried as the dump tool will."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from dumpers.engines.mysql.client import Server, identifier, literal
+from dumpers.engines.mysql.errors import NO_RIGHT
+from dumpers.engines.mysql.programs import Flavour
+from dumpers.engines.mysql.survey.probes import Refusal, attempt
+from dumpers.engines.mysql.survey.schema import Table
+from dumpers.runtime.interrupt import Interrupt
+
+# Storage engines that keep rows elsewhere: the tools' sources write no rows of their tables.
+ELSEWHERE: Mapping[Flavour, frozenset[str]] = {
+    Flavour.MYSQL: frozenset(("FEDERATED",)),
+    Flavour.MARIADB: frozenset(("FEDERATED", "CONNECT", "SPIDER", "OQGRAPH", "VP", "S3")),
+}
+# Those whose tables are made of other tables of this server.
+MERGED = frozenset(("MRG_MYISAM", "MRG_ISAM", "MRG_ARIA"))
+
+# Tables that one statement tries.
+_TRIED_AT_ONCE = 100
+
+
+def broken_views(
+    server: Server, database: str, views: Sequence[Table], *, interrupt: Interrupt
+) -> dict[str, Refusal]:
+    """The views that the dump tool would end at, with the server's words."""
+
+    def fields(view: str) -> str:
+        # The tool's own question, without an answer in rows.
+        return f"SHOW FIELDS FROM {view} LIKE ''"
+
+    return _refused(server, database, views, fields, interrupt=interrupt)
+
+
+def unresolved_views(
+    server: Server, database: str, views: Sequence[Table], *, interrupt: Interrupt
+) -> dict[str, Refusal]:
+    """The views that can be dumped and not used, as their definer is gone or may not read."""
+
+    def prepared(view: str) -> str:
+        return "PREPARE tried FROM " + literal(f"SELECT 1 FROM {view}")  # noqa: S608  quoted
+
+    return _refused(server, database, views, prepared, interrupt=interrupt)
+
+
+def unreadable_tables(
+    server: Server,
+    database: str,
+    tables: Sequence[Table],
+    sizes: Mapping[str, int],
+    *,
+    may_read: Callable[[Table], bool],
+    interrupt: Interrupt,
+) -> dict[str, Refusal]:
+    """The tables that the server cannot open or this account may not read, with its words.
+
+    MariaDB's tables with transactions are tried only where something looks wrong with them: it
+    would take as long as a tenth of their dump.
+    """
+    elsewhere = ELSEWHERE[server.flavour] | MERGED
+    far = [table for table in tables if table.engine.upper() in elsewhere or not table.loaded]
+    found = _refused(server, database, far, "SHOW CREATE TABLE {}".format, interrupt=interrupt)
+    near = [table for table in tables if table not in far]
+    doubtful = [table for table in near if not may_read(table) or not table.engine]
+    usual = [
+        table
+        for table in near
+        if table not in doubtful
+        and (
+            server.flavour is Flavour.MYSQL or not table.transactional or not sizes.get(table.name)
+        )
+    ]
+    for start in range(0, len(usual), _TRIED_AT_ONCE):
+        together = usual[start : start + _TRIED_AT_ONCE]
+        selects = [f"(SELECT 1 FROM {identifier(table.name)} LIMIT 1)" for table in together]  # noqa: S608  quoted
+        statement = f"SELECT COUNT(*) FROM ({' UNION ALL '.join(selects)}) AS tried"  # noqa: S608  quoted
+        [refusal] = attempt(server, [statement], database=database, interrupt=interrupt)
+        if refusal is not None:
+            doubtful += together
+    one_row = "SELECT COUNT(*) FROM (SELECT * FROM {} LIMIT 1) AS tried".format
+    return found | _refused(server, database, doubtful, one_row, interrupt=interrupt)
+
+
+def is_for_want_of_a_right(refusal: Refusal) -> bool:
+    """Whether it is the account that is at fault, and not the table or view."""
+    return bool(refusal.numbers & NO_RIGHT)
+
+
+def _refused(
+    server: Server,
+    database: str,
+    tables: Sequence[Table],
+    question: Callable[[str], str],
+    *,
+    interrupt: Interrupt,
+) -> dict[str, Refusal]:
+    statements = [question(identifier(table.name)) for table in tables]
+    answers = attempt(server, statements, database=database, interrupt=interrupt)
+    return {
+        table.name: answer
+        for table, answer in zip(tables, answers, strict=True)
+        if answer is not None
+    }

@@ -1,0 +1,92 @@
+"""Whether the server is a replica, and how far behind its source."""
+
+from collections.abc import Mapping, Sequence
+
+from dumpers.contract.notes import Note, NoteCode
+from dumpers.engines.mysql.client import Server
+from dumpers.engines.mysql.errors import NO_RIGHT, error_numbers
+from dumpers.engines.mysql.programs import Flavour
+from dumpers.runtime.errors import KsnapshotError
+from dumpers.runtime.interrupt import Interrupt
+
+_TEXT = "the dump was read from a replica"
+
+
+def standby_notes(server: Server, *, interrupt: Interrupt) -> tuple[Note, ...]:
+    """Say that the dump is read from a replica, as far as this account may see that.
+
+    Raises the server's refusal where its settings would cut what is read from it.
+    """
+    limit, read_only = _settings(server, interrupt=interrupt)
+    if server.flavour is Flavour.MARIADB and limit:
+        # Its dump tool cannot be told to set it back.
+        raise server.errors.refused(
+            f"the server's sql_select_limit is {limit}, so that every table would come with no "
+            "more rows than that: set it to DEFAULT, globally and in init_connect"
+        )
+    try:
+        states = _channels(server, interrupt=interrupt)
+    except KsnapshotError as error:
+        if not error_numbers(str(error)) & NO_RIGHT:
+            raise
+        # Those who may not ask are not told of every primary that it could be a replica.
+        right = "SLAVE MONITOR" if server.flavour is Flavour.MARIADB else "REPLICATION CLIENT"
+        if server.flavour is Flavour.MARIADB and server.number < (10, 5):
+            right = "REPLICATION CLIENT"
+        unknown = f"and how old its rows are is not known: grant this account {right}"
+        return (_note(f"the server is read-only, as replicas are, {unknown}"),) if read_only else ()
+    if states:
+        return tuple(_note(describe(state)) for state in states)
+    if read_only:
+        return (_note("the server is read-only, as replicas are, though it has no source set up"),)
+    return ()
+
+
+def describe(state: Mapping[str, str]) -> str:
+    """Say how far behind a replica is, by a row of SHOW REPLICA STATUS or its older names."""
+
+    def value(*names: str) -> str:
+        return next((state[name] for name in names if name in state), "")
+
+    source = value("Source_Host", "Master_Host")
+    where = f"{_TEXT} of {source}" if source else _TEXT
+    stopped = [
+        what
+        for what, names in (
+            ("receive", ("Replica_IO_Running", "Slave_IO_Running")),
+            ("apply", ("Replica_SQL_Running", "Slave_SQL_Running")),
+        )
+        if value(*names) not in {"Yes", "Preparing"}
+    ]
+    if stopped:
+        return (
+            f"{where} that does not {' and '.join(stopped)} changes at the moment: it lacks all "
+            "that its source has taken in since it stopped"
+        )
+    seconds = value("Seconds_Behind_Source", "Seconds_Behind_Master")
+    if not seconds.isdigit():
+        return f"{where}; how far behind it is, it does not say"
+    return f"{where} that was {seconds} s behind when the dump began"
+
+
+def _note(text: str) -> Note:
+    return Note(code=NoteCode.STANDBY, text=text)
+
+
+def _settings(server: Server, *, interrupt: Interrupt) -> tuple[str, bool]:
+    """The limit of rows for those who set none, empty if there is none; and if it is read-only."""
+    # The session of the clients has no limit: it is the server's own that the tool would get.
+    [(limit, read_only)] = server.rows(
+        "@@global.sql_select_limit, @@global.read_only", "", interrupt=interrupt
+    )
+    no_limit = "18446744073709551615"
+    return "" if limit == no_limit else limit, read_only not in {"0", "OFF"}
+
+
+def _channels(server: Server, *, interrupt: Interrupt) -> Sequence[Mapping[str, str]]:
+    if server.flavour is Flavour.MARIADB:
+        sql = "SHOW ALL SLAVES STATUS"
+    else:
+        sql = "SHOW REPLICA STATUS" if server.number >= (8, 4) else "SHOW SLAVE STATUS"
+    heads, *rows = server.raw(sql, options=("--column-names",), interrupt=interrupt) or [()]
+    return [dict(zip(heads, row, strict=False)) for row in rows]

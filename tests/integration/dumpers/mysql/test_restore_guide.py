@@ -1,0 +1,164 @@
+"""Each row of "What may stop it" in docs/restore.md: its message, then through with the cure."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.dumpers.mysql.conftest import Case, Servers, dump
+from tests.testbed.databases import mysql as mysql_testbed
+from tests.testbed.databases.mysql import NEWEST, quoted
+
+_GUIDE = Path(__file__).parents[4] / "docs/restore.md"
+_VIEW = "CREATE TABLE t (a INT); CREATE VIEW v AS SELECT a FROM t"
+
+
+def stopped(load: Callable[[], object], message: str) -> None:
+    """The load ends with this message, which is a row of the guide."""
+    guide = _GUIDE.read_text().partition("## MySQL and MariaDB")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| ")]
+    assert any(message in row for row in rows), message
+    pattern = ".*".join(map(re.escape, message.split("…")))
+    with pytest.raises(RuntimeError, match=re.compile(pattern, re.DOTALL)):
+        load()
+
+
+def test_another_definer(case: Case) -> None:
+    database = case.database()
+    case.server.sql(_VIEW, database)
+    _, [(_, sql)] = dump(case.job(database))
+    user = case.user("ALL ON `copy\\_%`.*")
+    copy = case.database("copy")
+    stopped(lambda: case.server.sql(sql, copy, user=user, password="pw"), "ERROR 1227")
+    # The definer is an administrator.
+    right = {"mysql-9": "SET_ANY_DEFINER, SYSTEM_USER", "mariadb-11.4": "SET USER"}.get(
+        case.server.name, "SUPER"
+    )
+    case.server.sql(f"GRANT {right} ON *.* TO {user}@'%'")
+    case.server.sql(sql, case.database("copy"), user=user, password="pw")
+
+
+def test_an_account_that_is_not_there(case: Case) -> None:
+    database = case.database()
+    case.server.sql(_VIEW, database)
+    _, [(_, sql)] = dump(case.job(database))
+    copy = case.load(sql.replace(b"`admin`@`%`", b"`ghost`@`%`"))
+    stopped(lambda: case.server.sql("SELECT * FROM v", copy), "ERROR 1449")
+    case.server.sql(f"CREATE USER ghost@'%'; GRANT SELECT ON {quoted(copy)}.* TO ghost@'%'")
+    case.users.append("ghost")
+    case.server.sql("SELECT * FROM v", copy)
+
+
+@pytest.mark.parametrize("case", [NEWEST], indirect=True)
+def test_an_older_server(case: Case, servers: Servers) -> None:
+    database = case.database()
+    case.server.sql("CREATE TABLE t (a TEXT COLLATE utf8mb4_0900_ai_ci)", database)
+    _, [(_, sql)] = dump(case.job(database))
+    old = Case(server=servers("mysql-5.7"))
+    stopped(lambda: old.load(sql), "ERROR 1273 … Unknown collation")
+    old.end()
+    case.load(sql)
+
+
+def test_a_row_that_is_larger_than_the_target_allows(case: Case) -> None:
+    database = case.database()
+    case.server.sql(
+        "CREATE TABLE t (a LONGBLOB); INSERT INTO t VALUES (REPEAT('x', 3000000))", database
+    )
+    _, [(_, sql)] = dump(case.job(database))
+    before = case.server.sql("SELECT @@global.max_allowed_packet")
+    case.server.sql("SET GLOBAL max_allowed_packet = 1048576")
+    try:
+        # The server hangs up on its client, which may not have read the reason by then.
+        with pytest.raises(RuntimeError, match=r"ERROR (1153|2006|2013|2055)"):
+            case.load(sql)
+    finally:
+        case.server.sql(f"SET GLOBAL max_allowed_packet = {before}")
+    case.load(sql)
+
+
+def test_functions_while_the_binary_log_is_on(clients: None) -> None:
+    with mysql_testbed.start("mysql-5.7", options=["--server-id=1", "--log-bin=bin"]) as server:
+        case = Case(server=server)
+        database = case.database()
+        case.server.sql("CREATE FUNCTION f() RETURNS INT RETURN RAND()", database)
+        _, [(_, sql)] = dump(case.job(database))
+        case.server.sql("SET GLOBAL log_bin_trust_function_creators = 0")
+        stopped(lambda: case.load(sql), "ERROR 1418")
+        case.server.sql("SET GLOBAL log_bin_trust_function_creators = 1")
+        case.load(sql)
+
+
+@pytest.mark.parametrize("case", ["mysql-8.0"], indirect=True)
+def test_a_foreign_key_without_the_dumps_own_setting(case: Case, servers: Servers) -> None:
+    database = case.database()
+    case.server.sql(
+        "CREATE TABLE p (a INT, KEY (a)); CREATE TABLE c (a INT, FOREIGN KEY (a) REFERENCES p (a))",
+        database,
+    )
+    _, [(_, sql)] = dump(case.job(database))
+    old = sql.replace(b"restrict_fk_on_non_standard_key = OFF", b"unique_checks = 1")
+    new = Case(server=servers(NEWEST))
+    stopped(lambda: new.load(old), "ERROR 6125 … Missing unique key")
+    new.load(b"SET SESSION restrict_fk_on_non_standard_key = OFF;\n" + old)
+    new.end()
+
+
+def test_a_view_that_needs_another_database(case: Case) -> None:
+    one, other = case.database("one"), case.database("other")
+    case.server.sql("CREATE TABLE t (a INT)", other)
+    case.server.sql(f"CREATE VIEW v AS SELECT a FROM {other}.t", one)
+    _, [(_, sql)] = dump(case.job(one))
+    case.server.sql("DROP TABLE t", other)
+    stopped(lambda: case.load(sql), "ERROR 1146 … doesn't exist")
+    case.server.sql("CREATE TABLE t (a INT)", other)
+    case.load(sql)
+
+
+@pytest.mark.parametrize("case", ["mariadb-11.4"], indirect=True)
+def test_a_view_of_mariadb_whose_definer_is_gone(case: Case) -> None:
+    database = case.database()
+    definer = case.user(f"ALL ON {quoted(database)}.*")
+    case.server.sql(
+        f"CREATE TABLE t (a INT); CREATE DEFINER={definer}@'%' VIEW v AS SELECT a FROM t;"
+        f"DROP USER {definer}@'%'",
+        database,
+    )
+    case.users.remove(definer)
+    _, [(_, sql)] = dump(case.job(database))
+    stopped(lambda: case.load(sql), "ERROR 1054 … Unknown column")
+    case.server.drop_database(database)
+    case.server.sql(sql, case.server.create_database(database))
+
+
+def test_programs_that_were_made_under_another_collation(case: Case) -> None:
+    database = case.database()
+    case.server.sql(
+        "CREATE FUNCTION f() RETURNS TEXT DETERMINISTIC RETURN 'x';"
+        f"ALTER DATABASE {database} CHARACTER SET latin1",
+        database,
+    )
+    source, [(_, sql)] = dump(case.job(database))
+    assert [note.objects for note in source.notes] == [(f"{database}.f",)]
+    case.server.drop_database(database)
+    dictionary = case.server.name in {"mysql-8.0", NEWEST}
+    message = "ERROR 3503 … doesn't exist" if dictionary else "ERROR 1 … db.opt"
+    stopped(lambda: case.load(sql), message)
+    case.server.sql(sql, case.server.create_database(database))
+
+
+@pytest.mark.parametrize("case", ["mysql-8.0", NEWEST], indirect=True)
+def test_a_general_tablespace(case: Case) -> None:
+    database = case.database()
+    case.server.sql(
+        "CREATE TABLESPACE space ADD DATAFILE 'space.ibd' ENGINE=InnoDB;"
+        "CREATE TABLE t (a INT) TABLESPACE space",
+        database,
+    )
+    _, [(_, sql)] = dump(case.job(database))
+    case.server.sql("DROP TABLE t; DROP TABLESPACE space", database)
+    stopped(lambda: case.load(sql), "ERROR 3510 … Tablespace")
+    case.server.sql("CREATE TABLESPACE space ADD DATAFILE 'space.ibd' ENGINE=InnoDB")
+    copy = case.load(sql)
+    case.server.sql("DROP TABLE t; DROP TABLESPACE space", copy)
