@@ -407,7 +407,7 @@ def test_the_deadline_ends_a_dump_that_waits_for_a_lock(
 ) -> None:
     proxy = faults.tcp(postgres.port)
     postgres.psql("CREATE TABLE t (a int)", database)
-    proxy.set(Rule(Hang(), nth=3))
+    proxy.set(Rule(Hang(), nth=4))
     ended = dumper.run(POSTGRESQL_PORT=str(proxy.port), KSNAPSHOT_DEADLINE_SECONDS="5")
     assert_failed(ended, ExitCode.INTERRUPTED, "deadline")
     assert_nothing_is_left(s3, bucket, started=True)
