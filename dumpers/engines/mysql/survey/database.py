@@ -15,10 +15,12 @@ from dumpers.engines.mysql.survey import notes as words
 from dumpers.engines.mysql.survey.columns import look_at_columns
 from dumpers.engines.mysql.survey.filters import TableFilter, choose
 from dumpers.engines.mysql.survey.grants import Grants, parse
-from dumpers.engines.mysql.survey.probes import Refusal, attempt
+from dumpers.engines.mysql.survey.probes import Refusal
 from dumpers.engines.mysql.survey.readable import (
     ELSEWHERE,
     broken_views,
+    check_folder,
+    check_named,
     unreadable_tables,
     unresolved_views,
 )
@@ -97,7 +99,7 @@ def survey(
     """
     found = tables(server, database, interrupt=interrupt)
     if not found:
-        _check_folder(server, database, interrupt=interrupt)
+        check_folder(server, database, interrupt=interrupt)
     chosen, notes = choose(server, database, table_filter, found)
     hidden = [
         table
@@ -109,7 +111,7 @@ def survey(
     sized = _sizes(server, database, found, chosen, interrupt=interrupt)
     refused = _unreadable(server, database, chosen, sized, scope.rights, interrupt=interrupt)
     if table_filter.tables:
-        _check_named(server, database, refused)
+        check_named(server, database, refused)
     views = frozenset(table.name for table in chosen if table.is_view)
     notes += words.unreadable(database, refused, views)
     chosen = [table for table in chosen if table.name not in refused]
@@ -164,15 +166,6 @@ def survey(
     )
 
 
-def _check_folder(server: Server, database: str, *, interrupt: Interrupt) -> None:
-    """Raise the server's refusal for a database that looks empty as its folder cannot be read."""
-    [refusal] = attempt(server, ["SHOW TABLES"], database=database, interrupt=interrupt)
-    if refusal is not None:
-        raise server.errors.refused(
-            f"the server cannot read the database {database!r}: {refusal.words}"
-        )
-
-
 def _sizes(
     server: Server,
     database: str,
@@ -210,14 +203,6 @@ def _unreadable(
         may_read=lambda table: rights.may("SELECT", database, table.name),
         interrupt=interrupt,
     )
-
-
-def _check_named(server: Server, database: str, refused: Mapping[str, Refusal]) -> None:
-    for name, refusal in refused.items():
-        raise server.errors.refused(
-            f"{name!r} of the database {database!r} was asked for and cannot be read: "
-            f"{refusal.words}; repair it, or take it out of the list"
-        )
 
 
 def _incomplete_views(

@@ -21,6 +21,24 @@ MERGED = frozenset(("MRG_MYISAM", "MRG_ISAM", "MRG_ARIA"))
 _TRIED_AT_ONCE = 100
 
 
+def check_folder(server: Server, database: str, *, interrupt: Interrupt) -> None:
+    """Raise the server's refusal for a database that looks empty as its folder cannot be read."""
+    [refusal] = attempt(server, ["SHOW TABLES"], database=database, interrupt=interrupt)
+    if refusal is not None:
+        raise server.errors.refused(
+            f"the server cannot read the database {database!r}: {refusal.words}"
+        )
+
+
+def check_named(server: Server, database: str, refused: Mapping[str, Refusal]) -> None:
+    """Raise the server's refusal for the first of what was asked for and cannot be read."""
+    for name, refusal in refused.items():
+        raise server.errors.refused(
+            f"{name!r} of the database {database!r} was asked for and cannot be read: "
+            f"{refusal.words}; repair it, or take it out of the list"
+        )
+
+
 def broken_views(
     server: Server, database: str, views: Sequence[Table], *, interrupt: Interrupt
 ) -> dict[str, Refusal]:
