@@ -207,10 +207,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
-        """Read the environment; an empty variable counts as unset.
-
-        Raises ConfigurationError with every fault at once.
-        """
+        """Read the environment, empty variables as unset; ConfigurationError names all faults."""
         faults: list[str] = []
         values: dict[str, Any] = {}
         for name, record in _RECORDS.items():

@@ -132,8 +132,9 @@ class Engine(Protocol):
     says so; the pipeline repeats streams (see DumpStream), and Kubernetes repeats the whole job
     after errors that may heal.
 
-    Idempotence: `open` and `inspect` change nothing in the database. `restore` loads into an empty
-    target only, so that a repeated restore is refused instead of doubling rows.
+    Idempotence: `open` and `inspect` change no data and no settings, but may make visible what was
+    written already, as a refresh does. `restore` loads into an empty target only, so that a
+    repeated restore is refused instead of doubling rows.
 
     Errors: configuration faults are ConfigurationError. Of the source, SourceFailedError may heal
     by itself and SourceRefusedError needs a person; of a target TargetFailedError and

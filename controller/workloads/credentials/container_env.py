@@ -69,8 +69,6 @@ def expand(text: str, lookup: Callable[[str], str | None]) -> str:
             raise ValueError("longer than a variable can be")
         return replaced
 
-    if "$" not in text:
-        return text
     head, tail = _closed(text)
     return _REFERENCE.sub(replace, head) + tail.replace("$$", "$")
 

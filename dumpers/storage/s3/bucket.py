@@ -22,7 +22,6 @@ from dumpers.storage.s3.answers import CreatedUpload, Head
 from dumpers.storage.s3.options import given, md5, object_options
 
 _LOG = logging.getLogger(__name__)
-
 _READ_BLOCK = 1 << 18
 _RUN_METADATA, _UPLOAD_METADATA = "ksnapshot-run", "ksnapshot-upload"
 
