@@ -34,6 +34,8 @@ _CREATE = (
     f"CREATE TABLE shop.all_orders AS shop.orders ENGINE = Distributed({CLUSTER}, shop, orders)",
     *(f"CREATE TABLE shop.small_{n} (a UInt64) ENGINE = MergeTree ORDER BY a" for n in _SMALL),
 )
+# Those of docs/clickhouse.md that this release knows and these tables need.
+_SETTINGS = {"insert_deduplicate": 0, "insert_allow_materialized_columns": 1}
 _ORDERS = """INSERT INTO shop.orders SELECT toDate('2024-01-01') + number % 90,
     number * 2 + {shard}, concat('Zoë 🐘 ', toString(rand64(1)), toString(rand64(2))),
     if(number % 3 = 0, NULL, number / 7), ['a\\tb', toString(number)] FROM numbers(100000)"""
@@ -89,11 +91,13 @@ def _load(clickhouse: ClickHouse, target: Replica, tables: Sequence[Mapping[str,
     """A shell's command: the client takes one table, curl several that come in an archive."""
     if "entry" not in tables[0]:
         [table] = tables
-        return clickhouse.client(target, "--insert_deduplicate=0", f"--query={table['insert']}")
+        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        return clickhouse.client(target, *settings, f"--query={table['insert']}")
     steps = ["tar --extract --directory=/tmp"]
     for table in tables:
         file, query = f"@/tmp/{table['entry']}", f"query={table['insert']}"
-        post = ["--data-binary", file, "--url-query", query, "--url-query", "insert_deduplicate=0"]
+        post = ["--data-binary", file, "--url-query", query]
+        post += [f"--url-query={name}={value}" for name, value in _SETTINGS.items()]
         steps.append(f"{clickhouse.curl(target)} {shlex.join(post)}")
     return f"{{ {' && '.join(steps)}; }}"
 

@@ -150,7 +150,7 @@ def test_pg_dump_is_killed_mid_stream(stage: Stage, cronjob: str) -> None:
 def test_the_store_answers_500_mid_upload(stage: Stage, cronjob: str) -> None:
     stage.proxy.set(Rule(Status(500, b"<Error><Code>InternalError</Code></Error>"), "PUT", _PART))
     job = f"by-hand-{secrets.token_hex(4)}"
-    stage.world.run_now(job, cronjob, env=_SMALL_PARTS)
+    stage.world.run_now(job, cronjob, env={**_SMALL_PARTS, "BACKEND_S3_PATIENCE": "2"})
     assert condition(stage, job)["type"] == "Failed"
     [pod] = stage.world.pods_of(job)
     code, result = stage.world.result(pod["metadata"]["name"])

@@ -69,6 +69,7 @@ def test_sources_that_opensearch_derives(server: SearchServer) -> None:
     )
     put(server, "made", "1", '{"name":["b","a","b"],"n":[3,1,2]}')
     server.bulk("sent", {"1": "{}"})
+    server.ask("POST", "/_all/_refresh")
     source, parts = dump(job(server, KSNAPSHOT_INDICES="made,sent"))
     assert [(note.code, note.objects) for note in source.notes] == [(NoteCode.ALTERED, ("made",))]
     assert parts["data"][1] == {"documents": {"made": 1, "sent": 1}}

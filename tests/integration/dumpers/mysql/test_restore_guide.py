@@ -143,7 +143,7 @@ def test_programs_that_were_made_under_another_collation(case: Case) -> None:
     assert [note.objects for note in source.notes] == [(f"{database}.f",)]
     case.server.drop_database(database)
     dictionary = case.server.name in {"mysql-8.0", NEWEST}
-    message = "ERROR 3503 … doesn't exist" if dictionary else "ERROR 1 … db.opt"
+    message = "ERROR 3503 … doesn't exist" if dictionary else "ERROR 1 …/db.opt"
     stopped(lambda: case.load(sql), message)
     case.server.sql(sql, case.server.create_database(database))
 

@@ -160,8 +160,16 @@ def test_row_security(
     ) as login:
         refused = dumper.run(**login)
         ended = dumper.run(**login, PG_DUMP_OPTIONS=enabled)
-        as_role = dumper.run(PG_DUMP_OPTIONS=f"{enabled} --role={login['POSTGRESQL_USERNAME']}")
-        left_out = dumper.run(**login, PG_DUMP_OPTIONS=enabled, KSNAPSHOT_EXCLUDE_TABLES="tenants")
+        # Pods of their own, as dumps of one second and pod have the same name.
+        as_role = dumper.run(
+            PG_DUMP_OPTIONS=f"{enabled} --role={login['POSTGRESQL_USERNAME']}", HOSTNAME="role"
+        )
+        left_out = dumper.run(
+            **login,
+            PG_DUMP_OPTIONS=enabled,
+            KSNAPSHOT_EXCLUDE_TABLES="tenants",
+            HOSTNAME="left-out",
+        )
     assert refused.exit_code == ExitCode.SOURCE_REFUSED
     assert "BYPASSRLS" in refused.result.message
     for partial in (ended, as_role):
