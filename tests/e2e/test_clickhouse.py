@@ -97,7 +97,8 @@ def _load(clickhouse: ClickHouse, target: Replica, tables: Sequence[Mapping[str,
     for table in tables:
         file, query = f"@/tmp/{table['entry']}", f"query={table['insert']}"
         post = ["--data-binary", file, "--url-query", query]
-        post += [f"--url-query={name}={value}" for name, value in _SETTINGS.items()]
+        for name, value in _SETTINGS.items():
+            post += ["--url-query", f"{name}={value}"]
         steps.append(f"{clickhouse.curl(target)} {shlex.join(post)}")
     return f"{{ {' && '.join(steps)}; }}"
 
