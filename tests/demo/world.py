@@ -250,14 +250,15 @@ class World:
     def run_now(
         self, name: str, cronjob: str, *, retries: int = 0, env: Mapping[str, str] | None = None
     ) -> None:
-        """Make a Job of the CronJob's template, as its schedule would; `env` is added."""
+        """Make a Job of the CronJob's template, as its schedule would; `env` wins over its own."""
         found = self.kube.get("cronjob", cronjob, CONTROL)
         if found is None:
             raise ClusterError(f"there is no cronjob/{cronjob}")
         template = found["spec"]["jobTemplate"]
         container = template["spec"]["template"]["spec"]["containers"][0]
-        added = [{"name": key, "value": value} for key, value in (env or {}).items()]
-        container["env"] = [*container["env"], *added]
+        added = {key: {"name": key, "value": value} for key, value in (env or {}).items()}
+        kept = [item for item in container["env"] if item["name"] not in added]
+        container["env"] = [*kept, *added.values()]
         template["spec"]["backoffLimit"] = retries
         job = {
             "apiVersion": "batch/v1",
