@@ -166,7 +166,7 @@ def _ratios(summaries: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 "operators": f"{name} / {base}",
                 "workloads": workloads,
                 "pods": pods,
-                "costs": {cost: ratios.document() for cost, ratios in costs.items()},
+                "costs": costs,
             }
 
 

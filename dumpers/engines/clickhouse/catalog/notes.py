@@ -10,12 +10,10 @@ def gather_notes(held: Mapping[str, Iterable[Note]]) -> tuple[Note, ...]:
 
     What is not true of all servers names those of which it is, unless there is only one.
     """
-    found: dict[tuple[str, str], dict[str, list[str]]] = {}
-    codes: dict[str, NoteCode] = {}
+    found: dict[tuple[NoteCode, str], dict[str, list[str]]] = {}
     for label, notes in held.items():
         for note in notes:
-            codes[str(note.code)] = note.code
-            labels_of = found.setdefault((str(note.code), note.text), {})
+            labels_of = found.setdefault((note.code, note.text), {})
             for name in note.objects or ("",):
                 labels = labels_of.setdefault(name, [])
                 if label not in labels:
@@ -28,5 +26,5 @@ def gather_notes(held: Mapping[str, Iterable[Note]]) -> tuple[Note, ...]:
         for servers, names in by_labels.items():
             where = "" if len(servers) == len(held) else f" ({', '.join(servers)})"
             objects = tuple(sorted(name for name in names if name))
-            gathered.append(Note(code=codes[code], text=f"{text}{where}", objects=objects))
+            gathered.append(Note(code=code, text=f"{text}{where}", objects=objects))
     return tuple(gathered)
