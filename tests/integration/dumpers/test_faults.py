@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from dumpers.runtime.errors import ExitCode
+from tests.integration.dumpers.noise import noise_database
 from tests.testbed.databases.postgres import PostgresServer
 from tests.testbed.dumper import CRONJOB, DUMPING, PATIENCE_SECONDS, Dumper, Ended
 from tests.testbed.fixtures import Faults
@@ -22,14 +23,8 @@ ERROR = Status(500, b"<Error><Code>InternalError</Code><Message>no</Message></Er
 @pytest.fixture(scope="module")
 def noise(postgres: PostgresServer) -> Iterator[str]:
     """A database of about 60 MiB that do not compress: several parts of the smallest size."""
-    name = postgres.create_database("noise")
-    postgres.psql(
-        "CREATE TABLE noise AS SELECT gen_random_uuid()::text || gen_random_uuid()::text AS text "
-        "FROM generate_series(1, 800000)",
-        name,
-    )
-    yield name
-    postgres.run("dropdb", "--force", name)
+    with noise_database(postgres, "noise", rows=800000) as name:
+        yield name
 
 
 @pytest.fixture

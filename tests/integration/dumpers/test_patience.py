@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from dumpers.runtime.errors import ExitCode
+from tests.integration.dumpers.noise import noise_database
 from tests.testbed.databases.postgres import PostgresServer
 from tests.testbed.dumper import PATIENCE_SECONDS, Dumper
 from tests.testbed.fixtures import Faults
@@ -27,14 +28,8 @@ BROKEN = Status(502, b"<html>bad gateway</html>")
 @pytest.fixture(scope="module")
 def noise(postgres: PostgresServer) -> Iterator[str]:
     """A database of some 25 MiB that do not compress: several parts of the smallest size."""
-    name = postgres.create_database("noise_of_patience")
-    postgres.psql(
-        "CREATE TABLE noise AS SELECT gen_random_uuid()::text || gen_random_uuid()::text AS text "
-        "FROM generate_series(1, 300000)",
-        name,
-    )
-    yield name
-    postgres.run("dropdb", "--force", name)
+    with noise_database(postgres, "noise_of_patience", rows=300000) as name:
+        yield name
 
 
 @pytest.fixture
