@@ -22,3 +22,17 @@ DEFAULT_CLUSTER = "default"
 DEFAULT_TERMINATION_LOG = "/dev/termination-log"
 # What S3 takes; the last part may be smaller.
 MIN_PART_MIB, MAX_PART_MIB = 5, 5120
+
+# Variables of restore jobs. CLUSTER and CRONJOB say whose backups are meant.
+# LATEST, the id of a run, or AT and a time.
+BACKUP = "KSNAPSHOT_BACKUP"
+# A RestoreRequest as JSON.
+RESTORE = "KSNAPSHOT_RESTORE"
+# `true` checks everything and changes nothing.
+PLAN_ONLY = "KSNAPSHOT_PLAN_ONLY"
+# The file with the private keys, in the reader's container only.
+IDENTITY_FILE = "KSNAPSHOT_IDENTITY_FILE"
+# The folder of the socket between the reader's container and the client's.
+EXCHANGE = "KSNAPSHOT_EXCHANGE"
+# Who asked, as the API server knows them.
+REQUESTED_BY = "KSNAPSHOT_REQUESTED_BY"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dumpers.contract.notes import Note
+from dumpers.contract.restoring import RestoreRequest
 from dumpers.streams.reader import Reader
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from dumpers.contract.jobs import DumpJob
     from dumpers.runtime.errors import KsnapshotError
     from dumpers.runtime.interrupt import Interrupt
+
+# A whole backup, into a target that holds nothing of it.
+WHOLE = RestoreRequest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +129,50 @@ class StoredDump:
     open: "Callable[[], AbstractContextManager[Reader]]"
 
 
-class Engine(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePlan:
+    """What a restore will do to its target, known before its first byte.
+
+    `actions` are sentences for a person, without their full stops, in the order in which they
+    happen: what is created, replaced, renamed, dropped. `creates` holds full names of what is
+    loaded as (name in the backup, name in the target), of databases, or of tables and indices where
+    those are restored one by one. `size` is the bytes before compression that will be read.
+    """
+
+    server_version: str
+    actions: tuple[str, ...]
+    creates: tuple[tuple[str, str], ...]
+    size: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What a restore did. `notes` are sentences on what is not as a person may expect it.
+
+    `creates` is as in RestorePlan. `kept` holds, after a SWAP, (live name, name under which what it
+    replaced is kept), for `undo` and `forget`.
+    """
+
+    notes: tuple[str, ...] = ()
+    creates: tuple[tuple[str, str], ...] = ()
+    kept: tuple[tuple[str, str], ...] = ()
+
+
+class DumpEngine(Protocol):
+    """The part of an engine that dumps; see Engine."""
+
+    def open(self, job: "DumpJob", interrupt: "Interrupt") -> AbstractContextManager[Dump]:
+        """Log in and look at the database, within seconds, before anything is written anywhere.
+
+        No stream has been started when the context is entered; leaving the context ends what
+        streams share, such as a dump tool that several of them are cut from. Entering raises
+        ConfigurationError, SourceRefusedError, SourceFailedError or InterruptedRunError.
+        """
+        ...
+
+
+class Engine(DumpEngine, Protocol):
     """The work of one database engine, in the job that does it.
 
     Retry: an engine does not repeat a failed operation by itself, except where its own docstring
@@ -142,25 +189,51 @@ class Engine(Protocol):
     No message holds a secret.
     """
 
-    def open(self, job: "DumpJob", interrupt: "Interrupt") -> AbstractContextManager[Dump]:
-        """Log in and look at the database, within seconds, before anything is written anywhere.
+    def plan_restore(
+        self,
+        target: "Connection",
+        pieces: Sequence[StoredDump],
+        interrupt: "Interrupt",
+        request: RestoreRequest,
+    ) -> RestorePlan:
+        """Check everything that can be known before the first byte, and change nothing.
 
-        No stream has been started when the context is entered; leaving the context ends what
-        streams share, such as a dump tool that several of them are cut from. Entering raises
-        ConfigurationError, SourceRefusedError, SourceFailedError or InterruptedRunError.
+        The target is reachable, is not older than what the backup needs, and lets this login write;
+        what is asked for is in the backup; nothing is in the way that `request.mode` may not
+        replace. No piece is opened, except those that hold structure only. Raises
+        TargetRefusedError and TargetFailedError.
         """
         ...
 
     def restore(
-        self, target: "Connection", pieces: Sequence[StoredDump], interrupt: "Interrupt"
-    ) -> tuple[str, ...]:
-        """Load a backup through the database's own client; return notes for the user.
+        self,
+        target: "Connection",
+        pieces: Sequence[StoredDump],
+        interrupt: "Interrupt",
+        request: RestoreRequest = WHOLE,
+    ) -> Restored:
+        """Do what `plan_restore` says, through the database's own client.
 
-        Nothing is loaded where the target holds data already or is too old. Engines that have
+        With EMPTY, nothing is loaded where the target holds data already or is too old. What a
+        target held is untouched until the backup was read to its proven end. Engines that have
         transactions around a schema load in one, so that a piece whose end is not proven leaves
-        nothing behind. Raises TargetRefusedError, TargetFailedError and what the pieces' readers
-        raise.
+        nothing behind; others name what a restore that failed has left. Raises TargetRefusedError,
+        TargetFailedError and what the pieces' readers raise; each message says whether the target
+        may be partial.
         """
+        ...
+
+    def undo(
+        self, target: "Connection", kept: Sequence[tuple[str, str]], interrupt: "Interrupt"
+    ) -> None:
+        """Exchange what a SWAP put in place for what it kept, in one step; may be called again.
+
+        Raises TargetRefusedError where one of the names is gone, and TargetFailedError.
+        """
+        ...
+
+    def forget(self, target: "Connection", names: Sequence[str], interrupt: "Interrupt") -> None:
+        """Drop what a restore loaded beside, or kept; names that are gone already are fine."""
         ...
 
     def inspect(self, target: "Connection", interrupt: "Interrupt") -> Mapping[str, int]:

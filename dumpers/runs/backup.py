@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.notes import shown_codes
 from dumpers.contract.result import DumpResult
-from dumpers.engines.protocol import DumpStream, Engine, SourceInfo
+from dumpers.engines.protocol import DumpEngine, DumpStream, SourceInfo
 from dumpers.repository import records
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import read_record, write_record
@@ -52,7 +52,7 @@ class _Plan:
 def dump(
     job: DumpJob,
     *,
-    engine: Engine,
+    engine: DumpEngine,
     started: datetime,
     run_id: str,
     interrupt: Interrupt,

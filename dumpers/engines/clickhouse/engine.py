@@ -17,7 +17,13 @@ from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
 from dumpers.engines.clickhouse.logical import streams, table_read
 from dumpers.engines.clickhouse.logical.plan import Plan, TableRead, plan
 from dumpers.engines.clickhouse.logical.query_log import QueryLog
-from dumpers.engines.clickhouse.logical.restore import count_rows, load_backup
+from dumpers.engines.clickhouse.logical.restore import (
+    count_rows,
+    forget_restored,
+    load_backup,
+    plan_restore,
+    undo_swap,
+)
 from dumpers.engines.clickhouse.logical.table_read import DumpContext
 from dumpers.engines.clickhouse.options import Options
 from dumpers.engines.clickhouse.selection import (
@@ -69,7 +75,10 @@ class _ClickHouse:
     """Dumps and restores of ClickHouse."""
 
     open = staticmethod(open_dump)
+    plan_restore = staticmethod(plan_restore)
     restore = staticmethod(load_backup)
+    undo = staticmethod(undo_swap)
+    forget = staticmethod(forget_restored)
     inspect = staticmethod(count_rows)
 
 

@@ -16,7 +16,13 @@ from dumpers.engines.elasticsearch.elasticdump_lines import (
     string_line,
 )
 from dumpers.engines.elasticsearch.indices import Index
-from dumpers.engines.elasticsearch.load.restore import count_documents, load_backup
+from dumpers.engines.elasticsearch.load.restore import (
+    count_documents,
+    forget_restored,
+    load_backup,
+    plan_restore,
+    undo_swap,
+)
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.elasticsearch.read.cursor import IndexRead, read_at_once
 from dumpers.engines.elasticsearch.read.documents import Tally, documents
@@ -118,7 +124,10 @@ class _Elasticsearch:
     """Dumps and restores of Elasticsearch and OpenSearch."""
 
     open = staticmethod(open_dump)
+    plan_restore = staticmethod(plan_restore)
     restore = staticmethod(load_backup)
+    undo = staticmethod(undo_swap)
+    forget = staticmethod(forget_restored)
     inspect = staticmethod(count_documents)
 
 

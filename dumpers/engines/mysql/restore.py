@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dumpers.contract.connection import Connection
+from dumpers.contract.restoring import RestoreRequest
 from dumpers.engines.mysql import client, programs
 from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.errors import (
@@ -13,7 +14,7 @@ from dumpers.engines.mysql.errors import (
 )
 from dumpers.engines.mysql.programs import Flavour, Program
 from dumpers.engines.mysql.survey.schema import tables
-from dumpers.engines.protocol import StoredDump
+from dumpers.engines.protocol import WHOLE, Restored, RestorePlan, StoredDump
 from dumpers.runtime.errors import RESTORE_ERRORS, KsnapshotError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import PrefixedReader
@@ -28,8 +29,11 @@ _DEFINED = {"views": "table", "routines": "routine", "events": "event", "trigger
 
 
 def load_backup(
-    target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
-) -> tuple[str, ...]:
+    target: Connection,
+    pieces: Sequence[StoredDump],
+    interrupt: Interrupt,
+    request: RestoreRequest = WHOLE,  # noqa: ARG001
+) -> Restored:
     """Load a backup into empty databases: one into the target's, several each into its own name.
 
     MySQL has no transaction around a schema: a load that fails leaves its database partly filled,
@@ -43,10 +47,12 @@ def load_backup(
         _check_empty(server, database, interrupt=interrupt)
     for piece in pieces:
         _load(server, loader, into[piece.name], piece, interrupt=interrupt)
-    return tuple(
-        note
-        for database in into.values()
-        for note in _definers(server, database, interrupt=interrupt)
+    return Restored(
+        notes=tuple(
+            note
+            for database in into.values()
+            for note in _definers(server, database, interrupt=interrupt)
+        )
     )
 
 
@@ -189,3 +195,23 @@ def _definers(server: Server, database: str, *, interrupt: Interrupt) -> list[st
         return []
     cure = "there is no such account here: create it, or they fail when used"
     return [f"{held} {', '.join(missing)}, and {cure}"]
+
+
+def plan_restore(
+    target: Connection,
+    pieces: Sequence[StoredDump],
+    interrupt: Interrupt,
+    request: RestoreRequest,
+) -> RestorePlan:
+    """See Engine.plan_restore."""
+    raise NotImplementedError
+
+
+def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: Interrupt) -> None:
+    """See Engine.undo."""
+    raise NotImplementedError
+
+
+def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:
+    """See Engine.forget."""
+    raise NotImplementedError

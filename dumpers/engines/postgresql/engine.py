@@ -15,7 +15,13 @@ from dumpers.engines.postgresql.catalog.survey import Survey, ask_survey
 from dumpers.engines.postgresql.clients import Clients, Session
 from dumpers.engines.postgresql.errors import is_closed
 from dumpers.engines.postgresql.options import DumpOptions
-from dumpers.engines.postgresql.restore import count_rows, load_backup
+from dumpers.engines.postgresql.restore import (
+    count_rows,
+    forget_restored,
+    load_backup,
+    plan_restore,
+    undo_swap,
+)
 from dumpers.engines.postgresql.streams import DatabaseStream, globals_stream
 from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, SourceInfo
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
@@ -62,7 +68,10 @@ class _PostgreSQL:
     """Dumps and restores of PostgreSQL."""
 
     open = staticmethod(open_dump)
+    plan_restore = staticmethod(plan_restore)
     restore = staticmethod(load_backup)
+    undo = staticmethod(undo_swap)
+    forget = staticmethod(forget_restored)
     inspect = staticmethod(count_rows)
 
 

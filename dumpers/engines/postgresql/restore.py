@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dumpers.contract.connection import Connection
+from dumpers.contract.restoring import RestoreRequest
 from dumpers.engines.postgresql import clients
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, PLAIN_ENDING
-from dumpers.engines.protocol import StoredDump
+from dumpers.engines.protocol import WHOLE, Restored, RestorePlan, StoredDump
 from dumpers.runtime.errors import RESTORE_ERRORS, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.tool import run_with_stdin
@@ -21,8 +22,11 @@ _PG_RESTORE = ("--single-transaction", "--exit-on-error")
 
 
 def load_backup(
-    target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
-) -> tuple[str, ...]:
+    target: Connection,
+    pieces: Sequence[StoredDump],
+    interrupt: Interrupt,
+    request: RestoreRequest = WHOLE,  # noqa: ARG001
+) -> Restored:
     """Load the one database among the pieces into the target's database."""
     session = _session(target, interrupt)
     notes = []
@@ -48,7 +52,7 @@ def load_backup(
     )
     with piece.open() as reader:
         run_with_stdin(session.command(program, arguments), reader, interrupt=interrupt)
-    return tuple(notes)
+    return Restored(notes=tuple(notes))
 
 
 _ANY_BYTES = "SQL_ASCII"
@@ -123,3 +127,23 @@ def _session(target: Connection, interrupt: Interrupt) -> Session:
     [[number]] = session.ask("SHOW server_version_num", interrupt)
     own = installed.get(int(number) // 10_000, newest) if number.isdigit() else newest
     return replace(session, folder=own.folder)
+
+
+def plan_restore(
+    target: Connection,
+    pieces: Sequence[StoredDump],
+    interrupt: Interrupt,
+    request: RestoreRequest,
+) -> RestorePlan:
+    """See Engine.plan_restore."""
+    raise NotImplementedError
+
+
+def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: Interrupt) -> None:
+    """See Engine.undo."""
+    raise NotImplementedError
+
+
+def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:
+    """See Engine.forget."""
+    raise NotImplementedError

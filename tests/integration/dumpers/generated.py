@@ -6,14 +6,12 @@ how much of it does not compress at all (half, if not given).
 """
 
 import os
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from dumpers.cli import dump, main
-from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.protocol import Dump, Engine, OpenedDump, SourceInfo, StoredDump
+from dumpers.engines.protocol import Dump, DumpEngine, OpenedDump, SourceInfo
 from dumpers.engines.simple_stream import SimpleStream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
@@ -47,14 +45,6 @@ class Generated:
         )
         return nullcontext(OpenedDump(info=info, streams=[stream]))
 
-    def restore(
-        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
-    ) -> tuple[str, ...]:
-        raise AssertionError("there is no database to restore into")
-
-    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
-        raise AssertionError("there is no database to look into")
-
 
 def _failure(status: int, said: str) -> KsnapshotError:
     return SourceFailedError(f"the generator ended with {status}: {said}")
@@ -64,11 +54,11 @@ def _prove(head: bytes, tail: bytes) -> str | None:
     return None if head.startswith(HEAD) and tail.endswith(END) else "head or end is missing"
 
 
-def _load(spec: EngineSpec) -> Engine:
+def _load(spec: EngineSpec) -> DumpEngine:
     noise = os.environ.get(NOISE)
     return Generated(int(os.environ[SIZE]), int(noise) if noise else None)
 
 
 if __name__ == "__main__":
-    dump.load = _load  # type: ignore[attr-defined]  # the one thing that is not as in an image
+    dump.load = _load  # type: ignore[assignment, attr-defined]  # the one thing that is not as in an image
     main.main(prog_name="generated")

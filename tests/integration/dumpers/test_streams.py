@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
-from dumpers.engines.protocol import Dump, DumpStream, OpenedDump, SourceInfo, StoredDump
+from dumpers.engines.protocol import Dump, DumpStream, OpenedDump, SourceInfo
 from dumpers.engines.registry import ENGINES
 from dumpers.repository.record_json import read_record
 from dumpers.repository.records import FailedRecord
@@ -66,14 +65,6 @@ class Engine:
         info = SourceInfo(server_version="1", tool_version="1", estimate=0, parallel=self.parallel)
         yield OpenedDump(info=info, streams=self.streams_of)
         self.left.append("whole")
-
-    def restore(
-        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
-    ) -> tuple[str, ...]:
-        raise AssertionError("there is no database to restore into")
-
-    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
-        raise AssertionError("there is no database to look into")
 
 
 @dataclass(frozen=True, kw_only=True)

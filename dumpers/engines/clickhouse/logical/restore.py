@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dumpers.contract.connection import Connection
+from dumpers.contract.restoring import RestoreRequest
 from dumpers.engines.clickhouse.catalog import server_catalog, system_tables
 from dumpers.engines.clickhouse.cluster import replicas
 from dumpers.engines.clickhouse.cluster.replicas import Replica, ShardReplicas
@@ -16,7 +17,7 @@ from dumpers.engines.clickhouse.schema import scripts
 from dumpers.engines.clickhouse.server.settings import create_settings, load_settings
 from dumpers.engines.clickhouse.server.sql import count, identifier, insert, literal, qualified
 from dumpers.engines.names import abbreviate
-from dumpers.engines.protocol import StoredDump
+from dumpers.engines.protocol import WHOLE, Restored, RestorePlan, StoredDump
 from dumpers.runtime.errors import (
     RESTORE_ERRORS,
     KsnapshotError,
@@ -30,8 +31,11 @@ _OPTIONAL = frozenset(("access", scripts.FOREIGN_DATABASES_SCRIPT, scripts.INCOM
 
 
 def load_backup(
-    target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
-) -> tuple[str, ...]:
+    target: Connection,
+    pieces: Sequence[StoredDump],
+    interrupt: Interrupt,
+    request: RestoreRequest = WHOLE,  # noqa: ARG001
+) -> Restored:
     """Load a backup into tables that are missing or empty; of one database into the target's.
 
     Statements run on every server, rows are loaded into the shard with the number that they came
@@ -73,7 +77,7 @@ def load_backup(
                     loading.check_empty()
         except KsnapshotError as error:
             raise type(error)(f"{error}; what was loaded before stays") from error
-    return tuple(dict.fromkeys(loading.notes))
+    return Restored(notes=tuple(dict.fromkeys(loading.notes)))
 
 
 def count_rows(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
@@ -243,3 +247,23 @@ def _names(target: Connection, pieces: Sequence[StoredDump]) -> Mapping[str, str
 def _read(piece: StoredDump) -> str:
     with piece.open() as reader:
         return b"".join(read_blocks(reader)).decode()
+
+
+def plan_restore(
+    target: Connection,
+    pieces: Sequence[StoredDump],
+    interrupt: Interrupt,
+    request: RestoreRequest,
+) -> RestorePlan:
+    """See Engine.plan_restore."""
+    raise NotImplementedError
+
+
+def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: Interrupt) -> None:
+    """See Engine.undo."""
+    raise NotImplementedError
+
+
+def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:
+    """See Engine.forget."""
+    raise NotImplementedError

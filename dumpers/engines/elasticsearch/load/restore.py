@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from dumpers.contract.connection import Connection
+from dumpers.contract.restoring import RestoreRequest
 from dumpers.engines.elasticsearch import login
 from dumpers.engines.elasticsearch.client import Patience, Server, path_of
 from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer, unwrap
@@ -16,7 +17,7 @@ from dumpers.engines.elasticsearch.load.bulk import Bulk, bodies
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.elasticsearch.survey.listing import list_indices
 from dumpers.engines.names import abbreviate
-from dumpers.engines.protocol import StoredDump
+from dumpers.engines.protocol import WHOLE, Restored, RestorePlan, StoredDump
 from dumpers.runtime.errors import (
     RESTORE_ERRORS,
     KsnapshotError,
@@ -43,8 +44,11 @@ class _Target:
 
 
 def load_backup(
-    target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
-) -> tuple[str, ...]:
+    target: Connection,
+    pieces: Sequence[StoredDump],
+    interrupt: Interrupt,
+    request: RestoreRequest = WHOLE,  # noqa: ARG001
+) -> Restored:
     """Load a backup into a cluster that has none of its indices and data streams.
 
     There is no transaction: a load that fails leaves what came so far, and the error says so.
@@ -76,7 +80,7 @@ def load_backup(
         if not isinstance(error, TargetFailedError | TargetRefusedError):
             raise
         raise type(error)(f"{error}. The cluster is partly filled: empty it first") from error
-    return tuple(notes)
+    return Restored(notes=tuple(notes))
 
 
 def count_documents(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
@@ -213,3 +217,23 @@ def _count(
 
 def _counted(to: _Target, name: str) -> int:
     return int(to.ask("GET", path_of(name, "_count"))["count"])
+
+
+def plan_restore(
+    target: Connection,
+    pieces: Sequence[StoredDump],
+    interrupt: Interrupt,
+    request: RestoreRequest,
+) -> RestorePlan:
+    """See Engine.plan_restore."""
+    raise NotImplementedError
+
+
+def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: Interrupt) -> None:
+    """See Engine.undo."""
+    raise NotImplementedError
+
+
+def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:
+    """See Engine.forget."""
+    raise NotImplementedError

@@ -239,14 +239,6 @@ class _Eventful:
             streams = [self._changed(stream) for stream in dump.streams]
             yield OpenedDump(info=dump.info, streams=streams)
 
-    def restore(
-        self, target: Connection, pieces: Sequence[StoredDump], interrupt: Interrupt
-    ) -> tuple[str, ...]:
-        return ENGINE.restore(target, pieces, interrupt)
-
-    def inspect(self, target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
-        return ENGINE.inspect(target, interrupt)
-
     def _changed(self, stream: DumpStream) -> DumpStream:
         for event, early in ((self.midway, True), (self.at_end, False)):
             if event and (stream.part[0], stream.part[-1]) == event[:2]:

@@ -73,7 +73,7 @@ def test_everything_is_in_the_dump_or_in_its_notes(own: Front, dumps: Dumps) -> 
     assert backup.codes == {"not-dumped", "not-consistent", "restore-needs", "broken-views"}
     # Views that are broken there are no reason for a restore to stop.
     with clickhouse_front.start_front() as new:
-        assert ENGINE.restore(connection(new), backup.pieces(), NOW) == ()
+        assert ENGINE.restore(connection(new), backup.pieces(), NOW).notes == ()
         assert new.sql("SELECT count() FROM idle.t") == "20000"
 
 
@@ -147,7 +147,7 @@ def test_what_belongs_to_no_database(own: Front, dumps: Dumps) -> None:
     assert backup.document["notes"] == []
     assert "CREATE FUNCTION twice" in backup.script("schema")
     with clickhouse_front.start_front() as new:
-        assert ENGINE.restore(connection(new), backup.pieces(), NOW) == ()
+        assert ENGINE.restore(connection(new), backup.pieces(), NOW).notes == ()
         assert new.sql("SELECT name FROM system.workloads ORDER BY name") == "a_part\nevery"
         assert new.sql("SELECT name FROM system.resources") == "io"
         assert new.sql("SELECT twice(4)") == "8"

@@ -42,7 +42,7 @@ def test_every_name_comes_back(dumps: Dumps) -> None:
     assert len(backup.tables()) == len(TABLES) + 3 * len(DATABASES) - 3 + 1
     assert {said["rows"] for said in backup.tables().values()} == {0, 10}
     with clickhouse_front.start_front() as new:
-        assert ENGINE.restore(connection(new), backup.pieces(), NOW) == ()
+        assert ENGINE.restore(connection(new), backup.pieces(), NOW).notes == ()
         assert new.sql(query) == listed
         assert new.sql("SELECT x, `f{x}`('y') FROM a.escapes") == shown
         # Two of them look alike when they are written in full.

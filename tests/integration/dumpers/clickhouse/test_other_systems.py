@@ -73,7 +73,7 @@ def test_a_database_of_another_system_is_no_reason_for_a_restore_to_fail(
     finally:
         own.sql("DROP DATABASE crm")
     with clickhouse_front.start_front() as new:
-        [note] = ENGINE.restore(connection(new), backup.pieces(), NOW)
+        [note] = ENGINE.restore(connection(new), backup.pieces(), NOW).notes
         assert note.startswith("foreign-databases on s1r1: ")
         assert new.sql("SELECT count() FROM shop.orders") == "100"
 
@@ -122,7 +122,7 @@ def test_tables_of_other_systems_that_are_away(
     assert all(f" shop.{name}" in text for name in (*every, "dict"))
     # The schema loads while the others are away.
     with clickhouse_front.start_front() as new:
-        assert ENGINE.restore(connection(new), backup.pieces(), NOW) == ()
+        assert ENGINE.restore(connection(new), backup.pieces(), NOW).notes == ()
         made = new.sql("SELECT count() FROM system.tables WHERE database = 'shop'")
         assert int(made) == len(every) + 2
 

@@ -66,7 +66,7 @@ def test_the_rights_of_the_guide_are_enough(dumps: Dumps) -> None:
     assert rows(backup) == ALL
     assert backup.document["notes"] == []
     with clickhouse_front.start_front() as new:
-        assert ENGINE.restore(connection(new), backup.pieces(), NOW) == ()
+        assert ENGINE.restore(connection(new), backup.pieces(), NOW).notes == ()
 
 
 def test_the_least_rights_tell_what_they_do_not_show(dumps: Dumps) -> None:

@@ -31,7 +31,7 @@ def test_an_empty_cluster_becomes_the_same_by_the_engine(
 ) -> None:
     fill(cluster)
     backup = dumps.of(cluster)
-    assert ENGINE.restore(connection(empty), backup.pieces(), NOW) == ()
+    assert ENGINE.restore(connection(empty), backup.pieces(), NOW).notes == ()
     same(cluster, empty)
     counted = ENGINE.inspect(connection(empty), NOW)
     assert counted == ENGINE.inspect(connection(cluster), NOW)

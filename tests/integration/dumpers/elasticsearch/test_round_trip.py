@@ -61,7 +61,7 @@ def test_everything_comes_back_as_it_was(server: SearchServer) -> None:
     assert parts["index"][1]["closed"] == ["shut"]
 
     server.clear()
-    notes = ENGINE.restore(connection(server), pieces(parts), Interrupt())
+    notes = ENGINE.restore(connection(server), pieces(parts), Interrupt()).notes
     assert notes == ()
     assert documents(server, "books", EXACT) == exact
     assert fingerprint(server) == before

@@ -93,6 +93,6 @@ def test_sources_that_are_not_kept(server: SearchServer) -> None:
     ]
     assert parts["data"][1] == {"documents": {"all": 1, "part": 1}}
     server.clear()
-    assert ENGINE.restore(connection(server), pieces(parts), Interrupt()) == ()
+    assert ENGINE.restore(connection(server), pieces(parts), Interrupt()).notes == ()
     assert server.ask("GET", "/part/_doc/1")["_source"] == {"n": 1}
     assert server.ask("GET", "/none/_count")["count"] == 0

@@ -56,7 +56,7 @@ def test_each_table_loads_for_itself_and_all_are_the_whole(case: Case) -> None:
 
     pieces = [piece(name, data, part) for name, part, data in found]
     copy = case.database("copy")
-    assert ENGINE.restore(case.connection(copy), pieces, Interrupt()) == ()
+    assert ENGINE.restore(case.connection(copy), pieces, Interrupt()).notes == ()
     assert fingerprint(case.server, copy) == fingerprint(case.server, database)
 
 

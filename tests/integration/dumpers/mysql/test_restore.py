@@ -36,7 +36,7 @@ def test_a_backup_restores_and_counts_alike(case: Case) -> None:
     fill(case.server, database)
     _, [(_, sql)] = dump(case.job(database))
     copy = case.database("copy")
-    notes = ENGINE.restore(case.connection(copy), [piece(database, sql)], Interrupt())
+    notes = ENGINE.restore(case.connection(copy), [piece(database, sql)], Interrupt()).notes
     assert notes == ()
     assert fingerprint(case.server, copy) == fingerprint(case.server, database)
 
@@ -121,7 +121,7 @@ def test_objects_of_another_definer(case: Case) -> None:
         )
     other = case.database("other")
     moved = sql.replace(b"`admin`@`%`", b"`ghost`@`%`")
-    [note] = ENGINE.restore(case.connection(other), [piece("x", moved)], Interrupt())
+    [note] = ENGINE.restore(case.connection(other), [piece("x", moved)], Interrupt()).notes
     assert "ghost@%" in note
 
 

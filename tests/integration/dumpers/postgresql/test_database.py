@@ -154,7 +154,7 @@ def test_encoding_and_locale_are_in_the_manifest_and_the_scripts(
         server.run("psql", *strict, "--set=database=scripted", stdin=script)
         assert server.psql(f"{query}'scripted'") == wanted
         given = piece(files["sql.gz"], metadata=item["metadata"])
-        assert ENGINE.restore(connection(server, "scripted"), [given], Interrupt()) == ()
+        assert ENGINE.restore(connection(server, "scripted"), [given], Interrupt()).notes == ()
         read = "SET client_encoding = 'UTF8'; SELECT e FROM \"Zoë\""
         assert server.psql(read, "scripted") == "é"
     finally:

@@ -185,7 +185,7 @@ def test_a_restore_goes_into_one_empty_database(postgres: PostgresServer, databa
     with pytest.raises(TargetRefusedError, match="choose one"):
         ENGINE.restore(target, [piece(b"", name="a"), piece(b"", name="b")], Interrupt())
     globals_ = piece(b"", GLOBALS_ENDING)
-    notes = ENGINE.restore(target, [piece(b"CREATE TABLE t ();"), globals_], Interrupt())
+    notes = ENGINE.restore(target, [piece(b"CREATE TABLE t ();"), globals_], Interrupt()).notes
     assert "roles" in notes[0]
     with pytest.raises(TargetRefusedError, match=r"public\.t"):
         ENGINE.restore(target, [piece(b"")], Interrupt())
