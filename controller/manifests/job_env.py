@@ -41,13 +41,13 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
     """Build the variables: first those of 0.6.0 in its order, then ours."""
     config, keys = settings.backup_configmap_name, settings.backup_secret_name
     env = [
-        _value(location.BACKEND_TYPE, location.BACKEND_S3),
-        _value(location.BACKEND_PATH, _BACKEND_PATH),
+        plain_variable(location.BACKEND_TYPE, location.BACKEND_S3),
+        plain_variable(location.BACKEND_PATH, _BACKEND_PATH),
         *(_from_configmap(config, *entry) for entry in _CONFIGMAP_KEYS),
         *(_from_secret(keys, *entry) for entry in _SECRET_KEYS if keys),
-        _value(spec.engine.host_variable, spec.host),
-        _value(spec.engine.port_variable, str(spec.port)),
-        *(_value(name, str(number)) for name, number in spec.request.numbers),
+        plain_variable(spec.engine.host_variable, spec.host),
+        plain_variable(spec.engine.port_variable, str(spec.port)),
+        *(plain_variable(name, str(number)) for name, number in spec.request.numbers),
     ]
     mirrored = names.secret_name(spec.name)
     env += [
@@ -56,28 +56,29 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
         if credential.variable in spec.credentials
     ]
     if spec.request.recipient:
-        env.append(_value(variables.ENCRYPTION_ENABLED, "true"))
-        env.append(_value(variables.ENCRYPTION_RECIPIENT, spec.request.recipient))
+        env.append(plain_variable(variables.ENCRYPTION_ENABLED, "true"))
+        env.append(plain_variable(variables.ENCRYPTION_RECIPIENT, spec.request.recipient))
     env += [
-        _value(variables.CLUSTER, cluster),
-        _value(variables.WORKLOAD, spec.owner.key),
-        _value(variables.CRONJOB, spec.name),
-        _value(variables.DEADLINE, str(spec.request.deadline)),
+        plain_variable(variables.CLUSTER, cluster),
+        plain_variable(variables.WORKLOAD, spec.owner.key),
+        plain_variable(variables.CRONJOB, spec.name),
+        plain_variable(variables.DEADLINE, str(spec.request.deadline)),
         *(_from_configmap(config, *entry) for entry in _MORE_CONFIGMAP_KEYS),
-        *(_value(name, text) for name, text in spec.request.texts),
+        *(plain_variable(name, text) for name, text in spec.request.texts),
     ]
     if spec.request.tls:
-        env.append(_value(spec.engine.tls_variable, spec.request.tls))
+        env.append(plain_variable(spec.engine.tls_variable, spec.request.tls))
     if spec.certificates:
-        env.append(_value(spec.engine.ca_file_variable, f"{CA_FOLDER}/{variables.CA_KEY}"))
+        env.append(plain_variable(spec.engine.ca_file_variable, f"{CA_FOLDER}/{variables.CA_KEY}"))
     if spec.request.verify is Verify.READ_BACK:
-        env.append(_value(variables.VERIFY, variables.READ_BACK))
+        env.append(plain_variable(variables.VERIFY, variables.READ_BACK))
     if spec.request.accept:
-        env.append(_value(variables.ACCEPT, spec.request.accept))
+        env.append(plain_variable(variables.ACCEPT, spec.request.accept))
     return env
 
 
-def _value(name: str, value: str) -> Json:
+def plain_variable(name: str, value: str) -> Json:
+    """A variable whose value stands in the object itself, so it must be no secret."""
     # Kubernetes would replace `$(NAME)` by another variable's value, which may be a secret.
     return {"name": name, "value": value.replace("$", "$$")}
 

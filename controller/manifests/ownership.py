@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from controller.model import names
@@ -56,6 +57,33 @@ def members_of(cronjob: Json) -> Mapping[ObjectRef, str]:
             return {}
         found[ObjectRef(kind=parts["kind"], name=parts["name"])] = parts["uid"]
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The restore Job that keeps a CronJob suspended; `suspended` is what it was before."""
+
+    name: str
+    uid: str
+    suspended: bool
+
+
+def holder_of(cronjob: Json) -> Holder | None:
+    """The Job that holds a CronJob; None for one that is not held, or was marked by hand."""
+    annotations = annotations_of(cronjob)
+    name, _, uid = annotations.get(names.HELD_BY, "").partition("/")
+    if not name or not uid:
+        return None
+    return Holder(name=name, uid=uid, suspended=annotations.get(names.HELD_SUSPEND) == "true")
+
+
+def hold(holder: Holder) -> Json:
+    """What is laid over a CronJob to hold it."""
+    marks = {
+        names.HELD_BY: f"{holder.name}/{holder.uid}",
+        names.HELD_SUSPEND: "true" if holder.suspended else "false",
+    }
+    return {"metadata": {"annotations": marks}, "spec": {"suspend": True}}
 
 
 def is_ours(item: Json, settings: Settings) -> bool:

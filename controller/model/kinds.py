@@ -9,7 +9,7 @@ READABLE_KINDS = (DEPLOYMENT, REPLICA_SET, STATEFUL_SET)
 OWNER_GROUP = "Group"
 
 
-CRONJOB_API = "batch/v1"
+CRONJOB_API = JOB_API = "batch/v1"
 
 
 SECRET = "Secret"  # noqa: S105  a kind

@@ -8,6 +8,9 @@ PREFIX = "ksnapshot.clickandmortar.fr/"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "ksnapshot"
 COMPONENT_LABEL = "app.kubernetes.io/component"
+# On what 0.6.0 must not take for its own, as it would delete it.
+PART_OF_LABEL = "app.kubernetes.io/part-of"
+PART_OF = "ksnapshot"
 SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 
 # Annotations that the controller writes on its CronJobs.
@@ -19,12 +22,18 @@ INSTANCE = f"{PREFIX}instance"
 CLUSTER = f"{PREFIX}cluster"
 OPTIONAL_FIELDS = f"{PREFIX}managed-optional-fields"
 GONE_SINCE = f"{PREFIX}gone-since"
+# While a restore writes into the CronJob's database: the Job as `name/uid`, and what `suspend` was.
+HELD_BY = f"{PREFIX}held-by"
+HELD_SUSPEND = f"{PREFIX}held-suspend"
+# On Jobs that people asked for: the dump CronJob that they were made from.
+CRONJOB = f"{PREFIX}cronjob"
 LAST_RESULT = f"{PREFIX}last-result"
 LAST_SUCCESS = f"{PREFIX}last-success"
 
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52
 _HASH_LENGTH = 8
+_MAX_LABEL = 63
 
 
 def owner_key(namespace: str, name: str) -> str:
@@ -40,6 +49,17 @@ def cronjob_name(type_: str, key: str) -> str:
     slug = re.sub(r"-+", "-", re.sub(r"[^a-z0-9-]+", "-", key.lower())).strip("-")
     room = MAX_CRONJOB_NAME - len(head) - 1 - _HASH_LENGTH
     return f"{head}{slug[:room].rstrip('-') or 'owner'}-{digest}"
+
+
+def job_name(verb: str, cronjob: str, random: str) -> str:
+    """Name of a Job that a person asked for: at most 63 characters, as its pods are labelled by it.
+
+    `random` tells apart those of one CronJob; it has five letters or digits.
+    """
+    slug, _, digest = cronjob.removeprefix(f"ksnapshot-{type_in(cronjob)}-").rpartition("-")
+    head, tail = f"ksnapshot-{verb}-", f"{digest}-{random}"
+    room = _MAX_LABEL - len(head) - len(tail) - 1
+    return f"{head}{slug[:room].strip('-') or 'owner'}-{tail}"
 
 
 def type_in(cronjob: str) -> str:

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     ANNOTATED = "Annotated"
     SUSPENDED = "Suspended"
     RUN_BLOCKED = "RunBlocked"
+    HELD = "RestoreRunning"
     # gone, replaced, unwatched
     OWNER_NOT_FOUND = "OwnerNotFound"
     NAMESPACE_NOT_FOUND = "NamespaceNotFound"

@@ -110,7 +110,10 @@ def _ref(resource: Resource, item: Json) -> ObjectRef:
 def _jobs(
     cronjobs: Objects | ReadFailure, readers: Readers, settings: Settings
 ) -> tuple[Objects | ReadFailure, Mapping[ObjectRef, ReadFailure]]:
-    """Read the Jobs of these CronJobs; one that could not be read has no end, as if it ran."""
+    """Read the Jobs of these CronJobs, and those that hold them.
+
+    A Job that could not be read has no end, as if it ran.
+    """
     listed = readers.cluster.list(JOBS, settings.control_namespace, metadata_only=True)
     if isinstance(listed, ReadFailure) or isinstance(cronjobs, ReadFailure):
         return listed, {}
@@ -120,6 +123,7 @@ def _jobs(
         for job in listed
         if any(reference.get("uid") in owners for reference in owner_references(job))
     }
+    wanted |= {holder.name for cronjob in cronjobs if (holder := ownership.holder_of(cronjob))}
     return readers.objects.load_full(JOBS, settings.control_namespace, listed, wanted)
 
 

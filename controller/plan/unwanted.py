@@ -20,6 +20,7 @@ from controller.model.status import Rejected, State, WorkloadStatus
 from controller.plan import absence
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
+from controller.plan.holding import with_hold
 from controller.plan.overlay import overlay
 from controller.plan.wanted import with_results, write
 from controller.settings.settings import UnwatchedPolicy
@@ -56,6 +57,7 @@ def plan_unwanted(
         target = overlay(cronjob, {"metadata": {"annotations": {names.GONE_SINCE: DELETE}}})
     if names.INSTANCE in annotations_of(cronjob):
         target = with_results(target, cronjob, context.owned)
+        target = with_hold(target, cronjob, context.view)
     change = write(ObjectRef(kind=CRONJOB, name=name), cronjob, target)
     return replace(made, changes=(change,) if change else (), kept=target), passes
 

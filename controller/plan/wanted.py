@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from controller.manifests.manifest import Manifest, dependent_refs, list_manifests
-from controller.manifests.ownership import is_ours, with_owner
+from controller.manifests.ownership import holder_of, is_ours, with_owner
 from controller.model import names
 from controller.model.kinds import CRONJOB
 from controller.model.objects import Json, ObjectRef, annotations_of, name_of, uid_of
@@ -14,6 +14,7 @@ from controller.plan import absence
 from controller.plan.blocked_runs import blocked_runs_of, describe_blocked_run
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
+from controller.plan.holding import with_hold
 from controller.plan.overlay import overlay
 from controller.plan.owned import OwnedObjects
 from controller.runs import results
@@ -39,7 +40,7 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
     manifests = list_manifests(spec, context.settings, cluster, owned.objects)
     before = [owned.objects.get(manifest.ref) for manifest in manifests]
     targets = [
-        _target(manifest, found, owned) for manifest, found in zip(manifests, before, strict=True)
+        _target(manifest, found, context) for manifest, found in zip(manifests, before, strict=True)
     ]
     changes = [
         write(manifest.ref, found, target, manifest.owned_by)
@@ -76,13 +77,15 @@ def with_results(target: Json, existing: Json | None, owned: OwnedObjects) -> Js
     return overlay(target, {"metadata": {"annotations": found}}) if found else target
 
 
-def _target(manifest: Manifest, existing: Json | None, owned: OwnedObjects) -> Json:
+def _target(manifest: Manifest, existing: Json | None, context: PlanContext) -> Json:
     """The whole object that a manifest makes of the existing one."""
-    body = manifest.body
+    body, owned = manifest.body, context.owned
     if owner := manifest.owned_by:
         body = with_owner(body, owner.name, uid_of(owned.objects.get(owner, {})))
     target = overlay(existing, body)
-    return with_results(target, existing, owned) if manifest.kind == CRONJOB else target
+    if manifest.kind != CRONJOB:
+        return target
+    return with_hold(with_results(target, existing, owned), existing, context.view)
 
 
 def _deletions(
@@ -112,7 +115,12 @@ def _status(spec: BackupSpec, cronjob: Json, context: PlanContext) -> WorkloadSt
     for run in blocked_runs_of(cronjob, context.owned, context.view):
         reason = Reason.RUN_BLOCKED
         messages.append(f"{describe_blocked_run(run)}; no other run begins before it ends")
-    if cronjob["spec"].get("suspend") is True:
+    if holder := holder_of(cronjob):
+        reason = Reason.HELD
+        messages.append(
+            f"the Job {holder.name} restores into its database: nothing is dumped meanwhile"
+        )
+    elif cronjob["spec"].get("suspend") is True:
         reason = Reason.SUSPENDED
         messages.append("its CronJob is suspended: nothing is dumped")
     if spec.request.overruled:

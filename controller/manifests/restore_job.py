@@ -1,0 +1,180 @@
+"""Builds the Job that restores a backup: a reader with the keys, and a client with the login.
+
+A dump is code, which the database's client runs. So that client stands in a container without the
+store's keys and without the identity, and the reader hands it the plain bytes over a socket.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.manifests.job_env import CA_FOLDER, plain_variable
+from controller.manifests.verb_job import (
+    VerbJob,
+    build_container,
+    build_job,
+    container_of,
+    plain_variables,
+    storage_variables,
+)
+from controller.model import names
+from controller.model.objects import Json
+from dumpers.contract import names as variables
+from dumpers.contract.engine_spec import EngineSpec, Role
+from dumpers.contract.restoring import RestoreRequest
+
+RESTORE, LOAD = "restore", "load"
+CLIENT = "client"
+_EXCHANGE_FOLDER = "/run/ksnapshot/exchange"
+_IDENTITY_FOLDER = "/run/ksnapshot/identity"
+_IDENTITY_FILE = "identity"
+_IDENTITY_PATH = f"{_IDENTITY_FOLDER}/{_IDENTITY_FILE}"
+_EXCHANGE = {"name": "exchange", "emptyDir": {}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretKey:
+    """One key of a Secret of the control namespace."""
+
+    secret: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a backup is restored to, as far as that is not the place it was dumped from.
+
+    `cronjob` is the dump CronJob whose database it is. `host`, `port` and `database` replace that
+    CronJob's where they are set, `login` the roles of its login.
+    """
+
+    cronjob: Json = field(repr=False)
+    host: str = ""
+    port: str = ""
+    database: str = ""
+    login: Mapping[Role, SecretKey] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreJob:
+    """A restore of a workload's backup.
+
+    `backup` is as the variable BACKUP has it. `identity` holds the private keys, None for a backup
+    in the clear. With `plan_only` nothing is changed.
+    """
+
+    backup: str
+    request: RestoreRequest
+    identity: SecretKey | None
+    requested_by: str
+    plan_only: bool = False
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The reader's variables that say what it restores."""
+        return {
+            variables.BACKUP: self.backup,
+            variables.RESTORE: self.request.to_json(),
+            variables.EXCHANGE: _EXCHANGE_FOLDER,
+            **({variables.REQUESTED_BY: self.requested_by} if self.requested_by else {}),
+            **({variables.PLAN_ONLY: "true"} if self.plan_only else {}),
+        }
+
+
+def build_restore_job(
+    source: Json, engine: EngineSpec, target: Target, restore: RestoreJob, wanted: VerbJob
+) -> Json:
+    """Build the Job from the dump CronJob of the backup (`source`) and that of the target.
+
+    Both are of `engine`. `wanted.env` is not used.
+    """
+    dump, theirs = container_of(source), container_of(target.cronjob)
+    certificates = _certificates(target.cronjob, theirs)
+    identity = _identity(restore.identity)
+    exchange = {"name": _EXCHANGE["name"], "mountPath": _EXCHANGE_FOLDER}
+    reader = build_container(
+        dump,
+        name=names.CONTAINER,
+        verb=RESTORE,
+        env=[
+            *storage_variables(dump),
+            *plain_variables(restore.variables),
+            *([plain_variable(variables.IDENTITY_FILE, _IDENTITY_PATH)] if identity else []),
+        ],
+        mounts=[exchange, *(mount for mount, _ in identity)],
+    )
+    client = build_container(
+        dump,
+        name=CLIENT,
+        verb=LOAD,
+        env=[
+            *_database_variables(theirs, engine, target),
+            plain_variable(variables.EXCHANGE, _EXCHANGE_FOLDER),
+        ],
+        mounts=[exchange, *(mount for mount, _ in certificates)],
+    )
+    volumes = [_EXCHANGE, *(volume for _, volume in (*identity, *certificates))]
+    return build_job(source, wanted, containers=[reader, client], volumes=volumes)
+
+
+def _identity(identity: SecretKey | None) -> list[tuple[Json, Json]]:
+    """The mount and the volume with the private keys; empty without them."""
+    if identity is None:
+        return []
+    source = {
+        "secretName": identity.secret,
+        "items": [{"key": identity.key, "path": _IDENTITY_FILE}],
+        "defaultMode": 0o440,
+    }
+    mount = {"name": "identity", "mountPath": _IDENTITY_FOLDER, "readOnly": True}
+    return [(mount, {"name": "identity", "secret": source})]
+
+
+def _certificates(cronjob: Json, container: Json) -> list[tuple[Json, Json]]:
+    """The mount and the volume with the certificates that the target's CronJob trusts, if any."""
+    pod = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    volumes = {volume["name"]: volume for volume in pod.get("volumes") or ()}
+    return [
+        (mount, volumes[mount["name"]])
+        for mount in container.get("volumeMounts") or ()
+        if mount.get("mountPath") == CA_FOLDER and mount.get("name") in volumes
+    ]
+
+
+def _database_variables(theirs: Json, engine: EngineSpec, target: Target) -> list[Json]:
+    """The variables of the target's address and login."""
+    login = {
+        credential.variable: target.login[credential.role]
+        for credential in engine.credentials
+        if credential.role in target.login
+    }
+    database = next(
+        (item.variable for item in engine.credentials if item.role is Role.DATABASE), ""
+    )
+    address = {
+        engine.host_variable: target.host,
+        engine.port_variable: target.port,
+        database: target.database,
+    }
+    replaced = {name: text for name, text in address.items() if name and text}
+    known = engine.variables | {engine.tls_variable, engine.ca_file_variable}
+    # A login is replaced as a whole: another account with the old password is nobody's.
+    dropped = (
+        {item.variable for item in engine.credentials if item.role is not Role.DATABASE}
+        if target.login
+        else set()
+    )
+    return [
+        *(
+            item
+            for item in theirs.get("env") or ()
+            if item["name"] in known - dropped - set(replaced) - set(login)
+        ),
+        *plain_variables(replaced),
+        *(
+            {
+                "name": name,
+                "valueFrom": {"secretKeyRef": {"name": place.secret, "key": place.key}},
+            }
+            for name, place in login.items()
+        ),
+    ]

@@ -1,0 +1,160 @@
+"""Builds the Jobs that a person asks for, from a workload's dump CronJob (contract section 10).
+
+What the CronJob says of image, store, account, security and scheduling holds for them, too: also
+what its users changed there by hand. Its database's address and login are left out.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from controller.manifests.job_env import plain_variable
+from controller.model import names
+from controller.model.kinds import JOB, JOB_API
+from controller.model.objects import Json, annotations_of, labels_of, name_of
+from dumpers.contract import location
+from dumpers.contract import names as variables
+
+_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+_IDENTITY_OF_RUN = {variables.CLUSTER, variables.WORKLOAD, variables.CRONJOB}
+# Set by the builders themselves, or no business of a Job that ends by itself.
+_OWN_POD_FIELDS = {"containers", "initContainers", "volumes", "restartPolicy"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerbJob:
+    """What a Job is to do.
+
+    `verb` is the dumpers' verb and the Job's component; `env` holds further variables of its
+    container. After `deadline` seconds it is ended; `keep` seconds after its end it is removed.
+    """
+
+    name: str
+    verb: str
+    deadline: int
+    keep: int
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_verb_job(cronjob: Json, wanted: VerbJob) -> Json:
+    """Build a Job whose only container has the store's variables and those of `wanted`."""
+    dump = container_of(cronjob)
+    return build_job(
+        cronjob,
+        wanted,
+        containers=[
+            build_container(
+                dump,
+                name=names.CONTAINER,
+                verb=wanted.verb,
+                env=[*storage_variables(dump), *plain_variables(wanted.env)],
+            )
+        ],
+        volumes=[],
+    )
+
+
+def build_job(
+    cronjob: Json, wanted: VerbJob, *, containers: list[Json], volumes: list[Json]
+) -> Json:
+    """Build a Job around containers; it is tried once, as a person looks at what came of it.
+
+    `volumes` are those besides the scratch space that each container has for itself.
+    """
+    template = cronjob["spec"]["jobTemplate"]["spec"]["template"]
+    own = {
+        names.PART_OF_LABEL: names.PART_OF,
+        names.COMPONENT_LABEL: wanted.verb,
+    }
+    # 0.6.0 deletes what has this label and no owner of its kind.
+    labels = {
+        key: text for key, text in labels_of(template).items() if key != names.MANAGED_BY_LABEL
+    }
+    recorded = annotations_of(cronjob)
+    marks = {
+        key: recorded[key]
+        for key in (names.OWNER, names.OWNER_KIND, names.INSTANCE, names.CLUSTER)
+        if key in recorded
+    }
+    pod = {key: value for key, value in template["spec"].items() if key not in _OWN_POD_FIELDS}
+    return {
+        "apiVersion": JOB_API,
+        "kind": JOB,
+        "metadata": {
+            "name": wanted.name,
+            "namespace": cronjob["metadata"]["namespace"],
+            "labels": own,
+            "annotations": {**marks, names.CRONJOB: name_of(cronjob)},
+        },
+        "spec": {
+            "activeDeadlineSeconds": wanted.deadline,
+            "ttlSecondsAfterFinished": wanted.keep,
+            "backoffLimit": 0,
+            "template": {
+                "metadata": {
+                    "labels": labels | own,
+                    "annotations": dict(annotations_of(template)),
+                },
+                "spec": {
+                    **pod,
+                    "restartPolicy": "Never",
+                    "containers": containers,
+                    "volumes": [
+                        *({"name": _scratch(item["name"]), "emptyDir": {}} for item in containers),
+                        *volumes,
+                    ],
+                },
+            },
+        },
+    }
+
+
+def build_container(
+    dump: Json,
+    *,
+    name: str,
+    verb: str,
+    env: Iterable[Json],
+    mounts: Iterable[Json] = (),
+) -> Json:
+    """Build a container with the image and resources of the one that dumps."""
+    kept = {key: dump[key] for key in ("image", "imagePullPolicy", "resources") if key in dump}
+    return {
+        "name": name,
+        **kept,
+        "args": [verb],
+        "env": list(env),
+        "securityContext": _SECURITY,
+        "volumeMounts": [{"name": _scratch(name), "mountPath": "/tmp"}, *mounts],  # noqa: S108
+    }
+
+
+def _scratch(container: str) -> str:
+    """Name of a container's own scratch space: containers share nothing by accident."""
+    return f"tmp-{container}"
+
+
+def container_of(cronjob: Json) -> Json:
+    """The container of a dump CronJob that dumps."""
+    containers = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    found: Json = next(item for item in containers if item.get("name") == names.CONTAINER)
+    return found
+
+
+def storage_variables(dump: Json) -> list[Json]:
+    """The variables of the store, and those that say whose backups are meant."""
+    return [
+        item
+        for item in dump.get("env") or ()
+        if item["name"].startswith("BACKEND_")
+        or item["name"] in location.PROXIES
+        or item["name"] in _IDENTITY_OF_RUN
+    ]
+
+
+def plain_variables(values: Mapping[str, str]) -> list[Json]:
+    """Variables with values that are no secrets."""
+    return [plain_variable(name, text) for name, text in values.items()]
