@@ -155,3 +155,21 @@ upgrade with a sentence that helps nobody. */}}
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* What a person may look at: no Secrets, no logs. */}}
+{{- define "ksnapshot.viewRules" -}}
+- apiGroups: [batch]
+  resources: [cronjobs, jobs]
+  verbs: [get, list]
+- apiGroups: [""]
+  resources: [pods, events]
+  verbs: [get, list]
+# The controller's own settings, and the workloads that it cannot back up.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list]
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [{{ include "ksnapshot.fullname" . }}-status]
+  verbs: [get]
+{{- end }}
