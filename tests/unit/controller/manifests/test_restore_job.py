@@ -1,0 +1,210 @@
+"""The Jobs that people ask for, made from a dump CronJob as the controller builds it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from controller.manifests.cronjob import build_cronjob
+from controller.manifests.job_env import CA_FOLDER
+from controller.manifests.restore_job import (
+    CLIENT,
+    RestoreJob,
+    SecretKey,
+    Target,
+    build_restore_job,
+)
+from controller.manifests.verb_job import VerbJob, build_verb_job
+from controller.model import names
+from controller.model.objects import Json, ObjectRef
+from controller.model.owner import Owner
+from controller.plan.overlay import overlay
+from controller.workloads.backup_spec import BackupSpec
+from dumpers.contract import location
+from dumpers.contract import names as variables
+from dumpers.contract.engine_spec import EngineSpec, Role
+from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.engines.registry import ENGINES
+from tests.fakes.worlds import request, settings
+
+WANTED = VerbJob(name="ksnapshot-restore-db-12345678-abcde", verb="restore", deadline=60, keep=600)
+IDENTITY = SecretKey(secret="identity", key="key.txt")
+
+
+def cronjob(engine: EngineSpec, *, host: str = "db", certificates: str = "") -> Json:
+    found = request(engine.type)
+    login = {
+        credential.variable: credential.role.value
+        for credential in engine.credentials
+        if credential.role in {Role.USERNAME, Role.PASSWORD, Role.DATABASE}
+    }
+    spec = BackupSpec(
+        name="ksnapshot-x-db-12345678",
+        owner=Owner(namespace="demo", ref=ObjectRef(kind="StatefulSet", name="db")),
+        engine=engine,
+        request=found,
+        host=host,
+        port=1234,
+        credentials=login,
+        certificates=certificates,
+    )
+    return overlay(None, build_cronjob(spec, settings(BACKUP_SECRET_NAME="keys"), "cluster", None))
+
+
+def restore(source: Json, engine: EngineSpec, **target: Any) -> Json:
+    return build_restore_job(
+        source,
+        engine,
+        Target(cronjob=target.pop("cronjob", source), **target),
+        RestoreJob(
+            backup="latest",
+            request=RestoreRequest(mode=RestoreMode.BESIDE, suffix="_$(HOME)"),
+            identity=IDENTITY,
+            requested_by="ada",
+        ),
+        WANTED,
+    )
+
+
+def pod_of(job: Json) -> Any:
+    return job["spec"]["template"]["spec"]
+
+
+def containers(job: Json) -> Mapping[str, Any]:
+    return {item["name"]: item for item in pod_of(job)["containers"]}
+
+
+def env_of(container: Json) -> Mapping[str, Any]:
+    return {item["name"]: item.get("value", item.get("valueFrom")) for item in container["env"]}
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
+def test_the_reader_has_the_keys_and_the_client_has_the_login(engine: EngineSpec) -> None:
+    job = restore(cronjob(engine, certificates="pem"), engine)
+    reader, client = (env_of(containers(job)[name]) for name in (names.CONTAINER, CLIENT))
+    database = engine.variables | {engine.tls_variable, engine.ca_file_variable}
+    assert not database & set(reader)
+    assert {location.S3_ACCESS_KEY, location.S3_SECRET_KEY, location.S3_BUCKET} <= set(reader)
+    assert {variables.CLUSTER, variables.CRONJOB, variables.IDENTITY_FILE} <= set(reader)
+    assert set(client) <= database | {variables.EXCHANGE}
+    assert {engine.host_variable, engine.port_variable, engine.ca_file_variable} <= set(client)
+    assert {item.variable for item in engine.credentials if item.role is Role.PASSWORD} <= set(
+        client
+    )
+    # What a shell would put in: the kubelet does, unless it is escaped.
+    assert reader[variables.RESTORE] == '{"mode":"beside","suffix":"_$$(HOME)"}'
+
+
+def test_the_containers_share_the_socket_and_nothing_else() -> None:
+    postgresql = next(engine for engine in ENGINES if engine.type == "postgresql")
+    job = restore(cronjob(postgresql, certificates="pem"), postgresql)
+    mounts = {
+        name: {mount["name"]: mount["mountPath"] for mount in item["volumeMounts"]}
+        for name, item in containers(job).items()
+    }
+    reader, client = mounts[names.CONTAINER], mounts[CLIENT]
+    assert set(reader) & set(client) == {"exchange"}
+    assert CA_FOLDER in client.values()
+    assert CA_FOLDER not in reader.values()
+    volumes = {volume["name"]: volume for volume in pod_of(job)["volumes"]}
+    assert set(volumes) == set(reader) | set(client)
+    assert volumes["identity"]["secret"]["secretName"] == "identity"
+    assert "identity" not in client
+
+
+def test_a_job_takes_over_what_the_cronjob_says_of_its_pod() -> None:
+    postgresql = next(engine for engine in ENGINES if engine.type == "postgresql")
+    changes = {
+        "nodeSelector": {"disk": "fast"},
+        "containers": [{"name": "job", "resources": {"limits": {"memory": "1Gi"}}}],
+    }
+    source = overlay(
+        cronjob(postgresql), {"spec": {"jobTemplate": {"spec": {"template": {"spec": changes}}}}}
+    )
+    job = restore(source, postgresql)
+    spec, container = pod_of(job), containers(job)[CLIENT]
+    assert spec["nodeSelector"] == {"disk": "fast"}
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert container["resources"] == {"limits": {"memory": "1Gi"}}
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["args"] == ["load"]
+    assert job["spec"]["backoffLimit"] == 0
+    # 0.6.0 deletes what has its label.
+    for labels in (job["metadata"]["labels"], job["spec"]["template"]["metadata"]["labels"]):
+        assert names.MANAGED_BY_LABEL not in labels
+        assert labels[names.PART_OF_LABEL] == "ksnapshot"
+        assert labels[names.COMPONENT_LABEL] == "restore"
+    assert labels["sidecar.istio.io/inject"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ({}, {"POSTGRESQL_HOST": "db", "POSTGRESQL_PORT": "1234"}),
+        (
+            {"host": "other", "port": "5", "database": "copy"},
+            {
+                "POSTGRESQL_HOST": "other",
+                "POSTGRESQL_PORT": "5",
+                "POSTGRESQL_DATABASE": "copy",
+            },
+        ),
+    ],
+)
+def test_the_target(target: dict[str, str], expected: Mapping[str, str]) -> None:
+    postgresql = next(engine for engine in ENGINES if engine.type == "postgresql")
+    client = env_of(containers(restore(cronjob(postgresql), postgresql, **target))[CLIENT])
+    assert client.items() >= expected.items()
+    assert "secretKeyRef" in client["POSTGRESQL_PASSWORD"]
+
+
+def test_another_login_replaces_the_whole_one() -> None:
+    postgresql = next(engine for engine in ENGINES if engine.type == "postgresql")
+    login = {Role.PASSWORD: SecretKey(secret="writer", key="pass")}
+    client = env_of(containers(restore(cronjob(postgresql), postgresql, login=login))[CLIENT])
+    assert client["POSTGRESQL_PASSWORD"] == {"secretKeyRef": {"name": "writer", "key": "pass"}}
+    assert "POSTGRESQL_USERNAME" not in client
+    assert "POSTGRESQL_DATABASE" in client
+
+
+def test_another_workloads_database_is_reached_by_its_own_variables() -> None:
+    postgresql = next(engine for engine in ENGINES if engine.type == "postgresql")
+    other = cronjob(postgresql, host="staging", certificates="pem")
+    job = restore(cronjob(postgresql), postgresql, cronjob=other)
+    client = env_of(containers(job)[CLIENT])
+    assert client["POSTGRESQL_HOST"] == "staging"
+    assert client["POSTGRESQL_CA_FILE"] == f"{CA_FOLDER}/ca.crt"
+
+
+def test_other_jobs_have_one_container_with_the_stores_variables() -> None:
+    mysql = next(engine for engine in ENGINES if engine.type == "mysql")
+    wanted = VerbJob(name="j", verb="list", deadline=60, keep=60, env={variables.BACKUP: "latest"})
+    job = build_verb_job(cronjob(mysql), wanted)
+    [container] = containers(job).values()
+    assert container["args"] == ["list"]
+    assert env_of(container)[variables.BACKUP] == "latest"
+    assert not mysql.variables & set(env_of(container))
+
+
+@pytest.mark.parametrize(
+    ("cronjob", "expected"),
+    [
+        ("ksnapshot-mysql-demo-db-1a64e741", "ksnapshot-restore-demo-db-1a64e741-abcde"),
+        (
+            f"ksnapshot-mysql-{'x' * 27}-1a64e741",
+            f"ksnapshot-restore-{'x' * 27}-1a64e741-abcde",
+        ),
+        ("ksnapshot-mysql-owner-1a64e741", "ksnapshot-restore-owner-1a64e741-abcde"),
+    ],
+)
+def test_job_names(cronjob: str, expected: str) -> None:
+    made = names.job_name("restore", cronjob, "abcde")
+    assert made == expected
+    assert len(made) <= 63
+
+
+def test_a_long_verb_cuts_the_name_of_the_owner() -> None:
+    made = names.job_name("unprotected-verb", f"ksnapshot-mysql-{'x' * 27}-1a64e741", "abcde")
+    assert len(made) == 63
+    assert made.endswith("-1a64e741-abcde")
