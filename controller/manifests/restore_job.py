@@ -14,7 +14,7 @@ from controller.manifests.verb_job import (
     build_job,
     container_of,
     plain_variables,
-    storage_variables,
+    store_variables,
 )
 from controller.model import names
 from controller.model.objects import Json
@@ -77,6 +77,7 @@ class RestoreJob:
             variables.EXCHANGE: _EXCHANGE_FOLDER,
             **({variables.REQUESTED_BY: self.requested_by} if self.requested_by else {}),
             **({variables.PLAN_ONLY: "true"} if self.plan_only else {}),
+            **({variables.IDENTITY_FILE: _IDENTITY_PATH} if self.identity else {}),
         }
 
 
@@ -85,7 +86,7 @@ def build_restore_job(
 ) -> Json:
     """Build the Job from the dump CronJob of the backup (`source`) and that of the target.
 
-    Both are of `engine`. `wanted.env` is not used.
+    Both are of `engine`. `wanted.env` may name another cluster, whose backup it is.
     """
     dump, theirs = container_of(source), container_of(target.cronjob)
     certificates = _certificates(target.cronjob, theirs)
@@ -95,11 +96,7 @@ def build_restore_job(
         dump,
         name=names.CONTAINER,
         verb=RESTORE,
-        env=[
-            *storage_variables(dump),
-            *plain_variables(restore.variables),
-            *([plain_variable(variables.IDENTITY_FILE, _IDENTITY_PATH)] if identity else []),
-        ],
+        env=store_variables(dump, {**wanted.env, **restore.variables}),
         mounts=[exchange, *(mount for mount, _ in identity)],
     )
     client = build_container(

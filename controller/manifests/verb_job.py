@@ -50,7 +50,7 @@ def build_verb_job(cronjob: Json, wanted: VerbJob) -> Json:
                 dump,
                 name=names.CONTAINER,
                 verb=wanted.verb,
-                env=[*storage_variables(dump), *plain_variables(wanted.env)],
+                env=store_variables(dump, wanted.env),
             )
         ],
         volumes=[],
@@ -144,15 +144,22 @@ def container_of(cronjob: Json) -> Json:
     return found
 
 
-def storage_variables(dump: Json) -> list[Json]:
-    """The variables of the store, and those that say whose backups are meant."""
-    return [
+def store_variables(dump: Json, own: Mapping[str, str]) -> list[Json]:
+    """The variables of the store and those that say whose backups are meant, then the verb's own.
+
+    One of its own replaces that of the CronJob: so another cluster's backups are meant.
+    """
+    kept = [
         item
         for item in dump.get("env") or ()
-        if item["name"].startswith("BACKEND_")
-        or item["name"] in location.PROXIES
-        or item["name"] in _IDENTITY_OF_RUN
+        if item["name"] not in own
+        and (
+            item["name"].startswith("BACKEND_")
+            or item["name"] in location.PROXIES
+            or item["name"] in _IDENTITY_OF_RUN
+        )
     ]
+    return [*kept, *plain_variables(own)]
 
 
 def plain_variables(values: Mapping[str, str]) -> list[Json]:
