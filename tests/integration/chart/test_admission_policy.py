@@ -1,0 +1,111 @@
+"""The optional policy on Jobs: what the product makes passes, what reads other Secrets does not."""
+
+import copy
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from controller.manifests.restore_job import RestoreJob, SecretKey, Target, build_restore_job
+from controller.manifests.verb_job import VerbJob
+from dumpers.contract.restoring import RestoreRequest
+from dumpers.engines.registry import ENGINES
+from tests.integration.chart.helm import CHART, helm
+from tests.testbed.cluster.apiserver import ApiServer
+from tests.testbed.cluster.kubeapi import ApiError
+from tests.unit.controller.manifests.test_restore_job import cronjob
+
+_POSTGRESQL = next(engine for engine in ENGINES if engine.type == "postgresql")
+_NAME = "ksnapshot-restore-db-12345678-abcde"
+
+
+@pytest.fixture
+def guarded(apiserver: ApiServer) -> Iterator[str]:
+    """A namespace with the policy, once the API server heeds it."""
+    namespace = apiserver.create_namespace(f"guarded-{secrets.token_hex(4)}")
+    place = [f"--namespace={namespace}", f"--set=rbac.watchNamespaces={namespace}"]
+    more = [
+        "--set=admissionPolicy.enabled=true,existingSecret=keys,backupJob.serviceAccount.name=sa",
+        "--set=admissionPolicy.secrets={kept-identity}",
+    ]
+    helm("install", "ksnapshot", CHART, *place, *more, kubeconfig=apiserver.kubeconfig)
+    refused = _changed(namespace, lambda pod: pod["containers"][0].update(image="busybox"))
+    while _create(apiserver, refused) == 201:
+        pass
+    yield namespace
+    helm("uninstall", "ksnapshot", place[0], kubeconfig=apiserver.kubeconfig)
+
+
+def _restore(namespace: str, identity: str = _NAME) -> Any:
+    source: Any = copy.deepcopy(cronjob(_POSTGRESQL, certificates="pem"))
+    source["metadata"]["namespace"] = namespace
+    source["spec"]["jobTemplate"]["spec"]["template"]["spec"]["serviceAccountName"] = "sa"
+    return build_restore_job(
+        source,
+        _POSTGRESQL,
+        Target(cronjob=source),
+        RestoreJob(
+            backup="latest",
+            request=RestoreRequest(),
+            identity=SecretKey(secret=identity, key="key.txt"),
+            requested_by="ada",
+        ),
+        VerbJob(name=_NAME, verb="restore", deadline=60, keep=60),
+    )
+
+
+def _changed(namespace: str, change: Callable[[Any], None]) -> Any:
+    job = copy.deepcopy(_restore(namespace))
+    change(job["spec"]["template"]["spec"])
+    return job
+
+
+def _create(apiserver: ApiServer, job: Any) -> int:
+    """The status of an attempt that stores nothing."""
+    path = f"/apis/batch/v1/namespaces/{job['metadata']['namespace']}/jobs"
+    try:
+        apiserver.api.request("POST", path, job, query={"dryRun": "All"})
+    except ApiError as error:
+        return error.code
+    return 201
+
+
+def _env(name: str, secret: str) -> Any:
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": "x"}}}
+
+
+_REFUSED: dict[str, Callable[[Any], None]] = {
+    "image": lambda pod: pod["containers"][1].update(image="busybox"),
+    "init": lambda pod: pod.update(initContainers=[{"name": "i", "image": "busybox"}]),
+    "account": lambda pod: pod.update(serviceAccountName="ksnapshot"),
+    "token": lambda pod: pod.update(automountServiceAccountToken=True),
+    "secret": lambda pod: pod["containers"][1]["env"].append(_env("X", "tenant")),
+    "all of a secret": lambda pod: pod["containers"][0].update(
+        envFrom=[{"secretRef": {"name": "tenant"}}]
+    ),
+    "mounted secret": lambda pod: pod["volumes"].append(
+        {"name": "x", "secret": {"secretName": "tenant"}}
+    ),
+    "projected": lambda pod: pod["volumes"].append(
+        {"name": "x", "projected": {"sources": [{"secret": {"name": "tenant"}}]}}
+    ),
+    "host path": lambda pod: pod["volumes"].append({"name": "x", "hostPath": {"path": "/"}}),
+    "host network": lambda pod: pod.update(hostNetwork=True),
+    "command": lambda pod: pod["containers"][0].update(command=["sh"]),
+}
+
+
+def test_jobs_of_the_product_pass_and_others_do_not(apiserver: ApiServer, guarded: str) -> None:
+    assert _create(apiserver, _restore(guarded)) == 201
+    assert _create(apiserver, _restore(guarded, identity="kept-identity")) == 201
+    assert _create(apiserver, _restore(guarded, identity="tenants-secret")) == 403
+    taken = {
+        name: status
+        for name, change in _REFUSED.items()
+        if (status := _create(apiserver, _changed(guarded, change))) != 403
+    }
+    assert taken == {}
+    # The policy ends at the namespace.
+    other = apiserver.create_namespace(f"other-{secrets.token_hex(4)}")
+    assert _create(apiserver, _changed(other, _REFUSED["image"])) == 201
