@@ -1,23 +1,34 @@
-"""The command line of the controller: one module per verb."""
+"""The command line: the operator itself, and the verbs of its users, one module per verb."""
 
 import click
 
-from controller.cli import plan, run
+from controller.cli.verb_group import Verb, VerbGroup
 from dumpers.runtime.version import VERSION
 
+_CONTROLLER = ("croniter", "kubernetes", "msgspec", "prometheus_client", "tenacity", "yaml")
+VERBS = {
+    "plan": Verb(
+        place="controller.cli.plan:plan",
+        help="Show what a pass would do, and why, without doing it.",
+        needs=_CONTROLLER,
+    ),
+    "run": Verb(
+        place="controller.cli.run:run",
+        help="Reconcile: one pass at start, then one after each pause.",
+        needs=_CONTROLLER,
+    ),
+}
 
-@click.group(invoke_without_command=True)
+
+@click.group(cls=VerbGroup, verbs=VERBS, invoke_without_command=True)
 @click.version_option(VERSION, prog_name="ksnapshot")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Back up annotated Kubernetes databases.
+    """Back up annotated Kubernetes databases, and restore them.
 
-    `ksnapshot run` is the operator; every other verb asks or does something once.
+    `ksnapshot run` is the operator; every other verb asks or does something once, through kubectl
+    and with your own rights.
     """
     if context.invoked_subcommand is None:
         # Not a default verb: on a laptop that would be an operator in the current context.
         click.echo(context.get_help())
-
-
-main.add_command(run.run)
-main.add_command(plan.plan)
