@@ -1,5 +1,7 @@
 """Files with private keys: read on the laptop, handed to one Job, never shown."""
 
+import base64
+import re
 from pathlib import Path
 
 from controller.cli.errors import CommandError, Exit
@@ -13,6 +15,13 @@ _ENCRYPTED = (
     "-----BEGIN AGE ENCRYPTED FILE-----",
     "BEGIN ENCRYPTED PRIVATE",
 )
+
+_OPENSSH = re.compile(
+    r"-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END OPENSSH PRIVATE KEY-----"
+)
+# The format's magic, and the length and name of the cipher of a key without a passphrase.
+# https://cvsweb.openbsd.org/src/usr.bin/ssh/PROTOCOL.key
+_UNLOCKED = b"openssh-key-v1\0\0\0\0\4none"
 
 
 def read_identity(file: Path) -> str:
@@ -31,7 +40,11 @@ def read_identity(file: Path) -> str:
         text = content.decode()
     except UnicodeDecodeError:
         text = ""
-    if any(mark in text for mark in _ENCRYPTED) or content.startswith(b"age-encryption.org/"):
+    if (
+        any(mark in text for mark in _ENCRYPTED)
+        or content.startswith(b"age-encryption.org/")
+        or any(map(_is_locked, _OPENSSH.findall(text)))
+    ):
         raise CommandError(
             f"{file} is locked by a passphrase, which a Job cannot ask for: unlock it first, as by "
             "`age -d -o key.txt FILE` or `ssh-keygen -p`, and remove the unlocked copy afterwards",
@@ -51,3 +64,11 @@ def read_identity(file: Path) -> str:
             Exit.USAGE,
         )
     return text
+
+
+def _is_locked(body: str) -> bool:
+    """Whether an OpenSSH key, by its base64 text, has a passphrase."""
+    try:
+        return not base64.b64decode(body).startswith(_UNLOCKED)
+    except ValueError:
+        return False

@@ -1,3 +1,4 @@
+import base64
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,15 @@ from controller.cli.identity import read_identity
 
 # Shaped like keys, and none.
 AGE = "AGE-SECRET-KEY-1" + "Q" * 58
-SSH = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm9uZQ==\n-----END OPENSSH PRIVATE KEY-----\n"
+
+
+def ssh(cipher: bytes) -> str:
+    head = b"openssh-key-v1\0" + len(cipher).to_bytes(4, "big") + cipher + b"and so on"
+    body = base64.encodebytes(head).decode()
+    return f"-----BEGIN OPENSSH PRIVATE KEY-----\n{body}-----END OPENSSH PRIVATE KEY-----\n"
+
+
+SSH = ssh(b"none")
 
 
 @pytest.mark.parametrize("text", [AGE, f"# created: today\n# public key: age1…\n{AGE}\n", SSH])
@@ -27,6 +36,7 @@ def test_identities_are_read_as_they_are(tmp_path: Path, text: str) -> None:
         (b"age-encryption.org/v1\n-> scrypt xyz\n\xff\xfe", "locked by a passphrase"),
         (b"-----BEGIN AGE ENCRYPTED FILE-----\n", "locked by a passphrase"),
         (b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n", "locked by a passphrase"),
+        (ssh(b"aes256-ctr").encode(), "locked by a passphrase"),
         (b"AGE-PLUGIN-YUBIKEY-1QQQ", "a plugin's"),
         (b"AGE-SECRET-KEY-PQ-1QQQ", "post-quantum"),
         (b"\xff\xfe\x00", "holds no private key"),
