@@ -113,6 +113,21 @@ def build_restore_job(
     return build_job(source, wanted, containers=[reader, client], volumes=volumes)
 
 
+def build_client_job(engine: EngineSpec, target: Target, wanted: VerbJob) -> Json:
+    """Build a Job that knows the target's login and nothing of the store."""
+    theirs = container_of(target.cronjob)
+    certificates = _certificates(target.cronjob, theirs)
+    container = build_container(
+        theirs,
+        name=names.CONTAINER,
+        verb=wanted.verb,
+        env=[*_database_variables(theirs, engine, target), *plain_variables(wanted.env)],
+        mounts=[mount for mount, _ in certificates],
+    )
+    volumes = [volume for _, volume in certificates]
+    return build_job(target.cronjob, wanted, containers=[container], volumes=volumes)
+
+
 def _identity(identity: SecretKey | None) -> list[tuple[Json, Json]]:
     """The mount and the volume with the private keys; empty without them."""
     if identity is None:

@@ -12,6 +12,7 @@ from controller.manifests.restore_job import (
     RestoreJob,
     SecretKey,
     Target,
+    build_client_job,
     build_restore_job,
 )
 from controller.manifests.verb_job import VerbJob, build_verb_job
@@ -185,6 +186,19 @@ def test_other_jobs_have_one_container_with_the_stores_variables() -> None:
     assert container["args"] == ["list"]
     assert env_of(container)[variables.BACKUP] == "latest"
     assert not mysql.variables & set(env_of(container))
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
+def test_what_takes_a_restore_back_knows_nothing_of_the_store(engine: EngineSpec) -> None:
+    source = cronjob(engine, certificates="pem")
+    wanted = VerbJob(name="j", verb="forget", deadline=60, keep=60, env={variables.FORGET: '["a"]'})
+    job = build_client_job(engine, Target(cronjob=source), wanted)
+    [container] = containers(job).values()
+    found = env_of(container)
+    assert found[variables.FORGET] == '["a"]'
+    assert not any(name.startswith("BACKEND_") for name in found)
+    assert engine.host_variable in found
+    assert CA_FOLDER in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
 @pytest.mark.parametrize(
