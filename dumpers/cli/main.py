@@ -2,6 +2,7 @@
 
 import click
 
+from dumpers.cli.check import check
 from dumpers.cli.dump import dump
 from dumpers.runtime.log import configure
 from dumpers.runtime.version import VERSION
@@ -24,3 +25,4 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(dump)
+main.add_command(check)

@@ -48,6 +48,7 @@ class Dumper:
 
     env: dict[str, str]
     folder: Path
+    verb: str = ""
     process: "subprocess.Popen[str] | None" = None
 
     def start(self, **changes: str) -> psutil.Process:
@@ -55,7 +56,7 @@ class Dumper:
         env = {name: value for name, value in {**self.env, **changes}.items() if value}
         with (self.folder / "log").open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dumpers"],
+                [sys.executable, "-m", "dumpers", *filter(None, [self.verb])],
                 cwd=REPOSITORY,
                 env=env,
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,30 @@
+import os
+import secrets
+from datetime import UTC, datetime
+
+import click
+
+from dumpers.cli import process
+from dumpers.contract.jobs import DumpJob
+from dumpers.contract.result import DumpResult
+from dumpers.engines.registry import ENGINES, load
+from dumpers.runs import check as run_check
+
+_RUN_ID_BYTES = 6
+
+
+@click.command()
+def check() -> None:
+    """Try everything that a dump needs, and dump nothing."""
+    process.run_to_end("check", _check)
+
+
+def _check() -> DumpResult:
+    job = DumpJob.from_env(os.environ, ENGINES)
+    return run_check.check(
+        job,
+        engine=load(job.engine),
+        started=datetime.now(UTC).replace(microsecond=0),
+        run_id=secrets.token_hex(_RUN_ID_BYTES),
+        interrupt=process.interrupt_by_signals(job.deadline),
+    )

@@ -1,0 +1,79 @@
+"""Everything that a dump needs, tried without dumping: keys, database, store."""
+
+import logging
+import time
+from datetime import datetime
+
+from dumpers.contract.jobs import DumpJob
+from dumpers.contract.notes import shown_codes
+from dumpers.contract.result import DumpResult
+from dumpers.engines.protocol import DumpEngine
+from dumpers.repository.keys import Run
+from dumpers.runs.notes import log_notes
+from dumpers.runtime.errors import ExitCode
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.runtime.log import fields
+from dumpers.storage.open_uploads import probe
+from dumpers.storage.run_storage import RunStorage
+from dumpers.streams import age
+
+_LOG = logging.getLogger(__name__)
+
+
+def check(
+    job: DumpJob, *, engine: DumpEngine, started: datetime, run_id: str, interrupt: Interrupt
+) -> DumpResult:
+    """Try what a dump does before its first byte, or raise the KsnapshotError that stops it.
+
+    Nothing is left in the store: an upload is begun where a dump would go, and dropped. `started`
+    is in UTC.
+    """
+    began = time.monotonic()
+    recipients = age.parse_recipients(job.recipients)
+    _passed("encryption", recipients=len(recipients))
+    with RunStorage(job.location, run=run_id, interrupt=interrupt) as storage:
+        with engine.open(job, interrupt) as opened:
+            source, streams = opened.info, opened.streams
+            _passed(
+                "database",
+                host=job.connection.host,
+                server_version=source.server_version,
+                tool_version=source.tool_version,
+                estimated_bytes=source.estimate,
+                objects=len(streams),
+            )
+            log_notes(source.notes, job)
+            first = streams[0]
+        run = Run(
+            path=job.location.path,
+            cluster=job.cluster,
+            cronjob=job.cronjob,
+            host=job.host,
+            started=started,
+            id=run_id,
+        )
+        key = run.dump_key(
+            engine=job.engine.type,
+            name=first.name,
+            part=first.part,
+            ending=first.ending,
+            encrypted=bool(recipients),
+            time_first=job.engine.time_first,
+        )
+        probe(storage, key)
+        _passed("store", bucket=job.location.bucket, endpoint=job.location.endpoint or "")
+    return DumpResult(
+        succeeded=True,
+        exit_code=ExitCode.DONE,
+        reason="Succeeded",
+        message="",
+        engine=job.engine.type,
+        server_version=source.server_version,
+        tool_version=source.tool_version,
+        seconds=round(time.monotonic() - began, 3),
+        notes=shown_codes(source.notes, job.accepted),
+    )
+
+
+def _passed(what: str, **facts: object) -> None:
+    _LOG.info("check passed", extra=fields(check=what, **facts))
