@@ -21,6 +21,7 @@ OPTIONAL_FIELDS = f"{PREFIX}managed-optional-fields"
 GONE_SINCE = f"{PREFIX}gone-since"
 LAST_RESULT = f"{PREFIX}last-result"
 LAST_SUCCESS = f"{PREFIX}last-success"
+HISTORY = f"{PREFIX}history"
 
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52
