@@ -7,6 +7,10 @@ from dumpers.runtime.version import VERSION
 
 _CONTROLLER = ("croniter", "kubernetes", "msgspec", "prometheus_client", "tenacity", "yaml")
 VERBS = {
+    "status": Verb(
+        place="controller.cli.status:status",
+        help="Show every workload's state, its last backup and its next one.",
+    ),
     "plan": Verb(
         place="controller.cli.plan:plan",
         help="Show what a pass would do, and why, without doing it.",
