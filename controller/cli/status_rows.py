@@ -132,6 +132,13 @@ def document_of(row: Row) -> dict[str, Any]:
     }
 
 
+def recorded_jobs(cronjob: Json) -> set[str]:
+    """Name the Jobs whose ends a CronJob records."""
+    annotations = annotations_of(cronjob)
+    runs = (_run(annotations.get(key)) for key in (names.LAST_RESULT, names.LAST_SUCCESS))
+    return {run.job for run in runs if run and run.job}
+
+
 def _row(
     workload: Workload,
     running: Mapping[str, Sequence[Running]],
