@@ -7,6 +7,22 @@ from dumpers.runtime.version import VERSION
 
 _CONTROLLER = ("croniter", "kubernetes", "msgspec", "prometheus_client", "tenacity", "yaml")
 VERBS = {
+    "status": Verb(
+        place="controller.cli.status:status",
+        help="Show every workload's state, its last backup and its next one.",
+    ),
+    "backup": Verb(
+        place="controller.cli.backup:backup",
+        help="Back WORKLOAD up now, beside its schedule.",
+    ),
+    "logs": Verb(
+        place="controller.cli.logs:logs",
+        help="Show the log of WORKLOAD's newest run, or of one Job.",
+    ),
+    "cancel": Verb(
+        place="controller.cli.cancel:cancel",
+        help="Stop the run of a workload, or the Job of this name.",
+    ),
     "plan": Verb(
         place="controller.cli.plan:plan",
         help="Show what a pass would do, and why, without doing it.",

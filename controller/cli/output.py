@@ -1,6 +1,7 @@
 """How verbs show what they found: tables for people, JSON and YAML for programs."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -92,6 +93,13 @@ def table_lines(
 def note(text: str) -> None:
     """Write a remark to stderr, so that stdout holds nothing but what was asked for."""
     click.echo(text, err=True)
+
+
+def strong(text: str) -> str:
+    """Mark what the eye should find first; plain where NO_COLOR is set or no terminal shows it."""
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        return text
+    return click.style(text, bold=True)
 
 
 def age(moment: datetime | None, now: datetime) -> str:

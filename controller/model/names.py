@@ -29,9 +29,11 @@ HELD_SUSPEND = f"{PREFIX}held-suspend"
 CRONJOB = f"{PREFIX}cronjob"
 LAST_RESULT = f"{PREFIX}last-result"
 LAST_SUCCESS = f"{PREFIX}last-success"
+HISTORY = f"{PREFIX}history"
 
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52
+_MAX_LABEL = 63
 _HASH_LENGTH = 8
 _MAX_LABEL = 63
 
@@ -46,9 +48,18 @@ def cronjob_name(type_: str, key: str) -> str:
     """Name of the CronJob for an owner key: at most 52 characters, made unique by a hash."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:_HASH_LENGTH]
     head = f"ksnapshot-{type_}-"
-    slug = re.sub(r"-+", "-", re.sub(r"[^a-z0-9-]+", "-", key.lower())).strip("-")
     room = MAX_CRONJOB_NAME - len(head) - 1 - _HASH_LENGTH
-    return f"{head}{slug[:room].rstrip('-') or 'owner'}-{digest}"
+    return f"{head}{_slug(key)[:room].rstrip('-') or 'owner'}-{digest}"
+
+
+def job_name(verb: str, key: str, random: str) -> str:
+    """Name of a Job that somebody asked for, `ksnapshot-<verb>-<slug>-<hash>-<random>`.
+
+    `random` has at most seven characters, so the name has at most 63.
+    """
+    digest = hashlib.sha256(key.encode()).hexdigest()[:_HASH_LENGTH]
+    head, tail = f"ksnapshot-{verb}-", f"-{digest}-{random}"
+    return f"{head}{_slug(key)[: _MAX_LABEL - len(head) - len(tail)].rstrip('-') or 'owner'}{tail}"
 
 
 def job_name(verb: str, cronjob: str, random: str) -> str:
@@ -73,3 +84,7 @@ def secret_name(cronjob: str) -> str:
 
 
 CONTAINER = "job"
+
+
+def _slug(key: str) -> str:
+    return re.sub(r"-+", "-", re.sub(r"[^a-z0-9-]+", "-", key.lower())).strip("-")

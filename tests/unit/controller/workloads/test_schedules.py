@@ -1,10 +1,12 @@
 import contextlib
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.workloads import schedules
 from controller.workloads.schedules import ScheduleError, check_zone, next_run, parse
 from tests.fakes.schedule_table import SCHEDULES, ZONES
 
@@ -50,6 +52,32 @@ def test_no_schedule_makes_anything_but_a_schedule_error(text: str) -> None:
 def test_the_next_run(schedule: str, zone: str, now: str, following: str | None) -> None:
     found = next_run(schedule, zone, datetime.fromisoformat(now))
     assert found == (datetime.fromisoformat(following) if following else None)
+
+
+@given(
+    st.lists(st.integers(0, 59), max_size=3),
+    st.lists(st.integers(0, 23), max_size=3),
+    st.sampled_from(["*", "1", "31", "*/7", "29"]),
+    st.sampled_from(["*", "2", "3,10", "11"]),
+    st.sampled_from(["*", "sun", "1-5"]),
+    st.sampled_from(["Etc/UTC", "Europe/Paris", "America/New_York", "Australia/Lord_Howe"]),
+    st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1)),  # noqa: DTZ001
+)
+def test_the_fast_way_to_the_next_run_is_croniters(
+    minutes: list[int],
+    hours: list[int],
+    day: str,
+    month: str,
+    weekday: str,
+    zone: str,
+    now: datetime,
+) -> None:
+    schedule = " ".join(
+        (",".join(map(str, minutes)) or "*", ",".join(map(str, hours)) or "*", day, month, weekday)
+    )
+    parsed, local = parse(schedule), now.replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
+    assert isinstance(parsed, schedules.Fields)
+    assert next_run(schedule, zone, local) == schedules._next_by_croniter(parsed, local)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""Where a Job stands, by itself, its pods and its Events; pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from controller.model.objects import Json, Objects, name_of
+from controller.runs.event_causes import cause_in_events
+from controller.runs.job_status import end_of, is_complete
+from controller.runs.pod_causes import cause_in_pod, pods_newest_first
+from controller.runs.reasons import shortened
+
+# A container that waits for these reasons is on its way.
+_STARTING = {"ContainerCreating": "its container is being made", "PodInitializing": "it starts"}
+_RUNNING = "Running"
+
+
+class Outcome(Enum):
+    """How a Job ended for somebody who follows it."""
+
+    SUCCEEDED = auto()
+    FAILED = auto()
+    # It was deleted while it ran.
+    GONE = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnd:
+    """How a Job ended.
+
+    `message` is the termination message of the container that knows the result, empty where there
+    is none; `exit_code` is None where no container ended. `reason` and `why` are what Kubernetes
+    shows, empty where the container speaks for itself.
+    """
+
+    outcome: Outcome
+    exit_code: int | None = None
+    message: str = ""
+    reason: str = ""
+    why: str = ""
+
+
+def newest_pod(pods: Iterable[Json]) -> Json | None:
+    """The pod of the Job's last try; None without any."""
+    return next(iter(pods_newest_first(tuple(pods))), None)
+
+
+def state_of(pod: Json, container: str) -> Json:
+    """A container's state, init containers included; empty where none is reported yet."""
+    status = pod.get("status") or {}
+    for kind in ("containerStatuses", "initContainerStatuses"):
+        for item in status.get(kind) or ():
+            if item.get("name") == container:
+                state: Json = item.get("state") or {}
+                return state
+    return {}
+
+
+def has_begun(pod: Json, containers: Sequence[str]) -> bool:
+    """Whether all of these containers run or have ended, so that there are logs."""
+    return all({"running", "terminated"} & state_of(pod, name).keys() for name in containers)
+
+
+def end_of_job(job: Json, pods: Objects, events: Objects, container: str) -> JobEnd | None:
+    """How the Job ended, by its container that knows the result; None while it has not.
+
+    A result of success counts at once, whatever else keeps the pod; a failure does when the Job
+    has ended, too, as it may try again, or when its pod is kept running by others.
+    """
+    tries = pods_newest_first(pods)
+    ends = [(pod, ended) for pod in tries if (ended := state_of(pod, container).get("terminated"))]
+    for _, ended in ends:
+        if ended.get("exitCode") == 0:
+            return JobEnd(outcome=Outcome.SUCCEEDED, exit_code=0, message=_message(ended))
+    end = end_of(job)
+    if end is None:
+        lingers = ends and ends[0][0] is tries[0] and _phase(tries[0]) == _RUNNING
+        return _failure(*ends[0], events) if lingers else None
+    if is_complete(end):
+        return JobEnd(outcome=Outcome.SUCCEEDED, exit_code=0)
+    if ends:
+        return _failure(*ends[0], events)
+    cause = next(filter(None, map(cause_in_pod, tries)), None) or cause_in_events(events)
+    return JobEnd(
+        outcome=Outcome.FAILED,
+        reason=str(cause.reason if cause else end.get("reason") or ""),
+        why=cause.message if cause else shortened(end.get("message")),
+    )
+
+
+def describe_wait(pods: Objects, events: Objects, containers: Sequence[str]) -> str:
+    """Say what a Job waits for that has not begun, in one line."""
+    newest = newest_pod(pods)
+    cause = (cause_in_pod(newest) if newest else None) or cause_in_events(events)
+    if newest is None:
+        return (
+            f"no pod can be made: {cause.reason}: {cause.message}" if cause else "waits for a pod"
+        )
+    if cause:
+        return f"the pod does not start: {cause.reason}: {cause.message}"
+    waits = [
+        str((state_of(newest, name).get("waiting") or {}).get("reason")) for name in containers
+    ]
+    steps = (_STARTING[reason] for reason in waits if reason in _STARTING)
+    return f"pod {name_of(newest)}: {next(steps, 'waits for a node')}"
+
+
+def describe_retry(pod: Json, container: str) -> str:
+    """Say that a try failed and why, while Kubernetes makes the next one."""
+    cause = cause_in_pod(pod)
+    ended = state_of(pod, container).get("terminated") or {}
+    why = f"exit code {ended.get('exitCode')}" if ended else "it did not begin"
+    if cause and not _message(ended):
+        why = f"{cause.reason}: {cause.message}"
+    return f"pod {name_of(pod)} failed ({why}); Kubernetes decides on another try"
+
+
+def _failure(pod: Json, ended: Any, events: Objects) -> JobEnd:
+    cause = cause_in_pod(pod) or cause_in_events(events)
+    return JobEnd(
+        outcome=Outcome.FAILED,
+        exit_code=int(ended.get("exitCode", -1)),
+        message=_message(ended),
+        reason=str(cause.reason if cause else ""),
+        why=cause.message if cause else "",
+    )
+
+
+def _message(ended: Any) -> str:
+    return str(ended.get("message") or "")
+
+
+def _phase(pod: Json) -> str:
+    return str((pod.get("status") or {}).get("phase", ""))

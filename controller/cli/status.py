@@ -1,0 +1,93 @@
+"""`ksnapshot status`: what is backed up, what is not, and why."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from controller.cli.completion import complete_workloads
+from controller.cli.connection import Connection, connected
+from controller.cli.errors import VerbCommand
+from controller.cli.install import Install
+from controller.cli.known import Known, read_known
+from controller.cli.output import note, output_option, write_document
+from controller.cli.status_rows import Row, document_of, make_rows
+from controller.cli.status_view import write_details, write_list
+from controller.cli.workload_names import find_workload
+
+
+@click.command(cls=VerbCommand)
+@click.argument("workload", required=False, shell_complete=complete_workloads)
+@click.option("--namespace", "-n", default="", metavar="NS", help="Of this namespace only.")
+@click.option("--all-namespaces", "-A", is_flag=True, help="Of all namespaces; the default.")
+@click.option("--failed", is_flag=True, help="Only those whose last run failed.")
+@click.option("--problems", is_flag=True, help="Only those that somebody should look at.")
+@output_option
+@connected
+def status(
+    connection: Connection,
+    *,
+    workload: str | None,
+    namespace: str,
+    all_namespaces: bool,
+    failed: bool,
+    problems: bool,
+    output: str,
+) -> None:
+    """Show every workload's state, its last backup and its next one.
+
+    WORKLOAD, such as production/database, shows one of them with all that is known.
+    """
+    if all_namespaces and namespace:
+        raise click.UsageError("--namespace and --all-namespaces exclude each other")
+    known = read_known(connection, with_jobs=True)
+    wanted = known.workloads
+    if workload:
+        wanted = [find_workload(workload, namespace, wanted)]
+    now = datetime.now(UTC)
+    rows = [
+        row
+        for row in make_rows(wanted, known.jobs or (), now, is_state_known=not known.status.fault)
+        if namespace in {"", row.workload.namespace}
+        and (row.has_failed or not failed)
+        and (row.is_problem or not problems)
+    ]
+    if output != "table":
+        write_document(_document(connection.install, known, rows), output)
+        return
+    for remark in _remarks(connection.install, known):
+        note(remark)
+    if workload:
+        write_details(rows, now)
+    else:
+        write_list(rows, now)
+
+
+def _document(install: Install, known: Known, rows: Sequence[Row]) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "controller": {
+            "namespace": install.namespace,
+            "name": install.name,
+            "version": install.version,
+            "replicas": install.replicas,
+            "running": install.running,
+        },
+        "status_known": not known.status.fault,
+        "omitted": known.status.omitted,
+        "workloads": [document_of(row) for row in rows],
+    }
+
+
+def _remarks(install: Install, known: Known) -> Iterator[str]:
+    """What the reader must know before believing the table."""
+    if not install.running:
+        yield (
+            f"the controller {install.namespace}/{install.name} does not run: states are those"
+            " that it last saw; dumps go on"
+        )
+    if known.status.fault:
+        yield known.status.fault
+    if known.status.omitted:
+        yield f"{known.status.omitted} more workloads without a backup had no room in the status"
