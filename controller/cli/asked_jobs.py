@@ -30,10 +30,10 @@ IDENTITY_KEY = "identity"
 _TRIES = 5
 
 
-def new_job_name(verb: str, cronjob: str) -> str:
-    """A name for another Job of a dump CronJob."""
+def new_job_name(verb: str, key: str) -> str:
+    """A name for another Job of the workload with this owner key."""
     random = "".join(secrets.choice(_LETTERS) for _ in range(_RANDOM))
-    return names.job_name(verb, cronjob, random)
+    return names.job_name(verb, key, random)
 
 
 def create_job(kubectl: Kubectl, body: Json) -> Document:

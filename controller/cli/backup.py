@@ -1,14 +1,13 @@
 """`ksnapshot backup`: one run now, as the schedule would make it."""
 
 import json
-import secrets
-import string
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from controller.cli.asked_jobs import new_job_name
 from controller.cli.completion import complete_workloads
 from controller.cli.connection import Connection, connected
 from controller.cli.errors import CommandError, Exit, VerbCommand
@@ -24,9 +23,6 @@ from controller.manifests.run_now_job import build_run_now_job
 from controller.model import names
 from controller.model.objects import Json, annotations_of, name_of, uid_of
 from dumpers.contract.result import DumpResult
-
-_RANDOM = string.ascii_lowercase + string.digits
-_LENGTH = 5
 
 
 @click.command(cls=VerbCommand)
@@ -62,8 +58,7 @@ def backup(
             " --even-if-running",
             Exit.REFUSED,
         )
-    random = "".join(secrets.choice(_RANDOM) for _ in range(_LENGTH))
-    body = build_run_now_job(cronjob, names.job_name("backup", found.key, random))
+    body = build_run_now_job(cronjob, new_job_name("backup", found.key))
     job = connection.kubectl.create(JOBS, connection.install.namespace, body)
     started = {"version": 1, "workload": found.key, "job": name_of(job)}
     if not follow:

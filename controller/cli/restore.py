@@ -15,6 +15,7 @@ from controller.cli.asked_jobs import (
 from controller.cli.connection import Connection, connected
 from controller.cli.errors import CommandError, Exit, VerbCommand
 from controller.cli.identity import read_identity
+from controller.cli.jobs import cronjob_of
 from controller.cli.known import Known, read_known
 from controller.cli.restore_options import Address, OptionError, login_of_keys, parse_secret_key
 from controller.cli.restore_wanted import RestoreWanted, read_wanted
@@ -28,7 +29,7 @@ from controller.manifests.restore_job import (
     build_restore_job,
 )
 from controller.manifests.verb_job import VerbJob
-from controller.model.objects import Json, name_of
+from controller.model.objects import name_of
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec
 from dumpers.contract.restoring import RestoreMode
@@ -112,11 +113,11 @@ def restore(connection: Connection, **given: Any) -> None:
     except OptionError as error:
         raise CommandError(str(error), Exit.USAGE) from error
     identity = read_identity(wanted.identity) if wanted.identity else ""
-    name = new_job_name(RESTORE, source.cronjob_name)
+    name = new_job_name(RESTORE, source.key)
     # The Secret that is made of a file has the Job's name.
     own = SecretKey(secret=name, key=IDENTITY_KEY) if identity else None
     body = build_restore_job(
-        _cronjob(source),
+        cronjob_of(source),
         _engine(source),
         target,
         RestoreJob(
@@ -161,7 +162,7 @@ def _target(
         login = dict(login_of_keys(secret, _keys(connection, secret), _engine(source)))
     address = wanted.address
     return Target(
-        cronjob=_cronjob(at),
+        cronjob=cronjob_of(at),
         host=address.host,
         port=address.port,
         database=address.database,
@@ -181,17 +182,6 @@ def _keys(connection: Connection, secret: str) -> Mapping[str, str]:
     found = connection.kubectl.get(SECRETS, connection.install.namespace, secret)
     keys: Mapping[str, str] = found.get("data") or {}
     return keys
-
-
-def _cronjob(workload: Workload) -> Json:
-    if workload.cronjob is None:
-        reason = (workload.reported or {}).get("message") or "see `ksnapshot status`"
-        raise CommandError(
-            f"{workload.key} has no CronJob, from which the Job would take the store and the "
-            f"login: {reason}",
-            Exit.REFUSED,
-        )
-    return workload.cronjob
 
 
 def _engine(workload: Workload) -> EngineSpec:

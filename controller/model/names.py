@@ -62,17 +62,6 @@ def job_name(verb: str, key: str, random: str) -> str:
     return f"{head}{_slug(key)[: _MAX_LABEL - len(head) - len(tail)].rstrip('-') or 'owner'}{tail}"
 
 
-def job_name(verb: str, cronjob: str, random: str) -> str:
-    """Name of a Job that a person asked for: at most 63 characters, as its pods are labelled by it.
-
-    `random` tells apart those of one CronJob; it has five letters or digits.
-    """
-    slug, _, digest = cronjob.removeprefix(f"ksnapshot-{type_in(cronjob)}-").rpartition("-")
-    head, tail = f"ksnapshot-{verb}-", f"{digest}-{random}"
-    room = _MAX_LABEL - len(head) - len(tail) - 1
-    return f"{head}{slug[:room].strip('-') or 'owner'}-{tail}"
-
-
 def type_in(cronjob: str) -> str:
     """The engine type, or the component, in the name of a CronJob of ours."""
     return cronjob.removeprefix("ksnapshot-").partition("-")[0]

@@ -199,26 +199,3 @@ def test_what_takes_a_restore_back_knows_nothing_of_the_store(engine: EngineSpec
     assert not any(name.startswith("BACKEND_") for name in found)
     assert engine.host_variable in found
     assert CA_FOLDER in {mount["mountPath"] for mount in container["volumeMounts"]}
-
-
-@pytest.mark.parametrize(
-    ("cronjob", "expected"),
-    [
-        ("ksnapshot-mysql-demo-db-1a64e741", "ksnapshot-restore-demo-db-1a64e741-abcde"),
-        (
-            f"ksnapshot-mysql-{'x' * 27}-1a64e741",
-            f"ksnapshot-restore-{'x' * 27}-1a64e741-abcde",
-        ),
-        ("ksnapshot-mysql-owner-1a64e741", "ksnapshot-restore-owner-1a64e741-abcde"),
-    ],
-)
-def test_job_names(cronjob: str, expected: str) -> None:
-    made = names.job_name("restore", cronjob, "abcde")
-    assert made == expected
-    assert len(made) <= 63
-
-
-def test_a_long_verb_cuts_the_name_of_the_owner() -> None:
-    made = names.job_name("unprotected-verb", f"ksnapshot-mysql-{'x' * 27}-1a64e741", "abcde")
-    assert len(made) == 63
-    assert made.endswith("-1a64e741-abcde")
