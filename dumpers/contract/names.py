@@ -36,3 +36,9 @@ IDENTITY_FILE = "KSNAPSHOT_IDENTITY_FILE"
 EXCHANGE = "KSNAPSHOT_EXCHANGE"
 # Who asked, as the API server knows them.
 REQUESTED_BY = "KSNAPSHOT_REQUESTED_BY"
+# How many runs a list holds, and the folder of a run before which it begins.
+LIST_LIMIT = "KSNAPSHOT_LIST_LIMIT"
+LIST_BEFORE = "KSNAPSHOT_LIST_BEFORE"
+# Whose runs a list holds, one of LIST_SCOPES: those of CRONJOB, or all of CLUSTER, or all.
+LIST_SCOPE = "KSNAPSHOT_LIST_SCOPE"
+LIST_SCOPES = ("cronjob", "cluster", "all")
