@@ -7,7 +7,7 @@ store's keys and without the identity, and the reader hands it the plain bytes o
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.manifests.job_env import CA_FOLDER, plain_variable
+from controller.manifests.job_env import CA_FOLDER
 from controller.manifests.verb_job import (
     VerbJob,
     build_container,
@@ -69,14 +69,20 @@ class RestoreJob:
     plan_only: bool = False
 
     @property
-    def variables(self) -> dict[str, str]:
-        """The reader's variables that say what it restores."""
+    def shared_variables(self) -> dict[str, str]:
+        """The variables of both containers."""
         return {
-            variables.BACKUP: self.backup,
             variables.RESTORE: self.request.to_json(),
             variables.EXCHANGE: _EXCHANGE_FOLDER,
-            **({variables.REQUESTED_BY: self.requested_by} if self.requested_by else {}),
             **({variables.PLAN_ONLY: "true"} if self.plan_only else {}),
+        }
+
+    @property
+    def reader_variables(self) -> dict[str, str]:
+        """The variables that say which backup is read, how, and for whom."""
+        return {
+            variables.BACKUP: self.backup,
+            **({variables.REQUESTED_BY: self.requested_by} if self.requested_by else {}),
             **({variables.IDENTITY_FILE: _IDENTITY_PATH} if self.identity else {}),
         }
 
@@ -96,7 +102,10 @@ def build_restore_job(
         dump,
         name=names.CONTAINER,
         verb=RESTORE,
-        env=store_variables(dump, {**wanted.env, **restore.variables}),
+        env=store_variables(
+            dump,
+            {**wanted.variables, **restore.reader_variables, **restore.shared_variables},
+        ),
         mounts=[exchange, *(mount for mount, _ in identity)],
     )
     client = build_container(
@@ -105,7 +114,7 @@ def build_restore_job(
         verb=LOAD,
         env=[
             *_database_variables(theirs, engine, target),
-            plain_variable(variables.EXCHANGE, _EXCHANGE_FOLDER),
+            *plain_variables({variables.DEADLINE: str(wanted.deadline)} | restore.shared_variables),
         ],
         mounts=[exchange, *(mount for mount, _ in certificates)],
     )
@@ -121,7 +130,7 @@ def build_client_job(engine: EngineSpec, target: Target, wanted: VerbJob) -> Jso
         theirs,
         name=names.CONTAINER,
         verb=wanted.verb,
-        env=[*_database_variables(theirs, engine, target), *plain_variables(wanted.env)],
+        env=[*_database_variables(theirs, engine, target), *plain_variables(wanted.variables)],
         mounts=[mount for mount, _ in certificates],
     )
     volumes = [volume for _, volume in certificates]

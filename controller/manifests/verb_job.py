@@ -38,6 +38,11 @@ class VerbJob:
     keep: int
     env: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of its container that are no secrets."""
+        return {variables.DEADLINE: str(self.deadline), **self.env}
+
 
 def build_verb_job(cronjob: Json, wanted: VerbJob) -> Json:
     """Build a Job whose only container has the store's variables and those of `wanted`."""
@@ -50,7 +55,7 @@ def build_verb_job(cronjob: Json, wanted: VerbJob) -> Json:
                 dump,
                 name=names.CONTAINER,
                 verb=wanted.verb,
-                env=store_variables(dump, wanted.env),
+                env=store_variables(dump, wanted.variables),
             )
         ],
         volumes=[],

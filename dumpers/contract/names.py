@@ -39,3 +39,9 @@ REQUESTED_BY = "KSNAPSHOT_REQUESTED_BY"
 # JSON lists of what a restore left: [live name, kept name] to exchange back, and names to drop.
 UNDO = "KSNAPSHOT_UNDO"
 FORGET = "KSNAPSHOT_FORGET"
+# How many runs a list holds, and the folder of a run before which it begins.
+LIST_LIMIT = "KSNAPSHOT_LIST_LIMIT"
+LIST_BEFORE = "KSNAPSHOT_LIST_BEFORE"
+# Whose runs a list holds, one of LIST_SCOPES: those of CRONJOB, or all of CLUSTER, or all.
+LIST_SCOPE = "KSNAPSHOT_LIST_SCOPE"
+LIST_SCOPES = ("cronjob", "cluster", "all")

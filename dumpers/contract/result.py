@@ -44,13 +44,13 @@ class DumpResult:
         document: dict[str, Any] = {"version": 1} | {
             name: getattr(self, name) for name in self.__slots__
         }
-        if _size(document) > RESULT_MAX_BYTES:
+        if json_size(document) > RESULT_MAX_BYTES:
             document["keys"] = []
         message = self.message
-        while _size(document) > RESULT_MAX_BYTES and message:
+        while json_size(document) > RESULT_MAX_BYTES and message:
             message = message[: len(message) * 3 // 4]
             document["message"] = message + "…"
-        return _compact(document)
+        return compact_json(document)
 
     @classmethod
     def from_json(cls, text: str) -> "DumpResult":
@@ -79,11 +79,13 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 }
 
 
-def _compact(document: Mapping[str, Any]) -> str:
+def compact_json(document: Mapping[str, Any]) -> str:
+    """JSON without blanks, whatever the texts in it hold."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     # Half a surrogate pair has no UTF-8 form, and a result has to be written whatever it holds.
     return text.encode("utf-8", "replace").decode()
 
 
-def _size(document: Mapping[str, Any]) -> int:
-    return len(_compact(document).encode())
+def json_size(document: Mapping[str, Any]) -> int:
+    """The bytes of a document's compact JSON."""
+    return len(compact_json(document).encode())

@@ -3,9 +3,11 @@
 Dump keys follow ksnapshot 0.6.0 to the letter; run records are ours. All times are UTC.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from dumpers.contract.key_names import quote, segment
 
@@ -14,8 +16,11 @@ AGE_SUFFIX = ".age"
 _STAMP = "%Y%m%dT%H%M%SZ"
 # Names of a run's records.
 STARTED, MANIFEST, FAILED = "started.json", "manifest.json", "failed.json"
+PINNED = "pinned.json"
 # The mark of a sweep that has begun and not ended; holds what the tombstone holds.
 SWEEPING = "sweeping.json"
+_FOLDER = re.compile(r"(\d{8}T\d{6}Z)-(.+)")
+_PROOF = re.compile(r"(verified|damaged)-(\d{8}T\d{6}Z)\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,49 @@ class Run:
 
     def verification_key(self, moment: datetime, *, good: bool) -> str:
         """Key of what a verification at this time found; the verdict is in the name."""
-        return f"{self.record_prefix}{'verified' if good else 'damaged'}-{stamp(moment)}.json"
+        return self.record_prefix + verification_name(moment, good=good)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class RunFolder:
+    """What the name of a run's folder of records says; sorts by time."""
+
+    started: datetime
+    id: str
+
+    @classmethod
+    def parse(cls, name: str) -> "RunFolder | None":
+        """Read a folder's name, without slashes; None where it is not one of ours."""
+        found = _FOLDER.fullmatch(name)
+        try:
+            moment = datetime.strptime(found[1], _STAMP) if found else None  # noqa: DTZ007
+        except ValueError:
+            moment = None
+        if found is None or moment is None:
+            return None
+        return cls(started=moment.replace(tzinfo=UTC), id=unquote(found[2]))
+
+
+def verification_name(moment: datetime, *, good: bool) -> str:
+    """Name of the record of what a verification at this time found."""
+    return f"{'verified' if good else 'damaged'}-{stamp(moment)}.json"
+
+
+def restored_name(moment: datetime) -> str:
+    """Name of the record of a restore that ended at this time."""
+    return f"restored-{stamp(moment)}.json"
+
+
+def read_proof(name: str) -> tuple[datetime, bool] | None:
+    """When a record's name says that its backup was verified, and whether it was good."""
+    found = _PROOF.fullmatch(name)
+    try:
+        moment = datetime.strptime(found[2], _STAMP) if found else None  # noqa: DTZ007
+    except ValueError:
+        return None
+    if found is None or moment is None:
+        return None
+    return moment.replace(tzinfo=UTC), found[1] == "verified"
 
 
 def stamp(moment: datetime) -> str:

@@ -16,8 +16,10 @@ from dumpers.repository.records import (
     DamagedRecord,
     FailedRecord,
     Manifest,
+    Pin,
     Record,
     Removal,
+    Restoration,
     StartedRecord,
     Time,
     Tombstone,
@@ -28,24 +30,23 @@ from dumpers.repository.records import (
 FORMAT = 1
 _STARTED, _MANIFEST, _FAILED = "started", "manifest", "failed"
 _VERIFIED, _DAMAGED = "verified", "damaged"
+_RESTORED, _PINNED = "restored", "pinned"
 _WITH_DIGEST = {_MANIFEST, _VERIFIED, _DAMAGED}
 # A manifest's JSON holds the members of the started record as its own.
 _MEMBERS_OF: dict[str, Any] = {
     _STARTED: StartedRecord,
     _MANIFEST: Manifest,
     _FAILED: FailedRecord,
+    _RESTORED: Restoration,
+    _PINNED: Pin,
 }
 
 
 def write_record(record: Record) -> bytes:
     """The record as JSON, with a digest of itself where it vouches for objects."""
     match record:
-        case StartedRecord():
-            kind, members = _STARTED, _members(record)
         case Manifest():
             kind, members = _MANIFEST, _manifest_members(record)
-        case FailedRecord():
-            kind, members = _FAILED, _members(record)
         case Verification():
             kind = _VERIFIED if record.good else _DAMAGED
             members = _members(record) | {"good": record.good}
@@ -56,6 +57,9 @@ def write_record(record: Record) -> bytes:
                 "removed": msgspec.to_builtins(record.removed),
                 "buried": record.document,
             }
+        case StartedRecord() | FailedRecord() | Restoration() | Pin():
+            kind = next(kind for kind, type_ in _MEMBERS_OF.items() if type_ is type(record))
+            members = _members(record)
     document = {"format": FORMAT, "record": kind, **members}
     if kind in _WITH_DIGEST:
         document["digest"] = digest(document)
@@ -150,7 +154,7 @@ def _read_tombstone(
     )
 
 
-def _members(record: StartedRecord | Manifest | FailedRecord | Verification) -> dict[str, Any]:
+def _members(record: Record) -> dict[str, Any]:
     members: dict[str, Any] = msgspec.to_builtins(record)
     return members
 

@@ -134,6 +134,38 @@ class Verification:
         return all(item.good for item in self.objects)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """What a restore of this backup did, where, and for whom.
+
+    `by` is who asked, as the API server knows them, empty where nobody said. `target` is
+    `host:port/database`, `mode` one of dumpers.contract.restoring.RestoreMode. `reason` is
+    `Succeeded`, or the stable name of the failure that `message` explains. `restored` are names in
+    the backup with those in the target, `kept` live names with those of what a swap keeps.
+    """
+
+    run: str
+    started: Time
+    finished: Time
+    by: str
+    target: str
+    mode: str
+    reason: str
+    message: str
+    target_partial: bool
+    restored: tuple[tuple[str, str], ...] = ()
+    kept: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """Keeps a backup from being pruned until the record is removed; `by` as in Restoration."""
+
+    run: str
+    pinned: Time
+    by: str
+
+
 class Removal(StrEnum):
     """Why the objects of a run were removed."""
 
@@ -174,4 +206,4 @@ class DamagedRecord:
     why: str
 
 
-Record = StartedRecord | Manifest | FailedRecord | Verification | Tombstone
+Record = StartedRecord | Manifest | FailedRecord | Verification | Restoration | Pin | Tombstone

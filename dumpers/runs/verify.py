@@ -2,15 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from dumpers.contract.names import READ_BACK, VERIFY
 from dumpers.repository.records import CheckedObject, ObjectRecord
 from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
+from dumpers.storage.download import Download
 from dumpers.storage.run_storage import RunStorage
-
-if TYPE_CHECKING:
-    from dumpers.storage.s3.bucket import S3Bucket
 
 
 def prove_right(storage: RunStorage, key: str, body: bytes) -> None:
@@ -34,21 +31,18 @@ def prove_right(storage: RunStorage, key: str, body: bytes) -> None:
 def read_back(storage: RunStorage, objects: Sequence[ObjectRecord]) -> tuple[CheckedObject, ...]:
     """Read every object, block by block, and return how each was found.
 
-    An object whose reading breaks off is read again, as long as the run's patience with the store
+    Where the connection breaks, reading goes on, as long as the run's patience with the store
     lasts; StorageFailedError where that does not help.
     """
     return tuple(_check(storage, item) for item in objects)
 
 
 def _check(storage: RunStorage, item: ObjectRecord) -> CheckedObject:
-    size, sha256 = storage.call(lambda: _digest(storage.bucket, item.key))
+    size, digest = 0, hashlib.sha256()
+    with Download(storage, item.key) as stored:
+        while block := stored.read():
+            size += len(block)
+            digest.update(block)
+    sha256 = digest.hexdigest()
     good = (size, sha256) == (item.size, item.sha256)
     return CheckedObject(key=item.key, size=size, sha256=sha256, good=good)
-
-
-def _digest(bucket: "S3Bucket", key: str) -> tuple[int, str]:
-    size, digest = 0, hashlib.sha256()
-    for block in bucket.read(key):
-        size += len(block)
-        digest.update(block)
-    return size, digest.hexdigest()

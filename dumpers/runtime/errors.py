@@ -84,8 +84,14 @@ class StorageRefusedError(KsnapshotError):
     reason = "StorageRefused"
 
 
+class BackupDamagedError(StorageRefusedError):
+    """What the store gives is not what was stored, or ends early; nothing else is known of it."""
+
+    reason = "BackupDamaged"
+
+
 class EncryptionError(KsnapshotError):
-    """A recipient is no age recipient, or encrypting failed."""
+    """A recipient is no age recipient, encrypting failed, or no key opens a backup."""
 
     exit_code = ExitCode.ENCRYPTION
     reason = "EncryptionFailed"

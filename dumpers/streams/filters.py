@@ -1,15 +1,20 @@
-"""Readers that count or compress what they read from another."""
+"""Readers that count, compress or decompress what they read from another."""
 
-from typing import Self
+from typing import Self, cast
 
 from isal import isal_zlib
 
+from dumpers.runtime.errors import BackupDamagedError
 from dumpers.streams.digest import BackgroundSha256
-from dumpers.streams.reader import BLOCK_BYTES, Reader
+from dumpers.streams.reader import BLOCK_BYTES, BufferedReader, Reader
 
 # isal's default level: zlib -6's ratio on dumps at more than ten times its speed.
 _GZIP_LEVEL = 2
 _GZIP_CONTAINER = 31
+# The library's type stubs say that it is an Exception, and not a kind of them.
+_GZIP_ERROR = cast("type[Exception]", isal_zlib.IsalError)
+# What is unpacked at a time.
+_UNPACKED_BYTES = 1 << 19
 
 
 class CountingReader:
@@ -66,3 +71,36 @@ class GzipReader:
         block = bytes(self._ready[:wanted])
         del self._ready[:wanted]
         return block
+
+
+class GunzipReader(BufferedReader):
+    """The bytes of one gzip member, which has to be all of the source.
+
+    The end is told only where the trailer was read and fits, and nothing follows it;
+    BackupDamagedError otherwise. The source's errors pass through.
+    """
+
+    def __init__(self, source: Reader) -> None:
+        super().__init__()
+        self._source = source
+        self._decompressor = isal_zlib.decompressobj(wbits=_GZIP_CONTAINER)
+
+    def next_block(self) -> bytes:
+        """Return the next bytes, at most some 512 KiB whatever the source holds."""
+        packed = self._decompressor.unconsumed_tail
+        while not self._decompressor.eof:
+            packed = packed or self._source.read()
+            if not packed:
+                raise BackupDamagedError(
+                    "the compressed bytes end too early: their trailer is missing"
+                )
+            try:
+                block: bytes = self._decompressor.decompress(packed, _UNPACKED_BYTES)
+            except _GZIP_ERROR as error:
+                raise BackupDamagedError(f"the compressed bytes are damaged: {error}") from error
+            if block:
+                return block
+            packed = self._decompressor.unconsumed_tail
+        if self._decompressor.unused_data or self._source.read(1):
+            raise BackupDamagedError("something follows the end of the compressed bytes")
+        return b""

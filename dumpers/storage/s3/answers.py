@@ -1,5 +1,6 @@
 """What a store answers, as far as callers ask: types that need no SDK."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -23,3 +24,11 @@ class CreatedUpload:
 
     id: str
     checksums: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenObject:
+    """An object that is being read; `etag` is empty where the store gives none."""
+
+    etag: str
+    blocks: Iterator[bytes]

@@ -5,42 +5,28 @@ another run may, and StorageRefusedError where somebody has to change something;
 answer has classes of its own in storage.errors.
 """
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageRefusedError
-from dumpers.runtime.log import fields
 from dumpers.storage.errors import StoreAwayError
 from dumpers.storage.rate_limit import OnSent
-from dumpers.storage.s3 import client, errors, part_body
-from dumpers.storage.s3.answers import CreatedUpload, Head
+from dumpers.storage.s3 import part_body
+from dumpers.storage.s3.answers import CreatedUpload
 from dumpers.storage.s3.options import given, md5, object_options
-
-_LOG = logging.getLogger(__name__)
-_READ_BLOCK = 1 << 18
-_RUN_METADATA, _UPLOAD_METADATA = "ksnapshot-run", "ksnapshot-upload"
+from dumpers.storage.s3.reads import RUN_METADATA, UPLOAD_METADATA, BucketReads
 
 
-class S3Bucket:
-    """One bucket, as the keys of this location may use it.
-
-    `pace` is called with the size of every block that goes over the wire, and may wait.
-    """
+class S3Bucket(BucketReads):
+    """One bucket, as the keys of this location may use it."""
 
     def __init__(self, location: S3Location, pace: OnSent | None) -> None:
-        self._location = location
-        self.pace = pace
-        self._asks_for_checksums = True
+        super().__init__(location, pace)
         # What every object gets, and what only dumps get: records are small and read often.
         self._options = object_options(location)
         self._dump_options = self._options | given(StorageClass=location.storage_class)
-        with self._errors("set up the S3 client"):
-            self._client = client.connect(location)
         # The SDK reads the body once more to sign it; only what is sent counts for the pace.
         self._client.meta.events.register("before-send.s3.UploadPart", part_body.mark_as_sent)
         self._client.meta.events.register("before-sign.s3.UploadPart", part_body.trust_checksum)
@@ -62,51 +48,6 @@ class S3Bucket:
             _proof(answer, "ETag", doing)
             self._check_encryption(answer, doing)
 
-    def get(self, key: str) -> bytes:
-        """Read a small object."""
-        with self._errors(f"read {key}"):
-            answer = self._client.get_object(Bucket=self._location.bucket, Key=key)
-            body: bytes = answer["Body"].read()
-        return body
-
-    def head(self, key: str) -> Head | None:
-        """Look at an object; None if there is none."""
-        with self._errors(f"check {key}"):
-            try:
-                answer = self._head(key)
-            except ClientError as error:
-                if errors.http_status(error) == errors.NOT_FOUND:
-                    return None
-                raise
-        crc32 = answer.get("ChecksumCRC32", "-")
-        return Head(
-            size=answer["ContentLength"],
-            # With a dash and a number it is a checksum of the parts' checksums.
-            crc32=None if "-" in crc32 else crc32,
-            run=answer.get("Metadata", {}).get(_RUN_METADATA),
-            upload=answer.get("Metadata", {}).get(_UPLOAD_METADATA),
-        )
-
-    def _head(self, key: str) -> Mapping[str, Any]:
-        """Look with the stored checksum; without, where the store refuses to be asked for it."""
-        wanted = {"Bucket": self._location.bucket, "Key": key}
-        if self._asks_for_checksums:
-            try:
-                answer: Mapping[str, Any] = self._client.head_object(
-                    **wanted, ChecksumMode="ENABLED"
-                )
-            except ClientError as error:
-                # HEAD has no body, so the reason of a refusal cannot be told.
-                if errors.http_status(error) not in errors.MAY_BE_A_HEADER:
-                    raise
-            else:
-                return answer
-        answer = self._client.head_object(**wanted)
-        if self._asks_for_checksums:
-            self._asks_for_checksums = False
-            _LOG.info("the store may not be asked for checksums", extra=fields(key=key))
-        return answer
-
     def create_upload(self, key: str, *, run: str, token: str, checksums: bool) -> CreatedUpload:
         """Begin a multipart upload whose object carries its run's id and the upload's `token`."""
         checksum = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
@@ -115,7 +56,7 @@ class S3Bucket:
                 Bucket=self._location.bucket,
                 Key=key,
                 ContentType="application/octet-stream",
-                Metadata={_RUN_METADATA: run, _UPLOAD_METADATA: token},
+                Metadata={RUN_METADATA: run, UPLOAD_METADATA: token},
                 **(checksum if checksums else {}),
                 **self._dump_options,
             )
@@ -179,38 +120,6 @@ class S3Bucket:
                 Bucket=self._location.bucket, Key=key, UploadId=upload
             )
 
-    def read(self, key: str) -> Iterator[bytes]:
-        """Read an object of any size, block by block; a body that breaks off is an error."""
-        with self._errors(f"read {key} back"):
-            answer = self._client.get_object(Bucket=self._location.bucket, Key=key)
-            for block in answer["Body"].iter_chunks(_READ_BLOCK):
-                if self.pace is not None:
-                    self.pace(len(block))
-                yield block
-
-    def uploads(self, prefix: str) -> list[tuple[str, str]]:
-        """Key and id of the open uploads under a prefix."""
-        with self._errors(f"list the open uploads under {prefix}"):
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._location.bucket, Prefix=prefix
-            )
-            return [
-                (item["Key"], item["UploadId"])
-                for page in pages
-                for item in page.get("Uploads", [])
-            ]
-
-    def keys(self, prefix: str, *, since: str, limit: int) -> list[str]:
-        """Keys of objects under a prefix that sort after `since`, in order, at most `limit`."""
-        with self._errors(f"list {prefix}"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._location.bucket,
-                Prefix=prefix,
-                StartAfter=since,
-                PaginationConfig={"MaxItems": limit},
-            )
-            return [item["Key"] for page in pages for item in page.get("Contents", [])]
-
     def delete(self, key: str) -> None:
         """Remove an object."""
         with self._errors(f"delete {key}"):
@@ -224,19 +133,6 @@ class S3Bucket:
                 f"cannot {doing}: S3_SSE asks for {self._location.sse}, and the store answered "
                 f"with {said or 'no encryption'}: remove S3_SSE, or use a store that knows it"
             )
-
-    @contextmanager
-    def _errors(self, doing: str) -> Iterator[str]:
-        try:
-            yield doing
-        except (ClientError, BotoCoreError) as error:
-            if isinstance(error, BotoCoreError):
-                # The next attempt makes its connection anew: those that are open may be as dead.
-                self._client.close()
-            raise errors.translate(error, doing=doing, location=self._location) from error
-        except ValueError as error:
-            # botocore's way to say that an endpoint is no URL.
-            raise StorageRefusedError(f"cannot {doing}: {error}: correct S3_ENDPOINT") from error
 
 
 def _proof(answer: Mapping[str, Any], name: str, doing: str) -> str:

@@ -33,11 +33,11 @@ _AWAY_STATUS = {408, 425, 429}
 _FAILED = {"InvalidPart", "NoSuchUpload", "XMinioStorageFull"}
 _FULL = 507
 _SERVER_ERROR = 500
-_FORBIDDEN, NOT_FOUND, _PRECONDITION_FAILED, _NOT_IMPLEMENTED = 403, 404, 412, 501
+_FORBIDDEN, NOT_FOUND, PRECONDITION_FAILED, _NOT_IMPLEMENTED = 403, 404, 412, 501
 _MAY_BE_AN_OPTION = {400, _FORBIDDEN, _NOT_IMPLEMENTED}
 # How a store refuses a header that it does not know; GCS and proxies by the signature, which covers
 # the header.
-MAY_BE_A_HEADER = {400, _FORBIDDEN, _PRECONDITION_FAILED, _NOT_IMPLEMENTED}
+MAY_BE_A_HEADER = {400, _FORBIDDEN, PRECONDITION_FAILED, _NOT_IMPLEMENTED}
 # Handshakes that fail again; all others may be those of a store that is just starting or ending.
 _TLS_HINTS = {
     "Hostname mismatch": (
@@ -77,7 +77,7 @@ def translate(
 
 def _kind(code: str, status: int) -> type[KsnapshotError]:
     kind: type[KsnapshotError] = StorageRefusedError
-    if status == _PRECONDITION_FAILED:
+    if status == PRECONDITION_FAILED:
         kind = AlreadyThereError
     elif status == _NOT_IMPLEMENTED or code in _UNKNOWN_REQUEST:
         kind = UnknownToStoreError

@@ -24,6 +24,8 @@ from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract import location
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec, Role
+from dumpers.contract.restore_jobs import LoadJob
+from dumpers.contract.restore_jobs import RestoreJob as RestoreEnvironment
 from dumpers.contract.restoring import RestoreMode, RestoreRequest
 from dumpers.engines.registry import ENGINES
 from tests.fakes.worlds import request, settings
@@ -87,13 +89,45 @@ def test_the_reader_has_the_keys_and_the_client_has_the_login(engine: EngineSpec
     assert not database & set(reader)
     assert {location.S3_ACCESS_KEY, location.S3_SECRET_KEY, location.S3_BUCKET} <= set(reader)
     assert {variables.CLUSTER, variables.CRONJOB, variables.IDENTITY_FILE} <= set(reader)
-    assert set(client) <= database | {variables.EXCHANGE}
+    assert set(client) <= database | {
+        variables.EXCHANGE,
+        variables.RESTORE,
+        variables.DEADLINE,
+    }
     assert {engine.host_variable, engine.port_variable, engine.ca_file_variable} <= set(client)
     assert {item.variable for item in engine.credentials if item.role is Role.PASSWORD} <= set(
         client
     )
     # What a shell would put in: the kubelet does, unless it is escaped.
     assert reader[variables.RESTORE] == '{"mode":"beside","suffix":"_$$(HOME)"}'
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
+def test_the_containers_read_what_the_job_gives_them(engine: EngineSpec) -> None:
+    job = restore(cronjob(engine), engine)
+
+    def environment(name: str) -> dict[str, str]:
+        """The container's own, with something in the place of every key of a Secret."""
+        texts = env_of(containers(job)[name])
+        found = {key: text if isinstance(text, str) else "x" for key, text in texts.items()}
+        # The kubelet puts `$` for `$$`.
+        found = {key: text.replace("$$", "$") for key, text in found.items()}
+        # Which an image sets, or a ConfigMap has not.
+        own = {variables.ENGINE: engine.type, variables.HOSTNAME: "pod"}
+        return {key: text for key, text in (found | own).items() if text != "x" or "S3_" not in key}
+
+    reader = RestoreEnvironment.from_env(environment(names.CONTAINER))
+    client = LoadJob.from_env(environment(CLIENT), ENGINES)
+    assert (
+        reader.request
+        == client.request
+        == RestoreRequest(mode=RestoreMode.BESIDE, suffix="_$(HOME)")
+    )
+    assert reader.exchange == client.exchange
+    assert (reader.backup, reader.requested_by) == ("latest", "ada")
+    assert reader.cronjob == "ksnapshot-x-db-12345678"
+    assert reader.deadline == client.deadline == WANTED.deadline
+    assert (client.connection.host, client.connection.port) == ("db", 1234)
 
 
 def test_the_containers_share_the_socket_and_nothing_else() -> None:

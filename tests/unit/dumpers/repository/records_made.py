@@ -11,6 +11,8 @@ from dumpers.repository.records import (
     Manifest,
     NoteRecord,
     ObjectRecord,
+    Pin,
+    Restoration,
     StartedRecord,
     Verification,
 )
@@ -85,3 +87,19 @@ VERIFICATIONS = st.builds(
         max_size=3,
     ).map(tuple),
 )
+PAIRS = st.lists(st.tuples(TEXTS, TEXTS), max_size=2).map(tuple)
+RESTORATIONS = st.builds(
+    Restoration,
+    run=TEXTS,
+    started=TIMES,
+    finished=TIMES,
+    by=TEXTS,
+    target=TEXTS,
+    mode=TEXTS,
+    reason=TEXTS,
+    message=TEXTS,
+    target_partial=st.booleans(),
+    restored=PAIRS,
+    kept=PAIRS,
+)
+PINS = st.builds(Pin, run=TEXTS, pinned=TIMES, by=TEXTS)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dumpers.contract.key_names import normalise_path, quote
-from dumpers.repository.keys import Run
+from dumpers.repository.keys import Run, RunFolder, read_proof, restored_name, verification_name
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -102,3 +102,28 @@ def test_the_time_stands_first_where_it_did_in_0_6_0() -> None:
         engine="elasticsearch", name="data", ending=".jsonl", encrypted=True, time_first=True
     )
     assert key == ("ksnapshot/2026/01/02/elasticsearch/dump-pod-1-202601020304-data.jsonl.gz.age")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("20260102T030405Z-r1", RunFolder(started=STARTED, id="r1")),
+        ("20260102T030405Z-a%2Fb-c", RunFolder(started=STARTED, id="a/b-c")),
+        ("20260102T030405Z", None),
+        ("20260102T030405Z-", None),
+        ("20261302T030405Z-r1", None),
+        ("r1", None),
+        ("", None),
+    ],
+)
+def test_a_folder_names_its_run(name: str, folder: RunFolder | None) -> None:
+    assert RunFolder.parse(name) == folder
+    if folder:
+        assert run(id_=folder.id).record_prefix.endswith(f"/{name}/")
+
+
+def test_a_verdict_is_read_from_its_name() -> None:
+    for good in (True, False):
+        assert read_proof(verification_name(STARTED, good=good)) == (STARTED, good)
+    assert read_proof(restored_name(STARTED)) is None
+    assert read_proof("verified-20261302T030405Z.json") is None

@@ -24,6 +24,8 @@ from tests.unit.dumpers.repository.records_made import (
     FAILURES,
     MANIFESTS,
     METADATA,
+    PINS,
+    RESTORATIONS,
     STARTED,
     TIMES,
     VERIFICATIONS,
@@ -75,7 +77,7 @@ def read(document: object) -> object:
     return read_record(json.dumps(document).encode())
 
 
-@given(STARTED | MANIFESTS | FAILURES | VERIFICATIONS)
+@given(STARTED | MANIFESTS | FAILURES | VERIFICATIONS | RESTORATIONS | PINS)
 def test_what_is_written_is_what_is_read(record: Record) -> None:
     assert read_record(write_record(record)) == record
 

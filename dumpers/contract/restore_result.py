@@ -1,0 +1,141 @@
+"""How jobs that restore, or look after one backup, ended, as their termination messages say."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeVar
+
+from dumpers.contract.result import RESULT_MAX_BYTES, compact_json, json_size
+
+T = TypeVar("T", "RestoreResult", "BackupResult")
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreResult:
+    """How a restore ended, or what it would do.
+
+    `backup` is the id of the run that was restored, `began` when it began (RFC 3339). `target` is
+    `host:port/database`. `restored` are names in the backup with those in the target, `kept` are
+    live names with those under which a swap keeps what they held. `actions` are what a plan would
+    do. `source_bytes` were read of the backup, before compression, `stored_bytes` is its size in
+    the store. `target_partial` is true where a restore that failed may have left something.
+    `record` is the key of the restore's record, empty where none was written. Items of lists that
+    did not fit are counted by `left_out`; the record has them.
+    """
+
+    succeeded: bool
+    exit_code: int
+    reason: str
+    message: str
+    backup: str = ""
+    began: str = ""
+    engine: str = ""
+    target: str = ""
+    server_version: str = ""
+    restored: Pairs = ()
+    kept: Pairs = ()
+    actions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    source_bytes: int = 0
+    stored_bytes: int = 0
+    seconds: float = 0.0
+    target_partial: bool = False
+    record: str = ""
+    left_out: int = 0
+
+    def to_json(self) -> str:
+        """Compact JSON of at most RESULT_MAX_BYTES bytes.
+
+        Where it would be longer, the ends of the longest lists are left out, then the message is
+        shortened.
+        """
+        return _bounded({"version": 1, "restore": True} | asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "RestoreResult":
+        """Read a termination message; ValueError if it is not one of ours."""
+        return _read(cls, text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupResult:
+    """How a job ended that looked after one backup: verified it, pinned it, or let go of it.
+
+    `objects` and `stored_bytes` were read; `record` is the key that was written or removed.
+    """
+
+    succeeded: bool
+    exit_code: int
+    reason: str
+    message: str
+    backup: str = ""
+    began: str = ""
+    objects: int = 0
+    stored_bytes: int = 0
+    seconds: float = 0.0
+    record: str = ""
+
+    def to_json(self) -> str:
+        """Compact JSON of at most RESULT_MAX_BYTES bytes; a message that is too long is cut."""
+        return _bounded({"version": 1, "left_out": 0} | asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "BackupResult":
+        """Read a termination message; ValueError if it is not one of ours."""
+        return _read(cls, text)
+
+
+_PAIRS, _TEXTS = ("restored", "kept"), ("actions", "notes")
+
+
+def _bounded(document: dict[str, Any]) -> str:
+    lists = {name: list(document[name]) for name in (*_PAIRS, *_TEXTS) if name in document}
+    document |= lists
+    while json_size(document) > RESULT_MAX_BYTES and any(lists.values()):
+        longest = max(lists.values(), key=len)
+        # By many at a time: a schema has thousands of tables.
+        dropped = max(1, len(longest) // 8)
+        del longest[-dropped:]
+        document["left_out"] += dropped
+    message = document["message"]
+    while json_size(document) > RESULT_MAX_BYTES and message:
+        message = message[: len(message) * 3 // 4]
+        document["message"] = message + "…"
+    return compact_json(document)
+
+
+def _read(kind: type[T], text: str) -> T:
+    try:
+        document = json.loads(text)
+        names = {item.name for item in fields(kind)}
+        known = {name: value for name, value in document.items() if name in names}
+        texts = {name: tuple(known[name]) for name in _TEXTS if name in known}
+        pairs = {name: tuple(map(_pair, known[name])) for name in _PAIRS if name in known}
+        result = kind(**{**known, **texts, **pairs})
+    except (TypeError, KeyError, AttributeError, RecursionError, ValueError) as error:
+        raise ValueError(f"no {kind.__name__}: {type(error).__name__}") from error
+    for name in known:
+        if not isinstance(getattr(result, name), _TYPES[name]):
+            raise ValueError(f"no {kind.__name__}: {name} has another type")  # noqa: TRY004  one error
+    flat = [item for name in texts for item in texts[name]]
+    if not all(isinstance(item, str) for item in flat):
+        raise ValueError(f"no {kind.__name__}: a list holds another type")
+    return result
+
+
+def _pair(item: object) -> tuple[str, str]:
+    match item:
+        case [str() as was, str() as now]:
+            return was, now
+    raise ValueError("no pair of names")
+
+
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("reason", "message", "backup", "began", "engine", "target"), str),
+    **dict.fromkeys(("server_version", "record"), str),
+    **dict.fromkeys(("exit_code", "source_bytes", "stored_bytes", "objects", "left_out"), int),
+    **dict.fromkeys(("succeeded", "target_partial"), bool),
+    **dict.fromkeys((*_PAIRS, *_TEXTS), tuple),
+    "seconds": (int, float),
+}

@@ -1,0 +1,216 @@
+"""What there is of a CronJob's backups: its run records as typed entries, newest first.
+
+Pure: which keys there are, and what the records say, is read elsewhere (`repository.listing`).
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from dumpers.repository.keys import FAILED, MANIFEST, PINNED, STARTED, RunFolder, read_proof
+from dumpers.repository.record_json import read_record
+from dumpers.repository.records import (
+    DamagedRecord,
+    FailedRecord,
+    Manifest,
+    Removal,
+    StartedRecord,
+    Tombstone,
+    UnknownRecord,
+)
+
+# Clocks of two nodes differ, and a kill takes its time.
+_MARGIN = timedelta(minutes=15)
+# What a run without a deadline is taken to need at most.
+_NO_DEADLINE = timedelta(hours=24)
+
+
+class State(StrEnum):
+    """How a run stands; only the first two can be restored."""
+
+    COMPLETE = "complete"
+    NOTES = "notes"  # whole but for what the notes name
+    FAILED = "failed"
+    RUNNING = "running"
+    CRASHED = "crashed"  # it ended without a word, and past its deadline
+    SWEPT = "swept"  # it crashed or failed, and its objects were removed
+    PRUNED = "pruned"
+    DAMAGED = "damaged"  # the last proof failed, or the manifest cannot be read
+    UNKNOWN = "unknown"  # a record of a format that this version does not know
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The last verification: when, and whether all objects were as they had been stored."""
+
+    when: datetime
+    good: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One run. Sizes are bytes; what is not known is empty, 0 or None.
+
+    `record` is the folder of the run's records, with its trailing slash. `why` explains a state
+    that is no backup. `notes` are the codes of those that nobody accepted.
+    """
+
+    id: str
+    record: str
+    started: datetime
+    state: State
+    finished: datetime | None = None
+    why: str = ""
+    pinned: bool = False
+    proof: Proof | None = None
+    cluster: str = ""
+    workload: str = ""
+    cronjob: str = ""
+    engine: str = ""
+    server_version: str = ""
+    source_bytes: int = 0
+    stored_bytes: int = 0
+    objects: int = 0
+    recipients: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_restorable(self) -> bool:
+        """Whether a restore may be tried."""
+        return self.state in {State.COMPLETE, State.NOTES}
+
+    def to_document(self) -> Mapping[str, Any]:
+        """The entry as JSON has it; the members are described in docs/catalogue.md."""
+        members: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        proof = self.proof
+        return members | {
+            "started": rfc3339(self.started),
+            "finished": self.finished and rfc3339(self.finished),
+            "proof": proof and {"when": rfc3339(proof.when), "good": proof.good},
+            "restorable": self.is_restorable,
+        }
+
+
+def rfc3339(moment: datetime) -> str:
+    """A UTC time as records have it, to the second."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def group_keys(prefix: str, keys: Collection[str]) -> dict[str, set[str]]:
+    """The names of records by the name of their run's folder, in the order of the keys.
+
+    Keys that are no records of a run are left out.
+    """
+    folders: dict[str, set[str]] = {}
+    for key in keys:
+        folder, slash, name = key.removeprefix(prefix).partition("/")
+        if slash and "/" not in name and RunFolder.parse(folder):
+            folders.setdefault(folder, set()).add(name)
+    return folders
+
+
+def telling_record(names: Collection[str]) -> str:
+    """The one record of a run that says how it stands; empty if there is none."""
+    return next((name for name in (MANIFEST, FAILED, STARTED) if name in names), "")
+
+
+def read_entry(
+    prefix: str, folder: str, names: Collection[str], body: bytes, *, now: datetime
+) -> Entry:
+    """The entry of a run, by the names of its records and the body of the `telling_record`.
+
+    `folder` must be a run's.
+    """
+    run = RunFolder.parse(folder)
+    assert run is not None
+    record = read_record(body)
+    proofs = [proof for proof in map(read_proof, names) if proof]
+    proof = Proof(when=max(proofs)[0], good=max(proofs)[1]) if proofs else None
+    state, why, finished = _stand(record, started=run.started, now=now)
+    if proof and not proof.good and state in {State.COMPLETE, State.NOTES}:
+        state, why = State.DAMAGED, f"it reads differently since {rfc3339(proof.when)}"
+    return Entry(
+        id=run.id,
+        record=f"{prefix}{folder}/",
+        started=run.started,
+        state=state,
+        finished=finished,
+        why=why,
+        pinned=PINNED in names,
+        proof=proof,
+        **_facts(record),
+    )
+
+
+def _stand(
+    record: object, *, started: datetime, now: datetime
+) -> tuple[State, str, datetime | None]:
+    """State, reason and end of a run by the record that tells them."""
+    match record:
+        case Manifest():
+            return State.NOTES if _codes(record) else State.COMPLETE, "", record.finished
+        case FailedRecord():
+            return State.FAILED, f"{record.reason}: {record.message}", record.finished
+        case Tombstone(removal=removal):
+            why = "it was no longer to be kept"
+            if removal is Removal.SWEPT:
+                why = "it crashed or failed, and what it left was removed"
+            return State(removal.value), why, record.removed
+        case StartedRecord():
+            return *_running(record, started=started, now=now), None
+    return *_unreadable(record), None
+
+
+def _unreadable(record: object) -> tuple[State, str]:
+    match record:
+        case DamagedRecord():
+            return State.DAMAGED, f"its record cannot be read: {record.why}"
+        case UnknownRecord():
+            why = f"its record has format {record.format!r} and kind {record.kind!r}"
+            return State.UNKNOWN, f"{why}: a newer version wrote it"
+    return State.UNKNOWN, f"its record is of another kind, {type(record).__name__}"
+
+
+def _running(record: StartedRecord, *, started: datetime, now: datetime) -> tuple[State, str]:
+    deadline = record.deadline_seconds
+    allowed = _NO_DEADLINE if deadline is None else timedelta(seconds=deadline) + _MARGIN
+    if now <= started + allowed:
+        return State.RUNNING, "it has not ended yet"
+    return State.CRASHED, "it ended without a word, and is past its deadline"
+
+
+def _facts(record: object) -> dict[str, Any]:
+    """What the records of a run say about its backup."""
+    match record:
+        case Manifest():
+            objects = record.objects
+            return _whose(record.begun) | {
+                "server_version": record.server_version,
+                "source_bytes": sum(item.source_size for item in objects),
+                "stored_bytes": sum(item.size for item in objects),
+                "objects": len(objects),
+                "recipients": record.encryption.recipients if record.encryption else (),
+                "notes": _codes(record),
+            }
+        case StartedRecord():
+            return _whose(record)
+        case Tombstone(buried=Manifest() as buried):
+            return _whose(buried.begun)
+        case Tombstone(buried=StartedRecord() as buried):
+            return _whose(buried)
+    return {}
+
+
+def _whose(begun: StartedRecord) -> dict[str, Any]:
+    return {
+        "cluster": begun.cluster,
+        "workload": begun.workload,
+        "cronjob": begun.cronjob,
+        "engine": begun.engine,
+    }
+
+
+def _codes(manifest: Manifest) -> tuple[str, ...]:
+    return tuple(sorted({note.code for note in manifest.notes if not note.accepted}))
