@@ -15,6 +15,10 @@ VERBS = {
         place="controller.cli.backup:backup",
         help="Back WORKLOAD up now, beside its schedule.",
     ),
+    "restore": Verb(
+        place="controller.cli.restore:restore",
+        help="Restore a backup of WORKLOAD: beside, over, or in the place of what is there.",
+    ),
     "logs": Verb(
         place="controller.cli.logs:logs",
         help="Show the log of WORKLOAD's newest run, or of one Job.",

@@ -6,18 +6,22 @@ from typing import Any
 
 import click
 
+from controller.cli.after_restore import FORGET, UNDO, finish_restore
 from controller.cli.asked_jobs import (
     IDENTITY_KEY,
     create_held_job,
     new_job_name,
     refuse_beside_running,
 )
+from controller.cli.completion import complete_workloads
 from controller.cli.connection import Connection, connected
 from controller.cli.errors import CommandError, Exit, VerbCommand
 from controller.cli.identity import read_identity
 from controller.cli.jobs import cronjob_of
 from controller.cli.known import Known, read_known
+from controller.cli.output import output_option
 from controller.cli.restore_options import Address, OptionError, login_of_keys, parse_secret_key
+from controller.cli.restore_shown import finish
 from controller.cli.restore_wanted import RestoreWanted, read_wanted
 from controller.cli.workload_names import Workload, find_workload
 from controller.kube.client import SECRETS
@@ -40,7 +44,7 @@ _REPLACING = {RestoreMode.OVERWRITE, RestoreMode.SWAP}
 
 
 @click.command(cls=VerbCommand)
-@click.argument("workload")
+@click.argument("workload", shell_complete=complete_workloads)
 @click.option("--namespace", "-n", default="", metavar="NS", help="Namespace of the workload.")
 @click.option("--backup", default="", metavar="ID", help="Which backup; the latest by default.")
 @click.option(
@@ -88,8 +92,11 @@ _REPLACING = {RestoreMode.OVERWRITE, RestoreMode.SWAP}
 @click.option("--suffix", default="", metavar="TEXT", help="End of new names, else _restored.")
 @click.option("--from-cluster", default="", metavar="NAME", help="A backup of another cluster.")
 @click.option("--plan", is_flag=True, help="Check all, say what would happen, change nothing.")
+@click.option("--undo", is_flag=True, help="Exchange back what the last --swap put in place.")
+@click.option("--forget", is_flag=True, help="Drop what the last restore left beside, or kept.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before something is replaced.")
 @click.option("--detach", is_flag=True, help="Do not wait for the end.")
+@output_option
 @click.option(
     "--deadline",
     default=_WEEK,
@@ -104,6 +111,9 @@ def restore(connection: Connection, **given: Any) -> None:
 
     Without a mode the target must hold nothing of it: nothing is ever replaced unasked.
     """
+    if given["undo"] or given["forget"]:
+        finish_restore(connection, UNDO if given["undo"] else FORGET, given)
+        return
     try:
         wanted = read_wanted(given)
         known = read_known(connection, with_jobs=True)
@@ -142,7 +152,7 @@ def restore(connection: Connection, **given: Any) -> None:
     # A dump of its CronJob would read what is half restored; of another place there is none.
     held = target.cronjob if wanted.writes_in_place and wanted.address == Address() else None
     made = create_held_job(connection.kubectl, body, identity=identity, held=held)
-    click.echo(name_of(made))
+    finish(connection, made, source.key, given)
 
 
 def _target(

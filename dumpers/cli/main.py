@@ -2,6 +2,7 @@
 
 import click
 
+from dumpers.cli.after_restore import forget, undo
 from dumpers.cli.check import check
 from dumpers.cli.dump import dump
 from dumpers.runtime.log import configure
@@ -26,3 +27,5 @@ def main(context: click.Context) -> None:
 
 main.add_command(dump)
 main.add_command(check)
+main.add_command(undo)
+main.add_command(forget)

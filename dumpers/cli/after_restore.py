@@ -1,0 +1,30 @@
+import os
+
+import click
+
+from dumpers.cli import process
+from dumpers.contract.after_restore import AfterRestoreJob
+from dumpers.contract.restore_result import RestoreResult
+from dumpers.engines.registry import ENGINES, load
+from dumpers.runs.after_restore import finish_restore
+
+
+@click.command()
+def undo() -> None:
+    """Exchange back what a restore with --swap put in place."""
+    process.run_to_end("undo", _finish)
+
+
+@click.command()
+def forget() -> None:
+    """Drop what a restore loaded beside, or kept."""
+    process.run_to_end("forget", _finish)
+
+
+def _finish() -> RestoreResult:
+    job = AfterRestoreJob.from_env(os.environ, ENGINES)
+    return finish_restore(
+        job,
+        engine=load(job.engine),
+        interrupt=process.interrupt_by_signals(job.deadline),
+    )
