@@ -1,0 +1,122 @@
+"""The user's command on a real cluster: from a backup now to a database that was lost."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.model import names
+from dumpers.runtime.errors import ExitCode
+from tests.demo.command import Command, Ended
+from tests.demo.kube import Object
+from tests.demo.world import CONTROL, COPY, DATABASE, POD, SHOP, WORKLOAD
+from tests.e2e.conftest import Stage
+from tests.e2e.test_postgresql import fingerprint
+
+_NAME = f"{SHOP}/{WORKLOAD}"
+_AS_SUPERUSER = 'PGPASSWORD="$POSTGRES_PASSWORD" psql -qAt -h 127.0.0.1 -U "$POSTGRES_USER"'
+
+
+@pytest.fixture
+def command(stage: Stage) -> Command:
+    return Command(cluster=stage.kube.cluster)
+
+
+@pytest.fixture
+def key(stage: Stage, tmp_path: Path) -> Path:
+    """The file with the private key, as `age-keygen` would have written it."""
+    file = tmp_path / "key.txt"
+    file.write_text(f"# public key: {stage.world.recipient}\n{stage.world.identity}\n")
+    return file
+
+
+@pytest.fixture(autouse=True)
+def clean(stage: Stage) -> Iterator[None]:
+    """The database as it was, whatever a restore left of it and beside it."""
+    yield
+    for name in databases(stage):
+        if name not in {DATABASE, "postgres"}:
+            admin(stage, f'DROP DATABASE "{name}" WITH (FORCE)')
+    stage.kube.run("delete", "jobs", "-n", CONTROL, "-l", "app.kubernetes.io/part-of=ksnapshot")
+
+
+def admin(stage: Stage, sql: str) -> str:
+    """SQL from outside of the database that is restored."""
+    command = ["bash", "-c", f"{_AS_SUPERUSER} -d postgres -f -"]
+    return stage.kube.execute(POD, SHOP, *command, stdin=sql).strip()
+
+
+def databases(stage: Stage) -> set[str]:
+    return set(admin(stage, "SELECT datname FROM pg_database WHERE NOT datistemplate").split("\n"))
+
+
+def cronjob_now(stage: Stage, name: str) -> Object:
+    found = stage.kube.get("cronjob", name, CONTROL)
+    assert found is not None
+    return found
+
+
+def is_let_go(stage: Stage, cronjob: str) -> bool:
+    now = cronjob_now(stage, cronjob)
+    marks = names.HELD_BY in now["metadata"]["annotations"]
+    return not marks and not now["spec"].get("suspend")
+
+
+def done(ended: Ended) -> Ended:
+    assert ended.code == 0, str(ended)
+    return ended
+
+
+def test_a_lost_database_comes_back(
+    stage: Stage, cronjob: str, command: Command, key: Path
+) -> None:
+    told = done(command.run("backup", _NAME, "--follow"))
+    assert f"{_NAME} is backed up" in told.out
+    before = fingerprint(stage, DATABASE)
+
+    # The workload as people name it, and what is known of it.
+    state = json.loads(done(command.run("status", WORKLOAD, "-o", "json")).out)
+    [entry] = state["workloads"]
+    assert (entry["workload"], entry["state"]) == (_NAME, "wanted")
+
+    # Nothing is replaced unasked.
+    refused = command.run("restore", _NAME, "-i", key)
+    assert refused.code == ExitCode.TARGET_REFUSED, str(refused)
+    assert "is not empty" in refused.err
+    assert fingerprint(stage, DATABASE) == before
+
+    # Without the key, nothing can be read.
+    refused = command.run("restore", _NAME, "--beside")
+    assert refused.code == ExitCode.ENCRYPTION, str(refused)
+
+    # What would happen, and nothing of it does.
+    plan = done(command.run("restore", _NAME, "--beside", "--plan", "-i", key))
+    assert COPY in plan.out
+    assert "nothing was changed" in plan.out
+    assert COPY not in databases(stage)
+
+    # Beside the live one.
+    stage.world.psql("DELETE FROM notes WHERE id > 10; UPDATE people SET name = name || '!'")
+    changed = fingerprint(stage, DATABASE)
+    done(command.run("restore", _NAME, "--beside", "-i", key))
+    assert fingerprint(stage, COPY) == before
+    assert fingerprint(stage, DATABASE) == changed
+    done(command.run("restore", _NAME, "--forget", "--yes"))
+    assert COPY not in databases(stage)
+
+    # In its place, and back.
+    done(command.run("restore", _NAME, "--swap", "--yes", "-i", key))
+    assert fingerprint(stage, DATABASE) == before
+    stage.kube.wait("the schedule to go on", lambda: is_let_go(stage, cronjob), seconds=60)
+    done(command.run("restore", _NAME, "--undo", "--yes"))
+    assert fingerprint(stage, DATABASE) == changed
+    done(command.run("restore", _NAME, "--forget", "--yes"))
+    assert databases(stage) == {DATABASE, "postgres"}
+
+    # After the loss of all of it.
+    admin(stage, f"DROP DATABASE {DATABASE} WITH (FORCE)")
+    admin(stage, f"CREATE DATABASE {DATABASE}")
+    done(command.run("restore", _NAME, "-i", key))
+    assert fingerprint(stage, DATABASE) == before
+    stage.kube.wait("the schedule to go on", lambda: is_let_go(stage, cronjob), seconds=60)
