@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from controller.kube.client import RESOURCES, ConflictError, Kube, KubeError, RefusedError
 from controller.manifests import ownership
-from controller.model.kinds import CRONJOB
+from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import Json, name_of, uid_of, version_of
 from controller.model.status import Reason, State, WorkloadStatus
 from controller.plan.changes import Action, ApplyResult, Change, WorkloadPlan, WrittenObject
@@ -96,9 +96,9 @@ def _failure(workload_plan: WorkloadPlan, change: Change, error: KubeError) -> W
     if isinstance(error, ConflictError):
         # Somebody was faster; the next pass reads what they did.
         reason = Reason.WRITE_CONFLICT
-    elif change.kind != CRONJOB:
+    elif change.kind == SECRET:
         reason = Reason.SECRET_FAILED
-    elif isinstance(error, RefusedError):
+    elif change.kind == CRONJOB and isinstance(error, RefusedError):
         state, reason = State.UNKNOWN, Reason.REFUSED
     else:
         reason = Reason.WRITE_FAILED

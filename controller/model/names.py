@@ -22,6 +22,9 @@ INSTANCE = f"{PREFIX}instance"
 CLUSTER = f"{PREFIX}cluster"
 OPTIONAL_FIELDS = f"{PREFIX}managed-optional-fields"
 GONE_SINCE = f"{PREFIX}gone-since"
+# The last value of the annotation backup-now that made a Job, and when that was.
+BACKUP_NOW = f"{PREFIX}backup-now"
+BACKUP_NOW_AT = f"{PREFIX}backup-now-at"
 # While a restore writes into the CronJob's database: the Job as `name/uid`, and what `suspend` was.
 HELD_BY = f"{PREFIX}held-by"
 HELD_SUSPEND = f"{PREFIX}held-suspend"

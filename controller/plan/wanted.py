@@ -17,6 +17,7 @@ from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
 from controller.plan.overlay import overlay
 from controller.plan.owned import OwnedObjects
+from controller.plan.run_now import plan_run_now
 from controller.runs import results
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract.names import DEFAULT_CLUSTER
@@ -42,13 +43,18 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
     targets = [
         _target(manifest, found, context) for manifest, found in zip(manifests, before, strict=True)
     ]
+    now = plan_run_now(spec, existing, context)
+    if now.marks:
+        targets[0] = overlay(targets[0], {"metadata": {"annotations": now.marks}})
     changes = [
         write(manifest.ref, found, target, manifest.owned_by)
         for manifest, found, target in zip(manifests, before, targets, strict=True)
     ]
     changes += _deletions(spec, manifests, context)
+    # Last, so that a Job that is refused does not keep the other changes back.
+    changes.append(now.change)
     cronjob = targets[0]
-    status = _status(spec, cronjob, context)
+    status = _status(spec, cronjob, context, now.message)
     return replace(made, status=status, changes=tuple(filter(None, changes)), kept=cronjob)
 
 
@@ -109,9 +115,9 @@ def _deletions(
             yield Change(action=Action.DELETE, kind=ref.kind, name=ref.name, before=existing)
 
 
-def _status(spec: BackupSpec, cronjob: Json, context: PlanContext) -> WorkloadStatus:
-    """The status of a workload that is backed up by this CronJob."""
-    reason, messages = Reason.ANNOTATED, []
+def _status(spec: BackupSpec, cronjob: Json, context: PlanContext, waits: str) -> WorkloadStatus:
+    """The status of a workload that is backed up by this CronJob; `waits` is of a run now."""
+    reason, messages = Reason.ANNOTATED, [waits] if waits else []
     for run in blocked_runs_of(cronjob, context.owned, context.view):
         reason = Reason.RUN_BLOCKED
         messages.append(f"{describe_blocked_run(run)}; no other run begins before it ends")

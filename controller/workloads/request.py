@@ -91,12 +91,11 @@ class Request:
 
     `numbers` and `texts` hold the engine's own variables with their values, of texts those that
     are set. `recipient` is empty without encryption; `overruled` says that the annotations asked
-    for other encryption than the operator enforces. An empty `credentials_secret`, `database`,
-    `container`, `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to
-    the client. `accept` holds sorted codes of notes. `group` is not compared: owners of one group
-    may name it by annotation or by label. `read_from` is None for an engine without replicas,
-    `suspend` is None and `resources`, canonical JSON, empty where nothing is asked. `deadline` is
-    in seconds.
+    for other encryption than is enforced. An empty `credentials_secret`, `database`, `container`,
+    `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to the client.
+    `accept` holds sorted codes of notes. `group` and `backup_now` are not compared, as owners of
+    one group may differ. `read_from` is None without replicas, `suspend` is None and `resources`,
+    as JSON, empty where nothing is asked. `deadline` is in seconds.
     """
 
     engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
@@ -191,6 +190,15 @@ class Request:
             help="`true` pauses the schedule, `false` keeps it going whatever was set by hand.",
             read=unset_or(None, parsers.boolean),
         )
+    )
+    backup_now: str = annotation_field(
+        Annotation(
+            key="backup-now",
+            default="",
+            help="Each new value makes one backup now, at most one in ten minutes.",
+            read=parsers.printable,
+        ),
+        compare=False,
     )
     deadline: int = annotation_field(
         Annotation(

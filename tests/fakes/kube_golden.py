@@ -87,9 +87,11 @@ class Golden:
         runs = {"Job": control.jobs, "Pod": control.pods, "Event": control.events}
         _put(api, place, lists | runs)
         for ref, failed in control.unread.items():
-            # Lists show that there is something.
-            meta = {"name": ref.name, "namespace": place}
-            api.put({"apiVersion": RESOURCES[ref.kind].version, "kind": ref.kind, "metadata": meta})
+            # Lists show that there is something, if not in the view then by its name alone.
+            listed = (lists | runs)[ref.kind]
+            if isinstance(listed, ReadFailure) or ref.name not in map(name_of, listed):
+                bare = {"kind": ref.kind, "metadata": {"name": ref.name, "namespace": place}}
+                api.put({"apiVersion": RESOURCES[ref.kind].version, **bare})
             api.unread[ref.kind, place, ref.name] = _error(failed)
         return api
 

@@ -2,7 +2,7 @@
 
 CONTROL = {
     "cronjobs.batch": {"get", "list", "create", "update", "delete"},
-    "jobs.batch": {"get", "list"},
+    "jobs.batch": {"get", "list", "create"},
     "secrets": {"get", "list", "create", "update", "delete"},
     "pods": {"list"},
     "events": {"list"},
