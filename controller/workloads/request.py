@@ -40,8 +40,7 @@ from dumpers.contract.names import CA_KEY, TLS_MODES
 from dumpers.contract.notes import parse_codes
 
 _UTC = "Etc/UTC"
-_DEADLINE = 14400
-_RETRIES = 2
+_DEADLINE, _RETRIES = 14400, 2
 
 
 def _schedule(text: str) -> str:
