@@ -1,10 +1,11 @@
+"""The settings and the connection of verbs that work as the controller does."""
+
 import os
 import sys
 from threading import Event
 
 import click
 
-from controller.kube import http_client
 from controller.kube.client import Kube, KubeError
 from controller.settings.settings import Mode, Settings
 from dumpers.runtime.errors import ConfigurationError
@@ -20,13 +21,19 @@ def load_settings() -> Settings:
         sys.exit(1)
 
 
-def connect(settings: Settings, stopping: Event) -> Kube:
+def connect(
+    settings: Settings, stopping: Event, *, kubeconfig: str = "", context: str = ""
+) -> Kube:
     """Connect to the cluster; print why and exit with 1 if there is no login for one."""
+    from controller.kube import http_client  # noqa: PLC0415  84 MB that a replay does not need
+
     try:
         return http_client.connect(
             in_cluster=settings.mode is Mode.CLUSTER,
             timeout=settings.api_timeout,
             stopping=stopping,
+            kubeconfig=kubeconfig,
+            context=context,
         )
     except KubeError as error:
         click.echo(f"error: {error}", err=True)

@@ -70,7 +70,7 @@ class VerbCommand(click.Command):
         try:
             with one_line_errors():
                 return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
             ctx.exit(Exit.DETACHED)

@@ -1,3 +1,4 @@
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,9 @@ from typing import Any
 import click
 
 from controller.cli.common import connect, load_settings
+from controller.cli.connection import Connection, connected
+from controller.cli.errors import VerbCommand
+from controller.cli.output import note
 from controller.loop import reconcile
 from controller.model.kinds import SECRET
 from controller.model.objects import Json
@@ -23,23 +27,42 @@ from controller.workloads.schedules import next_run
 from dumpers.contract.names import ENCRYPTION_RECIPIENT
 from dumpers.contract.recipients import check_recipients, holds_private_key
 
+_WATCH_NAMESPACES = "WATCH_NAMESPACES"
 _HIDDEN = "(hidden)"
 _MARKS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 
 
-@click.command()
+@click.command(cls=VerbCommand)
 @click.option(
     "--from-file",
     "file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Replay a view from YAML instead of reading the cluster.",
 )
-def plan(file: Path | None) -> None:
-    """Show what a pass would do, and why, without doing it."""
-    settings = load_settings()
-    lines = _lines_of_file(file, settings) if file else _lines_of_cluster(settings)
+@connected
+def plan(connection: Connection, *, file: Path | None) -> None:
+    """Show what a pass would do, and why, without doing it.
+
+    The settings are those of the environment if WATCH_NAMESPACES is set there, else those of the
+    installed controller.
+    """
+    if file:
+        lines = _lines_of_file(file, load_settings())
+    else:
+        lines = _lines_of_cluster(connection, _settings(connection))
     for line in lines:
         click.echo(line)
+
+
+def _settings(connection: Connection) -> Settings:
+    """Take the settings from the environment, else from the installed controller."""
+    if os.environ.get(_WATCH_NAMESPACES):
+        return load_settings()
+    install = connection.install
+    note(f"with the settings of the controller {install.namespace}/{install.name}")
+    if install.elsewhere:
+        note(f"not known, as they come from elsewhere: {', '.join(install.elsewhere)}")
+    return install.settings
 
 
 def render(view: ClusterView, settings: Settings) -> Iterator[str]:
@@ -71,9 +94,14 @@ def _lines_of_file(file: Path, settings: Settings) -> list[str]:
     sys.exit(1)
 
 
-def _lines_of_cluster(settings: Settings) -> list[str]:
+def _lines_of_cluster(connection: Connection, settings: Settings) -> list[str]:
     observation = cluster.observe_cluster(
-        connect(settings, Event()),
+        connect(
+            settings,
+            Event(),
+            kubeconfig=connection.kubeconfig,
+            context=connection.context,
+        ),
         settings,
         cluster.ObservationCache(),
         now=datetime.now(UTC),

@@ -198,10 +198,18 @@ class ApiServer:
         return response.status, response.headers, answer
 
 
-def connect(*, in_cluster: bool, timeout: float, stopping: Event) -> ApiServer:
-    """Connect by the pod's own ServiceAccount if `in_cluster`, else by the kubeconfig.
+def connect(
+    *,
+    in_cluster: bool,
+    timeout: float,
+    stopping: Event,
+    kubeconfig: str = "",
+    context: str = "",
+) -> ApiServer:
+    """Connect by the pod's own ServiceAccount if `in_cluster`, else by a kubeconfig.
 
-    `timeout` of one request is in seconds. Raises UnavailableError where there is no such login.
+    An empty `kubeconfig` or `context` is that of kubectl. `timeout` of one request is in seconds.
+    Raises UnavailableError where there is no such login.
     """
     mode = "cluster" if in_cluster else "local"
     settings = client.Configuration()
@@ -210,7 +218,9 @@ def connect(*, in_cluster: bool, timeout: float, stopping: Event) -> ApiServer:
         if in_cluster:
             config.load_incluster_config(client_configuration=settings)
         else:
-            config.load_kube_config(client_configuration=settings)
+            config.load_kube_config(
+                kubeconfig or None, context or None, client_configuration=settings
+            )
     except config.ConfigException as error:
         raise UnavailableError(f"MODE={mode}: {error}") from error
     except (yaml.YAMLError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:

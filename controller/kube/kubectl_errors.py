@@ -35,6 +35,10 @@ _LOCAL = (
         ),
     ),
     (
+        re.compile(r"context \".*\" does not exist"),
+        "the kubeconfig has no such context: `kubectl config get-contexts` lists them",
+    ),
+    (
         re.compile(r"\(Unauthorized\)|must be logged in|token (has|is) expired|refresh token"),
         (
             "the cluster does not accept your login, or it has expired: log in again, so that"

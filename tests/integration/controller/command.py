@@ -1,0 +1,163 @@
+"""An install of many workloads, and the user's command in it, with the real kubectl."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
+from controller.model import names
+from tests.integration.chart.helm import render
+from tests.integration.controller.world import World, build, database
+from tests.testbed.cluster.apiserver import ApiServer
+from tests.testbed.cluster.kubeapi import Identity
+from tests.testbed.toolchain.tools import tool
+
+Json = dict[str, Any]
+RBAC = "rbac.authorization.k8s.io/v1"
+_VIEW = [
+    {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list"]},
+    {"apiGroups": ["batch"], "resources": ["cronjobs", "jobs"], "verbs": ["get", "list"]},
+    {"apiGroups": [""], "resources": ["pods", "configmaps"], "verbs": ["get", "list"]},
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """The user's command in an install; `home` is kubectl's."""
+
+    world: World
+    home: Path
+
+    @property
+    def owner(self) -> str:
+        """The workload that has a real database's objects."""
+        return f"{self.world.watched[0]}/db"
+
+    def cronjob(self) -> Json:
+        """Its CronJob."""
+        return self.world.cronjobs()[names.cronjob_name("postgresql", self.owner)]
+
+    def environment(self, identity: Identity | None = None, **more: str) -> dict[str, str]:
+        """What the command runs with: as an admin, unless an identity is given."""
+        kubeconfig = self.world.server.kubeconfig_for(identity or self.world.server.admin)
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        return kept | {
+            "HOME": str(self.home),
+            "KUBECONFIG": str(kubeconfig),
+            "KSNAPSHOT_KUBECTL": str(tool("kubectl")),
+            "KSNAPSHOT_NAMESPACE": self.world.control,
+            **more,
+        }
+
+    def start(self, *arguments: str, identity: Identity | None = None) -> subprocess.Popen[str]:
+        """Start it and do not wait."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "controller", *arguments],
+            env=self.environment(identity),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(
+        self, *arguments: str, identity: Identity | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "controller", *arguments],
+            env=self.environment(identity, **env),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def json(self, *arguments: str) -> Json:
+        """What it prints with --output json."""
+        done = self.run(*arguments, "--output", "json")
+        assert done.returncode == 0, done.stderr
+        document: Json = json.loads(done.stdout)
+        return document
+
+    def viewer(self, name: str) -> Identity:
+        """A user who may look, and change nothing."""
+        api, control = self.world.api, self.world.control
+        meta = {"name": name, "namespace": control}
+        api.create({"apiVersion": RBAC, "kind": "Role", "metadata": meta, "rules": _VIEW})
+        api.create(
+            {
+                "apiVersion": RBAC,
+                "kind": "RoleBinding",
+                "metadata": meta,
+                "roleRef": {"apiGroup": RBAC.partition("/")[0], "kind": "Role", "name": name},
+                "subjects": [{"kind": "User", "name": name}],
+            }
+        )
+        return self.world.server.identity_of(name)
+
+
+def install(server: ApiServer, home: Path, *, workloads: int) -> Command:
+    """An install whose controller made one CronJob; copies of it stand for other workloads."""
+    world = build(server)
+    database(world.api, world.watched[0])
+    assert run(world.kube(), world.settings, PassState()).succeeded
+    watch = f"--set=rbac.watchNamespaces={{{','.join(world.watched)}}}"
+    chart = render(watch, namespace=world.control)
+    world.api.create_all(item for item in chart if item["kind"] == "Deployment")
+    command = Command(world=world, home=home)
+    world.api.create_all(_copies(command.cronjob(), world.watched[0], workloads - 1))
+    return command
+
+
+def write_status(command: Command, workloads: Sequence[Json]) -> None:
+    """The status ConfigMap, as the controller writes it."""
+    document = {"version": 1, "written": "2026-01-01T03:00:00Z", "workloads": list(workloads)}
+    meta = {"name": "ksnapshot-status", "namespace": command.world.control}
+    data = {"workloads.json": json.dumps(document | {"omitted": 0})}
+    command.world.api.create(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
+    )
+
+
+def _copies(cronjob: Json, namespace: str, count: int) -> Iterator[Json]:
+    for number in range(count):
+        owner = f"{namespace}/copy-{number}"
+        made = copy.deepcopy(cronjob)
+        failed = number % 10 == 0
+        result = {
+            "job": f"run-{number}",
+            "finished": "2026-01-02T03:00:41Z",
+            "version": 1,
+            "succeeded": not failed,
+            "exit_code": 20 if failed else 0,
+            "reason": "SourceRefused" if failed else "Succeeded",
+            "message": "password authentication failed" if failed else "",
+            "source_bytes": 5 << 30,
+            "stored_bytes": 1 << 30,
+            "seconds": 41.0,
+            "notes": [],
+        }
+        good = result | {"succeeded": True, "exit_code": 0, "finished": "2026-01-01T03:00:41Z"}
+        past = {"finished": result["finished"], "outcome": "failed" if failed else "succeeded"}
+        past |= {"reason": result["reason"], "seconds": 41.0, "bytes": 1 << 30}
+        made["metadata"] = {
+            "name": names.cronjob_name("postgresql", owner),
+            "namespace": made["metadata"]["namespace"],
+            "labels": made["metadata"]["labels"],
+            "annotations": made["metadata"]["annotations"]
+            | {
+                names.OWNER: owner,
+                names.LAST_RESULT: json.dumps(result),
+                names.LAST_SUCCESS: json.dumps(good),
+                names.HISTORY: json.dumps([past] * 30),
+            },
+        }
+        made["spec"]["schedule"] = f"{number % 60} {number % 24} * * *"
+        yield made
