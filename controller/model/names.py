@@ -8,6 +8,8 @@ PREFIX = "ksnapshot.clickandmortar.fr/"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "ksnapshot"
 COMPONENT_LABEL = "app.kubernetes.io/component"
+# Marks objects that 0.6.0 must not take for its own: it deletes those it does not know.
+PART_OF_LABEL = "app.kubernetes.io/part-of"
 SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 
 # Annotations that the controller writes on its CronJobs.
@@ -21,6 +23,7 @@ OPTIONAL_FIELDS = f"{PREFIX}managed-optional-fields"
 GONE_SINCE = f"{PREFIX}gone-since"
 LAST_RESULT = f"{PREFIX}last-result"
 LAST_SUCCESS = f"{PREFIX}last-success"
+HISTORY = f"{PREFIX}history"
 
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52
