@@ -7,7 +7,7 @@ import pytest
 
 from controller.loop.pass_state import PassState
 from controller.model.names import HISTORY, LAST_RESULT, LAST_SUCCESS
-from controller.runs.history import MAX_BYTES, MAX_RUNS, history_of, history_with, past_run
+from controller.runs.history import MAX_BYTES, MAX_RUNS, PastRun, history_of, history_with, past_run
 from controller.runs.results import result_annotations
 from dumpers.contract.result import DumpResult
 from tests.fakes.kube_memory import MemoryApi
@@ -15,7 +15,7 @@ from tests.fakes.worlds import CONTROL, DB, Document, cluster, job, one_pass, sm
 
 
 def result(*, succeeded: bool = True, **members: Any) -> DumpResult:
-    values = {"exit_code": 0, "reason": "Succeeded", "message": "not kept"} | members
+    values: dict[str, Any] = {"exit_code": 0, "reason": "Succeeded", "message": "not kept"} | members
     return DumpResult(succeeded=succeeded, **values)
 
 
@@ -74,12 +74,12 @@ def test_a_run_is_kept_with_what_matters_of_it() -> None:
 
 def test_all_runs_that_ended_between_two_passes_are_recorded_newest_first_and_once() -> None:
     first = told(cronjob(), job(cronjob(), "run-1", ended=moment(1)))
-    jobs = [
+    jobs = (
         job(cronjob(), "run-1", ended=moment(1)),
         job(cronjob(), "run-4", ended=moment(4), how="Failed"),
         job(cronjob(), "run-2", ended=moment(2), how="Failed"),
         job(cronjob(), "run-3", ended=moment(3)),
-    ]
+    )
     second = told(first, *jobs)
     assert ends(second) == [
         (moment(4), "failed"),
@@ -91,7 +91,7 @@ def test_all_runs_that_ended_between_two_passes_are_recorded_newest_first_and_on
 
 
 def test_two_runs_of_one_second_are_two() -> None:
-    jobs = [job(cronjob(), name, ended=moment(1)) for name in ("run-1", "run-2")]
+    jobs = tuple(job(cronjob(), name, ended=moment(1)) for name in ("run-1", "run-2"))
     after = told(cronjob(), *jobs)
     assert ends(after) == [(moment(1), "succeeded")] * 2
     assert result_annotations(after, jobs, {}) == {}
@@ -178,7 +178,7 @@ def test_whatever_a_run_says_the_annotation_stays_small_and_readable() -> None:
         seconds=float("nan"),
         stored_bytes=10**400,
     )
-    known, text = (), ""
+    known: tuple[PastRun, ...] = ()
     for number in range(40):
         text = history_with(known, [past_run(moment(number), strange)], ()) or ""
         assert len(text.encode()) <= MAX_BYTES
