@@ -19,6 +19,7 @@ from controller.workloads.schedules import next_run
 from dumpers.contract.result import DumpResult
 
 RESTORE_POINTS = 10
+_UTC = "Etc/UTC"
 
 
 def status_rows(subjects: Subjects, old: Rows, now: datetime) -> Rows:
@@ -45,7 +46,7 @@ def board_rows(subjects: Subjects, old: Rows, now: datetime, status: Rows) -> Ro
         if before is not None and {**before, "next": ""} == row:
             rows[key] = before
         else:
-            rows[key] = row | {"next": _next_run(subject, now)}
+            rows[key] = row | {"next": _next_run(subject, before, row, now)}
     return rows
 
 
@@ -114,13 +115,19 @@ def _last_result(cronjob: Json) -> Json | None:
     }
 
 
-def _next_run(subject: Subject, now: datetime) -> str:
+def _next_run(subject: Subject, before: Json | None, row: Json, now: datetime) -> str:
     """When the next run begins, in UTC; empty where none does, or nobody can say."""
-    spec = (subject.cronjob or {}).get("spec") or {}
-    if not spec or spec.get("suspend") is True:
+    if subject.cronjob is None or subject.cronjob["spec"].get("suspend") is True:
         return ""
+    schedule, zone = row["schedule"], row["time_zone"] or _UTC
+    asked = ("schedule", "time_zone")
+    if before and all(before[name] == row[name] for name in asked):
+        known = str(before["next"])
+        # Finding it costs much for thousands of workloads; what lies ahead is still the next one.
+        if known > format_time(now):
+            return known
     try:
-        following = next_run(spec["schedule"], spec.get("timeZone") or "Etc/UTC", now)
-    except (KeyError, ValueError, TypeError):
+        following = next_run(schedule, zone, now)
+    except (ValueError, TypeError):
         return ""
     return format_time(following) if following else ""

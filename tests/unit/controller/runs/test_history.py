@@ -15,7 +15,11 @@ from tests.fakes.worlds import CONTROL, DB, Document, cluster, job, one_pass, sm
 
 
 def result(*, succeeded: bool = True, **members: Any) -> DumpResult:
-    values: dict[str, Any] = {"exit_code": 0, "reason": "Succeeded", "message": "not kept"} | members
+    values: dict[str, Any] = {
+        "exit_code": 0,
+        "reason": "Succeeded",
+        "message": "not kept",
+    } | members
     return DumpResult(succeeded=succeeded, **values)
 
 
