@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from controller.model.status import WorkloadStatus
 from controller.observe.cluster import ObservationCache
 from controller.plan.changes import WrittenObject
+from controller.report.status_writer import StatusMemory
 
 
 @dataclass(slots=True, kw_only=True)
@@ -15,10 +16,12 @@ class PassState:
     `gone_passes` counts by CronJob uid how many passes in a row saw its workload gone.
     `last_written` holds by uid the body that was last written and the resourceVersion that this
     made, as long as the plan still changes that object. `last_logged` is the last logged status
-    by workload and CronJob.
+    by workload and CronJob. `status` is what is known of the ConfigMaps that show the state of
+    workloads.
     """
 
     observation: ObservationCache = field(default_factory=ObservationCache)
     gone_passes: Mapping[str, int] = field(default_factory=dict)
     last_written: Mapping[str, WrittenObject] = field(default_factory=dict, repr=False)
     last_logged: Mapping[tuple[str, str], WorkloadStatus] = field(default_factory=dict)
+    status: StatusMemory = field(default_factory=StatusMemory, repr=False)

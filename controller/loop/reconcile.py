@@ -16,9 +16,11 @@ from controller.loop.apply import execute
 from controller.loop.pass_state import PassState
 from controller.model.status import Reason, State, WorkloadStatus
 from controller.model.view import ClusterView, failed_reads
-from controller.observe.cluster import observe_cluster
+from controller.observe.cluster import Observation, observe_cluster
 from controller.plan import changes, context, owned, planner
 from controller.plan.changes import ApplyResult, PassResult, Plan, WorkloadPlan
+from controller.report.status_subjects import Unseen, list_subjects
+from controller.report.status_writer import StatusWriter
 from controller.report.transition_log import log_transition
 from controller.report.transitions import forgotten_workloads, subject_of, workload_transitions
 from controller.settings.settings import Settings
@@ -67,6 +69,16 @@ def run(
         stopping=stopping,
         progress=progress,
     )
+    if not stopping():
+        # A pass that was stopped has not come to all workloads.
+        writer = StatusWriter(
+            kube=kube,
+            settings=settings,
+            now=observation.view.now,
+            isolate=isolate,
+            progress=progress,
+        )
+        isolate("status", partial(_write_status, writer, state, observation, done))
     result = PassResult(
         results=tuple(done.results),
         failures=tuple(_failures(observation.view, done)),
@@ -152,6 +164,24 @@ def _apply_plans(
             done.results.append(apply(workload_plan))
             progress()
     return done
+
+
+def _write_status(
+    writer: StatusWriter, state: PassState, observation: Observation, done: _Progress
+) -> None:
+    """Write what the pass found of each workload where its people can see it."""
+    view = observation.view
+    watched = {
+        name: namespace.exists is not False
+        for name, namespace in view.namespaces.items()
+        if name not in done.unplanned
+    }
+    writer.write(
+        state.status,
+        list_subjects(done.results, observation.found),
+        Unseen.of(view, done.unplanned),
+        watched,
+    )
 
 
 def _failures(view: ClusterView, done: _Progress) -> Iterator[str]:

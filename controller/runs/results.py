@@ -5,12 +5,12 @@ Jobs and their pods go with the history limits; how they ended must not.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from controller.model.names import LAST_RESULT, LAST_SUCCESS
+from controller.model.names import HISTORY, LAST_RESULT, LAST_SUCCESS
 from controller.model.objects import Json, Objects, annotations_of, name_of, uid_of
 from controller.runs.dump_outcome import (
     exit_code_of,
@@ -20,6 +20,7 @@ from controller.runs.dump_outcome import (
     success_in,
 )
 from controller.runs.event_causes import cause_in_events
+from controller.runs.history import history_of, history_with, past_run
 from controller.runs.job_status import end_of, ended_at, is_active, is_complete, started_at
 from controller.runs.pod_causes import pods_newest_first
 from controller.runs.reasons import UNKNOWN_EXIT, shortened
@@ -33,13 +34,15 @@ class LastRun:
     """How a Job's dump ended; `finished` is RFC 3339 in UTC.
 
     `job_reason` is the Job's own reason for its failure, which is often a generic one
-    (`BackoffLimitExceeded`); empty where the Job has not failed.
+    (`BackoffLimitExceeded`); empty where the Job has not failed. `recorded` is the end by which the
+    CronJob records this very run already; empty where it does not, or records a later run.
     """
 
     job: str
     finished: str
     result: DumpResult = field(repr=False)
     job_reason: str = ""
+    recorded: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,7 @@ def result_annotations(
         return {}
     records = _records(cronjob)
     runs = [
-        run
+        replace(run, recorded=_finished(records.result)) if _is_of(records.result, job) else run
         for job in jobs
         if (run := _run(records, job, pods.get(uid_of(job), ()), events.get(uid_of(job), ())))
     ]
@@ -94,6 +97,8 @@ def result_annotations(
         latest = max(candidates, key=lambda run: (run.finished, run.job), default=None)
         if latest and latest.finished > _finished(record):
             annotations[key] = _record(latest)
+    if annotations and (history := _history(cronjob, records, runs)):
+        annotations[HISTORY] = history
     return annotations
 
 
@@ -131,6 +136,24 @@ def _record(run: LastRun) -> str:
 
 def _records(cronjob: Json) -> _Records:
     return _Records(result=recorded(cronjob, LAST_RESULT), success=recorded(cronjob, LAST_SUCCESS))
+
+
+def _history(cronjob: Json, records: _Records, runs: list[LastRun]) -> str | None:
+    """Write the history with all runs that a result is recorded for now; None if there are none.
+
+    A run whose Job had not ended when it was recorded takes the place of that record.
+    """
+    result, success = _finished(records.result), _finished(records.success)
+    new = [
+        run
+        for run in sorted(runs, key=lambda run: (run.finished, run.job))
+        if run.finished > (min(result, success) if run.result.succeeded else result)
+    ]
+    return history_with(
+        history_of(cronjob),
+        [past_run(run.finished, run.result) for run in new],
+        {run.recorded for run in new if run.recorded},
+    )
 
 
 def _is_unreported(records: _Records, job: Json) -> bool:

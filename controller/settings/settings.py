@@ -6,14 +6,13 @@ from enum import StrEnum
 from typing import Any
 
 from controller.settings import parsers
+from controller.settings.images import IMAGES, PullPolicy
 from controller.settings.job_pod import POD_FIELDS, parse_job_pod
 from controller.settings.setting import RECORD, Setting, setting_field
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import DumperImage
 from dumpers.contract.recipients import check_recipients
-from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
-from dumpers.runtime.version import VERSION
 
 
 class Mode(StrEnum):
@@ -28,14 +27,6 @@ class Verify(StrEnum):
 
     NONE = "none"
     READ_BACK = variables.READ_BACK
-
-
-class PullPolicy(StrEnum):
-    """Kubernetes' own values of imagePullPolicy."""
-
-    ALWAYS = "Always"
-    IF_NOT_PRESENT = "IfNotPresent"
-    NEVER = "Never"
 
 
 class UnwatchedPolicy(StrEnum):
@@ -78,6 +69,13 @@ class Settings:
         chart=None,
         default="ksnapshot",
         help="Tells two installs in one control namespace apart; the chart: release name.",
+        read=parsers.object_name,
+    )
+    deployment_name: str = setting_field(
+        env="DEPLOYMENT_NAME",
+        chart=None,
+        default="ksnapshot",
+        help="Name of the controller's Deployment: its status ConfigMaps are named after it.",
         read=parsers.object_name,
     )
     backup_configmap_name: str = setting_field(
@@ -199,6 +197,13 @@ class Settings:
         help="Port of /healthz and /metrics.",
         read=parsers.whole(1, 65535),
     )
+    boards: bool = setting_field(
+        env="BOARDS",
+        chart="controller.boards",
+        default="true",
+        help="`true`: each watched namespace gets a ConfigMap with the state of its workloads.",
+        read=parsers.boolean,
+    )
     dumper_images: Mapping[str, str]
 
     def __hash__(self) -> int:
@@ -225,7 +230,7 @@ class Settings:
             faults.append("ENCRYPTION_ENFORCED is true: DEFAULT_ENCRYPTION_RECIPIENT must be set")
         if faults:
             raise ConfigurationError(*faults)
-        images = {item.env: env.get(item.env) or item.default for item in _IMAGES}
+        images = {item.env: env.get(item.env) or item.default for item in IMAGES}
         return cls(**values, dumper_images=images)
 
     def image(self, image: DumperImage) -> str:
@@ -236,15 +241,5 @@ class Settings:
 _RECORDS: Mapping[str, Setting] = {
     item.name: item.metadata[RECORD] for item in fields(Settings) if RECORD in item.metadata
 }
-_IMAGES: tuple[Setting, ...] = tuple(
-    Setting(
-        env=image.setting,
-        chart=image.chart,
-        default=f"{image.repository}:{VERSION}",
-        help=f"Dumper image for {' '.join((engine.title, *image.versions[:1]))}.",
-    )
-    for engine in ENGINES
-    for image in engine.images
-)
 # Every setting, for the README's table and the test that holds chart and code together.
-SETTINGS: tuple[Setting, ...] = (*_RECORDS.values(), *_IMAGES)
+SETTINGS: tuple[Setting, ...] = (*_RECORDS.values(), *IMAGES)

@@ -9,6 +9,7 @@ import msgspec
 
 from controller.kube import projections
 from controller.kube.client import (
+    CONFIG_MAPS,
     RESOURCES,
     ConflictError,
     ForbiddenError,
@@ -22,14 +23,19 @@ Key = tuple[str, str, str]
 
 
 class MemoryApi:
-    """Objects by kind, namespace and name; `on_write` sees each write before and after it."""
+    """Objects by kind, namespace and name; `on_write` sees each write before and after it.
+
+    `writes` are those of generated objects, `shown` those of the ConfigMaps that people look at.
+    """
 
     def __init__(self, items: Iterable[Document] = ()) -> None:
         self.items: dict[Key, Document] = {}
         self.reads: list[tuple[str, str, str]] = []
         self.writes: list[tuple[str, str, str]] = []
+        self.shown: list[tuple[str, str]] = []
         self.on_write: Callable[[str], None] = lambda _: None
         self.failing: dict[tuple[str, str], Exception] = {}
+        self.unwritable: dict[tuple[str, str], Exception] = {}
         self._numbers = itertools.count(1)
         for item in items:
             self.put(item)
@@ -49,6 +55,11 @@ class MemoryApi:
         _default(stored)
         self.items[key] = stored
         return stored
+
+    def unshown(self) -> dict[Key, Document]:
+        """Every object but the ConfigMaps that people look at."""
+        shown = ("ConfigMap", "ksnapshot-status")
+        return {key: item for key, item in self.items.items() if (key[0], key[2]) != shown}
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Delete an object, as somebody else would."""
@@ -90,14 +101,16 @@ class MemoryApi:
         name = body["metadata"]["name"]
         if self._key(resource.kind, namespace, name) in self.items:
             raise ConflictError(f"409 {name} exists")
-        return self._write("create", resource, name, lambda: self.put(dict(body)))
+        self._check_write(resource, namespace)
+        return self._write("create", resource, namespace, name, lambda: self.put(dict(body)))
 
     def replace(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
         name = body["metadata"]["name"]
         found = self.get(resource, namespace, name)
         if found["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"]:
             raise ConflictError(f"409 {name} changed")
-        return self._write("update", resource, name, lambda: self.put(dict(body)))
+        self._check_write(resource, namespace)
+        return self._write("update", resource, namespace, name, lambda: self.put(dict(body)))
 
     def delete(
         self, resource: Resource, namespace: str, name: str, *, uid: str, version: str
@@ -114,11 +127,19 @@ class MemoryApi:
                     del self.items[key]
             return gone
 
-        self._write("delete", resource, name, remove)
+        self._write("delete", resource, namespace, name, remove)
 
     def _write(
-        self, verb: str, resource: Resource, name: str, act: Callable[[], Document]
+        self,
+        verb: str,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        act: Callable[[], Document],
     ) -> Document:
+        if resource is CONFIG_MAPS:
+            self.shown.append((verb, namespace))
+            return copy.deepcopy(act())
         self.on_write("before")
         done = copy.deepcopy(act())
         self.writes.append((verb, resource.kind, name))
@@ -127,6 +148,11 @@ class MemoryApi:
 
     def _check(self, resource: Resource, namespace: str) -> None:
         error = self.failing.get((resource.kind, namespace))
+        if error:
+            raise error
+
+    def _check_write(self, resource: Resource, namespace: str) -> None:
+        error = self.unwritable.get((resource.kind, namespace))
         if error:
             raise error
 

@@ -33,6 +33,16 @@ Deployment's selector cannot. */}}
 {{- default (printf "%s-backup" (include "ksnapshot.fullname" .)) .Values.backupJob.serviceAccount.name }}
 {{- end }}
 
+{{/* The ConfigMaps that the controller writes: in the release's namespace, and the boards. */}}
+{{- define "ksnapshot.statusName" -}}
+{{- printf "%s-status" (include "ksnapshot.fullname" .) }}
+{{- end }}
+
+{{/* Whether there are boards, `true` or `false`; absent with `helm upgrade --reuse-values`. */}}
+{{- define "ksnapshot.boards" -}}
+{{- ne (toString (.Values.controller | default dict).boards) "false" }}
+{{- end }}
+
 {{/* Cluster-wide, so the namespace keeps two installs apart. */}}
 {{- define "ksnapshot.clusterRoleName" -}}
 {{- printf "%s-%s-namespaces" (include "ksnapshot.fullname" .) .Release.Namespace }}

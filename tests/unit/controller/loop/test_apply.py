@@ -92,7 +92,7 @@ def shape(api: MemoryApi) -> dict[Any, Any]:
     """The generated objects, without what differs from run to run."""
     uids = {item["metadata"]["uid"]: key for key, item in api.items.items()}
     found = {}
-    for key, item in api.items.items():
+    for key, item in api.unshown().items():
         if key[1] == CONTROL:
             meta = dict(item["metadata"])
             owners = [uids.get(owner["uid"]) for owner in meta.pop("ownerReferences", ())]

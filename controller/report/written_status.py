@@ -1,0 +1,87 @@
+"""Reads a status ConfigMap or a board that was written earlier, to go on from it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TypedDict
+
+import msgspec
+
+from controller.report.status_subjects import Rows
+
+WORKLOADS = "workloads.json"
+VERSION = 1
+
+
+class _StatusRow(TypedDict):
+    workload: str
+    kind: str
+    type: str
+    cronjob: str
+    state: str
+    reason: str
+    message: str
+    since: str
+
+
+class _RestorePoint(TypedDict):
+    finished: str
+    bytes: int
+    notes: list[str]
+
+
+class _LastResult(_RestorePoint):
+    outcome: str
+    reason: str
+    message: str
+    seconds: float
+
+
+class _BoardRow(_StatusRow):
+    schedule: str
+    time_zone: str
+    next: str
+    last_success: str
+    last_result: _LastResult | None
+    restore_points: list[_RestorePoint]
+
+
+class _StatusDocument(TypedDict):
+    version: int
+    written: str
+    workloads: list[_StatusRow]
+
+
+class _BoardDocument(TypedDict):
+    version: int
+    written: str
+    workloads: list[_BoardRow]
+
+
+_parse_status = msgspec.json.Decoder(_StatusDocument).decode
+_parse_board = msgspec.json.Decoder(_BoardDocument).decode
+
+
+def rows_in(data: Mapping[str, str], *, is_board: bool) -> Rows:
+    """Read the rows of a document that was written earlier; empty if somebody broke it."""
+    document = _parsed(data, is_board=is_board)
+    rows = document["workloads"] if document else []
+    return {(row["workload"], row["kind"], row["cronjob"]): row for row in rows}
+
+
+def written_in(data: Mapping[str, str], *, is_board: bool) -> str:
+    """Read when a document last changed; empty if somebody broke it."""
+    document = _parsed(data, is_board=is_board)
+    return document["written"] if document else ""
+
+
+def _parsed(
+    data: Mapping[str, str], *, is_board: bool
+) -> "_StatusDocument | _BoardDocument | None":
+    decode = _parse_board if is_board else _parse_status
+    try:
+        document = decode(data.get(WORKLOADS, ""))
+        moments = [document["written"], *(row["since"] for row in document["workloads"])]
+        is_whole = all(datetime.fromisoformat(moment).tzinfo for moment in moments)
+    except (ValueError, RecursionError):
+        return None
+    return document if is_whole and document["version"] == VERSION else None

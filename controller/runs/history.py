@@ -1,0 +1,108 @@
+"""The last runs of a workload, kept in one bounded annotation of its CronJob, newest first.
+
+An annotation that somebody edited is no history: the next run begins a new one.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from controller.model.names import HISTORY
+from controller.model.objects import Json, annotations_of
+from dumpers.contract.result import DumpResult
+
+SUCCEEDED, FAILED = "succeeded", "failed"
+MAX_RUNS = 30
+# All annotations of an object may have 256 KiB together, and every pass reads them.
+MAX_BYTES = 6000
+_MAX_NOTES = 16
+_MAX_WORD = 64
+_MAX_NUMBER = 2**53
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,20}(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+class PastRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one run ended; `finished` is RFC 3339, `bytes` are those stored, `notes` are codes.
+
+    `seconds` are 0 where no dumper measured them.
+    """
+
+    finished: str
+    outcome: str
+    reason: str
+    seconds: float
+    bytes: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it left a backup."""
+        return self.outcome == SUCCEEDED
+
+
+_parse = msgspec.json.Decoder(tuple[PastRun, ...]).decode
+
+
+def past_run(finished: str, result: DumpResult) -> PastRun:
+    """Shorten a run's result to what its history keeps."""
+    return PastRun(
+        finished=finished,
+        outcome=SUCCEEDED if result.succeeded else FAILED,
+        reason=_word(result.reason),
+        # Python's JSON knows numbers that others do not.
+        seconds=round(result.seconds, 1) if math.isfinite(result.seconds) else 0.0,
+        bytes=min(max(int(result.stored_bytes), 0), _MAX_NUMBER),
+        notes=tuple(map(_word, result.notes[:_MAX_NOTES])),
+    )
+
+
+def history_of(cronjob: Json) -> tuple[PastRun, ...]:
+    """The runs that a CronJob records, newest first; empty where the annotation was edited."""
+    try:
+        runs = _parse(annotations_of(cronjob).get(HISTORY, "[]"))
+    except (ValueError, TypeError, RecursionError):
+        return ()
+    return runs if all(map(_is_of_ours, runs)) else ()
+
+
+def history_with(
+    known: Iterable[PastRun], new: Iterable[PastRun], superseded: Iterable[str]
+) -> str | None:
+    """Write a history with runs added; None if it records all of them already.
+
+    `superseded` are the ends of earlier records of the same runs, which had not really ended then.
+    """
+    known, outdated = tuple(known), set(superseded)
+    ends = {(run.finished, run.outcome) for run in known}
+    added = [run for run in new if (run.finished, run.outcome) not in ends]
+    if not added:
+        return None
+    kept = [run for run in known if run.finished not in outdated]
+    # Stable: of runs that ended in one second the later one of `new` comes first.
+    ordered = sorted([*reversed(added), *kept], key=lambda run: run.finished, reverse=True)
+    texts: list[str] = []
+    size = len("[]")
+    for run in ordered[:MAX_RUNS]:
+        text = msgspec.json.encode(run).decode()
+        size += len(text.encode()) + len(",")
+        if size > MAX_BYTES:
+            break
+        texts.append(text)
+    return f"[{','.join(texts)}]"
+
+
+def _is_of_ours(run: PastRun) -> bool:
+    return (
+        bool(_MOMENT.fullmatch(run.finished))
+        and run.outcome in {SUCCEEDED, FAILED}
+        and min(run.seconds, run.bytes) >= 0
+        and len(run.notes) <= _MAX_NOTES
+        and all(len(word) <= _MAX_WORD for word in (run.reason, *run.notes))
+    )
+
+
+def _word(text: str) -> str:
+    """Bound a word; half a surrogate pair, which JSON may smuggle in, has no UTF-8 form."""
+    return text[:_MAX_WORD].encode("utf-8", "replace").decode()

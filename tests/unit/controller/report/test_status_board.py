@@ -1,0 +1,233 @@
+"""What the rows of workloads show, and that nothing in them changes by time alone."""
+
+import json
+from typing import Any
+
+import pytest
+
+from controller.loop.pass_state import PassState
+from controller.model import names
+from tests.fakes.kube_memory import Document, MemoryApi
+from tests.fakes.worlds import (
+    CONTROL,
+    DB,
+    asks,
+    cluster,
+    job,
+    one_pass,
+    owner,
+    pod,
+    reference,
+    settings,
+    small,
+)
+from tests.unit.controller.report.shown import config_map, row, rows, summary
+
+CRONJOB = "CronJob", CONTROL, DB
+
+
+def ended_pod(api: MemoryApi, made: Document, finished: str, **said: Any) -> None:
+    """The pod of a Job's run, with what its dumper said."""
+    document = {"exit_code": 0, "reason": "Succeeded", "message": "", "succeeded": True} | said
+    ended = {
+        "exitCode": document["exit_code"],
+        "finishedAt": finished,
+        "message": json.dumps(document),
+    }
+    name = f"{made['metadata']['name']}-abcde"
+    labels = {names.MANAGED_BY_LABEL: names.MANAGED_BY, "job-name": made["metadata"]["name"]}
+    meta = {"name": name, "namespace": CONTROL, "uid": name, "labels": labels}
+    api.put(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": meta | {"ownerReferences": [reference(made)]},
+            "status": {
+                "phase": "Succeeded",
+                "containerStatuses": [{"name": "job", "state": {"terminated": ended}}],
+            },
+        }
+    )
+
+
+def ran(api: MemoryApi, number: int, *, succeeded: bool = True, **said: Any) -> None:
+    """A run that ended at that hour."""
+    finished = f"2026-01-01T{number:02}:00:00Z"
+    how = "Complete" if succeeded else "Failed"
+    made = api.put(job(api.items[CRONJOB], f"run-{number:02}", ended=finished, how=how))
+    said = {"succeeded": succeeded, "exit_code": 0 if succeeded else 20} | said
+    ended_pod(api, made, finished, **said)
+
+
+def test_the_board_shows_everything_of_a_workload() -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    assert row(api, "demo") == {
+        "workload": "demo/db",
+        "kind": "StatefulSet",
+        "type": "postgresql",
+        "cronjob": DB,
+        "state": "wanted",
+        "reason": "Annotated",
+        "message": "",
+        "since": "2026-01-01T00:00:00Z",
+        "schedule": "0 3 * * *",
+        "time_zone": "Etc/UTC",
+        "next": "2026-01-01T03:00:00Z",
+        "last_success": "",
+        "last_result": None,
+        "restore_points": [],
+    }
+    ran(api, 3, stored_bytes=42, seconds=9.04, notes=["standby"])
+    one_pass(api, memory=memory, minutes=190)
+    after = row(api, "demo")
+    assert after["next"] == "2026-01-02T03:00:00Z"
+    assert after["last_success"] == "2026-01-01T03:00:00Z"
+    assert after["last_result"] == {
+        "finished": "2026-01-01T03:00:00Z",
+        "outcome": "succeeded",
+        "reason": "Succeeded",
+        "message": "",
+        "seconds": 9.0,
+        "bytes": 42,
+        "notes": ["standby"],
+    }
+    assert after["restore_points"] == [
+        {"finished": "2026-01-01T03:00:00Z", "bytes": 42, "notes": ["standby"]}
+    ]
+    ran(api, 4, succeeded=False, reason="SourceRefused", message="login refused")
+    one_pass(api, memory=memory, minutes=250)
+    failed = row(api, "demo")
+    assert failed["last_success"] == "2026-01-01T03:00:00Z"
+    assert failed["last_result"]["message"] == "login refused"
+    assert failed["restore_points"] == after["restore_points"]
+    assert summary(api, "demo").splitlines() == [
+        "ksnapshot: the backups of namespace demo, as of 2026-01-01T04:10:00Z",
+        "",
+        "demo/db StatefulSet postgresql",
+        "  wanted, Annotated since 2026-01-01T00:00:00Z",
+        "  schedule: 0 3 * * * Etc/UTC, next run 2026-01-02T03:00:00Z",
+        "  last run: failed 2026-01-01T04:00:00Z, SourceRefused: login refused",
+        "  last success: 2026-01-01T03:00:00Z",
+        "  restore point: 2026-01-01T03:00:00Z, 42 B, notes: standby",
+    ]
+    assert rows(api) == [], "a run that failed is no trouble of the workload's state"
+
+
+def test_the_board_has_the_last_ten_restore_points() -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    for number in range(1, 15):
+        ran(api, number, succeeded=number % 5 != 0, stored_bytes=number)
+        one_pass(api, memory=memory, minutes=60 * number + 1)
+    points = [point["bytes"] for point in row(api, "demo")["restore_points"]]
+    assert points == [14, 13, 12, 11, 9, 8, 7, 6, 4, 3]
+
+
+def test_nothing_changes_by_time_alone() -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    ran(api, 3)
+    one_pass(api, memory=memory, minutes=190)
+    before = config_map(api, "demo")
+    api.shown.clear()
+    for days in range(1, 400, 7):
+        # A run that begins changes the CronJob's status and nothing to be shown.
+        api.items[CRONJOB]["status"] = {"lastScheduleTime": str(days)}
+        api.put(api.items[CRONJOB])
+        one_pass(api, memory=memory, minutes=days * 1440)
+        one_pass(api, minutes=days * 1440)
+    assert api.shown == []
+    assert config_map(api, "demo") == before
+
+
+@pytest.mark.parametrize(
+    ("says", "reason", "type_", "schedule"),
+    [
+        (asks(), "ServiceMissing", "postgresql", "0 3 * * *"),
+        (
+            asks(schedule="@daily", timezone="Europe/Paris"),
+            "ServiceMissing",
+            "postgresql",
+            "@daily",
+        ),
+        (asks(schedule="never"), "ScheduleInvalid", "postgresql", ""),
+        (asks(type="oracle"), "TypeInvalid", "", ""),
+    ],
+)
+def test_a_workload_without_cronjob_shows_what_its_annotations_say(
+    says: dict[str, str], reason: str, type_: str, schedule: str
+) -> None:
+    api = cluster(*small(says)[:3])
+    one_pass(api)
+    shown = row(api, "demo")
+    assert (shown["reason"], shown["type"], shown["schedule"]) == (reason, type_, schedule)
+    assert (shown["cronjob"], shown["next"], shown["last_result"]) == ("", "", None)
+    assert (row(api)["type"], row(api)["kind"]) == (type_, "StatefulSet")
+
+
+def test_a_suspended_workload_is_listed_and_has_no_next_run() -> None:
+    api = cluster(*small(asks(suspend="true")))
+    one_pass(api)
+    assert (row(api)["state"], row(api)["reason"]) == ("wanted", "Suspended")
+    assert (row(api)["cronjob"], row(api, "demo")["next"]) == (DB, "")
+
+
+def test_a_rejected_workload_with_a_cronjob_shows_its_runs_as_before() -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    ran(api, 3, stored_bytes=42)
+    api.remove("Service", "demo", "db")
+    one_pass(api, memory=memory, minutes=200)
+    shown = row(api, "demo")
+    assert (shown["reason"], shown["cronjob"]) == ("ServiceMissing", DB)
+    assert (shown["schedule"], shown["last_result"]["bytes"]) == ("0 3 * * *", 42)
+    assert row(api)["message"] == shown["message"]
+
+
+def test_two_kinds_of_one_name_are_two_rows() -> None:
+    web = owner("db", "Deployment", template=asks())
+    set_of = owner("db", "ReplicaSet", above=web)
+    other = pod(set_of, 7)
+    other["metadata"]["name"] = "web-0"
+    api, memory = cluster(*small(), web, set_of, other), PassState()
+    one_pass(api, memory=memory)
+    one_pass(api, memory=memory, minutes=1)
+    shown = {(item["kind"], item["cronjob"]): item["reason"] for item in rows(api, "demo")}
+    assert len(shown) == 2, shown
+    assert {kind for kind, _ in shown} == {"StatefulSet", "Deployment"}
+    assert sorted(shown.values())[-1] == "NameTaken"
+
+
+def test_what_is_gone_is_listed_until_its_cronjob_is_deleted() -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    for kind, name in (("StatefulSet", "db"), ("Pod", "db-0")):
+        api.remove(kind, "demo", name)
+    one_pass(api, memory=memory, minutes=1)
+    assert (row(api)["state"], row(api)["kind"]) == ("gone", "StatefulSet")
+    for minutes in (10, 20, 30):
+        one_pass(api, memory=memory, minutes=minutes)
+    assert CRONJOB not in api.items
+    assert (rows(api), rows(api, "demo")) == ([], [])
+
+
+def test_what_left_the_watch_list_is_in_the_status() -> None:
+    api = cluster(*small())
+    one_pass(api)
+    one_pass(api, settings("other"), minutes=1)
+    assert (row(api)["workload"], row(api)["state"]) == ("demo/db", "unwatched")
+
+
+@pytest.mark.parametrize("key", [names.LAST_RESULT, names.LAST_SUCCESS, names.HISTORY])
+@pytest.mark.parametrize(
+    "text", ["", "nonsense", "[]", "{}", '{"finished":7}', '{"finished":"2026-01-01T00:00:00Z"}']
+)
+def test_broken_records_show_nothing(key: str, text: str) -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    api.items[CRONJOB]["metadata"]["annotations"][key] = text
+    api.put(api.items[CRONJOB])
+    one_pass(api, memory=memory, minutes=1)
+    shown = row(api, "demo")
+    assert (shown["last_result"], shown["restore_points"]) == (None, [])
