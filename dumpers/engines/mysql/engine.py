@@ -12,13 +12,10 @@ from dumpers.engines.mysql.options import character_set, has_option
 from dumpers.engines.mysql.plan import plan_streams
 from dumpers.engines.mysql.programs import Flavour, Program
 from dumpers.engines.mysql.reading import DumpTool
-from dumpers.engines.mysql.restore import (
-    count_rows,
-    forget_restored,
-    load_backup,
-    plan_restore,
-    undo_swap,
-)
+from dumpers.engines.mysql.restore.counts import count_rows
+from dumpers.engines.mysql.restore.plan import plan_restore
+from dumpers.engines.mysql.restore.run import restore_backup
+from dumpers.engines.mysql.restore.swap import forget_restored, undo_swap
 from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.engines.mysql.survey.database import Scope, Survey, grants, survey
 from dumpers.engines.mysql.survey.filters import TableFilter
@@ -80,7 +77,7 @@ class _MySQL:
 
     open = staticmethod(open_dump)
     plan_restore = staticmethod(plan_restore)
-    restore = staticmethod(load_backup)
+    restore = staticmethod(restore_backup)
     undo = staticmethod(undo_swap)
     forget = staticmethod(forget_restored)
     inspect = staticmethod(count_rows)

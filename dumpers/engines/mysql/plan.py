@@ -1,8 +1,9 @@
 """The streams of a dump, in the order in which a restore loads them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from typing import Any
 
 from dumpers.engines.mysql.reading import DumpTool, dump_command, run_tool
 from dumpers.engines.mysql.sections import Sections
@@ -14,8 +15,9 @@ from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 
 _ENDING = ".sql"
-# No table can be called so: it lies in a folder below the tables'.
-_ACROSS = ("views", "across-databases")
+# The part of the views that need several databases. No table can be called so: it lies in a folder
+# below the tables'.
+ACROSS = ("views", "across-databases")
 _NO_PROGRAMS = ("--skip-triggers", "--skip-routines", "--skip-events")
 
 
@@ -90,7 +92,13 @@ def _stream(tool: DumpTool, found: Survey) -> DumpStream:
     def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
         return run_tool(tool, command, found.database, opening=opening, interrupt=interrupt)
 
-    return SimpleStream(name=found.database, ending=_ENDING, estimate=found.estimate, opener=opener)
+    return SimpleStream(
+        name=found.database,
+        ending=_ENDING,
+        estimate=found.estimate,
+        known_metadata=_metadata(tool),
+        opener=opener,
+    )
 
 
 def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> list[DumpStream]:
@@ -117,6 +125,7 @@ def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> lis
                 part=(table.name,),
                 ending=_ENDING,
                 estimate=found.sizes.get(table.name, 0),
+                known_metadata=_metadata(tool),
                 opener=sections.open,
             )
             for table in tables
@@ -153,7 +162,13 @@ def _stream_of_views(
     def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
         return run_tool(tool, command, name, opening="", interrupt=interrupt)
 
-    return SimpleStream(name=name, part=_ACROSS, ending=_ENDING, estimate=0, opener=opener)
+    return SimpleStream(name=name, part=ACROSS, ending=_ENDING, estimate=0, opener=opener)
+
+
+def _metadata(tool: DumpTool) -> Mapping[str, Any]:
+    """What a restore compares its target with."""
+    server = tool.server
+    return {"flavour": str(server.flavour), "release": ".".join(map(str, server.number))}
 
 
 def _without(found: Survey, names: Iterable[str]) -> Survey:

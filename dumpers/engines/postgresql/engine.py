@@ -15,13 +15,10 @@ from dumpers.engines.postgresql.catalog.survey import Survey, ask_survey
 from dumpers.engines.postgresql.clients import Clients, Session
 from dumpers.engines.postgresql.errors import is_closed
 from dumpers.engines.postgresql.options import DumpOptions
-from dumpers.engines.postgresql.restore import (
-    count_rows,
-    forget_restored,
-    load_backup,
-    plan_restore,
-    undo_swap,
-)
+from dumpers.engines.postgresql.restore.counts import count_rows
+from dumpers.engines.postgresql.restore.plan import plan_restore
+from dumpers.engines.postgresql.restore.run import restore_backup
+from dumpers.engines.postgresql.restore.swap import forget_restored, undo_swap
 from dumpers.engines.postgresql.streams import DatabaseStream, globals_stream
 from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, SourceInfo
 from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
@@ -69,7 +66,7 @@ class _PostgreSQL:
 
     open = staticmethod(open_dump)
     plan_restore = staticmethod(plan_restore)
-    restore = staticmethod(load_backup)
+    restore = staticmethod(restore_backup)
     undo = staticmethod(undo_swap)
     forget = staticmethod(forget_restored)
     inspect = staticmethod(count_rows)
@@ -152,11 +149,11 @@ def _database(
         # pg_restore leaves such settings out by itself.
         unknown_setting=chosen.major >= _TRANSACTION_TIMEOUT_SINCE > server.major,
         path=survey.path,
-        known_metadata=_metadata(server.databases[survey.database], survey),
+        known_metadata=_metadata(server.databases[survey.database], survey, major=server.major),
     )
 
 
-def _metadata(database: Database, survey: Survey) -> Mapping[str, Any]:
+def _metadata(database: Database, survey: Survey, *, major: int) -> Mapping[str, Any]:
     return {
         "owner": database.owner,
         "encoding": database.encoding,
@@ -166,4 +163,5 @@ def _metadata(database: Database, survey: Survey) -> Mapping[str, Any]:
         **({"search_path": list(survey.path)} if survey.path else {}),
         "extensions": dict(survey.extensions),
         "create_options": database_options(database),
+        "server_major": major,
     }

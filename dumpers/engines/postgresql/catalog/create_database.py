@@ -54,6 +54,14 @@ def databases_script(databases: Sequence[Database]) -> bytes:
     return "\n".join((_HEAD, *lines, "")).encode()
 
 
+def properties_script(database: Database) -> bytes:
+    """The psql script that gives the database of psql's variable `database` what this one has.
+
+    Owner, tablespace, comment, settings and rights, to one that was just made.
+    """
+    return "\n".join((*_properties(database), "")).encode()
+
+
 def _section(database: Database) -> Iterator[str]:
     shown = "".join(letter if letter.isprintable() else "?" for letter in database.name)
     count = "SELECT count(*) = 0 AS absent"

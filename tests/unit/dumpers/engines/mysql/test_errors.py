@@ -3,7 +3,7 @@ import pytest
 from dumpers.contract.connection import Connection
 from dumpers.engines.mysql import client
 from dumpers.engines.mysql.errors import error_numbers
-from dumpers.engines.mysql.restore import _cure
+from dumpers.engines.mysql.restore.load import cure
 from dumpers.runtime.errors import DUMP_ERRORS, SourceFailedError, SourceRefusedError
 
 
@@ -53,5 +53,5 @@ def test_an_error_is_final_by_its_number(said: str, kind: type[Exception]) -> No
     ],
 )
 def test_a_cure_goes_by_the_number_of_the_error(text: str, word: str) -> None:
-    assert word in _cure(text)
-    assert bool(_cure(text)) is bool(word)
+    assert word in cure(text)
+    assert bool(cure(text)) is bool(word)

@@ -1,0 +1,134 @@
+"""Putting restored tables in the place of others, taking that back, and dropping what is left."""
+
+import secrets
+from collections.abc import Collection, Sequence
+
+from dumpers.contract.connection import Connection
+from dumpers.engines.mysql.client import Server, identifier, literal
+from dumpers.engines.mysql.restore.exchange import Step, rename, stands_against, table_names
+from dumpers.engines.mysql.restore.load import Loader
+from dumpers.engines.mysql.restore.moves import Move
+from dumpers.engines.mysql.restore.target import look_at_target
+from dumpers.engines.mysql.survey.schema import SYSTEM_DATABASES
+from dumpers.runtime.errors import TargetRefusedError
+from dumpers.runtime.interrupt import Interrupt
+
+# A table in the database that keeps what was replaced: the names of all that a swap moves.
+KEPT = "ksnapshot_replaced"
+# A table in a database that a restore is loading, until it is whole.
+LOADING = "ksnapshot_loading"
+
+
+def make_database(loader: Loader, name: str, like: str, *, mark: str, interrupt: Interrupt) -> None:
+    """Create a database, with the defaults of the one that it is `like`, and a table as its mark."""
+    words = ""
+    if like:
+        [(characters, collation)] = loader.server.rows(
+            "default_character_set_name, default_collation_name",
+            "FROM information_schema.schemata WHERE schema_name = DATABASE()",
+            database=like,
+            interrupt=interrupt,
+        )
+        words = f" CHARACTER SET {characters} COLLATE {collation}"
+    quoted = identifier(name)
+    statements = [f"CREATE DATABASE {quoted}{words}"]
+    if mark:
+        statements.append(
+            f"CREATE TABLE {quoted}.{identifier(mark)} (name VARCHAR(64) PRIMARY KEY) "
+            "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+        )
+    loader.run(statements, interrupt=interrupt)
+
+
+def drop_databases(loader: Loader, names: Sequence[str], *, interrupt: Interrupt) -> None:
+    """Drop databases, whatever refers to them; those that are gone are fine."""
+    statements = [f"DROP DATABASE IF EXISTS {identifier(name)}" for name in names]
+    loader.run(["SET foreign_key_checks = 0", *statements], interrupt=interrupt)
+
+
+def put_in_place(loader: Loader, move: Move, *, interrupt: Interrupt) -> None:
+    """Move what is replaced to the kept database, and what was loaded to its place, in one step."""
+    server = loader.server
+    new = table_names(server, move.loaded, interrupt=interrupt)
+    there = table_names(server, move.live, interrupt=interrupt)
+    old = _same(server, there, move.tables) if move.tables else there
+    make_database(loader, move.kept, move.live, mark=KEPT, interrupt=interrupt)
+    _remember(loader, move.kept, sorted({*new, *old}), interrupt)
+    steps = [Step(table=name, source=move.live, target=move.kept) for name in old]
+    steps += [Step(table=name, source=move.loaded, target=move.live) for name in new]
+    databases = (move.live, move.kept)
+    rename(loader, steps, databases=databases, interrupt=interrupt)
+
+
+def obstacles(loader: Loader, move: Move, *, loaded: bool, interrupt: Interrupt) -> list[str]:
+    """What stands against a swap: of the live database, or of the one that was `loaded`."""
+    server = loader.server
+    database = move.loaded if loaded else move.live
+    names = table_names(server, database, interrupt=interrupt)
+    if move.tables and not loaded:
+        names = tuple(_same(server, names, move.tables))
+    is_whole = not move.tables
+    return stands_against(server, database, names, is_whole=is_whole, interrupt=interrupt)
+
+
+def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: Interrupt) -> None:
+    """See Engine.undo."""
+    found = look_at_target(target, interrupt)
+    for pair in kept:
+        for name in pair:
+            if name not in found.present:
+                raise TargetRefusedError(
+                    f"there is no database {name!r} any more: nothing was exchanged"
+                )
+    for live, name in kept:
+        _exchange(found.loader, live, name, interrupt)
+
+
+def _exchange(loader: Loader, live: str, kept: str, interrupt: Interrupt) -> None:
+    server = loader.server
+    inside = table_names(server, kept, interrupt=interrupt)
+    if KEPT not in inside:
+        raise TargetRefusedError(f"{kept!r} is no database that a swap has kept")
+    # In hexadecimal digits, as names may hold any letter.
+    moved = server.rows("HEX(name)", f"FROM {identifier(KEPT)}", database=kept, interrupt=interrupt)
+    names = [bytes.fromhex(digits).decode() for (digits,) in moved]
+    out = _same(server, table_names(server, live, interrupt=interrupt), names)
+    back = [name for name in inside if name != KEPT]
+    # Not under their own names at once: those are still taken there.
+    between = f"ksnapshot_{secrets.token_hex(4)}_"
+    steps = [
+        Step(table=name, source=live, target=kept, name=f"{between}{number}")
+        for number, name in enumerate(out)
+    ]
+    steps += [Step(table=name, source=kept, target=live) for name in back]
+    steps += [
+        Step(table=f"{between}{number}", source=kept, target=kept, name=name)
+        for number, name in enumerate(out)
+    ]
+    rename(loader, steps, databases=(live, kept), interrupt=interrupt)
+
+
+def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:
+    """See Engine.forget; refuses the target's own database and the server's."""
+    found = look_at_target(target, interrupt)
+    for name in names:
+        if name == target.database or name.lower() in SYSTEM_DATABASES:
+            raise TargetRefusedError(
+                f"{name!r} is no copy that a restore has left: nothing was dropped"
+            )
+    drop_databases(found.loader, names, interrupt=interrupt)
+
+
+def _remember(loader: Loader, kept: str, names: Sequence[str], interrupt: Interrupt) -> None:
+    rows = ", ".join(f"({literal(name)})" for name in names)
+    table = f"{identifier(kept)}.{identifier(KEPT)}"
+    loader.run(
+        ["SET SESSION sql_mode = ''", f"INSERT INTO {table} VALUES {rows}"],  # noqa: S608  quoted
+        interrupt=interrupt,
+    )
+
+
+def _same(server: Server, present: Collection[str], names: Collection[str]) -> list[str]:
+    """Those that are present of some names, as this server compares names."""
+    folded = frozenset(map(server.fold, names))
+    return [name for name in present if server.fold(name) in folded]

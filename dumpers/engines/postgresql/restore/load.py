@@ -1,0 +1,84 @@
+"""Loading the dump of one database through the stock client, in one transaction."""
+
+import re
+import secrets
+from collections.abc import Callable
+
+from dumpers.engines.postgresql.clients import Session
+from dumpers.engines.postgresql.options import CUSTOM_ENDING
+from dumpers.engines.postgresql.restore.heads import guard
+from dumpers.engines.protocol import StoredDump
+from dumpers.runtime.errors import TargetRefusedError
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
+from dumpers.streams.tool import run_for_output, run_with_stdin
+
+# Without a failed statement's details and context, which show the rows.
+_PSQL = (
+    *("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
+    *("--set=VERBOSITY=terse", "--file=-"),
+)
+_PG_RESTORE = ("--single-transaction", "--exit-on-error")
+_ANY_BYTES = "SQL_ASCII"
+_VERSION = re.compile(r"\s(\d+)(?:\.(\d+))?")
+# The first minor of each major whose psql has the restricted mode; of newer majors all have it.
+_RESTRICTED_SINCE = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
+
+
+def load(
+    session: Session,
+    piece: StoredDump,
+    interrupt: Interrupt,
+    *,
+    server: int,
+    cut: Callable[[Reader], Reader] | None = None,
+) -> None:
+    """Load a piece into the session's database, of a server of this major version.
+
+    `cut` takes a part out of plain SQL. All is in one transaction, which ends well only once the
+    end of the piece is proven. Raises TargetRefusedError, TargetFailedError and what the piece's
+    reader raises.
+    """
+    with piece.open() as reader:
+        if piece.ending == CUSTOM_ENDING:
+            command = session.command("pg_restore", _PG_RESTORE)
+            run_with_stdin(command, reader, interrupt=interrupt)
+            return
+        token = secrets.token_hex(16) if is_restricting(session, interrupt) else ""
+        source = guard(cut(reader) if cut else reader, server=server, token=token)
+        run_with_stdin(session.command("psql", _PSQL), source, interrupt=interrupt)
+
+
+def run_script(session: Session, script: Reader, interrupt: Interrupt, *options: str) -> None:
+    """Run SQL of our own making, statement by statement, up to the first that fails."""
+    arguments = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse")
+    command = session.command("psql", [*arguments, *options, "--file=-"])
+    run_with_stdin(command, script, interrupt=interrupt)
+
+
+def is_restricting(session: Session, interrupt: Interrupt) -> bool:
+    """Whether this psql has a mode in which a script cannot run psql's own commands."""
+    said = run_for_output(session.command("psql", ["--version"]), interrupt=interrupt)
+    version = _VERSION.search(said)
+    if version is None:
+        return False
+    major, minor = int(version[1]), int(version[2] or 0)
+    return minor >= _RESTRICTED_SINCE.get(major, 0) and major >= min(_RESTRICTED_SINCE)
+
+
+def compare_encodings(piece: StoredDump, session: Session, interrupt: Interrupt) -> tuple[str, ...]:
+    """Return a note where the target has another encoding than the dumped database.
+
+    Raises TargetRefusedError where the target takes any bytes: texts would be there, and wrong.
+    """
+    dumped = piece.metadata.get("encoding")
+    [[found]] = session.ask("SHOW server_encoding", interrupt)
+    if dumped in {None, found}:
+        return ()
+    if found == _ANY_BYTES:
+        raise TargetRefusedError(
+            f"the dump is of encoding {dumped}, and the database {session.connection.database!r} "
+            f"of {found}, which takes any bytes for text: make another one, by CREATE DATABASE "
+            f"NAME {piece.metadata.get('create_options', '')}"
+        )
+    return (f"the dump is of encoding {dumped}, the database that it was loaded into of {found}",)

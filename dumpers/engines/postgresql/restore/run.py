@@ -1,0 +1,205 @@
+"""Restoring databases of a backup in the way that was asked for."""
+
+from collections.abc import Sequence
+
+from dumpers.contract.connection import Connection
+from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.engines.postgresql.catalog.create_database import database_options
+from dumpers.engines.postgresql.catalog.patterns import literal
+from dumpers.engines.postgresql.clients import Session, quote_identifier
+from dumpers.engines.postgresql.restore import marks
+from dumpers.engines.postgresql.restore.load import compare_encodings, load
+from dumpers.engines.postgresql.restore.moves import REPLACING, Move
+from dumpers.engines.postgresql.restore.plan import Prepared, prepare
+from dumpers.engines.postgresql.restore.roles import Globals, read_globals
+from dumpers.engines.postgresql.restore.swap import drop, put_in_place
+from dumpers.engines.postgresql.restore.tables import TableCut
+from dumpers.engines.postgresql.restore.target import away_from
+from dumpers.engines.protocol import WHOLE, Restored, StoredDump
+from dumpers.runtime.errors import KsnapshotError, TargetRefusedError
+from dumpers.runtime.interrupt import Interrupt
+
+_CLEANUP_SECONDS = 60.0
+_DEFAULT_OPTIONS = "TEMPLATE template0"
+
+
+def restore_backup(
+    target: Connection,
+    pieces: Sequence[StoredDump],
+    interrupt: Interrupt,
+    request: RestoreRequest = WHOLE,
+) -> Restored:
+    """See Engine.restore: each database is loaded in one transaction."""
+    prepared = prepare(target, pieces, interrupt, request)
+    moves = prepared.moves
+    session = prepared.target.session
+    if any(move.is_made for move in moves):
+        session = away_from(session, [move.live for move in moves], interrupt)
+    notes = [*prepared.plan.notes]
+    globals_ = None
+    if prepared.globals is not None:
+        globals_ = read_globals(prepared.globals, prepared.target)
+        notes += globals_.load(session, interrupt)
+    notes += _load_all(session, prepared, interrupt, request)
+    for move in moves:
+        if move.is_made:
+            try:
+                is_lasting = request.mode is RestoreMode.EMPTY
+                notes += _finish(
+                    session, move, prepared, globals_, is_lasting=is_lasting, interrupt=interrupt
+                )
+            except KsnapshotError as error:
+                raise type(error)(f"{error}; {move.loaded!r} is loaded, whole") from error
+    if request.mode in REPLACING and not request.tables:
+        notes += _replace(session, prepared, interrupt, request)
+    return Restored(
+        notes=tuple(dict.fromkeys(notes)),
+        creates=prepared.plan.creates,
+        kept=tuple(
+            (move.live, move.kept)
+            for move in moves
+            if move.kept and request.mode is RestoreMode.SWAP
+        ),
+    )
+
+
+def _load_all(
+    session: Session, prepared: Prepared, interrupt: Interrupt, request: RestoreRequest
+) -> list[str]:
+    """Load all databases; where one fails, those that were made for it are dropped."""
+    notes: list[str] = []
+    begun: list[Move] = []
+    try:
+        for move in prepared.moves:
+            begun.append(move)
+            notes += _load_one(session, move, prepared, interrupt, request)
+    except KsnapshotError as error:
+        raise type(error)(f"{error}; {_clean_up(session, begun)}") from error
+    return notes
+
+
+def _load_one(
+    session: Session,
+    move: Move,
+    prepared: Prepared,
+    interrupt: Interrupt,
+    request: RestoreRequest,
+) -> tuple[str, ...]:
+    if move.is_made:
+        _make(session, move, prepared, interrupt)
+    inside = session.at(move.loaded)
+    notes = compare_encodings(move.piece, inside, interrupt)
+    server = prepared.target.server.major
+    if not request.tables:
+        load(inside, move.piece, interrupt, server=server)
+        return notes
+    cut = TableCut(
+        wanted=request.tables, is_bare=move.is_made, replaces=request.mode is RestoreMode.OVERWRITE
+    )
+    load(inside, move.piece, interrupt, server=server, cut=cut.reader)
+    return (*notes, *cut.notes)
+
+
+def _make(session: Session, move: Move, prepared: Prepared, interrupt: Interrupt) -> None:
+    """Create the database that is loaded into: as the dumped one was, else as the replaced one."""
+    live = prepared.target.server.databases.get(move.live)
+    options = move.piece.metadata.get("create_options")
+    if not options:
+        options = database_options(live) if live else _DEFAULT_OPTIONS
+    if live is not None and live.tablespace:
+        options += f" TABLESPACE {quote_identifier(live.tablespace)}"
+    name = quote_identifier(move.loaded)
+    try:
+        session.ask(f"CREATE DATABASE {name} {options}", interrupt)
+    except TargetRefusedError as error:
+        if "already exists" in str(error):
+            # Somebody else's, since it was looked at: not to be dropped for our failure.
+            raise TargetRefusedError(f"{error}: is another restore going on?") from error
+        raise
+    _comment(session, move.loaded, marks.mark(marks.LOADING), interrupt)
+
+
+def _clean_up(session: Session, begun: Sequence[Move]) -> str:
+    """Drop what was made for a restore that failed; returns what the target holds now."""
+    filled = [move.loaded for move in begun[:-1] if not move.is_made]
+    made = [move.loaded for move in begun if move.is_made]
+    whole = f"{', '.join(map(repr, filled))} were loaded and are whole, " if filled else ""
+    try:
+        ours = [name for name in made if _is_ours(session, name)]
+        drop(session, ours, Interrupt(_CLEANUP_SECONDS))
+    except KsnapshotError as error:
+        left = ", ".join(map(repr, made))
+        return (
+            f"{whole}nothing that was there before has changed; what was made for this restore is "
+            f"left and may be dropped, by --forget: {left} ({error})"
+        )
+    return f"{whole}nothing else in the target has changed, and nothing of this restore is left"
+
+
+def _is_ours(session: Session, name: str) -> bool:
+    rows = session.ask(
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database "  # noqa: S608  quoted
+        f"WHERE datname = {literal(name)}",
+        Interrupt(_CLEANUP_SECONDS),
+    )
+    return bool(rows) and marks.is_marked(rows[0][0])
+
+
+def _finish(
+    session: Session,
+    move: Move,
+    prepared: Prepared,
+    globals_: Globals | None,
+    *,
+    is_lasting: bool,
+    interrupt: Interrupt,
+) -> list[str]:
+    """Give a database that was made and loaded its owner and its comment.
+
+    `is_lasting`: it stays as it is, and is no copy to be forgotten some day.
+    """
+    notes: list[str] = []
+    login = prepared.target.login
+    if globals_ is not None and not move.kept:
+        globals_.load_database(session, move.piece.name, move.loaded, interrupt)
+    elif not move.kept and (owner := move.piece.metadata.get("owner")):
+        if owner in login.member_of:
+            session.ask(
+                f"ALTER DATABASE {quote_identifier(move.loaded)} OWNER TO "
+                f"{quote_identifier(owner)}",
+                interrupt,
+            )
+        else:
+            notes.append(f"the database {move.loaded!r} belongs to {login.name!r}, not {owner!r}")
+    comment = "" if is_lasting else marks.mark(marks.RESTORED)
+    if globals_ is None or not is_lasting:
+        _comment(session, move.loaded, comment, interrupt)
+    return notes
+
+
+def _replace(
+    session: Session, prepared: Prepared, interrupt: Interrupt, request: RestoreRequest
+) -> list[str]:
+    moves = prepared.moves
+    try:
+        put_in_place(session, prepared.target, moves, interrupt)
+    except KsnapshotError as error:
+        beside = ", ".join(repr(move.loaded) for move in moves)
+        raise type(error)(
+            f"{error}; the target is as it was before, and the backup is loaded beside, whole: "
+            f"{beside}. Rename it by hand, or --forget it before another try"
+        ) from error
+    kept = [move.kept for move in moves if move.kept]
+    if request.mode is RestoreMode.SWAP or not kept:
+        return []
+    try:
+        drop(session, kept, interrupt)
+    except KsnapshotError as error:
+        names = ", ".join(map(repr, kept))
+        return [f"the backup is in place; what it replaced is still there as {names}: {error}"]
+    return []
+
+
+def _comment(session: Session, name: str, comment: str, interrupt: Interrupt) -> None:
+    text = literal(comment) if comment else "NULL"
+    session.ask(f"COMMENT ON DATABASE {quote_identifier(name)} IS {text}", interrupt)
