@@ -114,10 +114,11 @@ def _check_paths(target: Target, wanted: Wanted) -> None:
     """Raise TargetRefusedError where a path in Keeper belongs to other servers' tables."""
     renamer = Renamer(own=wanted.own, references=wanted.own)
     own = {
-        (path, replica)
+        (database, table, path, replica)
         for server in target.servers
-        for path, replica in server.rows(
-            "SELECT zookeeper_path, replica_name FROM system.replicas", target.interrupt
+        for database, table, path, replica in server.rows(
+            "SELECT database, table, zookeeper_path, replica_name FROM system.replicas",
+            target.interrupt,
         )
     }
     asked: dict[str, str] = {}
@@ -130,7 +131,11 @@ def _check_paths(target: Target, wanted: Wanted) -> None:
             if key in held or path in asked:
                 continue
             asked[path] = full_name(*key)
-            others = [name for name in _registered(target, server, path) if (path, name) not in own]
+            others = [
+                name
+                for name in _registered(target, server, path)
+                if (*key, path, name) not in own
+            ]
             if others:
                 raise TargetRefusedError(
                     f"the path {path} in Keeper, which {asked[path]} is to have, is in use by "
