@@ -100,9 +100,11 @@ def test_what_would_reach_for_the_live_tables_is_not_made_beside(running: Front)
 
 def test_an_account_that_may_not_write() -> None:
     grants = [*map(of_user, documented_grants())]
-    with clickhouse_front.start_narrow(SHOP[:3], narrow(*grants)) as front:
-        with pytest.raises(TargetRefusedError) as caught:
-            ENGINE.plan_restore(connection(front), [script(f"{TABLE}Log")], NOW, BESIDE)
+    with (
+        clickhouse_front.start_narrow(SHOP[:3], narrow(*grants)) as front,
+        pytest.raises(TargetRefusedError) as caught,
+    ):
+        ENGINE.plan_restore(connection(front), [script(f"{TABLE}Log")], NOW, BESIDE)
     assert "GRANT CREATE DATABASE ON `shop_restored`.*" in str(caught.value)
     assert "CREATE TABLE ON `shop_restored`.*" in str(caught.value)
 

@@ -43,12 +43,12 @@ NEW = Naming(
         ),
         (
             (
-                "CREATE VIEW shop.v AS SELECT dictGet('shop.d', 'a', 1), joinGet('shop.x.y', 'a', 1), "
-                "x = 'shop'"
+                "CREATE VIEW shop.v AS SELECT dictGet('shop.d', 'a', 1), "
+                "joinGet('shop.x.y', 'a', 1), x = 'shop'"
             ),
             (
-                "CREATE VIEW shop.v AS SELECT dictGet('new.d', 'a', 1), joinGet('new.x.y', 'a', 1), "
-                "x = 'shop'"
+                "CREATE VIEW shop.v AS SELECT dictGet('new.d', 'a', 1), "
+                "joinGet('new.x.y', 'a', 1), x = 'shop'"
             ),
         ),
         (
@@ -57,12 +57,12 @@ NEW = Naming(
         ),
         (
             (
-                "CREATE DICTIONARY shop.d (a UInt8) PRIMARY KEY a SOURCE(CLICKHOUSE(HOST 'localhost' "
-                "DB 'shop' TABLE 'old')) LAYOUT(FLAT())"
+                "CREATE DICTIONARY shop.d (a UInt8) PRIMARY KEY a SOURCE(CLICKHOUSE("
+                "HOST 'localhost' DB 'shop' TABLE 'old')) LAYOUT(FLAT())"
             ),
             (
-                "CREATE DICTIONARY shop.d (a UInt8) PRIMARY KEY a SOURCE(CLICKHOUSE(HOST 'localhost' "
-                "DB 'new' TABLE 'n\\'w')) LAYOUT(FLAT())"
+                "CREATE DICTIONARY shop.d (a UInt8) PRIMARY KEY a SOURCE(CLICKHOUSE("
+                "HOST 'localhost' DB 'new' TABLE 'n\\'w')) LAYOUT(FLAT())"
             ),
         ),
         (
