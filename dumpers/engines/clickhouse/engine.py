@@ -15,17 +15,14 @@ from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.cluster import replicas
 from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
 from dumpers.engines.clickhouse.logical import streams, table_read
+from dumpers.engines.clickhouse.logical.counting import count_rows
 from dumpers.engines.clickhouse.logical.plan import Plan, TableRead, plan
 from dumpers.engines.clickhouse.logical.query_log import QueryLog
-from dumpers.engines.clickhouse.logical.restore import (
-    count_rows,
-    forget_restored,
-    load_backup,
-    plan_restore,
-    undo_swap,
-)
 from dumpers.engines.clickhouse.logical.table_read import DumpContext
 from dumpers.engines.clickhouse.options import Options
+from dumpers.engines.clickhouse.restore.plan import plan_restore
+from dumpers.engines.clickhouse.restore.restore import load_backup
+from dumpers.engines.clickhouse.restore.undo import forget_restored, undo_swap
 from dumpers.engines.clickhouse.selection import (
     check_partitions,
     read_notes,

@@ -67,6 +67,9 @@ def _scripts(
 ) -> list[DumpStream]:
     """A script for each set of servers whose statements are the same: mostly one for all."""
     labels: dict[str, list[str]] = {}
+    releases = {catalog.replica.release for catalog in catalogs} - {""}
+    # A restore asks for no older one; of several the newest.
+    release = {"release": max(releases, key=_numbers)} if releases else {}
     for catalog in catalogs:
         labels.setdefault(text_of(catalog), []).append(catalog.replica.label)
     return [
@@ -76,11 +79,15 @@ def _scripts(
             ending=".sql",
             estimate=len(text),
             opener=partial(_open_text, text),
-            known_metadata={"script": kind, "replicas": those},
+            known_metadata={"script": kind, "replicas": those, **release},
         )
         for text, those in labels.items()
         if text
     ]
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.split(".") if part.isdigit())
 
 
 @contextmanager

@@ -11,8 +11,12 @@ _SHOWN = 80
 _WITHOUT_COLUMNS = ("Alias",)
 
 
-def rewrite(text: str, *, database: str = "", id_: str = "", inner_id: str = "") -> str:
+def rewrite(
+    text: str, *, database: str = "", name: str = "", id_: str = "", inner_id: str = ""
+) -> str:
     """A stored statement, fit to be run on another server: into `database`, if one is given.
+
+    `name` is the object's own new name, if it gets one.
 
     It creates instead of attaching, takes no table's id with it but those given, of itself and of
     a view's own table, and a view that refreshes itself does not do so at once, which would replace
@@ -27,8 +31,7 @@ def rewrite(text: str, *, database: str = "", id_: str = "", inner_id: str = "")
     texts = [token.text for token in create.tokens]
     if create.tokens[create.verb].is_word("ATTACH"):
         texts[create.verb] = "CREATE"
-    if database:
-        _name(create, texts, database)
+    _name(create, texts, database, name)
     for place in ddl.id_places(create):
         texts[place] = ""
         if create.tokens[place - 1].kind is TokenKind.SPACE:
@@ -43,8 +46,12 @@ def rewrite(text: str, *, database: str = "", id_: str = "", inner_id: str = "")
     return "".join(texts)
 
 
-def _name(create: Create, texts: list[str], database: str) -> None:
-    """Put the name of a database in."""
+def _name(create: Create, texts: list[str], database: str, name: str) -> None:
+    """Put the names of a database and of what is created in, so far as they are given."""
+    if name:
+        texts[create.name] = identifier(name)
+    if not database:
+        return
     if create.object == "DATABASE":
         texts[create.name] = identifier(database)
     elif create.database is not None:

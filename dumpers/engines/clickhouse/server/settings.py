@@ -120,6 +120,9 @@ _CREATE_WHERE_KNOWN: Mapping[str, str] = {
     # Paths of their own in databases that replicate themselves: those of this database instead.
     "database_replicated_allow_replicated_engine_arguments": "2",
     "data_type_default_nullable": "0",
+    # What a restore drops it has loaded, or was told to replace.
+    "max_table_size_to_drop": "0",
+    "max_partition_size_to_drop": "0",
     **dict.fromkeys(
         (
             *("allow_deprecated_database_ordinary", "allow_deprecated_syntax_for_merge_tree"),

@@ -1,7 +1,7 @@
 import pytest
 
-from dumpers.engines.clickhouse.logical.script_runner import _EXISTING
 from dumpers.engines.clickhouse.logical.table_read import _cure
+from dumpers.engines.clickhouse.restore.script_runner import _EXISTING
 from dumpers.engines.clickhouse.server.client import _REFUSALS
 from dumpers.engines.clickhouse.server.errors import (
     ClickHouseError,
