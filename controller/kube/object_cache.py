@@ -94,8 +94,9 @@ class ObjectCache:
         """
         found: dict[str, Json | ReadFailure | None] = {}
         missing: list[str] = []
-        for item in listed:
-            if (name := name_of(item)) in wanted:
+        names = [*map(name_of, listed)]
+        for name, item in zip(names, listed, strict=True):
+            if name in wanted:
                 cached = self.cache.get(uid_of(item))
                 if cached and cached.version == _wanted_version(resource, item):
                     self.next_cache[uid_of(item)] = cached
@@ -107,7 +108,7 @@ class ObjectCache:
                 found[name] = self._remember(resource, answer)
             else:
                 found[name] = answer
-        objects = [found.get(name_of(item), item) for item in listed]
+        objects = map(found.get, names, listed)
         return (
             tuple(
                 item if isinstance(answer, ReadFailure) else answer

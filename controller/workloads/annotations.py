@@ -6,6 +6,7 @@ The other records stand on the fields of `request.Request` that they fill.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from controller.model.names import PREFIX
@@ -151,9 +152,11 @@ def number_annotation(option: NumberOption) -> Annotation[int]:
     )
 
 
-def is_enabled(values: Mapping[str, str]) -> bool:
-    """Whether these annotations ask for backups at all."""
-    return ENABLED.text(values) == TRUE
+def is_enabled(values: Mapping[str, str], others: Mapping[str, str] = MappingProxyType({})) -> bool:
+    """Whether these annotations ask for backups at all; `others` count where they say nothing."""
+    # A pass asks this of every pod there is.
+    text = values.get(_ENABLED)
+    return (others.get(_ENABLED) if text is None else text) == TRUE
 
 
 def _engine(text: str) -> EngineSpec:
@@ -169,6 +172,7 @@ ENABLED = Annotation(
     help="The workload is backed up when exactly `true`.",
     read=TRUE.__eq__,
 )
+_ENABLED = ENABLED.name
 TYPE = Annotation(
     key="type",
     default="required",

@@ -51,8 +51,10 @@ class OwnerWithPods:
 
     def enabled_pods(self) -> list[Json]:
         """The owner's pods that ask for backups."""
-        own = self.own_annotations if self.pods else {}
-        return [pod for pod in self.pods if is_enabled(own | ksnapshot_annotations(pod))]
+        if not self.pods:
+            return []
+        own = annotations_of(self.item or {})
+        return [pod for pod in self.pods if is_enabled(annotations_of(pod), own)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +112,8 @@ def pods_by_owner(view: NamespaceView) -> PodsByOwner | None:
 
 def owner_is_enabled(owner: Json) -> bool:
     """Whether an owner's own annotations, or those of its template, say enabled."""
-    own = ksnapshot_annotations(owner)
-    return is_enabled(own) or is_enabled(own | _template_values(owner))
+    own = annotations_of(owner)
+    return is_enabled(own) or is_enabled(annotations_of(_template(owner)), own)
 
 
 def ksnapshot_annotations(item: Json) -> dict[str, str]:

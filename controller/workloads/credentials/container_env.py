@@ -6,10 +6,9 @@ its third_party/forked/golang/expansion.
 
 import re
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import partial
 
 from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import Json, ObjectRef, annotations_of, labels_of, metadata
@@ -45,6 +44,15 @@ class _Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _KeyReference:
+    """The key of an object that an `env` entry's value comes from."""
+
+    ref: ObjectRef
+    key: str
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Needed:
     """Places of the `env` entries that some variables depend on, and names `envFrom` may give."""
 
@@ -57,6 +65,8 @@ def expand(text: str, lookup: Callable[[str], str | None]) -> str:
 
     ValueError where the text becomes longer than a variable can be.
     """
+    if "$" not in text:
+        return text
     size = 0
 
     def replace(match: re.Match[str]) -> str:
@@ -73,7 +83,7 @@ def expand(text: str, lookup: Callable[[str], str | None]) -> str:
     return _REFERENCE.sub(replace, head) + tail.replace("$$", "$")
 
 
-def references(container: Json, names: Collection[str]) -> Iterator[tuple[ObjectRef, str]]:
+def references(container: Json, names: AbstractSet[str]) -> Iterator[tuple[ObjectRef, str]]:
     """The objects, each with one key, that have to be read to know these variables."""
     entries = tuple(container.get("env") or ())
     needed = _needed(entries, names)
@@ -82,12 +92,12 @@ def references(container: Json, names: Collection[str]) -> Iterator[tuple[Object
             if name.startswith(source.prefix):
                 yield source.ref, name.removeprefix(source.prefix)
     for place in needed.entries:
-        for ref, key, _ in _key_references(entries[place]):
-            yield ref, key
+        if origin := _key_reference(entries[place]):
+            yield origin.ref, origin.key
 
 
 def variables(
-    pod: Json, container: Json, names: Collection[str], contents: SecretDataByRef
+    pod: Json, container: Json, names: AbstractSet[str], contents: SecretDataByRef
 ) -> Mapping[str, Value]:
     """These variables as the container gets them; those that it does not get are left out."""
     entries = tuple(container.get("env") or ())
@@ -109,10 +119,14 @@ def variables(
     for place in sorted(needed.entries):
         entry = entries[place]
         name = str(entry.get("name", ""))
-        found = _value_or_rejection(partial(_entry, entry, pod, contents, lookup))
+        found: Value | None
+        try:
+            found = _entry(entry, pod, contents, lookup)
+        except RejectedError as error:
+            found = error.rejected
         if found is not None:
             given[name] = found
-    return {name: given[name] for name in names if name in given}
+    return {name: found for name, found in given.items() if name in names}
 
 
 def _closed(text: str) -> tuple[str, str]:
@@ -132,24 +146,27 @@ def _sources(container: Json) -> Iterator[_Source]:
                 )
 
 
-def _key_references(entry: Json) -> Iterator[tuple[ObjectRef, str, bool]]:
-    """The source of an `env` entry's value: the object, its key, and whether it is optional."""
-    if entry.get("value"):
-        return
-    for key, kind in (("configMapKeyRef", CONFIG_MAP), ("secretKeyRef", SECRET)):
-        if source := (entry.get("valueFrom") or {}).get(key):
-            ref = ObjectRef(kind=kind, name=str(source.get("name", "")))
-            yield ref, str(source.get("key", "")), bool(source.get("optional"))
-            return
+def _key_reference(entry: Json) -> _KeyReference | None:
+    """The key that an `env` entry's value comes from; None where it comes from elsewhere."""
+    if entry.get("value") or not (origin := entry.get("valueFrom")):
+        return None
+    for field, kind in (("configMapKeyRef", CONFIG_MAP), ("secretKeyRef", SECRET)):
+        if source := origin.get(field):
+            return _KeyReference(
+                ref=ObjectRef(kind=kind, name=str(source.get("name", ""))),
+                key=str(source.get("key", "")),
+                optional=bool(source.get("optional")),
+            )
+    return None
 
 
-def _needed(entries: tuple[Json, ...], names: Collection[str]) -> _Needed:
-    places: dict[str, list[int]] = defaultdict(list)
+def _needed(entries: tuple[Json, ...], names: AbstractSet[str]) -> _Needed:
+    places: dict[str, list[int]] = {}
     for place, entry in enumerate(entries):
-        places[str(entry.get("name", ""))].append(place)
+        places.setdefault(str(entry.get("name", "")), []).append(place)
     found: set[int] = set()
-    from_sources = {name for name in names if name not in places}
-    todo = [(name, len(entries)) for name in names if name in places]
+    from_sources = set(names - places.keys())
+    todo = [(name, len(entries)) for name in places.keys() & names]
     while todo:
         name, before = todo.pop()
         own = places.get(name, [])
@@ -163,7 +180,8 @@ def _needed(entries: tuple[Json, ...], names: Collection[str]) -> _Needed:
                 seen = set(_REFERENCE.findall(_closed(text)[0]))
                 todo += [(other, place) for other in seen if other]
             # Where an optional reference leads nowhere, the value from before stays.
-            if not any(optional for _, _, optional in _key_references(entry)):
+            origin = _key_reference(entry)
+            if not (origin and origin.optional):
                 break
         else:
             from_sources.add(name)
@@ -171,15 +189,19 @@ def _needed(entries: tuple[Json, ...], names: Collection[str]) -> _Needed:
 
 
 def _from_sources(
-    container: Json, names: Collection[str], contents: SecretDataByRef
+    container: Json, names: AbstractSet[str], contents: SecretDataByRef
 ) -> Iterator[tuple[str, Value]]:
     """The variables that `envFrom` sets; the last source with a name wins, no other is read."""
     sources = tuple(_sources(container))
-    for name in names:
+    for name in names if sources else ():
         for source in reversed(sources):
             if name.startswith(source.prefix):
                 key = name.removeprefix(source.prefix)
-                found = _value_or_rejection(partial(_pick, source, key, contents))
+                found: Value | None
+                try:
+                    found = _pick(source, key, contents)
+                except RejectedError as error:
+                    found = error.rejected
                 if found is not None:
                     yield name, found
                     break
@@ -210,18 +232,20 @@ def _entry(
     if not origin:
         # Acts as unset, and hides the value from envFrom.
         return ""
-    for ref, key, optional in _key_references(entry):
-        content = content_of(ref, contents, optional=optional)
-        if content and key in content.data:
-            return text_of(ref, key, content)
-        if optional:
+    if found := _key_reference(entry):
+        content = content_of(found.ref, contents, optional=found.optional)
+        if content and found.key in content.data:
+            return text_of(found.ref, found.key, content)
+        if found.optional:
             return None
-        raise RejectedError(Reason.CREDENTIAL_SOURCE_MISSING, f"{ref} has no key {key!r}")
+        raise RejectedError(
+            Reason.CREDENTIAL_SOURCE_MISSING, f"{found.ref} has no key {found.key!r}"
+        )
     path = str((origin.get("fieldRef") or {}).get("fieldPath", ""))
-    found = _field(pod, path)
-    if found is None:
+    text = _field(pod, path)
+    if text is None:
         raise _unsupported(name, path or ", ".join(sorted(origin)))
-    return found
+    return text
 
 
 def _field(pod: Json, path: str) -> str | None:
@@ -234,13 +258,6 @@ def _field(pod: Json, path: str) -> str | None:
     if path in {"spec.nodeName", "spec.serviceAccountName"}:
         return str((pod.get("spec") or {}).get(path.removeprefix("spec."), ""))
     return None
-
-
-def _value_or_rejection(part: Callable[[], str | None]) -> Value | None:
-    try:
-        return part()
-    except RejectedError as error:
-        return error.rejected
 
 
 def _unsupported(name: str, origin: str) -> RejectedError:

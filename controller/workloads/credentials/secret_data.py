@@ -19,7 +19,9 @@ _DECODERS: Mapping[str, Callable[[str], str]] = {
 
 def content_of(ref: ObjectRef, contents: SecretDataByRef, *, optional: bool) -> SecretData | None:
     """The object's data; None only for an optional object that surely does not exist."""
-    found = contents.get(ref, ReadFailure(Reason.UNAVAILABLE, f"{ref} was not read"))
+    found = contents.get(ref)
+    if found is None and ref not in contents:
+        raise RejectedError(Reason.UNAVAILABLE, f"{ref} was not read")
     if isinstance(found, ReadFailure):
         raise RejectedError(found.reason, found.message)
     if found is None and not optional:

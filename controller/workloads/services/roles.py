@@ -40,8 +40,12 @@ _REPLICA_WORDS = frozenset(
 # These do so only in a label that is about roles. CloudNativePG calls a primary unhealthy that is
 # about to be replaced.
 _REPLICA_WORDS_OF_ROLES = _REPLICA_WORDS | {"read", "ro", "r", "reader", "unhealthy"}
+_TRUE = "true"
+# All texts of labels that may say a role.
+_WORDS = _PRIMARY_WORDS | _REPLICA_WORDS_OF_ROLES | {_TRUE}
 # The last parts of labels that name things freely.
 _CLUSTERS = frozenset({"cluster", "cluster-name", "clustername"})
+_CLUSTER_KEYS = _CLUSTERS | {"cluster_name"}
 _NAMES = _CLUSTERS | {"app", "name", "instance", "release", "part-of", "pod-name", "chart"}
 _COMPONENT = "component"
 _PROXIES = frozenset({"haproxy", "proxysql", "mysqlrouter", "router", "maxscale"})
@@ -78,7 +82,7 @@ def is_of_proxy(labels: Mapping[str, str]) -> bool:
 
 def cluster_names(labels: Mapping[str, str]) -> set[str]:
     """The names in the labels by which operators and Patroni mark all that belongs to a cluster."""
-    return {text for key, text in labels.items() if _last(key).replace("_", "-") in _CLUSTERS}
+    return {text for key, text in labels.items() if _last(key) in _CLUSTER_KEYS}
 
 
 def role_of_name(name: str) -> ServerRole | None:
@@ -104,15 +108,19 @@ def names_by_role(databases: Collection[str]) -> dict[str, ServerRole]:
     }
 
 
+# Keys of labels are few, their values are not.
+@lru_cache(maxsize=1024)
 def _last(key: str) -> str:
     return key.rpartition("/")[2].lower()
 
 
-@lru_cache(maxsize=8192)
 def _role_of_label(key: str, text: str) -> ServerRole | None:
-    about = _last(key)
     word = text.lower().replace("_", "-")
-    if word == "true":
+    if word not in _WORDS:
+        # So most labels.
+        return None
+    about = _last(key)
+    if word == _TRUE:
         # Percona's `mysql.percona.com/primary`.
         word, is_role = about, True
     else:
