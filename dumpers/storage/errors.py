@@ -20,4 +20,11 @@ class UnknownToStoreError(StorageRefusedError):
 
 
 class StoreAwayError(StorageFailedError):
-    """The store is away, overloaded, or got a request damaged: the same call may go well later."""
+    """The store is away, overloaded, or got a request damaged: the same call may go well later.
+
+    `retry_after` is for how many seconds the store asks to be left alone, 0 where it does not say.
+    """
+
+    def __init__(self, text: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after

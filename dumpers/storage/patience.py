@@ -25,6 +25,7 @@ _MOST_THAT_GOT_ON = 5
 class Patience:
     """How many seconds a call waits for a store that is away, from its first failure on.
 
+    A store that says when to come back is not asked before, but for the end of the patience.
     `sleep` lets seconds pass and raises when the run has to stop.
     """
 
@@ -60,7 +61,7 @@ class Patience:
                 if left <= 0:
                     raise self._given_up(error, now - away_since) from error
                 interrupt.hold_up(f"the store: {error}")
-                self.sleep(interrupt, min(pause, left))
+                self.sleep(interrupt, min(max(pause, error.retry_after), left))
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except KsnapshotError:
                 # A refusal is an answer, too.

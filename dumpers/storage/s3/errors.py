@@ -1,5 +1,8 @@
 """Turns errors of the SDK and the store into ours: whether waiting helps, and what to change."""
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -72,7 +75,25 @@ def translate(
         text += (
             f" (asked for: {asked}; a store that does not know it, or keys that may not use it?)"
         )
-    return _kind(code, status)(text)
+    kind = _kind(code, status)
+    if issubclass(kind, StoreAwayError):
+        return kind(text, retry_after=_retry_after(error))
+    return kind(text)
+
+
+def _retry_after(error: ClientError) -> float:
+    """The seconds of the header Retry-After, which may be a date instead; 0 if it is neither."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    said = str(headers.get("retry-after", "")).strip()
+    if said.isdecimal():
+        return float(said)
+    try:
+        moment = parsedate_to_datetime(said)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:
+        return 0.0
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _kind(code: str, status: int) -> type[KsnapshotError]:

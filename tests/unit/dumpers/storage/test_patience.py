@@ -167,3 +167,27 @@ def test_on_the_way_out_nothing_waits_longer_than_a_kill() -> None:
     with pytest.raises(TimeoutError):
         WayOut(Patience(seconds=300), run).call(lambda: waiting.sleep(60), last_seconds=0.2)
     waiting.cancel("the end of the test")
+
+
+def test_a_store_that_says_when_to_come_back_is_left_alone_until_then() -> None:
+    time = Time()
+    left = [StoreAwayError("slow down", retry_after=120.0)]
+
+    def call() -> float:
+        if left:
+            raise left.pop()
+        return time.now
+
+    assert time.patience(300).call(call, interrupt=Interrupt()) == 120
+    assert time.pauses == [120]
+
+
+def test_no_store_is_left_alone_for_longer_than_the_patience() -> None:
+    time = Time()
+
+    def call() -> None:
+        raise StoreAwayError("slow down", retry_after=86_400.0)
+
+    with pytest.raises(StorageFailedError, match="has been away for 300 s"):
+        time.patience(300).call(call, interrupt=Interrupt())
+    assert time.pauses == [300]
