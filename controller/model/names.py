@@ -8,11 +8,9 @@ PREFIX = "ksnapshot.clickandmortar.fr/"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "ksnapshot"
 COMPONENT_LABEL = "app.kubernetes.io/component"
-# On what 0.6.0 must not take for its own, as it would delete it.
-PART_OF_LABEL = "app.kubernetes.io/part-of"
-PART_OF = "ksnapshot"
 # Marks objects that 0.6.0 must not take for its own: it deletes those it does not know.
 PART_OF_LABEL = "app.kubernetes.io/part-of"
+PART_OF = "ksnapshot"
 SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 
 # Annotations that the controller writes on its CronJobs.

@@ -33,7 +33,7 @@ from controller.settings.settings import Settings
 from dumpers.runtime.log import fields
 
 COMPONENT = "status"
-_LABELS = {names.PART_OF_LABEL: names.MANAGED_BY, names.COMPONENT_LABEL: COMPONENT}
+_LABELS = {names.PART_OF_LABEL: names.PART_OF, names.COMPONENT_LABEL: COMPONENT}
 _log = logging.getLogger(__name__)
 
 _MakeRows: TypeAlias = Callable[[Subjects, Rows], Rows]
