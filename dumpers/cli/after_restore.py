@@ -12,13 +12,13 @@ from dumpers.runs.after_restore import finish_restore
 @click.command()
 def undo() -> None:
     """Exchange back what a restore with --swap put in place."""
-    process.run_to_end("undo", _finish)
+    process.run_to_end("undo", _finish, failed=RestoreResult)
 
 
 @click.command()
 def forget() -> None:
     """Drop what a restore loaded beside, or kept."""
-    process.run_to_end("forget", _finish)
+    process.run_to_end("forget", _finish, failed=RestoreResult)
 
 
 def _finish() -> RestoreResult:
@@ -26,5 +26,5 @@ def _finish() -> RestoreResult:
     return finish_restore(
         job,
         engine=load(job.engine),
-        interrupt=process.interrupt_by_signals(job.deadline),
+        interrupt=process.interrupt_by_signals(job.deadline, work="restore"),
     )

@@ -1,10 +1,10 @@
 import os
 import secrets
-from datetime import UTC, datetime
 
 import click
 
 from dumpers.cli import process
+from dumpers.cli.clock import now
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
 from dumpers.engines.registry import ENGINES, load
@@ -24,13 +24,8 @@ def _dump() -> DumpResult:
     return backup.dump(
         job,
         engine=load(job.engine),
-        started=_now(),
+        started=now(),
         run_id=secrets.token_hex(_RUN_ID_BYTES),
         interrupt=process.interrupt_by_signals(job.deadline),
-        now=_now,
+        now=now,
     )
-
-
-def _now() -> datetime:
-    """The time in UTC, to the second as records have it."""
-    return datetime.now(UTC).replace(microsecond=0)

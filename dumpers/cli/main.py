@@ -5,6 +5,11 @@ import click
 from dumpers.cli.after_restore import forget, undo
 from dumpers.cli.check import check
 from dumpers.cli.dump import dump
+from dumpers.cli.list_backups import list_backups
+from dumpers.cli.load import load
+from dumpers.cli.pin import pin, unpin
+from dumpers.cli.restore import restore
+from dumpers.cli.verify import verify
 from dumpers.runtime.log import configure
 from dumpers.runtime.version import VERSION
 
@@ -13,19 +18,18 @@ from dumpers.runtime.version import VERSION
 @click.version_option(VERSION, prog_name="ksnapshot dumper")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Dump a database to S3, as the environment says.
+    """Dump a database to S3, or restore it, as the environment says.
 
     \b
     Exit codes: 0 done · 2 configuration · 10 database failed, may heal ·
-    11 store failed, may heal · 12 encryption · 14 interrupted ·
-    20 database refuses for good · 21 store refuses for good.
+    11 store failed, may heal · 12 encryption · 13 restore's target failed,
+    may heal · 14 interrupted · 20 database refuses for good · 21 store
+    refuses for good, or a backup is damaged · 23 restore's target refuses.
     """  # noqa: D301  \b is click's own mark
     configure()
     if context.invoked_subcommand is None:
         context.invoke(dump)
 
 
-main.add_command(dump)
-main.add_command(check)
-main.add_command(undo)
-main.add_command(forget)
+for command in (check, dump, forget, list_backups, load, pin, restore, undo, unpin, verify):
+    main.add_command(command)

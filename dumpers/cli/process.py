@@ -4,15 +4,14 @@ import logging
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from dumpers.contract.names import DEFAULT_TERMINATION_LOG, TERMINATION_LOG
 from dumpers.contract.result import DumpResult
-from dumpers.runtime.errors import KsnapshotError, describe_failure
+from dumpers.runtime.errors import KsnapshotError, describe_failure, frames_of
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 
@@ -27,15 +26,16 @@ _MARGIN_SHARE = 0.1
 _KEYS_SHOWN = 10
 
 
-def interrupt_by_signals(deadline: int | None) -> Interrupt:
+def interrupt_by_signals(deadline: int | None, *, work: str = "dump") -> Interrupt:
     """Make the interrupt that SIGTERM, SIGINT and the deadline (seconds, None for none) cancel.
 
-    The run has to stop a little before the deadline, which Kubernetes counts from the pod's start.
+    `work` names what they stop. The run has to stop a little before the deadline, which Kubernetes
+    counts from the pod's start.
     """
     allowed = None
     if deadline is not None:
         allowed = deadline - min(_MARGIN_SECONDS, deadline * _MARGIN_SHARE)
-    interrupt = Interrupt(allowed)
+    interrupt = Interrupt(allowed, work=work)
     for number in _STOP_SIGNALS:
         signal.signal(number, lambda number, _: interrupt.cancel(signal.Signals(number).name))
     # __main__ blocked them until somebody listens.
@@ -43,32 +43,55 @@ def interrupt_by_signals(deadline: int | None) -> Interrupt:
     return interrupt
 
 
-def run_to_end(operation: str, work: Callable[[], DumpResult]) -> NoReturn:
+class Result(Protocol):
+    """How a job ended: a dataclass that is the job's termination message."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def succeeded(self) -> bool: ...  # noqa: D102  see the class
+    @property
+    def exit_code(self) -> int: ...  # noqa: D102
+
+    def to_json(self) -> str:
+        """The termination message."""
+        ...
+
+
+class FailedResult(Protocol):
+    """Makes the result of a job that has failed."""
+
+    def __call__(  # noqa: D102  see the class
+        self, *, succeeded: bool, exit_code: int, reason: str, message: str, seconds: float
+    ) -> Result: ...
+
+
+def run_to_end(
+    operation: str, work: Callable[[], Result], *, failed: FailedResult = DumpResult
+) -> NoReturn:
     """Do the work of a job, then end the process with its exit code.
 
     The result, also that of a failure, goes to the log and to the termination message.
-    `operation` names it in the log: "dump done", "dump failed".
+    `operation` names it in the log: "dump done", "dump failed". `failed` makes the result where
+    `work` raises.
     """
     began = time.monotonic()
     termination_log = os.environ.get(TERMINATION_LOG) or DEFAULT_TERMINATION_LOG
     try:
         result = work()
     except KsnapshotError as error:
-        result = _failed(error, began)
+        result = _failed(failed, error, began)
     except Exception as error:  # noqa: BLE001  the edge: whatever it is becomes a result
-        frames = [
-            f"{frame.filename}:{frame.lineno} {frame.name}"
-            for frame in traceback.extract_tb(error.__traceback__)
-        ]
-        _LOG.error("internal error", extra=fields(kind=type(error).__name__, where=frames))
-        result = _failed(error, began)
+        shown = fields(kind=type(error).__name__, where=frames_of(error))
+        _LOG.error("internal error", extra=shown)
+        result = _failed(failed, error, began)
     _report(operation, result, termination_log=Path(termination_log))
     raise SystemExit(result.exit_code)
 
 
-def _failed(error: Exception, began: float) -> DumpResult:
+def _failed(make: FailedResult, error: Exception, began: float) -> Result:
     failure = describe_failure(error)
-    return DumpResult(
+    return make(
         succeeded=False,
         exit_code=failure.exit_code,
         reason=failure.reason,
@@ -77,12 +100,12 @@ def _failed(error: Exception, began: float) -> DumpResult:
     )
 
 
-def _report(operation: str, result: DumpResult, *, termination_log: Path) -> None:
+def _report(operation: str, result: Result, *, termination_log: Path) -> None:
     level = logging.INFO if result.succeeded else logging.ERROR
     shown = {name: value for name, value in asdict(result).items() if value or name == "succeeded"}
     shown["error"] = shown.pop("message", "")
     # A search cluster or a schema has thousands; the record names them all.
-    if result.key_count > _KEYS_SHOWN:
+    if isinstance(result, DumpResult) and result.key_count > _KEYS_SHOWN:
         del shown["keys"]
     event = f"{operation} {'done' if result.succeeded else 'failed'}"
     _LOG.log(level, event, extra=fields(**shown))

@@ -15,7 +15,6 @@ from dumpers.contract.jobs import Job
 from dumpers.contract.location import S3_CA_BUNDLE
 from dumpers.contract.names import (
     BACKUP,
-    DEADLINE,
     EXCHANGE,
     IDENTITY_FILE,
     LIST_BEFORE,
@@ -91,7 +90,6 @@ class LoadJob:
     exchange: str
     request: RestoreRequest
     plan_only: bool
-    deadline: int | None
 
     @property
     def target(self) -> str:
@@ -106,7 +104,6 @@ class LoadJob:
         engine = read_engine(reader, engines)
         connection = read_connection(reader, engine) if engine else None
         request, plan_only, exchange = _request(reader), _plan_only(reader), _exchange(reader)
-        deadline = reader.positive(DEADLINE)
         if reader.faults or engine is None or connection is None:
             raise ConfigurationError(*reader.faults)
         return cls(
@@ -115,7 +112,6 @@ class LoadJob:
             exchange=exchange,
             request=request,
             plan_only=plan_only,
-            deadline=deadline,
         )
 
 

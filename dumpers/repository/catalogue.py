@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from dumpers.contract.key_names import quote
 from dumpers.repository.keys import FAILED, MANIFEST, PINNED, STARTED, RunFolder, read_proof
 from dumpers.repository.record_json import read_record
 from dumpers.repository.records import (
@@ -129,6 +130,8 @@ def read_entry(
     proofs = [proof for proof in map(read_proof, names) if proof]
     proof = Proof(when=max(proofs)[0], good=max(proofs)[1]) if proofs else None
     state, why, finished = _stand(record, started=run.started, now=now)
+    if isinstance(record, Manifest) and not _is_of(record, prefix, run):
+        state, why = State.DAMAGED, "its manifest is that of another run"
     if proof and not proof.good and state in {State.COMPLETE, State.NOTES}:
         state, why = State.DAMAGED, f"it reads differently since {rfc3339(proof.when)}"
     return Entry(
@@ -142,6 +145,14 @@ def read_entry(
         proof=proof,
         **_facts(record),
     )
+
+
+def _is_of(manifest: Manifest, prefix: str, run: RunFolder) -> bool:
+    """Whether a manifest lies where its run has written it."""
+    begun = manifest.begun
+    place = f"manifests/{quote(begun.cluster)}/{quote(begun.cronjob)}/"
+    is_there = prefix == place or prefix.endswith(f"/{place}")
+    return is_there and (begun.run, begun.started) == (run.id, run.started)
 
 
 def _stand(

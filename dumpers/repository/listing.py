@@ -16,7 +16,7 @@ from dumpers.repository.keys import MANIFEST, RunFolder, stamp
 from dumpers.repository.newest_first import list_newest
 from dumpers.repository.record_json import read_record
 from dumpers.repository.records import Manifest
-from dumpers.runtime.errors import StorageFailedError
+from dumpers.runtime.errors import BackupDamagedError
 from dumpers.storage.run_storage import RunStorage
 
 # Where the first page holds nothing that can be restored, more are looked at.
@@ -75,11 +75,14 @@ class Catalogue:
         return entry
 
     def manifest(self, entry: Entry) -> Manifest:
-        """The manifest of a backup; StorageFailedError where it is gone or damaged by now."""
+        """The manifest of a backup; BackupDamagedError where it is gone or damaged by now."""
         key = f"{entry.record}{MANIFEST}"
-        found = read_record(self.storage.call(lambda: self.storage.bucket.get(key)))
-        if not isinstance(found, Manifest) or found.begun.run != entry.id:
-            raise StorageFailedError(f"{key} is not the manifest that it was: list the backups")
+        body = self.storage.call(lambda: self.storage.bucket.get(key))
+        folder = entry.record.removeprefix(self.prefix).rstrip("/")
+        found = read_record(body)
+        again = read_entry(self.prefix, folder, {MANIFEST}, body, now=self.now())
+        if not isinstance(found, Manifest) or not again.is_restorable:
+            raise BackupDamagedError(f"{key}: {again.why}")
         return found
 
     def _all_keys(self) -> list[str]:

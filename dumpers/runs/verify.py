@@ -1,13 +1,32 @@
-"""Reads the stored objects back once and compares them with what was sent."""
+"""Reads the stored objects back and compares them with what was sent."""
 
 import hashlib
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
 
 from dumpers.contract.names import READ_BACK, VERIFY
-from dumpers.repository.records import CheckedObject, ObjectRecord
-from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
+from dumpers.contract.restore_jobs import BackupJob
+from dumpers.contract.restore_result import BackupResult
+from dumpers.repository.catalogue import rfc3339
+from dumpers.repository.keys import records_prefix, verification_name
+from dumpers.repository.listing import Catalogue
+from dumpers.repository.record_json import write_record
+from dumpers.repository.records import CheckedObject, ObjectRecord, Verification
+from dumpers.runtime.errors import (
+    BackupDamagedError,
+    ExitCode,
+    StorageFailedError,
+    StorageRefusedError,
+)
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.runtime.log import fields
 from dumpers.storage.download import Download
 from dumpers.storage.run_storage import RunStorage
+
+_LOG = logging.getLogger(__name__)
 
 
 def prove_right(storage: RunStorage, key: str, body: bytes) -> None:
@@ -35,6 +54,61 @@ def read_back(storage: RunStorage, objects: Sequence[ObjectRecord]) -> tuple[Che
     lasts; StorageFailedError where that does not help.
     """
     return tuple(_check(storage, item) for item in objects)
+
+
+def verify_backup(
+    job: BackupJob, *, interrupt: Interrupt, now: Callable[[], datetime]
+) -> BackupResult:
+    """Read every object of a backup back, and record beside the backup what was found.
+
+    A backup that is damaged is a result, not an error. Raises StorageRefusedError where the keys
+    may not write the record: a verdict that nobody sees is none.
+    """
+    began = time.monotonic()
+    with RunStorage(job.location, run="verify", interrupt=interrupt) as storage:
+        prefix = records_prefix(path=job.location.path, cluster=job.cluster, cronjob=job.cronjob)
+        catalogue = Catalogue(storage=storage, prefix=prefix, now=now)
+        entry = catalogue.find(job.backup)
+        objects = catalogue.manifest(entry).objects
+        _LOG.info("verifying", extra=fields(backup=entry.id, objects=len(objects)))
+        found = Verification(
+            run=entry.id,
+            method=READ_BACK,
+            objects=_read_all(storage, objects),
+            finished=now(),
+        )
+        key = f"{entry.record}{verification_name(found.finished, good=found.good)}"
+        storage.put_once(key, write_record(found))
+    damaged = [item.key for item in found.objects if not item.good]
+    return BackupResult(
+        succeeded=found.good,
+        exit_code=ExitCode.DONE if found.good else BackupDamagedError.exit_code,
+        reason="Succeeded" if found.good else BackupDamagedError.reason,
+        message=f"{len(damaged)} of {len(objects)} objects are damaged or gone, the first of them "
+        f"{damaged[0]}: {key} has the details"
+        if damaged
+        else "",
+        backup=entry.id,
+        began=rfc3339(entry.started),
+        objects=len(objects),
+        stored_bytes=sum(item.size for item in found.objects),
+        seconds=round(time.monotonic() - began, 3),
+        record=key,
+    )
+
+
+def _read_all(storage: RunStorage, objects: Sequence[ObjectRecord]) -> tuple[CheckedObject, ...]:
+    """Read every object; one that is gone counts as damaged, with no bytes."""
+    return tuple(
+        _check(storage, item)
+        if storage.call(partial(_is_there, storage, item))
+        else CheckedObject(key=item.key, size=0, sha256="", good=False)
+        for item in objects
+    )
+
+
+def _is_there(storage: RunStorage, item: ObjectRecord) -> bool:
+    return storage.bucket.head(item.key) is not None
 
 
 def _check(storage: RunStorage, item: ObjectRecord) -> CheckedObject:

@@ -4,6 +4,7 @@ The CronJobs' podFailurePolicy is built from the same table, so that Kubernetes 
 heal and fails at once what cannot.
 """
 
+import traceback
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
@@ -140,6 +141,14 @@ def describe_failure(error: BaseException) -> Failure:
         reason=KsnapshotError.reason,
         message=f"internal error ({type(error).__name__}): see the pod's log, and report it",
     )
+
+
+def frames_of(error: BaseException) -> list[str]:
+    """Where a fault of ours was raised, as `file:line function`; without its text."""
+    return [
+        f"{frame.filename}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

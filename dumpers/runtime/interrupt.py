@@ -26,8 +26,9 @@ _LONGEST_POLL_SECONDS = 3600.0
 class _Scope:
     """What one interrupt adds to those around it: its own deadline, and why it was cancelled."""
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, work: str) -> None:
         self.seconds = seconds
+        self.work = work
         self.ends = None if seconds is None else time.monotonic() + seconds
         self.cause: str | None = None
         self.held_up_by = ""
@@ -39,11 +40,12 @@ class _Scope:
 class Interrupt:
     """Makes everything stop that waits through it, or through a child of it.
 
-    `seconds` is how long the run may take from now on, None for any time. Threads may share it.
+    `seconds` is how long the run may take from now on, None for any time. `work` names what is
+    stopped, in messages. Threads may share it.
     """
 
-    def __init__(self, seconds: float | None = None) -> None:
-        self._own = _Scope(seconds)
+    def __init__(self, seconds: float | None = None, *, work: str = "dump") -> None:
+        self._own = _Scope(seconds, work)
         self._scopes: tuple[_Scope, ...] = (self._own,)
 
     def child(self) -> "Interrupt":
@@ -51,7 +53,7 @@ class Interrupt:
 
         Cancelling this interrupt, and its deadline, ends its children, too.
         """
-        child = Interrupt()
+        child = Interrupt(work=self._own.work)
         # The outermost first: its cause is the one to show.
         child._scopes = (*self._scopes, child._own)
         return child
@@ -81,9 +83,11 @@ class Interrupt:
         """Raise InterruptedRunError once the run, or this part of it, has to stop."""
         for scope in self._scopes:
             if scope.cause is not None:
-                raise InterruptedRunError(f"stopped by {scope.cause} before the dump was complete")
+                raise InterruptedRunError(
+                    f"stopped by {scope.cause} before the {scope.work} was complete"
+                )
             if scope.ends is not None and time.monotonic() >= scope.ends:
-                cause = "the dump takes longer than the job may run; raise the deadline"
+                cause = f"the {scope.work} takes longer than the job may run; raise the deadline"
                 if scope.held_up_by:
                     cause = f"it was waiting for {scope.held_up_by}"
                 raise InterruptedRunError(

@@ -85,6 +85,15 @@ def read_identities(text: str) -> tuple[Identity, ...]:
     return tuple(identities)
 
 
+def public_keys(identities: Sequence[Identity]) -> frozenset[str]:
+    """The recipients that belong to the identities, as far as these are age's own (age1…)."""
+    return frozenset(
+        str(identity.to_public())
+        for identity in identities
+        if isinstance(identity, pyrage.x25519.Identity)
+    )
+
+
 def _parse_identity(item: IdentityText) -> Identity:
     if item.is_ssh:
         identity: Identity = pyrage.ssh.Identity.from_buffer(item.text.encode())

@@ -34,7 +34,7 @@ def fill(s3: S3Server, bucket: str, runs: Sequence[tuple[datetime, State]]) -> N
         run = Run(
             path="ksnapshot", cluster="test", cronjob=CRONJOB, host="pod", started=moment, id=id_
         )
-        begun = replace(RUN, run=id_, started=moment)
+        begun = replace(RUN, run=id_, started=moment, cluster="test")
         bodies[run.started_key] = write_record(begun)
         if state is State.FAILED:
             bodies[run.failed_key] = write_record(replace(FAILED, run=id_))

@@ -154,6 +154,20 @@ def test_what_an_entry_says() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        replace(RUN, run="r2"),
+        replace(RUN, started=BEGAN + timedelta(seconds=1)),
+        replace(RUN, cluster="d"),
+        replace(RUN, cronjob="other"),
+    ],
+)
+def test_a_manifest_of_another_run_is_no_backup(begun: StartedRecord) -> None:
+    found = entry(write_record(replace(MANIFEST, begun=begun)))
+    assert (found.state, found.why) == (State.DAMAGED, "its manifest is that of another run")
+
+
 def test_a_failure_is_told_in_its_own_words() -> None:
     assert entry(write_record(FAILED)).why == "SourceFailed: it went away"
     assert entry(write_record(noted(accepted=False))).notes == ("standby",)
