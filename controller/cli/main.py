@@ -15,10 +15,20 @@ VERBS = {
         place="controller.cli.backup:backup",
         help="Back WORKLOAD up now, beside its schedule.",
     ),
+    "backups": Verb(
+        place="controller.cli.backups:backups",
+        help="List the backups of WORKLOAD, or of every workload, the newest first.",
+    ),
     "restore": Verb(
         place="controller.cli.restore:restore",
         help="Restore a backup of WORKLOAD: beside, over, or in the place of what is there.",
     ),
+    "verify": Verb(
+        place="controller.cli.verify:verify",
+        help="Read a backup back from the store, and compare it with its manifest.",
+    ),
+    "pin": Verb(place="controller.cli.pin:pin", help="Keep a backup for good."),
+    "unpin": Verb(place="controller.cli.pin:unpin", help="Let a pinned backup be pruned again."),
     "logs": Verb(
         place="controller.cli.logs:logs",
         help="Show the log of WORKLOAD's newest run, or of one Job.",

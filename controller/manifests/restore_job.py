@@ -114,7 +114,7 @@ def build_restore_job(
         verb=LOAD,
         env=[
             *_database_variables(theirs, engine, target),
-            *plain_variables({variables.DEADLINE: str(wanted.deadline)} | restore.shared_variables),
+            *plain_variables(restore.shared_variables),
         ],
         mounts=[exchange, *(mount for mount, _ in certificates)],
     )

@@ -1,10 +1,10 @@
 import os
 import secrets
-from datetime import UTC, datetime
 
 import click
 
 from dumpers.cli import process
+from dumpers.cli.clock import now
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
 from dumpers.engines.registry import ENGINES, load
@@ -24,7 +24,7 @@ def _check() -> DumpResult:
     return run_check.check(
         job,
         engine=load(job.engine),
-        started=datetime.now(UTC).replace(microsecond=0),
+        started=now(),
         run_id=secrets.token_hex(_RUN_ID_BYTES),
-        interrupt=process.interrupt_by_signals(job.deadline),
+        interrupt=process.interrupt_by_signals(job.deadline, work="check"),
     )

@@ -72,7 +72,9 @@ def server_program(_server: PostgresServer, name: str) -> str:
 @pytest.fixture
 def world(postgres: PostgresServer, database: str) -> Iterator[World]:
     postgres.psql(RICH, database)
-    made = World(server=postgres, live=database, backup=dumped(postgres, database), before="", after="")
+    made = World(
+        server=postgres, live=database, backup=dumped(postgres, database), before="", after=""
+    )
     made.before = made.dump(database)
     postgres.psql("DELETE FROM people; CREATE TABLE newer (a int)", database)
     made.after = made.dump(database)
@@ -152,7 +154,9 @@ def test_a_swap_keeps_what_it_replaces_for_an_undo(world: World) -> None:
             ENGINE.undo(target, [(live, kept)], Interrupt())
         assert world.dump(live) == world.before
     finally:
-        server.psql(f"ALTER DATABASE {live} OWNER TO postgres; DROP OWNED BY {role}; DROP ROLE {role}")
+        server.psql(
+            f"ALTER DATABASE {live} OWNER TO postgres; DROP OWNED BY {role}; DROP ROLE {role}"
+        )
 
 
 @pytest.mark.parametrize("form", ["plain", "custom"])
@@ -165,10 +169,15 @@ def test_overwriting_leaves_nothing_behind(world: World, form: str) -> None:
     assert world.dump(world.live) == world.after != changed
 
 
-@pytest.mark.parametrize("request_", [RestoreRequest(), BESIDE, OVERWRITE, SWAP], ids=lambda one: one.mode)
+@pytest.mark.parametrize(
+    "request_", [RestoreRequest(), BESIDE, OVERWRITE, SWAP], ids=lambda one: one.mode
+)
 def test_a_backup_that_is_not_whole_changes_nothing(world: World, request_: RestoreRequest) -> None:
     if request_.mode is RestoreMode.EMPTY:
-        world.server.psql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA \"Odd \"\"schema\"\" $1\" CASCADE", world.live)
+        world.server.psql(
+            'DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA "Odd ""schema"" $1" CASCADE',
+            world.live,
+        )
         world.after = world.dump(world.live)
     with pytest.raises(StorageFailedError, match=r"sha256.*nothing of this restore is left"):
         world.restore(request_, torn(world.backup))
@@ -209,7 +218,9 @@ def test_a_look_during_a_swap_sees_the_old_or_the_new(world: World) -> None:
     ends = [looks(world.server, world.live, stop) for _ in range(3)]
     holder = subprocess.Popen(
         [server_program(world.server, "psql"), "--command=SELECT pg_sleep(60)"],
-        env=world.server.env(world.live), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=world.server.env(world.live),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         [(live, kept)] = world.restore(SWAP)

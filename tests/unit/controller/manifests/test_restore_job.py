@@ -89,11 +89,7 @@ def test_the_reader_has_the_keys_and_the_client_has_the_login(engine: EngineSpec
     assert not database & set(reader)
     assert {location.S3_ACCESS_KEY, location.S3_SECRET_KEY, location.S3_BUCKET} <= set(reader)
     assert {variables.CLUSTER, variables.CRONJOB, variables.IDENTITY_FILE} <= set(reader)
-    assert set(client) <= database | {
-        variables.EXCHANGE,
-        variables.RESTORE,
-        variables.DEADLINE,
-    }
+    assert set(client) <= database | {variables.EXCHANGE, variables.RESTORE}
     assert {engine.host_variable, engine.port_variable, engine.ca_file_variable} <= set(client)
     assert {item.variable for item in engine.credentials if item.role is Role.PASSWORD} <= set(
         client
@@ -126,7 +122,7 @@ def test_the_containers_read_what_the_job_gives_them(engine: EngineSpec) -> None
     assert reader.exchange == client.exchange
     assert (reader.backup, reader.requested_by) == ("latest", "ada")
     assert reader.cronjob == "ksnapshot-x-db-12345678"
-    assert reader.deadline == client.deadline == WANTED.deadline
+    assert reader.deadline == WANTED.deadline
     assert (client.connection.host, client.connection.port) == ("db", 1234)
 
 

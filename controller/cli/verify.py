@@ -1,0 +1,33 @@
+"""`ksnapshot verify`: reads a backup from its first byte to its last."""
+
+from typing import Any
+
+import click
+
+from controller.cli.completion import complete_workloads
+from controller.cli.connection import Connection, connected
+from controller.cli.errors import VerbCommand
+from controller.cli.one_backup import run_on_backup
+from controller.cli.output import clock, duration, moment_of, output_option, size
+from dumpers.contract.restoring import LATEST
+
+
+@click.command(cls=VerbCommand)
+@click.argument("workload", shell_complete=complete_workloads)
+@click.option("--namespace", "-n", default="", metavar="NS", help="Namespace of the workload.")
+@click.option("--backup", default=LATEST, show_default=True, metavar="ID", help="Which backup.")
+@output_option
+@connected
+def verify(connection: Connection, **given: Any) -> None:
+    """Read a backup of WORKLOAD back from the store, and compare it with its manifest.
+
+    No key is needed: what is stored is compared, not what is in it. The verdict goes into the
+    store beside the backup, and `ksnapshot backups` shows it.
+    """
+    result = run_on_backup(connection, "verify", "the verification of a backup", given)
+    if result:
+        began = clock(moment_of(result.began)) or result.began
+        click.echo(
+            f"backup {result.backup} of {began} is as it was stored: {result.objects} objects,"
+            f" {size(result.stored_bytes)}, read in {duration(result.seconds)}"
+        )
