@@ -103,7 +103,8 @@ def _remove(objects: list[Json], right: Right, control: str) -> None:
 def _role_of(item: Json, control: str) -> str:
     if item["kind"] == "ClusterRole":
         return "cluster"
-    if item["kind"] != "Role":
+    # Those for people are nobody's here.
+    if item["kind"] != "Role" or item["metadata"]["name"].endswith(("-view", "-admin")):
         return ""
     return "control" if item["metadata"]["namespace"] == control else "watched"
 

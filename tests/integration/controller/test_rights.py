@@ -91,6 +91,10 @@ def missing(world: World) -> Iterator[str]:
     password = world.secrets()[names.secret_name(db)]["data"]["POSTGRESQL_PASSWORD"]
     yield from differs("rotated", password, "bmV3")
     yield from differs("schedule", world.cronjobs()[web]["spec"]["schedule"], "@daily")
+    now = [job for job in jobs(world) if job["metadata"]["name"].startswith("ksnapshot-backup-")]
+    yield from differs("run now", len(now), 1)
+    for job in now:
+        fail(world, job, "DeadlineExceeded")
     yield from differs("result", last_result(world, last).get("stored_bytes"), 42)
     yield from differs("reason", last_result(world, db).get("reason"), "QuotaExceeded")
     labels = world.secrets()[names.secret_name(last)]["metadata"].get("labels", {})
@@ -115,6 +119,11 @@ def last_result(world: World, cronjob: str) -> dict[str, Any]:
     return found
 
 
+def jobs(world: World) -> list[dict[str, Any]]:
+    whole = {"apiVersion": "batch/v1", "kind": "Job"}
+    return [whole | job for job in world.api.list("batch/v1", "Job", world.control)]
+
+
 def versions(world: World) -> dict[str, str]:
     found = world.cronjobs() | world.secrets()
     return {name: item["metadata"]["resourceVersion"] for name, item in found.items()}
@@ -130,6 +139,8 @@ def change(world: World, dumped: str) -> None:
     says = {"metadata": {"annotations": annotations(schedule="@daily")}}
     api.patch(named("apps/v1", "Deployment", shop, "web"), {"spec": {"template": says}})
     api.patch(named("v1", "Pod", shop, "web-0"), says)
+    asked = {"metadata": {"annotations": {f"{names.PREFIX}backup-now": "again"}}}
+    api.patch(named("apps/v1", "Deployment", shop, "web"), asked)
     job = running_job(world, world.cronjobs()[dumped])
     dump_pod(world, job)
     finish(world, job)

@@ -1,0 +1,179 @@
+"""`ksnapshot restore` on a real API server: what it makes, holds, refuses and takes back.
+
+With the chart's own Role for people and no more; no pod runs here.
+"""
+
+import base64
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.loop.pass_state import PassState
+from controller.loop.reconcile import run
+from controller.model import names
+from tests.integration.chart.helm import render
+from tests.integration.controller.command import RBAC, Command, Json, install
+from tests.integration.controller.world import fail, running_job
+from tests.testbed.cluster.apiserver import ApiServer
+from tests.testbed.cluster.kubeapi import Identity
+
+# Shaped like a key, and none.
+KEY = "AGE-SECRET-KEY-1" + "Q" * 58
+
+
+@pytest.fixture(scope="module")
+def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    made = install(apiserver, tmp_path_factory.mktemp("home"), workloads=2)
+    (made.home / "key.txt").write_text(f"# a comment\n{KEY}\n")
+    return made
+
+
+@pytest.fixture(scope="module")
+def admin(command: Command) -> Identity:
+    return _person(command, "ada", without="")
+
+
+@pytest.fixture(autouse=True)
+def clean(command: Command) -> Iterator[None]:
+    """No Job from one test is there in the next, and the controller has let go of the CronJob."""
+    yield
+    for job in _jobs(command):
+        command.world.api.delete(job)
+    _pass(command)
+
+
+def _person(command: Command, name: str, *, without: str) -> Identity:
+    """Somebody with the chart's Role for admins, but for the verbs on one resource."""
+    api, control = command.world.api, command.world.control
+    chart = render(f"--set=rbac.watchNamespaces={{{command.world.watched[0]}}}", namespace=control)
+    [role] = [
+        item
+        for item in chart
+        if item["kind"] == "Role" and item["metadata"]["name"] == "ksnapshot-admin"
+    ]
+    meta = {"name": name, "namespace": control}
+    rules = [rule for rule in role["rules"] if rule["resources"] != [without]]
+    api.create({"apiVersion": RBAC, "kind": "Role", "metadata": meta, "rules": rules})
+    api.create(
+        {
+            "apiVersion": RBAC,
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": RBAC.partition("/")[0], "kind": "Role", "name": name},
+            "subjects": [{"kind": "User", "name": name}],
+        }
+    )
+    return command.world.server.identity_of(name)
+
+
+def _jobs(command: Command) -> list[Json]:
+    whole = {"apiVersion": "batch/v1", "kind": "Job"}
+    return [whole | job for job in command.world.api.list("batch/v1", "Job", command.world.control)]
+
+
+def _pass(command: Command) -> None:
+    result = run(command.world.kube(), command.world.settings, PassState(), now=datetime.now(UTC))
+    assert result.succeeded, result.failures
+
+
+def _restore(command: Command, who: Identity, *options: str) -> Any:
+    key = str(Path(command.home) / "key.txt")
+    return command.run("restore", command.owner, "-i", key, "--detach", *options, identity=who)
+
+
+def _is_held(command: Command) -> bool:
+    cronjob = command.cronjob()
+    marked = names.HELD_BY in cronjob["metadata"]["annotations"]
+    assert marked == bool(cronjob["spec"].get("suspend"))
+    return marked
+
+
+def test_a_restore_holds_the_schedule_until_its_job_has_ended(
+    command: Command, admin: Identity
+) -> None:
+    done = _restore(command, admin)
+    assert done.returncode == 0, done.stderr
+    [job] = _jobs(command)
+    name = job["metadata"]["name"]
+    assert name in done.stdout
+    assert not job["spec"].get("suspend")
+    [secret] = [
+        item for item in command.world.secrets().values() if item["metadata"]["name"] == name
+    ]
+    assert KEY in base64.b64decode(secret["data"]["identity"]).decode()
+    # It goes with the Job, whatever becomes of that.
+    [owner] = secret["metadata"]["ownerReferences"]
+    assert owner["uid"] == job["metadata"]["uid"]
+    assert KEY not in done.stdout + done.stderr + str(job)
+    variables = {
+        item["name"]: item.get("value")
+        for item in job["spec"]["template"]["spec"]["containers"][0]["env"]
+    }
+    assert variables["KSNAPSHOT_REQUESTED_BY"] == "ada"
+
+    _pass(command)
+    assert _is_held(command)
+    fail(command.world, job, "DeadlineExceeded")
+    _pass(command)
+    assert not _is_held(command)
+
+
+def test_nothing_is_restored_beside_a_restore_or_a_dump(command: Command, admin: Identity) -> None:
+    assert _restore(command, admin).returncode == 0
+    [first] = _jobs(command)
+    again = _restore(command, admin)
+    assert again.returncode == 6
+    assert f"the Job {first['metadata']['name']} restores this workload right now" in again.stderr
+    command.world.api.delete(first)
+    _pass(command)
+
+    dump = running_job(command.world, command.cronjob())
+    again = _restore(command, admin)
+    assert again.returncode == 6
+    assert f"the Job {dump['metadata']['name']} dumps this database right now" in again.stderr
+    # Beside it, what is read stays as it is.
+    assert _restore(command, admin, "--beside").returncode == 0
+    assert not _is_held(command)
+
+
+def test_what_cannot_begin_is_taken_back(command: Command) -> None:
+    for name, resource in (("bob", "secrets"), ("eve", "cronjobs")):
+        done = _restore(command, _person(command, name, without=resource))
+        assert done.returncode == 4, done.stderr
+        assert "Traceback" not in done.stderr
+        assert _jobs(command) == []
+        assert not _is_held(command)
+
+
+def test_what_would_be_replaced_is_asked_for_first(command: Command, admin: Identity) -> None:
+    done = _restore(command, admin, "--overwrite")
+    assert done.returncode == 6
+    assert "nothing was changed" in done.stderr
+    assert _jobs(command) == []
+    assert _restore(command, admin, "--overwrite", "--yes").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("nobody",), 3, "there is no workload 'nobody'"),
+        (("db", "--at", "soon"), 2, "is no time"),
+        (("db", "--to", "x:y"), 2, "--to 'x:y'"),
+        (("db", "--swap", "--beside"), 2, "give one of them"),
+        (("db", "--identity-secret", "none-there"), 3, "none-there"),
+        (("db", "--credentials-secret", "none-there"), 3, "none-there"),
+        (("db", "--undo", "--yes"), 3, "whose Job is still there was a --swap"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_in_one_line(
+    command: Command, admin: Identity, words: tuple[str, ...], code: int, why: str
+) -> None:
+    named = [command.owner if word == "db" else word for word in words]
+    done = command.run("restore", *named, identity=admin)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert why in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert _jobs(command) == []
