@@ -8,6 +8,7 @@ from collections.abc import Mapping
 _OTHERS_TURN = "the message says why"
 STATE_FIXES: Mapping[str, str] = {
     "Suspended": "remove `suspend`, its annotation or that on the CronJob, to go on",
+    "RestoreRunning": "nothing: the schedule goes on once the restore has ended",
     "RunBlocked": "see the message; `ksnapshot cancel` ends that run",
     "OwnerNotFound": "nothing, if it was deleted on purpose: its CronJob goes, its backups stay",
     "NamespaceNotFound": "nothing, if it was deleted on purpose: its backups stay",

@@ -37,6 +37,10 @@ VERBS = {
         place="controller.cli.cancel:cancel",
         help="Stop the run of a workload, or the Job of this name.",
     ),
+    "doctor": Verb(
+        place="controller.cli.doctor:doctor",
+        help="Check every link of WORKLOAD's backups, and name the first that is broken.",
+    ),
     "plan": Verb(
         place="controller.cli.plan:plan",
         help="Show what a pass would do, and why, without doing it.",

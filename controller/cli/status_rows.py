@@ -18,7 +18,7 @@ from controller.runs.job_status import is_active, started_at
 from controller.workloads.schedules import next_run
 
 # States and reasons in which nobody has to do anything.
-_FINE = {Reason.ANNOTATED, Reason.SUSPENDED}
+FINE = {Reason.ANNOTATED, Reason.SUSPENDED, Reason.HELD}
 _SETTLED = {State.REPLACED}
 
 
@@ -79,7 +79,7 @@ class Row:
     @property
     def is_problem(self) -> bool:
         """Whether somebody should look at it."""
-        settled = self.state in {"", *_SETTLED} or self.reason in _FINE
+        settled = self.state in {"", *_SETTLED} or self.reason in FINE
         return self.has_failed or not settled
 
     @property

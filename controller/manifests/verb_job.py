@@ -20,6 +20,7 @@ _SECURITY = {
     "readOnlyRootFilesystem": True,
 }
 _IDENTITY_OF_RUN = {variables.CLUSTER, variables.WORKLOAD, variables.CRONJOB}
+_TMP = "/tmp"  # noqa: S108  the pod's
 # Set by the builders themselves, or no business of a Job that ends by itself.
 _OWN_POD_FIELDS = {"containers", "initContainers", "volumes", "restartPolicy"}
 
@@ -60,6 +61,19 @@ def build_verb_job(cronjob: Json, wanted: VerbJob) -> Json:
         ],
         volumes=[],
     )
+
+
+def build_check_job(cronjob: Json, wanted: VerbJob) -> Json:
+    """Build a Job that is given all that a dump is given, and another verb."""
+    spec = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    scratch = {mount["name"] for mount in _scratch_mounts(container_of(cronjob))}
+    dump = container_of(cronjob)
+    kept = [item for item in dump.get("volumeMounts") or () if item["name"] not in scratch]
+    container = build_container(
+        dump, name=names.CONTAINER, verb=wanted.verb, env=dump.get("env") or (), mounts=kept
+    )
+    volumes = [item for item in spec.get("volumes") or () if item["name"] not in scratch]
+    return build_job(cronjob, wanted, containers=[container], volumes=volumes)
 
 
 def build_job(
@@ -133,8 +147,12 @@ def build_container(
         "args": [verb],
         "env": list(env),
         "securityContext": _SECURITY,
-        "volumeMounts": [{"name": _scratch(name), "mountPath": "/tmp"}, *mounts],  # noqa: S108
+        "volumeMounts": [{"name": _scratch(name), "mountPath": _TMP}, *mounts],
     }
+
+
+def _scratch_mounts(container: Json) -> list[Json]:
+    return [item for item in container.get("volumeMounts") or () if item["mountPath"] == _TMP]
 
 
 def _scratch(container: str) -> str:

@@ -15,7 +15,7 @@ from controller.manifests.restore_job import (
     build_client_job,
     build_restore_job,
 )
-from controller.manifests.verb_job import VerbJob, build_verb_job
+from controller.manifests.verb_job import VerbJob, build_check_job, build_verb_job
 from controller.model import names
 from controller.model.objects import Json, ObjectRef
 from controller.model.owner import Owner
@@ -229,3 +229,17 @@ def test_what_takes_a_restore_back_knows_nothing_of_the_store(engine: EngineSpec
     assert not any(name.startswith("BACKEND_") for name in found)
     assert engine.host_variable in found
     assert CA_FOLDER in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
+def test_a_check_is_given_all_that_a_dump_is_given(engine: EngineSpec) -> None:
+    source = cronjob(engine, certificates="pem")
+    wanted = VerbJob(name="j", verb="check", deadline=60, keep=60)
+    job = build_check_job(source, wanted)
+    [container] = containers(job).values()
+    [dump] = source["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["check"]
+    assert container["env"] == dump["env"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    assert set(mounts) == {"/tmp", CA_FOLDER}
+    assert {volume["name"] for volume in pod_of(job)["volumes"]} == set(mounts.values())
