@@ -2,11 +2,13 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from controller.model import names
+from release import command as release
 from tests.integration.controller.command import Command, Json, install, write_status
 from tests.integration.controller.world import dump_pod, fail, reference, running_job
 from tests.testbed.cluster.apiserver import WRITES, ApiServer
@@ -68,7 +70,9 @@ def test_status_of_many_workloads_asks_four_times_and_the_control_namespace_only
     good = rows[f"{space}/copy-1"]
     assert (good["state"], good["reason"], good["problem"]) == ("wanted", "Annotated", False)
     assert good["last_success"]["stored_bytes"] == 1 << 30
-    assert len(good["history"]) == 30
+    (whole,) = command.json("status", f"{space}/copy-1")["workloads"]
+    assert len(whole.pop("history")) == 30
+    assert whole == good
     assert good["next_run"].endswith(":01:00Z")
     bad = rows[f"{space}/copy-10"]
     assert bad["last_result"]["outcome"] == "failed"
@@ -91,6 +95,31 @@ def test_status_of_one_workload_tells_all_and_suggests_near_misses(command: Comm
     assert missed.returncode == 3
     assert f"did you mean {space}/copy-10" in missed.stderr
     assert missed.stderr.count("\n") == 1
+
+
+def test_the_zipapp_runs_where_nothing_but_python_is_installed(
+    command: Command, tmp_path: Path
+) -> None:
+    file = release.build(tmp_path / "ksnapshot")
+
+    def alone(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-I", "-S", file, *arguments],
+            env=command.environment(),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    for output in ("json", "yaml"):
+        done = alone("status", command.owner, "--output", output)
+        assert done.returncode == 0, done.stderr
+        assert command.owner in done.stdout
+    lacking = alone("plan")
+    assert lacking.returncode == 1
+    assert lacking.stderr.startswith("error: `plan` needs Python packages")
+    assert "kubernetes" in lacking.stderr
 
 
 def test_the_controller_is_found_by_the_context_and_elsewhere(command: Command) -> None:
