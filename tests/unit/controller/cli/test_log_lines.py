@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.cli.log_lines import describe_line, describe_progress, parse_line
+from controller.cli.log_lines import describe_line, describe_progress, estimate_in, parse_line
 
 GIB = 1 << 30
 PROGRESS: dict[str, Any] = {
@@ -47,6 +47,12 @@ def test_what_has_outgrown_its_estimate_or_stands_still_has_none(other: dict[str
 def test_progress_of_one_part_and_of_a_line_that_lacks_all() -> None:
     assert progress(name="", total=1).startswith("waiting  1:05")
     assert describe_progress(parse_line('{"message": "progress"}')) == "waiting"
+
+
+def test_what_a_run_estimates_itself() -> None:
+    assert estimate_in(parse_line('{"message": "dumping", "estimated_bytes": 5}')) == 5
+    assert estimate_in(parse_line('{"message": "dumping", "estimated_bytes": null}')) is None
+    assert estimate_in(parse_line('{"message": "dumping"}')) is None
 
 
 @pytest.mark.parametrize(
