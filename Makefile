@@ -6,11 +6,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
-CODE := controller dumpers tests benchmarks
+CODE := controller dumpers tests benchmarks release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller demo demo-down images chart clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller demo demo-down images chart command clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ chart: setup ## check the chart and pack it into dist/
 	$(BIN)/python -m tests.testbed.toolchain.tools helm
 	@helm=$$($(BIN)/python -c 'from tests.testbed.toolchain.tools import tool; print(tool("helm"))'); \
 	mkdir -p dist && "$$helm" lint --strict charts/ksnapshot && "$$helm" package charts/ksnapshot -d dist
+
+command: setup ## build the user's command as one file, dist/ksnapshot.pyz
+	$(BIN)/python -m release.command
 
 clean: ## remove the virtual environment and caches of the work tree
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

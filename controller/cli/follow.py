@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from controller.cli.job_progress import (
     JobEnd,
@@ -21,13 +22,13 @@ from controller.kube.client import (
     EVENTS,
     JOBS,
     PODS,
+    Document,
     ForbiddenError,
     KubeError,
     NotFoundError,
+    Resource,
     UnavailableError,
 )
-from controller.kube.kubectl import Kubectl
-from controller.kube.log_stream import LogStream
 from controller.model.names import CONTAINER
 from controller.model.objects import Json, Objects, name_of, uid_of
 from controller.runs.event_causes import events_of_job
@@ -37,6 +38,40 @@ _PAUSE = 2.0
 _SILENCE = 15.0
 # How many looks in a row may get no answer.
 _PATIENCE = 15
+
+
+class Lines(Protocol):
+    """A container's log, see LogStream."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield each line without its end."""
+
+    def close(self) -> None:
+        """End the stream, from whichever thread."""
+
+
+class Cluster(Protocol):
+    """What following a Job asks of a cluster, see Kubectl."""
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Document:
+        """Read one object."""
+
+    def list(
+        self, resource: Resource, namespace: str, selector: str = "", *, fields: str = ""
+    ) -> Sequence[Document]:
+        """Read all objects of a kind."""
+
+    def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool = False,
+        since: str = "",
+        timestamps: bool = False,
+    ) -> Lines:
+        """Open a container's log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +97,7 @@ class Follower:
     over, and `on_event` what happened otherwise.
     """
 
-    kubectl: Kubectl
+    kubectl: Cluster
     job: JobRef
     on_line: Callable[[str, str], None]
     on_wait: Callable[[str], None]
@@ -161,7 +196,7 @@ class Follower:
             for stream in streams:
                 stream.close()
 
-    def _open(self, pod: Json, container: str) -> LogStream:
+    def _open(self, pod: Json, container: str) -> Lines:
         return self.kubectl.logs(
             self.job.namespace,
             name_of(pod),
@@ -193,12 +228,12 @@ class Follower:
                 yield item
 
 
-def pods_of(kubectl: Kubectl, namespace: str, job: str) -> Objects:
+def pods_of(kubectl: Cluster, namespace: str, job: str) -> Objects:
     """Read the pods of a Job."""
     return tuple(kubectl.list(PODS, namespace, f"job-name={job}"))
 
 
-def _pump(stream: LogStream, container: str, lines: "queue.Queue[object]") -> None:
+def _pump(stream: Lines, container: str, lines: "queue.Queue[object]") -> None:
     """Move the lines of one log into the queue; None is its end, a KubeError a bad one."""
     try:
         for line in stream:

@@ -4,7 +4,7 @@ from controller.cli.connection import Connection
 from controller.cli.errors import CommandError, Exit
 from controller.cli.follow import Follower, JobRef
 from controller.cli.job_progress import JobEnd, Outcome
-from controller.cli.log_lines import describe_line, describe_progress, parse_line
+from controller.cli.log_lines import describe_line, describe_progress, estimate_in, parse_line
 from controller.cli.output import note
 from controller.cli.screen import Screen
 
@@ -17,16 +17,19 @@ def follow_on_screen(
 ) -> JobEnd:
     """Follow a Job on stderr until it ends, and return how.
 
-    `expected_bytes` is what the run probably reads, for an estimate of its end. Ctrl-C leaves the
-    Job alone, says how to go on, and ends the process with Exit.DETACHED.
+    `expected_bytes` is what the run probably reads, for an estimate of its end; without it, the
+    run's own estimate counts. Ctrl-C leaves the Job alone, says how to go on, and ends the process
+    with Exit.DETACHED.
     """
-    screen = Screen()
+    screen, expected = Screen(), expected_bytes
 
     def show(container: str, text: str) -> None:
+        nonlocal expected
         line = parse_line(text)
         if line.is_progress:
-            screen.status(describe_progress(line, expected_bytes))
+            screen.status(describe_progress(line, expected))
             return
+        expected = expected or estimate_in(line)
         mark = f"[{container}] " if len(job.containers) > 1 else ""
         screen.line(f"{mark}{describe_line(line)}")
 

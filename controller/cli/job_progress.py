@@ -99,10 +99,11 @@ def describe_wait(pods: Objects, events: Objects, containers: Sequence[str]) -> 
         )
     if cause:
         return f"the pod does not start: {cause.reason}: {cause.message}"
-    waits = [
-        str((state_of(newest, name).get("waiting") or {}).get("reason")) for name in containers
-    ]
-    steps = (_STARTING[reason] for reason in waits if reason in _STARTING)
+    waits = [state_of(newest, name).get("waiting") or {} for name in containers]
+    for wait in waits:
+        if (reason := wait.get("reason")) and reason not in _STARTING:
+            return f"the pod does not start: {reason}: {shortened(wait.get('message'))}"
+    steps = (_STARTING[wait["reason"]] for wait in waits if wait)
     return f"pod {name_of(newest)}: {next(steps, 'waits for a node')}"
 
 

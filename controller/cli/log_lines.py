@@ -85,6 +85,11 @@ def describe_progress(line: LogLine, expected: int | None = None) -> str:
     return "  ".join(parts)
 
 
+def estimate_in(line: LogLine) -> int | None:
+    """How many bytes a run says that it will probably read; None where it does not."""
+    return int(_number(line.fields.get("estimated_bytes")) or 0) or None
+
+
 def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

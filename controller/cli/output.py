@@ -55,14 +55,15 @@ def write_document(document: Any, output: str) -> None:
             "--output yaml needs the Python package pyyaml, which is not installed here: take"
             " --output json"
         ) from error
-    click.echo(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), nl=False)
+    # Through JSON, so that names of enums are plain text.
+    plain = json.loads(json.dumps(document))
+    click.echo(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False), nl=False)
 
 
 def write_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
     """Write a table, cut to the terminal's width if stdout is one."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in table_lines(columns, rows, width):
-        click.echo(line)
+    click.echo("\n".join(table_lines(columns, rows, width)))
 
 
 def table_lines(
@@ -183,4 +184,6 @@ def _line(cells: Sequence[str], heads: Sequence[Column], widths: Sequence[int]) 
 
 def _printable(text: str) -> str:
     """One line without what a terminal would obey."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else " " for letter in text)

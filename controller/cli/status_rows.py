@@ -3,10 +3,11 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
 
 from controller.cli.fixes import RUN_FIXES, STATE_FIXES
 from controller.cli.output import moment_of, utc
@@ -53,8 +54,7 @@ class Running:
 class Row:
     """A workload as `status` shows it.
 
-    `state` and `reason` are empty where the controller's status is not known. `notes` are the
-    codes of the last good run, `history` is newest first.
+    `state` and `reason` are empty where the controller's status is not known.
     """
 
     workload: Workload
@@ -69,7 +69,6 @@ class Row:
     running: tuple[Running, ...] = ()
     last_result: Run | None = None
     last_success: Run | None = None
-    history: tuple[Json, ...] = field(default=(), repr=False)
 
     @property
     def has_failed(self) -> bool:
@@ -105,8 +104,19 @@ def make_rows(
     return [_row(workload, by_owner, now, is_state_known) for workload in workloads]
 
 
+def history_of(workload: Workload) -> list[Json]:
+    """The last runs of a workload, newest first; empty where none that can be read is recorded."""
+    text = annotations_of(workload.cronjob or {}).get(names.HISTORY)
+    try:
+        document = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return []
+    runs = document if isinstance(document, list) else []
+    return [run for run in runs if isinstance(run, dict)]
+
+
 def document_of(row: Row) -> dict[str, Any]:
-    """The row as JSON, by the schema of docs/command.md."""
+    """The row as JSON, by the schema of docs/command.md, without the history."""
     workload = row.workload
     return {
         "workload": workload.key,
@@ -128,7 +138,6 @@ def document_of(row: Row) -> dict[str, Any]:
         "running": [{"job": item.job, "since": utc(item.since)} for item in row.running],
         "last_success": _run_document(row.last_success),
         "last_result": _run_document(row.last_result),
-        "history": list(row.history),
     }
 
 
@@ -168,7 +177,6 @@ def _row(
         running=tuple(running.get(uid_of(cronjob), ())) if cronjob else (),
         last_result=_run(annotations.get(names.LAST_RESULT)),
         last_success=_run(annotations.get(names.LAST_SUCCESS)),
-        history=_history(annotations.get(names.HISTORY)),
     )
 
 
@@ -180,8 +188,8 @@ def _next_run(schedule: str, zone: str, now: datetime, cronjob: Json) -> datetim
             after = next_run(schedule, zone, last) if last else None
             return after if after and after > now else None
         return _next_run_after(schedule, zone, now)
-    except (ValueError, OSError):
-        # Also a time zone that this machine does not have.
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        # This machine may lack the time zone.
         return None
 
 
@@ -211,16 +219,6 @@ def _run(text: str | None) -> Run | None:
         )
     except (ValueError, AttributeError, TypeError, RecursionError):
         return None
-
-
-def _history(text: str | None) -> tuple[Json, ...]:
-    """Read the last runs, newest first; empty where there are none that can be read."""
-    try:
-        document = json.loads(text or "[]")
-    except (ValueError, RecursionError):
-        return ()
-    runs = document if isinstance(document, list) else []
-    return tuple(run for run in runs if isinstance(run, dict))
 
 
 def _number(value: object) -> int | None:

@@ -17,7 +17,7 @@ from controller.cli.output import (
     strong,
     write_table,
 )
-from controller.cli.status_rows import Row
+from controller.cli.status_rows import Row, history_of
 from controller.model.objects import Json
 from controller.model.status import Reason
 
@@ -32,6 +32,8 @@ _COLUMNS = (
     Column(title="NEXT RUN"),
     Column(title="NOTES", shrink=True),
 )
+# More than these would hide the table.
+_MAX_TROUBLED = 20
 _HISTORY = (
     Column(title="FINISHED"),
     Column(title="OUTCOME"),
@@ -51,10 +53,12 @@ def write_list(rows: Sequence[Row], now: datetime) -> None:
     if not troubled:
         return
     click.echo()
-    for row in troubled:
+    for row in troubled[:_MAX_TROUBLED]:
         click.echo(f"{strong(row.workload.key)}: {_why(row)}")
         if row.fix:
             click.echo(f"  to do: {row.fix}")
+    if (more := len(troubled) - _MAX_TROUBLED) > 0:
+        click.echo(f"and {more} more: name one of them, or take --output json")
 
 
 def _cells(row: Row, now: datetime) -> tuple[str, ...]:
@@ -107,9 +111,9 @@ def write_details(rows: Sequence[Row], now: datetime) -> None:
         for name, text in _details(row, now):
             if text:
                 click.echo(f"{name + ':':14}{text}")
-        if row.history:
+        if history := history_of(row.workload):
             click.echo()
-            write_table(_HISTORY, [_past(run) for run in row.history])
+            write_table(_HISTORY, [_past(run) for run in history])
 
 
 def _details(row: Row, now: datetime) -> Iterator[tuple[str, str]]:

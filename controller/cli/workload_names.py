@@ -136,8 +136,6 @@ def _is_kind(word: str, workload: Workload) -> bool:
 def _suggestion(text: str, namespace: str, workloads: Sequence[Workload]) -> str:
     """`; did you mean …?` with what is nearest, by the name alone, too."""
     there = [item for item in workloads if not namespace or item.namespace == namespace]
-    if not there:
-        return ": nothing is backed up there" if namespace else ": nothing is backed up"
     by_text: dict[str, str] = {}
     for item in there:
         for form in (item.key, item.name, item.cronjob_name):
@@ -150,7 +148,9 @@ def _suggestion(text: str, namespace: str, workloads: Sequence[Workload]) -> str
     # The same name elsewhere is the most common slip.
     same = [item.key for item in workloads if item.name == text.rpartition("/")[2]]
     meant = list(dict.fromkeys([*same, *near]))[:_NEAR]
-    return f"; did you mean {' or '.join(meant)}?" if meant else "; see `ksnapshot status`"
+    if meant:
+        return f"; did you mean {' or '.join(meant)}?"
+    return "; see `ksnapshot status`" if there else ": nothing is backed up there"
 
 
 def _full_name(workload: Workload) -> str:

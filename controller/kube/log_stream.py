@@ -17,7 +17,7 @@ class LogStream:
 
     def __init__(self, call: str, command: Sequence[str]) -> None:
         self._call = call
-        self._closed = False
+        self._closed = self._read = False
         # Bounded by nothing else, and read only once the process has ended.
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  it outlives this call
         try:
@@ -30,14 +30,15 @@ class LogStream:
 
     def __iter__(self) -> Iterator[str]:
         """Yield each line without its end."""
+        self._read = True
         assert self._process.stdout is not None
-        with self._process.stdout as stdout:
+        with self._said, self._process.stdout as stdout:
             for line in stdout:
                 yield line.decode(errors="replace").rstrip("\r\n")
-        code = self._process.wait()
-        if code and not self._closed:
-            self._said.seek(0)
-            raise error_of(self._call, self._said.read().decode(errors="replace"))
+            code = self._process.wait()
+            if code and not self._closed:
+                self._said.seek(0)
+                raise error_of(self._call, self._said.read().decode(errors="replace"))
 
     def close(self) -> None:
         """End the stream, from whichever thread."""
@@ -45,3 +46,6 @@ class LogStream:
         with contextlib.suppress(OSError):
             self._process.kill()
         self._process.wait()
+        if not self._read and self._process.stdout:
+            self._process.stdout.close()
+            self._said.close()

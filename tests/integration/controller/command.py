@@ -44,6 +44,12 @@ class Command:
         """Its CronJob."""
         return self.world.cronjobs()[names.cronjob_name("postgresql", self.owner)]
 
+    def jobs(self) -> list[Json]:
+        """All Jobs of the control namespace."""
+        whole = {"apiVersion": "batch/v1", "kind": "Job"}
+        listed = self.world.api.list("batch/v1", "Job", self.world.control)
+        return [whole | item for item in listed]
+
     def environment(self, identity: Identity | None = None, **more: str) -> dict[str, str]:
         """What the command runs with: as an admin, unless an identity is given."""
         kubeconfig = self.world.server.kubeconfig_for(identity or self.world.server.admin)

@@ -2,15 +2,16 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from controller.model import names
+from release import command as release
 from tests.integration.controller.command import Command, Json, install, write_status
-from tests.integration.controller.world import dump_pod, fail, reference, running_job
+from tests.integration.controller.world import running_job
 from tests.testbed.cluster.apiserver import WRITES, ApiServer
-from tests.testbed.toolchain.processes import wait_until
 from tests.testbed.toolchain.tools import tool
 
 _WORKLOADS = 300
@@ -21,10 +22,6 @@ _ADMIN = "testbed-admin"
 @pytest.fixture(scope="module")
 def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Command:
     return install(apiserver, tmp_path_factory.mktemp("home"), workloads=_WORKLOADS)
-
-
-def jobs(command: Command) -> list[Json]:
-    return command.world.api.list("batch/v1", "Job", command.world.control)
 
 
 def test_status_of_many_workloads_asks_four_times_and_the_control_namespace_only(
@@ -68,7 +65,9 @@ def test_status_of_many_workloads_asks_four_times_and_the_control_namespace_only
     good = rows[f"{space}/copy-1"]
     assert (good["state"], good["reason"], good["problem"]) == ("wanted", "Annotated", False)
     assert good["last_success"]["stored_bytes"] == 1 << 30
-    assert len(good["history"]) == 30
+    (whole,) = command.json("status", f"{space}/copy-1")["workloads"]
+    assert len(whole.pop("history")) == 30
+    assert whole == good
     assert good["next_run"].endswith(":01:00Z")
     bad = rows[f"{space}/copy-10"]
     assert bad["last_result"]["outcome"] == "failed"
@@ -91,6 +90,31 @@ def test_status_of_one_workload_tells_all_and_suggests_near_misses(command: Comm
     assert missed.returncode == 3
     assert f"did you mean {space}/copy-10" in missed.stderr
     assert missed.stderr.count("\n") == 1
+
+
+def test_the_zipapp_runs_where_nothing_but_python_is_installed(
+    command: Command, tmp_path: Path
+) -> None:
+    file = release.build(tmp_path / "ksnapshot")
+
+    def alone(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-I", "-S", file, *arguments],
+            env=command.environment(),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    for output in ("json", "yaml"):
+        done = alone("status", command.owner, "--output", output)
+        assert done.returncode == 0, done.stderr
+        assert command.owner in done.stdout
+    lacking = alone("plan")
+    assert lacking.returncode == 1
+    assert lacking.stderr.startswith("error: `plan` needs Python packages")
+    assert "kubernetes" in lacking.stderr
 
 
 def test_the_controller_is_found_by_the_context_and_elsewhere(command: Command) -> None:
@@ -124,7 +148,7 @@ def test_a_backup_is_the_job_that_kubectl_would_make(command: Command) -> None:
     )
     done = command.run("backup", command.owner)
     assert done.returncode == 0, done.stderr
-    (ours,) = (job for job in jobs(command) if job["metadata"]["name"] in done.stdout)
+    (ours,) = (job for job in command.jobs() if job["metadata"]["name"] in done.stdout)
     assert ours["metadata"]["name"].startswith("ksnapshot-backup-")
     for part in ("annotations", "ownerReferences"):
         assert ours["metadata"][part] == theirs["metadata"][part]
@@ -141,7 +165,7 @@ def test_a_backup_is_the_job_that_kubectl_would_make(command: Command) -> None:
         stopped = command.run("cancel", name)
         assert stopped.returncode == 0, stopped.stderr
         assert f"a backup of {command.owner}" in stopped.stdout
-    assert not jobs(command)
+    assert not command.jobs()
     assert command.run("cancel", command.owner).returncode == 3
 
 
@@ -153,65 +177,6 @@ def _without_own_names(job: Json) -> Json:
         if key.endswith(("controller-uid", "job-name")):
             del spec["template"]["metadata"]["labels"][key]
     return spec
-
-
-@pytest.mark.parametrize("good", [True, False])
-def test_following_a_run_ends_with_its_result_and_exit_code(
-    command: Command, *, good: bool
-) -> None:
-    world = command.world
-    with command.start("backup", command.owner, "--follow") as process:
-        wait_until(lambda: bool(jobs(command)), seconds=30, what="the Job")
-        (job,) = jobs(command)
-        job |= {"apiVersion": "batch/v1", "kind": "Job"}
-        if good:
-            dump_pod(world, job)
-        else:
-            _failed_pod(command, job)
-            fail(world, job, "PodFailurePolicy")
-        out, log = process.communicate(timeout=60)
-    if good:
-        assert process.returncode == 0, log
-        assert f"{command.owner} is backed up: 42 B stored" in out
-    else:
-        assert process.returncode == 20, log
-        assert "SourceRefused: no such login" in log
-        assert "Traceback" not in log
-    world.api.delete(job)
-    wait_until(lambda: not jobs(command), seconds=30, what="no Job")
-
-
-def _failed_pod(command: Command, job: Json) -> None:
-    said = {"version": 1, "succeeded": False, "exit_code": 20, "reason": "SourceRefused"}
-    ended = {"exitCode": 20, "message": json.dumps(said | {"message": "no such login"})}
-    status = {"name": "job", "image": "x", "imageID": "x", "ready": False, "restartCount": 0}
-    name = job["metadata"]["name"]
-    command.world.api.create(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {
-                "name": f"{name[:50]}-abcde",
-                "namespace": command.world.control,
-                "labels": {"job-name": name},
-                "ownerReferences": [reference(job)],
-            },
-            "spec": {"containers": [{"name": "job", "image": "x"}]},
-            "status": {
-                "phase": "Failed",
-                "containerStatuses": [status | {"state": {"terminated": ended}}],
-            },
-        }
-    )
-
-
-def test_a_job_deleted_under_it_ends_following(command: Command) -> None:
-    with command.start("backup", command.owner, "--follow") as process:
-        wait_until(lambda: bool(jobs(command)), seconds=30, what="the Job")
-        assert command.run("cancel", command.owner).returncode == 0
-        _, log = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "was stopped: somebody deleted the Job" in log
 
 
 def test_without_rights_it_says_which_is_missing_in_one_line(command: Command) -> None:
@@ -227,7 +192,7 @@ def test_without_rights_it_says_which_is_missing_in_one_line(command: Command) -
     refused = command.run("backup", command.owner, identity=viewer)
     assert refused.returncode == 4
     assert 'cannot create resource "jobs"' in refused.stderr
-    assert not jobs(command)
+    assert not command.jobs()
 
 
 def test_plan_takes_the_settings_of_the_installed_controller(command: Command) -> None:

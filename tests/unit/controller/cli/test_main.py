@@ -2,14 +2,18 @@ import json
 import re
 import signal
 import socket
+import subprocess
+import sys
 from threading import Event
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from controller.cli import run
-from controller.cli.main import main
+from controller.cli.main import VERBS, main
 from controller.kube.client import Kube
+from controller.kube.kubectl import Kubectl
 from tests.fakes.kube_memory import MemoryApi
 from tests.paths import REPOSITORY
 
@@ -66,3 +70,69 @@ def test_the_image_runs_the_operator_where_no_arguments_are_given() -> None:
         for word in json.loads(found)
     ]
     assert words[1:] == ["-m", "controller", "run"]
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_the_list_of_verbs_says_what_each_verb_says_of_itself(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command
+    assert command.name == name
+    assert (command.help or "").splitlines()[0] == VERBS[name].help
+
+
+@pytest.mark.parametrize("verbs", [["--help"], [name for name in VERBS if not VERBS[name].needs]])
+def test_the_users_verbs_load_nothing_that_is_compiled(verbs: list[str]) -> None:
+    code = f"""
+import sys
+for name in ("kubernetes", "msgspec", "pyrage", "isal", "botocore", "urllib3", "yaml"):
+    sys.modules[name] = None
+from controller.cli.main import main
+for verb in {verbs!r}:
+    main([verb, "--help"] if verb[0] != "-" else [verb], standalone_mode=False)
+loaded = {{"croniter"}} & set(sys.modules)
+assert ({verbs!r} != ["--help"]) or not loaded, loaded
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=REPOSITORY
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "shown"),
+    [
+        (["statsu"], 2, "there is no verb 'statsu'; did you mean status?"),
+        (["xyz"], 2, "there is no verb 'xyz'"),
+        (["status", "--nope"], 2, "No such option '--nope'"),
+        (["--nope"], 2, "No such option '--nope'"),
+        (["status", "-n", "a", "-A"], 2, "exclude each other"),
+        (["logs"], 2, "name a workload, or a Job"),
+        (["backup"], 2, "Missing argument 'WORKLOAD'"),
+    ],
+)
+def test_a_wrong_use_is_one_line(arguments: list[str], code: int, shown: str) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code
+    assert result.stderr.startswith("error: ")
+    assert shown in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not result.stdout
+
+
+def test_a_fault_of_ours_is_one_line_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("hush")
+
+    monkeypatch.setattr(Kubectl, "find", broken)
+    result = CliRunner().invoke(main, ["status"])
+    assert result.exit_code == 1
+    assert "internal error (ZeroDivisionError at test_main.py:" in result.stderr
+    assert "hush" not in result.stderr
+    asked = CliRunner().invoke(main, ["status"], env={"KSNAPSHOT_DEBUG": "1"})
+    assert isinstance(asked.exception, ZeroDivisionError)
+
+
+def test_verbs_are_completed_without_loading_them() -> None:
+    env = {"COMP_WORDS": "ksnapshot st", "COMP_CWORD": "1", "_KSNAPSHOT_COMPLETE": "bash_complete"}
+    result = CliRunner().invoke(main, [], prog_name="ksnapshot", env=env)
+    assert result.output.split() == ["plain,status"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.model.names import MAX_CRONJOB_NAME, cronjob_name
+from controller.model.names import MAX_CRONJOB_NAME, cronjob_name, job_name
 
 # Contract section 6.
 VECTORS = [
@@ -44,3 +44,18 @@ def test_every_name_is_one_that_kubernetes_takes(key: str) -> None:
     assert len(name) <= MAX_CRONJOB_NAME
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name)
     assert "--" not in name
+
+
+@given(st.sampled_from(["backup", "catalogue"]), st.text(min_size=1, max_size=300))
+def test_a_jobs_name_is_a_label_and_tells_workloads_apart(verb: str, key: str) -> None:
+    name = job_name(verb, key, "a1b2c3d")
+    assert len(name) <= 63
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name)
+    assert name.startswith(f"ksnapshot-{verb}-")
+    assert name.endswith(f"{cronjob_name('mysql', key)[-9:]}-a1b2c3d")
+
+
+def test_a_jobs_name() -> None:
+    assert job_name("backup", "demo/database", "x7k2p") == (
+        "ksnapshot-backup-demo-database-c11184c0-x7k2p"
+    )
