@@ -37,6 +37,7 @@ from dumpers.streams.reader import BufferedReader, Reader
 _LOG = logging.getLogger(__name__)
 
 _TRY_AGAIN_SECONDS = 0.2
+_REFUSED_SECONDS = 3.0
 _LAST_WORDS_SECONDS = 10.0
 
 
@@ -66,8 +67,12 @@ class ReaderConnection:
 
         Raises the error with which the reader ended instead.
         """
-        self._send(Hello(version=VERSION), self._interrupt)
-        answer = self._receive(self._interrupt)
+        try:
+            self._send(Hello(version=VERSION), self._interrupt)
+            answer = self._receive(self._interrupt)
+        except BrokenExchangeError:
+            self._raise_if_ended()
+            raise
         if isinstance(answer, Stop):
             raise make_error(answer.reason, answer.message)
         if not isinstance(answer, Offer) or answer.version != VERSION:
@@ -128,6 +133,9 @@ class ReaderConnection:
             except OSError as error:
                 connection.close()
                 self._raise_if_ended()
+                if isinstance(error, ConnectionRefusedError):
+                    # Somebody listened there, and will not do so again.
+                    ends = min(ends, time.monotonic() + _REFUSED_SECONDS)
                 if time.monotonic() >= ends:
                     raise BrokenExchangeError(
                         f"the container that reads the backup is not there ({error.strerror}), or "
@@ -157,20 +165,20 @@ class ReaderConnection:
         raise BrokenExchangeError("the container that reads the backup sends what is no message")
 
     def _watch(self) -> None:
-        """Notice the reader's last words, or that it is gone, while the engine works."""
+        """Notice what the reader says last, or that it is gone, while the engine works."""
         watching = Interrupt(work="restore")
         try:
-            answer = self._receive(watching)
+            while not self._is_acknowledged:
+                answer = self._receive(watching)
+                self._is_acknowledged = isinstance(answer, Acknowledged)
+                if isinstance(answer, Stop):
+                    why = f"the container that reads the backup ({answer.message})"
+                    self._interrupt.cancel(why)
         except KsnapshotError:
-            answer = None
-        self._is_acknowledged = isinstance(answer, Acknowledged)
-        self._is_over.set()
-        if self._is_acknowledged or self._is_left:
-            return
-        if isinstance(answer, Stop):
-            self._interrupt.cancel(f"the container that reads the backup ({answer.message})")
-        else:
-            self._interrupt.cancel("the end of the container that reads the backup")
+            if not self._is_left:
+                self._interrupt.cancel("the end of the container that reads the backup")
+        finally:
+            self._is_over.set()
 
 
 class _PieceReader(BufferedReader):

@@ -78,6 +78,7 @@ class Listener:
             path.unlink(missing_ok=True)
             self._socket.bind(str(path))
         except OSError as error:
+            self._socket.close()
             raise TargetFailedError(
                 f"cannot listen at {path}: {error}: the folder must be a volume that both "
                 "containers of the restore mount and may write"
