@@ -101,7 +101,7 @@ def _remove(objects: list[Json], right: Right, control: str) -> None:
             for resource in rule["resources"]
         ]
         for rule in rules:
-            if right.is_in(rule):
+            if right.is_in(rule) and right.action in rule["verbs"]:
                 rule["verbs"].remove(right.action)
                 removed += 1
         item["rules"] = [rule for rule in rules if rule["verbs"]]
