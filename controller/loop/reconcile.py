@@ -14,7 +14,7 @@ from typing import TypeVar
 from controller.kube.client import Kube
 from controller.loop.apply import execute
 from controller.loop.pass_state import PassState
-from controller.model.status import Reason, State, WorkloadStatus
+from controller.model.status import ReadFailure, Reason, State, WorkloadStatus
 from controller.model.view import ClusterView, failed_reads
 from controller.observe.cluster import Observation, observe_cluster
 from controller.plan import changes, context, owned, planner
@@ -171,6 +171,9 @@ def _write_status(
 ) -> None:
     """Write what the pass found of each workload where its people can see it."""
     view = observation.view
+    if isinstance(view.control.cronjobs, ReadFailure):
+        # Nothing is known of any workload then; what was known stays, and the log has the failure.
+        return
     watched = {
         name: namespace.exists is not False
         for name, namespace in view.namespaces.items()

@@ -1,4 +1,7 @@
-"""The verbs that the chart gives the controller, by resource: these and no more."""
+"""The verbs that the chart gives the controller, by resource: these and no more.
+
+Where a right counts for one object only, its name follows the resource: `configmaps/NAME`.
+"""
 
 CONTROL = {
     "cronjobs.batch": {"get", "list", "create", "update", "delete"},
@@ -6,14 +9,18 @@ CONTROL = {
     "secrets": {"get", "list", "create", "update", "delete"},
     "pods": {"list"},
     "events": {"list"},
+    "configmaps": {"create"},
 }
 WATCHED = {
     "pods": {"get", "list"},
     "services": {"list"},
-    "configmaps": {"get"},
+    "configmaps": {"get", "create"},
     "secrets": {"get"},
     "deployments.apps": {"get", "list"},
     "replicasets.apps": {"get", "list"},
     "statefulsets.apps": {"get", "list"},
 }
+STATUS = "configmaps/ksnapshot-status"
+CONTROL_BY_NAME = {STATUS: {"get", "update"}}
+WATCHED_BY_NAME = {STATUS: {"update"}}
 CLUSTER = {"namespaces": {"get"}}

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.chart.helm import CHART, HelmError, helm
-from tests.integration.chart.rights import CONTROL, WATCHED
+from tests.integration.chart.rights import (
+    CONTROL,
+    CONTROL_BY_NAME,
+    STATUS,
+    WATCHED,
+    WATCHED_BY_NAME,
+)
 from tests.testbed.cluster.apiserver import ApiServer
 
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
@@ -51,11 +57,16 @@ def _may(apiserver: ApiServer, account: str, verb: str, where: dict[str, str]) -
     return allowed
 
 
-def _rights(apiserver: ApiServer, account: str, namespace: str) -> dict[str, set[str]]:
+def _rights(
+    apiserver: ApiServer, account: str, namespace: str, *resources: str
+) -> dict[str, set[str]]:
+    """The verbs by resource, of these or of every one; `configmaps/NAME` is a single object."""
     found: dict[str, set[str]] = {}
-    for resource in sorted({*CONTROL, *WATCHED, "events", "leases.coordination.k8s.io"}):
-        name, _, group = resource.partition(".")
-        where = {"namespace": namespace, "resource": name, "group": group}
+    every = {*CONTROL, *WATCHED, "events", "leases.coordination.k8s.io"}
+    for resource in sorted(resources or every):
+        kind, _, name = resource.partition("/")
+        plural, _, group = kind.partition(".")
+        where = {"namespace": namespace, "resource": plural, "group": group, "name": name}
         verbs = {verb for verb in _VERBS if _may(apiserver, account, verb, where)}
         if verbs:
             found[resource] = verbs
@@ -69,6 +80,12 @@ def test_controller_has_these_rights_and_no_more(
     assert _rights(apiserver, account, namespace) == CONTROL
     assert _rights(apiserver, account, watched) == WATCHED
     assert _rights(apiserver, account, "kube-system") == {}
+    for given, by_name, place in (
+        (CONTROL, CONTROL_BY_NAME, namespace),
+        (WATCHED, WATCHED_BY_NAME, watched),
+    ):
+        verbs = given["configmaps"] | by_name[STATUS]
+        assert _rights(apiserver, account, place, STATUS) == {STATUS: verbs}
     seen = {
         name
         for name in (namespace, watched, "kube-system", "default")
@@ -76,6 +93,19 @@ def test_controller_has_these_rights_and_no_more(
     }
     assert seen == {watched, "kube-system"}
     assert not _may(apiserver, account, "list", {"resource": "namespaces"})
+
+
+def test_without_boards_there_are_no_rights_for_them(
+    apiserver: ApiServer, namespace: str, watched: str, install: Install
+) -> None:
+    notes = install("upgrade", "--set=controller.boards=false")
+    assert "configmap ksnapshot-status" in notes
+    assert f"for namespace in {watched}" not in notes
+    account = f"{namespace}:ksnapshot"
+    assert _rights(apiserver, account, watched) == WATCHED | {"configmaps": {"get"}}
+    assert _rights(apiserver, account, watched, STATUS) == {STATUS: {"get"}}
+    verbs = CONTROL["configmaps"] | CONTROL_BY_NAME[STATUS]
+    assert _rights(apiserver, account, namespace, STATUS) == {STATUS: verbs}
 
 
 def test_dump_jobs_have_no_rights(
@@ -115,7 +145,9 @@ def test_notes_warn_that_the_endpoint_beats_the_region(install: Install) -> None
     assert "if the ConfigMap mine has both S3_ENDPOINT and S3_REGION" in own
 
 
-def test_notes_say_what_is_missing_and_what_stays(namespace: str, install: Install) -> None:
+def test_notes_say_what_is_missing_and_what_stays(
+    namespace: str, watched: str, install: Install
+) -> None:
     notes = install("upgrade")
     assert "NO BUCKET IS SET" in notes
     assert f"kubectl -n {namespace} create secret generic ksnapshot-secret" in notes
@@ -123,6 +155,8 @@ def test_notes_say_what_is_missing_and_what_stays(namespace: str, install: Insta
         f"kubectl -n {namespace} delete cronjobs,secrets -l app.kubernetes.io/managed-by=ksnapshot"
         in notes
     )
+    assert f"for namespace in {watched}; do" in notes
+    assert f"kubectl -n {watched} get configmap ksnapshot-status" in notes
     assert "no leader election" in install("upgrade", "--set=replicaCount=2")
     assert "use the identity of the ServiceAccount" in install("upgrade", "--set=existingSecret=")
 

@@ -60,6 +60,7 @@ def test_default_environment() -> None:
         "WATCH_NAMESPACES": "default",
         "CONTROL_NAMESPACE": None,
         "INSTANCE_NAME": "ksnapshot",
+        "DEPLOYMENT_NAME": "ksnapshot",
         "BACKUP_CONFIGMAP_NAME": "ksnapshot-cm",
         "BACKUP_SECRET_NAME": "ksnapshot-secret",
         "BACKUP_JOB_SERVICE_ACCOUNT_NAME": "ksnapshot-backup",
@@ -78,6 +79,7 @@ def test_default_environment() -> None:
         "GONE_PASSES": "3",
         "POLL_INTERVAL_SECONDS": "60",
         "UNWATCHED_POLICY": "keep",
+        "BOARDS": "true",
         "HTTP_PORT": "8080",
     }
 
@@ -124,6 +126,7 @@ def test_names_and_selector_are_those_of_0_6_0(
     labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": release}
     assert deployment["spec"]["selector"] == {"matchLabels": labels}
     assert deployment["spec"]["template"]["metadata"]["labels"] == labels
+    assert environment(objects)["DEPLOYMENT_NAME"] == fullname
     find(objects, "Role", fullname)
     find(objects, "Role", f"{fullname}-watch", "default")
     find(objects, "ServiceAccount", f"{fullname}-backup")
@@ -168,6 +171,7 @@ def test_values_kept_from_0_6_0_by_reuse_values() -> None:
     ]
     objects = render(*absent)
     assert environment(objects)["HTTP_PORT"] == "8080"
+    assert environment(objects)["BOARDS"] == "true"
     assert "GONE_PASSES" not in environment(objects)
     find(objects, "ClusterRole", "ksnapshot-backup-namespaces")
 

@@ -22,7 +22,8 @@ _ANY = "any-control"
 class Right:
     """One verb on one resource (`cronjobs.batch`) in the rules of the chart.
 
-    `role` is `control` or `watched`, by the namespace that the Role is for, or `cluster`.
+    `role` is `control` or `watched`, by the namespace that the Role is for, or `cluster`. With
+    `configmaps/NAME` it is the right for one object.
     """
 
     role: str
@@ -31,6 +32,14 @@ class Right:
 
     def __str__(self) -> str:
         return f"{self.role}-{self.action}-{self.resource}"
+
+    def is_in(self, rule: Json) -> bool:
+        """Whether a rule of one resource gives this right, and perhaps others."""
+        kind, _, object_name = self.resource.partition("/")
+        name, _, group = kind.partition(".")
+        named = [] if self.role == "cluster" else rule.get("resourceNames", [])
+        of = ([group], [name], [object_name] if object_name else [])
+        return (rule["apiGroups"], rule["resources"], named) == of
 
 
 def account(control: str) -> str:
@@ -81,7 +90,6 @@ def _rendered(count: int) -> str:
 
 
 def _remove(objects: list[Json], right: Right, control: str) -> None:
-    name, _, group = right.resource.partition(".")
     removed = 0
     for item in objects:
         if _role_of(item, control) != right.role:
@@ -93,7 +101,7 @@ def _remove(objects: list[Json], right: Right, control: str) -> None:
             for resource in rule["resources"]
         ]
         for rule in rules:
-            if (rule["apiGroups"], rule["resources"]) == ([group], [name]):
+            if right.is_in(rule) and right.action in rule["verbs"]:
                 rule["verbs"].remove(right.action)
                 removed += 1
         item["rules"] = [rule for rule in rules if rule["verbs"]]

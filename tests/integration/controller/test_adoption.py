@@ -20,7 +20,7 @@ from tests.integration.controller.world import (
     reference,
     running_job,
 )
-from tests.testbed.cluster.apiserver import WRITES, ApiServer
+from tests.testbed.cluster.apiserver import ApiServer
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 Json = dict[str, Any]
@@ -31,11 +31,6 @@ def world(apiserver: ApiServer) -> World:
     world = build(apiserver, BACKUP_SECRET_NAME="ksnapshot-secret")
     database(world.api, world.watched[0])
     return world
-
-
-def writes(world: World, since: int) -> list[tuple[str, str, str]]:
-    events = world.server.audit_events(since, user=world.user)
-    return [(item.verb, item.resource, item.name) for item in events if item.verb in WRITES]
 
 
 def environment(cronjob: Json) -> list[Json]:
@@ -63,7 +58,7 @@ def test_what_0_6_0_made_is_taken_over_in_place_once(world: World) -> None:
     result = run(world.kube(), world.settings, PassState(), now=NOW)
     assert result.succeeded, result.failures
     credentials = names.secret_name(name)
-    assert writes(world, mark) == [
+    assert world.writes(mark) == [
         ("update", "cronjobs", name),
         ("update", "secrets", credentials),
         ("delete", "secrets", name),
@@ -97,4 +92,4 @@ def test_what_0_6_0_made_is_taken_over_in_place_once(world: World) -> None:
 
     mark = world.server.audit_mark()
     assert run(world.kube(), world.settings, PassState(), now=NOW).succeeded
-    assert writes(world, mark) == []
+    assert world.writes(mark) == []

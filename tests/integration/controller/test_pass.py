@@ -27,7 +27,7 @@ from tests.integration.controller.world import (
     finish,
     running_job,
 )
-from tests.testbed.cluster.apiserver import WRITES, ApiServer
+from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.proxies.faults import Cut, Hang, Rule, Status, Truncate
 from tests.testbed.toolchain.pki import authority
 
@@ -44,11 +44,6 @@ def verdicts(result: PassResult) -> dict[str, tuple[State, Reason]]:
         item.workload_plan.workload: (item.status.state, item.status.reason)
         for item in result.results
     }
-
-
-def writes(world: World, since: int) -> list[tuple[str, str, str]]:
-    events = world.server.audit_events(since, user=world.user)
-    return [(item.verb, item.resource, item.name) for item in events if item.verb in WRITES]
 
 
 @pytest.fixture
@@ -86,7 +81,7 @@ def test_an_annotated_workload_gets_cronjob_and_secret_and_a_second_pass_writes_
     mark = world.server.audit_mark()
     assert pass_(world, memory).succeeded
     assert pass_(world).succeeded, "also after a restart"
-    assert writes(world, mark) == []
+    assert world.writes(mark) == []
     assert world.server.audit_events(mark, user=world.user)
 
 
@@ -132,7 +127,7 @@ def test_a_hand_edit_is_put_right_once_and_what_is_not_ours_stays(world: World) 
     mark = world.server.audit_mark()
     pass_(world)
     pass_(world)
-    assert writes(world, mark) == [("update", "cronjobs", name)]
+    assert world.writes(mark) == [("update", "cronjobs", name)]
     repaired = world.cronjobs()[name]
     pod = repaired["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     assert pod["containers"][0]["env"][0]["name"] == "BACKEND_TYPE"
@@ -169,7 +164,7 @@ def test_a_namespace_that_answers_403_loses_nothing_and_the_others_go_on(
     database(world.api, world.watched[1], "second")
     mark = world.server.audit_mark()
     results = [pass_(world, memory, minutes) for minutes in range(0, 60, 10)]
-    assert all(verb == "create" for verb, _, _ in writes(world, mark))
+    assert all(verb == "create" for verb, _, _ in world.writes(mark))
     assert verdicts(results[-1]) == {
         f"{world.watched[0]}/db": (State.UNKNOWN, Reason.FORBIDDEN),
         f"{world.watched[1]}/db": (State.WANTED, Reason.ANNOTATED),
@@ -178,7 +173,7 @@ def test_a_namespace_that_answers_403_loses_nothing_and_the_others_go_on(
     world.allow(world.watched[0])
     mark = world.server.audit_mark()
     assert pass_(world, memory).succeeded
-    assert writes(world, mark) == []
+    assert world.writes(mark) == []
 
 
 def test_a_deleted_owner_is_gone_for_several_passes_and_a_while_before_its_cronjob_goes(
@@ -195,7 +190,7 @@ def test_a_deleted_owner_is_gone_for_several_passes_and_a_while_before_its_cronj
         (State.GONE, Reason.OWNER_NOT_FOUND)
     }
     # Since when is noted once, then nothing is written until the time has come.
-    assert writes(world, mark) == [("update", "cronjobs", cronjob_of(world))]
+    assert world.writes(mark) == [("update", "cronjobs", cronjob_of(world))]
     job = running_job(world, world.cronjobs()[cronjob_of(world)])
     pass_(world, memory, 15)
     assert cronjob_of(world) in world.cronjobs(), "one of its Jobs runs"
@@ -217,7 +212,7 @@ def test_the_last_result_survives_its_job_on_the_cronjob(world: World) -> None:
     mark = world.server.audit_mark()
     pass_(world)
     pass_(world)
-    assert writes(world, mark) == [("update", "cronjobs", cronjob_of(world))]
+    assert world.writes(mark) == [("update", "cronjobs", cronjob_of(world))]
     world.api.delete(job)
     world.api.delete(pod)
     pass_(world)
@@ -285,4 +280,4 @@ def test_whatever_happens_to_the_lists_of_a_namespace_nothing_is_written(
     proxy.clear()
     mark = apiserver.audit_mark()
     assert run(world.kube(file), world.settings, PassState(), now=NOW).succeeded
-    assert writes(world, mark) == []
+    assert world.writes(mark) == []

@@ -11,7 +11,13 @@ from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model import names
 from controller.plan.changes import PassResult
-from tests.integration.chart.rights import CLUSTER, CONTROL, WATCHED
+from tests.integration.chart.rights import (
+    CLUSTER,
+    CONTROL,
+    CONTROL_BY_NAME,
+    WATCHED,
+    WATCHED_BY_NAME,
+)
 from tests.integration.controller import legacy
 from tests.integration.controller.rights import Right
 from tests.integration.controller.world import (
@@ -31,7 +37,13 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS = {"db": "StatefulSet", "web": "Deployment", "bare": "ReplicaSet"}
 RIGHTS = [
     Right(role=role, resource=resource, action=verb)
-    for role, given in (("control", CONTROL), ("watched", WATCHED), ("cluster", CLUSTER))
+    for role, given in (
+        ("control", CONTROL),
+        ("control", CONTROL_BY_NAME),
+        ("watched", WATCHED),
+        ("watched", WATCHED_BY_NAME),
+        ("cluster", CLUSTER),
+    )
     for resource, verbs in given.items()
     for verb in sorted(verbs)
 ]
@@ -79,6 +91,7 @@ def missing(world: World) -> Iterator[str]:
     yield from pass_(0).failures
     yield from differs("created", world.cronjobs().keys(), set(cronjobs))
     yield from differs("mirrored", world.secrets().keys(), set(map(names.secret_name, cronjobs)))
+    yield from differs("boards", {row["workload"] for row in shown(world)}, set(keys))
     cluster = world.cronjobs()[db]["metadata"]["annotations"][names.CLUSTER]
     yield from differs("cluster", cluster, world.cluster())
 
@@ -99,7 +112,11 @@ def missing(world: World) -> Iterator[str]:
     yield from differs("reason", last_result(world, db).get("reason"), "QuotaExceeded")
     labels = world.secrets()[names.secret_name(last)]["metadata"].get("labels", {})
     yield from differs("labels", labels, {names.MANAGED_BY_LABEL: names.MANAGED_BY})
+    yield from differs("status", [row["state"] for row in world.rows()], ["replaced"])
+    schedules = {row["workload"]: row["schedule"] for row in shown(world)}
+    yield from differs("board", schedules[keys[1]], "@daily")
     yield from pass_(90).failures
+    yield from differs("status", world.rows(), [])
     yield from differs("replaced", world.cronjobs().keys(), set(cronjobs))
 
     remove(world)
@@ -122,6 +139,10 @@ def last_result(world: World, cronjob: str) -> dict[str, Any]:
 def jobs(world: World) -> list[dict[str, Any]]:
     whole = {"apiVersion": "batch/v1", "kind": "Job"}
     return [whole | job for job in world.api.list("batch/v1", "Job", world.control)]
+
+
+def shown(world: World) -> list[dict[str, Any]]:
+    return [row for namespace in world.watched for row in world.rows(namespace)]
 
 
 def versions(world: World) -> dict[str, str]:

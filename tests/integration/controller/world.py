@@ -17,7 +17,7 @@ from controller.model.names import PREFIX
 from controller.settings.settings import Settings
 from tests.integration.controller import rights
 from tests.integration.controller.rights import Right
-from tests.testbed.cluster.apiserver import ApiServer
+from tests.testbed.cluster.apiserver import WRITES, ApiServer
 from tests.testbed.cluster.kubeapi import Api
 
 Json = dict[str, Any]
@@ -52,6 +52,32 @@ class World:
     def secrets(self) -> dict[str, Json]:
         """By name."""
         return self._listed("v1", "Secret")
+
+    def writes(self, since: int) -> list[tuple[str, str, str]]:
+        """Verb, resource and name of what the controller wrote of generated objects."""
+        events = self.server.audit_events(since, user=self.user)
+        return [
+            (item.verb, item.resource, item.name)
+            for item in events
+            if item.verb in WRITES and item.resource != "configmaps"
+        ]
+
+    def shown(self, since: int) -> list[tuple[str, str]]:
+        """Verb and namespace of what the controller wrote, or tried to, for people to look at."""
+        events = self.server.audit_events(since, user=self.user)
+        return [
+            (item.verb, item.namespace)
+            for item in events
+            if item.verb in WRITES and item.resource == "configmaps"
+        ]
+
+    def rows(self, namespace: str = "") -> list[Json]:
+        """The workloads of a namespace's board, or of the status; empty without one."""
+        place = namespace or self.control
+        found = self.api.get("v1", "ConfigMap", place, f"{rights.ACCOUNT}-status")
+        document = json.loads(found["data"]["workloads.json"]) if found else {"workloads": []}
+        rows: list[Json] = document["workloads"]
+        return rows
 
     def cluster(self) -> str:
         """The cluster's id, where no name is set."""

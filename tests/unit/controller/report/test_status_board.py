@@ -196,7 +196,7 @@ def test_two_kinds_of_one_name_are_two_rows() -> None:
     shown = {(item["kind"], item["cronjob"]): item["reason"] for item in rows(api, "demo")}
     assert len(shown) == 2, shown
     assert {kind for kind, _ in shown} == {"StatefulSet", "Deployment"}
-    assert sorted(shown.values())[-1] == "NameTaken"
+    assert max(shown.values()) == "NameTaken"
 
 
 def test_what_is_gone_is_listed_until_its_cronjob_is_deleted() -> None:

@@ -320,6 +320,20 @@ def test_what_cannot_be_read_hides_no_workload(kind: str, count: int) -> None:
     assert (rows(api), rows(api, "demo")) == ([], [])
 
 
+def test_while_cronjobs_cannot_be_listed_everything_stays_as_it_was() -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    api.remove("Service", "demo", "db")
+    one_pass(api, memory=memory, minutes=1)
+    before = config_map(api)["data"], config_map(api, "demo")["data"]
+    api.fail("CronJob", CONTROL, unavailable("list"))
+    one_pass(api, memory=memory, minutes=2)
+    one_pass(api, minutes=3)
+    api.failing.clear()
+    one_pass(api, memory=memory, minutes=4)
+    assert (config_map(api)["data"], config_map(api, "demo")["data"]) == before
+
+
 def test_a_namespace_that_could_not_be_planned_keeps_its_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
