@@ -29,7 +29,6 @@ from dumpers.engines.protocol import RestorePlan, StoredDump
 from dumpers.runtime.errors import TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
-
 _SHOWN = 10
 
 

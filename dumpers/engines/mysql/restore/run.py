@@ -150,7 +150,7 @@ def _replace(
 
 
 def _load_again(loader: Loader, move: Move, interrupt: Interrupt) -> None:
-    """Empty the live database and load the backup there, which has been loaded once, so it loads."""
+    """Empty the live database, and load there what has been loaded once, so that it does load."""
     try:
         clear(loader, move.live, move.tables, interrupt=interrupt)
         _load(loader, move, move.live, interrupt)

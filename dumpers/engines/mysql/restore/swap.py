@@ -1,15 +1,15 @@
 """Putting restored tables in the place of others, taking that back, and dropping what is left."""
 
-import secrets
 from collections.abc import Collection, Sequence
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.mysql.client import Server, identifier, literal
 from dumpers.engines.mysql.restore.exchange import Step, rename, stands_against, table_names
 from dumpers.engines.mysql.restore.load import Loader
-from dumpers.engines.mysql.restore.moves import Move
+from dumpers.engines.mysql.restore.moves import NAME_LENGTH, Move
 from dumpers.engines.mysql.restore.target import look_at_target
-from dumpers.engines.mysql.survey.schema import SYSTEM_DATABASES
+from dumpers.engines.mysql.survey.schema import SYSTEM_DATABASES, databases
+from dumpers.engines.restored_names import beside_name
 from dumpers.runtime.errors import TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
@@ -17,10 +17,11 @@ from dumpers.runtime.interrupt import Interrupt
 KEPT = "ksnapshot_replaced"
 # A table in a database that a restore is loading, until it is whole.
 LOADING = "ksnapshot_loading"
+_EXCHANGED = "_exchanged"
 
 
 def make_database(loader: Loader, name: str, like: str, *, mark: str, interrupt: Interrupt) -> None:
-    """Create a database, with the defaults of the one that it is `like`, and a table as its mark."""
+    """Create a database with the defaults of the one that it is `like`, and a table as its mark."""
     words = ""
     if like:
         [(characters, collation)] = loader.server.rows(
@@ -56,8 +57,7 @@ def put_in_place(loader: Loader, move: Move, *, interrupt: Interrupt) -> None:
     _remember(loader, move.kept, sorted({*new, *old}), interrupt)
     steps = [Step(table=name, source=move.live, target=move.kept) for name in old]
     steps += [Step(table=name, source=move.loaded, target=move.live) for name in new]
-    databases = (move.live, move.kept)
-    rename(loader, steps, databases=databases, interrupt=interrupt)
+    rename(loader, steps, databases=(move.live, move.kept), interrupt=interrupt)
 
 
 def obstacles(loader: Loader, move: Move, *, loaded: bool, interrupt: Interrupt) -> list[str]:
@@ -85,7 +85,13 @@ def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: In
 
 
 def _exchange(loader: Loader, live: str, kept: str, interrupt: Interrupt) -> None:
+    """Exchange in one step, by way of a third database, from which no application reads."""
     server = loader.server
+    between = beside_name(kept, _EXCHANGED, limit=NAME_LENGTH)
+    if between in databases(server, interrupt=interrupt):
+        # An undo that has exchanged them was killed before it had cleared up.
+        _finish(loader, between, kept, interrupt)
+        return
     inside = table_names(server, kept, interrupt=interrupt)
     if KEPT not in inside:
         raise TargetRefusedError(f"{kept!r} is no database that a swap has kept")
@@ -94,18 +100,24 @@ def _exchange(loader: Loader, live: str, kept: str, interrupt: Interrupt) -> Non
     names = [bytes.fromhex(digits).decode() for (digits,) in moved]
     out = _same(server, table_names(server, live, interrupt=interrupt), names)
     back = [name for name in inside if name != KEPT]
-    # Not under their own names at once: those are still taken there.
-    between = f"ksnapshot_{secrets.token_hex(4)}_"
-    steps = [
-        Step(table=name, source=live, target=kept, name=f"{between}{number}")
-        for number, name in enumerate(out)
-    ]
+    if not out and not back:
+        raise TargetRefusedError(f"nothing of {kept!r} is left, and nothing was exchanged")
+    make_database(loader, between, kept, mark="", interrupt=interrupt)
+    steps = [Step(table=name, source=live, target=between) for name in out]
     steps += [Step(table=name, source=kept, target=live) for name in back]
-    steps += [
-        Step(table=f"{between}{number}", source=kept, target=kept, name=name)
-        for number, name in enumerate(out)
-    ]
-    rename(loader, steps, databases=(live, kept), interrupt=interrupt)
+    try:
+        rename(loader, steps, databases=(live, kept), interrupt=interrupt)
+    finally:
+        _finish(loader, between, kept, interrupt)
+
+
+def _finish(loader: Loader, between: str, kept: str, interrupt: Interrupt) -> None:
+    """Move what an undo has taken out of the live database to where it is kept."""
+    names = table_names(loader.server, between, interrupt=interrupt)
+    if names:
+        steps = [Step(table=name, source=between, target=kept) for name in names]
+        rename(loader, steps, databases=(between, kept), interrupt=interrupt)
+    drop_databases(loader, [between], interrupt=interrupt)
 
 
 def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:

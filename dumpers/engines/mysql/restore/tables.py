@@ -26,7 +26,7 @@ class TableCut:
         self.found: set[str] = set()
 
     def reader(self, source: Reader) -> Reader:
-        """Read the beginning of a dump and the chosen tables of it; ends proven as the dump does."""
+        """Read the beginning of a dump and its chosen tables; ends proven as the dump does."""
         return IterReader(self._parts(source))
 
     def lacking(self) -> list[str]:

@@ -130,7 +130,7 @@ def notes_on_target(target: Target, moves: Sequence[Move]) -> Iterator[str]:
             "and their hexadecimal form counts"
         )
     if target.is_on("sql_require_primary_key") and not target.loader.settings:
-        yield "the server has sql_require_primary_key = ON: tables without a primary key do not load"
+        yield "the server has sql_require_primary_key = ON: tables without one do not load"
     if (
         target.is_on("log_bin")
         and not target.is_on("log_bin_trust_function_creators")

@@ -1,0 +1,300 @@
+"""Restoring beside, over and by a swap, and taking that back, on real servers."""
+
+import io
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+import pytest
+
+from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.engines.mysql.engine import ENGINE
+from dumpers.engines.protocol import Restored, StoredDump
+from dumpers.runtime.errors import StorageFailedError, TargetFailedError, TargetRefusedError
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import Reader
+from tests.integration.dumpers.mysql.conftest import Case, dump_parts, piece
+from tests.integration.dumpers.mysql.worlds import fill
+from tests.testbed.databases import mysql as mysql_testbed
+from tests.testbed.databases.mysql import quoted
+
+BESIDE = RestoreRequest(mode=RestoreMode.BESIDE)
+OVERWRITE = RestoreRequest(mode=RestoreMode.OVERWRITE)
+SWAP = RestoreRequest(mode=RestoreMode.SWAP)
+_TABLES = """
+CREATE TABLE people (id INT PRIMARY KEY, name TEXT) CHARACTER SET latin1;
+INSERT INTO people VALUES (1, 'Zoë'), (2, NULL);
+CREATE TABLE notes (id INT PRIMARY KEY, who INT, CONSTRAINT wrote FOREIGN KEY (who)
+  REFERENCES people (id) ON DELETE CASCADE);
+INSERT INTO notes VALUES (1, 1), (2, 2);
+CREATE TABLE `odd ``na'me` (a INT) ENGINE=MyISAM;
+"""
+_CHANGES = """
+DELETE FROM people WHERE id IN (2, 8);
+CREATE TABLE newer (a INT); INSERT INTO newer VALUES (1);
+"""
+
+
+one_of_each = pytest.mark.parametrize("case", ["mysql-8.0", "mariadb-11.4"], indirect=True)
+one_server = pytest.mark.parametrize("case", ["mysql-8.0"], indirect=True)
+
+
+@dataclass(kw_only=True)
+class World:
+    """A live database that has changed since its backup."""
+
+    case: Case
+    live: str
+    backup: tuple[StoredDump, ...]
+    before: str
+    after: str
+
+    def restore(self, request: RestoreRequest, *pieces: StoredDump) -> Restored:
+        target = self.case.connection(self.live)
+        return ENGINE.restore(target, pieces or self.backup, Interrupt(), request)
+
+    def state(self, database: str) -> str:
+        return state(self.case, database)
+
+    def databases(self) -> set[str]:
+        found = self.case.server.sql("SHOW DATABASES").splitlines()
+        return {name for name in found if name.startswith(self.live)}
+
+
+def state(case: Case, database: str, *tables: str) -> str:
+    """All of a database, or some tables of it, as the stock tool dumps them."""
+    server = case.server
+    program = "mariadb-dump" if server.is_mariadb else "mysqldump"
+    own = ["--skip-ssl"] if server.is_mariadb else ["--get-server-public-key"]
+    own += [] if server.is_mariadb else ["--set-gtid-purged=OFF", "--column-statistics=0"]
+    command = [mysql_testbed.clients() / program, "--no-defaults", "--host=127.0.0.1", *own]
+    command += [f"--port={server.port}", f"--user={server.user}", "--skip-comments"]
+    command += ["--single-transaction", "--no-tablespaces", "--default-character-set=utf8mb4"]
+    command += ["--hex-blob", "--skip-lock-tables", "--skip-add-locks"]
+    command += [] if tables else ["--routines", "--events"]
+    done = subprocess.run(
+        [*command, "--", database, *tables],
+        env={**os.environ, "MYSQL_PWD": server.password},
+        capture_output=True,
+        check=True,
+    )
+    return done.stdout.decode(errors="surrogateescape")
+
+
+def make(case: Case, sql: str, **options: str) -> World:
+    live = case.database()
+    if sql:
+        case.server.sql(sql, live)
+    else:
+        fill(case.server, live)
+    _, found = dump_parts(case.job(live, **options))
+    backup = tuple(piece(name, data, part) for name, part, data in found)
+    before = state(case, live)
+    case.server.sql(_CHANGES, live)
+    after = state(case, live)
+    return World(case=case, live=live, backup=backup, before=before, after=after)
+
+
+@pytest.fixture
+def worlds(case: Case) -> Iterator[list[World]]:
+    made: list[World] = []
+    yield made
+    for world in made:
+        for name in world.databases():
+            case.server.drop_database(name)
+
+
+@pytest.fixture
+def plain(case: Case, worlds: list[World]) -> World:
+    """One whose tables can be swapped."""
+    worlds.append(make(case, _TABLES))
+    return worlds[-1]
+
+
+@pytest.fixture
+def rich(case: Case, worlds: list[World]) -> World:
+    """One with views, triggers, routines, events, and with MariaDB sequences."""
+    worlds.append(make(case, ""))
+    return worlds[-1]
+
+
+def torn(whole: StoredDump) -> StoredDump:
+    """A piece whose end is not what the manifest says."""
+
+    class Torn(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if data := super().read(size):
+                return data
+            raise StorageFailedError("its sha256 is another")
+
+    with whole.open() as reader:
+        data = reader.read()
+
+    def open_() -> AbstractContextManager[Reader]:
+        return nullcontext(Torn(data))
+
+    return replace(whole, open=open_)
+
+
+@one_of_each
+def test_beside_leaves_the_live_one_alone(rich: World) -> None:
+    case = rich.case
+    target = case.connection(rich.live)
+    plan = ENGINE.plan_restore(target, rich.backup, Interrupt(), BESIDE)
+    beside = f"{rich.live}_restored"
+    assert plan.creates == ((rich.live, beside),)
+    assert rich.databases() == {rich.live}
+    rich.restore(BESIDE)
+    assert rich.state(beside) == rich.before
+    assert rich.state(rich.live) == rich.after
+    with pytest.raises(TargetRefusedError, match=r"already.*--forget"):
+        rich.restore(BESIDE)
+    odd = f"{rich.live} `é'"
+    rich.restore(replace(BESIDE, names={rich.live: odd}))
+    assert rich.state(odd) == rich.before
+    with pytest.raises(TargetRefusedError, match="nothing was dropped"):
+        ENGINE.forget(target, [beside, rich.live], Interrupt())
+    ENGINE.forget(target, [beside, odd, f"{rich.live}_gone"], Interrupt())
+    assert rich.databases() == {rich.live}
+
+
+def test_a_swap_keeps_what_it_replaces_for_an_undo(plain: World) -> None:
+    case = plain.case
+    [(live, kept)] = plain.restore(SWAP).kept
+    assert live == plain.live
+    assert plain.databases() == {live, kept}
+    assert plain.state(live) == plain.before
+    target = case.connection(live)
+    for content in (plain.after, plain.before):
+        ENGINE.undo(target, [(live, kept)], Interrupt())
+        assert plain.state(live) == content
+    # Foreign keys lead to where they led.
+    case.server.sql("DELETE FROM people WHERE id = 2", live)
+    assert case.server.sql("SELECT id FROM notes", live) == "1"
+    ENGINE.forget(target, [kept], Interrupt())
+    with pytest.raises(TargetRefusedError, match="nothing was exchanged"):
+        ENGINE.undo(target, [(live, kept)], Interrupt())
+    assert plain.databases() == {live}
+
+
+@one_of_each
+def test_a_swap_is_refused_where_something_stands_against_it(rich: World) -> None:
+    with pytest.raises(TargetRefusedError, match=r"trigger 'watch'.*--overwrite works"):
+        rich.restore(SWAP)
+    assert rich.databases() == {rich.live}
+    assert rich.state(rich.live) == rich.after
+    # What only the backup has is found out once it is loaded.
+    rich.case.server.sql(f"DROP DATABASE {rich.live}; CREATE DATABASE {rich.live}")
+    rich.case.server.sql("CREATE TABLE old (a INT)", rich.live)
+    with pytest.raises(TargetRefusedError, match=r"as it was before, and .* beside, whole"):
+        rich.restore(SWAP)
+    assert rich.databases() == {rich.live, f"{rich.live}_restored"}
+    assert rich.case.server.sql("SHOW TABLES", rich.live) == "old"
+
+
+@one_of_each
+def test_a_key_of_another_database_stands_against_a_swap(plain: World) -> None:
+    other = plain.case.database("other")
+    plain.case.server.sql(
+        f"CREATE TABLE o (p INT, FOREIGN KEY (p) REFERENCES {plain.live}.people (id))", other
+    )
+    with pytest.raises(TargetRefusedError, match=rf"foreign key .* of {other}\.o"):
+        plain.restore(SWAP)
+    plain.restore(OVERWRITE)
+    assert plain.state(plain.live) == plain.before
+    with pytest.raises(RuntimeError, match="1452"):
+        plain.case.server.sql("INSERT INTO o VALUES (9)", other)
+
+
+@pytest.mark.parametrize("what", ["plain", "rich"])
+def test_overwriting_leaves_nothing_behind(what: str, request: pytest.FixtureRequest) -> None:
+    world: World = request.getfixturevalue(what)
+    assert world.restore(OVERWRITE).kept == ()
+    assert world.databases() == {world.live}
+    assert world.state(world.live) == world.before
+
+
+@one_of_each
+@pytest.mark.parametrize("mode", [BESIDE, OVERWRITE, SWAP], ids=lambda one: one.mode)
+def test_a_backup_that_is_not_whole_changes_nothing(plain: World, mode: RestoreRequest) -> None:
+    [whole] = plain.backup
+    for broken, message in (
+        (torn(whole), "sha256"),
+        (piece(plain.live, b"CREATE TABLE t (a INT);\nBROKEN;\n"), "1064"),
+    ):
+        with pytest.raises((StorageFailedError, TargetFailedError), match=message) as caught:
+            plain.restore(mode, broken)
+        assert "nothing of this restore is left" in str(caught.value)
+        assert plain.state(plain.live) == plain.after
+        assert plain.databases() == {plain.live}
+
+
+def test_chosen_tables(rich: World) -> None:
+    case, live = rich.case, rich.live
+    chosen = replace(BESIDE, tables=("people", f"{live}.parts", "doubled_"))
+    with pytest.raises(TargetRefusedError, match="no table 'doubled_'"):
+        rich.restore(chosen)
+    rich.restore(replace(BESIDE, tables=("people", f"{live}.parts")))
+    beside = f"{live}_restored"
+    assert case.server.sql("SHOW TABLES", beside).splitlines() == ["parts", "people"]
+    case.server.sql("DROP TABLE people", beside)
+    rich.restore(replace(OVERWRITE, suffix="_2", names={live: beside}, tables=("people",)))
+    assert case.server.sql("SELECT id FROM people", beside).split() == ["0", "7", "8"]
+    with pytest.raises(TargetRefusedError, match=r"not empty, it holds 1 .*'people'"):
+        rich.restore(RestoreRequest(tables=("people",)))
+    # `notes` refers to it by a foreign key, and it has a trigger.
+    case.server.sql("DELETE FROM notes WHERE id > 5", live)
+    rich.restore(replace(OVERWRITE, suffix="_2", tables=("notes",)))
+    case.server.sql("DROP TABLE parts", live)
+    rich.restore(replace(OVERWRITE, suffix="_2", tables=("people",)))
+    rich.restore(RestoreRequest(tables=("parts",)))
+    case.server.sql("DROP TABLE newer", live)
+    assert rich.state(live) == rich.before
+    assert rich.databases() == {live, beside}
+
+
+@one_of_each
+def test_chosen_tables_of_one_object_per_table(case: Case, worlds: list[World]) -> None:
+    worlds.append(world := make(case, _TABLES, KSNAPSHOT_PER_TABLE="true"))
+    with pytest.raises(TargetRefusedError, match="no table 'nothing'"):
+        world.restore(replace(BESIDE, tables=("nothing",)))
+    [(live, kept)] = world.restore(replace(SWAP, tables=("odd `na'me", "people", "notes"))).kept
+    assert "newer" in case.server.sql("SHOW TABLES", live).splitlines()
+    assert case.server.sql("SELECT COUNT(*) FROM people", live) == "2"
+    ENGINE.undo(case.connection(live), [(live, kept)], Interrupt())
+    assert world.state(live) == world.after
+
+
+@one_server
+def test_several_databases_each_into_its_own(case: Case, worlds: list[World]) -> None:
+    one = make(case, _TABLES)
+    two = make(case, "CREATE TABLE t (a INT)")
+    worlds += [one, two]
+    both = (*one.backup, *two.backup)
+    one.restore(replace(BESIDE, names={two.live: f"{two.live}_2"}), *both)
+    assert one.state(f"{one.live}_restored") == one.before
+    assert two.state(f"{two.live}_2") == two.before
+    one.restore(replace(SWAP, databases=(two.live,)), *both)
+    assert two.state(two.live) == two.before
+    assert one.state(one.live) == one.after
+    case.server.drop_database(two.live)
+    case.server.sql("DROP TABLE notes, people, newer, `odd ``na'me`", one.live)
+    one.restore(RestoreRequest(), *both)
+    assert one.state(one.live) == one.before
+    assert two.state(two.live) == two.before
+    with pytest.raises(TargetRefusedError, match="holds no database 'nothing'"):
+        one.restore(replace(BESIDE, databases=("nothing",)), *both)
+    with pytest.raises(TargetRefusedError, match="choose one"):
+        one.restore(replace(BESIDE, tables=("t",)), *both)
+
+
+@one_server
+def test_an_account_without_the_rights_is_told_which(plain: World) -> None:
+    user = plain.case.user(f"ALL ON {quoted(plain.live)}.*")
+    target = plain.case.connection(plain.live, user=user, password="pw")
+    with pytest.raises(TargetRefusedError, match=r"lacks CREATE, .*_restored'"):
+        ENGINE.plan_restore(target, plain.backup, Interrupt(), BESIDE)
+    with pytest.raises(TargetRefusedError, match="hold no accounts"):
+        ENGINE.plan_restore(target, plain.backup, Interrupt(), replace(BESIDE, globals=True))

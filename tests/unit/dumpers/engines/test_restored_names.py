@@ -1,0 +1,33 @@
+import pytest
+
+from dumpers.engines.restored_names import beside_name, kept_name
+from dumpers.runtime.errors import TargetRefusedError
+
+
+def in_bytes(name: str) -> int:
+    return len(name.encode())
+
+
+@pytest.mark.parametrize("name", ["shop", "x" * 54, "é" * 27])
+def test_a_short_name_keeps_its_letters(name: str) -> None:
+    assert beside_name(name, "_restored", limit=63, size=in_bytes) == f"{name}_restored"
+
+
+def test_a_long_name_is_cut_and_never_becomes_another() -> None:
+    names = [f"{'é' * 30}{letter}" for letter in "abc"]
+    made = [beside_name(name, "_restored", limit=63, size=in_bytes) for name in names]
+    assert len(set(made)) == len(names)
+    assert all(in_bytes(name) <= 63 and name.endswith("_restored") for name in made)
+    assert all(name.startswith("é" * 20) for name in made)
+
+
+def test_a_suffix_that_leaves_no_room_is_refused() -> None:
+    with pytest.raises(TargetRefusedError, match="too long"):
+        beside_name("shop", "_" * 60, limit=63)
+
+
+def test_a_kept_name_holds_the_time() -> None:
+    assert kept_name("shop", limit=64, now=0) == "shop_replaced_19700101000000"
+    long = kept_name("s" * 64, limit=64, now=0)
+    assert len(long) == 64
+    assert long.endswith("_replaced_19700101000000")
