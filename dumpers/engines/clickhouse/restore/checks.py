@@ -87,7 +87,9 @@ def _faults(target: Target, server: Server, needs: _Needs, wanted: Wanted) -> It
         ("clusters", needs.clusters, column("clusters", "cluster")),
     ):
         unknown = [
-            f"{name} ({table})" for name, table in named.items() if known is not None and name not in known
+            f"{name} ({table})"
+            for name, table in named.items()
+            if known is not None and name not in known
         ]
         if unknown:
             yield f"{server.where} does not know these {what}: {abbreviate(unknown)}"

@@ -132,9 +132,7 @@ def _check_paths(target: Target, wanted: Wanted) -> None:
                 continue
             asked[path] = full_name(*key)
             others = [
-                name
-                for name in _registered(target, server, path)
-                if (*key, path, name) not in own
+                name for name in _registered(target, server, path) if (*key, path, name) not in own
             ]
             if others:
                 raise TargetRefusedError(
