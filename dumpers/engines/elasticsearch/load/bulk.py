@@ -32,7 +32,8 @@ class Bulk:
     """Lines of a dump made into the lines of a bulk request.
 
     `names` says for each index of the dump where its documents go, and is empty for one that is
-    passed over. `streams` are those of them that are data streams. `written` counts documents by where they go.
+    passed over. `streams` are those of them that are data streams. `written` counts documents by
+    where they go.
     """
 
     product: Product
@@ -43,7 +44,7 @@ class Bulk:
     def lines(self, line: bytes) -> bytes:
         """The two lines of one document, none of one that is passed over.
 
-        ValueError where a line is none, has no document, or is of an index that is in no other part.
+        ValueError where a line is none, has no document, or is of an index that nothing else names.
         """
         found, source = _document(line)
         target = self.names.get(found.index)

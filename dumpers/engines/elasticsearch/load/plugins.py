@@ -49,12 +49,12 @@ def missing_plugins(to: Target, items: Sequence[Item]) -> Iterator[str]:
 
 
 def _words(item: Item) -> Iterator[str]:
-    """The types that the index's analysis and its fields are made of."""
+    """The types that the index's analysis and its fields are made of, but for its own."""
     analysis = item.answer.settings.get("index", {}).get("analysis", {})
     mappings = json.loads(bytes(item.answer.mappings) or b"{}")
+    own = {name for kind in analysis.values() if isinstance(kind, Mapping) for name in kind}
     for name, value in (*flat(analysis), *flat(mappings)):
         last = name.rpartition(".")[2]
-        if last in {"type", "tokenizer", "analyzer"} and isinstance(value, str):
-            yield value
-        elif isinstance(value, list) and last in {"filter", "char_filter"}:
-            yield from (one for one in value if isinstance(one, str))
+        listed = value if isinstance(value, list) else [value]
+        if last in {"type", "tokenizer", "analyzer", "filter", "char_filter"}:
+            yield from (one for one in listed if isinstance(one, str) and one not in own)
