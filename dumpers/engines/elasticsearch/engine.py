@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from dumpers.contract.jobs import DumpJob
@@ -16,13 +17,9 @@ from dumpers.engines.elasticsearch.elasticdump_lines import (
     string_line,
 )
 from dumpers.engines.elasticsearch.indices import Index
-from dumpers.engines.elasticsearch.load.restore import (
-    count_documents,
-    forget_restored,
-    load_backup,
-    plan_restore,
-    undo_swap,
-)
+from dumpers.engines.elasticsearch.load.exchange import forget_restored, undo_swap
+from dumpers.engines.elasticsearch.load.plan import plan_restore
+from dumpers.engines.elasticsearch.load.restore import count_documents, load_backup
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.elasticsearch.read.cursor import IndexRead, read_at_once
 from dumpers.engines.elasticsearch.read.documents import Tally, documents
@@ -76,7 +73,15 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     yield OpenedDump(
         info=info,
         streams=[
-            _about(server, chosen, "index", "", line=string_line, shape=portable),
+            _about(
+                server,
+                chosen,
+                "index",
+                "",
+                line=string_line,
+                shape=portable,
+                facts={"server": str(product)},
+            ),
             _about(server, chosen, "settings", "/_settings", line=string_line, shape=portable),
             _about(server, chosen, "analyzer", "/_settings", line=string_line, shape=portable),
             DocumentStream(estimate=info.estimate, reads=reads),
@@ -143,10 +148,11 @@ def _about(
     line: Callable[[Iterator[bytes]], Iterator[bytes]],
     shape: Callable[[bytes], bytes],
     more: Sequence[str] = (),
+    facts: Mapping[str, str] = MappingProxyType({}),
 ) -> DumpStream:
     """The stream of the server's answers about each index at `path`, `shape`d, in one line.
 
-    `more` are paths of further answers.
+    `more` are paths of further answers, `facts` further metadata.
     """
     closed = [index.name for index in chosen if index.closed]
     paths = (*(path_of(index.name) + path for index in chosen), *more)
@@ -160,7 +166,11 @@ def _about(
         name=name,
         ending=ENDING,
         estimate=0,
-        known_metadata={"indices": len(chosen), **({"closed": closed} if closed else {})},
+        known_metadata={
+            "indices": len(chosen),
+            **({"closed": closed} if closed else {}),
+            **facts,
+        },
         opener=open_,
     )
 

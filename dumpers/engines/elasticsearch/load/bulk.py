@@ -31,28 +31,37 @@ _DOCUMENT = msgspec.json.Decoder(_Document)
 class Bulk:
     """Lines of a dump made into the lines of a bulk request.
 
-    `streams` names the data stream of each index of one: documents go to it. `written` counts them
-    by where they go.
+    `names` says for each index of the dump where its documents go, and is empty for one that is
+    passed over. `streams` are those of them that are data streams. `written` counts documents by
+    where they go.
     """
 
     product: Product
-    streams: Mapping[str, str]
+    names: Mapping[str, str]
+    streams: frozenset[str] = frozenset()
     written: dict[str, int] = field(default_factory=dict)
 
     def lines(self, line: bytes) -> bytes:
-        """The two lines of one document; ValueError where a line is none, or has no document."""
+        """The two lines of one document, none of one that is passed over.
+
+        ValueError where a line is none, has no document, or is of an index that nothing else names.
+        """
         found, source = _document(line)
-        stream = self.streams.get(found.index)
-        target = stream or found.index
+        target = self.names.get(found.index)
+        if target is None:
+            raise ValueError(f"a line is of {found.index}, which the dump does not define")
+        if not target:
+            return b""
+        is_stream = target in self.streams
         self.written[target] = self.written.get(target, 0) + 1
         about = b'"_index":' + json.dumps(target).encode() + b',"_id":' + bytes(found.id)
         if self.product.has_types:
             about += b',"_type":' + json.dumps(found.type).encode()
         if bytes(found.routing):
             about += b',"routing":' + bytes(found.routing)
-        if found.version is not None and stream is None:
+        if found.version is not None and not is_stream:
             about += b',"version":%d,"version_type":"external"' % found.version
-        action = b"create" if stream else b"index"
+        action = b"create" if is_stream else b"index"
         return b'{"%s":{%s}}\n%s\n' % (action, about, source)
 
 
@@ -80,8 +89,9 @@ def bodies(lines: Iterator[bytes], bulk: Bulk) -> Iterator[tuple[bytes, int]]:
     """Bodies of bulk requests and how many documents each has."""
     body, count = bytearray(), 0
     for line in lines:
-        body += bulk.lines(line)
-        count += 1
+        added = bulk.lines(line)
+        body += added
+        count += bool(added)
         if len(body) >= BULK_BYTES:
             yield bytes(body), count
             body, count = bytearray(), 0

@@ -14,6 +14,10 @@ from dumpers.engines.elasticsearch.product import Product
 _LEFT_OUT = ("blocks", "frozen", "resize", "shrink", "split", "clone", "verified_before_close")
 # What would change documents on their way in, or make loading slow, until all are there.
 _LATER = ("refresh_interval", "number_of_replicas", "default_pipeline", "final_pipeline")
+# What rolls an index over, shrinks or deletes it.
+_MANAGED = ("lifecycle", "plugins", "opendistro")
+# What makes an index take documents of some time only, under ids of its own.
+_SERIES = ("mode", "time_series", "routing_path", "look_ahead_time")
 _WHILE_LOADING = {"refresh_interval": "-1", "number_of_replicas": "0"}
 # What stands in mappings beside names that begin with `_`; anything else is a type.
 _OF_MAPPINGS = frozenset(
@@ -88,12 +92,19 @@ def data_streams(text: bytes) -> Mapping[str, str]:
     return {index.index_name: stream.name for stream in listed for index in stream.indices}
 
 
-def creation(index: IndexAnswer, product: Product) -> bytes:
-    """The body that creates an index to be filled: no copies, nothing that changes documents."""
+def creation(
+    index: IndexAnswer, product: Product, *, managed: bool = True, plain: bool = False
+) -> bytes:
+    """The body that creates an index to be filled: no copies, nothing that changes documents.
+
+    Without `managed` no policy rolls it over or deletes it; `plain` makes of a data stream's index
+    one that takes documents of any time.
+    """
+    left_out = {*_LEFT_OUT, *_LATER, *(() if managed else _MANAGED), *(_SERIES if plain else ())}
     settings = {
         name: value
         for name, value in index.settings.get("index", {}).items()
-        if name not in {*_LEFT_OUT, *_LATER}
+        if name not in left_out and not (plain and name == "hidden")
     }
     # Which node it lay on is another cluster's matter.
     routing = {k: v for k, v in settings.get("routing", {}).items() if k != "allocation"}
@@ -106,6 +117,13 @@ def creation(index: IndexAnswer, product: Product) -> bytes:
         "mappings": _mappings(index.mappings, product),
     }
     return msgspec.json.encode(body)
+
+
+def lifecycle(index: IndexAnswer) -> bytes:
+    """The settings that put an index under its policy again; empty where it has none."""
+    own = index.settings.get("index", {})
+    found = {name: own[name] for name in _MANAGED if name in own}
+    return msgspec.json.encode({"index": found}) if found else b""
 
 
 def afterwards(index: IndexAnswer) -> bytes:

@@ -1,239 +1,201 @@
-"""Loading a dump: templates, then indices, then documents, then aliases; and counting."""
+"""Restoring a backup into a search cluster, in each mode; and counting its documents."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from contextlib import contextmanager
 
 import msgspec
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreRequest
-from dumpers.engines.elasticsearch import login
-from dumpers.engines.elasticsearch.client import Patience, Server, path_of
-from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer, unwrap
-from dumpers.engines.elasticsearch.load import requests
-from dumpers.engines.elasticsearch.load.bulk import Bulk, bodies
-from dumpers.engines.elasticsearch.product import Product
+from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.engines.elasticsearch.client import path_of
+from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer
+from dumpers.engines.elasticsearch.load import exchange, requests, templates
+from dumpers.engines.elasticsearch.load.contents import Contents, Item, in_place
+from dumpers.engines.elasticsearch.load.documents import check_counts, load_documents
+from dumpers.engines.elasticsearch.load.plan import Prepared, prepare
+from dumpers.engines.elasticsearch.load.target import Target, There, find_target
 from dumpers.engines.elasticsearch.survey.listing import list_indices
 from dumpers.engines.names import abbreviate
-from dumpers.engines.protocol import WHOLE, Restored, RestorePlan, StoredDump
-from dumpers.runtime.errors import (
-    RESTORE_ERRORS,
-    KsnapshotError,
-    TargetFailedError,
-    TargetRefusedError,
-)
+from dumpers.engines.protocol import WHOLE, Restored, StoredDump
+from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
-
-_BLOCK = 1 << 17
-_BUSY = 429
-_SHOWN = 10
-_ONLY_ERRORS = {"filter_path": "errors,items.*.status,items.*.error", "pipeline": "_none"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Target:
-    server: Server
-    product: Product
-    interrupt: Interrupt
-
-    def ask(self, method: str, path: str, body: bytes = b"", **query: str) -> Any:
-        """The answer to a request that may be repeated."""
-        return self.server.json(method, path, body=body, query=query, interrupt=self.interrupt)
 
 
 def load_backup(
-    target: Connection,
+    connection: Connection,
     pieces: Sequence[StoredDump],
     interrupt: Interrupt,
-    request: RestoreRequest = WHOLE,  # noqa: ARG001
+    request: RestoreRequest = WHOLE,
 ) -> Restored:
-    """Load a backup into a cluster that has none of its indices and data streams.
+    """Load a backup, or the part that is asked for.
 
     There is no transaction: a load that fails leaves what came so far, and the error says so.
+    Nothing that is live is touched before all documents are there, counted.
     """
-    server, product = login.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
-    to = _Target(server=server, product=product, interrupt=interrupt)
-    by_name = {piece.name: piece for piece in pieces}
-    texts = {name: _text(piece) for name, piece in by_name.items() if name != "data"}
-    found = msgspec.json.decode(texts.get("index", b"{}"), type=dict[str, IndexAnswer])
-    streams = requests.data_streams(texts.get("data_stream", b"{}"))
-    own = {name: index for name, index in found.items() if name not in streams}
-    _check_free(to, [*own, *dict.fromkeys(streams.values())])
-    notes = _templates(to, texts)
-    try:
-        for name, index in own.items():
-            to.ask("PUT", path_of(name), requests.creation(index, product))
-        for name in dict.fromkeys(streams.values()):
-            to.ask("PUT", path_of("_data_stream", name))
-        written = _load(to, by_name["data"], streams) if "data" in by_name else {}
-        for name, index in own.items():
-            to.ask("PUT", path_of(name, "_settings"), requests.afterwards(index))
-        _count(to, by_name.get("data"), streams, written)
-        actions = requests.aliases({**own, **_aliases_of_streams(texts, streams)})
-        if actions:
-            to.ask("POST", "/_aliases", actions)
-        for name in by_name["index"].metadata.get("closed", []) if "index" in by_name else []:
-            to.ask("POST", path_of(name, "_close"))
-    except KsnapshotError as error:
-        if not isinstance(error, TargetFailedError | TargetRefusedError):
-            raise
-        raise type(error)(f"{error}. The cluster is partly filled: empty it first") from error
-    return Restored(notes=tuple(notes))
+    prepared = prepare(connection, pieces, interrupt, request)
+    to, contents, items = prepared.target, prepared.contents, prepared.items
+    notes: list[str] = []
+    own = abbreviate([item.own for item in items])
+    if request.mode is RestoreMode.EMPTY:
+        left = f"The cluster is partly filled: {own}: empty it first"
+    else:
+        left = f"nothing that was live is touched; {own} may hold a part: forget it"
+    with _told(left):
+        if templates.are_asked(request, items):
+            notes += templates.make_missing(to, contents, request)
+        _load(prepared, request)
+    if request.mode is RestoreMode.SWAP:
+        return _swap(prepared, notes)
+    if request.mode is RestoreMode.OVERWRITE:
+        _overwrite(prepared, notes)
+    elif request.mode is RestoreMode.EMPTY:
+        with _told(left):
+            notes += _finish(to, contents, items, prepared.there)
+    else:
+        _close(to, items)
+    return Restored(
+        notes=tuple(notes),
+        creates=tuple(
+            (item.name, item.live if request.mode is RestoreMode.OVERWRITE else item.own)
+            for item in items
+        ),
+    )
 
 
-def count_documents(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
+def count_documents(connection: Connection, interrupt: Interrupt) -> Mapping[str, int]:
     """Count the documents of every index and data stream that is not the server's own."""
-    server, product = login.connect(target, errors=RESTORE_ERRORS, interrupt=interrupt)
-    to = _Target(server=server, product=product, interrupt=interrupt)
+    to = find_target(connection, interrupt)
     names = {
         index.shown_name
-        for index in list_indices(server, product, interrupt).indices
+        for index in list_indices(to.server, to.product, interrupt).indices
         if not index.is_own and index.is_read
     }
-    return {name: _counted(to, name) for name in sorted(names)}
+    return {name: to.count(name) for name in sorted(names)}
 
 
-def _aliases_of_streams(
-    texts: Mapping[str, bytes], streams: Mapping[str, str]
-) -> Mapping[str, IndexAnswer]:
-    names = set(streams.values())
-    found = msgspec.json.decode(texts.get("alias", b"{}"), type=dict[str, IndexAnswer])
-    return {name: answer for name, answer in found.items() if name in names}
-
-
-def _text(piece: StoredDump) -> bytes:
-    """The JSON object that a piece of one line holds."""
-    with piece.open() as reader:
-        whole = b"".join(iter(lambda: reader.read(_BLOCK), b""))
-    try:
-        return unwrap(whole)
-    except ValueError as error:
-        raise TargetRefusedError(f"the part {piece.name} is not as dumps are: {error}") from error
-
-
-def _lines(piece: StoredDump) -> Iterator[bytes]:
-    """The lines of a piece; the last one only once the piece's end is proven."""
-    with piece.open() as reader:
-        rest: list[bytes] = []
-        while block := reader.read(_BLOCK):
-            first, *others = block.split(b"\n")
-            rest.append(first)
-            if not others:
-                continue
-            yield b"".join(rest)
-            yield from others[:-1]
-            rest = [others[-1]]
-        if any(rest):
-            yield b"".join(rest)
-
-
-def _check_free(to: _Target, names: Sequence[str]) -> None:
-    there = {
-        name
-        for index in list_indices(to.server, to.product, to.interrupt).indices
-        for name in (index.name, index.shown_name)
-    }
-    taken = [name for name in names if name in there]
-    if taken:
-        raise TargetRefusedError(
-            f"{to.server.where} has these already: {abbreviate(taken)}: restore into another "
-            "cluster, or delete them"
+def _load(prepared: Prepared, request: RestoreRequest) -> None:
+    """Make what is loaded and fill it; its counts are those of the backup."""
+    to, contents, items = prepared.target, prepared.contents, prepared.items
+    for item in items:
+        if item.stream:
+            to.ask("PUT", path_of("_data_stream", item.own))
+            continue
+        body = requests.creation(
+            item.answer,
+            to.product,
+            managed=request.mode is RestoreMode.EMPTY,
+            plain=item.was_stream,
         )
+        to.ask("PUT", path_of(item.own), body)
+    written = load_documents(to, contents, items)
+    for item in items:
+        # What is to be cloned or copied gets its settings where it ends.
+        moves_on = request.mode is RestoreMode.OVERWRITE and item.is_beside
+        if not item.stream and not moves_on:
+            to.ask("PUT", path_of(item.own, "_settings"), requests.afterwards(item.answer))
+    check_counts(to, contents, items, written)
 
 
-def _templates(to: _Target, texts: Mapping[str, bytes]) -> list[str]:
-    """Create templates and pipelines of the whole cluster; return notes on refused ones."""
-    notes: list[str] = []
-    for path, body in requests.requests(texts, to.product):
-        try:
-            to.ask("PUT", path, body)
-        except TargetRefusedError as error:
-            notes.append(f"{path} was not taken: {error}")
+def _finish(to: Target, contents: Contents, items: Sequence[Item], there: There) -> Sequence[str]:
+    """Aliases of what is restored under its live name, and closing; notes on aliases left alone."""
+    found: dict[str, IndexAnswer] = {
+        item.live: item.answer for item in items if not item.was_stream
+    }
+    streams = msgspec.json.decode(contents.texts.get("alias", b"{}"), type=dict[str, IndexAnswer])
+    for item in items:
+        if item.was_stream and item.name in streams:
+            found[item.live] = streams[item.name]
+    own = {item.live for item in items}
+    notes, free = list[str](), dict[str, IndexAnswer]()
+    for name, answer in found.items():
+        aliases = msgspec.json.decode(answer.aliases, type=dict[str, msgspec.Raw])
+        for alias in sorted(aliases):
+            others = sorted(there.aliases.get(alias, {}).keys() - own)
+            if others or alias in there.indices:
+                notes.append(
+                    f"the alias {alias} of the backup was left as it is"
+                    + (f", leading to {abbreviate(others)}" if others else ", an index")
+                )
+                del aliases[alias]
+        free[name] = IndexAnswer(aliases=msgspec.Raw(msgspec.json.encode(aliases)))
+    actions = requests.aliases(free)
+    if actions:
+        to.ask("POST", "/_aliases", actions)
+    _close(to, [in_place(item) for item in items])
     return notes
 
 
-def _load(to: _Target, piece: StoredDump, streams: Mapping[str, str]) -> Mapping[str, int]:
-    bulk = Bulk(product=to.product, streams=streams)
+def _close(to: Target, items: Sequence[Item]) -> None:
+    for item in items:
+        if item.closed:
+            to.ask("POST", path_of(item.own, "_close"))
+
+
+def _swap(prepared: Prepared, notes: list[str]) -> Restored:
+    to, items = prepared.target, prepared.items
+    beside = [item for item in items if item.is_beside]
+    names = abbreviate([item.own for item in beside])
+    with _told(f"the whole backup is in {names}"):
+        kept = exchange.swap(to, beside, prepared.there)
+    for item in items:
+        if policy := requests.lifecycle(item.answer):
+            try:
+                to.ask("PUT", path_of(item.own, "_settings"), policy)
+            except KsnapshotError as error:
+                notes.append(f"{item.own} is under no policy: {error}")
+    new = [item for item in items if not item.is_beside]
+    with _told(f"{names} have changed places"):
+        notes += _finish(to, prepared.contents, new, prepared.there)
+    return Restored(
+        notes=tuple(notes),
+        creates=tuple((item.name, item.own) for item in items),
+        kept=kept,
+    )
+
+
+def _overwrite(prepared: Prepared, notes: list[str]) -> None:
+    """Replace one after the other, by what was loaded beside; its name may be an alias."""
+    to, there = prepared.target, prepared.there
+    done: list[str] = []
+    for item in prepared.items:
+        left = [each.own for each in prepared.items if each.is_beside and each.live not in done]
+        told = f"replaced so far: {abbreviate(done) or 'none'}; loaded beside: {abbreviate(left)}"
+        with _told(told):
+            if item.live in there.aliases and item.is_beside:
+                exchange.swap(to, [item], there)
+                _settle(to, item, item.own)
+                for old in there.aliases[item.live]:
+                    to.ask("DELETE", path_of(old))
+                notes.append(f"{item.live} is an alias of {item.own}, as it was one before")
+            elif item.is_beside:
+                if item.was_stream:
+                    exchange.replace_stream(to, item)
+                else:
+                    exchange.replace_index(to, item, there)
+                    _settle(to, item, item.live)
+                to.ask(
+                    "DELETE",
+                    path_of("_data_stream", item.own) if item.stream else path_of(item.own),
+                )
+            elif not item.stream:
+                _settle(to, item, item.live)
+        done.append(item.live)
+    plain = [item for item in prepared.items if item.live not in there.aliases]
+    with _told(f"all are replaced: {abbreviate(done)}"):
+        notes += _finish(to, prepared.contents, plain, there)
+
+
+def _settle(to: Target, item: Item, name: str) -> None:
+    """Give an index the settings that it is to have in the end."""
+    to.ask("PUT", path_of(name, "_settings"), requests.afterwards(item.answer))
+    if policy := requests.lifecycle(item.answer):
+        to.ask("PUT", path_of(name, "_settings"), policy)
+
+
+@contextmanager
+def _told(text: str) -> Iterator[None]:
+    """Put behind every error what the cluster holds now."""
     try:
-        for body, _ in bodies(_lines(piece), bulk):
-            _send(to, body)
-    except ValueError as error:
-        raise TargetRefusedError(f"this is no dump of documents: {error}") from error
-    return bulk.written
-
-
-def _send(to: _Target, body: bytes) -> None:
-    """Send documents until all are taken; those that a busy server turned away, once more."""
-    patience = Patience(interrupt=to.interrupt)
-    while True:
-        answer = to.server.json(
-            "POST", "/_bulk", query=_ONLY_ERRORS, body=body, interrupt=to.interrupt
-        )
-        if not answer["errors"]:
-            return
-        results = [next(iter(item.values())) for item in answer["items"]]
-        bad = [item for item in results if "error" in item and item["status"] != _BUSY]
-        if bad:
-            first = json.dumps(bad[0]["error"])[:500]
-            raise TargetFailedError(
-                f"{to.server.where} refuses {len(bad)} of {len(results)} documents of one request, "
-                f"the first because of {first}"
-            )
-        busy = [place for place, item in enumerate(results) if "error" in item]
-        if not patience.wait():
-            raise TargetFailedError(f"{to.server.where} has been too busy for ten minutes")
-        body = _pairs(body, busy)
-
-
-def _pairs(body: bytes, places: Sequence[int]) -> bytes:
-    """The documents at these places of a bulk request, each of which is two lines."""
-    lines = body.split(b"\n")
-    return b"".join(b"%s\n%s\n" % (lines[2 * place], lines[2 * place + 1]) for place in places)
-
-
-def _count(
-    to: _Target, data: StoredDump | None, streams: Mapping[str, str], written: Mapping[str, int]
-) -> None:
-    """Raise TargetFailedError if an index has another number of documents than was dumped."""
-    if data is None:
-        return
-    dumped: dict[str, int] = {}
-    for name, count in data.metadata.get("documents", {}).items():
-        target = streams.get(name, name)
-        dumped[target] = dumped.get(target, 0) + int(count)
-    wrong = []
-    for name in sorted({*written, *dumped}):
-        to.ask("POST", path_of(name, "_refresh"))
-        there, wanted = _counted(to, name), written.get(name, 0)
-        if not there == wanted == dumped.get(name, wanted):
-            wrong.append(f"{name}: {dumped.get(name)} dumped, {wanted} sent, {there} there")
-    if wrong:
-        raise TargetFailedError(
-            f"{to.server.where} has not as many documents as the dump: {'; '.join(wrong[:_SHOWN])}"
-        )
-
-
-def _counted(to: _Target, name: str) -> int:
-    return int(to.ask("GET", path_of(name, "_count"))["count"])
-
-
-def plan_restore(
-    target: Connection,
-    pieces: Sequence[StoredDump],
-    interrupt: Interrupt,
-    request: RestoreRequest,
-) -> RestorePlan:
-    """See Engine.plan_restore."""
-    raise NotImplementedError
-
-
-def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: Interrupt) -> None:
-    """See Engine.undo."""
-    raise NotImplementedError
-
-
-def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:
-    """See Engine.forget."""
-    raise NotImplementedError
+        yield
+    except KsnapshotError as error:
+        raise type(error)(f"{error}. {text}") from error

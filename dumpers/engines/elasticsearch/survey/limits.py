@@ -53,9 +53,9 @@ def read_limits(server: Server, interrupt: Interrupt) -> Limits:
 
 def parse_limits(answer: Mapping[str, Any]) -> Limits:
     """Read the answer to `GET /_cluster/settings`; transient settings come before persistent."""
-    made = {name: dict(_flat(answer.get(name) or {})) for name in ("persistent", "transient")}
+    made = {name: dict(flat(answer.get(name) or {})) for name in ("persistent", "transient")}
     values = {
-        **dict(_flat(answer.get("defaults") or {})),
+        **dict(flat(answer.get("defaults") or {})),
         **made["persistent"],
         **made["transient"],
     }
@@ -71,10 +71,11 @@ def parse_limits(answer: Mapping[str, Any]) -> Limits:
     )
 
 
-def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested settings, each with its full name, apart by dots."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
+            yield from flat(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", value
 

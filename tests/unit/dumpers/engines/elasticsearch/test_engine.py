@@ -288,14 +288,27 @@ NEW, OLD = release("Elasticsearch 8.1.0"), release("Elasticsearch 6.8.0")
     ],
 )
 def test_a_document_is_loaded_as_it_is(line: bytes, expected: bytes) -> None:
-    bulk = Bulk(product=NEW, streams={".ds-s-1": "s"})
+    bulk = Bulk(
+        product=NEW, names={".ds-s-1": "s", "i": "i", "other": ""}, streams=frozenset({"s"})
+    )
     assert bulk.lines(line) == expected
     assert sum(bulk.written.values()) == 1
 
 
+def test_documents_go_where_they_are_to_go() -> None:
+    bulk = Bulk(product=NEW, names={"i": "i_restored", "other": ""})
+    assert bulk.lines(b'{"_index":"i","_id":"1","_source":{}}').startswith(
+        b'{"index":{"_index":"i_restored"'
+    )
+    assert bulk.lines(b'{"_index":"other","_id":"1","_source":{}}') == b""
+    assert bulk.written == {"i_restored": 1}
+    with pytest.raises(ValueError, match="of unknown, which the dump does not define"):
+        bulk.lines(b'{"_index":"unknown","_id":"1","_source":{}}')
+
+
 def test_types_stay_where_there_are_any() -> None:
     line = b'{"_index":"i","_type":"t","_id":"1","_source":{}}'
-    assert Bulk(product=OLD, streams={}).lines(line) == (
+    assert Bulk(product=OLD, names={"i": "i"}).lines(line) == (
         b'{"index":{"_index":"i","_id":"1","_type":"t"}}\n{}\n'
     )
 
@@ -303,12 +316,12 @@ def test_types_stay_where_there_are_any() -> None:
 @pytest.mark.parametrize("line", [b"", b"{}", b'{"_index":"i","_id":"1"}', b"[]", b'{"_index":'])
 def test_a_line_that_is_no_document(line: bytes) -> None:
     with pytest.raises(ValueError, match="line"):
-        Bulk(product=NEW, streams={}).lines(line)
+        Bulk(product=NEW, names={"i": "i"}).lines(line)
 
 
 def test_bulk_requests_are_bounded_by_bytes() -> None:
     line = b'{"_index":"i","_id":"1","_source":{"a":"' + b"x" * 100_000 + b'"}}'
-    bulk = Bulk(product=NEW, streams={})
+    bulk = Bulk(product=NEW, names={"i": "i"})
     found = list(bodies(iter([line] * 100), bulk))
     assert sum(count for _, count in found) == 100
     assert max(len(body) for body, _ in found) < BULK_BYTES + 200_000
