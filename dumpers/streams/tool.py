@@ -154,16 +154,17 @@ def run_with_stdin(command: Command, source: Reader, *, interrupt: Interrupt) ->
         process.stdin.close()
 
 
-def run_for_output(command: Command, *, interrupt: Interrupt) -> str:
+def run_for_output(command: Command, *, interrupt: Interrupt, errors: str = "replace") -> str:
     """Run a tool that answers briefly and return its standard output, stripped.
 
-    Raises as `ToolReader.read`; the output is not checked.
+    `errors` is what becomes of bytes that are no UTF-8, as in bytes.decode. Raises as
+    `ToolReader.read`; the output is not checked.
     """
     chunks: list[bytes] = []
     with ToolReader(command, proof=lambda _head, _tail: None, interrupt=interrupt) as reader:
         while data := reader.read():
             chunks.append(data)
-    return b"".join(chunks).decode("utf-8", "replace").strip()
+    return b"".join(chunks).decode("utf-8", errors).strip()
 
 
 def _start(

@@ -19,7 +19,8 @@ from dumpers.engines.mysql.restore.swap import forget_restored, undo_swap
 from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.engines.mysql.survey.database import Scope, Survey, grants, survey
 from dumpers.engines.mysql.survey.filters import TableFilter
-from dumpers.engines.mysql.survey.notes import merged
+from dumpers.engines.mysql.survey.notes import hidden_databases, merged
+from dumpers.engines.mysql.survey.prepared import prepared_notes
 from dumpers.engines.mysql.survey.schema import databases
 from dumpers.engines.mysql.survey.standby import standby_notes
 from dumpers.engines.names import parse_names
@@ -48,6 +49,7 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     server = client.connect(job.connection, errors=DUMP_ERRORS, interrupt=interrupt)
     program, notes = _pick(server, interrupt=interrupt)
     notes += standby_notes(server, interrupt=interrupt)
+    notes += prepared_notes(server, interrupt=interrupt)
     tool = DumpTool(program=program, server=server, own=own)
     surveys, said = _survey_all(tool, wanted, table_filter, interrupt=interrupt)
     notes += said
@@ -100,8 +102,9 @@ def _survey_all(
     if not names:
         raise SourceRefusedError("this account sees no database on the server but its own ones")
     newest = min(server.number, tool.program.number)
+    rights = grants(server, interrupt=interrupt)
     scope = Scope(
-        rights=grants(server, interrupt=interrupt),
+        rights=rights,
         databases=names,
         others=frozenset(present) - frozenset(names),
         histories=newest >= _HISTORIES and not has_option(tool.own, "as-of"),
@@ -126,7 +129,7 @@ def _survey_all(
         raise SourceRefusedError(
             f"none of the server's databases can be read: {'; '.join(unread.values())}"
         )
-    return surveys, _unread_notes(unread)
+    return surveys, [*_unread_notes(unread), *([] if wanted else hidden_databases(rights))]
 
 
 def _unread_notes(unread: dict[str, str]) -> list[Note]:

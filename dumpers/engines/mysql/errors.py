@@ -48,6 +48,8 @@ LOST_CONNECTION = 2013
 LOCK_WAIT_TIMEOUT = 1205
 # An account that may not do something with a database, table, column, routine or server.
 NO_RIGHT = frozenset((1044, 1142, 1143, 1227, 1370))
+# MySQL's answer to XA RECOVER without the right XA_RECOVER_ADMIN.
+MAY_NOT_RECOVER = 1401
 NO_SUCH_TABLE = 1146
 REFUSED_LOGINS = frozenset((1045, 1698))
 NOT_THE_DEFINER = frozenset((1227, 1419))

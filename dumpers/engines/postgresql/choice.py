@@ -15,6 +15,7 @@ _SHORT = {
     "-b": "--large-objects",
     "-B": "--no-large-objects",
     "-e": "--extension",
+    "-E": "--encoding",
     "-n": "--schema",
     "-N": "--exclude-schema",
     "-s": "--schema-only",
@@ -46,7 +47,8 @@ class Choice:
 
     `foreign_servers` are those whose rows are asked for, `role` is the one to read as, or empty.
     `large_objects` and `extensions` mean that options decide about them, `rows` and `definitions`
-    that these are dumped, `unlogged_rows` that unlogged tables' are, too.
+    that these are dumped, `unlogged_rows` that unlogged tables' are, too. `lock_timeout` and
+    `encoding` are what options say, empty where they do not.
     """
 
     tables: Tables = Tables()
@@ -62,8 +64,9 @@ class Choice:
     unlogged_rows: bool = True
     subscriptions: bool = True
     row_security: bool = False
-    lock_timeout: bool = False
+    lock_timeout: str = ""
     role: str = ""
+    encoding: str = ""
 
     @property
     def is_partial(self) -> bool:
@@ -118,8 +121,9 @@ def read_choice(job: DumpJob, given: Sequence[tuple[str, str]]) -> Choice:
         unlogged_rows="--no-unlogged-table-data" not in own,
         subscriptions="--no-subscriptions" not in own,
         row_security="--enable-row-security" in own,
-        lock_timeout="--lock-wait-timeout" in own,
+        lock_timeout=own.get("--lock-wait-timeout", [""])[-1],
         role=own.get("--role", [""])[-1],
+        encoding=own.get("--encoding", [""])[-1].upper(),
     )
     if choice.tables and choice.schemas:
         # pg_dump would take the tables only, without a word.

@@ -73,6 +73,11 @@ def _clients(program: str, interrupt: Interrupt) -> Clients:
 
 _CONNECT_SECONDS = 10
 _FIELD, _ROW = "\x1f", "\x1e"
+# No row comes of it. From a database of no encoding the server gives bytes as they are, or nothing.
+_AS_TEXT = (
+    "SELECT 1 WHERE pg_catalog.set_config('client_encoding', CASE pg_catalog.getdatabaseencoding() "
+    "WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true) IS NULL"
+)
 # A COPY of hours shows nothing of a network that forgets idle connections, or of a server whose
 # node is gone: after two minutes of silence it is asked whether it is there.
 _KEEPALIVE = "keepalives=1 keepalives_idle=60 keepalives_interval=15 keepalives_count=4"
@@ -80,11 +85,15 @@ _KEEPALIVE = "keepalives=1 keepalives_idle=60 keepalives_interval=15 keepalives_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Clients of one major version, in `folder`, at one database."""
+    """Clients of one major version, in `folder`, at one database.
+
+    The server's list of sessions calls them `application`.
+    """
 
     connection: Connection
     folder: Path
     errors: ErrorClasses = DUMP_ERRORS
+    application: str = "ksnapshot"
 
     def at(self, database: str) -> "Session":
         """A session at another database of the same server."""
@@ -97,7 +106,7 @@ class Session:
         # be read as a connection string, and arguments are there for every process to see.
         env = {
             "LC_ALL": "C",
-            "PGAPPNAME": "ksnapshot",
+            "PGAPPNAME": self.application,
             "PGCONNECT_TIMEOUT": str(_CONNECT_SECONDS),
             "PGHOST": connection.host,
             "PGPORT": str(connection.port),
@@ -149,7 +158,8 @@ class Session:
 
         With `path` nothing of the database can stand in for what the query calls; without it the
         search path is the session's own. No setting of the role or the database ends the query.
-        `role` is the one to ask as, empty for the login's own.
+        `role` is the one to ask as, empty for the login's own. What is no UTF-8, as there may be in
+        a database of no encoding, is surrogates.
         """
         settings = [
             *([f"SET LOCAL ROLE {quote_identifier(role)}"] if role else []),
@@ -159,12 +169,13 @@ class Session:
             # rows to thousands by looping, and compile for that.
             "SET LOCAL enable_nestloop = off",
             "SET LOCAL jit = off",
-            "SET LOCAL client_encoding = 'UTF8'",
+            _AS_TEXT,
         ]
         arguments = ["--no-psqlrc", "--quiet", "-At", "--single-transaction"]
         arguments += ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse"]
         arguments += [f"--command={statement}" for statement in (*settings, sql)]
-        return run_for_output(self.command("psql", arguments), interrupt=interrupt)
+        command = self.command("psql", arguments)
+        return run_for_output(command, interrupt=interrupt, errors="surrogateescape")
 
 
 def quote_identifier(name: str) -> str:

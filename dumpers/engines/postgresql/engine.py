@@ -14,6 +14,8 @@ from dumpers.engines.postgresql.catalog.server import Database, Server, ask_serv
 from dumpers.engines.postgresql.catalog.survey import Survey, ask_survey
 from dumpers.engines.postgresql.clients import Clients, Session
 from dumpers.engines.postgresql.errors import is_closed
+from dumpers.engines.postgresql.locks import parse_timeout
+from dumpers.engines.postgresql.names import as_argument
 from dumpers.engines.postgresql.options import DumpOptions
 from dumpers.engines.postgresql.restore.counts import count_rows
 from dumpers.engines.postgresql.restore.plan import plan_restore
@@ -139,11 +141,16 @@ def _notes_on_server(
 def _database(
     session: Session, survey: Survey, wanted: DumpOptions, server: Server, chosen: Clients
 ) -> DumpStream:
-    seconds = min(_LOCK_SECONDS, (wanted.job.deadline or _LOCK_SECONDS * 4) // 4)
-    waiting = [] if wanted.choice.lock_timeout else [f"--lock-wait-timeout={seconds * 1000}"]
+    seconds: float = min(_LOCK_SECONDS, (wanted.job.deadline or _LOCK_SECONDS * 4) // 4)
+    waiting = [f"--lock-wait-timeout={seconds * 1000}"]
+    if said := wanted.choice.lock_timeout:
+        seconds, waiting = parse_timeout(said), []
+    arguments = [*waiting, *wanted.arguments(major=chosen.major), *survey.arguments]
     return DatabaseStream(
         session=session,
-        arguments=[*waiting, *wanted.arguments(major=chosen.major), *survey.arguments],
+        arguments=[as_argument(argument, survey.encoding) for argument in arguments],
+        lock_seconds=seconds,
+        encoding=survey.encoding,
         estimate=survey.size,
         custom=wanted.custom,
         # pg_restore leaves such settings out by itself.

@@ -10,6 +10,7 @@ from dumpers.engines.postgresql import locks
 from dumpers.engines.postgresql.clients import Session, quote_identifier
 from dumpers.engines.postgresql.errors import is_locked
 from dumpers.engines.postgresql.heads import ChangedHead, Followed
+from dumpers.engines.postgresql.names import in_encoding
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, PLAIN_ENDING
 from dumpers.engines.postgresql.proofs import prove_custom, prove_globals, prove_plain
 from dumpers.engines.protocol import DumpStream
@@ -30,7 +31,8 @@ class DatabaseStream:
     """The dump of the session's database by pg_dump.
 
     Of a server that does not know it (`unknown_setting`), a setting is left out. `path` are the
-    schemas to set as the search path of a load, none for pg_dump's own empty one.
+    schemas to set as the search path of a load, none for pg_dump's own empty one; `encoding` is the
+    dump's. For a lock it waits `lock_seconds`, 0 for ever.
     """
 
     session: Session
@@ -38,6 +40,8 @@ class DatabaseStream:
     estimate: int
     custom: bool
     unknown_setting: bool
+    lock_seconds: float
+    encoding: str
     path: Sequence[str] = ()
     known_metadata: Mapping[str, Any] = field(default_factory=dict)
     part: tuple[str, ...] = ()
@@ -57,11 +61,13 @@ class DatabaseStream:
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
         """Run pg_dump; where it gave up on a lock, the error names the lock's holders."""
-        command = self.session.command("pg_dump", self.arguments)
+        watch = locks.LockWatch(self.session, seconds=self.lock_seconds, interrupt=interrupt)
+        command = watch.session.command("pg_dump", self.arguments)
         proof = prove_custom if self.custom else prove_plain
         try:
-            with ToolReader(command, proof=proof, interrupt=interrupt) as reader:
-                yield ChangedHead(reader, self._changes()) if self._changes() else reader
+            with watch, ToolReader(command, proof=proof, interrupt=watch.interrupt) as reader:
+                watched = watch.watched(reader)
+                yield ChangedHead(watched, self._changes()) if self._changes() else watched
             self._said = reader.complaint
         except SourceFailedError as error:
             if not is_locked(str(error)):
@@ -92,7 +98,8 @@ class DatabaseStream:
         changes = {_TRANSACTION_TIMEOUT: b""} if self.unknown_setting else {}
         if self.path:
             names = ", ".join(map(quote_identifier, self.path)).replace("'", "''")
-            changes[_EMPTY_PATH] = _EMPTY_PATH.replace(b"''", f"'{names}'".encode())
+            named = in_encoding(f"'{names}'", self.encoding)
+            changes[_EMPTY_PATH] = _EMPTY_PATH.replace(b"''", named)
         return changes
 
     def _holders(self, interrupt: Interrupt) -> str:

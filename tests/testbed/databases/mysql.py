@@ -181,12 +181,13 @@ def start(name: str, *, options: Sequence[str] = ()) -> MySQLServer:
     # The data goes with the server: nothing has to survive a power cut.
     command += ["--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF"]
     command += ["--innodb-buffer-pool-size=64M", "--max-allowed-packet=64M"]
-    command += ["--event-scheduler=OFF", "--log-bin-trust-function-creators=1", *options]
+    command += ["--event-scheduler=OFF", "--log-bin-trust-function-creators=1"]
     if not mariadb:
         command += _messages(name, base)
         command += ["--secure-file-priv="]
     if name in {"mysql-8.0", NEWEST}:
         command += ["--mysqlx=OFF", "--skip-log-bin"]
+    command += options
     server = processes.start(
         name,
         command,

@@ -26,6 +26,17 @@ def merged(notes: Sequence[Note]) -> tuple[Note, ...]:
     )
 
 
+def hidden_databases(rights: Grants) -> list[Note]:
+    """Databases that the account may not see, where all are asked for."""
+    if rights.may("SHOW DATABASES", "*") or rights.may("SELECT", "*"):
+        return []
+    text = (
+        "databases that this account may not see are NOT in this dump, if there are any: grant it "
+        "SHOW DATABASES on *.* to be told of them, or name those that are to be dumped"
+    )
+    return [Note(code=NoteCode.UNREADABLE, text=text)]
+
+
 def hidden_views(database: str, views: Sequence[str]) -> list[Note]:
     """Views that the account may not show."""
     text = "these views are NOT in this dump, as this account may not show them: grant it SHOW VIEW"

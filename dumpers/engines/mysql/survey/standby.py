@@ -75,9 +75,12 @@ def _note(text: str) -> Note:
 
 def _settings(server: Server, *, interrupt: Interrupt) -> tuple[str, bool]:
     """The limit of rows for those who set none, empty if there is none; and if it is read-only."""
-    # The session of the clients has no limit: it is the server's own that the tool would get.
-    [(limit, read_only)] = server.rows(
-        "@@global.sql_select_limit, @@global.read_only", "", interrupt=interrupt
+    # Without the clients' own setting of a session, as the tool gets it: the server's global one or
+    # that of its `init_connect`.
+    [(limit, read_only)] = server.raw(
+        "SELECT @@session.sql_select_limit, @@global.read_only",
+        options=("--init-command=DO 0",),
+        interrupt=interrupt,
     )
     no_limit = "18446744073709551615"
     return "" if limit == no_limit else limit, read_only not in {"0", "OFF"}

@@ -88,6 +88,11 @@ _KINDS: Mapping[str, _Kind] = {
         code=NoteCode.RESTORE_NEEDS,
         text="materialized views are in the dump without their rows: a load computes them anew",
     ),
+    "money": _Kind(
+        code=NoteCode.RESTORE_NEEDS,
+        text="values of these columns of type money are written by the locale of their server, and "
+        "another one may read other amounts: load them with",
+    ),
     "functions": _Kind(
         code=NoteCode.RESTORE_NEEDS,
         text="a load calls functions that find other objects by the search path",
@@ -116,7 +121,12 @@ def make_notes(
         objects = _objects(surveys, source)
         if not any(survey.lists.get(source) for survey in surveys):
             continue
-        text = f"{kind.text}, {_way(is_custom=is_custom)}" if name == "functions" else kind.text
+        text = kind.text
+        if name == "functions":
+            text += f", {_way(is_custom=is_custom)}"
+        elif name == "money":
+            locales = {item for survey in surveys for item in survey.lists.get("money_as", ())}
+            text += f" PGOPTIONS='-c lc_monetary={' or '.join(sorted(locales))}'"
         notes.append(Note(code=kind.code, text=text, objects=objects))
     return notes
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dumpers.engines.postgresql.clients import Session
+from dumpers.engines.postgresql.names import shown
 from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
@@ -107,7 +108,7 @@ class Server:
 
 def ask_server(session: Session, interrupt: Interrupt) -> Server:
     """Ask the server about itself; SourceFailedError if it answers as no PostgreSQL does."""
-    text = session.ask_text(_SERVER, interrupt)
+    text = shown(session.ask_text(_SERVER, interrupt))
     try:
         found = json.loads(text)
         return Server(

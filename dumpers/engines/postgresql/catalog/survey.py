@@ -10,11 +10,13 @@ from dumpers.engines.postgresql.catalog.patterns import quote_pattern, quote_pat
 from dumpers.engines.postgresql.catalog.server import Server
 from dumpers.engines.postgresql.choice import CHILDREN_SINCE, EXTENSION_SINCE, Choice
 from dumpers.engines.postgresql.clients import Session
+from dumpers.engines.postgresql.names import shown
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 
 _CONTEXT = """
 SELECT json_build_object('path', pg_catalog.current_schemas(true),
+  'encoding', (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'client_encoding'),
   'size', pg_catalog.pg_database_size(pg_catalog.current_database()))"""
 _READABLE = "readable"
 
@@ -26,11 +28,12 @@ class Survey:
     `arguments` are pg_dump's, besides those of the choice; `size` in bytes; `path` the schemas in
     which functions that a load calls may look for names, empty where there are none; `extensions`
     their versions; `lists` the names that notes are about; `matched` whether each pattern of the
-    choice fits anything.
+    choice fits anything; `encoding` is the one that pg_dump talks in, and takes names in.
     """
 
     database: str
     size: int
+    encoding: str = "UTF8"
     arguments: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
     extensions: Mapping[str, str] = field(default_factory=dict)
@@ -60,10 +63,15 @@ def ask_survey(
     return Survey(
         database=session.connection.database,
         size=context["size"],
+        encoding=choice.encoding or context["encoding"],
         arguments=tuple(added.arguments),
         path=tuple(dict.fromkeys([*path, *(schema for schema, _ in functions)])) * bool(functions),
         extensions=dict(found["extensions"]),
-        lists={name: value for name, value in {**lists, **added.lists}.items() if value},
+        lists={
+            name: tuple(map(shown, value))
+            for name, value in {**lists, **added.lists}.items()
+            if value
+        },
         matched=tuple(found["matched"]),
     )
 

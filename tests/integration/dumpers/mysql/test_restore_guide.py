@@ -162,3 +162,23 @@ def test_a_general_tablespace(case: Case) -> None:
     case.server.sql("CREATE TABLESPACE space ADD DATAFILE 'space.ibd' ENGINE=InnoDB")
     copy = case.load(sql)
     case.server.sql("DROP TABLE t; DROP TABLESPACE space", copy)
+
+
+@pytest.mark.parametrize("case", [NEWEST], indirect=True)
+def test_a_spatial_reference_system_of_the_servers_own(case: Case) -> None:
+    database = case.database()
+    make = (
+        'CREATE SPATIAL REFERENCE SYSTEM 990001 NAME \'mine\' DEFINITION \'GEOGCS["a",DATUM["b",'
+        'SPHEROID["c",6378137,298.25]],PRIMEM["Greenwich",0],'
+        'UNIT["degree",0.017453292519943278],AXIS["Lat",NORTH],AXIS["Lon",EAST]]\''
+    )
+    case.server.sql(make)
+    case.server.sql("CREATE TABLE t (p POINT NOT NULL SRID 990001)", database)
+    _, [(_, sql)] = dump(case.job(database))
+    case.server.sql("DROP TABLE t; DROP SPATIAL REFERENCE SYSTEM 990001", database)
+    stopped(lambda: case.load(sql), "ERROR 3548 … no spatial reference system")
+    case.server.sql(make)
+    case.load(sql)
+    for name in case.made:
+        case.server.sql("DROP TABLE IF EXISTS t", name)
+    case.server.sql("DROP SPATIAL REFERENCE SYSTEM 990001")

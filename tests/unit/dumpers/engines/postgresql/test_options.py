@@ -115,7 +115,9 @@ def test_arguments(
         ("--enable-row-sec", "row_security", True),
         ("-e vector", "extensions", True),
         ("--role=x", "role", "x"),
-        ("--lock-wait-timeout=1", "lock_timeout", True),
+        ("--lock-wait-timeout=1", "lock_timeout", "1"),
+        ("--encoding=latin1", "encoding", "LATIN1"),
+        ("-E UTF8", "encoding", "UTF8"),
         ("--no-unlogged-table-data", "unlogged_rows", False),
     ],
 )
