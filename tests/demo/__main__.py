@@ -9,6 +9,7 @@ Exit codes: 0 the restored database is equal, 1 a step failed and says why.
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from dumpers.contract.result import DumpResult
 from tests.demo import images
+from tests.demo.command import Command, Ended
 from tests.demo.kube import Kube, Object, log_fields
 from tests.demo.world import BUCKET, CONTROL, COPY, DATABASE, SHOP, WORKLOAD, World
 from tests.testbed.cluster import one_node as testbed
@@ -102,8 +104,21 @@ def _demo() -> None:
     key, _ = result.keys
     with _step("Restore with stock tools: curl | age -d | gunzip | psql"):
         world.restore(key)
+    source = world.fingerprint(DATABASE)
     with _step("Compare rows and checksums of every table"):
-        _compare(world.fingerprint(DATABASE), world.fingerprint(COPY))
+        _compare(source, world.fingerprint(COPY))
+    command = Command(cluster=cluster)
+    with _step("Ask the command how the backups are: ksnapshot status, ksnapshot backups"):
+        _show(command.run("status"))
+        _show(command.run("backups", f"{SHOP}/{WORKLOAD}"))
+    with _step("Lose the database: drop it, and make an empty one"):
+        world.lose_database()
+    with _step("Restore it by the command: ksnapshot restore -i key.txt"):
+        with tempfile.TemporaryDirectory() as folder:
+            key = Path(folder) / "key.txt"
+            key.write_text(f"{world.identity}\n")
+            _show(command.run("restore", f"{SHOP}/{WORKLOAD}", "-i", key))
+        _compare(source, world.fingerprint(DATABASE))
     _summary(cluster, cronjob, result, bare=bare, seconds=time.monotonic() - began)
 
 
@@ -123,6 +138,14 @@ def _follow(kube: Kube, pod: str) -> None:
             read, sent = (fields[name] / _MEBIBYTE for name in ("bytes_read", "bytes_sent"))
             message = f"{read:.0f} MiB read, {sent:.0f} MiB sent, {fields['seconds']} s"
         print(f"    {pod[-5:]}: {message}", flush=True)
+
+
+def _show(ended: Ended) -> None:
+    """Show what a verb printed; DemoFailedError where it failed."""
+    for line in (ended.err + ended.out).splitlines():
+        print(f"    {line}")
+    if ended.code != 0:
+        raise DemoFailedError(f"the command ended with {ended.code}")
 
 
 def _compare(source: Sequence[Sequence[str]], restored: Sequence[Sequence[str]]) -> None:
@@ -151,7 +174,7 @@ def _summary(
         "object": f"s3://{BUCKET}/{key}",
         "roles": f"s3://{BUCKET}/{roles}",
         "manifest": f"s3://{BUCKET}/{result.record}manifest.json",
-        "restored": "equal, with stock tools only",
+        "restored": "equal, with stock tools only, and equal by the command",
         "whole demo": f"{seconds:.0f} s",
     }
     print("\n" + "\n".join(f"  {label:20} {value}" for label, value in rows.items()))
@@ -160,6 +183,7 @@ def _summary(
 Try next:
   {kubectl} get cronjobs,jobs,pods -n {CONTROL}
   {kubectl} logs -n {CONTROL} deployment/ksnapshot
+  KUBECONFIG={cluster.kubeconfig} KSNAPSHOT_KUBECTL={tool("kubectl")} .venv/bin/ksnapshot status
   {kubectl} create job -n {CONTROL} --from=cronjob/{name} by-hand
   make demo-down
 """)

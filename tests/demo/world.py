@@ -172,6 +172,11 @@ class World:
         flags = "--no-psqlrc --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 --file -"
         return self.kube.execute(POD, SHOP, "bash", "-c", f"{command} {flags}", stdin=sql).strip()
 
+    def lose_database(self) -> None:
+        """Drop the database with all that is in it; an empty one of its name is left."""
+        self.psql(f"DROP DATABASE {DATABASE} WITH (FORCE)", "postgres")
+        self.psql(f"CREATE DATABASE {DATABASE}", "postgres")
+
     def fill_database(self) -> str:
         """Make the data; its size as PostgreSQL tells it."""
         self.psql((_FOLDER / "data.sql").read_text())
