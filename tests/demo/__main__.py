@@ -107,19 +107,25 @@ def _demo() -> None:
     source = world.fingerprint(DATABASE)
     with _step("Compare rows and checksums of every table"):
         _compare(source, world.fingerprint(COPY))
-    command = Command(cluster=cluster)
-    with _step("Ask the command how the backups are: ksnapshot status, ksnapshot backups"):
+    _restore_by_command(world, source)
+    _summary(cluster, cronjob, result, bare=bare, seconds=time.monotonic() - began)
+
+
+def _restore_by_command(world: World, source: Sequence[Sequence[str]]) -> None:
+    command, workload = Command(cluster=world.kube.cluster), f"{SHOP}/{WORKLOAD}"
+    with _step("Ask how the backups are: ksnapshot status, ksnapshot backups"):
         _show(command.run("status"))
-        _show(command.run("backups", f"{SHOP}/{WORKLOAD}"))
+        _show(command.run("backups", workload))
     with _step("Lose the database: drop it, and make an empty one"):
         world.lose_database()
-    with _step("Restore it by the command: ksnapshot restore -i key.txt"):
-        with tempfile.TemporaryDirectory() as folder:
-            key = Path(folder) / "key.txt"
-            key.write_text(f"{world.identity}\n")
-            _show(command.run("restore", f"{SHOP}/{WORKLOAD}", "-i", key))
+    with (
+        _step("Restore it by the command: ksnapshot restore -i key.txt"),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        identity = Path(folder) / "key.txt"
+        identity.write_text(f"{world.identity}\n")
+        _show(command.run("restore", workload, "-i", identity))
         _compare(source, world.fingerprint(DATABASE))
-    _summary(cluster, cronjob, result, bare=bare, seconds=time.monotonic() - began)
 
 
 def _build(*, own_cluster: bool) -> Mapping[str, Path]:
