@@ -1,51 +1,30 @@
-"""`ksnapshot restore`: one Job that loads a backup, where and how a person said."""
+"""`ksnapshot restore`: the verb and its options."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from controller.cli.after_restore import FORGET, UNDO, finish_restore
-from controller.cli.asked_jobs import (
-    IDENTITY_KEY,
-    create_held_job,
-    new_job_name,
-    refuse_beside_running,
-)
 from controller.cli.completion import complete_workloads
 from controller.cli.connection import Connection, connected
 from controller.cli.errors import CommandError, Exit, VerbCommand
-from controller.cli.identity import read_identity
-from controller.cli.jobs import cronjob_of
-from controller.cli.known import Known, read_known
+from controller.cli.known import read_known
 from controller.cli.output import output_option
-from controller.cli.restore_options import Address, OptionError, login_of_keys, parse_secret_key
+from controller.cli.restore_all import restore_all
+from controller.cli.restore_options import OptionError
 from controller.cli.restore_shown import finish
-from controller.cli.restore_wanted import RestoreWanted, read_wanted
-from controller.cli.workload_names import Workload, find_workload
-from controller.kube.client import SECRETS
-from controller.manifests.restore_job import (
-    RESTORE,
-    RestoreJob,
-    SecretKey,
-    Target,
-    build_restore_job,
-)
-from controller.manifests.verb_job import VerbJob
-from controller.model.objects import name_of
-from dumpers.contract import names as variables
-from dumpers.contract.engine_spec import EngineSpec
-from dumpers.contract.restoring import RestoreMode
-from dumpers.engines.registry import find as find_engine
+from controller.cli.restore_start import start_restore
+from controller.cli.restore_wanted import read_wanted
+from controller.cli.workload_names import find_workload
 
 _WEEK = 7 * 86_400
-_REPLACING = {RestoreMode.OVERWRITE, RestoreMode.SWAP}
 
 
 @click.command(cls=VerbCommand)
-@click.argument("workload", shell_complete=complete_workloads)
+@click.argument("workload", required=False, shell_complete=complete_workloads)
 @click.option("--namespace", "-n", default="", metavar="NS", help="Namespace of the workload.")
+@click.option("--all", "every", is_flag=True, help="All workloads of the namespace of -n.")
 @click.option("--backup", default="", metavar="ID", help="Which backup; the latest by default.")
 @click.option(
     "--at",
@@ -107,111 +86,23 @@ _REPLACING = {RestoreMode.OVERWRITE, RestoreMode.SWAP}
 )
 @connected
 def restore(connection: Connection, **given: Any) -> None:
-    """Restore a backup of a workload.
+    """Restore a backup of WORKLOAD, or with --all the backups of a namespace's workloads.
 
     Without a mode the target must hold nothing of it: nothing is ever replaced unasked.
     """
-    if given["undo"] or given["forget"]:
-        finish_restore(connection, UNDO if given["undo"] else FORGET, given)
-        return
+    if bool(given["workload"]) == given["every"]:
+        raise click.UsageError("name a workload, or a namespace by --all -n NS")
     try:
+        if given["undo"] or given["forget"]:
+            finish_restore(connection, UNDO if given["undo"] else FORGET, given)
+            return
         wanted = read_wanted(given)
+        if given["every"]:
+            restore_all(connection, wanted, given)
+            return
         known = read_known(connection, with_jobs=True)
         source = find_workload(given["workload"], given["namespace"], known.workloads)
-        target = _target(connection, wanted, source, known)
-        identity_secret = _identity_secret(connection, wanted)
+        job = start_restore(connection, known, source, wanted, given)
     except OptionError as error:
         raise CommandError(str(error), Exit.USAGE) from error
-    identity = read_identity(wanted.identity) if wanted.identity else ""
-    name = new_job_name(RESTORE, source.key)
-    # The Secret that is made of a file has the Job's name.
-    own = SecretKey(secret=name, key=IDENTITY_KEY) if identity else None
-    body = build_restore_job(
-        cronjob_of(source),
-        _engine(source),
-        target,
-        RestoreJob(
-            backup=wanted.backup,
-            request=wanted.request,
-            identity=identity_secret or own,
-            requested_by=connection.kubectl.whoami(),
-            plan_only=wanted.plan,
-        ),
-        VerbJob(
-            name=name,
-            verb=RESTORE,
-            deadline=given["deadline"],
-            keep=_WEEK,
-            env={variables.CLUSTER: wanted.from_cluster} if wanted.from_cluster else {},
-        ),
-    )
-    if wanted.writes_in_place:
-        refuse_beside_running(known.jobs or (), target.cronjob, RESTORE)
-        if wanted.request.mode in _REPLACING and not given["yes"]:
-            _confirm(wanted, target)
-    # A dump of its CronJob would read what is half restored; of another place there is none.
-    held = target.cronjob if wanted.writes_in_place and wanted.address == Address() else None
-    made = create_held_job(connection.kubectl, body, identity=identity, held=held)
-    finish(connection, made, source.key, given)
-
-
-def _target(
-    connection: Connection, wanted: RestoreWanted, source: Workload, known: Known
-) -> Target:
-    """Where to restore to; CommandError where that cannot be."""
-    at = source
-    if wanted.to_workload:
-        at = find_workload(wanted.to_workload, "", known.workloads)
-        if at.type != source.type:
-            raise CommandError(
-                f"{at.key} is a workload of type {at.type}, and the backup is of {source.type}",
-                Exit.USAGE,
-            )
-    login = {}
-    if secret := wanted.credentials_secret:
-        login = dict(login_of_keys(secret, _keys(connection, secret), _engine(source)))
-    address = wanted.address
-    return Target(
-        cronjob=cronjob_of(at),
-        host=address.host,
-        port=address.port,
-        database=address.database,
-        login=login,
-    )
-
-
-def _identity_secret(connection: Connection, wanted: RestoreWanted) -> SecretKey | None:
-    if not wanted.identity_secret:
-        return None
-    secret = wanted.identity_secret.partition("/")[0]
-    return parse_secret_key(wanted.identity_secret, _keys(connection, secret))
-
-
-def _keys(connection: Connection, secret: str) -> Mapping[str, str]:
-    """The keys of a Secret of the control namespace."""
-    found = connection.kubectl.get(SECRETS, connection.install.namespace, secret)
-    keys: Mapping[str, str] = found.get("data") or {}
-    return keys
-
-
-def _engine(workload: Workload) -> EngineSpec:
-    engine = find_engine(workload.type)
-    if engine is None:
-        raise CommandError(f"this version knows no type {workload.type}: renew this command")
-    return engine
-
-
-def _confirm(wanted: RestoreWanted, target: Target) -> None:
-    """Ask before something is replaced; CommandError where nobody can be asked."""
-    what = {
-        RestoreMode.OVERWRITE: "will be replaced and is gone then",
-        RestoreMode.SWAP: "will be exchanged, and kept under another name",
-    }[wanted.request.mode]
-    where = wanted.address.database or "the database"
-    try:
-        click.confirm(f"What {where} of {name_of(target.cronjob)} holds {what}. Go on?", abort=True)
-    except click.Abort as error:
-        raise CommandError(
-            "nothing was changed: say --yes to do it, or --plan to see what would happen",
-            Exit.REFUSED,
-        ) from error
+    finish(connection, job, source.key, given)

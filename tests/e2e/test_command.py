@@ -117,6 +117,8 @@ def test_a_lost_database_comes_back(
     # After the loss of all of it.
     admin(stage, f"DROP DATABASE {DATABASE} WITH (FORCE)")
     admin(stage, f"CREATE DATABASE {DATABASE}")
-    done(command.run("restore", _NAME, "-i", key))
+    every = command.run("restore", "--all", "-n", SHOP, "-i", key, "-o", "json")
+    results = {item["workload"]: item for item in json.loads(every.out)["restores"]}
+    assert results[_NAME]["outcome"] == "succeeded", str(every)
     assert fingerprint(stage, DATABASE) == before
     stage.kube.wait("the schedule to go on", lambda: is_let_go(stage, cronjob), seconds=60)

@@ -165,6 +165,10 @@ def test_what_would_be_replaced_is_asked_for_first(command: Command, admin: Iden
         (("db", "--swap", "--beside"), 2, "give one of them"),
         (("db", "--identity-secret", "none-there"), 3, "none-there"),
         (("db", "--credentials-secret", "none-there"), 3, "none-there"),
+        (("--all",), 2, "--all needs a namespace"),
+        (("db", "--all", "-n", "x"), 2, "name a workload, or a namespace"),
+        (("--all", "-n", "x", "--to", "db"), 2, "--to is for one workload"),
+        (("--all", "-n", "nowhere"), 3, "nothing is backed up in namespace nowhere"),
         (("db", "--undo", "--yes"), 3, "whose Job is still there was a --swap"),
     ],
 )
