@@ -14,7 +14,8 @@ from controller.cli.install import Install
 from controller.cli.known import Known, read_known
 from controller.cli.output import note, output_option, write_document
 from controller.cli.status_rows import Row, document_of, history_of, make_rows
-from controller.cli.status_view import write_details, write_list
+from controller.cli.status_view import write_details, write_list, write_unprotected
+from controller.cli.unprotected import find_unprotected, running_pods
 from controller.cli.workload_names import find_workload
 
 
@@ -24,6 +25,9 @@ from controller.cli.workload_names import find_workload
 @click.option("--all-namespaces", "-A", is_flag=True, help="Of all namespaces; the default.")
 @click.option("--failed", is_flag=True, help="Only those whose last run failed.")
 @click.option("--problems", is_flag=True, help="Only those that somebody should look at.")
+@click.option(
+    "--unprotected", is_flag=True, help="Databases that run and that nothing backs up, instead."
+)
 @output_option
 @connected
 def status(
@@ -34,6 +38,7 @@ def status(
     all_namespaces: bool,
     failed: bool,
     problems: bool,
+    unprotected: bool,
     output: str,
 ) -> None:
     """Show every workload's state, its last backup and its next one.
@@ -42,8 +47,13 @@ def status(
     """
     if all_namespaces and namespace:
         raise click.UsageError("--namespace and --all-namespaces exclude each other")
+    if unprotected and (workload or failed or problems):
+        raise click.UsageError("--unprotected goes with --namespace only")
     # A process that ends in a second needs no cycles collected, which would cost a third of it.
     gc.disable()
+    if unprotected:
+        _show_unprotected(connection, namespace, output)
+        return
     known = read_known(connection, with_jobs=True)
     wanted = known.workloads
     if workload:
@@ -68,6 +78,21 @@ def status(
         write_details(rows, now)
     else:
         write_list(rows, now)
+
+
+def _show_unprotected(connection: Connection, namespace: str, output: str) -> None:
+    known, watched = read_known(connection), connection.install.settings.watch_namespaces
+    pods, closed = running_pods(connection.kubectl, namespace, watched)
+    if closed:
+        note(f"you may not list pods in: {', '.join(closed)}")
+    found = find_unprotected(pods, known.workloads, watched)
+    if output != "table":
+        document = {"version": 1, "unread_namespaces": closed}
+        write_document(document | {"unprotected": [item.document() for item in found]}, output)
+        return
+    for remark in _remarks(connection.install, known):
+        note(remark)
+    write_unprotected(found)
 
 
 def _document(install: Install, known: Known, rows: Sequence[Row]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from controller.cli.output import (
     write_table,
 )
 from controller.cli.status_rows import Row, history_of
+from controller.cli.unprotected import Unprotected
 from controller.model.objects import Json
 from controller.model.status import Reason
 
@@ -31,6 +32,14 @@ _COLUMNS = (
     Column(title="TOOK", right=True),
     Column(title="NEXT RUN"),
     Column(title="NOTES", shrink=True),
+)
+_UNPROTECTED = (
+    Column(title="WORKLOAD", shrink=True),
+    Column(title="KIND"),
+    Column(title="TYPE"),
+    Column(title="IMAGE", shrink=True),
+    Column(title="PODS", right=True),
+    Column(title="WHY", shrink=True),
 )
 # More than these would hide the table.
 _MAX_TROUBLED = 20
@@ -59,6 +68,27 @@ def write_list(rows: Sequence[Row], now: datetime) -> None:
             click.echo(f"  to do: {row.fix}")
     if (more := len(troubled) - _MAX_TROUBLED) > 0:
         click.echo(f"and {more} more: name one of them, or take --output json")
+
+
+def write_unprotected(found: Sequence[Unprotected]) -> None:
+    """Write a table of databases that nothing backs up."""
+    if not found:
+        note("no running database is known that nothing backs up")
+        return
+    write_table(
+        _UNPROTECTED,
+        [
+            (
+                f"{item.namespace}/{item.owner.name}",
+                item.owner.kind,
+                item.type,
+                item.image,
+                str(item.pods),
+                f"{item.reason}: {item.message}",
+            )
+            for item in found
+        ],
+    )
 
 
 def _cells(row: Row, now: datetime) -> tuple[str, ...]:

@@ -120,7 +120,9 @@ class EngineSpec:
     annotation is ignored there is one without versions. `group_labels` mark the pods of one
     database that several owners make up. With `has_replicas` a server may be a replica of another
     one, which is not read unless that is asked for. With `time_first` the time stands before the
-    name in the names of its files, as it did in 0.6.0.
+    name in the names of its files, as it did in 0.6.0. `server_images` is a pattern for the last
+    part of the names of images that hold its server, by which databases are found that nobody backs
+    up.
     """
 
     type: str
@@ -140,6 +142,7 @@ class EngineSpec:
     group_labels: tuple[GroupLabel, ...] = ()
     has_replicas: bool = False
     time_first: bool = False
+    server_images: str = ""
 
     def __hash__(self) -> int:
         """Hash by the name alone: engines are keys of many lookups, and their fields are deep."""

@@ -52,6 +52,16 @@ def test_its_work_has_the_methods_of_the_protocol(engine: EngineSpec) -> None:
             assert [*found.parameters] == [*inspect.signature(wanted).parameters][1:], name
 
 
+@every_engine
+def test_images_of_its_server_are_known_and_those_of_no_other(engine: EngineSpec) -> None:
+    assert re.fullmatch(engine.server_images, engine.type)
+    for other in ENGINES:
+        if other is not engine:
+            assert not re.fullmatch(engine.server_images, other.type)
+    for helper in ("exporter", "operator", "backup", "keeper", "ksnapshot-dumper"):
+        assert not re.fullmatch(engine.server_images, f"{engine.type}-{helper}")
+
+
 @every_dumped_engine
 def test_it_has_a_stage_in_the_image(engine: EngineSpec) -> None:
     assert re.search(rf"^FROM .+ AS engine-{engine.type}$", DUMPER_IMAGE, re.MULTILINE)

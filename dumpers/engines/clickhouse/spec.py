@@ -117,6 +117,7 @@ SPEC = EngineSpec(
     ),
     # Altinity's operator makes one StatefulSet per replica.
     group_labels=(GroupLabel(key="clickhouse.altinity.com/chi", alone=True),),
+    server_images=r"clickhouse(-server)?",
     images=(
         DumperImage(
             versions=(),

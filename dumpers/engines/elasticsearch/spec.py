@@ -71,6 +71,7 @@ SPEC = EngineSpec(
         GroupLabel(key="opensearch.org/opensearch-cluster"),
     ),
     time_first=True,
+    server_images=r"elasticsearch(-oss|-wolfi)?|opensearch",
     images=(
         DumperImage(
             versions=(),

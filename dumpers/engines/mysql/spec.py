@@ -65,6 +65,10 @@ SPEC = EngineSpec(
     options=("MYSQLDUMP_EXCLUDED_TABLES", "MYSQLDUMP_TABLES"),
     texts=(DATABASES, TABLES, EXCLUDE_TABLES, PER_TABLE, MYSQLDUMP_OPTIONS),
     has_replicas=True,
+    server_images=(
+        r"(percona-server-)?mysql(-server|-galera|-community-server)?|community-server|enterprise-server"
+        r"|mariadb(-galera|-enterprise-server)?|percona(-server|-xtradb-cluster)?(-\d[\d.]*)?"
+    ),
     images=(
         DumperImage(
             versions=("8", "8.0", "8.4", "9"),

@@ -118,6 +118,10 @@ SPEC = EngineSpec(
         ),
     ),
     has_replicas=True,
+    server_images=(
+        r"postgres(ql)?(-repmgr|-ha)?|postgis|timescaledb(-ha)?|pgvector|spilo(-\d+)?"
+        r"|crunchy-postgres(-gis)?(-ha)?|percona-(distribution-)?postgresql(-\d+)?"
+    ),
     images=(
         DumperImage(
             versions=("16", "13", "14", "15", "17", "18"),

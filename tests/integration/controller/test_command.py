@@ -10,7 +10,7 @@ import pytest
 from controller.model import names
 from release import command as release
 from tests.integration.controller.command import Command, Json, install, write_status
-from tests.integration.controller.world import running_job
+from tests.integration.controller.world import database, running_job
 from tests.testbed.cluster.apiserver import WRITES, ApiServer
 from tests.testbed.toolchain.tools import tool
 
@@ -218,3 +218,23 @@ def test_without_kubectl_or_context_it_says_so(command: Command, tmp_path: Path)
     refused = command.run("status", KUBECONFIG=str(other))
     assert refused.returncode == 5
     assert "log in again" in refused.stderr
+
+
+def test_databases_that_nothing_backs_up_are_found(command: Command) -> None:
+    world = command.world
+    space = world.watched[0]
+    database(world.api, space, "forgotten", enabled="false")
+    elsewhere = world.server.create_namespace(f"else-{space}")
+    database(world.api, elsewhere, "unseen")
+    found = {
+        item["workload"]: item for item in command.json("status", "--unprotected")["unprotected"]
+    }
+    assert command.owner not in found
+    assert found[f"{space}/forgotten"]["reason"] == "NotAnnotated"
+    assert found[f"{space}/forgotten"]["kind"] == "StatefulSet"
+    assert found[f"{elsewhere}/unseen"]["reason"] == "NamespaceUnwatched"
+    viewer = command.viewer("sees-no-pods")
+    shown = command.run("status", "--unprotected", identity=viewer)
+    assert shown.returncode == 0, shown.stderr
+    assert f"you may not list pods in: {space}" in shown.stderr
+    assert "forgotten" not in shown.stdout
