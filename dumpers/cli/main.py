@@ -3,7 +3,7 @@
 import click
 
 from dumpers.cli.dump import dump
-from dumpers.cli.list_backups import list_backups
+from dumpers.cli.list import list_backups
 from dumpers.cli.load import load
 from dumpers.cli.pin import pin, unpin
 from dumpers.cli.restore import restore
