@@ -5,7 +5,7 @@ import click
 from dumpers.cli.after_restore import forget, undo
 from dumpers.cli.check import check
 from dumpers.cli.dump import dump
-from dumpers.cli.list_backups import list_backups
+from dumpers.cli.list import list_backups
 from dumpers.cli.load import load
 from dumpers.cli.pin import pin, unpin
 from dumpers.cli.restore import restore

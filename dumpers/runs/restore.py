@@ -86,7 +86,7 @@ def restore(
             talk = hear_out(
                 listener, _offer(work), interrupt=interrupt, client_seconds=CLIENT_SECONDS
             )
-        verdict = _judge(work, listener, talk.verdict)
+        verdict = _judge(work, listener, talk)
         record = ""
         if talk.planned and not talk.planned.plan_only:
             record = _record(work, talk, verdict, started=started, finished=now())
@@ -172,15 +172,15 @@ def _where(work: _Restore, listener: Listener) -> str:
     return "the target" if listener.is_stalled_by_client() else "decryption"
 
 
-def _judge(work: _Restore, listener: Listener, verdict: Verdict) -> Verdict:
-    """The client's verdict, unless it is good and something was not read to its proven end."""
-    served = listener.served
+def _judge(work: _Restore, listener: Listener, talk: Talk) -> Verdict:
+    """The client's verdict, unless it is good and what the reader knows speaks against it."""
+    verdict, served = talk.verdict, listener.served
     unread = [work.manifest.objects[place].key for place in sorted(served.begun - served.whole)]
-    if not verdict.succeeded or not unread:
+    if not verdict.succeeded or (talk.planned and not unread):
         return verdict
+    known = f"has not read {unread[0]} to its end" if unread else "has not said what it would do"
     error = TargetFailedError(
-        f"the client says that all is done, and has not read {unread[0]} to its end: "
-        + state_of_target(partial=True)
+        f"the client says that all is done, and {known}: {state_of_target(partial=True)}"
     )
     return failed_verdict(error, target=verdict.target, partial=True)
 

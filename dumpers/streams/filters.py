@@ -14,7 +14,7 @@ _GZIP_CONTAINER = 31
 # The library's type stubs say that it is an Exception, and not a kind of them.
 _GZIP_ERROR = cast("type[Exception]", isal_zlib.IsalError)
 # What is unpacked at a time.
-_UNPACKED_BYTES = 1 << 19
+_UNPACKED_BYTES = 1 << 18
 
 
 class CountingReader:
@@ -86,7 +86,7 @@ class GunzipReader(BufferedReader):
         self._decompressor = isal_zlib.decompressobj(wbits=_GZIP_CONTAINER)
 
     def next_block(self) -> bytes:
-        """Return the next bytes, at most some 512 KiB whatever the source holds."""
+        """Return the next bytes, at most 256 KiB whatever the source holds."""
         packed = self._decompressor.unconsumed_tail
         while not self._decompressor.eof:
             packed = packed or self._source.read()

@@ -1,4 +1,5 @@
 import base64
+from itertools import count
 
 import pyrage
 import pytest
@@ -38,7 +39,7 @@ def pem(password: bytes = b"") -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "count"),
+    ("text", "keys"),
     [
         (KEY, 1),
         (f"# created: today\n# public key: age1x\n{KEY}\n\n  {OTHER}\r\n", 2),
@@ -48,9 +49,10 @@ def pem(password: bytes = b"") -> str:
         (pem(), 1),
         (f"{KEY}\n{ssh(ED25519)}\n# and\n{ssh(RSA)}{OTHER}\n", 4),
     ],
+    ids=count(),
 )
-def test_an_identity_file(text: str, count: int) -> None:
-    assert len(read_identities(text)) == count
+def test_an_identity_file(text: str, keys: int) -> None:
+    assert len(read_identities(text)) == keys
 
 
 P384 = ec.generate_private_key(ec.SECP384R1())
@@ -82,6 +84,7 @@ ECDSA = P384.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).
         ("ssh-ed25519 AAAA me", "is a public key"),
         ("hunter2", "is no key"),
     ],
+    ids=count(),
 )
 def test_what_is_wrong_is_named_by_its_line_and_not_shown(text: str, message: str) -> None:
     with pytest.raises(EncryptionError) as refused:

@@ -2,6 +2,7 @@ import gzip
 import io
 import random
 from collections.abc import Callable, Sequence
+from itertools import count
 
 import pyrage
 import pytest
@@ -63,7 +64,7 @@ def test_gunzip_of_what_shrinks_much_or_not_at_all(data: bytes, level: int) -> N
     reader = GunzipReader(io.BytesIO(packed))
     while block := reader.read():
         largest = max(largest, len(block))
-    assert largest <= 1 << 19
+    assert largest <= 1 << 18
 
 
 PACKED = gzip.compress(NOISE[:3000] * 3)
@@ -80,6 +81,7 @@ PACKED = gzip.compress(NOISE[:3000] * 3)
         PACKED[:-4] + bytes(4),
         b"no gzip at all",
     ],
+    ids=count(),
 )
 def test_what_is_not_one_whole_member_is_damaged(packed: bytes) -> None:
     with pytest.raises(BackupDamagedError, match="compressed bytes"):
@@ -112,6 +114,7 @@ def flip(place: int) -> bytes:
         STORED + STORED,
         b"no age file" * 100,
     ],
+    ids=count(),
 )
 def test_what_is_not_whole_is_damaged(stored: bytes) -> None:
     found = io.BytesIO()
