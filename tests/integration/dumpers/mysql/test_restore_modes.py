@@ -61,7 +61,8 @@ def test_beside_leaves_the_live_one_alone(rich: World) -> None:
     assert rich.state(rich.live) == rich.after
     with pytest.raises(TargetRefusedError, match=r"already.*--forget"):
         rich.restore(BESIDE)
-    odd = f"{rich.live} `é'"
+    # mariadb-dump, by which it is looked at, does not know how to quote sequences' databases.
+    odd = f"{rich.live} é%-"
     rich.restore(replace(BESIDE, names={rich.live: odd}))
     assert rich.state(odd) == rich.before
     with pytest.raises(TargetRefusedError, match="nothing was dropped"):

@@ -45,8 +45,8 @@ target = worlds.Connection(**given["connection"])
 piece = worlds.piece(Path(given["dump"]).read_bytes(), name=target.database)
 ENGINE.restore(target, [piece], Interrupt(), RestoreRequest.from_json(given["request"]))
 """
-# A restore by a swap runs some 22 tools; the last of the numbers never comes.
-_MOMENTS = sorted(random.Random(17).sample(range(7, 22), 6))
+# From the creation of the copy to the renames, and to the drop of what was replaced.
+_MOMENTS = sorted(random.Random(17).sample(range(6, 20), 8))
 
 
 @pytest.mark.parametrize("mode", [RestoreMode.SWAP, RestoreMode.OVERWRITE])
