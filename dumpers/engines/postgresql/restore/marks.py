@@ -27,7 +27,10 @@ def unmarked(comment: str) -> str:
 def describe(name: str, comment: str) -> str:
     """What a name that is in the way is, and the cure."""
     if not is_marked(comment):
-        return f"there is a database {name!r} already: choose another name, or drop it"
+        return (
+            f"there is a database {name!r} already: choose another name, or drop it (if it is "
+            "empty, `--forget` does)"
+        )
     what = comment.partition("\n")[0].removeprefix(_MARK)
     return (
         f"there is a database {name!r} of an earlier restore ({what}): use it, or `--forget` it "

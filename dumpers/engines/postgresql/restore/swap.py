@@ -7,6 +7,7 @@ from dumpers.engines.postgresql.catalog.create_database import properties_script
 from dumpers.engines.postgresql.catalog.patterns import literal
 from dumpers.engines.postgresql.clients import Session, quote_identifier
 from dumpers.engines.postgresql.restore import marks
+from dumpers.engines.postgresql.restore.counts import first_object
 from dumpers.engines.postgresql.restore.exchange import Renames, rename
 from dumpers.engines.postgresql.restore.load import run_script
 from dumpers.engines.postgresql.restore.moves import NAME_BYTES, Move, name_bytes
@@ -69,13 +70,19 @@ def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: In
 
 
 def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:
-    """See Engine.forget; refuses, before it drops any, what no restore has made or kept."""
+    """See Engine.forget; refuses, before it drops any, what no restore has made or kept.
+
+    An empty database is dropped, too: a restore that was killed may have just made it.
+    """
     found = look_at_target(target, interrupt)
     present = {
         name: found.server.databases[name] for name in names if name in found.server.databases
     }
     for name, database in present.items():
-        if name == target.database or not marks.is_marked(database.comment):
+        is_ours = marks.is_marked(database.comment) or not first_object(
+            found.session.at(name), interrupt
+        )
+        if name == target.database or not is_ours:
             raise TargetRefusedError(
                 f"{name!r} is no database that a restore has left beside or kept: nothing was "
                 "dropped; if it is to go, DROP DATABASE it by hand"

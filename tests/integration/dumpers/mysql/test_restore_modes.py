@@ -1,100 +1,28 @@
 """Restoring beside, over and by a swap, and taking that back, on real servers."""
 
-import io
-import os
-import subprocess
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restoring import RestoreRequest
 from dumpers.engines.mysql.engine import ENGINE
-from dumpers.engines.protocol import Restored, StoredDump
 from dumpers.runtime.errors import StorageFailedError, TargetFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import Reader
-from tests.integration.dumpers.mysql.conftest import Case, dump_parts, piece
-from tests.integration.dumpers.mysql.worlds import fill
-from tests.testbed.databases import mysql as mysql_testbed
+from tests.integration.dumpers.mysql.changed import (
+    BESIDE,
+    OVERWRITE,
+    SWAP,
+    TABLES,
+    World,
+    make,
+    torn,
+)
+from tests.integration.dumpers.mysql.conftest import Case, piece
 from tests.testbed.databases.mysql import quoted
-
-BESIDE = RestoreRequest(mode=RestoreMode.BESIDE)
-OVERWRITE = RestoreRequest(mode=RestoreMode.OVERWRITE)
-SWAP = RestoreRequest(mode=RestoreMode.SWAP)
-_TABLES = """
-CREATE TABLE people (id INT PRIMARY KEY, name TEXT) CHARACTER SET latin1;
-INSERT INTO people VALUES (1, 'Zoë'), (2, NULL);
-CREATE TABLE notes (id INT PRIMARY KEY, who INT, CONSTRAINT wrote FOREIGN KEY (who)
-  REFERENCES people (id) ON DELETE CASCADE);
-INSERT INTO notes VALUES (1, 1), (2, 2);
-CREATE TABLE `odd ``na'me` (a INT) ENGINE=MyISAM;
-"""
-_CHANGES = """
-DELETE FROM people WHERE id IN (2, 8);
-CREATE TABLE newer (a INT); INSERT INTO newer VALUES (1);
-"""
-
 
 one_of_each = pytest.mark.parametrize("case", ["mysql-8.0", "mariadb-11.4"], indirect=True)
 one_server = pytest.mark.parametrize("case", ["mysql-8.0"], indirect=True)
-
-
-@dataclass(kw_only=True)
-class World:
-    """A live database that has changed since its backup."""
-
-    case: Case
-    live: str
-    backup: tuple[StoredDump, ...]
-    before: str
-    after: str
-
-    def restore(self, request: RestoreRequest, *pieces: StoredDump) -> Restored:
-        target = self.case.connection(self.live)
-        return ENGINE.restore(target, pieces or self.backup, Interrupt(), request)
-
-    def state(self, database: str) -> str:
-        return state(self.case, database)
-
-    def databases(self) -> set[str]:
-        found = self.case.server.sql("SHOW DATABASES").splitlines()
-        return {name for name in found if name.startswith(self.live)}
-
-
-def state(case: Case, database: str, *tables: str) -> str:
-    """All of a database, or some tables of it, as the stock tool dumps them."""
-    server = case.server
-    program = "mariadb-dump" if server.is_mariadb else "mysqldump"
-    own = ["--skip-ssl"] if server.is_mariadb else ["--get-server-public-key"]
-    own += [] if server.is_mariadb else ["--set-gtid-purged=OFF", "--column-statistics=0"]
-    command = [mysql_testbed.clients() / program, "--no-defaults", "--host=127.0.0.1", *own]
-    command += [f"--port={server.port}", f"--user={server.user}", "--skip-comments"]
-    command += ["--single-transaction", "--no-tablespaces", "--default-character-set=utf8mb4"]
-    command += ["--hex-blob", "--skip-lock-tables", "--skip-add-locks"]
-    command += [] if tables else ["--routines", "--events"]
-    done = subprocess.run(
-        [*command, "--", database, *tables],
-        env={**os.environ, "MYSQL_PWD": server.password},
-        capture_output=True,
-        check=True,
-    )
-    return done.stdout.decode(errors="surrogateescape")
-
-
-def make(case: Case, sql: str, **options: str) -> World:
-    live = case.database()
-    if sql:
-        case.server.sql(sql, live)
-    else:
-        fill(case.server, live)
-    _, found = dump_parts(case.job(live, **options))
-    backup = tuple(piece(name, data, part) for name, part, data in found)
-    before = state(case, live)
-    case.server.sql(_CHANGES, live)
-    after = state(case, live)
-    return World(case=case, live=live, backup=backup, before=before, after=after)
 
 
 @pytest.fixture
@@ -109,7 +37,7 @@ def worlds(case: Case) -> Iterator[list[World]]:
 @pytest.fixture
 def plain(case: Case, worlds: list[World]) -> World:
     """One whose tables can be swapped."""
-    worlds.append(make(case, _TABLES))
+    worlds.append(make(case, TABLES))
     return worlds[-1]
 
 
@@ -118,24 +46,6 @@ def rich(case: Case, worlds: list[World]) -> World:
     """One with views, triggers, routines, events, and with MariaDB sequences."""
     worlds.append(make(case, ""))
     return worlds[-1]
-
-
-def torn(whole: StoredDump) -> StoredDump:
-    """A piece whose end is not what the manifest says."""
-
-    class Torn(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            if data := super().read(size):
-                return data
-            raise StorageFailedError("its sha256 is another")
-
-    with whole.open() as reader:
-        data = reader.read()
-
-    def open_() -> AbstractContextManager[Reader]:
-        return nullcontext(Torn(data))
-
-    return replace(whole, open=open_)
 
 
 @one_of_each
@@ -151,7 +61,8 @@ def test_beside_leaves_the_live_one_alone(rich: World) -> None:
     assert rich.state(rich.live) == rich.after
     with pytest.raises(TargetRefusedError, match=r"already.*--forget"):
         rich.restore(BESIDE)
-    odd = f"{rich.live} `é'"
+    # mariadb-dump, by which it is looked at, does not know how to quote sequences' databases.
+    odd = f"{rich.live} é%-"
     rich.restore(replace(BESIDE, names={rich.live: odd}))
     assert rich.state(odd) == rich.before
     with pytest.raises(TargetRefusedError, match="nothing was dropped"):
@@ -241,7 +152,7 @@ def test_chosen_tables(rich: World) -> None:
     assert case.server.sql("SHOW TABLES", beside).splitlines() == ["parts", "people"]
     case.server.sql("DROP TABLE people", beside)
     rich.restore(replace(OVERWRITE, suffix="_2", names={live: beside}, tables=("people",)))
-    assert case.server.sql("SELECT id FROM people", beside).split() == ["0", "7", "8"]
+    assert case.server.sql("SELECT id FROM people ORDER BY 1", beside).split() == ["0", "7", "8"]
     with pytest.raises(TargetRefusedError, match=r"not empty, it holds 1 .*'people'"):
         rich.restore(RestoreRequest(tables=("people",)))
     # `notes` refers to it by a foreign key, and it has a trigger.
@@ -257,7 +168,7 @@ def test_chosen_tables(rich: World) -> None:
 
 @one_of_each
 def test_chosen_tables_of_one_object_per_table(case: Case, worlds: list[World]) -> None:
-    worlds.append(world := make(case, _TABLES, KSNAPSHOT_PER_TABLE="true"))
+    worlds.append(world := make(case, TABLES, KSNAPSHOT_PER_TABLE="true"))
     with pytest.raises(TargetRefusedError, match="no table 'nothing'"):
         world.restore(replace(BESIDE, tables=("nothing",)))
     [(live, kept)] = world.restore(replace(SWAP, tables=("odd `na'me", "people", "notes"))).kept
@@ -269,8 +180,8 @@ def test_chosen_tables_of_one_object_per_table(case: Case, worlds: list[World]) 
 
 @one_server
 def test_several_databases_each_into_its_own(case: Case, worlds: list[World]) -> None:
-    one = make(case, _TABLES)
-    two = make(case, "CREATE TABLE t (a INT)")
+    one = make(case, TABLES)
+    two = make(case, "CREATE TABLE people (id INT)")
     worlds += [one, two]
     both = (*one.backup, *two.backup)
     one.restore(replace(BESIDE, names={two.live: f"{two.live}_2"}), *both)

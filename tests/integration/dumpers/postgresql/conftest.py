@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.dumpers.postgresql.changed import World, dumped
+from tests.integration.dumpers.postgresql.worlds import RICH
 from tests.testbed.databases import postgres as postgres_testbed
 from tests.testbed.databases.postgres import PostgresServer
 
@@ -41,3 +43,17 @@ def copy(postgres: PostgresServer, database: str) -> Iterator[str]:
     name = postgres.create_database(f"{database}_copy")
     yield name
     postgres.run("dropdb", "--force", name)
+
+
+@pytest.fixture
+def world(postgres: PostgresServer, database: str) -> Iterator[World]:
+    postgres.psql(RICH, database)
+    made = World(
+        server=postgres, live=database, backup=dumped(postgres, database), before="", after=""
+    )
+    made.before = made.dump(database)
+    postgres.psql("DELETE FROM people; CREATE TABLE newer (a int)", database)
+    made.after = made.dump(database)
+    yield made
+    for name in made.databases() - {database}:
+        postgres.run("dropdb", "--force", name)

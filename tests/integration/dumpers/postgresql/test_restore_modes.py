@@ -1,104 +1,28 @@
 """Restoring beside, over and by a swap, and taking that back, on a real server."""
 
-import io
-import secrets
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from dumpers.contract.restoring import RestoreMode, RestoreRequest
 from dumpers.engines.postgresql.engine import ENGINE
-from dumpers.engines.postgresql.options import CUSTOM_ENDING
-from dumpers.engines.protocol import StoredDump
-from dumpers.runtime.errors import StorageFailedError, TargetFailedError, TargetRefusedError
+from dumpers.runtime.errors import StorageFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import Reader
-from tests.integration.dumpers.postgresql.worlds import FINGERPRINT, RICH, connection, piece
+from tests.integration.dumpers.postgresql.changed import (
+    BESIDE,
+    OVERWRITE,
+    SWAP,
+    World,
+    dumped,
+    torn,
+)
+from tests.integration.dumpers.postgresql.worlds import connection, piece
+from tests.testbed.databases import postgres as postgres_testbed
 from tests.testbed.databases.postgres import PostgresServer
-
-BESIDE = RestoreRequest(mode=RestoreMode.BESIDE)
-OVERWRITE = RestoreRequest(mode=RestoreMode.OVERWRITE)
-SWAP = RestoreRequest(mode=RestoreMode.SWAP)
-
-
-@dataclass(kw_only=True)
-class World:
-    """A live database that has changed since its backup."""
-
-    server: PostgresServer
-    live: str
-    backup: StoredDump
-    before: str
-    after: str
-
-    def dump(self, database: str) -> str:
-        """All of a database as pg_dump has it, but for its tokens."""
-        found = self.server.run("pg_dump", database)
-        return "\n".join(line for line in found.splitlines() if "restrict " not in line)
-
-    def databases(self) -> set[str]:
-        """Those of this test."""
-        found = self.server.psql("SELECT datname FROM pg_database")
-        return {name for name in found.splitlines() if name.startswith(self.live)}
-
-    def restore(self, request: RestoreRequest, *pieces: StoredDump) -> tuple[tuple[str, str], ...]:
-        target = connection(self.server, self.live)
-        return ENGINE.restore(target, pieces or (self.backup,), Interrupt(), request).kept
-
-
-def dumped(server: PostgresServer, database: str, form: str = "plain") -> StoredDump:
-    data = subprocess.run(
-        [server_program(server, "pg_dump"), f"--format={form}"],
-        env=server.env(database),
-        capture_output=True,
-        check=True,
-    ).stdout
-    ending = {"custom": CUSTOM_ENDING}.get(form, ".sql")
-    metadata = {"owner": "postgres", "encoding": "UTF8", "extensions": {"plpgsql": "1.0"}}
-    return piece(data, ending, name=database, metadata=metadata)
-
-
-def server_program(_server: PostgresServer, name: str) -> str:
-    from tests.testbed.databases.postgres import client  # noqa: PLC0415
-
-    return str(client(name))
-
-
-@pytest.fixture
-def world(postgres: PostgresServer, database: str) -> Iterator[World]:
-    postgres.psql(RICH, database)
-    made = World(
-        server=postgres, live=database, backup=dumped(postgres, database), before="", after=""
-    )
-    made.before = made.dump(database)
-    postgres.psql("DELETE FROM people; CREATE TABLE newer (a int)", database)
-    made.after = made.dump(database)
-    yield made
-    for name in made.databases() - {database}:
-        postgres.run("dropdb", "--force", name)
-
-
-def torn(whole: StoredDump) -> StoredDump:
-    """A piece whose end is not what the manifest says."""
-
-    class Torn(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            if data := super().read(size):
-                return data
-            raise StorageFailedError("its sha256 is another")
-
-    with whole.open() as reader:
-        data = reader.read()
-
-    def open_() -> AbstractContextManager[Reader]:
-        return nullcontext(Torn(data))
-
-    return replace(whole, open=open_)
 
 
 def test_beside_leaves_the_live_one_alone(world: World) -> None:
@@ -111,7 +35,7 @@ def test_beside_leaves_the_live_one_alone(world: World) -> None:
     assert world.restore(BESIDE) == ()
     assert world.dump(beside) == world.before
     assert world.dump(world.live) == world.after
-    with pytest.raises(TargetRefusedError, match="earlier restore.*--forget"):
+    with pytest.raises(TargetRefusedError, match=r"earlier restore.*--forget"):
         world.restore(BESIDE)
     named = replace(BESIDE, names={world.live: f'{world.live} "Odd" é'})
     world.restore(named)
@@ -174,10 +98,8 @@ def test_overwriting_leaves_nothing_behind(world: World, form: str) -> None:
 )
 def test_a_backup_that_is_not_whole_changes_nothing(world: World, request_: RestoreRequest) -> None:
     if request_.mode is RestoreMode.EMPTY:
-        world.server.psql(
-            'DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA "Odd ""schema"" $1" CASCADE',
-            world.live,
-        )
+        odd = '"Odd ""schema"" $1"'
+        world.server.psql(f"DROP SCHEMA public, {odd} CASCADE; CREATE SCHEMA public", world.live)
         world.after = world.dump(world.live)
     with pytest.raises(StorageFailedError, match=r"sha256.*nothing of this restore is left"):
         world.restore(request_, torn(world.backup))
@@ -217,7 +139,7 @@ def test_a_look_during_a_swap_sees_the_old_or_the_new(world: World) -> None:
     stop = threading.Event()
     ends = [looks(world.server, world.live, stop) for _ in range(3)]
     holder = subprocess.Popen(
-        [server_program(world.server, "psql"), "--command=SELECT pg_sleep(60)"],
+        [postgres_testbed.client("psql"), "--command=SELECT pg_sleep(60)"],
         env=world.server.env(world.live),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -14,8 +14,8 @@ DUMP = (
     f"DELIMITER ;;\nCREATE TRIGGER t BEFORE INSERT ON `a` BEGIN\n{BODY}END ;;\nDELIMITER ;\n"
     "\n--\n-- Table structure for table `two\n-- lines ``b`\n--\n\nCREATE TABLE odd;\n"
     "\n--\n-- Temporary view structure for view `v`\n--\n\nSET @saved;\n"
-    "\n--\n-- Dumping routines for database 'shop'\n--\nDELIMITER ;;\nCREATE PROCEDURE p() BEGIN\n\n"
-    f"{BODY}END ;;\nDELIMITER ;\n"
+    "\n--\n-- Dumping routines for database 'shop'\n--\nDELIMITER ;;\nCREATE PROCEDURE p() BEGIN\n"
+    f"\n{BODY}END ;;\nDELIMITER ;\n"
     "\n--\n-- Final view structure for view `v`\n--\n\nCREATE VIEW v;\n"
     "/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;\n\n-- Dump completed\n"
 )

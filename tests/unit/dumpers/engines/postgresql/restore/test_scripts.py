@@ -124,5 +124,5 @@ def test_a_mark_keeps_the_comment() -> None:
     assert is_marked(text)
     assert unmarked(text) == "the\nshop"
     assert (unmarked("plain"), unmarked(mark("loading"))) == ("plain", "")
-    assert "--forget" in describe("shop", text)
-    assert "--forget" not in describe("shop", "mine")
+    assert "earlier restore" in describe("shop", text)
+    assert "earlier restore" not in describe("shop", "mine")
