@@ -10,7 +10,12 @@ from dumpers.contract.restoring import RestoreMode, RestoreRequest
 from dumpers.engines.clickhouse.engine import ENGINE
 from dumpers.runtime.errors import TargetFailedError, TargetRefusedError
 from tests.integration.dumpers.clickhouse.conftest import NOW, connection
-from tests.integration.dumpers.clickhouse.test_rights import documented_grants, narrow, of_user
+from tests.integration.dumpers.clickhouse.test_rights import (
+    GUIDE,
+    documented_grants,
+    narrow,
+    of_user,
+)
 from tests.testbed.databases import clickhouse_front
 from tests.testbed.databases.clickhouse_front import Front
 from tests.testbed.toolchain.processes import free_port
@@ -107,6 +112,24 @@ def test_an_account_that_may_not_write() -> None:
         ENGINE.plan_restore(connection(front), [script(f"{TABLE}Log")], NOW, BESIDE)
     assert "GRANT CREATE DATABASE ON `shop_restored`.*" in str(caught.value)
     assert "CREATE TABLE ON `shop_restored`.*" in str(caught.value)
+
+
+def grants_for_restores() -> list[str]:
+    """The statements of the guide that let an account restore."""
+    text = GUIDE.read_text().partition("## Restoring by the command")[2]
+    lines = text.partition("```sql")[2].partition("```")[0].splitlines()
+    return [line.partition(";")[0].removesuffix(" TO restorer") for line in lines if line]
+
+
+def test_the_rights_of_the_guide_are_enough() -> None:
+    view = "CREATE VIEW shop.v AS SELECT a FROM shop.t"
+    tables = script(f"{TABLE}MergeTree ORDER BY a;")
+    with clickhouse_front.start_narrow(SHOP[:3], narrow(*grants_for_restores())) as front:
+        for mode in (RestoreMode.BESIDE, RestoreMode.SWAP, RestoreMode.OVERWRITE):
+            pieces = [tables, script(view, "views")]
+            done = ENGINE.restore(connection(front), pieces, NOW, RestoreRequest(mode=mode))
+            assert done.notes == ()
+            ENGINE.forget(connection(front), ["shop_restored"], NOW)
 
 
 def test_nobody_answers() -> None:
