@@ -41,10 +41,7 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
     """Build the variables: first those of 0.6.0 in its order, then ours."""
     config, keys = settings.backup_configmap_name, settings.backup_secret_name
     env = [
-        _value(location.BACKEND_TYPE, location.BACKEND_S3),
-        _value(location.BACKEND_PATH, _BACKEND_PATH),
-        *(_from_configmap(config, *entry) for entry in _CONFIGMAP_KEYS),
-        *(_from_secret(keys, *entry) for entry in _SECRET_KEYS if keys),
+        *_store(config, keys),
         _value(spec.engine.host_variable, spec.host),
         _value(spec.engine.port_variable, str(spec.port)),
         *(_value(name, str(number)) for name, number in spec.request.numbers),
@@ -63,7 +60,7 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
         _value(variables.WORKLOAD, spec.owner.key),
         _value(variables.CRONJOB, spec.name),
         _value(variables.DEADLINE, str(spec.request.deadline)),
-        *(_from_configmap(config, *entry) for entry in _MORE_CONFIGMAP_KEYS),
+        *_more_of_store(config),
         *(_value(name, text) for name, text in spec.request.texts),
     ]
     if spec.request.tls:
@@ -77,6 +74,22 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
     return env
 
 
+# All CronJobs share these: they are most of what a CronJob holds.
+@cache
+def _store(config: str, keys: str) -> tuple[Json, ...]:
+    return (
+        _value(location.BACKEND_TYPE, location.BACKEND_S3),
+        _value(location.BACKEND_PATH, _BACKEND_PATH),
+        *(_from_configmap(config, *entry) for entry in _CONFIGMAP_KEYS),
+        *(_from_secret(keys, *entry) for entry in _SECRET_KEYS if keys),
+    )
+
+
+@cache
+def _more_of_store(config: str) -> tuple[Json, ...]:
+    return tuple(_from_configmap(config, *entry) for entry in _MORE_CONFIGMAP_KEYS)
+
+
 def _value(name: str, value: str) -> Json:
     # Kubernetes would replace `$(NAME)` by another variable's value, which may be a secret.
     return {"name": name, "value": value.replace("$", "$$")}
@@ -86,8 +99,6 @@ def _from_secret(secret: str, name: str, key: str) -> Json:
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
-# All CronJobs share one dict per variable: these are most of what they hold.
-@cache
 def _from_configmap(config: str, name: str, key: str, optional: bool) -> Json:  # noqa: FBT001
     source: dict[str, Any] = {"name": config, "key": key}
     if optional:
