@@ -41,10 +41,7 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
     """Build the variables: first those of 0.6.0 in its order, then ours."""
     config, keys = settings.backup_configmap_name, settings.backup_secret_name
     env = [
-        plain_variable(location.BACKEND_TYPE, location.BACKEND_S3),
-        plain_variable(location.BACKEND_PATH, _BACKEND_PATH),
-        *(_from_configmap(config, *entry) for entry in _CONFIGMAP_KEYS),
-        *(_from_secret(keys, *entry) for entry in _SECRET_KEYS if keys),
+        *_store(config, keys),
         plain_variable(spec.engine.host_variable, spec.host),
         plain_variable(spec.engine.port_variable, str(spec.port)),
         *(plain_variable(name, str(number)) for name, number in spec.request.numbers),
@@ -63,7 +60,7 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
         plain_variable(variables.WORKLOAD, spec.owner.key),
         plain_variable(variables.CRONJOB, spec.name),
         plain_variable(variables.DEADLINE, str(spec.request.deadline)),
-        *(_from_configmap(config, *entry) for entry in _MORE_CONFIGMAP_KEYS),
+        *_more_of_store(config),
         *(plain_variable(name, text) for name, text in spec.request.texts),
     ]
     if spec.request.tls:
@@ -77,6 +74,22 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
     return env
 
 
+# All CronJobs share these: they are most of what a CronJob holds.
+@cache
+def _store(config: str, keys: str) -> tuple[Json, ...]:
+    return (
+        plain_variable(location.BACKEND_TYPE, location.BACKEND_S3),
+        plain_variable(location.BACKEND_PATH, _BACKEND_PATH),
+        *(_from_configmap(config, *entry) for entry in _CONFIGMAP_KEYS),
+        *(_from_secret(keys, *entry) for entry in _SECRET_KEYS if keys),
+    )
+
+
+@cache
+def _more_of_store(config: str) -> tuple[Json, ...]:
+    return tuple(_from_configmap(config, *entry) for entry in _MORE_CONFIGMAP_KEYS)
+
+
 def plain_variable(name: str, value: str) -> Json:
     """A variable whose value stands in the object itself, so it must be no secret."""
     # Kubernetes would replace `$(NAME)` by another variable's value, which may be a secret.
@@ -87,8 +100,6 @@ def _from_secret(secret: str, name: str, key: str) -> Json:
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
-# All CronJobs share one dict per variable: these are most of what they hold.
-@cache
 def _from_configmap(config: str, name: str, key: str, optional: bool) -> Json:  # noqa: FBT001
     source: dict[str, Any] = {"name": config, "key": key}
     if optional:

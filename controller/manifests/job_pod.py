@@ -14,6 +14,18 @@ from dumpers.runtime.errors import FINAL_EXIT_CODES
 
 # The pod's volumes: scratch space, and the certificates to trust.
 _TMP, _CA = "tmp", "ca"
+_POD_SECURITY = {
+    "runAsUser": 65532,
+    "runAsGroup": 65532,
+    "fsGroup": 65532,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+_CONTAINER_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
 _FAILURE_POLICY = {
     "rules": [
         # The first match wins: a drained node does not count as a try, whatever the exit code.
@@ -58,13 +70,7 @@ def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: OptionalV
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "serviceAccountName": settings.backup_service_account,
-        "securityContext": {
-            "runAsUser": 65532,
-            "runAsGroup": 65532,
-            "fsGroup": 65532,
-            "runAsNonRoot": True,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": _POD_SECURITY,
         **fields_at(Place.POD_SPEC, optional),
         "containers": [
             {
@@ -75,11 +81,7 @@ def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: OptionalV
                 "args": DELETE,
                 "env": build_env(spec, settings, cluster),
                 **fields_at(Place.CONTAINER, optional),
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "capabilities": {"drop": ["ALL"]},
-                    "readOnlyRootFilesystem": True,
-                },
+                "securityContext": _CONTAINER_SECURITY,
                 "volumeMounts": [
                     {"name": _TMP, "mountPath": "/tmp"},  # noqa: S108  the pod's
                     *_ca_mount(optional),

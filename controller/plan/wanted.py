@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from controller.manifests.manifest import Manifest, dependent_refs, list_manifests
 from controller.manifests.ownership import holder_of, is_ours, with_owner
@@ -27,15 +28,15 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
     """Write what differs from the workload's manifests, and delete what is not among them."""
     owned = context.owned
     existing = owned.cronjob(spec.name)
-    made = WorkloadPlan(
+    made = partial(
+        WorkloadPlan,
         namespace=spec.owner.namespace,
         workload=spec.owner.key,
         cronjob=spec.name,
-        status=WorkloadStatus(state=State.WANTED, reason=Reason.ANNOTATED),
     )
     cluster = _cluster(context.view, existing)
     if isinstance(cluster, ReadFailure):
-        return replace(made, status=WorkloadStatus.unknown(cluster), kept=existing)
+        return made(status=WorkloadStatus.unknown(cluster), kept=existing)
     if existing and spec.members:
         spec = replace(spec, members=absence.members_to_record(spec, existing, context))
     manifests = list_manifests(spec, context.settings, cluster, owned.objects)
@@ -55,7 +56,7 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
     changes.append(now.change)
     cronjob = targets[0]
     status = _status(spec, cronjob, context, now.message)
-    return replace(made, status=status, changes=tuple(filter(None, changes)), kept=cronjob)
+    return made(status=status, changes=tuple(filter(None, changes)), kept=cronjob)
 
 
 def write(

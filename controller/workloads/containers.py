@@ -49,8 +49,13 @@ def container_of(pods: Objects, request: Request) -> Json:
 @cache
 def variables_of(engine: EngineSpec) -> frozenset[str]:
     """The engine's variables, and their `_FILE` variants, which name a file instead."""
-    names = engine.source_variables
-    return names | {name + FILE for name in names}
+    return engine.source_variables | file_variables_of(engine)
+
+
+@cache
+def file_variables_of(engine: EngineSpec) -> frozenset[str]:
+    """The `_FILE` variants of the engine's variables."""
+    return frozenset(name + FILE for name in engine.source_variables)
 
 
 def _sets(container: Json, names: Collection[str]) -> bool:

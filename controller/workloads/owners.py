@@ -1,7 +1,7 @@
 """The pods of a namespace by the objects that own them (contract sections 3 and 9.18)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from controller.model.kinds import READABLE_KINDS, REPLICA_SET
@@ -74,7 +74,7 @@ class PodsByOwner:
 
         def replace_pods(owner: OwnerWithPods) -> OwnerWithPods:
             found = filter(None, map(later.get, map(name_of, owner.pods)))
-            return replace(owner, pods=[*found])
+            return OwnerWithPods(owner=owner.owner, item=owner.item, pods=[*found])
 
         return PodsByOwner(
             owners={ref: replace_pods(owner) for ref, owner in self.owners.items()},

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import Json, ObjectRef, annotations_of, labels_of, metadata
 from controller.model.status import Reason, Rejected, RejectedError
+from controller.workloads.credentials.env_sources import Source, key_reference, sources
 from controller.workloads.credentials.secret_data import (
     SecretDataByRef,
     checked,
@@ -32,24 +32,6 @@ _ALWAYS_LINKED = "KUBERNETES_"
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']*)'\]")
 # Linux starts no program with a longer variable (MAX_ARG_STRLEN).
 _LONGEST = 131_072
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """An `envFrom` object."""
-
-    ref: ObjectRef
-    prefix: str
-    optional: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _KeyReference:
-    """The key of an object that an `env` entry's value comes from."""
-
-    ref: ObjectRef
-    key: str
-    optional: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +69,12 @@ def references(container: Json, names: AbstractSet[str]) -> Iterator[tuple[Objec
     """The objects, each with one key, that have to be read to know these variables."""
     entries = tuple(container.get("env") or ())
     needed = _needed(entries, names)
-    for source in _sources(container):
+    for source in sources(container):
         for name in needed.names:
             if name.startswith(source.prefix):
                 yield source.ref, name.removeprefix(source.prefix)
     for place in needed.entries:
-        if origin := _key_reference(entries[place]):
+        if origin := key_reference(entries[place]):
             yield origin.ref, origin.key
 
 
@@ -135,31 +117,6 @@ def _closed(text: str) -> tuple[str, str]:
     return head + closer, tail
 
 
-def _sources(container: Json) -> Iterator[_Source]:
-    for entry in container.get("envFrom") or ():
-        for key, kind in (("secretRef", SECRET), ("configMapRef", CONFIG_MAP)):
-            if source := entry.get(key):
-                yield _Source(
-                    ref=ObjectRef(kind=kind, name=str(source.get("name", ""))),
-                    prefix=str(entry.get("prefix") or ""),
-                    optional=bool(source.get("optional")),
-                )
-
-
-def _key_reference(entry: Json) -> _KeyReference | None:
-    """The key that an `env` entry's value comes from; None where it comes from elsewhere."""
-    if entry.get("value") or not (origin := entry.get("valueFrom")):
-        return None
-    for field, kind in (("configMapKeyRef", CONFIG_MAP), ("secretKeyRef", SECRET)):
-        if source := origin.get(field):
-            return _KeyReference(
-                ref=ObjectRef(kind=kind, name=str(source.get("name", ""))),
-                key=str(source.get("key", "")),
-                optional=bool(source.get("optional")),
-            )
-    return None
-
-
 def _needed(entries: tuple[Json, ...], names: AbstractSet[str]) -> _Needed:
     places: dict[str, list[int]] = {}
     for place, entry in enumerate(entries):
@@ -180,8 +137,7 @@ def _needed(entries: tuple[Json, ...], names: AbstractSet[str]) -> _Needed:
                 seen = set(_REFERENCE.findall(_closed(text)[0]))
                 todo += [(other, place) for other in seen if other]
             # Where an optional reference leads nowhere, the value from before stays.
-            origin = _key_reference(entry)
-            if not (origin and origin.optional):
+            if not ((origin := key_reference(entry)) and origin.optional):
                 break
         else:
             from_sources.add(name)
@@ -192,9 +148,9 @@ def _from_sources(
     container: Json, names: AbstractSet[str], contents: SecretDataByRef
 ) -> Iterator[tuple[str, Value]]:
     """The variables that `envFrom` sets; the last source with a name wins, no other is read."""
-    sources = tuple(_sources(container))
-    for name in names if sources else ():
-        for source in reversed(sources):
+    found_sources = tuple(sources(container))
+    for name in names if found_sources else ():
+        for source in reversed(found_sources):
             if name.startswith(source.prefix):
                 key = name.removeprefix(source.prefix)
                 found: Value | None
@@ -207,7 +163,7 @@ def _from_sources(
                     break
 
 
-def _pick(source: _Source, key: str, contents: SecretDataByRef) -> str | None:
+def _pick(source: Source, key: str, contents: SecretDataByRef) -> str | None:
     content = content_of(source.ref, contents, optional=source.optional)
     return text_of(source.ref, key, content) if content and key in content.data else None
 
@@ -232,7 +188,7 @@ def _entry(
     if not origin:
         # Acts as unset, and hides the value from envFrom.
         return ""
-    if found := _key_reference(entry):
+    if found := key_reference(entry):
         content = content_of(found.ref, contents, optional=found.optional)
         if content and found.key in content.data:
             return text_of(found.ref, found.key, content)

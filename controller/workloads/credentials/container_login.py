@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from controller.model.objects import Json, ObjectRef
 from controller.model.status import Reason, Rejected, RejectedError
-from controller.workloads.containers import FILE, variables_of
+from controller.workloads.containers import FILE, file_variables_of, variables_of
 from controller.workloads.credentials import container_env, mounted_files
 from controller.workloads.credentials.lookups import Lookup
 from controller.workloads.credentials.secret_data import SecretDataByRef
@@ -64,11 +64,7 @@ def container_references(
 
 def _paths(pod: Json, container: Json, engine: EngineSpec) -> Mapping[str, str]:
     """The paths that `_FILE` variables hold, as far as they are known before anything is read."""
-    known = variables_of(engine)
-    names = {
-        name
-        for entry in container.get("env") or ()
-        if (name := str(entry.get("name", ""))).endswith(FILE) and name in known
-    }
+    env = container.get("env") or ()
+    names = file_variables_of(engine).intersection(entry.get("name", "") for entry in env)
     values = container_env.variables(pod, container, names, {}) if names else {}
     return {name: path for name, path in values.items() if isinstance(path, str) and path}

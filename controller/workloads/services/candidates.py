@@ -42,13 +42,15 @@ class Candidates:
     """The Services that may lead to a workload's pods on a port.
 
     `services` are all of the namespace, or those that `facts.index_keys` and `facts.index_labels`
-    do not rule out.
+    do not rule out. `pods_have_roles` says that the labels of the pods name roles, as those of
+    operators do.
     """
 
     services: Objects = field(repr=False)
     pods: Objects = field(repr=False)
     port: int
     search: ServiceSearch
+    pods_have_roles: bool
 
     @property
     def whole(self) -> list[Json]:
@@ -59,11 +61,6 @@ class Candidates:
     def partial(self) -> list[Json]:
         """Services that select some pod of the workload, on the port."""
         return [item for item in self._selecting() if self.serves(item) and self._reaches(item)]
-
-    @property
-    def pods_have_roles(self) -> bool:
-        """Whether the labels of the workload's pods name roles, as those of operators do."""
-        return any(role_of(labels_of(pod)) for pod in self.pods)
 
     def serves(self, service: Json) -> bool:
         """Whether the Service serves the port."""

@@ -6,7 +6,7 @@ asked for, to the replicas. The labels and names of operators say which one does
 
 from collections.abc import Callable, Iterable
 
-from controller.model.objects import Json, Objects, name_of
+from controller.model.objects import Json, Objects, labels_of, name_of
 from controller.model.status import Reason, Rejected
 from controller.workloads.annotations import READ_FROM, SERVICE
 from controller.workloads.services.candidates import Candidates, ServiceSearch
@@ -17,7 +17,7 @@ from controller.workloads.services.facts import (
     role_of_service,
     selector_of,
 )
-from controller.workloads.services.roles import ServerRole
+from controller.workloads.services.roles import ServerRole, role_of
 
 _CURE = f"name the right one by the annotation {SERVICE.name}"
 
@@ -41,7 +41,13 @@ def choose_service(
     Service of the database. A Service of the primary comes before all of these, and a Service of
     replicas is never taken unasked.
     """
-    found = Candidates(services=services, pods=pods, port=port, search=search or ServiceSearch())
+    found = Candidates(
+        services=services,
+        pods=pods,
+        port=port,
+        search=search or ServiceSearch(),
+        pods_have_roles=any(role_of(labels_of(pod)) for pod in pods),
+    )
     match found.search.read_from:
         case ServerRole.PRIMARY:
             return _of_primary(found)

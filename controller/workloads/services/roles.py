@@ -60,10 +60,13 @@ _LEADER_ENDING = "ha"
 
 def role_of(labels: Mapping[str, str]) -> ServerRole | None:
     """The role that labels, or a selector, name; None without one. A replica's word wins."""
-    found = {_role_of_label(key, text) for key, text in labels.items()}
-    if ServerRole.REPLICA in found:
-        return ServerRole.REPLICA
-    return ServerRole.PRIMARY if ServerRole.PRIMARY in found else None
+    found = None
+    for key, text in labels.items():
+        role = _role_of_label(key, text)
+        if role is ServerRole.REPLICA:
+            return role
+        found = role or found
+    return found
 
 
 def shared_labels(labels: Mapping[str, str]) -> dict[str, str]:
