@@ -1,7 +1,7 @@
 """The parts of a dump beside documents: name, path in the API, and objects that are left out.
 
-What the server made for itself is left out: names that begin with a dot, and what it calls managed.
-Everything else is kept as the server says it, byte for byte.
+What the server made for itself is left out: what it calls managed, without a word on who else does
+so, and names that only servers give. Everything else is kept as the server says it, byte for byte.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +42,7 @@ class _Named(msgspec.Struct):
 
 class _Policy(msgspec.Struct):
     policy: _Meta | None = None
+    version: int = 1
 
 
 class _Scripts(msgspec.Struct):
@@ -54,6 +55,15 @@ class _State(msgspec.Struct):
 
 # Elasticsearch 9.2 and newer.
 _DATES = frozenset(("created_date", "created_date_millis", "modified_date", "modified_date_millis"))
+# Beginnings of names that servers, and Kibana, give to what they do not call managed, mostly before
+# 8.
+_OWN_NAMES = (
+    *(".alerts-", ".apm-", ".async-search", ".data-frame-", ".deprecation-", ".ent-search"),
+    *(".fleet", ".internal.", ".items-", ".kibana", ".lists-", ".logstash", ".management-beats"),
+    *(".ml-", ".monitoring-", ".opendistro", ".opensearch", ".plugins-", ".preview."),
+    *(".reporting", ".rollup-", ".security", ".siem-signals", ".slm-", ".snapshot-blob-cache"),
+    *(".tasks", ".transform-", ".triggered_watches", ".watch"),
+)
 _RAW_BY_NAME = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STATE = msgspec.json.Decoder(_State)
 
@@ -109,7 +119,7 @@ def _by_name(
         found = {
             name: raw
             for name, raw in _RAW_BY_NAME.decode(body).items()
-            if not name.startswith(".") and not _managed(msgspec.json.decode(raw, type=shape))
+            if not _is_servers_own(name, msgspec.json.decode(raw, type=shape))
         }
         return msgspec.json.encode(found), len(found)
 
@@ -122,7 +132,7 @@ def _listed(member: str) -> Callable[[bytes, frozenset[str]], tuple[bytes, int]]
         for raw in _items(body, member):
             one = msgspec.json.decode(raw, type=_Named)
             inner = one.index_template or one.component_template
-            if not one.name.startswith(".") and not _managed(inner):
+            if not _is_servers_own(one.name, inner):
                 found.append(_portable(raw))
         return msgspec.json.encode({member: found}), len(found)
 
@@ -171,8 +181,13 @@ def _items(body: bytes, member: str) -> Sequence[msgspec.Raw]:
     return msgspec.json.decode(raw, type=list[msgspec.Raw])
 
 
-def _managed(item: _Meta | _Policy | None) -> bool:
+def _is_servers_own(name: str, item: _Meta | _Policy | None) -> bool:
+    """Whether a new cluster of this release has the thing by itself, as it is."""
+    changed = isinstance(item, _Policy) and item.version > 1
     if isinstance(item, _Policy):
         item = item.policy
-    meta = item.meta if item is not None else None
-    return isinstance(meta, Mapping) and meta.get("managed") is True
+    said = item.meta if item is not None else None
+    if isinstance(said, Mapping) and said.get("managed") is True:
+        # Kibana's Fleet makes templates, which data streams need.
+        return not changed and not said.get("managed_by")
+    return name.startswith(_OWN_NAMES)

@@ -38,8 +38,12 @@ class Index:
     """The most documents that the server gives in one page."""
     most_slices: int = 1024
     """The most slices that the server reads it in."""
-    refreshes: bool = True
-    """Whether it makes new documents visible by itself."""
+    refreshes: bool | None = None
+    """Whether it makes new documents visible by itself and soon; None for what is usual here."""
+    files: tuple[str, ...] = ()
+    """The files of the server's own that its analyzers read."""
+    follows: bool = False
+    """Whether it is a copy of another cluster's index, which that one writes."""
 
     @property
     def is_read(self) -> bool:

@@ -18,6 +18,7 @@ _OBJECTS = {
     "snapshot policy": "snapshot_lifecycle.snapshot_configurations",
     "search pipeline": "search_pipeline.pipeline",
     "auto-follow pattern": "ccr.patterns",
+    "view": "view.view",
 }
 _TRANSFORMS = "/_transform?size=1000&filter_path=transforms.id"
 _HAS_TRANSFORMS = (7, 5)
@@ -29,6 +30,14 @@ _HIDDEN = (
 _FAILURES = (
     "these hold documents that data streams could not take; a restore has no way to make them, "
     "and they are not in the dump"
+)
+_FILES = (
+    "the analyzers of these indices read files of the server, which are not in the dump: put them "
+    "into the config folder of every node before a restore makes the indices"
+)
+_FOLLOWING = (
+    "these indices follow those of another cluster, and are as old as they lag: a restore makes "
+    "usual indices of them"
 )
 _SETTINGS = (
     "what belongs to the whole cluster is not in the dump: keep it with what sets the cluster up"
@@ -50,6 +59,16 @@ def hidden(every: Sequence[Index], chosen: Sequence[Index]) -> tuple[Note, ...]:
     if not own:
         return ()
     return (Note(code=NoteCode.NOT_CHOSEN, text=_HIDDEN, objects=tuple(sorted(own))),)
+
+
+def needs(chosen: Sequence[Index]) -> Iterator[Note]:
+    """Notes on indices that another place writes, and on those that need files of a server."""
+    following = tuple(index.name for index in chosen if index.follows)
+    if following:
+        yield Note(code=NoteCode.STANDBY, text=_FOLLOWING, objects=following)
+    files = tuple(f"{index.name}: {path}" for index in chosen for path in index.files)
+    if files:
+        yield Note(code=NoteCode.RESTORE_NEEDS, text=_FILES, objects=files)
 
 
 def failures(every: Sequence[Index], chosen: Sequence[Index]) -> tuple[Note, ...]:

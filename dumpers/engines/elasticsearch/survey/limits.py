@@ -10,12 +10,14 @@ from dumpers.engines.elasticsearch.client import Server
 from dumpers.runtime.interrupt import Interrupt
 
 _DAY = 86_400.0
+_SOON = 60.0
 _LIMITS = (
     "search.max_keep_alive",
     "point_in_time.max_keep_alive",
     "point_in_time.init.keep_alive",
     "search.max_open_scroll_context",
     "search.max_open_pit_context",
+    "cluster.default.index.refresh_interval",
 )
 _SECONDS = {
     "nanos": 1e-9,
@@ -35,12 +37,14 @@ class Limits:
 
     `keep_alive` is for how many seconds a search context may be kept, `scrolls` and `points` how
     many of them a node holds. `settings` are the names of the cluster settings that somebody made.
+    `refreshes` says whether indices that do not say it make new documents visible soon.
     """
 
     keep_alive: float = _DAY
     scrolls: int = 500
     points: int = 300
     settings: tuple[str, ...] = ()
+    refreshes: bool = True
 
 
 def read_limits(server: Server, interrupt: Interrupt) -> Limits:
@@ -67,8 +71,14 @@ def parse_limits(answer: Mapping[str, Any]) -> Limits:
         keep_alive=min(_seconds(values.get("search.max_keep_alive")), point),
         scrolls=_number(values.get("search.max_open_scroll_context"), usual.scrolls),
         points=_number(values.get("search.max_open_pit_context"), usual.points) if opens else 0,
-        settings=tuple(sorted(made["persistent"])),
+        settings=tuple(sorted(made["persistent"].keys() | made["transient"].keys())),
+        refreshes=refreshes_soon(values.get("cluster.default.index.refresh_interval", "1s")),
     )
+
+
+def refreshes_soon(interval: object) -> bool:
+    """Whether an index with this refresh interval shows new documents within a minute."""
+    return _seconds(interval) <= _SOON
 
 
 def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

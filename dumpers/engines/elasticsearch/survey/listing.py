@@ -14,6 +14,8 @@ from urllib.parse import quote
 from dumpers.engines.elasticsearch.client import DeniedError, Server
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Product
+from dumpers.engines.elasticsearch.survey import index_settings
+from dumpers.engines.elasticsearch.survey.index_settings import SETTINGS, says, source_mode
 from dumpers.runtime.errors import SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
@@ -21,19 +23,6 @@ ALL = "_all"
 # Servers take a request's first line of 4096 bytes by default.
 PATH_BYTES = 3000
 _COLUMNS = "index,status,health,pri,docs.count,pri.store.size"
-_SETTINGS = (
-    "index.hidden",
-    "index.frozen",
-    "index.search.throttled",
-    "index.mode",
-    "index.mapping.source.mode",
-    "index.derived_source.enabled",
-    "index.max_result_window",
-    "index.max_slices_per_scroll",
-    "index.max_slices_per_pit",
-    "index.refresh_interval",
-)
-_SYNTHETIC_MODES = frozenset(("logsdb", "time_series"))
 _WINDOW, _SLICES = 10_000, 1024
 _BACKING = re.compile(r"\.ds-(.+?)-(?:\d{4}\.\d\d\.\d\d-)?\d{6,}")
 UNSEEN = "not visible to this account: grant it monitor and view_index_metadata on them"
@@ -153,7 +142,7 @@ def _settings(
     query = {"flat_settings": "true", "expand_wildcards": "all"}
     found: dict[str, Mapping[str, Any]] = {}
     for target in targets:
-        path = f"/{target}/_settings/{','.join(_SETTINGS)}"
+        path = f"/{target}/_settings/{','.join(SETTINGS)}"
         listed = server.json("GET", path, query=query, interrupt=interrupt)
         found |= {name: item["settings"] for name, item in listed.items()}
     return found
@@ -175,16 +164,18 @@ def _index(
         size=_number(row.get("pri.store.size")),
         stream=streams.of.get(name, ""),
         failures_of=streams.failures.get(name, ""),
-        hidden=_says(settings, "index.hidden"),
+        hidden=says(settings, "index.hidden"),
         closed=closed,
-        frozen=_says(settings, "index.frozen") or _says(settings, "index.search.throttled"),
-        source_mode=_source_mode(settings),
+        frozen=says(settings, "index.frozen") or says(settings, "index.search.throttled"),
+        source_mode=source_mode(settings),
         health=row.get("health") or "",
         blocked=not closed and "read" in blocks.get(name, ()),
         unread=_unread(row, blocks.get(name, frozenset()), closed=closed),
         window=max(1, int(settings.get("index.max_result_window", _WINDOW))),
         most_slices=max(1, min(map(int, slices))),
-        refreshes=not str(settings.get("index.refresh_interval", "")).startswith("-"),
+        refreshes=index_settings.refreshes(settings),
+        files=index_settings.files(settings),
+        follows=says(settings, "index.xpack.ccr.following_index"),
     )
 
 
@@ -203,19 +194,6 @@ def _unlisted(name: str, problem: str) -> Index:
     """An index of which nothing but its name is known, and what that gives away."""
     backing = _BACKING.fullmatch(name)
     return Index(name=name, stream=backing[1] if backing else "", problem=problem)
-
-
-def _says(settings: Mapping[str, Any], name: str) -> bool:
-    return str(settings.get(name, "false")) == "true"
-
-
-def _source_mode(settings: Mapping[str, Any]) -> str:
-    """The mode that settings give `_source`, where its mapping says nothing."""
-    said = settings.get("index.mapping.source.mode", "")
-    derived = _says(settings, "index.derived_source.enabled")
-    if derived or (not said and settings.get("index.mode") in _SYNTHETIC_MODES):
-        return "synthetic"
-    return str(said)
 
 
 def _streams(

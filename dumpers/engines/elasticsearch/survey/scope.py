@@ -20,9 +20,9 @@ from dumpers.runtime.interrupt import Interrupt
 
 _LEFT_OUT = "to dump the others, leave it out by the annotation indices, or name none"
 _STALE = (
-    "these indices make new documents visible on request only (refresh_interval -1), which this "
-    "account may not make: what was written since the last refresh is not in the dump: grant it "
-    "maintenance on them (OpenSearch: indices:admin/refresh), or refresh them"
+    "these indices make new documents visible seldom or on request only (refresh_interval), which "
+    "this account may not make: what was written since the last refresh is not in the dump: grant "
+    "it maintenance on them (OpenSearch: indices:admin/refresh), or refresh them"
 )
 _NOTHING = "these patterns were to leave something out, and nothing here fits them"
 
@@ -76,7 +76,8 @@ def survey(
         *_unread(chosen),
         *security.notes(account, read, fewer),
         *of_sources.notes,
-        *_refresh(server, read, interrupt),
+        *_refresh(server, read, limits, interrupt),
+        *left_out.needs(kept),
         *unreadable,
         *left_out.failures(listing.indices, kept),
         *_nothing_left_out(patterns, listing.indices),
@@ -130,9 +131,14 @@ def _unread(chosen: Sequence[Index]) -> Iterator[Note]:
         yield Note(code=NoteCode.UNREADABLE, text=text, objects=names)
 
 
-def _refresh(server: Server, read: Sequence[Index], interrupt: Interrupt) -> Iterator[Note]:
-    """Make all documents visible where the server does not by itself; a note where it refuses."""
-    stale = [index.name for index in read if not index.refreshes]
+def _refresh(
+    server: Server, read: Sequence[Index], limits: Limits, interrupt: Interrupt
+) -> Iterator[Note]:
+    """Make all documents visible where the server does not soon; a note where it refuses."""
+    usual = limits.refreshes
+    stale = [
+        index.name for index in read if not (usual if index.refreshes is None else index.refreshes)
+    ]
     for some in joined(stale):
         try:
             server.ask("POST", f"/{some}/_refresh", interrupt=interrupt)
