@@ -147,6 +147,11 @@ class SearchServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def config(self) -> Path:
+        """Where Elasticsearch's analyzers look for files."""
+        return self._folder / "config"
+
     def ask(
         self, method: str, path: str, body: bytes | str | Mapping[str, Any] | None = None
     ) -> Any:
@@ -218,6 +223,10 @@ class SearchServer:
             self.raw("DELETE", f"/_scripts/{name}")
         for item in everything.get("ingest", {}).get("pipeline", []):
             self.raw("DELETE", f"/_ingest/pipeline/{item['id']}")
+        for name in everything.get("view", {}).get("view", {}):
+            self.raw("DELETE", f"/views/{name}")
+        nothing = {"persistent": {"*": None}, "transient": {"*": None}}
+        self.ask("PUT", "/_cluster/settings", nothing)
 
     def kill(self) -> None:
         """Ends the node at once, as a machine's failure would."""

@@ -67,6 +67,14 @@ def read_workloads(server: Server, scope: Scope, interrupt: Interrupt) -> Sequen
     return statements
 
 
+def read_handlers(server: Server, scope: Scope, interrupt: Interrupt) -> Sequence[str]:
+    """The statements that make handlers of HTTP; those of configuration files have none."""
+    if not scope.has("handlers", "name", "create_query") or server.address:
+        return ()
+    rows = server.rows("SELECT create_query FROM system.handlers ORDER BY name", interrupt)
+    return [row[0] for row in rows if row[0]]
+
+
 def hides_password(statement: str) -> bool:
     """Whether a statement makes an account by a password that it does not have."""
     words = significant(statement)

@@ -1,4 +1,4 @@
-"""Which tables' rows a policy may hide from the account."""
+"""Which tables' rows a policy may hide from the account, or mask for it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,12 @@ _COLUMNS = (
     *("database", "table", "select_filter", "is_restrictive"),
     *("apply_to_all", "apply_to_list", "apply_to_except"),
 )
+_MASKS = ("database", "table", "apply_to_all", "apply_to_list", "apply_to_except")
 _ALL_ROWS = frozenset(("1", "true", ""))
+_MASKED = (
+    "columns of these tables are in this dump as a masking policy shows them to this account: dump "
+    "with an account that none applies to"
+)
 _HIDDEN = (
     "rows of these tables that a policy or filter hides from this account are not in this dump: "
     "dump with an account that sees all rows"
@@ -29,11 +34,13 @@ def read_hidden_rows(
     # Old releases have such filters in a file, which no query shows.
     if not saved or not scope.has("row_policies"):
         return ()
+    masked: list[BackupTable] = []
     if not scope.has("row_policies", *_COLUMNS):
         hidden = _named(server, saved, interrupt)
     else:
         try:
             hidden = _hidden(server, scope, saved, interrupt)
+            masked = _masked(server, scope, saved, interrupt)
         except server.errors.refused:
             return (
                 Note(
@@ -42,9 +49,11 @@ def read_hidden_rows(
                     "is not known: GRANT SHOW ROW POLICIES ON *.*",
                 ),
             )
-    if not hidden:
-        return ()
-    return (note(NoteCode.ROW_SECURITY, _HIDDEN, *(item.table.full_name for item in hidden)),)
+    return tuple(
+        note(NoteCode.ROW_SECURITY, text, *(item.table.full_name for item in found))
+        for text, found in ((_HIDDEN, hidden), (_MASKED, masked))
+        if found
+    )
 
 
 def _hidden(
@@ -54,11 +63,7 @@ def _hidden(
     rows = server.rows(f"SELECT {', '.join(_COLUMNS)} FROM {source}", interrupt)  # noqa: S608  quoted
     if not rows:
         return []
-    [[user]] = server.rows("SELECT currentUser()", interrupt)
-    names = {user}
-    if scope.has("enabled_roles"):
-        found = server.rows("SELECT DISTINCT role_name FROM system.enabled_roles", interrupt)
-        names.update(row[0] for row in found)
+    names = _names(server, scope, interrupt)
     by_table: dict[tuple[str, str], list[list[Any]]] = {}
     for row in rows:
         by_table.setdefault((row[0], row[1]), []).append(row)
@@ -74,6 +79,33 @@ def _hidden(
         if not sees:
             hidden.append(item)
     return hidden
+
+
+def _names(server: Server, scope: Scope, interrupt: Interrupt) -> set[str]:
+    """The account's name, and those of its roles."""
+    [[user]] = server.rows("SELECT currentUser()", interrupt)
+    names = {user}
+    if scope.has("enabled_roles"):
+        found = server.rows("SELECT DISTINCT role_name FROM system.enabled_roles", interrupt)
+        names.update(row[0] for row in found)
+    return names
+
+
+def _masked(
+    server: Server, scope: Scope, saved: Sequence[BackupTable], interrupt: Interrupt
+) -> list[BackupTable]:
+    """The tables that a masking policy, which ClickHouse Cloud has, changes for this account."""
+    if not scope.has("masking_policies", *_MASKS):
+        return []
+    source = server.source("system", "masking_policies")
+    rows = server.rows(f"SELECT {', '.join(_MASKS)} FROM {source}", interrupt)  # noqa: S608  quoted
+    names = _names(server, scope, interrupt) if rows else set()
+    tables = {
+        (database, table)
+        for database, table, all_, listed, excepted in rows
+        if (int(all_) and not names & set(excepted)) or names & set(listed)
+    }
+    return [item for item in saved if item.store.key in tables]
 
 
 def sees_all(policies: Sequence[Sequence[Any]], names: set[str]) -> bool | None:

@@ -9,6 +9,7 @@ from dumpers.engines.clickhouse.catalog.accounts import (
     hides_password,
     read_access,
     read_configured_accounts,
+    read_handlers,
     read_workloads,
     subject_of,
 )
@@ -107,10 +108,11 @@ def read_server_objects(
         "functions in SQL",
         lambda: _functions(server, scope, "SQLUserDefined", "create_query", interrupt),
     )
+    handlers = allowed("handlers of HTTP", lambda: read_handlers(server, scope, interrupt))
     return ServerObjects(
         functions=functions,
         collections={name: each for name, each in collections.items() if name not in hidden},
-        access=(*access, *read_workloads(server, scope, interrupt)),
+        access=(*access, *read_workloads(server, scope, interrupt), *handlers),
         notes=tuple(teller.notes),
     )
 

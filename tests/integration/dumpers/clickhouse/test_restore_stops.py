@@ -154,6 +154,28 @@ def test_a_type_that_is_not_allowed(dumps: Dumps, new: Front) -> None:
     load(backup, new, allow_suspicious_low_cardinality_types=1)
 
 
+def test_a_nested_column_that_is_not_flattened(dumps: Dumps, new: Front) -> None:
+    create = "CREATE TABLE shop.t (id UInt8, n Nested(a UInt8, b String)) ENGINE = Log"
+    with clickhouse_front.start_front() as front:
+        front.sql("CREATE DATABASE shop")
+        front.sql(create, flatten_nested=0)
+        front.sql("INSERT INTO shop.t VALUES (1, [(2, 'b')])")
+        backup = dumps.of_front(front)
+    with stops("No such column … in table …", 16):
+        load(backup, new)
+    new.sql("DROP DATABASE shop")
+    load(backup, new, flatten_nested=0)
+    assert new.sql("SELECT id, n.a, n.b FROM shop.t") == "1\t[2]\t['b']"
+
+
+def test_handlers_come_back(new: Front, dumps: Dumps) -> None:
+    backup = dump(
+        dumps, (*SHOP, "CREATE HANDLER seen URL '/seen' AS SELECT count() FROM shop.orders")
+    )
+    load(backup, new)
+    assert new.sql("SELECT name, url FROM system.handlers") == "seen\t/seen"
+
+
 def test_a_cluster_that_the_target_does_not_know(dumps: Dumps, new: Front) -> None:
     host = "127.0.0.61"
     distributed = (

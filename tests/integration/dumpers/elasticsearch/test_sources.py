@@ -75,6 +75,33 @@ def test_sources_that_opensearch_derives(server: SearchServer) -> None:
     assert parts["data"][1] == {"documents": {"made": 1, "sent": 1}}
 
 
+@pytest.mark.parametrize("server", ["elasticsearch-6", "elasticsearch-9"], indirect=True)
+def test_files_that_analyzers_read(server: SearchServer) -> None:
+    folder = server.config / "analysis"
+    folder.mkdir(mode=0o755)
+    (folder / "stop.txt").write_text("and\n")
+    try:
+        stop = {"type": "stop", "stopwords_path": "analysis/stop.txt"}
+        server.ask("PUT", "/books", {"settings": {"analysis": {"analyzer": {"own": stop}}}})
+        info, _ = dump(job(server))
+    finally:
+        (folder / "stop.txt").unlink()
+        folder.rmdir()
+    assert [(note.code, note.objects) for note in info.notes] == [
+        (NoteCode.RESTORE_NEEDS, ("books: analysis/stop.txt",))
+    ]
+
+
+@pytest.mark.parametrize("server", ["opensearch-3"], indirect=True)
+def test_documents_that_a_cluster_shows_late(server: SearchServer) -> None:
+    late = {"cluster.default.index.refresh_interval": "1h"}
+    server.ask("PUT", "/_cluster/settings", {"persistent": late})
+    put(server, "books", "1", "{}")
+    info, parts = dump(job(server))
+    assert parts["data"][1] == {"documents": {"books": 1}}
+    assert [note.code for note in info.notes] == [NoteCode.GLOBALS]
+
+
 @pytest.mark.parametrize(
     "server", ["elasticsearch-6", "elasticsearch-9", "opensearch-3"], indirect=True
 )

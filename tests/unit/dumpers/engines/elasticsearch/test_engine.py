@@ -197,14 +197,21 @@ def _kept(name: str, body: bytes, streams: frozenset[str] = frozenset()) -> tupl
 
 def test_what_the_server_made_for_itself_is_left_out() -> None:
     own = {"_meta": {"managed": True}}
-    body = {".a": {}, "b": own, "c": {"_meta": {"managed": False}, "order": 1.0}, "d": {}}
-    assert _kept("template", json.dumps(body).encode()) == ({"c": body["c"], "d": {}}, 2)
-    policies = {"mine": {"policy": {"phases": {}}}, "its": {"policy": own}}
-    assert _kept("policy", json.dumps(policies).encode()) == ({"mine": policies["mine"]}, 1)
+    fleet = {"_meta": {"managed": True, "managed_by": "fleet"}}
+    mine = {".a": {}, "c": {"_meta": {"managed": False}, "order": 1.0}, "d": {}, ".fleet_b": fleet}
+    body = {**mine, ".monitoring-es": {}, "b": own}
+    assert _kept("template", json.dumps(body).encode()) == (mine, 4)
+    policies = {
+        "mine": {"policy": {"phases": {}}, "version": 1},
+        "its own, changed": {"policy": own, "version": 2},
+        "its": {"policy": own, "version": 1},
+    }
+    kept = {name: policy for name, policy in policies.items() if name != "its"}
+    assert _kept("policy", json.dumps(policies).encode()) == (kept, 2)
     listed = [
         {"name": "mine", "index_template": {"priority": 1}},
         {"name": "its", "index_template": own},
-        {"name": ".dot", "index_template": {}},
+        {"name": ".watch-history-9", "index_template": {}},
     ]
     body = {"index_templates": listed}
     assert _kept("index_template", json.dumps(body).encode()) == (

@@ -9,7 +9,7 @@ import pytest
 from dumpers.contract.notes import NoteCode
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.survey import left_out, listing
-from dumpers.engines.elasticsearch.survey.limits import Limits, parse_limits
+from dumpers.engines.elasticsearch.survey.limits import Limits, parse_limits, refreshes_soon
 from dumpers.engines.elasticsearch.survey.sources import sort_out
 
 _DAY = 86_400.0
@@ -34,7 +34,11 @@ _DAY = 86_400.0
                 "persistent": {"search": {"max_keep_alive": "1d"}},
                 "transient": {"search": {"max_keep_alive": "500ms", "max_open_pit_context": "0"}},
             },
-            Limits(keep_alive=0.5, points=0, settings=("search.max_keep_alive",)),
+            Limits(
+                keep_alive=0.5,
+                points=0,
+                settings=("search.max_keep_alive", "search.max_open_pit_context"),
+            ),
         ),
         ({"defaults": {"point_in_time": {"max_keep_alive": "30s"}}}, Limits(keep_alive=30.0)),
         (
@@ -42,10 +46,22 @@ _DAY = 86_400.0
             Limits(keep_alive=20.0, points=0),
         ),
         ({"defaults": {"search": {"max_keep_alive": "soon"}}}, Limits(keep_alive=_DAY)),
+        (
+            {"defaults": {"cluster": {"default.index.refresh_interval": "2m"}}},
+            Limits(refreshes=False),
+        ),
     ],
 )
 def test_limits(answer: Mapping[str, Any], expected: Limits) -> None:
     assert parse_limits(answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("interval", "soon"),
+    [("1s", True), ("60s", True), ("100ms", True), ("61s", False), ("1h", False), ("-1", False)],
+)
+def test_how_soon_documents_are_seen(interval: str, soon: bool) -> None:  # noqa: FBT001
+    assert refreshes_soon(interval) is soon
 
 
 @pytest.mark.parametrize(
