@@ -188,8 +188,8 @@ def _next_run(schedule: str, zone: str, now: datetime, cronjob: Json) -> datetim
             after = next_run(schedule, zone, last) if last else None
             return after if after and after > now else None
         return _next_run_after(schedule, zone, now)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        # This machine may lack the time zone.
+    except (ValueError, OSError, ZoneInfoNotFoundError, ImportError):
+        # This machine may lack the time zone, or croniter, which the change of clocks asks for.
         return None
 
 

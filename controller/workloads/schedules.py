@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from croniter import CroniterBadDateError, croniter
-
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DESCRIPTORS = {
@@ -170,6 +168,8 @@ def _next_by_wall_clock(parsed: Fields, now: datetime) -> datetime | None:
 
 
 def _next_by_croniter(parsed: Fields, local: datetime) -> datetime | None:
+    from croniter import CroniterBadDateError, croniter  # noqa: PLC0415  rarely needed
+
     expression = " ".join(",".join(map(str, sorted(values))) for values in parsed.values)
     try:
         found = croniter(expression, local, day_or=parsed.either_day).get_next(datetime)

@@ -1,5 +1,7 @@
 import re
 
+from controller.cli.errors import Exit
+from controller.cli.main import VERBS
 from controller.model.status import Reason, State
 from controller.runs.reasons import RunReason
 from controller.settings.settings import SETTINGS
@@ -9,6 +11,7 @@ from dumpers.runtime.errors import FINAL_EXIT_CODES, ExitCode
 from tests.paths import REPOSITORY
 
 _README = (REPOSITORY / "README.md").read_text()
+_COMMAND = (REPOSITORY / "docs" / "command.md").read_text()
 _OPERATIONS = (REPOSITORY / "docs" / "operations.md").read_text()
 # Restoring is not in this version.
 _UNUSED_CODES = {ExitCode.TARGET_FAILED, ExitCode.TARGET_REFUSED}
@@ -58,6 +61,15 @@ def test_every_exit_code_has_its_row() -> None:
         assert [int(code) for code, _ in rows] == codes
         final = {int(code) for code, row in rows if "fails at once" in row}
         assert final == {int(code) for code in FINAL_EXIT_CODES} - _UNUSED_CODES
+
+
+def test_every_verb_of_the_command_and_its_exit_codes_have_their_rows() -> None:
+    verbs = re.findall(r"^\| \[?`(\w+)`", _COMMAND.split("\n## ", 1)[0], re.MULTILINE)
+    assert verbs == list(VERBS)
+    section = _section(_COMMAND, "Exit codes")
+    codes = {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)}
+    assert codes == set(Exit)
+    assert not {code for code in ExitCode if code >= 10} & codes
 
 
 def test_links_lead_somewhere() -> None:

@@ -84,13 +84,11 @@ def test_the_list_of_verbs_says_what_each_verb_says_of_itself(name: str) -> None
 def test_the_users_verbs_load_nothing_that_is_compiled(verbs: list[str]) -> None:
     code = f"""
 import sys
-for name in ("kubernetes", "msgspec", "pyrage", "isal", "botocore", "urllib3", "yaml"):
+for name in ("kubernetes", "msgspec", "croniter", "pyrage", "isal", "botocore", "urllib3", "yaml"):
     sys.modules[name] = None
 from controller.cli.main import main
 for verb in {verbs!r}:
     main([verb, "--help"] if verb[0] != "-" else [verb], standalone_mode=False)
-loaded = {{"croniter"}} & set(sys.modules)
-assert ({verbs!r} != ["--help"]) or not loaded, loaded
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=REPOSITORY
