@@ -45,3 +45,5 @@ LIST_BEFORE = "KSNAPSHOT_LIST_BEFORE"
 # Whose runs a list holds, one of LIST_SCOPES: those of CRONJOB, or all of CLUSTER, or all.
 LIST_SCOPE = "KSNAPSHOT_LIST_SCOPE"
 LIST_SCOPES = ("cronjob", "cluster", "all")
+# `true` lists the dumps of ksnapshot 0.6.0, too, which have no records.
+LIST_LEGACY = "KSNAPSHOT_LIST_LEGACY"

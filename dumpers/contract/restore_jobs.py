@@ -18,6 +18,7 @@ from dumpers.contract.names import (
     EXCHANGE,
     IDENTITY_FILE,
     LIST_BEFORE,
+    LIST_LEGACY,
     LIST_LIMIT,
     LIST_SCOPE,
     LIST_SCOPES,
@@ -68,7 +69,11 @@ class RestoreJob(BackupJob):
         """Read the environment."""
         reader = _reader(env)
         shared = _members(Job.read(reader))
-        request, plan_only, exchange = _request(reader), _plan_only(reader), _exchange(reader)
+        request, plan_only, exchange = (
+            _request(reader),
+            _switch(reader, PLAN_ONLY),
+            _exchange(reader),
+        )
         _check(reader)
         return cls(
             **shared,
@@ -103,7 +108,11 @@ class LoadJob:
         reader = _reader(env, {name for engine in engines for name in engine.variables})
         engine = read_engine(reader, engines)
         connection = read_connection(reader, engine) if engine else None
-        request, plan_only, exchange = _request(reader), _plan_only(reader), _exchange(reader)
+        request, plan_only, exchange = (
+            _request(reader),
+            _switch(reader, PLAN_ONLY),
+            _exchange(reader),
+        )
         if reader.faults or engine is None or connection is None:
             raise ConfigurationError(*reader.faults)
         return cls(
@@ -120,12 +129,14 @@ class ListJob(Job):
     """A job that lists runs, newest first: `limit` of them before the folder `before`.
 
     `backup` names the one that is to be listed, empty for a page. `scope` is one of LIST_SCOPES.
+    With `legacy`, dumps of ksnapshot 0.6.0 are listed behind the first page of a CronJob.
     """
 
     limit: int
     before: str
     backup: str
     scope: str
+    legacy: bool
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "ListJob":
@@ -140,6 +151,7 @@ class ListJob(Job):
             reader.faults.append(
                 f"{LIST_SCOPE} is {scope[:20]!r}: it must be one of: {', '.join(LIST_SCOPES)}"
             )
+        legacy = _switch(reader, LIST_LEGACY)
         _check(reader)
         return cls(
             **shared,
@@ -147,6 +159,7 @@ class ListJob(Job):
             before=reader.text(LIST_BEFORE),
             backup=reader.text(BACKUP),
             scope=scope,
+            legacy=legacy,
         )
 
 
@@ -192,8 +205,8 @@ def _request(reader: EnvReader) -> RestoreRequest:
         return RestoreRequest()
 
 
-def _plan_only(reader: EnvReader) -> bool:
-    value = reader.text(PLAN_ONLY)
+def _switch(reader: EnvReader, name: str) -> bool:
+    value = reader.text(name)
     if value not in {"", "true", "false"}:
-        reader.faults.append(f"{PLAN_ONLY} is {value[:20]!r}: it must be true or false")
+        reader.faults.append(f"{name} is {value[:20]!r}: it must be true or false")
     return value == "true"

@@ -29,7 +29,7 @@ _NO_DEADLINE = timedelta(hours=24)
 
 
 class State(StrEnum):
-    """How a run stands; only the first two can be restored."""
+    """How a run stands; only the first two, and a legacy dump, can be restored."""
 
     COMPLETE = "complete"
     NOTES = "notes"  # whole but for what the notes name
@@ -40,6 +40,7 @@ class State(StrEnum):
     PRUNED = "pruned"
     DAMAGED = "damaged"  # the last proof failed, or the manifest cannot be read
     UNKNOWN = "unknown"  # a record of a format that this version does not know
+    LEGACY = "legacy"  # a dump of ksnapshot 0.6.0, which has no records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ class Entry:
     @property
     def is_restorable(self) -> bool:
         """Whether a restore may be tried."""
-        return self.state in {State.COMPLETE, State.NOTES}
+        return self.state in {State.COMPLETE, State.NOTES, State.LEGACY}
 
     def to_document(self) -> Mapping[str, Any]:
         """The entry as JSON has it; the members are described in docs/catalogue.md."""

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from dumpers.contract.names import LIST_SCOPES
 from dumpers.contract.restore_jobs import ListJob
 from dumpers.contract.restoring import AT, LATEST
 from dumpers.repository.catalogue import Entry
 from dumpers.repository.keys import records_prefix
+from dumpers.repository.legacy import LEGACY
+from dumpers.repository.legacy_listing import LegacyDumps
 from dumpers.repository.listing import Catalogue, list_cronjobs
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import RunStorage
@@ -26,17 +29,29 @@ def list_backups(
     with RunStorage(job.location, run="list", interrupt=interrupt) as storage:
         for prefix in _prefixes(job, storage):
             catalogue = Catalogue(storage=storage, prefix=prefix, now=now)
+            if job.backup.startswith(LEGACY):
+                yield _document(_legacy(job, storage, prefix).find(job.backup)[1])
+                continue
             if job.backup:
                 yield _document(_find(catalogue, job.backup))
                 continue
             page = catalogue.page(before=job.before, limit=job.limit)
-            yield from map(_document, page.entries)
+            entries = [*page.entries]
+            if job.legacy and not job.before:
+                entries += _legacy(job, storage, prefix).newest(job.limit)
+            yield from map(_document, entries)
             yield {
                 "catalogue": "end",
                 "records": prefix,
-                "runs": len(page.entries),
+                "runs": len(entries),
                 "next": page.next,
             }
+
+
+def _legacy(job: ListJob, storage: RunStorage, prefix: str) -> LegacyDumps:
+    """The dumps without records of the CronJob whose records lie under `prefix`."""
+    cluster, cronjob = map(unquote, prefix.rstrip("/").split("/")[-2:])
+    return LegacyDumps(storage=storage, path=job.location.path, cluster=cluster, cronjob=cronjob)
 
 
 def _find(catalogue: Catalogue, wanted: str) -> Entry:

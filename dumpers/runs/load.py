@@ -107,7 +107,9 @@ class _Load:
             _LOG.info("loading", extra=fields(target=self.job.target, actions=plan.actions))
             self.is_loading = True
             restored = engine.restore(self.job.connection, pieces, interrupt, request)
-            return planned, self._good(replace(restored, notes=(*plan.notes, *restored.notes)))
+            # An engine may say once more what its plan said.
+            notes = tuple(dict.fromkeys((*plan.notes, *restored.notes)))
+            return planned, self._good(replace(restored, notes=notes))
         except Exception as error:  # noqa: BLE001  the reader has to hear of every end
             return planned, self._bad(error)
 

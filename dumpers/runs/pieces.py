@@ -1,5 +1,6 @@
 """The objects of a backup as they were dumped: downloaded, decrypted, unpacked, and proven."""
 
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,6 +18,16 @@ from dumpers.streams.reader import BufferedReader
 
 _GZIP = "gzip"
 _HEADS_AT_A_TIME = 8
+_TAIL_BYTES = 1 << 10
+# The last words of the dump tools; newer minors of pg_dump put a token behind theirs.
+_LEGACY_ENDS = {
+    "mysql": re.compile(rb"\n-- Dump completed[^\n]*\n\Z"),
+    "postgresql": re.compile(
+        rb"\n-- PostgreSQL database dump complete\n(?:--|\s|\\unrestrict \w+)*\Z"
+    ),
+}
+# 0.6.0 did not write down for whom it encrypted.
+_NOBODY_KNOWS = "recipients that nobody wrote down"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +78,7 @@ def read_identity_file(path: str, manifest: Manifest) -> tuple[age.Identity, ...
     """
     if manifest.encryption is None:
         return ()
-    recipients = ", ".join(manifest.encryption.recipients)
+    recipients = ", ".join(manifest.encryption.recipients) or _NOBODY_KNOWS
     if not path:
         raise EncryptionError(
             f"the backup is encrypted for {recipients}: give the file with the private key of one "
@@ -93,6 +104,7 @@ class PieceReader(BufferedReader):
         self._backup = backup
         self._item = item
         self._open = ExitStack()
+        self._tail = b""
 
     def __enter__(self) -> Self:
         storage, manifest = self._backup.storage, self._backup.manifest
@@ -119,12 +131,16 @@ class PieceReader(BufferedReader):
             raise self._no_key_fits() from error
         except BackupDamagedError as error:
             raise BackupDamagedError(f"{self._item.key} is damaged: {error}") from error
+        self._tail = (self._tail + block[-_TAIL_BYTES:])[-_TAIL_BYTES:]
         if not block:
             self._prove()
         return block
 
     def _prove(self) -> None:
         item = self._item
+        if not item.sha256:
+            self._prove_legacy()
+            return
         for what, found, wanted in (
             ("bytes in the store", self._stored.count, item.size),
             ("sha256 in the store", self._stored.sha256(), item.sha256),
@@ -137,6 +153,15 @@ class PieceReader(BufferedReader):
                     f"{wanted}"
                 )
 
+    def _prove_legacy(self) -> None:
+        """A dump of ksnapshot 0.6.0 has its size, and what the dump tool wrote last."""
+        item, engine = self._item, self._backup.manifest.begun.engine
+        if self._stored.count != item.size or not _LEGACY_ENDS[engine].search(self._tail):
+            raise BackupDamagedError(
+                f"{item.key} does not end as a whole dump does: the dump tool of ksnapshot 0.6.0 "
+                "failed, or the object was cut"
+            )
+
     def _no_key_fits(self) -> EncryptionError | BackupDamagedError:
         encryption = self._backup.manifest.encryption
         recipients = encryption.recipients if encryption else ()
@@ -147,9 +172,10 @@ class PieceReader(BufferedReader):
             )
         count = len(self._backup.identities)
         which = f"none of the {count} keys" if count > 1 else "the key"
+        names = ", ".join(recipients) or _NOBODY_KNOWS
         return EncryptionError(
             f"{which} in the identity file {'opens' if count > 1 else 'does not open'} "
-            f"{self._item.key}, which is encrypted for {', '.join(recipients)}: `age-keygen -y "
+            f"{self._item.key}, which is encrypted for {names}: `age-keygen -y "
             "key.txt` prints which of these an age key is, `ssh-keygen -y -f key` which an SSH key "
             "is"
         )

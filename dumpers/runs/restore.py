@@ -13,8 +13,10 @@ from datetime import datetime
 
 from dumpers.contract.restore_jobs import RestoreJob
 from dumpers.contract.restore_result import RestoreResult
-from dumpers.repository.catalogue import Entry, rfc3339
+from dumpers.repository.catalogue import Entry, State, rfc3339
 from dumpers.repository.keys import records_prefix, restored_name
+from dumpers.repository.legacy import LEGACY, make_manifest
+from dumpers.repository.legacy_listing import LegacyDumps
 from dumpers.repository.listing import Catalogue
 from dumpers.repository.record_json import write_record
 from dumpers.repository.records import Manifest, Restoration
@@ -88,7 +90,8 @@ def restore(
             )
         verdict = _judge(work, listener, talk)
         record = ""
-        if talk.planned and not talk.planned.plan_only:
+        is_recorded = work.entry.state is not State.LEGACY
+        if talk.planned and not talk.planned.plan_only and is_recorded:
             record = _record(work, talk, verdict, started=started, finished=now())
     planned = talk.planned or _NOTHING
     return RestoreResult(
@@ -115,10 +118,7 @@ def restore(
 
 def _prepare(job: RestoreJob, storage: RunStorage, now: Callable[[], datetime]) -> _Restore:
     """Find the backup and check all that can be checked without reading it."""
-    prefix = records_prefix(path=job.location.path, cluster=job.cluster, cronjob=job.cronjob)
-    catalogue = Catalogue(storage=storage, prefix=prefix, now=now)
-    entry = catalogue.find(job.backup)
-    manifest = catalogue.manifest(entry)
+    entry, manifest = _find(job, storage, now)
     identities = read_identity_file(job.identity_file, manifest)
     backup = StoredBackup(storage=storage, manifest=manifest, identities=identities)
     backup.check_sizes()
@@ -141,6 +141,20 @@ def _prepare(job: RestoreJob, storage: RunStorage, now: Callable[[], datetime]) 
         ),
     )
     return _Restore(job=job, entry=entry, backup=backup)
+
+
+def _find(
+    job: RestoreJob, storage: RunStorage, now: Callable[[], datetime]
+) -> tuple[Entry, Manifest]:
+    path, cluster, cronjob = job.location.path, job.cluster, job.cronjob
+    if job.backup.startswith(LEGACY):
+        dumps = LegacyDumps(storage=storage, path=path, cluster=cluster, cronjob=cronjob)
+        dump, entry = dumps.find(job.backup)
+        return entry, make_manifest(dump, entry, bucket=job.location.bucket)
+    prefix = records_prefix(path=path, cluster=cluster, cronjob=cronjob)
+    catalogue = Catalogue(storage=storage, prefix=prefix, now=now)
+    entry = catalogue.find(job.backup)
+    return entry, catalogue.manifest(entry)
 
 
 def _offer(work: _Restore) -> Offer:
@@ -176,7 +190,9 @@ def _judge(work: _Restore, listener: Listener, talk: Talk) -> Verdict:
     """The client's verdict, unless it is good and what the reader knows speaks against it."""
     verdict, served = talk.verdict, listener.served
     unread = [work.manifest.objects[place].key for place in sorted(served.begun - served.whole)]
-    if not verdict.succeeded or (talk.planned and not unread):
+    # A plan may look at the head of a piece only.
+    is_fine = talk.planned is not None and (talk.planned.plan_only or not unread)
+    if not verdict.succeeded or is_fine:
         return verdict
     known = f"has not read {unread[0]} to its end" if unread else "has not said what it would do"
     error = TargetFailedError(

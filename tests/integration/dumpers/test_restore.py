@@ -1,5 +1,6 @@
 """Backups of a real PostgreSQL in a real S3 server, restored by two real processes."""
 
+import gzip
 import signal
 from collections.abc import Iterator
 
@@ -22,7 +23,7 @@ from dumpers.runtime.errors import (
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.test_backup import FINGERPRINT, SCHEMA
 from tests.testbed.databases.postgres import PostgresServer
-from tests.testbed.dumper import CRONJOB, Dumper, Ended
+from tests.testbed.dumper import CRONJOB, POD, Dumper, Ended
 from tests.testbed.fixtures import Faults
 from tests.testbed.proxies.faults import Cut, Rule, Slow, Status
 from tests.testbed.restorer import Restored, Restorer, look
@@ -329,3 +330,48 @@ def test_a_backup_is_listed_verified_and_pinned(
     missing = look(dumper, "list", KSNAPSHOT_BACKUP="nope")
     assert (missing.exit_code, missing.documents) == (ExitCode.CONFIGURATION, [])
     assert look(dumper, "verify").exit_code == ExitCode.CONFIGURATION
+
+
+def test_a_dump_of_0_6_0_is_listed_and_restored(
+    dumper: Dumper,
+    restorer: Restorer,
+    dumped: Ended,
+    s3: S3Server,
+    bucket: str,
+    postgres: PostgresServer,
+    database: str,
+    copy: str,
+) -> None:
+    [stored] = dumped.result.keys
+    body = s3.read(bucket, stored)
+    folder = f"ksnapshot/2025/01/02/postgresql/dump-{POD}"
+    whole = f"{folder}-{database}-20250102030405.sql.gz.age"
+    cut = f"{folder}-{database}-20250102030406.sql.gz"
+    sql = gzip.decompress(pyrage.decrypt(body, [IDENTITY]))
+    s3.client().put_object(Bucket=bucket, Key=whole, Body=body)
+    # As 0.6.0 stored it where pg_dump failed.
+    s3.client().put_object(Bucket=bucket, Key=cut, Body=gzip.compress(sql[:-500]))
+    s3.client().put_object(Bucket=bucket, Key=f"{folder}-notes.txt", Body=b"x")
+
+    listed = look(dumper, "list", KSNAPSHOT_LIST_LEGACY="true")
+    assert [run.get("id") for run in listed.documents[1:]] == [
+        *("legacy-20250102T030406Z", "legacy-20250102T030405Z", None),
+    ]
+    run = listed.documents[2]
+    assert (run["state"], run["restorable"], run["record"]) == ("legacy", True, whole)
+    assert run["stored_bytes"] == len(body)
+    assert [item["state"] for item in look(dumper, "list").documents[:-1]] == ["complete"]
+
+    broken = restorer.run(KSNAPSHOT_BACKUP="legacy-20250102T030406Z")
+    failed(broken, ExitCode.STORAGE_REFUSED, cut, "does not end as a whole dump does")
+    assert is_empty(postgres, copy)
+    ended = restorer.run(KSNAPSHOT_BACKUP="legacy-20250102T030405Z")
+    assert ended.reader.exit_code == ExitCode.DONE, ended.logs
+    assert ended.result.record == ""
+    assert postgres.psql(FINGERPRINT, copy) == postgres.psql(FINGERPRINT, database)
+    refused(
+        restorer,
+        ConfigurationError,
+        "there are 0 dumps",
+        KSNAPSHOT_BACKUP="legacy-20250102T030407Z",
+    )

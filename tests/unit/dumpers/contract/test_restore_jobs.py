@@ -63,8 +63,10 @@ def test_a_list() -> None:
     job = ListJob.from_env(STORE)
     assert (job.limit, job.before, job.backup, job.scope) == (20, "", "", "cronjob")
     told = {"KSNAPSHOT_LIST_LIMIT": "500", "KSNAPSHOT_LIST_BEFORE": "x", "KSNAPSHOT_BACKUP": "r1"}
-    job = ListJob.from_env(STORE | told | {"KSNAPSHOT_LIST_SCOPE": "all"})
+    told |= {"KSNAPSHOT_LIST_SCOPE": "all", "KSNAPSHOT_LIST_LEGACY": "true"}
+    job = ListJob.from_env(STORE | told)
     assert (job.limit, job.before, job.backup, job.scope) == (500, "x", "r1", "all")
+    assert job.legacy
 
 
 def test_a_backup_to_look_after() -> None:
