@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -45,13 +45,15 @@ class DocumentMemory:
     """What a process knows of one ConfigMap of these.
 
     `rows` are those that it should hold, made of `subjects`; None until it was read once. With
-    `is_written` it holds them. `complaint` is what was last logged of a write that failed.
+    `is_written` it holds them. `complaint` is what was last logged of a write that failed, and
+    `failed` when that was, None if it did not fail since.
     """
 
     subjects: Subjects = field(default_factory=dict, repr=False)
     rows: Rows | None = field(default=None, repr=False)
     is_written: bool = False
     complaint: str = ""
+    failed: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,10 +97,10 @@ class StatusWriter:
         self._bring_up_to_date([status], unseen)
         if self.settings.boards:
             boards = self._boards(memory, subjects, watched)
-            # What failed last may take long to fail again: the others come first.
-            self._bring_up_to_date(
-                sorted(boards, key=lambda board: bool(board.memory.complaint)), unseen
-            )
+            # What failed may take long to fail again: the others come first, then in turn.
+            never = datetime.min.replace(tzinfo=UTC)
+            in_turn = sorted(boards, key=lambda board: board.memory.failed or never)
+            self._bring_up_to_date(in_turn, unseen)
 
     def _boards(
         self,
@@ -146,12 +148,13 @@ class StatusWriter:
         try:
             self._write(document, unseen, name)
         except KubeError as error:
+            document.memory.failed = self.now
             if document.memory.complaint != str(error):
                 document.memory.complaint = str(error)
                 line = fields(namespace=document.namespace, name=name, why=str(error))
                 _log.warning("status not written", extra=line)
             return False
-        document.memory.complaint = ""
+        document.memory.complaint, document.memory.failed = "", None
         return True
 
     def _write(self, document: "_Document", unseen: Unseen, name: str) -> None:
