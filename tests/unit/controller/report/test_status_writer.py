@@ -200,10 +200,11 @@ def test_what_failed_last_is_tried_last_and_costs_no_more_than_one_timeout(
     api.tried.clear()
     one_pass(api, watched, memory, 1)
     assert api.tried == ["c", "d", "a"]
-    for minutes, tried in ((2, ["b", "a"]), (3, ["c", "b"]), (4, ["a", "c"])):
-        api.tried.clear()
+    api.tried.clear()
+    for minutes in range(2, 8):
         one_pass(api, watched, memory, minutes)
-        assert api.tried == tried, "each in its turn"
+    assert len(api.tried) == 12, "two in each pass"
+    assert min(map(api.tried.count, "abc")) > 1, "each in its turn"
 
 
 def test_what_somebody_changed_meanwhile_is_kept_beside_our_own() -> None:
