@@ -20,7 +20,7 @@ from dumpers.runtime.errors import KsnapshotError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
 _CLEANUP_SECONDS = 60.0
-_DEFAULT_OPTIONS = "TEMPLATE template0"
+_DEFAULT_OPTIONS, _DEFAULT_TABLESPACE = "TEMPLATE template0", "pg_default"
 
 
 def restore_backup(
@@ -106,7 +106,8 @@ def _make(session: Session, move: Move, prepared: Prepared, interrupt: Interrupt
     options = move.piece.metadata.get("create_options")
     if not options:
         options = database_options(live) if live else _DEFAULT_OPTIONS
-    if live is not None and live.tablespace:
+    # To name the default one takes a right that nobody needs to have.
+    if live is not None and live.tablespace not in {"", _DEFAULT_TABLESPACE}:
         options += f" TABLESPACE {quote_identifier(live.tablespace)}"
     name = quote_identifier(move.loaded)
     try:

@@ -61,7 +61,7 @@ def state(case: Case, database: str, *tables: str) -> str:
     program = "mariadb-dump" if server.is_mariadb else "mysqldump"
     own = ["--skip-ssl"] if server.is_mariadb else ["--get-server-public-key"]
     own += [] if server.is_mariadb else ["--set-gtid-purged=OFF", "--column-statistics=0"]
-    command = [mysql_testbed.clients() / program, "--no-defaults", "--host=127.0.0.1", *own]
+    command = [str(mysql_testbed.clients() / program), "--no-defaults", "--host=127.0.0.1", *own]
     command += [f"--port={server.port}", f"--user={server.user}", "--skip-comments"]
     command += ["--single-transaction", "--no-tablespaces", "--default-character-set=utf8mb4"]
     command += ["--hex-blob", "--skip-lock-tables", "--skip-add-locks"]

@@ -1,50 +1,21 @@
 """Restores that are killed: the live database is whole, the old one or the new one, and open."""
 
-import json
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from dumpers.contract.restoring import RestoreMode, RestoreRequest
 from dumpers.engines.postgresql.engine import ENGINE
+from dumpers.runtime.errors import TargetFailedError
 from dumpers.runtime.interrupt import Interrupt
-from tests.integration.dumpers.postgresql.changed import World
-from tests.integration.dumpers.postgresql.worlds import connection
-from tests.paths import REPOSITORY
+from tests.integration.dumpers.killed import restore_killed
+from tests.integration.dumpers.postgresql.changed import SWAP, World
+from tests.integration.dumpers.postgresql.worlds import connection, piece
 from tests.testbed.databases import postgres as postgres_testbed
 from tests.testbed.toolchain.processes import wait_until
 
-# Restores, and dies as soon as the tool of this number runs: alone, or together with that tool.
-_RESTORE = """
-import json, os, signal, sys
-from pathlib import Path
-from dumpers.contract.restoring import RestoreRequest
-from dumpers.engines.postgresql.engine import ENGINE
-from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams import tool
-from tests.integration.dumpers.postgresql import worlds
-
-given = json.loads(sys.argv[1])
-begin, count = tool._start, 0
-
-def start(*args, **options):
-    global count
-    count += 1
-    process = begin(*args, **options)
-    if count == given["moment"]:
-        if given["with_tool"]:
-            os.killpg(process.pid, signal.SIGKILL)
-        os.kill(os.getpid(), signal.SIGKILL)
-    return process
-
-tool._start = start
-target = worlds.Connection(**given["connection"])
-piece = worlds.piece(Path(given["dump"]).read_bytes(), name=target.database)
-ENGINE.restore(target, [piece], Interrupt(), RestoreRequest.from_json(given["request"]))
-"""
 # From the creation of the copy to the renames, and to the drop of what was replaced.
 _MOMENTS = sorted(random.Random(17).sample(range(6, 20), 8))
 
@@ -53,30 +24,10 @@ _MOMENTS = sorted(random.Random(17).sample(range(6, 20), 8))
 def test_whoever_is_killed_the_live_database_is_whole(
     world: World, tmp_path: Path, mode: RestoreMode
 ) -> None:
-    with world.backup.open() as reader:
-        (tmp_path / "dump").write_bytes(reader.read())
     target = connection(world.server, world.live)
-    for number, moment in enumerate(_MOMENTS):
+    for moment in _MOMENTS:
         request = RestoreRequest(mode=mode, suffix=f"_{moment}")
-        given = {
-            "moment": moment,
-            "with_tool": bool(number % 2),
-            "dump": str(tmp_path / "dump"),
-            "request": request.to_json(),
-            "connection": {
-                "host": target.host,
-                "port": target.port,
-                "username": target.username,
-                "password": target.password,
-                "database": target.database,
-            },
-        }
-        subprocess.run(
-            [sys.executable, "-c", _RESTORE, json.dumps(given)],
-            cwd=REPOSITORY,
-            env={"PATH": f"{postgres_testbed.bin_folder()}:/usr/bin:/bin"},
-            check=False,
-        )
+        restore_killed("postgresql", target, world.backup, request, moment=moment, folder=tmp_path)
         # What the tool had begun, the server may still end.
         wait_until(lambda: not others(world), seconds=60, what="the sessions of the restore to end")
         found = world.dump(world.live)
@@ -96,3 +47,30 @@ def others(world: World) -> str:
         "SELECT pid FROM pg_stat_activity WHERE application_name = 'ksnapshot' "
         f"OR query LIKE '%{world.live}%' AND pid <> pg_backend_pid()"
     )
+
+
+def test_a_session_that_cannot_be_ended_leaves_all_as_it_was(world: World) -> None:
+    server, live, role = world.server, world.live, f"app_{world.live}"
+    server.psql(
+        f"CREATE ROLE {role} LOGIN PASSWORD 'p' CREATEDB; GRANT pg_signal_backend TO {role}"
+    )
+    server.psql(f"ALTER DATABASE {live} OWNER TO {role}")
+    holder = subprocess.Popen(
+        [postgres_testbed.client("psql"), "--command=SELECT pg_sleep(300)"],
+        env=server.env(live),
+        stdout=subprocess.DEVNULL,
+    )
+    target = connection(server, live, username=role, password="p")
+    backup = piece(b"CREATE TABLE t ();", name=live)
+    try:
+        held = f"SELECT pid FROM pg_stat_activity WHERE datname = '{live}' AND state = 'active'"
+        wait_until(lambda: server.psql(held), seconds=60, what="the superuser's session")
+        with pytest.raises(TargetFailedError, match=r"in use \(pid .*beside, whole: .*_restored"):
+            ENGINE.restore(target, [backup], Interrupt(), SWAP)
+        assert world.databases() == {live, f"{live}_restored"}
+        assert world.dump(live) == world.after
+    finally:
+        holder.kill()
+        holder.wait()
+        ENGINE.forget(connection(server, live), [f"{live}_restored"], Interrupt())
+        server.psql(f"ALTER DATABASE {live} OWNER TO postgres; DROP ROLE {role}")

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 import pytest
 
 from dumpers.contract.connection import Connection
+from dumpers.contract.restoring import RestoreRequest
 from dumpers.engines.postgresql.engine import ENGINE
 from dumpers.engines.postgresql.options import GLOBALS_ENDING, PLAIN_ENDING
 from dumpers.engines.protocol import StoredDump
@@ -182,8 +183,9 @@ def test_a_restore_that_does_not_end_well_leaves_nothing(
 
 def test_a_restore_goes_into_one_empty_database(postgres: PostgresServer, database: str) -> None:
     target = connection(postgres, database)
+    two = [piece(b"", name="a"), piece(b"", name="b")]
     with pytest.raises(TargetRefusedError, match="choose one"):
-        ENGINE.restore(target, [piece(b"", name="a"), piece(b"", name="b")], Interrupt())
+        ENGINE.restore(target, two, Interrupt(), RestoreRequest(tables=("t",)))
     globals_ = piece(b"", GLOBALS_ENDING)
     notes = ENGINE.restore(target, [piece(b"CREATE TABLE t ();"), globals_], Interrupt()).notes
     assert "roles" in notes[0]
