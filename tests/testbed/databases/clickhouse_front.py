@@ -48,14 +48,19 @@ class Front:
 
 @contextlib.contextmanager
 def start_front(
-    *, host: str = "127.0.0.1", http_port: int | None = None, shards: Sequence[str] = ()
+    *,
+    host: str = "127.0.0.1",
+    http_port: int | None = None,
+    shards: Sequence[str] = (),
+    login: Login | None = None,
 ) -> Iterator[Front]:
     """A fresh engine, ready in about a second.
 
-    With `shards` it knows a cluster `main` of these hosts, and itself as one of them.
+    With `shards` it knows a cluster `main` of these hosts, and itself as one of them. Engines of
+    one cluster need the same `login`.
     """
     folder = scratch.make("clickhouse-front")
-    login = Login.make("default")
+    login = login or Login.make("default")
     port = http_port or processes.free_port()
     shard = shards.index(host) + 1 if shards else 0
     config = clickhouse_config.newest(shards, shard, _TCP_PORT, QUERY_LOG)

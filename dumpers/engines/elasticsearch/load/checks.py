@@ -18,7 +18,8 @@ _NAME_BYTES = 255
 _BAD_LETTERS = frozenset('\\/*?"<>| ,#:')
 _LIMITED = (7, 0)
 _RIGHTS = ("create_index", "write", "read", "manage", "view_index_metadata")
-_READ_ONLY = "read_only_allow_delete"
+# The number of the block that a full disk brings: read-only, but for deleting.
+_FLOODED = "12"
 
 
 def check_target(
@@ -29,7 +30,7 @@ def check_target(
         *_names(to, items, there, request),
         *missing_plugins(to, items),
         *_blocks(to),
-        *_shards(to, items),
+        *_shards(to, items, request),
         *_rights(to, items),
     ]
     if request.mode is RestoreMode.SWAP:
@@ -150,15 +151,7 @@ def _blocks(to: Target) -> Iterator[str]:
     blocks: Mapping[str, Any] = json.loads(body).get("blocks", {}) if body is not None else {}
     for block in blocks.get("global", {}).values():
         yield f"the cluster takes nothing in: {block.get('description')}: take the block away"
-    flooded = [
-        name
-        for name, held in blocks.get("indices", {}).items()
-        if any(
-            _READ_ONLY in block.get("description", "").replace(" ", "_")
-            or "read-only / allow delete" in block.get("description", "")
-            for block in held.values()
-        )
-    ]
+    flooded = [name for name, held in blocks.get("indices", {}).items() if _FLOODED in held]
     if flooded:
         yield (
             f"a disk of the cluster is full (flood stage): {abbreviate(flooded)} may only be "
@@ -166,7 +159,7 @@ def _blocks(to: Target) -> Iterator[str]:
         )
 
 
-def _shards(to: Target, items: Sequence[Item]) -> Iterator[str]:
+def _shards(to: Target, items: Sequence[Item], request: RestoreRequest) -> Iterator[str]:
     """Whether the cluster may have as many more shards as the restore makes."""
     if not to.product.is_opensearch and to.product.number < _LIMITED:
         return
@@ -188,7 +181,9 @@ def _shards(to: Target, items: Sequence[Item]) -> Iterator[str]:
         return
     most = int(limits[0]) * int(state["number_of_data_nodes"])
     there = int(state["active_shards"]) + int(state["unassigned_shards"])
-    new = sum(_copies(item) * (1 + item.is_beside) for item in items)
+    # What is loaded beside is there together with what is made of it.
+    twice = request.mode is RestoreMode.OVERWRITE
+    new = sum(_copies(item) * (1 + (twice and item.is_beside)) for item in items)
     if there + new > most:
         yield (
             f"the cluster may have {most} shards (cluster.max_shards_per_node), has {there}, and "

@@ -119,15 +119,17 @@ def _items(contents: Contents, request: RestoreRequest, chosen: Sequence[Index])
     for name in shown:
         parts = tuple(index.name for index in chosen if index.shown_name == name)
         was_stream = any(contents.streams.get(part) == name for part in parts)
-        live = names.get(name, name)
-        given = request.mode is RestoreMode.BESIDE and name in names
-        beside = request.mode is not RestoreMode.EMPTY and not given
+        live = own = names.get(name, name)
+        if request.mode is RestoreMode.BESIDE:
+            live, own = name, names.get(name, f"{name}{request.suffix}")
+        elif request.mode is not RestoreMode.EMPTY:
+            own = f"{live}{request.suffix}"
         yield Item(
             name=name,
             parts=parts,
             answer=contents.found[max(parts) if was_stream else name],
             live=live,
-            own=f"{live}{request.suffix}" if beside else live,
+            own=own,
             was_stream=was_stream,
             stream=was_stream,
             closed=name in contents.closed,

@@ -78,13 +78,13 @@ def plan_restore(
 def _placed(
     item: Item, request: RestoreRequest, there: There, known: Sequence[templates.Template]
 ) -> Item:
-    """An item as it is loaded: nothing goes beside what is not there, nor is closed.
+    """An item as it is loaded: nothing goes beside what is not there.
 
-    Beside, a data stream is one only where a template of the cluster makes it one.
+    Under another name, a data stream is one only where a template of the cluster makes it one.
     """
     if request.mode in _STAGED and item.live not in there.names:
         return in_place(item)
-    if item.was_stream and item.is_beside:
+    if item.was_stream and item.own != item.name:
         makes = any(each.makes_streams for each in templates.applying(known, item.own))
         return replace(item, stream=makes)
     return item

@@ -18,7 +18,9 @@ from dumpers.streams.reader import Reader
 from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, Dumps, connection
 from tests.testbed.databases import clickhouse_front
 from tests.testbed.databases.clickhouse_front import Front
+from tests.testbed.databases.clickhouse_http import Login
 from tests.testbed.stores.s3 import S3Server
+from tests.testbed.toolchain.processes import free_port
 
 SWAP = RestoreRequest(mode=RestoreMode.SWAP)
 BESIDE = RestoreRequest(mode=RestoreMode.BESIDE)
@@ -284,3 +286,27 @@ def test_an_exchange_that_fails_is_taken_back(
     with pytest.raises(KsnapshotError, match="every table is where it was before"):
         ENGINE.restore(connection(live), backup.pieces(), NOW, SWAP)
     assert content(live) == before
+
+
+def test_two_servers_exchange_their_own_tables(dumps: Dumps) -> None:
+    hosts, port, login = ("127.0.0.71", "127.0.0.72"), free_port(), Login.make("default")
+    start = partial(clickhouse_front.start_front, http_port=port, shards=hosts, login=login)
+    with start(host=hosts[0]) as one, start(host=hosts[1]) as two:
+        for number, front in enumerate((one, two), 1):
+            front.sql("CREATE DATABASE shop")
+            for name in ("a", "b"):
+                front.sql(f"CREATE TABLE shop.{name} (id UInt64) ENGINE = MergeTree ORDER BY id")
+                front.sql(f"INSERT INTO shop.{name} SELECT number FROM numbers({number})")
+        backup = dumps.of_front(one)
+        before = [content(front, tables=("a", "b")) for front in (one, two)]
+        one.sql("INSERT INTO shop.a VALUES (100)")
+        two.sql("DROP TABLE shop.b")
+        later = [content(front, tables=("a",)) for front in (one, two)]
+        restored = ENGINE.restore(connection(one), backup.pieces(), NOW, SWAP)
+        assert [content(front, tables=("a", "b")) for front in (one, two)] == before
+        assert len(restored.kept) == 2
+        ENGINE.undo(connection(one), restored.kept, NOW)
+        assert [content(front, tables=("a",)) for front in (one, two)] == later
+        assert two.sql("EXISTS TABLE shop.b") == "0"
+        ENGINE.forget(connection(two), [kept for _, kept in restored.kept], NOW)
+        assert [databases(front) for front in (one, two)] == [["shop"], ["shop"]]

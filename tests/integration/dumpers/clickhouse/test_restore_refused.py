@@ -126,7 +126,7 @@ def test_the_rights_of_the_guide_are_enough() -> None:
     tables = script(f"{TABLE}MergeTree ORDER BY a;")
     with clickhouse_front.start_narrow(SHOP[:3], narrow(*grants_for_restores())) as front:
         for mode in (RestoreMode.BESIDE, RestoreMode.SWAP, RestoreMode.OVERWRITE):
-            pieces = [tables, script(view, "views")]
+            pieces = [tables, rows("shop", "t", count=0), script(view, "views")]
             done = ENGINE.restore(connection(front), pieces, NOW, RestoreRequest(mode=mode))
             assert done.notes == ()
             ENGINE.forget(connection(front), ["shop_restored"], NOW)

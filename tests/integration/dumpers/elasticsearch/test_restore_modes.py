@@ -52,7 +52,7 @@ def fill(server: SearchServer) -> None:
         put(server, "books-1", f"{number}", f'{{"n":{number}}}')
     put(server, ODD, "1", '{"n":1}')
     term = {"range": {"n": {"gte": 0}}}
-    server.ask("PUT", "/books-1/_alias/books", {"filter": term, "routing": "1"})
+    server.ask("PUT", "/books-1/_alias/books", {"filter": term})
     refresh(server)
 
 

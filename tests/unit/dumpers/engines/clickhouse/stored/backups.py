@@ -19,8 +19,8 @@ def script(text: str, kind: str = "schema", labels: Sequence[str] = ("s1r1",)) -
     )
 
 
-def rows(database: str, table: str, size: int = 10, **more: Any) -> StoredDump:
-    said = {"database": database, "table": table, "rows": 1, "columns": ["a"]}
+def rows(database: str, table: str, size: int = 10, count: int = 1, **more: Any) -> StoredDump:
+    said = {"database": database, "table": table, "rows": count, "columns": ["a"]}
     return StoredDump(
         name="main",
         part=("s1", database, table),
