@@ -80,6 +80,12 @@ class Candidates:
             for pod in (*self.pods, *self.search.neighbours)
         )
 
+    def leads_elsewhere(self, service: Json) -> bool:
+        """Whether the Service selects pods of others, too, such as another database's."""
+        own = {name_of(pod) for pod in self.pods}
+        selected = _selected_by(service)
+        return any(selected(pod) and name_of(pod) not in own for pod in self.search.neighbours)
+
     def without_selector(self, role: ServerRole | None = None) -> list[Json]:
         """Services without a selector on the port that seem to be the workload's, best ones first.
 

@@ -100,6 +100,8 @@ def _of_replicas(found: Candidates) -> str | Rejected:
 def _usual(found: Candidates, items: Iterable[Json]) -> list[Json]:
     """What is left of Services by the rules that need no roles."""
     items = _prefer(list(items), found.serves)
+    if len(items) > 1:
+        items = _prefer(items, lambda item: not found.leads_elsewhere(item))
     items = _prefer(items, lambda item: not is_headless(item))
     return _prefer(items, lambda item: not leads_to_unready(item))
 

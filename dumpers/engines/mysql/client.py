@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.login_hint import login_hint
-from dumpers.engines.mysql.errors import LOST_CONNECTION, REFUSED_LOGINS, error_numbers, is_final
+from dumpers.engines.mysql.errors import (
+    CRASHED,
+    LOST_CONNECTION,
+    REFUSED_LOGINS,
+    error_numbers,
+    is_final,
+)
 from dumpers.engines.mysql.programs import Flavour, Program, arguments, session
 from dumpers.runtime.errors import ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
@@ -177,6 +183,8 @@ def _command(
         if argv[0] == "mariadb-dump" and LOST_CONNECTION in numbers:
             # Unlike mysqldump it does not ask the server for more patience.
             text += " (did the store hold the dump up? raise the server's net_write_timeout)"
+        if numbers & CRASHED:
+            text += " (REPAIR TABLE it, or leave it out by the annotation exclude-tables)"
         if connection is not None and numbers & REFUSED_LOGINS:
             text += login_hint(connection)
         return errors.refused(text) if is_final(said) else errors.failed(text)

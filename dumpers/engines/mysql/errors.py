@@ -31,7 +31,25 @@ _REFUSALS = frozenset(
             1298,
             1305,
         ),
-        *(1356, 1370, 1371, 1419, 1449, 1524, 1698, 1820, 1862, 2049, 2054, 2059, 2061, 3105),
+        *(
+            1034,
+            1194,
+            1195,
+            1356,
+            1370,
+            1371,
+            1419,
+            1449,
+            1524,
+            1698,
+            1820,
+            1862,
+            2049,
+            2054,
+            2059,
+            2061,
+            3105,
+        ),
         *(3118, 3159, 3878, 3879, 4151),
     )
 )
@@ -44,6 +62,8 @@ _REFUSED_WORDS = re.compile(
     r"|insuff?icent privileges|insufficient privileges",
     re.IGNORECASE,
 )
+# A table that the server finds damaged while it is read.
+CRASHED = frozenset((1034, 1194, 1195))
 LOST_CONNECTION = 2013
 LOCK_WAIT_TIMEOUT = 1205
 # An account that may not do something with a database, table, column, routine or server.

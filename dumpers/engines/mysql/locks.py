@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from collections.abc import Sequence
 from typing import Self
 
 from dumpers.engines.mysql.client import Server, literal
@@ -14,6 +15,8 @@ from dumpers.streams.reader import Reader
 
 _SHOWN = 5
 _STATEMENT_SHOWN = 100
+# How the statements of mariadb-dump begin.
+_OF_THE_TOOL = r"^(show|lock tables|select /\*!40001|select `)"
 
 
 class Patience:
@@ -24,9 +27,9 @@ class Patience:
     cancelling `interrupt`, through which it has to be read.
     """
 
-    def __init__(self, server: Server, database: str, *, interrupt: Interrupt) -> None:
+    def __init__(self, server: Server, databases: Sequence[str], *, interrupt: Interrupt) -> None:
         self._server = server
-        self._database = database
+        self._databases = databases
         self._outer = interrupt
         self.interrupt = interrupt.child()
         self._wrote = time.monotonic()
@@ -62,7 +65,7 @@ class Patience:
         return data
 
     def _timeout(self, said: str) -> KsnapshotError:
-        return lock_timeout(self._server, self._database, said, interrupt=self._outer)
+        return lock_timeout(self._server, self._databases[0], said, interrupt=self._outer)
 
     def _watch(self) -> None:
         while not self._ended.wait(LOCK_WAIT_SECONDS / 10):
@@ -75,11 +78,17 @@ class Patience:
                 return
 
     def _waiting(self) -> str:
-        """What a session of this account's dump tool is waiting for; empty if for nothing."""
+        """What a session of this dump's tool is waiting for; empty if for nothing.
+
+        It is known by its account and database, and by what it asks: others of the account, such as
+        those of an application with the same login, may wait for what they like.
+        """
+        databases = ", ".join(map(literal, self._databases))
         rows = self._server.rows(
             "state",
             "FROM information_schema.processlist WHERE state LIKE 'Waiting for % lock' "
             "AND user = SUBSTRING_INDEX(USER(), '@', 1) "
+            f"AND db IN ({databases}) AND info REGEXP {literal(_OF_THE_TOOL)} "
             f"AND time >= {LOCK_WAIT_SECONDS} LIMIT 1",
             interrupt=self._outer,
         )

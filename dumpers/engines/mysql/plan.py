@@ -90,7 +90,7 @@ def _stream(tool: DumpTool, found: Survey) -> DumpStream:
     opening = found.opening + (found.defaults if found.all_tables else "")
 
     def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
-        return run_tool(tool, command, found.database, opening=opening, interrupt=interrupt)
+        return run_tool(tool, command, [found.database], opening=opening, interrupt=interrupt)
 
     return SimpleStream(
         name=found.database,
@@ -114,7 +114,7 @@ def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> lis
     command = dump_command(tool, [found], options, names=names)
 
     def start(interrupt: Interrupt) -> AbstractContextManager[Reader]:
-        return run_tool(tool, command, found.database, opening=found.opening, interrupt=interrupt)
+        return run_tool(tool, command, [found.database], opening=found.opening, interrupt=interrupt)
 
     sections = Sections(start, tables=tables, tools=running)
     others = replace(_without(found, names), all_tables=True)
@@ -157,12 +157,12 @@ def _stream_of_views(
         )
     ]
     command = dump_command(tool, concerned, _NO_PROGRAMS, leave_out=left_out)
-    name = concerned[0].database
+    databases = [found.database for found in concerned]
 
     def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
-        return run_tool(tool, command, name, opening="", interrupt=interrupt)
+        return run_tool(tool, command, databases, opening="", interrupt=interrupt)
 
-    return SimpleStream(name=name, part=ACROSS, ending=_ENDING, estimate=0, opener=opener)
+    return SimpleStream(name=databases[0], part=ACROSS, ending=_ENDING, estimate=0, opener=opener)
 
 
 def _metadata(tool: DumpTool) -> Mapping[str, Any]:

@@ -42,14 +42,19 @@ def prove(head: bytes, tail: bytes) -> str | None:
 
 @contextmanager
 def run_tool(
-    tool: DumpTool, command: Command, database: str, *, opening: str, interrupt: Interrupt
+    tool: DumpTool,
+    command: Command,
+    databases: Sequence[str],
+    *,
+    opening: str,
+    interrupt: Interrupt,
 ) -> Iterator[Reader]:
     """Read what the tool writes, behind SQL that opens the session; leaving ends the tool.
 
     A tool that waits for a lock in vain ends with an error that names who may hold it.
     """
     with (
-        Patience(tool.server, database, interrupt=interrupt) as patience,
+        Patience(tool.server, databases, interrupt=interrupt) as patience,
         HeldToolReader(command, proof=prove, interrupt=patience.interrupt) as reader,
     ):
         yield PrefixedReader(opening.encode(), patience.watched(reader))

@@ -21,6 +21,7 @@ from dumpers.engines.mysql.survey.readable import (
     broken_views,
     check_folder,
     check_named,
+    cut_tables,
     unreadable_tables,
     unresolved_views,
 )
@@ -195,14 +196,17 @@ def _unreadable(
     interrupt: Interrupt,
 ) -> Mapping[str, Refusal]:
     views = [table for table in chosen if table.is_view]
-    return broken_views(server, database, views, interrupt=interrupt) | unreadable_tables(
+    bases = [table for table in chosen if not table.is_view]
+    refused = broken_views(server, database, views, interrupt=interrupt) | unreadable_tables(
         server,
         database,
-        [table for table in chosen if not table.is_view],
+        bases,
         sized,
         may_read=lambda table: rights.may("SELECT", database, table.name),
         interrupt=interrupt,
     )
+    whole = [table for table in bases if table.name not in refused]
+    return refused | cut_tables(server, database, whole, interrupt=interrupt)
 
 
 def _incomplete_views(

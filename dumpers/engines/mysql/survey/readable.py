@@ -100,6 +100,34 @@ def unreadable_tables(
     return found | _refused(server, database, doubtful, one_row, interrupt=interrupt)
 
 
+def cut_tables(
+    server: Server, database: str, tables: Sequence[Table], *, interrupt: Interrupt
+) -> dict[str, Refusal]:
+    """MariaDB's tables whose file of rows was cut off: it reads what is left of them as if whole.
+
+    So it is with MyISAM's rows of a fixed length only; all others give an error.
+    """
+    listed = ", ".join(literal(table.name) for table in tables if table.engine == "MyISAM")
+    if server.flavour is not Flavour.MARIADB or not listed:
+        return {}
+    fixed = server.rows(
+        "table_name",
+        "FROM information_schema.tables WHERE table_schema = DATABASE() "
+        f"AND table_name IN ({listed}) AND row_format = 'Fixed'",
+        database=database,
+        interrupt=interrupt,
+    )
+    found: dict[str, Refusal] = {}
+    for (name,) in fixed:
+        rows = server.raw(
+            f"CHECK TABLE {identifier(name)} QUICK", database=database, interrupt=interrupt
+        )
+        said = [row[-1] for row in rows if "error" in row]
+        if said:
+            found[name] = Refusal(numbers=frozenset(), words="; ".join(said))
+    return found
+
+
 def is_for_want_of_a_right(refusal: Refusal) -> bool:
     """Whether it is the account that is at fault, and not the table or view."""
     return bool(refusal.numbers & NO_RIGHT)

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from dumpers.engines.mysql import locks, programs
-from dumpers.runtime.errors import SourceFailedError
+from dumpers.engines.mysql import client, locks, programs
+from dumpers.runtime.errors import DUMP_ERRORS, SourceFailedError
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.mysql.conftest import Case, dump
 from tests.testbed.databases.mysql import MySQLServer, client_command, quoted
+from tests.testbed.toolchain.processes import wait_until
 
 
 @contextmanager
@@ -35,7 +37,7 @@ def locked(server: MySQLServer, database: str, statement: str) -> Iterator[None]
 
 
 @pytest.fixture(autouse=True)
-def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
+def _brief(monkeypatch: pytest.MonkeyPatch, clients: None) -> None:
     monkeypatch.setattr(programs, "LOCK_WAIT_SECONDS", 1)
     monkeypatch.setattr(locks, "LOCK_WAIT_SECONDS", 1)
 
@@ -57,3 +59,43 @@ def test_a_lock_that_somebody_holds(case: Case) -> None:
         case.server.sql("CREATE TABLE u (a INT)", database)
         dump(case.job(database, KSNAPSHOT_EXCLUDE_TABLES="t"))
     dump(case.job(database))
+
+
+@contextmanager
+def waiting(server: MySQLServer, database: str, statement: str) -> Iterator[None]:
+    """A session that waits for a lock with its statement, for a second already."""
+    command = client_command(server.name, server.port)
+    with subprocess.Popen(
+        [*map(str, command), f"--user={server.user}", f"--execute={statement}", "--", database],
+        env={"MYSQL_PWD": server.password, "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.DEVNULL,
+    ) as session:
+        question = (
+            "SELECT COUNT(*) FROM information_schema.processlist "
+            f"WHERE db = '{database}' AND state LIKE 'Waiting for % lock' AND time >= 1"
+        )
+        wait_until(lambda: server.sql(question) == "1", seconds=60, what="a session that waits")
+        try:
+            yield
+        finally:
+            session.kill()
+
+
+@pytest.mark.parametrize("case", ["mariadb-11.4"], indirect=True)
+def test_other_sessions_of_the_account_are_not_the_dumps(case: Case) -> None:
+    database, other = case.database(), case.database("other")
+    for name in (database, other):
+        case.server.sql("CREATE TABLE t (a INT); INSERT INTO t VALUES (1)", name)
+    server = client.connect(case.connection(""), errors=DUMP_ERRORS, interrupt=Interrupt())
+    own = locks.Patience(server, [database], interrupt=Interrupt())
+    tool = "SELECT /*!40001 SQL_NO_CACHE */ `a` FROM `t`"
+    for name, statement, is_own in (
+        (other, tool, False),
+        (database, "INSERT INTO t VALUES (2)", False),
+        (database, tool, True),
+    ):
+        with (
+            locked(case.server, name, "LOCK TABLES t WRITE"),
+            waiting(case.server, name, statement),
+        ):
+            assert bool(own._waiting()) is is_own

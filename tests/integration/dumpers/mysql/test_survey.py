@@ -82,6 +82,32 @@ def test_tables_that_the_server_cannot_open(case: Case) -> None:
         dump(case.job(database, KSNAPSHOT_TABLES="good,lost"))
 
 
+@pytest.mark.parametrize("case", ["mysql-8.0", "mariadb-11.4"], indirect=True)
+def test_tables_that_are_damaged(case: Case) -> None:
+    database = case.database()
+    case.server.sql("CREATE TABLE good (a INT); INSERT INTO good VALUES (1)", database)
+    for name, kind in {"half": "VARCHAR", "fixed": "CHAR", "headless": "CHAR"}.items():
+        case.server.sql(
+            f"CREATE TABLE {name} (a INT, b {kind}(200)) ENGINE=MyISAM; INSERT INTO {name} VALUES "
+            "(1, REPEAT('b', 200)), (2, REPEAT('b', 200)); FLUSH TABLES",
+            database,
+        )
+    folder = case.server.folder / "data" / database
+    for rows in (folder / "half.MYD", folder / "fixed.MYD"):
+        rows.write_bytes(rows.read_bytes()[: rows.stat().st_size // 2])
+    (folder / "headless.MYI").write_bytes(b"")
+    # Only reading all of it shows the damage, and it stays.
+    with pytest.raises(SourceRefusedError, match=r"half.* crashed .*exclude-tables"):
+        dump(case.job(database, KSNAPSHOT_EXCLUDE_TABLES="fixed"))
+    # MariaDB gives what is left of it for the whole.
+    unreadable = ["fixed", "headless"] if case.server.is_mariadb else ["headless"]
+    left_out = "half" if case.server.is_mariadb else "half,fixed"
+    source, [(_, sql)] = dump(case.job(database, KSNAPSHOT_EXCLUDE_TABLES=left_out))
+    noted_names = noted(source)[NoteCode.UNREADABLE]
+    assert sorted(noted_names) == [f"{database}.{name}" for name in unreadable]
+    assert case.server.sql("SHOW TABLES", case.load(sql)) == "good"
+
+
 def test_views_and_keys_on_what_was_left_out(case: Case) -> None:
     database = case.database()
     case.server.sql(

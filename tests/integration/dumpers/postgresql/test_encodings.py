@@ -33,8 +33,9 @@ def made(server: PostgresServer, name: str, encoding: str, sql: bytes) -> str:
         f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' "
         "TEMPLATE template0"
     )
-    psql = [postgres_testbed.client("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
-    subprocess.run(psql, env={**os.environ, **server.env(name)}, input=sql, check=True)
+    psql = str(postgres_testbed.client("psql"))
+    strict = [psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+    subprocess.run(strict, env={**os.environ, **server.env(name)}, input=sql, check=True)
     return name
 
 

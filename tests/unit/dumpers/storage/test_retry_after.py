@@ -19,7 +19,7 @@ def asked(header: str, *, status: int = 503) -> float:
         "Error": {"Code": "SlowDown", "Message": "no"},
         "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {"retry-after": header}},
     }
-    error = translate(ClientError(answer, "PutObject"), doing="write k", location=LOCATION)  # type: ignore[arg-type]
+    error = translate(ClientError(answer, "PutObject"), doing="write k", location=LOCATION)
     assert isinstance(error, StoreAwayError)
     return error.retry_after
 

@@ -282,6 +282,22 @@ def test_a_service_that_leads_to_replicas_in_turn_is_not_taken() -> None:
     assert told(choose([every], neighbours)) == Reason.REPLICAS_ONLY
 
 
+@pytest.mark.parametrize("read_from", [None, ServerRole.PRIMARY])
+def test_one_of_its_own_before_one_that_it_shares_with_another_database(
+    read_from: ServerRole | None,
+) -> None:
+    both = labelled({"app": "db", "of": "orders"}, {"app": "db", "of": "users"})
+    orders = both[:1]
+    shared = selecting("database", {"app": "db"})
+    own = selecting("orders", {"app": "db", "of": "orders"})
+    own["spec"]["clusterIP"] = "None"
+    metrics = selecting("metrics", {"app": "db", "of": "orders"})
+    metrics["spec"]["ports"] = [{"port": 9187}]
+    search = ServiceSearch(read_from=read_from, neighbours=both)
+    assert choose_service((shared, own, metrics), orders, 5432, search) == "orders"
+    assert choose_service((shared, metrics), orders, 5432, search) == "database"
+
+
 def test_what_is_not_chosen_is_named_with_the_cure() -> None:
     replicas = roles("role", "replica", "replica", app="db")
     services = [
