@@ -6,7 +6,7 @@ A dump is code, so this runs in a container that has neither the store's keys no
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from dumpers.contract.restore_jobs import LoadJob
@@ -78,8 +78,11 @@ def load(
 
 
 def refuse(folder: str, error: ConfigurationError, interrupt: Interrupt) -> None:
-    """Tell the reader that this client cannot begin, so that it need not wait."""
-    with ReaderConnection(folder, interrupt, seconds=READER_SECONDS) as reader:
+    """Tell the reader, if it is there, that this client cannot begin."""
+    with (
+        suppress(KsnapshotError),
+        ReaderConnection(folder, interrupt, seconds=READER_SECONDS) as reader,
+    ):
         reader.give_at_once(failed_verdict(error))
 
 

@@ -32,11 +32,15 @@ _NOBODY_KNOWS = "recipients that nobody wrote down"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredBackup:
-    """A backup in the store, with the keys that open it; none for one in the clear."""
+    """A backup in the store, with the keys that open it; none for one in the clear.
+
+    With `is_legacy` it is a dump of ksnapshot 0.6.0, which left no checksums.
+    """
 
     storage: RunStorage
     manifest: Manifest
     identities: Sequence[age.Identity] = field(default=(), repr=False)
+    is_legacy: bool = False
 
     def open(self, place: int) -> "PieceReader":
         """Read an object of the manifest from its start."""
@@ -138,7 +142,7 @@ class PieceReader(BufferedReader):
 
     def _prove(self) -> None:
         item = self._item
-        if not item.sha256:
+        if self._backup.is_legacy:
             self._prove_legacy()
             return
         for what, found, wanted in (

@@ -120,7 +120,12 @@ def _prepare(job: RestoreJob, storage: RunStorage, now: Callable[[], datetime]) 
     """Find the backup and check all that can be checked without reading it."""
     entry, manifest = _find(job, storage, now)
     identities = read_identity_file(job.identity_file, manifest)
-    backup = StoredBackup(storage=storage, manifest=manifest, identities=identities)
+    backup = StoredBackup(
+        storage=storage,
+        manifest=manifest,
+        identities=identities,
+        is_legacy=entry.state is State.LEGACY,
+    )
     backup.check_sizes()
     backup.check_keys()
     _LOG.info(
