@@ -66,6 +66,7 @@ def restore_backup(
 def _load_all(loader: Loader, prepared: Prepared, interrupt: Interrupt) -> None:
     """Load all databases; where one fails, those that were made for it are dropped."""
     begun: list[Move] = []
+    done: list[Move] = []
     try:
         for move in prepared.moves:
             if move.is_made:
@@ -76,8 +77,9 @@ def _load_all(loader: Loader, prepared: Prepared, interrupt: Interrupt) -> None:
             if move.is_made:
                 statement = f"DROP TABLE {identifier(move.loaded)}.{identifier(LOADING)}"
                 loader.run([statement], interrupt=interrupt)
+            done.append(move)
     except KsnapshotError as error:
-        raise type(error)(f"{error}; {'; '.join(_clean_up(loader, begun))}") from error
+        raise type(error)(f"{error}; {'; '.join(_clean_up(loader, begun, done))}") from error
 
 
 def _load(loader: Loader, move: Move, database: str, interrupt: Interrupt) -> None:
@@ -88,12 +90,12 @@ def _load(loader: Loader, move: Move, database: str, interrupt: Interrupt) -> No
         raise TargetRefusedError(f"the backup of {move.name!r} holds no table {lacking[0]!r}")
 
 
-def _clean_up(loader: Loader, begun: Sequence[Move]) -> Iterator[str]:
+def _clean_up(loader: Loader, begun: Sequence[Move], done: Sequence[Move]) -> Iterator[str]:
     """Drop what was made for a restore that failed; says what the target holds now."""
     for move in begun:
         if move.is_made:
             continue
-        if move is not begun[-1]:
+        if move in done:
             yield f"the database {move.loaded!r} is loaded, whole"
         elif move.tables:
             yield (

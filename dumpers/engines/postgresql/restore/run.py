@@ -69,12 +69,16 @@ def _load_all(
     """Load all databases; where one fails, those that were made for it are dropped."""
     notes: list[str] = []
     begun: list[Move] = []
+    done: list[Move] = []
     try:
         for move in prepared.moves:
+            if move.is_made:
+                _make(session, move, prepared, interrupt)
             begun.append(move)
             notes += _load_one(session, move, prepared, interrupt, request)
+            done.append(move)
     except KsnapshotError as error:
-        raise type(error)(f"{error}; {_clean_up(session, begun)}") from error
+        raise type(error)(f"{error}; {_clean_up(session, begun, done)}") from error
     return notes
 
 
@@ -85,8 +89,6 @@ def _load_one(
     interrupt: Interrupt,
     request: RestoreRequest,
 ) -> tuple[str, ...]:
-    if move.is_made:
-        _make(session, move, prepared, interrupt)
     inside = session.at(move.loaded)
     notes = compare_encodings(move.piece, inside, interrupt)
     server = prepared.target.server.major
@@ -114,20 +116,19 @@ def _make(session: Session, move: Move, prepared: Prepared, interrupt: Interrupt
         session.ask(f"CREATE DATABASE {name} {options}", interrupt)
     except TargetRefusedError as error:
         if "already exists" in str(error):
-            # Somebody else's, since it was looked at: not to be dropped for our failure.
             raise TargetRefusedError(f"{error}: is another restore going on?") from error
         raise
     _comment(session, move.loaded, marks.mark(marks.LOADING), interrupt)
 
 
-def _clean_up(session: Session, begun: Sequence[Move]) -> str:
+def _clean_up(session: Session, begun: Sequence[Move], done: Sequence[Move]) -> str:
     """Drop what was made for a restore that failed; returns what the target holds now."""
-    filled = [move.loaded for move in begun[:-1] if not move.is_made]
+    # Each load is one transaction: one that was begun and not done has left nothing.
+    filled = [move.loaded for move in done if not move.is_made]
     made = [move.loaded for move in begun if move.is_made]
     whole = f"{', '.join(map(repr, filled))} were loaded and are whole, " if filled else ""
     try:
-        ours = [name for name in made if _is_ours(session, name)]
-        drop(session, ours, Interrupt(_CLEANUP_SECONDS))
+        drop(session, made, Interrupt(_CLEANUP_SECONDS))
     except KsnapshotError as error:
         left = ", ".join(map(repr, made))
         return (
@@ -135,15 +136,6 @@ def _clean_up(session: Session, begun: Sequence[Move]) -> str:
             f"left and may be dropped, by --forget: {left} ({error})"
         )
     return f"{whole}nothing else in the target has changed, and nothing of this restore is left"
-
-
-def _is_ours(session: Session, name: str) -> bool:
-    rows = session.ask(
-        "SELECT shobj_description(oid, 'pg_database') FROM pg_database "  # noqa: S608  quoted
-        f"WHERE datname = {literal(name)}",
-        Interrupt(_CLEANUP_SECONDS),
-    )
-    return bool(rows) and marks.is_marked(rows[0][0])
 
 
 def _finish(
