@@ -36,6 +36,10 @@ class ObjectRef:
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
 
+    def __hash__(self) -> int:
+        """Hash by the name alone: references are keys of many lookups, and few share a name."""
+        return hash(self.name)
+
 
 def metadata(item: Json) -> Json:
     """The object's metadata, empty where there is none."""

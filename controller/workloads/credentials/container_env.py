@@ -12,7 +12,12 @@ from dataclasses import dataclass
 
 from controller.model.objects import Json, ObjectRef, annotations_of, labels_of, metadata
 from controller.model.status import Reason, Rejected, RejectedError
-from controller.workloads.credentials.env_sources import Source, key_reference, sources
+from controller.workloads.credentials.env_sources import (
+    Source,
+    key_reference,
+    may_be_skipped,
+    sources,
+)
 from controller.workloads.credentials.secret_data import (
     SecretDataByRef,
     checked,
@@ -137,7 +142,7 @@ def _needed(entries: tuple[Json, ...], names: AbstractSet[str]) -> _Needed:
                 seen = set(_REFERENCE.findall(_closed(text)[0]))
                 todo += [(other, place) for other in seen if other]
             # Where an optional reference leads nowhere, the value from before stays.
-            if not ((origin := key_reference(entry)) and origin.optional):
+            if not may_be_skipped(entry):
                 break
         else:
             from_sources.add(name)

@@ -37,6 +37,16 @@ def sources(container: Json) -> Iterator[Source]:
                 )
 
 
+def may_be_skipped(entry: Json) -> bool:
+    """Whether the kubelet skips an `env` entry, as its optional reference may lead nowhere."""
+    origin = entry.get("valueFrom")
+    # Asked of every entry in every pass: mostly nothing of it is optional.
+    if not origin or not any(source and source.get("optional") for source in origin.values()):
+        return False
+    found = key_reference(entry)
+    return found is not None and found.optional
+
+
 def key_reference(entry: Json) -> KeyReference | None:
     """The key that an `env` entry's value comes from; None where it comes from elsewhere."""
     if entry.get("value") or not (origin := entry.get("valueFrom")):

@@ -59,15 +59,16 @@ dumped AS MATERIALIZED (
   {_union(f"SELECT '{catalog}'::regclass, oid FROM {catalog}" for catalog in elsewhere)}
 ),
 edge AS (
-  SELECT DISTINCT d.refclassid AS classid, d.refobjid AS objid
+  SELECT d.refclassid AS classid, d.refobjid AS objid
   FROM pg_depend d JOIN dumped s ON s.classid = d.classid AND s.objid = d.objid
-  LEFT JOIN dumped t ON t.classid = d.refclassid AND t.objid = d.refobjid
-  LEFT JOIN own q ON d.classid = 'pg_class'::regclass AND q.oid = d.objid AND q.relkind = 'S'
-  WHERE t.objid IS NULL AND d.deptype <> 'e' AND d.refobjid >= {FIRST_OWN_OID}
+  WHERE d.deptype <> 'e' AND d.refobjid >= {FIRST_OWN_OID}
   -- Most of all dependencies are those of a default and a constraint on their own table.
   AND NOT (d.deptype = 'a' AND d.classid IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass))
   -- A sequence does without the column that owns it.
-  AND NOT (q.oid IS NOT NULL AND d.refclassid = 'pg_class'::regclass)
+  AND NOT (d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+    AND d.objid IN (SELECT oid FROM own WHERE relkind = 'S'))
+  -- No joins here: the planner takes these for a few rows, and would compare each with each.
+  EXCEPT SELECT classid, objid FROM dumped
 ),
 -- An array's type, a row's type and a rule belong to something that has a name. A partitioned
 -- table belongs to the columns of its own key.
