@@ -157,7 +157,9 @@ def held(server: SearchServer) -> set[str]:
     for kind, inner in state.items():
         if kind in _INTERNAL:
             continue
-        names = inner.get(kind, inner) if isinstance(inner, Mapping) else inner
+        names = inner
+        if isinstance(inner, Mapping):
+            names = inner.get("pipeline" if kind == "search_pipeline" else kind, inner)
         found |= {f"{kind} {name}" for name in names}
     found |= {f"pipeline {item['id']}" for item in state.get("ingest", {}).get("pipeline", [])}
     found |= {f"policy {name}" for name in state.get("index_lifecycle", {}).get("policies", {})}
