@@ -60,7 +60,10 @@ def state(case: Case, database: str, *tables: str) -> str:
     server = case.server
     program = "mariadb-dump" if server.is_mariadb else "mysqldump"
     own = ["--skip-ssl"] if server.is_mariadb else ["--get-server-public-key"]
-    own += [] if server.is_mariadb else ["--set-gtid-purged=OFF", "--column-statistics=0"]
+    if not server.is_mariadb:
+        own += ["--set-gtid-purged=OFF", "--column-statistics=0"]
+        # MySQL 5.7 takes its newer tools for latin1.
+        own += ["--init-command=SET NAMES utf8mb4"]
     command = [str(mysql_testbed.clients() / program), "--no-defaults", "--host=127.0.0.1", *own]
     command += [f"--port={server.port}", f"--user={server.user}", "--skip-comments"]
     command += ["--single-transaction", "--no-tablespaces", "--default-character-set=utf8mb4"]

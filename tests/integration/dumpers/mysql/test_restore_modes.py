@@ -120,7 +120,9 @@ def test_a_key_of_another_database_stands_against_a_swap(plain: World) -> None:
 
 
 @pytest.mark.parametrize("what", ["plain", "rich"])
-def test_overwriting_leaves_nothing_behind(what: str, request: pytest.FixtureRequest) -> None:
+def test_overwriting_leaves_nothing_behind(
+    case: Case, what: str, request: pytest.FixtureRequest
+) -> None:
     world: World = request.getfixturevalue(what)
     assert world.restore(OVERWRITE).kept == ()
     assert world.databases() == {world.live}
