@@ -52,20 +52,20 @@ def prepare(
 
 
 def plan_restore(
-    connection: Connection,
+    target: Connection,
     pieces: Sequence[StoredDump],
     interrupt: Interrupt,
     request: RestoreRequest,
 ) -> RestorePlan:
     """See Engine.plan_restore."""
-    prepared = prepare(connection, pieces, interrupt, request)
-    wanted, target = prepared.wanted, prepared.target
+    prepared = prepare(target, pieces, interrupt, request)
+    wanted, to = prepared.wanted, prepared.target
     return RestorePlan(
-        server_version=f"ClickHouse {target.replicas[0].release}",
-        actions=tuple(_actions(target, wanted)),
+        server_version=f"ClickHouse {to.replicas[0].release}",
+        actions=tuple(_actions(to, wanted)),
         creates=wanted.creates,
         size=wanted.size,
-        notes=(*prepared.notes, *_notes(target, wanted)),
+        notes=(*prepared.notes, *_notes(to, wanted)),
     )
 
 

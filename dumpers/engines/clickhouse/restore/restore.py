@@ -22,7 +22,7 @@ _MARK_BYTES = 4
 
 
 def load_backup(
-    connection: Connection,
+    target: Connection,
     pieces: Sequence[StoredDump],
     interrupt: Interrupt,
     request: RestoreRequest = WHOLE,
@@ -34,7 +34,7 @@ def load_backup(
     what fails leaves the rest, and the error says so. Nothing that was live is touched before all
     rows are there.
     """
-    prepared = prepare(connection, pieces, interrupt, request)
+    prepared = prepare(target, pieces, interrupt, request)
     wanted = prepared.wanted
     # An empty target is loaded again where it was left, so the same paths and ids have to come out.
     in_place = wanted.mode is RestoreMode.EMPTY and not wanted.partitions

@@ -22,20 +22,18 @@ from dumpers.runtime.interrupt import Interrupt
 _TABLE_PARTS = 2
 
 
-def undo_swap(
-    connection: Connection, kept: Sequence[tuple[str, str]], interrupt: Interrupt
-) -> None:
+def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: Interrupt) -> None:
     """Exchange every table with the one that it replaced, on every server; see Engine.undo.
 
     What has been taken back already stays as it is. Where one exchange fails, those before it are
     taken back, and the error says so.
     """
-    target = find_target(connection, interrupt)
+    to = find_target(target, interrupt)
     pairs = [Pair(live=_key(live), beside=_key(beside)) for live, beside in kept]
     steps, gone = list[Step](), list[str]()
-    for server in target.servers:
-        held = target.held(server, {key[0] for pair in pairs for key in (pair.live, pair.beside)})
-        ids = _recorded(target, server, {pair.beside[0] for pair in pairs})
+    for server in to.servers:
+        held = to.held(server, {key[0] for pair in pairs for key in (pair.live, pair.beside)})
+        ids = _recorded(to, server, {pair.beside[0] for pair in pairs})
         for pair in pairs:
             live_id = ids.get(pair.beside)
             live, beside = held.get(pair.live), held.get(pair.beside)
@@ -65,17 +63,17 @@ def undo_swap(
             f"what was replaced is not there any more: {abbreviate(gone)}: it was dropped, moved "
             "or forgotten since; nothing was changed"
         )
-    carry_out(target, steps)
+    carry_out(to, steps)
 
 
-def forget_restored(connection: Connection, names: Sequence[str], interrupt: Interrupt) -> None:
+def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:
     """Drop databases and tables by their full names, on every server; see Engine.forget.
 
     A database that is left without tables goes, too.
     """
-    target = find_target(connection, interrupt)
-    for server in target.servers:
-        engines = target.engines(server)
+    to = find_target(target, interrupt)
+    for server in to.servers:
+        engines = to.engines(server)
         databases, tables = set[str](), set[Key]()
         for name in names:
             read = read_full_name(name)
@@ -86,10 +84,10 @@ def forget_restored(connection: Connection, names: Sequence[str], interrupt: Int
         for name in sorted(databases & engines.keys()):
             server.run(f"DROP DATABASE IF EXISTS {identifier(name)}", interrupt)
         left = {database for database, _ in tables} & (engines.keys() - databases)
-        held = target.held(server, left)
+        held = to.held(server, left)
         for key in sorted(tables & held.keys()):
             server.run(drop(key, held[key]), interrupt)
-        held = target.held(server, left)
+        held = to.held(server, left)
         for name in sorted(left):
             if not {table for database, table in held if database == name} - {RECORD}:
                 server.run(f"DROP DATABASE IF EXISTS {identifier(name)}", interrupt)

@@ -136,11 +136,9 @@ def _stand_in(to: Target, item: Item) -> str:
     return f"{item.live} was deleted, and is an alias of {item.own} now; {whole}"
 
 
-def undo_swap(
-    connection: Connection, kept: Sequence[tuple[str, str]], interrupt: Interrupt
-) -> None:
+def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: Interrupt) -> None:
     """Let every alias lead to what was behind it before, in one step; see Engine.undo."""
-    to = find_target(connection, interrupt)
+    to = find_target(target, interrupt)
     there = look_around(to)
     gone = [old for _, old in kept if old not in there.indices]
     if gone:
@@ -170,12 +168,12 @@ def undo_swap(
         to.send("POST", "/_aliases", {"actions": actions})
 
 
-def forget_restored(connection: Connection, names: Sequence[str], interrupt: Interrupt) -> None:
+def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:
     """Delete indices and data streams; see Engine.forget.
 
     Raises TargetRefusedError, and deletes nothing, where an alias leads to one: it is in use.
     """
-    to = find_target(connection, interrupt)
+    to = find_target(target, interrupt)
     there = look_around(to)
     used = [f"{name} (by {alias})" for name in names for alias in there.aliases_of(name)]
     used += [f"{name} (an alias)" for name in names if name in there.aliases]

@@ -54,13 +54,13 @@ def prepare(
 
 
 def plan_restore(
-    connection: Connection,
+    target: Connection,
     pieces: Sequence[StoredDump],
     interrupt: Interrupt,
     request: RestoreRequest,
 ) -> RestorePlan:
     """See Engine.plan_restore."""
-    prepared = prepare(connection, pieces, interrupt, request)
+    prepared = prepare(target, pieces, interrupt, request)
     items, to = prepared.items, prepared.target
     ends = RestoreMode.OVERWRITE
     return RestorePlan(

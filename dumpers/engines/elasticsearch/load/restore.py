@@ -22,7 +22,7 @@ from dumpers.runtime.interrupt import Interrupt
 
 
 def load_backup(
-    connection: Connection,
+    target: Connection,
     pieces: Sequence[StoredDump],
     interrupt: Interrupt,
     request: RestoreRequest = WHOLE,
@@ -32,7 +32,7 @@ def load_backup(
     There is no transaction: a load that fails leaves what came so far, and the error says so.
     Nothing that is live is touched before all documents are there, counted.
     """
-    prepared = prepare(connection, pieces, interrupt, request)
+    prepared = prepare(target, pieces, interrupt, request)
     to, contents, items = prepared.target, prepared.contents, prepared.items
     notes: list[str] = []
     own = abbreviate([item.own for item in items])
@@ -62,9 +62,9 @@ def load_backup(
     )
 
 
-def count_documents(connection: Connection, interrupt: Interrupt) -> Mapping[str, int]:
+def count_documents(target: Connection, interrupt: Interrupt) -> Mapping[str, int]:
     """Count the documents of every index and data stream that is not the server's own."""
-    to = find_target(connection, interrupt)
+    to = find_target(target, interrupt)
     names = {
         index.shown_name
         for index in list_indices(to.server, to.product, interrupt).indices
