@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller demo demo-down images chart command clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller bench-survey demo demo-down images chart command clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-search: setup ## compare a dump of OpenSearch with a bare reader and with 
 
 bench-controller: setup ## measure the controller in a busy cluster, in about ten minutes
 	$(BIN)/python -m benchmarks.controller $(BENCH_ARGS)
+
+bench-survey: setup ## compare what an engine asks before a dump with the dump, in one run
+	$(BIN)/python -m benchmarks.survey $(BENCH_ARGS)
 
 demo: setup ## back up and restore a database in a real cluster, from nothing
 	$(BIN)/python -m tests.demo

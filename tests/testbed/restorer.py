@@ -16,7 +16,7 @@ from tests.testbed.dumper import PATIENCE_SECONDS, Dumper
 
 # Of the variables of a dump's job those that a reader must not have, and a client needs.
 _LOGIN = ("POSTGRESQL_",)
-_CLIENT = (sys.executable, "-m", "tests.testbed.loader")
+_CLIENT = (sys.executable, "-m", "dumpers", "load")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

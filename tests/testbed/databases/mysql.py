@@ -60,6 +60,11 @@ class MySQLServer:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """The server's process, the parent of all others that it has."""
+        return self._server.pid
+
+    @property
     def is_mariadb(self) -> bool:
         return self.name.startswith("mariadb")
 

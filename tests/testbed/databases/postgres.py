@@ -49,6 +49,11 @@ class PostgresServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int:
+        """The server's process, the parent of all others that it has."""
+        return self._server.pid
+
     def url(self, database: str = "postgres") -> str:
         """A libpq URL with the password in it."""
         secret = quote(self.password, safe="")
