@@ -7,17 +7,17 @@ from typing import Any
 
 import click
 
-from controller.cli.asked_jobs import new_job_name
-from controller.cli.completion import complete_workloads
-from controller.cli.connection import Connection, connected
-from controller.cli.errors import CommandError, Exit, VerbCommand
-from controller.cli.follow import JobRef
-from controller.cli.following import failure_of, follow_on_screen
-from controller.cli.job_progress import JobEnd, Outcome
-from controller.cli.jobs import cronjob_of, describe_job, jobs_of, unfinished
-from controller.cli.known import read_known
-from controller.cli.output import duration, note, output_option, size, write_document
-from controller.cli.workload_names import find_workload
+from controller.client.cluster.completion import complete_workloads
+from controller.client.cluster.connection import Connection, connected
+from controller.client.cluster.known import read_known
+from controller.client.cluster.workload_names import find_workload
+from controller.client.jobs.asked import new_job_name
+from controller.client.jobs.follow import JobRef
+from controller.client.jobs.following import failure_of, follow_on_screen
+from controller.client.jobs.of_workload import cronjob_of, describe_job, jobs_of, unfinished
+from controller.client.jobs.progress import JobEnd, Outcome
+from controller.client.terminal.errors import CommandError, Exit, VerbCommand
+from controller.client.terminal.output import duration, note, output_option, size, write_document
 from controller.kube.client import JOBS
 from controller.manifests.run_now_job import build_run_now_job
 from controller.model import names

@@ -7,18 +7,19 @@ from typing import Any
 
 import click
 
-from controller.cli.any_cronjob import any_cronjob
-from controller.cli.asked_jobs import create_job, new_job_name
-from controller.cli.completion import complete_workloads
-from controller.cli.connection import Connection, connected
-from controller.cli.errors import VerbCommand
-from controller.cli.follow import Follower, JobRef
-from controller.cli.following import failure_of
-from controller.cli.job_progress import Outcome
-from controller.cli.jobs import cronjob_of
-from controller.cli.known import read_known
-from controller.cli.log_lines import parse_line
-from controller.cli.output import (
+from controller.client.cluster.completion import complete_workloads
+from controller.client.cluster.connection import Connection, connected
+from controller.client.cluster.known import read_known
+from controller.client.cluster.workload_names import find_workload
+from controller.client.jobs.any_cronjob import any_cronjob
+from controller.client.jobs.asked import create_job, new_job_name
+from controller.client.jobs.follow import Follower, JobRef
+from controller.client.jobs.following import failure_of
+from controller.client.jobs.log_lines import parse_line
+from controller.client.jobs.of_workload import cronjob_of
+from controller.client.jobs.progress import Outcome
+from controller.client.terminal.errors import VerbCommand
+from controller.client.terminal.output import (
     Column,
     age,
     clock,
@@ -31,8 +32,7 @@ from controller.cli.output import (
     write_document,
     write_table,
 )
-from controller.cli.screen import Screen
-from controller.cli.workload_names import find_workload
+from controller.client.terminal.screen import Screen
 from controller.manifests.verb_job import VerbJob, build_verb_job
 from controller.model.objects import Json, name_of, uid_of
 from dumpers.contract import names as variables

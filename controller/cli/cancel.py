@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import click
 
-from controller.cli.completion import complete_workloads
-from controller.cli.connection import Connection, connected
-from controller.cli.errors import CommandError, Exit, VerbCommand
-from controller.cli.jobs import describe_job, is_of_ours, jobs_of, unfinished
-from controller.cli.known import Known, read_known
-from controller.cli.workload_names import find_workload
+from controller.client.cluster.completion import complete_workloads
+from controller.client.cluster.connection import Connection, connected
+from controller.client.cluster.known import Known, read_known
+from controller.client.cluster.workload_names import find_workload
+from controller.client.jobs.of_workload import describe_job, is_of_ours, jobs_of, unfinished
+from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.kube.client import JOBS, NotFoundError
 from controller.model.objects import Json, name_of, uid_of
 

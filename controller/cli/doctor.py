@@ -7,19 +7,19 @@ from typing import Any
 
 import click
 
-from controller.cli.asked_jobs import create_job, new_job_name
-from controller.cli.completion import complete_workloads
-from controller.cli.connection import Connection, connected
-from controller.cli.errors import CommandError, Exit, VerbCommand
-from controller.cli.fixes import RUN_FIXES, STATE_FIXES
-from controller.cli.follow import Follower, JobRef
-from controller.cli.job_progress import JobEnd, Outcome
-from controller.cli.known import read_known
-from controller.cli.log_lines import parse_line
-from controller.cli.output import output_option, write_document
-from controller.cli.screen import Screen
-from controller.cli.status_rows import FINE, Row, make_rows
-from controller.cli.workload_names import Workload, find_workload
+from controller.client.cluster.completion import complete_workloads
+from controller.client.cluster.connection import Connection, connected
+from controller.client.cluster.known import read_known
+from controller.client.cluster.workload_names import Workload, find_workload
+from controller.client.jobs.asked import create_job, new_job_name
+from controller.client.jobs.follow import Follower, JobRef
+from controller.client.jobs.log_lines import parse_line
+from controller.client.jobs.progress import JobEnd, Outcome
+from controller.client.status.fixes import RUN_FIXES, STATE_FIXES
+from controller.client.status.rows import FINE, Row, make_rows
+from controller.client.terminal.errors import CommandError, Exit, VerbCommand
+from controller.client.terminal.output import output_option, write_document
+from controller.client.terminal.screen import Screen
 from controller.manifests.verb_job import VerbJob, build_check_job
 from controller.model.objects import Json, name_of, uid_of
 from dumpers.contract.result import DumpResult

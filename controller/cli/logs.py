@@ -4,18 +4,18 @@ import sys
 
 import click
 
-from controller.cli.completion import complete_workloads
-from controller.cli.connection import Connection, connected
-from controller.cli.errors import CommandError, Exit, VerbCommand
-from controller.cli.follow import JobRef, pods_of
-from controller.cli.following import follow_on_screen
-from controller.cli.job_progress import newest_pod, state_of
-from controller.cli.jobs import cronjob_of, is_of_ours, jobs_of
-from controller.cli.known import read_known
-from controller.cli.log_lines import describe_line, parse_line
-from controller.cli.output import note
-from controller.cli.status_rows import recorded_jobs
-from controller.cli.workload_names import find_workload
+from controller.client.cluster.completion import complete_workloads
+from controller.client.cluster.connection import Connection, connected
+from controller.client.cluster.known import read_known
+from controller.client.cluster.workload_names import find_workload
+from controller.client.jobs.follow import JobRef, pods_of
+from controller.client.jobs.following import follow_on_screen
+from controller.client.jobs.log_lines import describe_line, parse_line
+from controller.client.jobs.of_workload import cronjob_of, is_of_ours, jobs_of
+from controller.client.jobs.progress import newest_pod, state_of
+from controller.client.status.rows import recorded_jobs
+from controller.client.terminal.errors import CommandError, Exit, VerbCommand
+from controller.client.terminal.output import note
 from controller.kube.client import JOBS, NotFoundError
 from controller.model.names import CONTAINER
 from controller.model.objects import Json, name_of, uid_of

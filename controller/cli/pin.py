@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from controller.cli.completion import complete_workloads
-from controller.cli.connection import Connection, connected
-from controller.cli.errors import VerbCommand
-from controller.cli.one_backup import run_on_backup
-from controller.cli.output import clock, moment_of, output_option
+from controller.client.cluster.completion import complete_workloads
+from controller.client.cluster.connection import Connection, connected
+from controller.client.jobs.one_backup import run_on_backup
+from controller.client.terminal.errors import VerbCommand
+from controller.client.terminal.output import clock, moment_of, output_option
 
 
 @click.command(cls=VerbCommand)

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from controller.cli.common import connect, load_settings
-from controller.cli.connection import Connection, connected
-from controller.cli.errors import VerbCommand
-from controller.cli.output import note
+from controller.client.cluster.connection import Connection, connected
+from controller.client.terminal.errors import VerbCommand
+from controller.client.terminal.output import note
 from controller.loop import reconcile
 from controller.model.kinds import SECRET
 from controller.model.objects import Json

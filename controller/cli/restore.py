@@ -5,18 +5,18 @@ from typing import Any
 
 import click
 
-from controller.cli.after_restore import FORGET, UNDO, finish_restore
-from controller.cli.completion import complete_workloads
-from controller.cli.connection import Connection, connected
-from controller.cli.errors import CommandError, Exit, VerbCommand
-from controller.cli.known import read_known
-from controller.cli.output import output_option
-from controller.cli.restore_all import restore_all
-from controller.cli.restore_options import OptionError
-from controller.cli.restore_shown import finish
-from controller.cli.restore_start import start_restore
-from controller.cli.restore_wanted import read_wanted
-from controller.cli.workload_names import find_workload
+from controller.client.cluster.completion import complete_workloads
+from controller.client.cluster.connection import Connection, connected
+from controller.client.cluster.known import read_known
+from controller.client.cluster.workload_names import find_workload
+from controller.client.restore.after import FORGET, UNDO, finish_restore
+from controller.client.restore.every import restore_all
+from controller.client.restore.options import OptionError
+from controller.client.restore.shown import finish
+from controller.client.restore.start import start_restore
+from controller.client.restore.wanted import read_wanted
+from controller.client.terminal.errors import CommandError, Exit, VerbCommand
+from controller.client.terminal.output import output_option
 
 _WEEK = 7 * 86_400
 

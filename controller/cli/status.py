@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from controller.cli.completion import complete_workloads
-from controller.cli.connection import Connection, connected
-from controller.cli.errors import VerbCommand
-from controller.cli.install import Install
-from controller.cli.known import Known, read_known
-from controller.cli.output import note, output_option, write_document
-from controller.cli.status_rows import Row, document_of, history_of, make_rows
-from controller.cli.status_view import write_details, write_list, write_unprotected
-from controller.cli.unprotected import find_unprotected, running_pods
-from controller.cli.workload_names import find_workload
+from controller.client.cluster.completion import complete_workloads
+from controller.client.cluster.connection import Connection, connected
+from controller.client.cluster.install import Install
+from controller.client.cluster.known import Known, read_known
+from controller.client.cluster.unprotected import find_unprotected, running_pods
+from controller.client.cluster.workload_names import find_workload
+from controller.client.status.rows import Row, document_of, history_of, make_rows
+from controller.client.status.view import write_details, write_list, write_unprotected
+from controller.client.terminal.errors import VerbCommand
+from controller.client.terminal.output import note, output_option, write_document
 
 
 @click.command(cls=VerbCommand)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from controller.cli.errors import CommandError, Exit, one_line_errors
+from controller.client.terminal.errors import CommandError, Exit, one_line_errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 import re
 
-from controller.cli.errors import Exit
 from controller.cli.main import VERBS
+from controller.client.terminal.errors import Exit
 from controller.model.status import Reason, State
 from controller.runs.reasons import RunReason
 from controller.settings.settings import SETTINGS

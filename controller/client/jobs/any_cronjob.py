@@ -1,0 +1,42 @@
+"""A dump CronJob to make Jobs of that belong to no workload: as the controller would build one."""
+
+from controller.client.cluster.install import Install
+from controller.manifests.cronjob import build_cronjob
+from controller.model.names import PREFIX, cronjob_name
+from controller.model.objects import Json, ObjectRef
+from controller.model.owner import Owner
+from controller.plan.overlay import overlay
+from controller.workloads.backup_spec import BackupSpec
+from controller.workloads.request import Request, parse_request
+from dumpers.contract.names import DEFAULT_CLUSTER
+from dumpers.engines.registry import ENGINES
+
+
+def any_cronjob(install: Install, cronjobs: list[Json]) -> Json:
+    """One of the install's CronJobs, else what its settings make of one.
+
+    So what others left in the bucket can be listed before anything is backed up here.
+    """
+    if cronjobs:
+        return cronjobs[0]
+    engine = ENGINES[0]
+    asked = {f"{PREFIX}{key}": text for key, text in _ASKED.items()} | {
+        f"{PREFIX}type": engine.type
+    }
+    request = parse_request(asked, install.settings)
+    assert isinstance(request, Request), request
+    owner = Owner(namespace=install.namespace, ref=ObjectRef(kind="", name=install.name))
+    spec = BackupSpec(
+        name=cronjob_name(engine.type, owner.key),
+        owner=owner,
+        engine=engine,
+        request=request,
+        host="",
+        port=request.port,
+        credentials={},
+    )
+    cluster = install.settings.cluster_name or DEFAULT_CLUSTER
+    return overlay(None, build_cronjob(spec, install.settings, cluster, None))
+
+
+_ASKED = {"enabled": "true", "schedule": "@yearly", "encryption-enabled": "false"}

@@ -1,0 +1,132 @@
+"""Makes the Jobs that a person asks for, and what has to be there before they may begin."""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+
+from controller.client.terminal.errors import CommandError, Exit
+from controller.kube.client import CRONJOBS, JOBS, SECRETS, ConflictError, Document, KubeError
+from controller.kube.kubectl import Kubectl
+from controller.manifests.ownership import Holder, hold, holder_of
+from controller.model import names
+from controller.model.kinds import JOB, JOB_API
+from controller.model.objects import (
+    Json,
+    annotations_of,
+    labels_of,
+    name_of,
+    owner_references,
+    uid_of,
+)
+from controller.plan.overlay import overlay
+from controller.runs.job_status import end_of
+
+# As Kubernetes' own: no vowels, so that no words come about, and no look-alikes.
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_RANDOM = 5
+# The key under which a file with private keys is put into a Secret.
+IDENTITY_KEY = "identity"
+_TRIES = 5
+
+
+def new_job_name(verb: str, key: str) -> str:
+    """A name for another Job of the workload with this owner key."""
+    random = "".join(secrets.choice(_LETTERS) for _ in range(_RANDOM))
+    return names.job_name(verb, key, random)
+
+
+def create_job(kubectl: Kubectl, body: Json) -> Document:
+    """Create a Job that needs nothing first."""
+    return kubectl.create(JOBS, body["metadata"]["namespace"], body)
+
+
+def create_held_job(
+    kubectl: Kubectl, body: Json, *, identity: str = "", held: Json | None = None
+) -> Document:
+    """Create a Job that begins once its identity is there and a CronJob is held for it.
+
+    `identity` is the text of private keys, which go into a Secret of the Job's name and with the
+    Job; `held` is the CronJob that is suspended until the Job has ended. What was made is taken
+    back where a later step fails.
+    """
+    namespace = body["metadata"]["namespace"]
+    suspended = {**body, "spec": {**body["spec"], "suspend": True}}
+    job = kubectl.create(JOBS, namespace, suspended)
+    try:
+        if identity:
+            kubectl.create(SECRETS, namespace, _identity_secret(job, identity))
+        if held is not None:
+            _hold(kubectl, held, job)
+        return kubectl.patch(JOBS, namespace, name_of(job), {"spec": {"suspend": False}})
+    except BaseException:
+        # The Secret goes with the Job, and the controller lets the CronJob go.
+        with suppress(KubeError):
+            kubectl.delete(JOBS, namespace, name_of(job), uid=uid_of(job))
+        raise
+
+
+def refuse_beside_running(jobs: Sequence[Json], cronjob: Json, component: str) -> None:
+    """Raise CommandError where a dump of this CronJob or another Job of `component` is going on.
+
+    `jobs` are those of the control namespace that did not succeed.
+    """
+    for job in jobs:
+        if end_of(job) is not None:
+            continue
+        if any(owner.get("uid") == uid_of(cronjob) for owner in owner_references(job)):
+            raise CommandError(
+                f"the Job {name_of(job)} dumps this database right now: wait for its end, or stop "
+                f"it by `ksnapshot cancel {name_of(job)}`",
+                Exit.REFUSED,
+            )
+        if labels_of(job).get(names.COMPONENT_LABEL) == component and annotations_of(job).get(
+            names.CRONJOB
+        ) == name_of(cronjob):
+            raise CommandError(
+                f"the Job {name_of(job)} restores this workload right now: follow it by `ksnapshot "
+                f"logs --job {name_of(job)} --follow`, or stop it by `ksnapshot cancel "
+                f"{name_of(job)}`",
+                Exit.REFUSED,
+            )
+
+
+def _identity_secret(job: Json, identity: str) -> Json:
+    """The Secret that goes with its Job, whatever becomes of that."""
+    metadata = job["metadata"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": metadata["name"],
+            "namespace": metadata["namespace"],
+            "labels": {names.PART_OF_LABEL: names.PART_OF},
+            "ownerReferences": [
+                {"apiVersion": JOB_API, "kind": JOB, "name": name_of(job), "uid": uid_of(job)}
+            ],
+        },
+        "data": {IDENTITY_KEY: base64.b64encode(identity.encode()).decode()},
+    }
+
+
+def _hold(kubectl: Kubectl, cronjob: Json, job: Json) -> None:
+    """Suspend a CronJob for a Job; CommandError where another one holds it."""
+    namespace, name = cronjob["metadata"]["namespace"], name_of(cronjob)
+    for _ in range(_TRIES):
+        found = kubectl.get(CRONJOBS, namespace, name)
+        other = holder_of(found)
+        if other and other.uid != uid_of(job):
+            raise CommandError(
+                f"the CronJob {name} is held by the restore {other.name}: it is let go within a "
+                "minute of that Job's end",
+                Exit.REFUSED,
+            )
+        suspended = bool(found["spec"].get("suspend"))
+        holder = Holder(name=name_of(job), uid=uid_of(job), suspended=suspended)
+        try:
+            kubectl.replace(CRONJOBS, namespace, overlay(found, hold(holder)))
+        except ConflictError:
+            # The controller writes it, too.
+            continue
+        return
+    raise CommandError(f"the CronJob {name} changes all the time: try again")

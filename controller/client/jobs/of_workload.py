@@ -1,0 +1,83 @@
+"""Jobs of a workload: which there are, and what each of them is."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from controller.client.cluster.workload_names import Workload
+from controller.client.status.fixes import STATE_FIXES
+from controller.client.terminal.errors import CommandError, Exit
+from controller.client.terminal.output import duration, moment_of
+from controller.model.names import MANAGED_BY, MANAGED_BY_LABEL
+from controller.model.objects import Json, labels_of, metadata, name_of, owner_references, uid_of
+from controller.runs.job_status import end_of, started_at
+from dumpers.contract.names import CRONJOB, WORKLOAD
+
+# In the name of every Job that somebody asked for, before its workload.
+_PREFIX = "ksnapshot-"
+_VERBS = {
+    "backup": "a backup",
+    "restore": "a restore",
+    "verify": "a check of a backup",
+    "catalogue": "a listing of backups",
+}
+
+
+def cronjob_of(workload: Workload) -> Json:
+    """The workload's CronJob; raises CommandError that says why there is none."""
+    if workload.cronjob is not None:
+        return workload.cronjob
+    entry: Json = workload.reported or {}
+    reason = str(entry.get("reason") or "")
+    fix = STATE_FIXES.get(reason)
+    raise CommandError(
+        f"{workload.key} is not backed up: {entry.get('state')} ({reason}):"
+        f" {entry.get('message') or 'see ksnapshot status'}{f'; to do: {fix}' if fix else ''}",
+        Exit.REFUSED,
+    )
+
+
+def jobs_of(cronjob: Json, jobs: Iterable[Json]) -> list[Json]:
+    """Select the Jobs of a CronJob's workload, newest first: its own, and those of other verbs."""
+    uid, name = uid_of(cronjob), name_of(cronjob)
+    found = [
+        job
+        for job in jobs
+        if any(owner.get("uid") == uid for owner in owner_references(job))
+        or _variable(job, CRONJOB) == name
+    ]
+    return sorted(found, key=_created, reverse=True)
+
+
+def unfinished(jobs: Iterable[Json]) -> list[Json]:
+    """Select the Jobs that have not ended, suspended ones included."""
+    return [job for job in jobs if end_of(job) is None]
+
+
+def is_of_ours(job: Json) -> bool:
+    """Whether a Job is one of ksnapshot's: of a dump CronJob, or of a verb."""
+    is_managed = labels_of(job).get(MANAGED_BY_LABEL) == MANAGED_BY
+    return is_managed or bool(_variable(job, CRONJOB))
+
+
+def describe_job(job: Json, now: datetime) -> str:
+    """`a backup of production/database that runs since 3 min`."""
+    verb = name_of(job).removeprefix(_PREFIX).partition("-")[0]
+    what = _VERBS.get(verb, _VERBS["backup"])
+    workload = _variable(job, WORKLOAD)
+    began = moment_of(started_at(job))
+    since = f" that runs since {duration((now - began).total_seconds())}" if began else ""
+    return f"{what}{f' of {workload}' if workload else ''}{since}"
+
+
+def _created(job: Json) -> tuple[str, str]:
+    return str(metadata(job).get("creationTimestamp") or ""), name_of(job)
+
+
+def _variable(job: Json, name: str) -> str:
+    """The value of a variable of the Job's first container, empty without it."""
+    pod = ((job.get("spec") or {}).get("template") or {}).get("spec") or {}
+    for container in (pod.get("containers") or ())[:1]:
+        for item in container.get("env") or ():
+            if item.get("name") == name:
+                return str(item.get("value") or "")
+    return ""

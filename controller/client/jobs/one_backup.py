@@ -1,0 +1,56 @@
+"""Verbs about one backup of a workload: a Job does it, and its result is shown."""
+
+import json
+from typing import Any
+
+from controller.client.cluster.connection import Connection
+from controller.client.cluster.known import find
+from controller.client.jobs.asked import create_job, new_job_name
+from controller.client.jobs.follow import JobRef
+from controller.client.jobs.following import failure_of, follow_on_screen
+from controller.client.jobs.of_workload import cronjob_of
+from controller.client.jobs.progress import Outcome
+from controller.client.terminal.output import note, write_document
+from controller.manifests.verb_job import VerbJob, build_verb_job
+from controller.model.objects import name_of, uid_of
+from dumpers.contract import names as variables
+from dumpers.contract.restore_result import BackupResult
+
+_DAY = 86_400
+
+
+def run_on_backup(
+    connection: Connection, verb: str, what: str, options: dict[str, Any]
+) -> BackupResult | None:
+    """Run the dumpers' `verb` on a backup, and return its result if it is to be shown as text.
+
+    `what` names the work in an error. Raises CommandError with the Job's exit code where it failed.
+    """
+    workload = find(connection, options["workload"], options["namespace"])
+    wanted = VerbJob(
+        name=new_job_name(verb, workload.key),
+        verb=verb,
+        deadline=_DAY,
+        keep=_DAY,
+        env={
+            variables.BACKUP: options["backup"],
+            variables.REQUESTED_BY: connection.kubectl.whoami(),
+        },
+    )
+    job = create_job(connection.kubectl, build_verb_job(cronjob_of(workload), wanted))
+    note(f"started {name_of(job)}")
+    ref = JobRef(namespace=connection.install.namespace, name=name_of(job), uid=uid_of(job))
+    end = follow_on_screen(connection, ref)
+    try:
+        result = BackupResult.from_json(end.message)
+    except ValueError:
+        result = None
+    succeeded = end.outcome is Outcome.SUCCEEDED
+    if options["output"] != "table":
+        told = json.loads(result.to_json()) if result else {}
+        started = {"version": 1, "workload": workload.key, "job": name_of(job)}
+        write_document({**told, **started, "succeeded": succeeded}, options["output"])
+    if not succeeded:
+        why = f"{result.reason}: {result.message}" if result and not result.succeeded else ""
+        raise failure_of(ref, end, f"{what} of {workload.key}", why)
+    return result if options["output"] == "table" else None

@@ -1,0 +1,242 @@
+"""What is known of a workload → one row of `ksnapshot status`; pure."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
+
+from controller.client.cluster.workload_names import Workload
+from controller.client.status.fixes import RUN_FIXES, STATE_FIXES
+from controller.client.terminal.output import moment_of, utc
+from controller.model import names
+from controller.model.objects import Json, annotations_of, name_of, owner_references, uid_of
+from controller.model.status import Reason, State
+from controller.runs.job_status import is_active, started_at
+from controller.workloads.schedules import next_run
+
+# States and reasons in which nobody has to do anything.
+FINE = {Reason.ANNOTATED, Reason.SUSPENDED, Reason.HELD}
+_SETTLED = {State.REPLACED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run that has ended, as its CronJob records it; None stands for what is not recorded.
+
+    `source_bytes` left the dump tool, `stored_bytes` reached S3, `seconds` is wall time.
+    """
+
+    job: str
+    finished: datetime | None
+    succeeded: bool
+    reason: str
+    message: str
+    exit_code: int | None = None
+    seconds: float | None = None
+    source_bytes: int | None = None
+    stored_bytes: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A Job that runs now."""
+
+    job: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A workload as `status` shows it.
+
+    `state` and `reason` are empty where the controller's status is not known.
+    """
+
+    workload: Workload
+    state: str
+    reason: str
+    message: str
+    since: str
+    schedule: str = ""
+    zone: str = ""
+    suspended: bool = False
+    next_run: datetime | None = None
+    running: tuple[Running, ...] = ()
+    last_result: Run | None = None
+    last_success: Run | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its last run failed."""
+        return self.last_result is not None and not self.last_result.succeeded
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether somebody should look at it."""
+        settled = self.state in {"", *_SETTLED} or self.reason in FINE
+        return self.has_failed or not settled
+
+    @property
+    def fix(self) -> str:
+        """What to do about its reason, else about its last run; empty where nothing is."""
+        if self.reason not in {"", Reason.ANNOTATED}:
+            return STATE_FIXES.get(self.reason, "")
+        if self.has_failed and self.last_result:
+            return RUN_FIXES.get(self.last_result.reason, "")
+        return ""
+
+
+def make_rows(
+    workloads: Iterable[Workload], jobs: Sequence[Json], now: datetime, *, is_state_known: bool
+) -> list[Row]:
+    """Make a row of each workload; `jobs` are those of the control namespace that may run."""
+    by_owner: dict[str, list[Running]] = defaultdict(list)
+    for job in jobs:
+        if is_active(job):
+            running = Running(job=name_of(job), since=moment_of(started_at(job)))
+            for owner in owner_references(job):
+                by_owner[str(owner.get("uid", ""))].append(running)
+    return [_row(workload, by_owner, now, is_state_known) for workload in workloads]
+
+
+def history_of(workload: Workload) -> list[Json]:
+    """The last runs of a workload, newest first; empty where none that can be read is recorded."""
+    text = annotations_of(workload.cronjob or {}).get(names.HISTORY)
+    try:
+        document = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return []
+    runs = document if isinstance(document, list) else []
+    return [run for run in runs if isinstance(run, dict)]
+
+
+def document_of(row: Row) -> dict[str, Any]:
+    """The row as JSON, by the schema of docs/command.md, without the history."""
+    workload = row.workload
+    return {
+        "workload": workload.key,
+        "namespace": workload.namespace,
+        "name": workload.name,
+        "kind": workload.kind,
+        "type": workload.type,
+        "cronjob": workload.cronjob_name,
+        "state": row.state or None,
+        "reason": row.reason or None,
+        "message": row.message,
+        "fix": row.fix,
+        "since": row.since or None,
+        "problem": row.is_problem,
+        "suspended": row.suspended,
+        "schedule": row.schedule or None,
+        "time_zone": row.zone or None,
+        "next_run": utc(row.next_run),
+        "running": [{"job": item.job, "since": utc(item.since)} for item in row.running],
+        "last_success": _run_document(row.last_success),
+        "last_result": _run_document(row.last_result),
+    }
+
+
+def recorded_jobs(cronjob: Json) -> set[str]:
+    """Name the Jobs whose ends a CronJob records."""
+    annotations = annotations_of(cronjob)
+    runs = (_run(annotations.get(key)) for key in (names.LAST_RESULT, names.LAST_SUCCESS))
+    return {run.job for run in runs if run and run.job}
+
+
+def _row(
+    workload: Workload,
+    running: Mapping[str, Sequence[Running]],
+    now: datetime,
+    is_state_known: bool,  # noqa: FBT001  private
+) -> Row:
+    cronjob: Json = workload.cronjob or {}
+    spec = cronjob.get("spec") or {}
+    schedule, zone = str(spec.get("schedule") or ""), str(spec.get("timeZone") or "Etc/UTC")
+    suspended = spec.get("suspend") is True
+    entry: Json = workload.reported or {}
+    state, reason = str(entry.get("state") or ""), str(entry.get("reason") or "")
+    if workload.reported is None and is_state_known:
+        state = State.WANTED
+        reason = Reason.SUSPENDED if suspended else Reason.ANNOTATED
+    annotations = annotations_of(cronjob)
+    return Row(
+        workload=workload,
+        state=state,
+        reason=reason,
+        message=str(entry.get("message") or ""),
+        since=str(entry.get("since") or ""),
+        schedule=schedule,
+        zone=zone if schedule else "",
+        suspended=suspended,
+        next_run=_next_run(schedule, zone, now, cronjob) if schedule and not suspended else None,
+        running=tuple(running.get(uid_of(cronjob), ())) if cronjob else (),
+        last_result=_run(annotations.get(names.LAST_RESULT)),
+        last_success=_run(annotations.get(names.LAST_SUCCESS)),
+    )
+
+
+def _next_run(schedule: str, zone: str, now: datetime, cronjob: Json) -> datetime | None:
+    """When the next run is due; None if never, or if the schedule cannot be read."""
+    try:
+        if schedule.startswith("@every"):
+            last = moment_of((cronjob.get("status") or {}).get("lastScheduleTime"))
+            after = next_run(schedule, zone, last) if last else None
+            return after if after and after > now else None
+        return _next_run_after(schedule, zone, now)
+    except (ValueError, OSError, ZoneInfoNotFoundError, ImportError):
+        # This machine may lack the time zone, or croniter, which the change of clocks asks for.
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _next_run_after(schedule: str, zone: str, now: datetime) -> datetime | None:
+    """Workloads share schedules."""
+    found = next_run(schedule, zone, now)
+    return found.astimezone(UTC) if found else None
+
+
+def _run(text: str | None) -> Run | None:
+    """Read a run that a CronJob records; None where it records none that can be read."""
+    try:
+        record = json.loads(text or "")
+        return Run(
+            job=str(record.get("job", "")),
+            finished=moment_of(record.get("finished")),
+            succeeded=record.get("succeeded") is True,
+            reason=str(record.get("reason", "")),
+            message=str(record.get("message", "")),
+            exit_code=_number(record.get("exit_code")),
+            seconds=record["seconds"] if _number(record.get("seconds")) else None,
+            # A dumper of 0.6.0 leaves no sizes.
+            source_bytes=_number(record.get("source_bytes")) or None,
+            stored_bytes=_number(record.get("stored_bytes")) or None,
+            notes=tuple(map(str, record.get("notes") or ())),
+        )
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return None
+
+
+def _number(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) else None
+
+
+def _run_document(run: Run | None) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    return {
+        "job": run.job,
+        "finished": utc(run.finished),
+        "outcome": "succeeded" if run.succeeded else "failed",
+        "reason": run.reason,
+        "message": run.message,
+        "exit_code": run.exit_code,
+        "seconds": run.seconds,
+        "source_bytes": run.source_bytes,
+        "stored_bytes": run.stored_bytes,
+        "notes": list(run.notes),
+    }

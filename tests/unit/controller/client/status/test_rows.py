@@ -1,0 +1,238 @@
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from controller.client.cluster import known
+from controller.client.cluster.workload_names import Workload
+from controller.client.status import fixes
+from controller.client.status.rows import Row, document_of, history_of, make_rows, recorded_jobs
+from controller.client.status.view import _cells, _why
+from controller.client.terminal.output import moment_of
+from controller.model import names
+from controller.model.objects import Json
+from controller.model.status import Reason
+from controller.runs.reasons import RunReason
+from tests.paths import REPOSITORY
+
+NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
+GOOD = {
+    "job": "run-1",
+    "finished": "2026-01-10T03:00:41Z",
+    "succeeded": True,
+    "exit_code": 0,
+    "reason": "Succeeded",
+    "message": "",
+    "source_bytes": 5 << 30,
+    "stored_bytes": 1 << 30,
+    "seconds": 41.0,
+    "notes": ["globals"],
+}
+BAD = GOOD | {
+    "job": "run-2",
+    "finished": "2026-01-10T09:00:00Z",
+    "succeeded": False,
+    "exit_code": 20,
+    "reason": "SourceRefused",
+    "message": "no such login",
+}
+
+
+def row(
+    reported: Json | None = None,
+    jobs: list[Json] | None = None,
+    *,
+    is_state_known: bool = True,
+    spec: Json | None = None,
+    last: Any = GOOD,
+    good: Any = GOOD,
+    status: Json | None = None,
+) -> Row:
+    records = {names.LAST_RESULT: last, names.LAST_SUCCESS: good}
+    annotations = {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in records.items()
+        if value is not None
+    }
+    cronjob = {
+        "metadata": {"name": "c", "uid": "u", "annotations": annotations},
+        "spec": {"schedule": "0 3 * * *", "timeZone": "Europe/Paris"} | dict(spec or {}),
+        "status": status or {},
+    }
+    workload = Workload(
+        namespace="a",
+        name="b",
+        kind="StatefulSet",
+        type="mysql",
+        cronjob=cronjob,
+        reported=reported,
+    )
+    (made,) = make_rows([workload], jobs or [], NOW, is_state_known=is_state_known)
+    return made
+
+
+def job(uid: str = "u", **status: Any) -> Json:
+    reference = {"kind": "CronJob", "uid": uid}
+    return {
+        "metadata": {"name": "j", "ownerReferences": [reference]},
+        "status": {"startTime": "2026-01-10T11:57:00Z"} | status,
+    }
+
+
+def test_a_workload_that_is_well() -> None:
+    found = row()
+    assert (found.state, found.reason, found.is_problem, found.fix) == (
+        "wanted",
+        "Annotated",
+        False,
+        "",
+    )
+    assert found.next_run == datetime(2026, 1, 11, 2, tzinfo=UTC)
+    assert _cells(found, NOW) == (
+        "a/b",
+        "mysql",
+        "wanted",
+        "succeeded 8 h ago",
+        "8 h ago",
+        "1.0 GiB",
+        "41 s",
+        "in 14 h",
+        "globals",
+    )
+
+
+def test_a_run_that_failed_is_a_problem_with_its_fix() -> None:
+    found = row(last=BAD)
+    assert found.has_failed
+    assert found.is_problem
+    assert found.fix == fixes.RUN_FIXES["SourceRefused"]
+    assert _cells(found, NOW)[3] == "failed: SourceRefused 3 h ago"
+    assert _why(found) == "the last run failed (SourceRefused): no such login"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "is_problem"),
+    [
+        ("unknown", "ServiceMissing", True),
+        ("unknown", "NoRunningPod", True),
+        ("gone", "Disabled", True),
+        ("unwatched", "NamespaceUnwatched", True),
+        ("wanted", "RunBlocked", True),
+        ("wanted", "Suspended", False),
+        ("replaced", "TypeChanged", False),
+        # Of a later version.
+        ("unknown", "SomethingNew", True),
+    ],
+)
+def test_what_the_controller_reports_comes_first(
+    state: str, reason: str, *, is_problem: bool
+) -> None:
+    found = row({"state": state, "reason": reason, "message": "why", "since": "2026-01-01"})
+    assert found.is_problem is is_problem
+    assert _cells(found, NOW)[2] == f"{state}: {reason}"
+    assert found.fix == fixes.STATE_FIXES.get(reason, "")
+    assert document_of(found)["since"] == "2026-01-01"
+
+
+def test_without_the_controllers_status_nothing_is_claimed() -> None:
+    found = row(is_state_known=False)
+    assert document_of(found)["state"] is None
+    assert not found.is_problem
+    assert row(is_state_known=False, last=BAD).is_problem
+
+
+@pytest.mark.parametrize(
+    ("item", "runs"),
+    [
+        (job(), True),
+        (job("another"), False),
+        (job(conditions=[{"type": "Failed", "status": "True"}]), False),
+        (job(conditions=[{"type": "Suspended", "status": "True"}]), False),
+    ],
+)
+def test_running_now(item: Json, *, runs: bool) -> None:
+    found = row(jobs=[item])
+    assert bool(found.running) is runs
+    if runs:
+        assert _cells(found, NOW)[3] == "runs since 3 min"
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "following"),
+    [
+        ({"suspend": True}, {}, None),
+        ({"schedule": "nonsense"}, {}, None),
+        ({"timeZone": "No/Where"}, {}, None),
+        ({"schedule": "0 0 31 2 *"}, {}, None),
+        # From its own past.
+        ({"schedule": "@every 90m"}, {}, None),
+        (
+            {"schedule": "@every 90m"},
+            {"lastScheduleTime": "2026-01-10T11:00:00Z"},
+            "2026-01-10T12:30:00Z",
+        ),
+        ({"schedule": "@every 90m"}, {"lastScheduleTime": "2026-01-09T11:00:00Z"}, None),
+    ],
+)
+def test_the_next_run(spec: Json, status: Json, following: str | None) -> None:
+    assert document_of(row(spec=spec, status=status))["next_run"] == following
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{", '"x"', '{"notes": 1}', "[" * 10_000])
+def test_a_record_that_cannot_be_read_is_none(text: str) -> None:
+    found = row(last=text, good=text)
+    assert found.last_result is None
+    assert found.last_success is None
+    assert document_of(found)["last_result"] is None
+
+
+def test_a_record_of_0_6_0_has_no_sizes() -> None:
+    bare = {"job": "x", "finished": "2026-01-10T03:00:41Z", "succeeded": True}
+    good = document_of(row(last=bare, good=bare))["last_success"]
+    assert (good["seconds"], good["stored_bytes"], good["exit_code"]) == (None, None, None)
+
+
+def test_the_last_runs_and_the_jobs_that_are_recorded() -> None:
+    cronjob = {"metadata": {"annotations": {names.HISTORY: '[{"outcome": "failed"}, 3]'}}}
+    workload = Workload(namespace="a", name="b", kind="", type="", cronjob=cronjob)
+    assert history_of(workload) == [{"outcome": "failed"}]
+    assert history_of(Workload(namespace="a", name="b", kind="", type="")) == []
+    assert recorded_jobs(row(last=BAD).workload.cronjob or {}) == {"run-1", "run-2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "entries", "fault"),
+    [
+        ('{"version": 1, "workloads": [{"workload": "a/b"}, {}], "omitted": 2}', 1, ""),
+        ('{"version": 2, "workloads": []}', 0, "renew this command"),
+        ("", 0, "cannot be read"),
+        ('{"version": 1, "workloads": [3]}', 0, "cannot be read"),
+    ],
+)
+def test_the_controllers_status(text: str, entries: int, fault: str) -> None:
+    found = known.parse_status(text)
+    assert len(found.entries) == entries
+    assert fault in found.fault
+    assert bool(found.fault) is bool(fault)
+
+
+def _rows(title: str) -> set[str]:
+    text = (REPOSITORY / "docs" / "operations.md").read_text()
+    section = text.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+    return set(re.findall(r"^\| `([A-Za-z]+)` \|", section, re.MULTILINE))
+
+
+def test_every_reason_has_its_fix() -> None:
+    assert (
+        set(fixes.STATE_FIXES)
+        == {*Reason} - {Reason.ANNOTATED}
+        == _rows("Reasons") - {Reason.ANNOTATED}
+    )
+    assert {*RunReason} <= set(fixes.RUN_FIXES)
+    assert _rows("Why a run failed") <= set(fixes.RUN_FIXES)
+
+
+def test_times_with_and_without_fractions_are_one_zone() -> None:
+    assert moment_of("2026-01-10T12:00:00.123Z") == NOW.replace(microsecond=123000)
