@@ -101,7 +101,7 @@ def prepare(
             actions=tuple(_actions(moves, request, against)),
             creates=tuple((move.name, move.live) for move in moves),
             size=_size(moves, across, twice=against),
-            notes=(*notes, *_notes(target, moves, request)),
+            notes=(*notes, *_notes(target, moves)),
         ),
     )
 
@@ -229,7 +229,7 @@ def _actions(
         )
 
 
-def _notes(target: Target, moves: Sequence[Move], request: RestoreRequest) -> Iterator[str]:
+def _notes(target: Target, moves: Sequence[Move]) -> Iterator[str]:
     yield from notes_on_target(target, moves)
     for move in moves:
         flavours = {piece.metadata.get("flavour") for piece in move.pieces} - {None}
@@ -238,5 +238,3 @@ def _notes(target: Target, moves: Sequence[Move], request: RestoreRequest) -> It
                 f"the backup is of {flavours.pop()}, and the target is {target.server.flavour}: "
                 "what only the one knows does not load"
             )
-        if move.name != move.live and request.mode is not RestoreMode.BESIDE:
-            yield f"the backup of {move.name!r} goes into {move.live!r}"

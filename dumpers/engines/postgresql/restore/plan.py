@@ -206,8 +206,6 @@ def _notes(
             "for --globals, or load their file by hand"
         )
     for move in moves:
-        if move.piece.name != move.live and request.mode is not RestoreMode.BESIDE:
-            yield f"the backup of {move.piece.name!r} goes into {move.live!r}"
         owner = move.piece.metadata.get("owner")
         if owner and owner not in target.roles and not request.globals:
             yield (
