@@ -54,7 +54,7 @@ class Finding:
 @output_option
 @connected
 def doctor(connection: Connection, **given: Any) -> None:
-    """Check every link of WORKLOAD's backups, and name the first that is broken, with its fix.
+    """Check every link of WORKLOAD's backups, and name the first that is broken.
 
     A Job tries what a dump does before its first byte; nothing is dumped, and nothing is left in
     the store. The exit code is 1 where a link is broken.

@@ -21,14 +21,20 @@ VERBS = {
     ),
     "restore": Verb(
         place="controller.cli.restore:restore",
-        help="Restore a backup of WORKLOAD: beside, over, or in the place of what is there.",
+        help="Restore a backup of WORKLOAD, or with --all those of a namespace.",
     ),
     "verify": Verb(
         place="controller.cli.verify:verify",
-        help="Read a backup back from the store, and compare it with its manifest.",
+        help="Read a backup of WORKLOAD back from the store, and compare it with its manifest.",
     ),
-    "pin": Verb(place="controller.cli.pin:pin", help="Keep a backup for good."),
-    "unpin": Verb(place="controller.cli.pin:unpin", help="Let a pinned backup be pruned again."),
+    "pin": Verb(
+        place="controller.cli.pin:pin",
+        help="Keep a backup of WORKLOAD for good.",
+    ),
+    "unpin": Verb(
+        place="controller.cli.pin:unpin",
+        help="Let a pinned backup of WORKLOAD be pruned again, when its time comes.",
+    ),
     "logs": Verb(
         place="controller.cli.logs:logs",
         help="Show the log of WORKLOAD's newest run, or of one Job.",

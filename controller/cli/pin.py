@@ -18,7 +18,10 @@ from controller.client.terminal.output import clock, moment_of, output_option
 @output_option
 @connected
 def pin(connection: Connection, **given: Any) -> None:
-    """Keep a backup of WORKLOAD for good; ID is as `ksnapshot backups` shows it, or `latest`."""
+    """Keep a backup of WORKLOAD for good.
+
+    ID is as `ksnapshot backups` shows it, or `latest`.
+    """
     result = run_on_backup(connection, "pin", "pinning a backup", given)
     if result:
         began = clock(moment_of(result.began)) or result.began

@@ -86,7 +86,7 @@ _WEEK = 7 * 86_400
 )
 @connected
 def restore(connection: Connection, **given: Any) -> None:
-    """Restore a backup of WORKLOAD, or with --all the backups of a namespace's workloads.
+    """Restore a backup of WORKLOAD, or with --all those of a namespace.
 
     Without a mode the target must hold nothing of it: nothing is ever replaced unasked.
     """
