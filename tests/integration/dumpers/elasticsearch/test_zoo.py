@@ -11,18 +11,14 @@ from typing import Any
 import pytest
 
 from dumpers.contract.notes import NoteCode
-from dumpers.engines.elasticsearch.engine import ENGINE
 from dumpers.engines.protocol import SourceInfo
-from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.elasticsearch.conftest import (
     Dump,
-    connection,
     dump,
     job,
-    pieces,
     unwrapped,
 )
-from tests.integration.dumpers.elasticsearch.worlds import fill, fingerprint, put
+from tests.integration.dumpers.elasticsearch.worlds import fill, put
 from tests.testbed.databases.search import SearchServer
 from tests.testbed.dumper import PATIENCE_SECONDS
 from tests.testbed.toolchain.processes import wait_until
@@ -115,7 +111,7 @@ _INTERNAL = frozenset(
 )
 
 
-@pytest.fixture(params=["elasticsearch-6", "elasticsearch-9", "opensearch-2", "opensearch-3"])
+@pytest.fixture(params=["elasticsearch-9", "opensearch-3"])
 def zoo(request: pytest.FixtureRequest, servers: Any) -> Iterator[SearchServer]:
     """A cluster with all of this that it takes, emptied again."""
     server: SearchServer = servers(request.param)
@@ -159,7 +155,9 @@ def held(server: SearchServer) -> set[str]:
             continue
         names = inner
         if isinstance(inner, Mapping):
-            names = inner.get("pipeline" if kind == "search_pipeline" else kind, inner)
+            names = inner.get(kind, inner)
+        if kind == "search_pipeline":
+            names = [item["id"] for item in inner["pipeline"]]
         found |= {f"{kind} {name}" for name in names}
     found |= {f"pipeline {item['id']}" for item in state.get("ingest", {}).get("pipeline", [])}
     found |= {f"policy {name}" for name in state.get("index_lifecycle", {}).get("policies", {})}
@@ -214,17 +212,3 @@ def test_nothing_is_unexplained(zoo: SearchServer) -> None:
     assert documents["never-refreshed"] == documents["seldom-refreshed"] == 1
     assert ".dotted" in noted(source, NoteCode.NOT_CHOSEN)
     assert {"shut", "shut-again", "read-no-more"} == noted(source, NoteCode.UNREADABLE)
-
-
-def test_all_of_it_comes_back(zoo: SearchServer) -> None:
-    before = fingerprint(zoo)
-    source, parts = dump(job(zoo))
-    gone = noted(source, NoteCode.NOT_CHOSEN)
-    zoo.raw("PUT", "/read-no-more/_settings", {"index.blocks.read": None})
-    zoo.clear()
-    ENGINE.restore(connection(zoo), pieces(parts), Interrupt())
-    after = fingerprint(zoo)
-    zoo.raw("PUT", "/read-no-more/_settings", {"index.blocks.read": None})
-    assert {name: value for name, value in before.items() if name not in gone} == after
-    _, again = dump(job(zoo))
-    assert sorted(again["data"][0].splitlines()) == sorted(parts["data"][0].splitlines())
