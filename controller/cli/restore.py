@@ -64,7 +64,7 @@ _WEEK = 7 * 86_400
     "--partitions", default="", metavar="TEXT", help="Only these partitions: shop.orders: 202401."
 )
 @click.option("--as", "renamed", multiple=True, metavar="OLD:NEW", help="Under a new name.")
-@click.option("--with-globals", is_flag=True, help="Roles, accounts and settings, too.")
+@click.option("--globals", "with_globals", is_flag=True, help="Roles, accounts and settings, too.")
 @click.option("--beside", is_flag=True, help="Load under new names, beside what is there.")
 @click.option("--overwrite", is_flag=True, help="Replace what is there, once the backup is loaded.")
 @click.option("--swap", is_flag=True, help="Exchange with what is there; keep that for --undo.")

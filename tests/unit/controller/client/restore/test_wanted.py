@@ -42,7 +42,7 @@ def test_which_backup(arguments: list[str], backup: str) -> None:
 def test_the_request() -> None:
     found = wanted(
         *("--beside", "--databases", "a,b", "--tables", "t", "--tables", "u"),
-        *("--as", "a:c", "--suffix", "_x", "--with-globals", "--partitions", "t: 1"),
+        *("--as", "a:c", "--suffix", "_x", "--globals", "--partitions", "t: 1"),
     )
     assert found.request == RestoreRequest(
         mode=RestoreMode.BESIDE,
