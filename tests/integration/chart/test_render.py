@@ -46,6 +46,8 @@ def test_default_objects() -> None:
         ("ConfigMap", "backup", "ksnapshot-cm"),
         ("Deployment", "backup", "ksnapshot"),
         ("Role", "backup", "ksnapshot"),
+        ("Role", "backup", "ksnapshot-admin"),
+        ("Role", "backup", "ksnapshot-view"),
         ("Role", "default", "ksnapshot-watch"),
         ("RoleBinding", "backup", "ksnapshot"),
         ("RoleBinding", "default", "ksnapshot-watch"),

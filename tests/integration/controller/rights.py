@@ -86,7 +86,13 @@ def _rendered(count: int) -> str:
     watched = ",".join(map(_place, range(count)))
     objects = render(f"--set=rbac.watchNamespaces={{{watched}}}", namespace=_ANY)
     user = find(objects, "ServiceAccount", ACCOUNT, _ANY)
-    return json.dumps([user, *(item for item in objects if item["kind"] in _KINDS)])
+    rights = [item for item in objects if item["kind"] in _KINDS and not _is_for_people(item)]
+    return json.dumps([user, *rights])
+
+
+def _is_for_people(item: Json) -> bool:
+    """Whether it is one of the Roles that the chart offers, and that nobody has by itself."""
+    return bool(item["metadata"]["name"] in {f"{ACCOUNT}-view", f"{ACCOUNT}-admin"})
 
 
 def _remove(objects: list[Json], right: Right, control: str) -> None:
@@ -111,8 +117,7 @@ def _remove(objects: list[Json], right: Right, control: str) -> None:
 def _role_of(item: Json, control: str) -> str:
     if item["kind"] == "ClusterRole":
         return "cluster"
-    # Those for people are nobody's here.
-    if item["kind"] != "Role" or item["metadata"]["name"].endswith(("-view", "-admin")):
+    if item["kind"] != "Role":
         return ""
     return "control" if item["metadata"]["namespace"] == control else "watched"
 

@@ -29,6 +29,8 @@ def test_status_of_many_workloads_asks_four_times_and_the_control_namespace_only
 ) -> None:
     world = command.world
     space = world.watched[0]
+    meta = {"name": "ksnapshot-status", "namespace": world.control}
+    world.api.delete({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
     older = command.run("status")
     assert older.returncode == 0, older.stderr
     assert "the controller writes no ConfigMap ksnapshot-status" in older.stderr

@@ -54,10 +54,11 @@ class Create:
         for place, (word, following) in enumerate(pairwise(words)):
             if not self._is_keyword(place):
                 continue
-            third = words[place + 2].text if place + 2 < len(words) else ""
+            third = words[place + 2] if place + 2 < len(words) else following
             if word.is_word("ENGINE"):
-                return third if following.text == "=" else following.text
-            if word.is_word("AS") and third == "(":
+                # Its value: servers put quotes around a name that is a keyword, as `Null` is.
+                return third.value if following.text == "=" else following.value
+            if word.is_word("AS") and third.text == "(":
                 return f"{following.text}()"
         return ""
 

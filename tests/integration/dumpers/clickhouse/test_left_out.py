@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dumpers.contract.restoring import RestoreRequest
 from dumpers.engines.clickhouse.engine import ENGINE
 from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, Dumps, connection
 from tests.testbed.databases import clickhouse_front
@@ -147,7 +148,8 @@ def test_what_belongs_to_no_database(own: Front, dumps: Dumps) -> None:
     assert backup.document["notes"] == []
     assert "CREATE FUNCTION twice" in backup.script("schema")
     with clickhouse_front.start_front() as new:
-        assert ENGINE.restore(connection(new), backup.pieces(), NOW).notes == ()
+        whole = RestoreRequest(globals=True)
+        assert ENGINE.restore(connection(new), backup.pieces(), NOW, whole).notes == ()
         assert new.sql("SELECT name FROM system.workloads ORDER BY name") == "a_part\nevery"
         assert new.sql("SELECT name FROM system.resources") == "io"
         assert new.sql("SELECT twice(4)") == "8"
