@@ -246,6 +246,8 @@ def test_whether_a_database_is_named_elsewhere(text: str, *, named: bool) -> Non
     [
         ("CREATE TABLE d.t (`a` UInt8, `b.c` String) ENGINE = Log", "Log", ("a", "b.c")),
         ("CREATE TABLE d.t (`a` UInt8) ENGINE Log", "Log", ("a",)),
+        # As servers write a name that is a keyword.
+        ("CREATE TABLE d.t (`a` UInt8) ENGINE = `Null`", "Null", ("a",)),
         ("CREATE TABLE d.t UUID 'x' (`a` Tuple(b UInt8, c UInt8)) ENGINE = Log", "Log", ("a",)),
         (
             "CREATE TABLE d.t (`a` UInt8) AS postgresql('h', 'd', '[HIDDEN]')",
