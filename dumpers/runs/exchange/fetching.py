@@ -39,6 +39,7 @@ _LOG = logging.getLogger(__name__)
 _TRY_AGAIN_SECONDS = 0.2
 _REFUSED_SECONDS = 3.0
 _LAST_WORDS_SECONDS = 10.0
+_NOTICED_SECONDS = 2.0
 
 
 class ReaderConnection:
@@ -194,7 +195,8 @@ class _PieceReader(BufferedReader):
         try:
             return self._next()
         except BrokenExchangeError as error:
-            self._interrupt.check()
+            # A reader that has ended is noticed by the other connection, sooner or later than here.
+            self._interrupt.sleep(_NOTICED_SECONDS)
             raise StorageFailedError(
                 f"the backup ended before its end was proven: {error}"
             ) from error

@@ -223,6 +223,8 @@ class SearchServer:
             self.raw("DELETE", f"/_scripts/{name}")
         for item in everything.get("ingest", {}).get("pipeline", []):
             self.raw("DELETE", f"/_ingest/pipeline/{item['id']}")
+        for item in everything.get("search_pipeline", {}).get("pipeline", []):
+            self.raw("DELETE", f"/_search/pipeline/{item['id']}")
         for name in everything.get("view", {}).get("view", {}):
             self.raw("DELETE", f"/views/{name}")
         nothing = {"persistent": {"*": None}, "transient": {"*": None}}

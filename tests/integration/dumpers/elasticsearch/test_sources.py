@@ -75,7 +75,8 @@ def test_sources_that_opensearch_derives(server: SearchServer) -> None:
     assert parts["data"][1] == {"documents": {"made": 1, "sent": 1}}
 
 
-@pytest.mark.parametrize("server", ["elasticsearch-6", "elasticsearch-9"], indirect=True)
+# Newer ones have the kinds of analyzers in modules of their own.
+@pytest.mark.parametrize("server", ["elasticsearch-6"], indirect=True)
 def test_files_that_analyzers_read(server: SearchServer) -> None:
     folder = server.config / "analysis"
     folder.mkdir(mode=0o755)
@@ -87,9 +88,8 @@ def test_files_that_analyzers_read(server: SearchServer) -> None:
     finally:
         (folder / "stop.txt").unlink()
         folder.rmdir()
-    assert [(note.code, note.objects) for note in info.notes] == [
-        (NoteCode.RESTORE_NEEDS, ("books: analysis/stop.txt",))
-    ]
+    needs = [note.objects for note in info.notes if note.code is NoteCode.RESTORE_NEEDS]
+    assert needs == [("books: analysis/stop.txt",)]
 
 
 @pytest.mark.parametrize("server", ["opensearch-3"], indirect=True)
