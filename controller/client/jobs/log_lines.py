@@ -8,7 +8,8 @@ from typing import Any
 
 from controller.client.terminal.output import duration, moment_of, size
 
-_PROGRESS = "progress"
+# Of a dump, and of a restore.
+_PROGRESS, _RESTORING = "progress", "restoring"
 _HEAD = ("time", "level", "message")
 _SECONDS_A_MINUTE = 60
 
@@ -26,7 +27,7 @@ class LogLine:
     @property
     def is_progress(self) -> bool:
         """Whether it says no more than how far the run is."""
-        return self.message == _PROGRESS
+        return self.message in {_PROGRESS, _RESTORING}
 
 
 def parse_line(text: str) -> LogLine:
@@ -65,7 +66,10 @@ def describe_progress(line: LogLine, expected: int | None = None) -> str:
     seconds, read, rate = (
         _number(fields.get(name)) for name in ("seconds", "bytes_read", "bytes_per_second")
     )
-    parts = [str(fields.get("name") or "waiting")]
+    if line.message == _RESTORING:
+        read = _number(fields.get("bytes_done"))
+    waiting = line.message if line.message == _RESTORING else "waiting"
+    parts = [str(fields.get("name") or waiting)]
     if (total := _number(fields.get("total"))) and total > 1:
         parts.append(f"{_number(fields.get('done')) or 0:.0f}/{total:.0f}")
     if seconds is not None:
@@ -73,7 +77,7 @@ def describe_progress(line: LogLine, expected: int | None = None) -> str:
         parts.append(f"{minutes}:{rest:02}")
     parts += [
         f"{size(count)} {what}"
-        for name, what in (("bytes_read", "read"), ("bytes_sent", "sent"))
+        for name, what in (("bytes_read", "read"), ("bytes_done", "read"), ("bytes_sent", "sent"))
         if (count := _number(fields.get(name))) is not None
     ]
     if rate is not None:
