@@ -30,10 +30,10 @@ STOCK = 'set -euo pipefail; age -d -i "$IDENTITY" "$FILE" | gunzip >/dev/null'
 def read_everything() -> None:
     """Read the newest backup of the environment's CronJob to its proven end; see `main`."""
     from dumpers.cli.clock import now  # noqa: PLC0415  only in the process that is measured
-    from dumpers.contract.restore_jobs import BackupJob  # noqa: PLC0415
+    from dumpers.contract.restore.jobs import BackupJob  # noqa: PLC0415
     from dumpers.repository.keys import records_prefix  # noqa: PLC0415
     from dumpers.repository.listing import Catalogue  # noqa: PLC0415
-    from dumpers.runs.pieces import StoredBackup, read_identity_file  # noqa: PLC0415
+    from dumpers.runs.restore.pieces import StoredBackup, read_identity_file  # noqa: PLC0415
     from dumpers.runtime.interrupt import Interrupt  # noqa: PLC0415
     from dumpers.storage.run_storage import RunStorage  # noqa: PLC0415
 

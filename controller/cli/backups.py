@@ -36,7 +36,7 @@ from controller.client.terminal.screen import Screen
 from controller.manifests.verb_job import VerbJob, build_verb_job
 from controller.model.objects import Json, name_of, uid_of
 from dumpers.contract import names as variables
-from dumpers.contract.restore_result import BackupResult
+from dumpers.contract.restore.result import BackupResult
 
 CATALOGUE, LIST = "catalogue", "list"
 _ALL = "all"

@@ -9,7 +9,7 @@ from controller.client.cluster.connection import Connection, connected
 from controller.client.jobs.one_backup import run_on_backup
 from controller.client.terminal.errors import VerbCommand
 from controller.client.terminal.output import clock, duration, moment_of, output_option, size
-from dumpers.contract.restoring import LATEST
+from dumpers.contract.restore.request import LATEST
 
 
 @click.command(cls=VerbCommand)

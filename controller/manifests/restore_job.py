@@ -20,7 +20,7 @@ from controller.model import names
 from controller.model.objects import Json
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec, Role
-from dumpers.contract.restoring import RestoreRequest
+from dumpers.contract.restore.request import RestoreRequest
 
 RESTORE, LOAD = "restore", "load"
 CLIENT = "client"

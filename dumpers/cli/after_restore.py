@@ -3,10 +3,10 @@ import os
 import click
 
 from dumpers.cli import process
-from dumpers.contract.after_restore import AfterRestoreJob
-from dumpers.contract.restore_result import RestoreResult
+from dumpers.contract.restore.after import AfterRestoreJob
+from dumpers.contract.restore.result import RestoreResult
 from dumpers.engines.registry import ENGINES, load
-from dumpers.runs.after_restore import finish_restore
+from dumpers.runs.restore.after import finish_restore
 
 
 @click.command()

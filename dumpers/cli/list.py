@@ -6,8 +6,8 @@ import click
 
 from dumpers.cli import process
 from dumpers.cli.clock import now
-from dumpers.contract.restore_jobs import ListJob
-from dumpers.contract.restore_result import BackupResult
+from dumpers.contract.restore.jobs import ListJob
+from dumpers.contract.restore.result import BackupResult
 from dumpers.runs.list_backups import list_backups as run_list
 from dumpers.runtime.errors import ExitCode
 

@@ -3,13 +3,13 @@ import os
 import click
 
 from dumpers.cli import process
-from dumpers.contract.restore_jobs import LoadJob, exchange_folder
-from dumpers.contract.restore_result import RestoreResult
+from dumpers.contract.restore.jobs import LoadJob, exchange_folder
+from dumpers.contract.restore.result import RestoreResult
 from dumpers.engines.registry import ENGINES
 from dumpers.engines.registry import load as load_engine
-from dumpers.runs.exchange.fetching import ReaderConnection
-from dumpers.runs.load import READER_SECONDS, refuse
-from dumpers.runs.load import load as run_load
+from dumpers.runs.restore.client import READER_SECONDS, refuse
+from dumpers.runs.restore.client import load as run_load
+from dumpers.runs.restore.exchange.fetching import ReaderConnection
 from dumpers.runtime.errors import ConfigurationError
 
 

@@ -5,8 +5,8 @@ import click
 
 from dumpers.cli import process
 from dumpers.cli.clock import now
-from dumpers.contract.restore_jobs import BackupJob
-from dumpers.contract.restore_result import BackupResult
+from dumpers.contract.restore.jobs import BackupJob
+from dumpers.contract.restore.result import BackupResult
 from dumpers.runs.pin import pin as run_pin
 
 

@@ -4,10 +4,10 @@ import click
 
 from dumpers.cli import process
 from dumpers.cli.clock import now
-from dumpers.contract.restore_jobs import RestoreJob, exchange_folder
-from dumpers.contract.restore_result import RestoreResult
-from dumpers.runs.exchange.serving import Listener
-from dumpers.runs.restore import restore as run_restore
+from dumpers.contract.restore.jobs import RestoreJob, exchange_folder
+from dumpers.contract.restore.result import RestoreResult
+from dumpers.runs.restore.exchange.serving import Listener
+from dumpers.runs.restore.reader import restore as run_restore
 
 
 @click.command()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dumpers.contract.notes import Note
-from dumpers.contract.restoring import RestoreRequest
+from dumpers.contract.restore.request import RestoreRequest
 from dumpers.streams.reader import Reader
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from dumpers.contract.restoring import AT, LATEST
+from dumpers.contract.restore.request import AT, LATEST
 from dumpers.repository.catalogue import Entry, State, rfc3339
 from dumpers.runtime.errors import ConfigurationError
 

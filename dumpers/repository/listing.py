@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from dumpers.contract.key_names import quote
-from dumpers.contract.restoring import AT, LATEST
+from dumpers.contract.restore.request import AT, LATEST
 from dumpers.repository.catalogue import Entry, State, group_keys, read_entry, telling_record
 from dumpers.repository.choice import check_restorable, choose, choose_by_id, parse_moment
 from dumpers.repository.keys import MANIFEST, RunFolder, stamp

@@ -139,7 +139,7 @@ class Restoration:
     """What a restore of this backup did, where, and for whom.
 
     `by` is who asked, as the API server knows them, empty where nobody said. `target` is
-    `host:port/database`, `mode` one of dumpers.contract.restoring.RestoreMode. `reason` is
+    `host:port/database`, `mode` one of dumpers.contract.restore.request.RestoreMode. `reason` is
     `Succeeded`, or the stable name of the failure that `message` explains. `restored` are names in
     the backup with those in the target, `kept` live names with those of what a swap keeps.
     """

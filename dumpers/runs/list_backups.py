@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from dumpers.contract.names import LIST_SCOPES
-from dumpers.contract.restore_jobs import ListJob
-from dumpers.contract.restoring import AT, LATEST
+from dumpers.contract.restore.jobs import ListJob
+from dumpers.contract.restore.request import AT, LATEST
 from dumpers.repository.catalogue import Entry
 from dumpers.repository.keys import records_prefix
 from dumpers.repository.legacy import LEGACY

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from dumpers.contract.restore_jobs import BackupJob
-from dumpers.contract.restore_result import BackupResult
+from dumpers.contract.restore.jobs import BackupJob
+from dumpers.contract.restore.result import BackupResult
 from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.keys import PINNED, records_prefix
 from dumpers.repository.listing import Catalogue

@@ -8,8 +8,8 @@ from datetime import datetime
 from functools import partial
 
 from dumpers.contract.names import READ_BACK, VERIFY
-from dumpers.contract.restore_jobs import BackupJob
-from dumpers.contract.restore_result import BackupResult
+from dumpers.contract.restore.jobs import BackupJob
+from dumpers.contract.restore.result import BackupResult
 from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.keys import records_prefix, verification_name
 from dumpers.repository.listing import Catalogue

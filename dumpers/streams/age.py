@@ -7,7 +7,6 @@ from typing import Protocol, Self
 
 import pyrage
 
-from dumpers.contract.identities import IdentityText, parse_identities
 from dumpers.contract.recipients import (
     PRIVATE_KEY,
     holds_private_key,
@@ -15,6 +14,7 @@ from dumpers.contract.recipients import (
     name_place,
     recipient_fault,
 )
+from dumpers.contract.restore.identities import IdentityText, parse_identities
 from dumpers.runtime.errors import BackupDamagedError, EncryptionError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import BufferedReader, Reader, Writer

@@ -25,7 +25,7 @@ from dumpers.engines.simple_stream import SimpleStream
 from dumpers.repository.keys import records_prefix
 from dumpers.repository.listing import Catalogue
 from dumpers.runs import backup
-from dumpers.runs.pieces import StoredBackup
+from dumpers.runs.restore.pieces import StoredBackup
 from dumpers.runtime.errors import ExitCode, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import RunStorage

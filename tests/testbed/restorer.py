@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dumpers.contract.restore_result import BackupResult, RestoreResult
+from dumpers.contract.restore.result import BackupResult, RestoreResult
 from tests.paths import REPOSITORY
 from tests.testbed.dumper import PATIENCE_SECONDS, Dumper
 

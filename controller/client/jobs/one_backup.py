@@ -14,7 +14,7 @@ from controller.client.terminal.output import note, write_document
 from controller.manifests.verb_job import VerbJob, build_verb_job
 from controller.model.objects import name_of, uid_of
 from dumpers.contract import names as variables
-from dumpers.contract.restore_result import BackupResult
+from dumpers.contract.restore.result import BackupResult
 
 _DAY = 86_400
 

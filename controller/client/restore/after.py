@@ -24,8 +24,8 @@ from controller.model import names
 from controller.model.names import CONTAINER
 from controller.model.objects import Json, name_of, uid_of
 from dumpers.contract import names as variables
-from dumpers.contract.restore_result import RestoreResult
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
+from dumpers.contract.restore.result import RestoreResult
 from dumpers.engines.registry import find as find_engine
 
 UNDO, FORGET = "undo", "forget"

@@ -17,7 +17,7 @@ from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import Column, note, write_document, write_table
 from controller.kube.client import KubeError
 from controller.model.objects import name_of, uid_of
-from dumpers.contract.restore_result import RestoreResult
+from dumpers.contract.restore.result import RestoreResult
 
 _COLUMNS = (
     Column(title="WORKLOAD"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from controller.client.terminal.errors import CommandError, Exit
-from dumpers.contract.identities import parse_identities
+from dumpers.contract.restore.identities import parse_identities
 
 _LONGEST = 64 << 10
 

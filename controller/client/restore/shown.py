@@ -14,7 +14,7 @@ from controller.client.terminal.output import clock, duration, moment_of, note, 
 from controller.manifests.restore_job import CLIENT
 from controller.model.names import CONTAINER
 from controller.model.objects import Json, name_of, uid_of
-from dumpers.contract.restore_result import RestoreResult
+from dumpers.contract.restore.result import RestoreResult
 
 _TABLE = "table"
 

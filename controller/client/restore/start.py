@@ -31,7 +31,7 @@ from controller.manifests.verb_job import VerbJob
 from controller.model.objects import name_of
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec
-from dumpers.contract.restoring import RestoreMode
+from dumpers.contract.restore.request import RestoreMode
 from dumpers.engines.registry import find as find_engine
 
 # How long the Job, and with it what it did, stays to be looked at.

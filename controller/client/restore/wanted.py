@@ -14,7 +14,7 @@ from controller.client.restore.options import (
     parse_list,
     parse_names,
 )
-from dumpers.contract.restoring import AT, LATEST, RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import AT, LATEST, RestoreMode, RestoreRequest
 
 _MODES = (RestoreMode.BESIDE, RestoreMode.OVERWRITE, RestoreMode.SWAP)
 

@@ -11,7 +11,7 @@ from dumpers.engines.clickhouse.catalog.notes import gather_notes
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.options import Options
 from dumpers.engines.clickhouse.schema import drift
-from dumpers.engines.clickhouse.schema.references import (
+from dumpers.engines.clickhouse.schema.names.references import (
     Existing,
     find_incomplete,
     notes_on_incomplete,

@@ -9,7 +9,7 @@ import pytest
 
 from controller.manifests.restore_job import RestoreJob, SecretKey, Target, build_restore_job
 from controller.manifests.verb_job import VerbJob
-from dumpers.contract.restoring import RestoreRequest
+from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.registry import ENGINES
 from tests.integration.chart.helm import CHART, helm
 from tests.testbed.cluster.apiserver import ApiServer

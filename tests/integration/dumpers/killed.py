@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreRequest
+from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.protocol import StoredDump
 from tests.paths import REPOSITORY
 
@@ -15,7 +15,7 @@ from tests.paths import REPOSITORY
 _RESTORE = """
 import importlib, json, os, signal, sys
 from pathlib import Path
-from dumpers.contract.restoring import RestoreRequest
+from dumpers.contract.restore.request import RestoreRequest
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams import tool
 from dumpers.contract.connection import Connection

@@ -8,11 +8,11 @@ import pyrage
 import pytest
 
 from dumpers.cli.clock import now
-from dumpers.contract.restore_jobs import RestoreJob
+from dumpers.contract.restore.jobs import RestoreJob
 from dumpers.repository.record_json import read_record
 from dumpers.repository.records import Restoration
-from dumpers.runs.exchange.serving import Listener
-from dumpers.runs.restore import restore
+from dumpers.runs.restore.exchange.serving import Listener
+from dumpers.runs.restore.reader import restore
 from dumpers.runtime.errors import (
     BackupDamagedError,
     ConfigurationError,

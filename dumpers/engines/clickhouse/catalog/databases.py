@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.schema import ddl
-from dumpers.engines.clickhouse.schema.rewriting import rewrite
+from dumpers.engines.clickhouse.schema.names.rewriting import rewrite
 from dumpers.engines.clickhouse.schema.table import SYSTEM_DATABASES
 from dumpers.engines.clickhouse.schema.table_notes import has_secret, note
 from dumpers.engines.clickhouse.server.client import Server

@@ -11,8 +11,8 @@ from dumpers.engines.clickhouse.logical.bundles import BundleStream
 from dumpers.engines.clickhouse.logical.plan import TableRead
 from dumpers.engines.clickhouse.logical.table_read import DumpContext, Reading, TableStream
 from dumpers.engines.clickhouse.schema import scripts
-from dumpers.engines.clickhouse.schema.references import is_view
-from dumpers.engines.clickhouse.schema.rewriting import rewrite
+from dumpers.engines.clickhouse.schema.names.references import is_view
+from dumpers.engines.clickhouse.schema.names.rewriting import rewrite
 from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.protocol import DumpStream

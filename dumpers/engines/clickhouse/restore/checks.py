@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dumpers.contract.restoring import RestoreMode
+from dumpers.contract.restore.request import RestoreMode
 from dumpers.engines.clickhouse.catalog.write_rights import Right, lacking
 from dumpers.engines.clickhouse.restore.target import EXCHANGING, Target
 from dumpers.engines.clickhouse.schema.lexer import Token, TokenKind, significant
-from dumpers.engines.clickhouse.schema.naming import full_name
+from dumpers.engines.clickhouse.schema.names.naming import full_name
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.stored.beside import why_not_beside
 from dumpers.engines.clickhouse.stored.contents import Statement, numbers

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dumpers.engines.clickhouse.restore.target import EXCHANGING, Target
-from dumpers.engines.clickhouse.schema.naming import Key, full_name
+from dumpers.engines.clickhouse.schema.names.naming import Key, full_name
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.sql import identifier, literal, qualified
 from dumpers.engines.names import abbreviate

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from dumpers.contract.restoring import RestoreMode
+from dumpers.contract.restore.request import RestoreMode
 from dumpers.engines.clickhouse.catalog import system_tables
 from dumpers.engines.clickhouse.restore.exchange import RECORD
 from dumpers.engines.clickhouse.restore.script_runner import Renamer
 from dumpers.engines.clickhouse.restore.target import Target
 from dumpers.engines.clickhouse.schema import ddl
-from dumpers.engines.clickhouse.schema.naming import full_name
-from dumpers.engines.clickhouse.schema.renaming import path_of
+from dumpers.engines.clickhouse.schema.names.naming import full_name
+from dumpers.engines.clickhouse.schema.names.renaming import path_of
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.sql import count, literal, qualified
 from dumpers.engines.clickhouse.stored.wanted import Wanted

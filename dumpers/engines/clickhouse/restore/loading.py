@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dumpers.contract.restoring import RestoreMode
+from dumpers.contract.restore.request import RestoreMode
 from dumpers.engines.clickhouse.cluster.replicas import Replica
 from dumpers.engines.clickhouse.filters import TableFilter
 from dumpers.engines.clickhouse.logical.stored_rows import has_rows, read_tables
 from dumpers.engines.clickhouse.restore.script_runner import Renamer, ScriptRunner, shown
 from dumpers.engines.clickhouse.restore.target import Target
 from dumpers.engines.clickhouse.schema import scripts
-from dumpers.engines.clickhouse.schema.naming import Key, full_name
+from dumpers.engines.clickhouse.schema.names.naming import Key, full_name
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.sql import count, identifier, insert, qualified
 from dumpers.engines.clickhouse.stored.beside import why_not_beside

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from dumpers.contract.restoring import RestoreMode
+from dumpers.contract.restore.request import RestoreMode
 from dumpers.engines.clickhouse.catalog import system_tables
 from dumpers.engines.clickhouse.restore.catching_up import wait_for_replicas
 from dumpers.engines.clickhouse.restore.loading import Loading
 from dumpers.engines.clickhouse.restore.script_runner import Renamer
 from dumpers.engines.clickhouse.schema import scripts
-from dumpers.engines.clickhouse.schema.naming import Key, full_name
+from dumpers.engines.clickhouse.schema.names.naming import Key, full_name
 from dumpers.engines.clickhouse.schema.table_engines import is_replicated
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.sql import identifier, literal, qualified

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.clickhouse.restore.checks import check_live_databases, check_servers
 from dumpers.engines.clickhouse.restore.in_the_way import check_free
 from dumpers.engines.clickhouse.restore.loading import ACCESS
 from dumpers.engines.clickhouse.restore.target import EXCHANGING, Target, find_target
 from dumpers.engines.clickhouse.schema import scripts
-from dumpers.engines.clickhouse.schema.naming import Key, full_name
+from dumpers.engines.clickhouse.schema.names.naming import Key, full_name
 from dumpers.engines.clickhouse.stored.beside import why_not_beside
 from dumpers.engines.clickhouse.stored.contents import read_contents
 from dumpers.engines.clickhouse.stored.wanted import Wanted, choose

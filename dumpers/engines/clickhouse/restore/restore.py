@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.clickhouse.restore import partitions, staged
 from dumpers.engines.clickhouse.restore.catching_up import wait_for_replicas
 from dumpers.engines.clickhouse.restore.in_the_way import check_alone, check_empty
 from dumpers.engines.clickhouse.restore.loading import Loading
 from dumpers.engines.clickhouse.restore.plan import not_in_backup, prepare
-from dumpers.engines.clickhouse.schema.naming import full_name
+from dumpers.engines.clickhouse.schema.names.naming import full_name
 from dumpers.engines.clickhouse.server.sql import identifier
 from dumpers.engines.names import abbreviate
 from dumpers.engines.protocol import WHOLE, Restored, StoredDump

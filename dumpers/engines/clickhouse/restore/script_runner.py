@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.lexer import TokenKind, tokens
-from dumpers.engines.clickhouse.schema.naming import Naming
-from dumpers.engines.clickhouse.schema.renaming import move_path, rename_references
-from dumpers.engines.clickhouse.schema.rewriting import rewrite
+from dumpers.engines.clickhouse.schema.names.naming import Naming
+from dumpers.engines.clickhouse.schema.names.renaming import move_path, rename_references
+from dumpers.engines.clickhouse.schema.names.rewriting import rewrite
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.errors import (
     FUNCTION_ALREADY_EXISTS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from dumpers.contract.restoring import RestoreMode
+from dumpers.contract.restore.request import RestoreMode
 from dumpers.engines.clickhouse.cluster.replicas import Replica
 from dumpers.engines.clickhouse.restore.catching_up import wait_for_replicas
 from dumpers.engines.clickhouse.restore.exchange import Exchange, Pair, carry_out, make_record
@@ -11,8 +11,8 @@ from dumpers.engines.clickhouse.restore.script_runner import Renamer
 from dumpers.engines.clickhouse.restore.target import Held, drop
 from dumpers.engines.clickhouse.schema import ddl, scripts
 from dumpers.engines.clickhouse.schema.lexer import significant
-from dumpers.engines.clickhouse.schema.naming import Key, full_name
-from dumpers.engines.clickhouse.schema.rewriting import rewrite
+from dumpers.engines.clickhouse.schema.names.naming import Key, full_name
+from dumpers.engines.clickhouse.schema.names.rewriting import rewrite
 from dumpers.engines.clickhouse.server.sql import identifier, qualified
 from dumpers.engines.clickhouse.stored.beside import table_of_view
 from dumpers.engines.clickhouse.stored.contents import Statement

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse.cluster import replicas
 from dumpers.engines.clickhouse.cluster.replicas import Replica, ShardReplicas
-from dumpers.engines.clickhouse.schema.naming import Key
+from dumpers.engines.clickhouse.schema.names.naming import Key
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.settings import create_settings, load_settings
 from dumpers.engines.clickhouse.server.sql import literal, qualified

@@ -11,7 +11,7 @@ from dumpers.engines.clickhouse.restore.exchange import (
     recorded,
 )
 from dumpers.engines.clickhouse.restore.target import Target, drop, find_target
-from dumpers.engines.clickhouse.schema.naming import Key, full_name, read_full_name
+from dumpers.engines.clickhouse.schema.names.naming import Key, full_name, read_full_name
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.errors import UNKNOWN_DATABASE, UNKNOWN_TABLE, code_of
 from dumpers.engines.clickhouse.server.sql import identifier, qualified

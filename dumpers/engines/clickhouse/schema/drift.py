@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.lexer import TokenKind, significant
-from dumpers.engines.clickhouse.schema.rewriting import rewrite
+from dumpers.engines.clickhouse.schema.names.rewriting import rewrite
 from dumpers.engines.clickhouse.schema.table_engines import is_replicated
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 

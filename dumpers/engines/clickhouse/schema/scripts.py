@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.create_order import Phase, phases
 from dumpers.engines.clickhouse.schema.lexer import TokenKind, tokens
-from dumpers.engines.clickhouse.schema.rewriting import rewrite
+from dumpers.engines.clickhouse.schema.names.rewriting import rewrite
 from dumpers.engines.clickhouse.schema.table_engines import TableTreatment
 from dumpers.engines.clickhouse.schema.tables import BackupTable
 from dumpers.engines.clickhouse.server.sql import identifier, literal

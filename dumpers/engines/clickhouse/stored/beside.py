@@ -1,8 +1,8 @@
 """What must not be made beside live tables, and tables for the rows of views."""
 
 from dumpers.engines.clickhouse.schema.lexer import TokenKind
-from dumpers.engines.clickhouse.schema.naming import full_name
-from dumpers.engines.clickhouse.schema.references import needed_tables
+from dumpers.engines.clickhouse.schema.names.naming import full_name
+from dumpers.engines.clickhouse.schema.names.references import needed_tables
 from dumpers.engines.clickhouse.schema.table import Table
 from dumpers.engines.clickhouse.stored.contents import Statement
 from dumpers.engines.clickhouse.stored.wanted import Wanted

@@ -8,7 +8,7 @@ from typing import Any
 from dumpers.engines.clickhouse.logical.stored_rows import read_blocks
 from dumpers.engines.clickhouse.schema import ddl, scripts
 from dumpers.engines.clickhouse.schema.ddl import Create
-from dumpers.engines.clickhouse.schema.naming import Key
+from dumpers.engines.clickhouse.schema.names.naming import Key
 from dumpers.engines.protocol import StoredDump
 
 

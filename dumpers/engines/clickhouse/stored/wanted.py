@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.clickhouse.filters import TableFilter, read_partitions
-from dumpers.engines.clickhouse.schema.naming import Key, Naming, full_name, read_full_name
+from dumpers.engines.clickhouse.schema.names.naming import Key, Naming, full_name, read_full_name
 from dumpers.engines.clickhouse.stored.contents import Contents
 from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import TargetRefusedError

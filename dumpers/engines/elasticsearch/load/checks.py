@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.elasticsearch.load.contents import Contents, Item
 from dumpers.engines.elasticsearch.load.exchange import aliases_to_move
 from dumpers.engines.elasticsearch.load.plugins import missing_plugins

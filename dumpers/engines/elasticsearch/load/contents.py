@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.elasticsearch import indices
 from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer, unwrap
 from dumpers.engines.elasticsearch.indices import Index

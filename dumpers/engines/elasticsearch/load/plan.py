@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.elasticsearch.load import templates
 from dumpers.engines.elasticsearch.load.checks import check_target, check_templates
 from dumpers.engines.elasticsearch.load.contents import (

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import msgspec
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.elasticsearch.client import path_of
 from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer
 from dumpers.engines.elasticsearch.load import exchange, requests, templates

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.elasticsearch.load import requests
 from dumpers.engines.elasticsearch.load.contents import Contents, Item
 from dumpers.engines.elasticsearch.load.target import Target

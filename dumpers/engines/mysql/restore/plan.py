@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.restore.counts import held_in
 from dumpers.engines.mysql.restore.exchange import table_names

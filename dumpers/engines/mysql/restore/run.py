@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.mysql.client import identifier
 from dumpers.engines.mysql.restore.clearing import clear
 from dumpers.engines.mysql.restore.definers import lacking_definers

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dumpers.engines.names import abbreviate
-from dumpers.engines.postgresql.restore.toc import ROWS, Entry
+from dumpers.engines.postgresql.restore.script.toc import ROWS, Entry
 from dumpers.runtime.errors import TargetRefusedError
 
 # A schema and a name in it, as they are.

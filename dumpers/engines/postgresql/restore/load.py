@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.options import CUSTOM_ENDING
-from dumpers.engines.postgresql.restore.heads import guard
+from dumpers.engines.postgresql.restore.script.heads import guard
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.names import abbreviate
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, PLAIN_ENDING
 from dumpers.engines.protocol import StoredDump

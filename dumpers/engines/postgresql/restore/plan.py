@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.names import abbreviate
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING
 from dumpers.engines.postgresql.restore import marks
 from dumpers.engines.postgresql.restore.counts import first_object
-from dumpers.engines.postgresql.restore.heads import check_version
 from dumpers.engines.postgresql.restore.load import compare_encodings
 from dumpers.engines.postgresql.restore.moves import REPLACING, Move, plan_moves
+from dumpers.engines.postgresql.restore.script.heads import check_version
 from dumpers.engines.postgresql.restore.target import Target, look_at_target
 from dumpers.engines.protocol import RestorePlan, StoredDump
 from dumpers.runtime.errors import TargetRefusedError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.restore.load import run_script
-from dumpers.engines.postgresql.restore.statements import split_statements
+from dumpers.engines.postgresql.restore.script.statements import split_statements
 from dumpers.engines.postgresql.restore.target import Target
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import KsnapshotError, TargetRefusedError

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.postgresql.catalog.create_database import database_options
 from dumpers.engines.postgresql.catalog.patterns import literal
 from dumpers.engines.postgresql.clients import Session, quote_identifier
@@ -12,8 +12,8 @@ from dumpers.engines.postgresql.restore.load import compare_encodings, load
 from dumpers.engines.postgresql.restore.moves import REPLACING, Move
 from dumpers.engines.postgresql.restore.plan import Prepared, prepare
 from dumpers.engines.postgresql.restore.roles import Globals, read_globals
+from dumpers.engines.postgresql.restore.script.tables import TableCut
 from dumpers.engines.postgresql.restore.swap import drop, put_in_place
-from dumpers.engines.postgresql.restore.tables import TableCut
 from dumpers.engines.postgresql.restore.target import away_from
 from dumpers.engines.protocol import WHOLE, Restored, StoredDump
 from dumpers.runtime.errors import KsnapshotError, TargetRefusedError

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dumpers.contract.restoring import RestoreRequest
+from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.clickhouse.engine import ENGINE
 from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, Dumps, connection
 from tests.testbed.databases import clickhouse_front

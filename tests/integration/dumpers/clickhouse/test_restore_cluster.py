@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.clickhouse.engine import ENGINE
 from dumpers.runtime.errors import TargetRefusedError
 from tests.integration.dumpers.clickhouse.conftest import NOW, Dumps, connection, started

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.clickhouse.engine import ENGINE
 from dumpers.engines.clickhouse.restore import staged
 from dumpers.engines.clickhouse.restore.exchange import Step, carry_out

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.clickhouse.engine import ENGINE
 from dumpers.runtime.errors import TargetFailedError, TargetRefusedError
 from tests.integration.dumpers.clickhouse.conftest import NOW, connection

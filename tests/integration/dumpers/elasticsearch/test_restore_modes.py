@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.elasticsearch.engine import ENGINE
 from dumpers.engines.elasticsearch.load import exchange
 from dumpers.engines.protocol import StoredDump

@@ -6,7 +6,7 @@ import subprocess
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.mysql.engine import ENGINE
 from dumpers.engines.protocol import Restored, StoredDump
 from dumpers.runtime.errors import StorageFailedError

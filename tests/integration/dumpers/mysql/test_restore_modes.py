@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from dumpers.contract.restoring import RestoreRequest
+from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.mysql.engine import ENGINE
 from dumpers.runtime.errors import StorageFailedError, TargetFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt

@@ -5,7 +5,7 @@ import subprocess
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.postgresql.engine import ENGINE
 from dumpers.engines.postgresql.options import CUSTOM_ENDING
 from dumpers.engines.protocol import StoredDump

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.postgresql.engine import ENGINE
 from dumpers.runtime.errors import StorageFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from dumpers.contract.restoring import RestoreRequest
+from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.postgresql.engine import ENGINE
 from dumpers.engines.postgresql.options import GLOBALS_ENDING
 from dumpers.engines.protocol import StoredDump

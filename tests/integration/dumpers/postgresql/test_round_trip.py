@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 
 from dumpers.contract.connection import Connection
-from dumpers.contract.restoring import RestoreRequest
+from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.postgresql.engine import ENGINE
 from dumpers.engines.postgresql.options import GLOBALS_ENDING, PLAIN_ENDING
 from dumpers.engines.protocol import StoredDump

@@ -24,9 +24,9 @@ from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract import location
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec, Role
-from dumpers.contract.restore_jobs import LoadJob
-from dumpers.contract.restore_jobs import RestoreJob as RestoreEnvironment
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.jobs import LoadJob
+from dumpers.contract.restore.jobs import RestoreJob as RestoreEnvironment
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.registry import ENGINES
 from tests.fakes.worlds import request, settings
 

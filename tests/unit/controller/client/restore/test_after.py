@@ -4,8 +4,8 @@ import pytest
 
 from controller.client.restore.after import what_is_left
 from dumpers.contract.names import RESTORE
-from dumpers.contract.restore_result import RestoreResult
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
+from dumpers.contract.restore.result import RestoreResult
 
 
 def job(mode: RestoreMode) -> dict[str, Any]:

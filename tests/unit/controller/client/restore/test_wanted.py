@@ -7,7 +7,7 @@ import pytest
 from controller.cli.restore import restore
 from controller.client.restore.options import Address, OptionError
 from controller.client.restore.wanted import RestoreWanted, read_wanted
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

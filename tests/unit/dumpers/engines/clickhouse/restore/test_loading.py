@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from dumpers.contract.restoring import RestoreRequest
+from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
 from dumpers.engines.clickhouse.logical.query_log import QueryLog
 from dumpers.engines.clickhouse.logical.streams import arrange

@@ -2,7 +2,7 @@ import pytest
 
 from dumpers.engines.clickhouse.restore.script_runner import Renamer, shown
 from dumpers.engines.clickhouse.schema import ddl
-from dumpers.engines.clickhouse.schema.naming import Naming
+from dumpers.engines.clickhouse.schema.names.naming import Naming
 from dumpers.engines.clickhouse.stored.contents import Statement
 
 NEW = Naming(databases={"shop": "new"}, tables={("shop", "t"): ("new", "t")})

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from dumpers.engines.clickhouse.schema import ddl
 from dumpers.engines.clickhouse.schema.lexer import TokenKind, significant, tokens
-from dumpers.engines.clickhouse.schema.rewriting import rewrite
+from dumpers.engines.clickhouse.schema.names.rewriting import rewrite
 from dumpers.engines.clickhouse.server.sql import identifier, literal
 from dumpers.runtime.errors import TargetRefusedError
 

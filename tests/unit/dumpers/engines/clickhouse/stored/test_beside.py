@@ -1,6 +1,6 @@
 import pytest
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.clickhouse.stored.beside import table_of_view, why_not_beside
 from dumpers.engines.clickhouse.stored.contents import read_contents
 from dumpers.engines.clickhouse.stored.wanted import choose

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
-from dumpers.engines.clickhouse.schema.naming import Key
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
+from dumpers.engines.clickhouse.schema.names.naming import Key
 from dumpers.engines.clickhouse.stored.contents import read_contents
 from dumpers.engines.clickhouse.stored.wanted import Wanted, choose
 from dumpers.runtime.errors import ConfigurationError, TargetRefusedError

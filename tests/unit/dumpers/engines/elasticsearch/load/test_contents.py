@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.elasticsearch.load.contents import choose, read_contents
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import TargetRefusedError

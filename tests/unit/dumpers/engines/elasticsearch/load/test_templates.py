@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.elasticsearch.elasticdump_lines import IndexAnswer
 from dumpers.engines.elasticsearch.load.checks import check_templates
 from dumpers.engines.elasticsearch.load.contents import Item

@@ -3,7 +3,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.mysql.plan import ACROSS
 from dumpers.engines.mysql.restore.moves import lives, plan_moves, views_across
 from dumpers.engines.protocol import StoredDump

@@ -3,7 +3,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from dumpers.contract.restoring import RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.postgresql.restore.moves import plan_moves
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import TargetRefusedError

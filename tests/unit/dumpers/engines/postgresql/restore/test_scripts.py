@@ -4,10 +4,10 @@ import io
 
 import pytest
 
-from dumpers.engines.postgresql.restore.heads import guard
 from dumpers.engines.postgresql.restore.marks import describe, is_marked, mark, unmarked
 from dumpers.engines.postgresql.restore.roles import select
-from dumpers.engines.postgresql.restore.statements import Quotes, split_statements
+from dumpers.engines.postgresql.restore.script.heads import guard
+from dumpers.engines.postgresql.restore.script.statements import Quotes, split_statements
 from dumpers.runtime.errors import TargetRefusedError
 
 GLOBALS = b"""--

@@ -1,0 +1,212 @@
+"""The environments of jobs that restore, list, verify and pin; see contract.jobs for dumps.
+
+Every `from_env` raises ConfigurationError, which names every fault at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from dumpers.contract.connection import Connection
+from dumpers.contract.engine_spec import EngineSpec
+from dumpers.contract.engine_variables import read_connection, read_engine
+from dumpers.contract.env_reader import EnvReader
+from dumpers.contract.jobs import Job
+from dumpers.contract.location import S3_CA_BUNDLE
+from dumpers.contract.names import (
+    BACKUP,
+    EXCHANGE,
+    IDENTITY_FILE,
+    LIST_BEFORE,
+    LIST_LEGACY,
+    LIST_LIMIT,
+    LIST_SCOPE,
+    LIST_SCOPES,
+    PLAN_ONLY,
+    REQUESTED_BY,
+    RESTORE,
+)
+from dumpers.contract.restore.request import LATEST, RestoreRequest
+from dumpers.runtime.errors import ConfigurationError
+
+_DEFAULT_LIMIT, _MAX_LIMIT = 20, 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupJob(Job):
+    """A job that is about one backup of a CronJob: LATEST, an id, or AT and a time.
+
+    `requested_by` is who asked, as the API server knows them; empty where nobody said.
+    """
+
+    backup: str = LATEST
+    requested_by: str = ""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "BackupJob":
+        """Read the environment of a job that verifies or pins."""
+        reader = _reader(env)
+        shared = _members(Job.read(reader))
+        _check(reader)
+        return cls(**shared, backup=_backup(reader), requested_by=reader.text(REQUESTED_BY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreJob(BackupJob):
+    """The reader of a restore: it has the store's keys and the identity, and no database login.
+
+    `identity_file` is empty where a backup in the clear is expected. `exchange` is the folder that
+    it shares with the client. With `plan_only` nothing is changed.
+    """
+
+    identity_file: str
+    exchange: str
+    request: RestoreRequest
+    plan_only: bool
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "RestoreJob":
+        """Read the environment."""
+        reader = _reader(env)
+        shared = _members(Job.read(reader))
+        request, plan_only, exchange = (
+            _request(reader),
+            _switch(reader, PLAN_ONLY),
+            _exchange(reader),
+        )
+        _check(reader)
+        return cls(
+            **shared,
+            backup=_backup(reader),
+            requested_by=reader.text(REQUESTED_BY),
+            identity_file=reader.text(IDENTITY_FILE),
+            exchange=exchange,
+            request=request,
+            plan_only=plan_only,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadJob:
+    """The client of a restore: it has the target's login, and neither keys nor identity."""
+
+    engine: EngineSpec
+    connection: Connection
+    exchange: str
+    request: RestoreRequest
+    plan_only: bool
+
+    @property
+    def target(self) -> str:
+        """Where the backup goes, as `host:port/database`."""
+        at = f"{self.connection.host}:{self.connection.port}"
+        return f"{at}/{self.connection.database}" if self.connection.database else at
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], engines: Sequence[EngineSpec]) -> "LoadJob":
+        """Read the environment; `engines` are all of `dumpers.engines.registry.ENGINES`."""
+        reader = _reader(env, {name for engine in engines for name in engine.variables})
+        engine = read_engine(reader, engines)
+        connection = read_connection(reader, engine) if engine else None
+        request, plan_only, exchange = (
+            _request(reader),
+            _switch(reader, PLAN_ONLY),
+            _exchange(reader),
+        )
+        if reader.faults or engine is None or connection is None:
+            raise ConfigurationError(*reader.faults)
+        return cls(
+            engine=engine,
+            connection=connection,
+            exchange=exchange,
+            request=request,
+            plan_only=plan_only,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListJob(Job):
+    """A job that lists runs, newest first: `limit` of them before the folder `before`.
+
+    `backup` names the one that is to be listed, empty for a page. `scope` is one of LIST_SCOPES.
+    With `legacy`, dumps of ksnapshot 0.6.0 are listed behind the first page of a CronJob.
+    """
+
+    limit: int
+    before: str
+    backup: str
+    scope: str
+    legacy: bool
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "ListJob":
+        """Read the environment."""
+        reader = _reader(env)
+        shared = _members(Job.read(reader))
+        limit = reader.positive(LIST_LIMIT) or _DEFAULT_LIMIT
+        if limit > _MAX_LIMIT:
+            reader.faults.append(f"{LIST_LIMIT} is {limit}: it must be 1 to {_MAX_LIMIT}")
+        scope = reader.text(LIST_SCOPE) or LIST_SCOPES[0]
+        if scope not in LIST_SCOPES:
+            reader.faults.append(
+                f"{LIST_SCOPE} is {scope[:20]!r}: it must be one of: {', '.join(LIST_SCOPES)}"
+            )
+        legacy = _switch(reader, LIST_LEGACY)
+        _check(reader)
+        return cls(
+            **shared,
+            limit=limit,
+            before=reader.text(LIST_BEFORE),
+            backup=reader.text(BACKUP),
+            scope=scope,
+            legacy=legacy,
+        )
+
+
+def exchange_folder(env: Mapping[str, str]) -> str:
+    """The folder that the two containers share, read alone.
+
+    By this each side can tell the other that something else is wrong with its environment.
+    """
+    reader = EnvReader(env)
+    folder = _exchange(reader)
+    _check(reader)
+    return folder
+
+
+def _reader(env: Mapping[str, str], logins: set[str] | None = None) -> EnvReader:
+    reader = EnvReader(env)
+    reader.check_text(logins=logins or set(), with_lines={S3_CA_BUNDLE})
+    return reader
+
+
+def _members(job: Job) -> dict[str, Any]:
+    return {item.name: getattr(job, item.name) for item in fields(job)}
+
+
+def _check(reader: EnvReader) -> None:
+    if reader.faults:
+        raise ConfigurationError(*reader.faults)
+
+
+def _backup(reader: EnvReader) -> str:
+    return reader.text(BACKUP) or LATEST
+
+
+def _exchange(reader: EnvReader) -> str:
+    return reader.required(EXCHANGE, "the folder that the two containers of a restore share")
+
+
+def _request(reader: EnvReader) -> RestoreRequest:
+    try:
+        return RestoreRequest.from_json(reader.text(RESTORE))
+    except ValueError as error:
+        reader.faults.append(f"{RESTORE}: {error}")
+        return RestoreRequest()
+
+
+def _switch(reader: EnvReader, name: str) -> bool:
+    value = reader.text(name)
+    if value not in {"", "true", "false"}:
+        reader.faults.append(f"{name} is {value[:20]!r}: it must be true or false")
+    return value == "true"
