@@ -16,12 +16,13 @@ from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.of_workload import cronjob_of, describe_job, jobs_of, unfinished
 from controller.client.jobs.progress import JobEnd, Outcome
+from controller.client.jobs.results import document_of_end, read_result, words_of_failure
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import duration, note, output_option, size, write_document
 from controller.kube.client import JOBS
 from controller.manifests.run_now_job import build_run_now_job
 from controller.model import names
-from controller.model.objects import Json, annotations_of, name_of, uid_of
+from controller.model.objects import Json, annotations_of, name_of
 from dumpers.contract.result import DumpResult
 
 
@@ -69,24 +70,18 @@ def backup(
         note(f"follow it: {connection.command_line('logs', found.key, '--follow')}")
         return
     note(f"started {name_of(job)}")
-    ref = JobRef(namespace=connection.install.namespace, name=name_of(job), uid=uid_of(job))
+    ref = JobRef.of(job)
     end = follow_on_screen(connection, ref, expected_bytes=_last_size(cronjob))
     _show(ref, end, found.key, started, output)
 
 
 def _show(job: JobRef, end: JobEnd, workload: str, started: Mapping[str, Any], output: str) -> None:
     """Show the result; raises CommandError with the run's exit code if there is no backup."""
-    try:
-        result = DumpResult.from_json(end.message)
-    except ValueError:
-        result = None
-    succeeded = end.outcome is Outcome.SUCCEEDED
+    result = read_result(end.message, DumpResult.from_json)
     if output != "table":
-        told = json.loads(result.to_json()) if result else {}
-        write_document({**told, **started, "succeeded": succeeded}, output)
-    if not succeeded:
-        why = f"{result.reason}: {result.message}" if result and not result.succeeded else ""
-        raise failure_of(job, end, f"the backup of {workload}", why)
+        write_document(document_of_end(started, end, result), output)
+    if end.outcome is not Outcome.SUCCEEDED:
+        raise failure_of(job, end, f"the backup of {workload}", words_of_failure(result))
     if output == "table":
         click.echo(f"{workload} is backed up{_figures(result) if result else ''}")
         if result and result.notes:

@@ -13,11 +13,11 @@ from controller.client.cluster.known import read_known
 from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.any_cronjob import any_cronjob
 from controller.client.jobs.asked import create_job, new_job_name
-from controller.client.jobs.follow import Follower, JobRef
-from controller.client.jobs.following import failure_of
-from controller.client.jobs.log_lines import parse_line
+from controller.client.jobs.follow import JobRef
+from controller.client.jobs.following import failure_of, follow_lines
 from controller.client.jobs.of_workload import cronjob_of
 from controller.client.jobs.progress import Outcome
+from controller.client.jobs.results import read_result, words_of_failure
 from controller.client.terminal.errors import VerbCommand
 from controller.client.terminal.output import (
     Column,
@@ -32,9 +32,8 @@ from controller.client.terminal.output import (
     write_document,
     write_table,
 )
-from controller.client.terminal.screen import Screen
 from controller.manifests.verb_job import VerbJob, build_verb_job
-from controller.model.objects import Json, name_of, uid_of
+from controller.model.objects import Json
 from dumpers.contract import names as variables
 from dumpers.contract.restore.result import BackupResult
 
@@ -105,35 +104,22 @@ def backups(connection: Connection, **given: Any) -> None:
 
 
 def run_list(connection: Connection, body: Json) -> list[Mapping[str, Any]]:
-    """Run a Job that lists, and return its documents; CommandError unless it read all of them."""
+    """Run a Job that lists, and return its documents; CommandError where it failed.
+
+    Documents that were lost on their way here are only remarked on.
+    """
     job = create_job(connection.kubectl, body)
     documents: list[Mapping[str, Any]] = []
-    screen = Screen()
-    lines: list[str] = []
 
-    def read(_container: str, text: str) -> None:
-        document = parse_document(text)
-        if document:
+    def read(text: str) -> None:
+        if document := parse_document(text):
             documents.append(document)
-        elif parse_line(text).level in {"warning", "error"}:
-            lines.append(text)
 
-    ref = JobRef(namespace=connection.install.namespace, name=name_of(job), uid=uid_of(job))
-    follower = Follower(
-        kubectl=connection.kubectl,
-        job=ref,
-        on_line=read,
-        on_wait=screen.status,
-        on_event=screen.line,
-    )
-    try:
-        end = follower.follow()
-    finally:
-        screen.clear()
-    result = _result(end.message)
+    ref = JobRef.of(job)
+    end = follow_lines(connection, ref, read)
+    result = read_result(end.message, BackupResult.from_json)
     if end.outcome is not Outcome.SUCCEEDED:
-        why = f"{result.reason}: {result.message}" if result and not result.succeeded else ""
-        raise failure_of(ref, end, "the list of backups", why)
+        raise failure_of(ref, end, "the list of backups", words_of_failure(result))
     count = sum(item[CATALOGUE] == "run" for item in documents)
     if result and result.objects != count:
         note(f"warning: {result.objects} were listed and {count} arrived here: try again")
@@ -188,10 +174,3 @@ def _row(run: Mapping[str, Any], now: datetime) -> list[str]:
         ", ".join(run.get("notes") or ()),
         str(run.get("why") or ""),
     ]
-
-
-def _result(message: str) -> BackupResult | None:
-    try:
-        return BackupResult.from_json(message)
-    except ValueError:
-        return None

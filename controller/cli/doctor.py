@@ -12,16 +12,17 @@ from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import read_known
 from controller.client.cluster.workload_names import Workload, find_workload
 from controller.client.jobs.asked import create_job, new_job_name
-from controller.client.jobs.follow import Follower, JobRef
+from controller.client.jobs.follow import JobRef
+from controller.client.jobs.following import follow_lines
 from controller.client.jobs.log_lines import parse_line
 from controller.client.jobs.progress import JobEnd, Outcome
+from controller.client.jobs.results import read_result
 from controller.client.status.fixes import RUN_FIXES, STATE_FIXES
 from controller.client.status.rows import FINE, Row, make_rows
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import output_option, write_document
-from controller.client.terminal.screen import Screen
 from controller.manifests.verb_job import VerbJob, build_check_job
-from controller.model.objects import Json, name_of, uid_of
+from controller.model.objects import Json, name_of
 from dumpers.contract.result import DumpResult
 
 CHECK = "check"
@@ -132,24 +133,13 @@ def _try(connection: Connection, workload: Workload, cronjob: Json) -> Iterator[
     )
     job = create_job(connection.kubectl, build_check_job(cronjob, wanted))
     passed: list[str] = []
-    screen = Screen()
 
-    def read(_container: str, text: str) -> None:
+    def read(text: str) -> None:
         line = parse_line(text)
         if line.message == "check passed":
             passed.append(str(line.fields.get("check")))
 
-    follower = Follower(
-        kubectl=connection.kubectl,
-        job=JobRef(namespace=connection.install.namespace, name=name_of(job), uid=uid_of(job)),
-        on_line=read,
-        on_wait=screen.status,
-        on_event=screen.line,
-    )
-    try:
-        end = follower.follow()
-    finally:
-        screen.clear()
+    end = follow_lines(connection, JobRef.of(job), read)
     if end.exit_code is None:
         why = ": ".join(filter(None, (end.reason, end.why))) or end.outcome.name.lower()
         fix = RUN_FIXES.get(end.reason, "see the Job's events")
@@ -171,9 +161,8 @@ def _tried(passed: list[str], end: JobEnd) -> Iterator[Finding]:
 
 
 def _failure(end: JobEnd) -> tuple[str, str]:
-    try:
-        result = DumpResult.from_json(end.message)
-    except ValueError:
+    result = read_result(end.message, DumpResult.from_json)
+    if result is None:
         return end.reason, end.why or f"exit code {end.exit_code}"
     return result.reason, result.message
 

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from controller.client.jobs.progress import (
     JobEnd,
@@ -30,7 +30,7 @@ from controller.kube.client import (
     UnavailableError,
 )
 from controller.model.names import CONTAINER
-from controller.model.objects import Json, Objects, name_of, uid_of
+from controller.model.objects import Json, Objects, metadata, name_of, uid_of
 from controller.runs.event_causes import events_of_job
 
 _PAUSE = 2.0
@@ -87,6 +87,16 @@ class JobRef:
     uid: str
     containers: Sequence[str] = (CONTAINER,)
     result_container: str = CONTAINER
+
+    @classmethod
+    def of(cls, job: Json, *, containers: Sequence[str] = (CONTAINER,)) -> Self:
+        """The reference to a Job as the API server has it."""
+        return cls(
+            namespace=str(metadata(job)["namespace"]),
+            name=name_of(job),
+            uid=uid_of(job),
+            containers=containers,
+        )
 
 
 @dataclass(slots=True, kw_only=True)

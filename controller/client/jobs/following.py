@@ -1,5 +1,7 @@
 """Follows a Job on a terminal, for every verb that starts one or shows its log."""
 
+from collections.abc import Callable
+
 from controller.client.cluster.connection import Connection
 from controller.client.jobs.follow import Follower, JobRef
 from controller.client.jobs.log_lines import (
@@ -38,21 +40,32 @@ def follow_on_screen(
         mark = f"[{container}] " if len(job.containers) > 1 else ""
         screen.line(f"{mark}{describe_line(line)}")
 
+    try:
+        return _follow(connection, job, screen, show)
+    except KeyboardInterrupt:
+        note(f"detached: {job.name} goes on")
+        note(f"  follow it: {connection.command_line('logs', '--job', job.name, '--follow')}")
+        note(f"  stop it:   {connection.command_line('cancel', job.name)}")
+        raise SystemExit(int(Exit.DETACHED)) from None
+
+
+def follow_lines(connection: Connection, job: JobRef, on_line: Callable[[str], None]) -> JobEnd:
+    """Follow a Job whose log is not for people: `on_line` gets its lines; return how it ended."""
+    return _follow(connection, job, Screen(), lambda _, text: on_line(text))
+
+
+def _follow(
+    connection: Connection, job: JobRef, screen: Screen, on_line: Callable[[str, str], None]
+) -> JobEnd:
     follower = Follower(
         kubectl=connection.kubectl,
         job=job,
-        on_line=show,
+        on_line=on_line,
         on_wait=screen.status,
         on_event=screen.line,
     )
     try:
         return follower.follow()
-    except KeyboardInterrupt:
-        screen.clear()
-        note(f"detached: {job.name} goes on")
-        note(f"  follow it: {connection.command_line('logs', '--job', job.name, '--follow')}")
-        note(f"  stop it:   {connection.command_line('cancel', job.name)}")
-        raise SystemExit(int(Exit.DETACHED)) from None
     finally:
         screen.clear()
 

@@ -1,6 +1,5 @@
 """Verbs about one backup of a workload: a Job does it, and its result is shown."""
 
-import json
 from typing import Any
 
 from controller.client.cluster.connection import Connection
@@ -10,9 +9,10 @@ from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.of_workload import cronjob_of
 from controller.client.jobs.progress import Outcome
+from controller.client.jobs.results import document_of_end, read_result, words_of_failure
 from controller.client.terminal.output import note, write_document
 from controller.manifests.verb_job import VerbJob, build_verb_job
-from controller.model.objects import name_of, uid_of
+from controller.model.objects import name_of
 from dumpers.contract import names as variables
 from dumpers.contract.restore.result import BackupResult
 
@@ -39,18 +39,12 @@ def run_on_backup(
     )
     job = create_job(connection.kubectl, build_verb_job(cronjob_of(workload), wanted))
     note(f"started {name_of(job)}")
-    ref = JobRef(namespace=connection.install.namespace, name=name_of(job), uid=uid_of(job))
+    ref = JobRef.of(job)
     end = follow_on_screen(connection, ref)
-    try:
-        result = BackupResult.from_json(end.message)
-    except ValueError:
-        result = None
-    succeeded = end.outcome is Outcome.SUCCEEDED
+    result = read_result(end.message, BackupResult.from_json)
     if options["output"] != "table":
-        told = json.loads(result.to_json()) if result else {}
         started = {"version": 1, "workload": workload.key, "job": name_of(job)}
-        write_document({**told, **started, "succeeded": succeeded}, options["output"])
-    if not succeeded:
-        why = f"{result.reason}: {result.message}" if result and not result.succeeded else ""
-        raise failure_of(ref, end, f"{what} of {workload.key}", why)
+        write_document(document_of_end(started, end, result), options["output"])
+    if end.outcome is not Outcome.SUCCEEDED:
+        raise failure_of(ref, end, f"{what} of {workload.key}", words_of_failure(result))
     return result if options["output"] == "table" else None

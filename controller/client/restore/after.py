@@ -15,6 +15,8 @@ from controller.client.jobs.follow import JobRef, pods_of
 from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.of_workload import cronjob_of, jobs_of
 from controller.client.jobs.progress import Outcome, newest_pod, state_of
+from controller.client.jobs.results import read_result, words_of_failure
+from controller.client.terminal.ask import confirm
 from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import note
 from controller.kube.client import JOBS
@@ -22,7 +24,7 @@ from controller.manifests.restore_job import RESTORE, Target, build_client_job
 from controller.manifests.verb_job import VerbJob
 from controller.model import names
 from controller.model.names import CONTAINER
-from controller.model.objects import Json, name_of, uid_of
+from controller.model.objects import Json, name_of
 from dumpers.contract import names as variables
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.contract.restore.result import RestoreResult
@@ -68,12 +70,11 @@ def finish_restore(connection: Connection, verb: str, options: Mapping[str, Any]
     body = build_client_job(engine, Target(cronjob=cronjob), wanted)
     job = create_held_job(connection.kubectl, body, held=cronjob if verb == UNDO else None)
     note(f"started {name_of(job)}")
-    ref = JobRef(namespace=connection.install.namespace, name=name_of(job), uid=uid_of(job))
+    ref = JobRef.of(job)
     end = follow_on_screen(connection, ref)
-    result = _result_of(end.message)
+    result = read_result(end.message, RestoreResult.from_json)
     if end.outcome is not Outcome.SUCCEEDED:
-        why = f"{result.reason}: {result.message}" if result and not result.succeeded else ""
-        raise failure_of(ref, end, f"the {verb} of {workload.key}", why)
+        raise failure_of(ref, end, f"the {verb} of {workload.key}", words_of_failure(result))
     for action in result.actions if result else ():
         click.echo(action)
 
@@ -118,7 +119,8 @@ def _restores(connection: Connection, workload: Workload) -> Iterator[tuple[Json
             continue
         pod = newest_pod(pods_of(connection.kubectl, namespace, name_of(job)))
         ended = state_of(pod, CONTAINER).get("terminated") if pod else None
-        result = _result_of(str((ended or {}).get("message") or ""))
+        message = str((ended or {}).get("message") or "")
+        result = read_result(message, RestoreResult.from_json)
         if result and result.succeeded:
             yield job, result
 
@@ -144,13 +146,6 @@ def _variable(job: Json, name: str) -> str:
     )
 
 
-def _result_of(message: str) -> RestoreResult | None:
-    try:
-        return RestoreResult.from_json(message)
-    except ValueError:
-        return None
-
-
 def _confirm(left: Left, verb: str, *, asked: bool) -> None:
     if not asked:
         return
@@ -158,7 +153,4 @@ def _confirm(left: Left, verb: str, *, asked: bool) -> None:
         [f"{live} with {kept}" for live, kept in left.kept] if verb == UNDO else left.names
     )
     doing = "exchanges" if verb == UNDO else "drops"
-    try:
-        click.confirm(f"This {doing} {listed}. Go on?", abort=True)
-    except click.Abort as error:
-        raise CommandError("nothing was changed: say --yes to do it", Exit.REFUSED) from error
+    confirm(f"This {doing} {listed}. Go on?", otherwise="say --yes to do it")

@@ -11,12 +11,12 @@ from controller.client.cluster.workload_names import Workload
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import follow_on_screen
 from controller.client.jobs.progress import JobEnd, Outcome
+from controller.client.jobs.results import read_result, words_of_failure
 from controller.client.restore.start import start_restore
 from controller.client.restore.wanted import RestoreWanted
 from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import Column, note, write_document, write_table
 from controller.kube.client import KubeError
-from controller.model.objects import name_of, uid_of
 from dumpers.contract.restore.result import RestoreResult
 
 _COLUMNS = (
@@ -75,7 +75,7 @@ def _restore(
         job = start_restore(connection, known, workload, wanted, options)
     except (CommandError, KubeError) as error:
         return told | {"message": str(error)}
-    ref = JobRef(namespace=connection.install.namespace, name=name_of(job), uid=uid_of(job))
+    ref = JobRef.of(job)
     told["job"] = ref.name
     try:
         end = follow_on_screen(connection, ref)
@@ -86,10 +86,9 @@ def _restore(
 
 def _outcome(end: JobEnd) -> dict[str, str]:
     outcome = "succeeded" if end.outcome is Outcome.SUCCEEDED else "failed"
-    try:
-        result = RestoreResult.from_json(end.message)
-    except ValueError:
+    result = read_result(end.message, RestoreResult.from_json)
+    if result is None:
         why = ": ".join(filter(None, (end.reason, end.why)))
         return {"outcome": outcome, "message": why}
-    message = "; ".join(result.notes) if result.succeeded else f"{result.reason}: {result.message}"
+    message = words_of_failure(result) or "; ".join(result.notes)
     return {"outcome": outcome, "backup": result.backup, "message": message}

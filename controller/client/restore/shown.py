@@ -1,6 +1,5 @@
 """The end of `ksnapshot restore`: follow its Job, and say what came of it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,11 +8,12 @@ import click
 from controller.client.cluster.connection import Connection
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_on_screen
-from controller.client.jobs.progress import JobEnd, Outcome
+from controller.client.jobs.progress import Outcome
+from controller.client.jobs.results import document_of_end, read_result, words_of_failure
 from controller.client.terminal.output import clock, duration, moment_of, note, size, write_document
 from controller.manifests.restore_job import CLIENT
 from controller.model.names import CONTAINER
-from controller.model.objects import Json, name_of, uid_of
+from controller.model.objects import Json, name_of
 from dumpers.contract.restore.result import RestoreResult
 
 _TABLE = "table"
@@ -34,19 +34,12 @@ def finish(connection: Connection, job: Json, workload: str, options: Mapping[st
         note(f"follow it: {follow}")
         return
     note(f"started {name_of(job)}")
-    ref = JobRef(
-        namespace=connection.install.namespace,
-        name=name_of(job),
-        uid=uid_of(job),
-        containers=(CONTAINER, CLIENT),
-    )
+    ref = JobRef.of(job, containers=(CONTAINER, CLIENT))
     end = follow_on_screen(connection, ref)
-    result = _result(end)
-    succeeded = end.outcome is Outcome.SUCCEEDED
+    result = read_result(end.message, RestoreResult.from_json)
     if options["output"] != _TABLE:
-        told = json.loads(result.to_json()) if result else {}
-        write_document({**told, **started, "succeeded": succeeded}, options["output"])
-    if not succeeded:
+        write_document(document_of_end(started, end, result), options["output"])
+    if end.outcome is not Outcome.SUCCEEDED:
         what = "the plan of the restore" if options["plan"] else "the restore"
         raise failure_of(ref, end, f"{what} of {workload}", _why(result))
     if options["output"] == _TABLE and result:
@@ -92,16 +85,10 @@ def _notes(result: RestoreResult) -> Iterator[str]:
         yield f"note:    {text}"
 
 
-def _result(end: JobEnd) -> RestoreResult | None:
-    try:
-        return RestoreResult.from_json(end.message)
-    except ValueError:
-        return None
-
-
 def _why(result: RestoreResult | None) -> str:
     """Reason and message of a failure, and what it means for the target."""
-    if result is None or result.succeeded:
+    words = words_of_failure(result)
+    if result is None or not words:
         return ""
     partial = "the target may hold a part" if result.target_partial else "the target is as it was"
-    return f"{result.reason}: {result.message} ({partial})"
+    return f"{words} ({partial})"

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
 from controller.client.cluster.connection import Connection
 from controller.client.cluster.known import Known
 from controller.client.cluster.workload_names import Workload, find_workload
@@ -18,6 +16,7 @@ from controller.client.jobs.of_workload import cronjob_of
 from controller.client.restore.identity import read_identity
 from controller.client.restore.options import Address, login_of_keys, parse_secret_key
 from controller.client.restore.wanted import RestoreWanted
+from controller.client.terminal.ask import confirm
 from controller.client.terminal.errors import CommandError, Exit
 from controller.kube.client import SECRETS, Document
 from controller.manifests.restore_job import (
@@ -138,10 +137,7 @@ def _confirm(wanted: RestoreWanted, target: Target) -> None:
         RestoreMode.SWAP: "will be exchanged, and kept under another name",
     }[wanted.request.mode]
     where = wanted.address.database or "the database"
-    try:
-        click.confirm(f"What {where} of {name_of(target.cronjob)} holds {what}. Go on?", abort=True)
-    except click.Abort as error:
-        raise CommandError(
-            "nothing was changed: say --yes to do it, or --plan to see what would happen",
-            Exit.REFUSED,
-        ) from error
+    confirm(
+        f"What {where} of {name_of(target.cronjob)} holds {what}. Go on?",
+        otherwise="say --yes to do it, or --plan to see what would happen",
+    )
