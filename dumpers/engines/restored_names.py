@@ -1,21 +1,62 @@
-"""The names that a restore gives: to what it loads beside, and to what it keeps."""
+"""The names that a restore gives: to what it loads, to what it loads beside, to what it keeps."""
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
+from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import TargetRefusedError
 
 _REPLACED = "_replaced_"
 _DIGITS = 8
 
 
+def live_names(
+    found: Collection[str],
+    request: RestoreRequest,
+    database: str,
+    *,
+    limit: int,
+    size: Callable[[str], int] = len,
+) -> dict[str, str]:
+    """What each chosen database is called in the end, by its name in the backup, in order.
+
+    A backup of one database goes into the target's own, `database`, one of several each into its
+    own name, unless the request has others; `found` are those of the backup. TargetRefusedError
+    where a choice fits none of them.
+    """
+    if not found:
+        raise TargetRefusedError("the backup holds no database")
+    names: Mapping[str, str] = request.names or {}
+    if unknown := sorted({*request.databases, *names} - set(found)):
+        raise TargetRefusedError(
+            f"the backup holds no database {unknown[0]!r}, it has {abbreviate(sorted(found))}"
+        )
+    chosen = dict.fromkeys(request.databases or found)
+    if request.tables and len(chosen) > 1:
+        raise TargetRefusedError(
+            f"tables are chosen of one database, the backup has {abbreviate(sorted(found))}: "
+            "choose one of them"
+        )
+
+    def live(name: str) -> str:
+        own = database if len(found) == 1 else name
+        if request.mode is not RestoreMode.BESIDE:
+            return own
+        return beside_name(own, request.suffix, limit=limit, size=size)
+
+    return {name: names.get(name) or live(name) for name in chosen}
+
+
 def beside_name(name: str, suffix: str, *, limit: int, size: Callable[[str], int] = len) -> str:
     """The name with the suffix, cut to the limit of a server.
 
     A cut name holds a hash of the whole one, so that two names never become one. `size` measures
-    a name as the server does. Raises TargetRefusedError where the suffix leaves no room.
+    a name as the server does. TargetRefusedError without a suffix, and where it leaves no room.
     """
+    if not suffix:
+        raise TargetRefusedError("without a suffix there is no name beside: give one")
     if size(name + suffix) <= limit:
         return name + suffix
     mark = f"_{hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]}{suffix}"

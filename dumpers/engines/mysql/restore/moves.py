@@ -1,13 +1,12 @@
 """Which database of a backup goes into which of the target, and under which names; pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.mysql.plan import ACROSS
-from dumpers.engines.names import abbreviate
 from dumpers.engines.protocol import StoredDump
-from dumpers.engines.restored_names import beside_name, kept_name
+from dumpers.engines.restored_names import beside_name, kept_name, live_names
 from dumpers.runtime.errors import TargetRefusedError
 
 # Characters of a name.
@@ -81,28 +80,9 @@ def _choose(
     for piece in pieces:
         if piece.part != ACROSS:
             found[piece.name] = (*found.get(piece.name, ()), piece)
-    if not found:
-        raise TargetRefusedError("the backup holds no database")
-    names: Mapping[str, str] = request.names or {}
-    if unknown := sorted({*request.databases, *names} - found.keys()):
-        raise TargetRefusedError(
-            f"the backup holds no database {unknown[0]!r}, it has {abbreviate(sorted(found))}"
-        )
-    chosen = {name: found[name] for name in request.databases} or found
-    if request.tables and len(chosen) > 1:
-        raise TargetRefusedError(
-            f"tables are chosen of one database, the backup has {abbreviate(sorted(found))}: "
-            "choose one of them"
-        )
-    own = {name: database if len(found) == 1 else name for name in chosen}
-    beside = request.mode is RestoreMode.BESIDE
     return [
-        (
-            name,
-            _of_tables(name, listed, request.tables),
-            names.get(name) or (_beside(own[name], request) if beside else own[name]),
-        )
-        for name, listed in chosen.items()
+        (name, _of_tables(name, found[name], request.tables), live)
+        for name, live in live_names(found, request, database, limit=NAME_LENGTH).items()
     ]
 
 
@@ -136,7 +116,7 @@ def _move(
 ) -> Move:
     loaded, kept = live, ""
     if request.mode in REPLACING and live in filled:
-        loaded = _beside(live, request)
+        loaded = beside_name(live, request.suffix, limit=NAME_LENGTH)
         kept = kept_name(live, limit=NAME_LENGTH, now=now)
     made = request.mode is RestoreMode.BESIDE or loaded not in present or bool(kept)
     return Move(
@@ -148,9 +128,3 @@ def _move(
         is_made=made,
         kept=kept,
     )
-
-
-def _beside(name: str, request: RestoreRequest) -> str:
-    if not request.suffix:
-        raise TargetRefusedError("without a suffix there is no name beside: give one")
-    return beside_name(name, request.suffix, limit=NAME_LENGTH)

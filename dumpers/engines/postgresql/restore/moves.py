@@ -1,13 +1,12 @@
 """Which database of a backup goes into which of the target, and under which names; pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
-from dumpers.engines.names import abbreviate
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, PLAIN_ENDING
 from dumpers.engines.protocol import StoredDump
-from dumpers.engines.restored_names import beside_name, kept_name
+from dumpers.engines.restored_names import beside_name, kept_name, live_names
 from dumpers.runtime.errors import TargetRefusedError
 
 # Bytes of an identifier, NAMEDATALEN - 1.
@@ -68,25 +67,8 @@ def _choose(
     pieces: Sequence[StoredDump], request: RestoreRequest, database: str
 ) -> list[tuple[StoredDump, str]]:
     found = {piece.name: piece for piece in pieces if piece.ending in {PLAIN_ENDING, CUSTOM_ENDING}}
-    if not found:
-        raise TargetRefusedError("the backup holds no database")
-    names: Mapping[str, str] = request.names or {}
-    if unknown := sorted({*request.databases, *names} - found.keys()):
-        raise TargetRefusedError(
-            f"the backup holds no database {unknown[0]!r}, it has {abbreviate(sorted(found))}"
-        )
-    chosen = {name: found[name] for name in request.databases} or found
-    if request.tables and len(chosen) > 1:
-        raise TargetRefusedError(
-            f"tables are chosen of one database, the backup has {abbreviate(sorted(found))}: "
-            "choose one of them"
-        )
-    own = {name: database if len(found) == 1 else name for name in chosen}
-    beside = request.mode is RestoreMode.BESIDE
-    return [
-        (piece, names.get(name) or (_beside(own[name], request) if beside else own[name]))
-        for name, piece in chosen.items()
-    ]
+    lives = live_names(found, request, database, limit=NAME_BYTES, size=name_bytes)
+    return [(found[name], live) for name, live in lives.items()]
 
 
 def _move(
@@ -103,10 +85,10 @@ def _move(
     if request.tables:
         return Move(piece=piece, live=live, loaded=live, is_made=False)
     kept = kept_name(live, limit=NAME_BYTES, size=name_bytes, now=now) if live in present else ""
-    return Move(piece=piece, live=live, loaded=_beside(live, request), is_made=True, kept=kept)
-
-
-def _beside(name: str, request: RestoreRequest) -> str:
-    if not request.suffix:
-        raise TargetRefusedError("without a suffix there is no name beside: give one")
-    return beside_name(name, request.suffix, limit=NAME_BYTES, size=name_bytes)
+    return Move(
+        piece=piece,
+        live=live,
+        loaded=beside_name(live, request.suffix, limit=NAME_BYTES, size=name_bytes),
+        is_made=True,
+        kept=kept,
+    )
