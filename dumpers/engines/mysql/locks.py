@@ -1,17 +1,13 @@
 """Waiting for a lock in vain: who holds it, as far as the account may see that."""
 
-import contextlib
-import threading
-import time
 from collections.abc import Sequence
-from typing import Self
 
+from dumpers.engines.lock_watch import LockWatch
 from dumpers.engines.mysql.client import Server, literal
 from dumpers.engines.mysql.errors import LOCK_WAIT_TIMEOUT, error_numbers
 from dumpers.engines.mysql.programs import LOCK_WAIT_SECONDS, Flavour
-from dumpers.runtime.errors import InterruptedRunError, KsnapshotError, SourceFailedError
+from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import Reader
 
 _SHOWN = 5
 _STATEMENT_SHOWN = 100
@@ -19,65 +15,27 @@ _STATEMENT_SHOWN = 100
 _OF_THE_TOOL = r"^(show|lock tables|select /\*!40001|select `)"
 
 
-class Patience:
+class Patience(LockWatch):
     """Watches a dump tool for a lock that it waits for; a context manager.
 
-    MySQL's tool is told how long to wait. MariaDB's cannot be told, so a thread looks at the
-    server's sessions where the tool has written nothing for a while, and ends the tool by
-    cancelling `interrupt`, through which it has to be read.
+    MySQL's tool is told how long to wait, and its error is explained. MariaDB's cannot be told.
     """
 
     def __init__(self, server: Server, databases: Sequence[str], *, interrupt: Interrupt) -> None:
+        is_watched = server.flavour is Flavour.MARIADB
+        super().__init__(seconds=LOCK_WAIT_SECONDS if is_watched else 0, interrupt=interrupt)
         self._server = server
         self._databases = databases
-        self._outer = interrupt
-        self.interrupt = interrupt.child()
-        self._wrote = time.monotonic()
-        self._ended = threading.Event()
-        self._waited = ""
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Self:
-        if self._server.flavour is Flavour.MARIADB:
-            self._thread.start()
-        return self
+    def wait_in(self, said: str) -> str:
+        """Return the error by which MySQL's tool gives up on a lock; empty for another one."""
+        return said if LOCK_WAIT_TIMEOUT in error_numbers(said) else ""
 
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
+    def explain(self, waited: str) -> KsnapshotError:
+        """Return the error that names who may hold the lock."""
+        return lock_timeout(self._server, self._databases[0], waited, interrupt=self.outer)
 
-    def watched(self, reader: Reader) -> Reader:
-        """Return a reader whose errors about locks name who may hold them."""
-        return _Watched(reader, self)
-
-    def read(self, reader: Reader, size: int) -> bytes:
-        """Read through; raises SourceFailedError for a lock, and what the reader raises."""
-        try:
-            data = reader.read(size)
-        except InterruptedRunError:
-            if not self._waited:
-                raise
-            raise self._timeout(self._waited) from None
-        except SourceFailedError as error:
-            if LOCK_WAIT_TIMEOUT not in error_numbers(str(error)):
-                raise
-            raise self._timeout(str(error)) from error
-        self._wrote = time.monotonic()
-        return data
-
-    def _timeout(self, said: str) -> KsnapshotError:
-        return lock_timeout(self._server, self._databases[0], said, interrupt=self._outer)
-
-    def _watch(self) -> None:
-        while not self._ended.wait(LOCK_WAIT_SECONDS / 10):
-            if time.monotonic() - self._wrote < LOCK_WAIT_SECONDS:
-                continue
-            with contextlib.suppress(KsnapshotError):
-                self._waited = self._waiting()
-            if self._waited:
-                self.interrupt.cancel("a lock of the database")
-                return
-
-    def _waiting(self) -> str:
+    def find_wait(self) -> str:
         """What a session of this dump's tool is waiting for; empty if for nothing.
 
         It is known by its account and database, and by what it asks: others of the account, such as
@@ -90,18 +48,9 @@ class Patience:
             "AND user = SUBSTRING_INDEX(USER(), '@', 1) "
             f"AND db IN ({databases}) AND info REGEXP {literal(_OF_THE_TOOL)} "
             f"AND time >= {LOCK_WAIT_SECONDS} LIMIT 1",
-            interrupt=self._outer,
+            interrupt=self.outer,
         )
         return rows[0][0] if rows else ""
-
-
-class _Watched:
-    def __init__(self, reader: Reader, patience: Patience) -> None:
-        self._reader = reader
-        self._patience = patience
-
-    def read(self, size: int = -1, /) -> bytes:
-        return self._patience.read(self._reader, size)
 
 
 def lock_timeout(

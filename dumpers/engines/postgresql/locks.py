@@ -1,19 +1,15 @@
 """Who keeps pg_dump from a table, a view or a sequence, and not waiting for them for ever."""
 
-import contextlib
 import json
 import re
 import secrets
-import threading
-import time
 from dataclasses import replace
-from typing import Self
 
+from dumpers.engines.lock_watch import LockWatch
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.names import shown
-from dumpers.runtime.errors import InterruptedRunError, KsnapshotError, SourceFailedError
+from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import Reader
 
 # Who waits for such a lock already has everybody else wait behind it. A prepared transaction has
 # no session; what this account may not see of others' sessions is NULL.
@@ -73,70 +69,28 @@ def parse_timeout(text: str) -> float:
     return float(found[1]) * _UNITS[found[2] or "ms"] if found else 0.0
 
 
-class LockWatch:
+class Patience(LockWatch):
     """Ends a pg_dump that waits for a lock for longer than `seconds`; a context manager.
 
-    pg_dump limits the wait for its tables only, not that for views and sequences. So a thread looks
-    at the server's sessions where the tool has written nothing for a while, and ends it by
-    cancelling `interrupt`, through which it has to be read. `session` is for the tool: its name
-    tells it from others. Without `seconds` nothing is watched.
+    pg_dump limits the wait for its tables only, not that for views and sequences. `session` is for
+    the tool: its name tells it from others.
     """
 
     def __init__(self, session: Session, *, seconds: float, interrupt: Interrupt) -> None:
+        super().__init__(seconds=seconds, interrupt=interrupt)
         self.session = replace(session, application=f"ksnapshot {secrets.token_hex(4)}")
         self._asking = session
-        self._seconds = seconds
-        self._outer = interrupt
-        self.interrupt = interrupt.child()
-        self._wrote = time.monotonic()
-        self._ended = threading.Event()
-        self._holders = ""
 
-    def __enter__(self) -> Self:
-        if self._seconds:
-            threading.Thread(target=self._watch, daemon=True).start()
-        return self
+    def find_wait(self) -> str:
+        """Return who holds what the tool waits for; empty if it waits for nothing."""
+        query = _WAITS.format(application=self.session.application, seconds=self.seconds)
+        if self._asking.ask_text(query, self.outer) == "0":
+            return ""
+        return describe_holders(self._asking, self.outer)
 
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-
-    def watched(self, reader: Reader) -> Reader:
-        """Return a reader that raises SourceFailedError with the lock's holders."""
-        return _Watched(reader, self)
-
-    def read(self, reader: Reader, size: int) -> bytes:
-        """Read through."""
-        try:
-            data = reader.read(size)
-        except InterruptedRunError:
-            if not self._holders:
-                raise
-            raise SourceFailedError(
-                f"{self._holders}: pg_dump of {self._asking.connection.database!r} has waited for "
-                f"a lock for {self._seconds:g} s"
-            ) from None
-        self._wrote = time.monotonic()
-        return data
-
-    def _watch(self) -> None:
-        while not self._ended.wait(self._seconds / 10):
-            if time.monotonic() - self._wrote < self._seconds:
-                continue
-            with contextlib.suppress(KsnapshotError):
-                if self._waits():
-                    self._holders = describe_holders(self._asking, self._outer)
-                    self.interrupt.cancel("a lock of the database")
-                    return
-
-    def _waits(self) -> bool:
-        query = _WAITS.format(application=self.session.application, seconds=self._seconds)
-        return self._asking.ask_text(query, self._outer) != "0"
-
-
-class _Watched:
-    def __init__(self, reader: Reader, watch: LockWatch) -> None:
-        self._reader = reader
-        self._watch = watch
-
-    def read(self, size: int = -1, /) -> bytes:
-        return self._watch.read(self._reader, size)
+    def explain(self, waited: str) -> KsnapshotError:
+        """Return the error that names the lock's holders."""
+        return SourceFailedError(
+            f"{waited}: pg_dump of {self._asking.connection.database!r} has waited for a lock for "
+            f"{self.seconds:g} s"
+        )

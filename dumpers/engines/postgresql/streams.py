@@ -61,7 +61,7 @@ class DatabaseStream:
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
         """Run pg_dump; where it gave up on a lock, the error names the lock's holders."""
-        watch = locks.LockWatch(self.session, seconds=self.lock_seconds, interrupt=interrupt)
+        watch = locks.Patience(self.session, seconds=self.lock_seconds, interrupt=interrupt)
         command = watch.session.command("pg_dump", self.arguments)
         proof = prove_custom if self.custom else prove_plain
         try:

@@ -98,4 +98,4 @@ def test_other_sessions_of_the_account_are_not_the_dumps(case: Case) -> None:
             locked(case.server, name, "LOCK TABLES t WRITE"),
             waiting(case.server, name, statement),
         ):
-            assert bool(own._waiting()) is is_own
+            assert bool(own.find_wait()) is is_own
