@@ -1,5 +1,4 @@
 import os
-import secrets
 
 import click
 
@@ -9,8 +8,7 @@ from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
 from dumpers.engines.registry import ENGINES, load
 from dumpers.runs import check as run_check
-
-_RUN_ID_BYTES = 6
+from dumpers.runs.naming import new_run_id
 
 
 @click.command()
@@ -25,6 +23,6 @@ def _check() -> DumpResult:
         job,
         engine=load(job.engine),
         started=now(),
-        run_id=secrets.token_hex(_RUN_ID_BYTES),
+        run_id=new_run_id(),
         interrupt=process.interrupt_by_signals(job.deadline, work="check"),
     )

@@ -17,6 +17,7 @@ from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.sweep import sweep
 from dumpers.runs import verify
 from dumpers.runs.failure import recorded_failure
+from dumpers.runs.naming import key_of, run_of
 from dumpers.runs.notes import log_notes, note_record, with_learned_notes
 from dumpers.runs.pipeline import store_all
 from dumpers.runtime.errors import ExitCode, InterruptedRunError, StorageFailedError
@@ -37,16 +38,6 @@ class _Plan:
     source: SourceInfo
     streams: Sequence[DumpStream]
     recipients: Sequence[age.Recipient]
-
-    def key(self, stream: DumpStream) -> str:
-        return self.run.dump_key(
-            engine=self.job.engine.type,
-            name=stream.name,
-            part=stream.part,
-            ending=stream.ending,
-            encrypted=bool(self.recipients),
-            time_first=self.job.engine.time_first,
-        )
 
 
 def dump(
@@ -72,14 +63,7 @@ def dump(
         RunStorage(job.location, run=run_id, interrupt=interrupt) as storage,
         ExitStack() as recorded,
     ):
-        run = Run(
-            path=job.location.path,
-            cluster=job.cluster,
-            cronjob=job.cronjob,
-            host=job.host,
-            started=started,
-            id=run_id,
-        )
+        run = run_of(job, started=started, run_id=run_id)
         with engine.open(job, interrupt) as opened:
             source, streams = opened.info, opened.streams
             plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
@@ -223,7 +207,7 @@ def _record(plan: _Plan) -> records.StartedRecord:
         bucket=job.location.bucket,
         started=run.started,
         deadline_seconds=job.deadline,
-        keys=tuple(plan.key(stream) for stream in plan.streams),
+        keys=tuple(key_of(stream, job, run) for stream in plan.streams),
     )
 
 

@@ -8,7 +8,7 @@ from dumpers.contract.jobs import DumpJob
 from dumpers.contract.notes import shown_codes
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpEngine
-from dumpers.repository.keys import Run
+from dumpers.runs.naming import key_of, run_of
 from dumpers.runs.notes import log_notes
 from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt
@@ -44,23 +44,7 @@ def check(
             )
             log_notes(source.notes, job)
             first = streams[0]
-        run = Run(
-            path=job.location.path,
-            cluster=job.cluster,
-            cronjob=job.cronjob,
-            host=job.host,
-            started=started,
-            id=run_id,
-        )
-        key = run.dump_key(
-            engine=job.engine.type,
-            name=first.name,
-            part=first.part,
-            ending=first.ending,
-            encrypted=bool(recipients),
-            time_first=job.engine.time_first,
-        )
-        probe(storage, key)
+        probe(storage, key_of(first, job, run_of(job, started=started, run_id=run_id)))
         _passed("store", bucket=job.location.bucket, endpoint=job.location.endpoint or "")
     return DumpResult(
         succeeded=True,

@@ -1,0 +1,39 @@
+"""The names of a run: its id, and the keys of its objects."""
+
+import secrets
+from datetime import datetime
+
+from dumpers.contract.jobs import DumpJob
+from dumpers.engines.protocol import DumpStream
+from dumpers.repository.keys import Run
+
+_ID_BYTES = 6
+
+
+def new_run_id() -> str:
+    """An id that no other run has."""
+    return secrets.token_hex(_ID_BYTES)
+
+
+def run_of(job: DumpJob, *, started: datetime, run_id: str) -> Run:
+    """The run of a job; `started` is in UTC."""
+    return Run(
+        path=job.location.path,
+        cluster=job.cluster,
+        cronjob=job.cronjob,
+        host=job.host,
+        started=started,
+        id=run_id,
+    )
+
+
+def key_of(stream: DumpStream, job: DumpJob, run: Run) -> str:
+    """The key of a stream's object."""
+    return run.dump_key(
+        engine=job.engine.type,
+        name=stream.name,
+        part=stream.part,
+        ending=stream.ending,
+        encrypted=bool(job.recipients),
+        time_first=job.engine.time_first,
+    )
