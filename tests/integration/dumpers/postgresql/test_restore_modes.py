@@ -112,18 +112,25 @@ def test_a_backup_that_is_not_whole_changes_nothing(world: World, request_: Rest
 
 
 def looks(server: PostgresServer, live: str, stop: threading.Event) -> Callable[[], list[str]]:
-    """Look at the live database every 20 ms with a login of its own each time."""
+    """Look at the live database every 20 ms with a login of its own each time.
+
+    The last look begins when all is over.
+    """
     seen: list[str] = []
 
     def look() -> None:
-        while not stop.is_set():
-            try:
-                seen.append(server.psql("SELECT count(*) FROM people", live))
-            except RuntimeError:
-                seen.append("refused")
-            time.sleep(0.02)
+        try:
+            seen.append(server.psql("SELECT count(*) FROM people", live))
+        except RuntimeError:
+            seen.append("refused")
 
-    thread = threading.Thread(target=look)
+    def look_on() -> None:
+        while not stop.is_set():
+            look()
+            time.sleep(0.02)
+        look()
+
+    thread = threading.Thread(target=look_on)
     thread.start()
 
     def end() -> list[str]:
