@@ -16,7 +16,7 @@ import yaml
 from kubernetes import client, config
 
 from controller.kube import projections
-from controller.kube.client import Document, NotFoundError, Resource, UnavailableError
+from controller.kube.client import Document, KubeError, NotFoundError, Resource, UnavailableError
 from controller.kube.decoding import Decode, decode_document, object_decoder, page_decoder
 from controller.kube.error_answers import ExpiredError, error_of
 from controller.kube.retries import retries
@@ -167,7 +167,12 @@ class ApiServer:
                 # From None: the parser's error may show the text.
                 raise UnavailableError(f"{method} {path}: the answer cannot be decoded") from None
 
-        return self._attempts(attempt)
+        try:
+            return self._attempts(attempt)
+        except KubeError as error:
+            # tenacity's state holds the error, whose traceback holds that state. Such a circle
+            # keeps every caller's frame, with all objects of a pass, until the collector runs.
+            raise error.with_traceback(None) from None
 
     def _request(
         self, method: str, path: str, query: str, accept: str, body: bytes | None

@@ -1,7 +1,10 @@
 """The API client's judgement of answers; its behaviour on a wire is tested with a real server."""
 
+import contextlib
+import gc
 import io
 import json
+import weakref
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -107,6 +110,23 @@ def test_an_answer_that_is_not_the_object_is_the_right_error(
         api.get(PODS, "demo", "a")
     assert type(caught.value) is error
     assert "hidden" not in f"{caught.value} {caught.value!r} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize("code", [403, 404, 503])
+def test_an_error_that_was_dealt_with_keeps_nothing_of_its_callers(code: int) -> None:
+    api, _ = server(*[(code, status("NotFound", name="a"))] * 3)
+
+    def look() -> weakref.ref[Event]:
+        of_the_pass = Event()
+        with contextlib.suppress(KubeError):
+            api.get(PODS, "demo", "a")
+        return weakref.ref(of_the_pass)
+
+    gc.disable()
+    try:
+        assert look()() is None
+    finally:
+        gc.enable()
 
 
 def test_what_may_heal_is_tried_again() -> None:
