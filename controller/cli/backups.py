@@ -32,7 +32,7 @@ from controller.client.terminal.output import (
     write_document,
     write_table,
 )
-from controller.manifests.verb_job import VerbJob, build_verb_job
+from controller.manifests.verb_job import VerbJob, build_verb_job, reader_account
 from controller.model.objects import Json
 from dumpers.contract import names as variables
 from dumpers.contract.restore.result import BackupResult
@@ -91,6 +91,7 @@ def backups(connection: Connection, **given: Any) -> None:
         deadline=_SECONDS,
         keep=_KEEP,
         env=_environment(given, of_workload=found is not None),
+        account=reader_account(connection.install.settings),
     )
     documents = run_list(connection, build_verb_job(cronjob, wanted))
     runs = [item for item in documents if item[CATALOGUE] == "run"]

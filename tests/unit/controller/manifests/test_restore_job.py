@@ -1,6 +1,7 @@
 """The Jobs that people ask for, made from a dump CronJob as the controller builds it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,12 @@ from controller.manifests.restore_job import (
     build_client_job,
     build_restore_job,
 )
-from controller.manifests.verb_job import VerbJob, build_check_job, build_verb_job
+from controller.manifests.verb_job import (
+    VerbJob,
+    build_check_job,
+    build_verb_job,
+    reader_account,
+)
 from controller.model import names
 from controller.model.objects import Json, ObjectRef
 from controller.model.owner import Owner
@@ -229,6 +235,40 @@ def test_what_takes_a_restore_back_knows_nothing_of_the_store(engine: EngineSpec
     assert not any(name.startswith("BACKEND_") for name in found)
     assert engine.host_variable in found
     assert CA_FOLDER in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "secret", "service_account"),
+    [
+        ({}, "keys", "ksnapshot-backup-sa"),
+        ({"READER_SECRET_NAME": "reading"}, "reading", "ksnapshot-backup-sa"),
+        ({"READER_SERVICE_ACCOUNT_NAME": "reader"}, None, "reader"),
+        (
+            {"READER_SECRET_NAME": "reading", "READER_SERVICE_ACCOUNT_NAME": "reader"},
+            "reading",
+            "reader",
+        ),
+    ],
+)
+def test_what_only_reads_goes_to_the_store_by_the_readers_account(
+    given: dict[str, str], secret: str | None, service_account: str
+) -> None:
+    engine = ENGINES[0]
+    wanted = replace(WANTED, account=reader_account(settings(**given)))
+    source = cronjob(engine)
+    asked = RestoreJob(backup="latest", request=RestoreRequest(), identity=None, requested_by="")
+    listing = build_verb_job(source, wanted)
+    restoring = build_restore_job(source, engine, Target(cronjob=source), asked, wanted)
+    for job in (listing, restoring):
+        found = env_of(containers(job)[names.CONTAINER])
+        keys = [found.get(name) for name in (location.S3_ACCESS_KEY, location.S3_SECRET_KEY)]
+        named = [item and item["secretKeyRef"]["name"] for item in keys]
+        assert named == [secret, secret]
+        assert pod_of(job)["serviceAccountName"] == service_account
+    annotations = restoring["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["eks.amazonaws.com/skip-containers"] == CLIENT
+    # Whatever writes is as it was.
+    assert pod_of(build_verb_job(source, WANTED))["serviceAccountName"] == "ksnapshot-backup-sa"
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
