@@ -59,7 +59,7 @@ def redacted(report: Report, about: Mapping[str, Any]) -> Mapping[str, str]:
     return {
         ABOUT: _json(redactor.item(told)),
         **{
-            file: "\n".join(map(redactor.text, content.split("\n")))
+            file: redactor.log(content)
             if isinstance(content, str)
             else _json(redactor.item(content))
             for file, content in report.contents.items()

@@ -19,7 +19,7 @@ from controller.settings.settings import SETTINGS
 from dumpers.contract import location
 from dumpers.contract import names as variables
 from dumpers.engines.registry import ENGINES
-from dumpers.runtime.masking import MASK, mask
+from dumpers.runtime.masking import CUT, MASK, mask
 
 _KEYS = {location.S3_ACCESS_KEY, location.S3_SECRET_KEY}
 _OURS = {
@@ -53,24 +53,31 @@ _SECRET_NAME = re.compile(
 )
 # Names of objects are no secrets.
 _REFERENCE = re.compile(r"name(space)?$|^secretRef$", re.IGNORECASE)
-_WORD = r"[\w.-]*(?:pass(?:w(?:or)?d)?|pwd|passphrase|secret|token|credentials?|api[_-]?key|access[_-]?key|private[_-]?key)[\w.-]*"  # noqa: E501
+# Names of what is secret, from where they say so on.
+_WORD = (
+    r"(?:pass(?:w(?:or)?d)?|pwd|passphrase|secret|token|credentials?|api[_-]?key|access[_-]?key"
+    r"|private[_-]?key)[\w.-]{0,60}"
+)
+_SCHEME = r"\b[a-z][a-z0-9+.-]{0,30}://"
+_KEY_BLOCK = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)"
+_KEY_LINES = re.compile(_KEY_BLOCK, re.DOTALL)
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), put)
     for pattern, put in (
-        (r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*-----|$)", MASK),
+        (_KEY_BLOCK, MASK),
         (r"\bAGE-(?:SECRET-KEY|PLUGIN)-[0-9A-Z-]+", MASK),
         # What stands before the address, and what is asked of it: signatures, tokens.
-        (r"(\b[a-z][a-z0-9+.-]*://)[^\s\"'<>]*@", rf"\1{MASK}@"),
-        (r"(\b[a-z][a-z0-9+.-]*://[^\s\"'<>?]*\?)[^\s\"'<>]+", rf"\1{MASK}"),
+        (rf"({_SCHEME})[^\s\"'<>]*@", rf"\1{MASK}@"),
+        (rf"({_SCHEME}[^\s\"'<>?]*\?)[^\s\"'<>]+", rf"\1{MASK}"),
         (
-            r"([?&][\w-]*(?:signature|credential|token|key|sig|auth)[\w-]*=)[^&\s\"']+",
+            r"([?&][\w-]{0,60}(?:signature|credential|token|key|sig|auth)[\w-]*=)[^&\s\"']+",
             rf"\1{MASK}",
         ),
         (r"(\bauthorization[\"']?\s*[:=]\s*)[^\r\n\"']+", rf"\1{MASK}"),
         (r"\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?", MASK),
         (r"\b(?:gh[opsur]_|github_pat_|glpat-|xox[abeprs]-|hv[bs]\.|npm_|sk[_-])[\w.-]{8,}", MASK),
-        (rf"(-{{1,2}}{_WORD}[ =])\S+", rf"\1{MASK}"),
-        (rf"(\b{_WORD}\s*[:=]\s*)(?!\*)[^\s\"',;&)}}]+", rf"\1{MASK}"),
+        (rf"(?<!\S)(-{{1,2}}[\w.-]{{0,60}}?{_WORD}[ =])\S+", rf"\1{MASK}"),
+        (rf"({_WORD}\s*[:=]\s*)(?!\*)[^\s\"',;&)}}]+", rf"\1{MASK}"),
     )
 )
 _CASED = (
@@ -80,6 +87,8 @@ _CASED = (
         r"(?<![\w/+=-])(?=[\w/+]*[a-z])(?=[\w/+]*[A-Z])(?=[\w/+]*[0-9])[A-Za-z0-9/+]{40}(?![\w/+=-])"
     ),
 )
+# A text that is longer is cut: whatever stands in a log, looking for secrets must come to an end.
+_LONGEST, _BEYOND = 8000, 500
 _SHORTEST = 6
 _HEAD = 4
 
@@ -113,6 +122,16 @@ class Redactor:
                 document = None
             if isinstance(document, dict | list):
                 return json.dumps(self.item(document), ensure_ascii=False)
+        if len(text) > _LONGEST:
+            # What crosses the cut is found first.
+            return self._masked(text[: _LONGEST + _BEYOND])[:_LONGEST] + CUT
+        return self._masked(text)
+
+    def log(self, lines: str) -> str:
+        """The lines of a log without secrets; a private key may stand on many of them."""
+        return "\n".join(map(self.text, _KEY_LINES.sub(MASK, lines).split("\n")))
+
+    def _masked(self, text: str) -> str:
         for pattern, put in _SHAPES:
             text = pattern.sub(put, text)
         for pattern in _CASED:

@@ -127,7 +127,10 @@ def test_a_report_holds_everything_but_secrets(command: Command, tmp_path: Path)
     lines = [
         json.dumps({"time": "2026-01-01T03:00:00Z", "message": "dump failed", "error": URL}),
         json.dumps({"message": "x", "url": SIGNED, "identity": IDENTITY, "said": INLINE}),
-        f"plain {PEM.splitlines()[0]}{WORD}9",
+        f"plain {PEM.splitlines()[0]}",
+        f"{WORD}9",
+        "-----END PRIVATE KEY-----",
+        "and on",
     ]
     mark = command.world.server.audit_mark()
     kubelet = Kubelet(node="report-node", answers=[(lines, False)])
@@ -153,7 +156,9 @@ def test_a_report_holds_everything_but_secrets(command: Command, tmp_path: Path)
     [container] = owner["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "postgres"
     assert {"name": "PGPASSWORD", "value": "***"} in container["env"]
-    assert "dump failed" in texts["runs/run-leaky-abcde-job.log"]
+    log = texts["runs/run-leaky-abcde-job.log"]
+    assert "dump failed" in log
+    assert log.endswith("plain ***\nand on")
     assert kubelet.requests[0]["tailLines"] == ["2000"]
     assert "10.1.2.3" in texts["workload/endpointslices.json"]
     assert "probe failed" in texts["workload/events.json"]

@@ -137,3 +137,13 @@ def test_what_is_masked_in_a_variable_is_found_elsewhere(form: str) -> None:
     shown = Redactor(secrets=known).text(f"the server said {form.rstrip('=')}, and no more")
     assert shown == "the server said ***, and no more"
     assert "prod" not in known
+
+
+@pytest.mark.parametrize("text", ["-" * 100_000, "a.b-" * 50_000, "x" * 200_000, "://" * 50_000])
+def test_a_log_may_hold_anything(text: str) -> None:
+    assert PLAIN.text(text) == text[:8000] + "…"
+
+
+def test_no_secret_is_cut_in_two() -> None:
+    shown = PLAIN.text("x" * 7990 + " AGE-SECRET-KEY-1" + "D" * 58 + "y" * 9000)
+    assert "SECRET-KEY" not in shown
