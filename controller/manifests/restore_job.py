@@ -184,6 +184,9 @@ def _database_variables(theirs: Json, engine: EngineSpec, target: Target) -> lis
     }
     replaced = {name: text for name, text in address.items() if name and text}
     known = engine.variables | {engine.tls_variable, engine.ca_file_variable}
+    if not target.host:
+        # Another place has other servers.
+        known |= engine.server_variables
     # A login is replaced as a whole: another account with the old password is nobody's.
     dropped = (
         {item.variable for item in engine.credentials if item.role is not Role.DATABASE}

@@ -214,6 +214,24 @@ def test_another_workloads_database_is_reached_by_its_own_variables() -> None:
     assert client["POSTGRESQL_CA_FILE"] == f"{CA_FOLDER}/ca.crt"
 
 
+def test_a_restore_goes_by_the_targets_own_servers() -> None:
+    clickhouse = next(engine for engine in ENGINES if engine.server_texts)
+    source = cronjob(clickhouse)
+    options = {"CLICKHOUSE_SHARDS": "a,b;c", "CLICKHOUSE_CLUSTER": "x", "CLICKHOUSE_TABLES": "t"}
+    container = source["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+    container["env"] += [{"name": name, "value": text} for name, text in options.items()]
+    found = env_of(containers(restore(source, clickhouse))[CLIENT])
+    assert found["CLICKHOUSE_SHARDS"] == "a,b;c"
+    assert found["CLICKHOUSE_CLUSTER"] == "x"
+    assert "CLICKHOUSE_TABLES" not in found
+    undo = VerbJob(name="j", verb="undo", deadline=60, keep=60)
+    taken_back = build_client_job(clickhouse, Target(cronjob=source), undo)
+    assert env_of(containers(taken_back)[names.CONTAINER])["CLICKHOUSE_SHARDS"] == "a,b;c"
+    # These are not those of another host.
+    elsewhere = restore(source, clickhouse, host="elsewhere")
+    assert not clickhouse.server_variables & set(env_of(containers(elsewhere)[CLIENT]))
+
+
 def test_other_jobs_have_one_container_with_the_stores_variables() -> None:
     mysql = next(engine for engine in ENGINES if engine.type == "mysql")
     wanted = VerbJob(name="j", verb="list", deadline=60, keep=60, env={variables.BACKUP: "latest"})
@@ -222,19 +240,6 @@ def test_other_jobs_have_one_container_with_the_stores_variables() -> None:
     assert container["args"] == ["list"]
     assert env_of(container)[variables.BACKUP] == "latest"
     assert not mysql.variables & set(env_of(container))
-
-
-@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
-def test_what_takes_a_restore_back_knows_nothing_of_the_store(engine: EngineSpec) -> None:
-    source = cronjob(engine, certificates="pem")
-    wanted = VerbJob(name="j", verb="forget", deadline=60, keep=60, env={variables.FORGET: '["a"]'})
-    job = build_client_job(engine, Target(cronjob=source), wanted)
-    [container] = containers(job).values()
-    found = env_of(container)
-    assert found[variables.FORGET] == '["a"]'
-    assert not any(name.startswith("BACKEND_") for name in found)
-    assert engine.host_variable in found
-    assert CA_FOLDER in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
 @pytest.mark.parametrize(
@@ -269,6 +274,19 @@ def test_what_only_reads_goes_to_the_store_by_the_readers_account(
     assert annotations["eks.amazonaws.com/skip-containers"] == CLIENT
     # Whatever writes is as it was.
     assert pod_of(build_verb_job(source, WANTED))["serviceAccountName"] == "ksnapshot-backup-sa"
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
+def test_what_takes_a_restore_back_knows_nothing_of_the_store(engine: EngineSpec) -> None:
+    source = cronjob(engine, certificates="pem")
+    wanted = VerbJob(name="j", verb="forget", deadline=60, keep=60, env={variables.FORGET: '["a"]'})
+    job = build_client_job(engine, Target(cronjob=source), wanted)
+    [container] = containers(job).values()
+    found = env_of(container)
+    assert found[variables.FORGET] == '["a"]'
+    assert not any(name.startswith("BACKEND_") for name in found)
+    assert engine.host_variable in found
+    assert CA_FOLDER in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
