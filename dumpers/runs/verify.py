@@ -11,6 +11,7 @@ from dumpers.contract.names import READ_BACK, VERIFY
 from dumpers.contract.restore.jobs import BackupJob
 from dumpers.contract.restore.result import BackupResult
 from dumpers.repository.catalogue import rfc3339
+from dumpers.repository.extent import read_extent
 from dumpers.repository.keys import records_prefix, verification_name
 from dumpers.repository.listing import Catalogue
 from dumpers.repository.record_json import write_record
@@ -83,6 +84,7 @@ def verify_backup(
         )
         key = f"{entry.record}{verification_name(found.finished, good=found.good)}"
         why = _record(storage, key, found)
+        extent = read_extent(storage, prefix, now=now)
     damaged = [item.key for item in found.objects if not item.good]
     details = "its record could not be written" if why else f"{key} has the details"
     return BackupResult(
@@ -99,6 +101,8 @@ def verify_backup(
         stored_bytes=sum(item.size for item in found.objects),
         seconds=round(time.monotonic() - began, 3),
         record="" if why else key,
+        oldest_backup=rfc3339(extent.oldest) if extent else "",
+        backups=extent.count if extent else 0,
     )
 
 
