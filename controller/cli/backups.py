@@ -18,7 +18,7 @@ from controller.client.jobs.following import failure_of, follow_lines
 from controller.client.jobs.of_workload import cronjob_of
 from controller.client.jobs.progress import Outcome
 from controller.client.jobs.results import read_result, words_of_failure
-from controller.client.terminal.errors import VerbCommand
+from controller.client.terminal.errors import CommandError, VerbCommand
 from controller.client.terminal.output import (
     Column,
     age,
@@ -32,7 +32,7 @@ from controller.client.terminal.output import (
     write_document,
     write_table,
 )
-from controller.manifests.verb_job import VerbJob, build_verb_job
+from controller.manifests.verb_job import VerbJob, build_verb_job, reader_account
 from controller.model.objects import Json
 from dumpers.contract import names as variables
 from dumpers.contract.restore.result import BackupResult
@@ -91,8 +91,9 @@ def backups(connection: Connection, **given: Any) -> None:
         deadline=_SECONDS,
         keep=_KEEP,
         env=_environment(given, of_workload=found is not None),
+        account=reader_account(connection.install.settings),
     )
-    documents = run_list(connection, build_verb_job(cronjob, wanted))
+    documents = run_list(connection, build_verb_job(cronjob, wanted), is_page=not given["wanted"])
     runs = [item for item in documents if item[CATALOGUE] == "run"]
     if given["output"] != "table":
         write_document({"version": 1, "backups": runs, "pages": _pages(documents)}, given["output"])
@@ -103,10 +104,13 @@ def backups(connection: Connection, **given: Any) -> None:
             note(f"older ones: {connection.command_line('backups', key, '--before', page['next'])}")
 
 
-def run_list(connection: Connection, body: Json) -> list[Mapping[str, Any]]:
+def run_list(
+    connection: Connection, body: Json, *, is_page: bool = True
+) -> list[Mapping[str, Any]]:
     """Run a Job that lists, and return its documents; CommandError where it failed.
 
-    Documents that were lost on their way here are only remarked on.
+    What came here in part is an error, too, never a shorter list. `is_page` is false where one run
+    is asked for, behind which no `end` follows.
     """
     job = create_job(connection.kubectl, body)
     documents: list[Mapping[str, Any]] = []
@@ -120,10 +124,37 @@ def run_list(connection: Connection, body: Json) -> list[Mapping[str, Any]]:
     result = read_result(end.message, BackupResult.from_json)
     if end.outcome is not Outcome.SUCCEEDED:
         raise failure_of(ref, end, "the list of backups", words_of_failure(result))
-    count = sum(item[CATALOGUE] == "run" for item in documents)
-    if result and result.objects != count:
-        note(f"warning: {result.objects} were listed and {count} arrived here: try again")
+    if why := why_not_whole(documents, result.objects if result else None, is_page=is_page):
+        raise CommandError(
+            f"the list did not come here as a whole: {why}; try again, with a smaller --limit if "
+            f"it is a long one (the log of the Job {ref.name} was cut)"
+        )
     return documents
+
+
+def why_not_whole(
+    documents: Sequence[Mapping[str, Any]], listed: int | None, *, is_page: bool
+) -> str:
+    """What the documents of a catalogue lack of those that were printed; empty for nothing.
+
+    `listed` is how many runs the Job counted, None where it did not say: then nothing is proven.
+    """
+    runs = sum(item[CATALOGUE] == "run" for item in documents)
+    if listed is None:
+        return f"{runs} backups arrived, and the Job did not say how many there are"
+    if runs != listed:
+        return f"{listed} backups were listed, and {runs} arrived"
+    if not is_page:
+        return ""
+    open_runs = 0
+    for item in documents:
+        if item[CATALOGUE] == "run":
+            open_runs += 1
+        elif item[CATALOGUE] == "end":
+            if item.get("runs") != open_runs:
+                return f"of {item.get('records')} {open_runs} of {item.get('runs')} arrived"
+            open_runs = 0
+    return f"the end behind the last {open_runs} backups is missing" if open_runs else ""
 
 
 def parse_document(text: str) -> Mapping[str, Any] | None:

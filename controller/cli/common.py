@@ -7,7 +7,8 @@ from threading import Event
 import click
 
 from controller.kube.client import Kube, KubeError
-from controller.settings.settings import Mode, Settings
+from controller.settings.choices import Mode
+from controller.settings.settings import Settings
 from dumpers.runtime.errors import ConfigurationError
 
 

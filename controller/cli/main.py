@@ -47,6 +47,10 @@ VERBS = {
         place="controller.cli.doctor:doctor",
         help="Check every link of WORKLOAD's backups, and name the first that is broken.",
     ),
+    "report": Verb(
+        place="controller.cli.report:report",
+        help="Write a ZIP for a bug report, with every secret taken out.",
+    ),
     "plan": Verb(
         place="controller.cli.plan:plan",
         help="Show what a pass would do, and why, without doing it.",

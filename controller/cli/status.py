@@ -13,7 +13,8 @@ from controller.client.cluster.install import Install
 from controller.client.cluster.known import Known, read_known
 from controller.client.cluster.unprotected import find_unprotected, running_pods
 from controller.client.cluster.workload_names import find_workload
-from controller.client.status.rows import Row, document_of, history_of, make_rows
+from controller.client.status.documents import document_of
+from controller.client.status.rows import Row, history_of, make_rows
 from controller.client.status.view import write_details, write_list, write_unprotected
 from controller.client.terminal.errors import VerbCommand
 from controller.client.terminal.output import note, output_option, write_document

@@ -8,7 +8,14 @@ from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
 from controller.client.jobs.one_backup import run_on_backup
 from controller.client.terminal.errors import VerbCommand
-from controller.client.terminal.output import clock, duration, moment_of, output_option, size
+from controller.client.terminal.output import (
+    clock,
+    duration,
+    moment_of,
+    note,
+    output_option,
+    size,
+)
 from dumpers.contract.restore.request import LATEST
 
 
@@ -31,3 +38,5 @@ def verify(connection: Connection, **given: Any) -> None:
             f"backup {result.backup} of {began} is as it was stored: {result.objects} objects,"
             f" {size(result.stored_bytes)}, read in {duration(result.seconds)}"
         )
+        if result.message:
+            note(result.message)

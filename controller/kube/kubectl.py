@@ -134,16 +134,21 @@ class Kubectl:
         follow: bool = False,
         since: str = "",
         timestamps: bool = False,
+        tail: int = 0,
+        previous: bool = False,
     ) -> LogStream:
         """Open a container's log; `since` is RFC 3339, whole seconds count.
 
-        With `timestamps` each line begins with its time in RFC 3339 and a space.
+        With `timestamps` each line begins with its time in RFC 3339 and a space. `tail` bounds the
+        lines from before, 0 does not; `previous` is the log of the container before its restart.
         """
         query = {
             "container": container,
             "follow": "true" if follow else "",
             "sinceTime": since,
             "timestamps": "true" if timestamps else "",
+            "tailLines": str(tail) if tail else "",
+            "previous": "true" if previous else "",
         }
         asked = urlencode({key: text for key, text in query.items() if text})
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?{asked}"

@@ -5,7 +5,8 @@ from typing import Any
 
 from controller.model import names
 from controller.model.objects import Json
-from controller.settings.settings import Settings, Verify
+from controller.settings.choices import Verify
+from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract import location
 from dumpers.contract import names as variables
@@ -21,6 +22,8 @@ _SECRET_KEYS = (
     (location.S3_ACCESS_KEY, "AWS_ACCESS_KEY_ID"),
     (location.S3_SECRET_KEY, "AWS_SECRET_ACCESS_KEY"),
 )
+# The variables with the keys of the store.
+KEYS = frozenset(name for name, _ in _SECRET_KEYS)
 # Keys of the ConfigMap that 0.6.0 did not know, all of them optional.
 _MORE_CONFIGMAP_KEYS = (
     (location.S3_PATH_STYLE, "S3_PATH_STYLE", True),
@@ -81,8 +84,13 @@ def _store(config: str, keys: str) -> tuple[Json, ...]:
         plain_variable(location.BACKEND_TYPE, location.BACKEND_S3),
         plain_variable(location.BACKEND_PATH, _BACKEND_PATH),
         *(_from_configmap(config, *entry) for entry in _CONFIGMAP_KEYS),
-        *(_from_secret(keys, *entry) for entry in _SECRET_KEYS if keys),
+        *(key_variables(keys) if keys else ()),
     )
+
+
+def key_variables(secret: str) -> tuple[Json, ...]:
+    """The variables with the keys of the store, from this Secret of the control namespace."""
+    return tuple(_from_secret(secret, *entry) for entry in _SECRET_KEYS)
 
 
 @cache

@@ -6,6 +6,7 @@ store's keys and without the identity, and the reader hands it the plain bytes o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from controller.manifests.job_env import CA_FOLDER
 from controller.manifests.verb_job import (
@@ -29,6 +30,7 @@ _IDENTITY_FOLDER = "/run/ksnapshot/identity"
 _IDENTITY_FILE = "identity"
 _IDENTITY_PATH = f"{_IDENTITY_FOLDER}/{_IDENTITY_FILE}"
 _EXCHANGE = {"name": "exchange", "emptyDir": {}}
+_NO_IDENTITY = "eks.amazonaws.com/skip-containers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ class RestoreJob:
 
 def build_restore_job(
     source: Json, engine: EngineSpec, target: Target, restore: RestoreJob, wanted: VerbJob
-) -> Json:
+) -> dict[str, Any]:
     """Build the Job from the dump CronJob of the backup (`source`) and that of the target.
 
     Both are of `engine`. `wanted.env` may name another cluster, whose backup it is.
@@ -105,6 +107,7 @@ def build_restore_job(
         env=store_variables(
             dump,
             {**wanted.variables, **restore.reader_variables, **restore.shared_variables},
+            wanted.account,
         ),
         mounts=[exchange, *(mount for mount, _ in identity)],
     )
@@ -119,7 +122,10 @@ def build_restore_job(
         mounts=[exchange, *(mount for mount, _ in certificates)],
     )
     volumes = [_EXCHANGE, *(volume for _, volume in (*identity, *certificates))]
-    return build_job(source, wanted, containers=[reader, client], volumes=volumes)
+    job = build_job(source, wanted, containers=[reader, client], volumes=volumes)
+    # A cloud's webhook would give the account's identity to every container.
+    job["spec"]["template"]["metadata"]["annotations"][_NO_IDENTITY] = CLIENT
+    return job
 
 
 def build_client_job(engine: EngineSpec, target: Target, wanted: VerbJob) -> Json:
@@ -178,6 +184,9 @@ def _database_variables(theirs: Json, engine: EngineSpec, target: Target) -> lis
     }
     replaced = {name: text for name, text in address.items() if name and text}
     known = engine.variables | {engine.tls_variable, engine.ca_file_variable}
+    if not target.host:
+        # Another place has other servers.
+        known |= engine.server_variables
     # A login is replaced as a whole: another account with the old password is nobody's.
     dropped = (
         {item.variable for item in engine.credentials if item.role is not Role.DATABASE}

@@ -6,11 +6,13 @@ what its users changed there by hand. Its database's address and login are left 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from controller.manifests.job_env import plain_variable
+from controller.manifests.job_env import KEYS, key_variables, plain_variable
 from controller.model import names
 from controller.model.kinds import JOB, JOB_API
 from controller.model.objects import Json, annotations_of, labels_of, name_of
+from controller.settings.settings import Settings
 from dumpers.contract import location
 from dumpers.contract import names as variables
 
@@ -26,11 +28,34 @@ _OWN_POD_FIELDS = {"containers", "initContainers", "volumes", "restartPolicy"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """As whom a Job goes to the store, where that is not as the dumps do; empty means as they do.
+
+    `secret` holds the S3 keys; without it but with a `service_account` the Job has no keys, and
+    the identity of that account counts.
+    """
+
+    secret: str = ""
+    service_account: str = ""
+
+
+WRITER = Account()
+
+
+def reader_account(settings: Settings) -> Account:
+    """The account of Jobs that only read the store."""
+    return Account(
+        secret=settings.reader_secret_name, service_account=settings.reader_service_account
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerbJob:
     """What a Job is to do.
 
     `verb` is the dumpers' verb and the Job's component; `env` holds further variables of its
     container. After `deadline` seconds it is ended; `keep` seconds after its end it is removed.
+    `account` is that of a Job which only reads, or the dumps' own.
     """
 
     name: str
@@ -38,6 +63,7 @@ class VerbJob:
     deadline: int
     keep: int
     env: Mapping[str, str] = field(default_factory=dict)
+    account: Account = WRITER
 
     @property
     def variables(self) -> dict[str, str]:
@@ -56,7 +82,7 @@ def build_verb_job(cronjob: Json, wanted: VerbJob) -> Json:
                 dump,
                 name=names.CONTAINER,
                 verb=wanted.verb,
-                env=store_variables(dump, wanted.variables),
+                env=store_variables(dump, wanted.variables, wanted.account),
             )
         ],
         volumes=[],
@@ -78,7 +104,7 @@ def build_check_job(cronjob: Json, wanted: VerbJob) -> Json:
 
 def build_job(
     cronjob: Json, wanted: VerbJob, *, containers: list[Json], volumes: list[Json]
-) -> Json:
+) -> dict[str, Any]:
     """Build a Job around containers; it is tried once, as a person looks at what came of it.
 
     `volumes` are those besides the scratch space that each container has for itself.
@@ -99,6 +125,8 @@ def build_job(
         if key in recorded
     }
     pod = {key: value for key, value in template["spec"].items() if key not in _OWN_POD_FIELDS}
+    if account := wanted.account.service_account:
+        pod["serviceAccountName"] = account
     return {
         "apiVersion": JOB_API,
         "kind": JOB,
@@ -167,22 +195,26 @@ def container_of(cronjob: Json) -> Json:
     return found
 
 
-def store_variables(dump: Json, own: Mapping[str, str]) -> list[Json]:
+def store_variables(dump: Json, own: Mapping[str, str], account: Account = WRITER) -> list[Json]:
     """The variables of the store and those that say whose backups are meant, then the verb's own.
 
-    One of its own replaces that of the CronJob: so another cluster's backups are meant.
+    One of its own replaces that of the CronJob: so another cluster's backups are meant. The keys
+    are those of the `account`.
     """
+    other_keys = KEYS if account != WRITER else frozenset()
     kept = [
         item
         for item in dump.get("env") or ()
         if item["name"] not in own
+        and item["name"] not in other_keys
         and (
             item["name"].startswith("BACKEND_")
             or item["name"] in location.PROXIES
             or item["name"] in _IDENTITY_OF_RUN
         )
     ]
-    return [*kept, *plain_variables(own)]
+    keys = key_variables(account.secret) if account.secret else ()
+    return [*kept, *keys, *plain_variables(own)]
 
 
 def plain_variables(values: Mapping[str, str]) -> list[Json]:

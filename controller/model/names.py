@@ -33,6 +33,8 @@ CRONJOB = f"{PREFIX}cronjob"
 LAST_RESULT = f"{PREFIX}last-result"
 LAST_SUCCESS = f"{PREFIX}last-success"
 HISTORY = f"{PREFIX}history"
+# What the last verification of one of its backups found.
+LAST_PROOF = f"{PREFIX}last-proof"
 
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52

@@ -14,7 +14,7 @@ from controller.model.status import ReadFailure
 from controller.model.view import ControlView
 from controller.observe.readers import Readers
 from controller.plan import owned
-from controller.runs import results
+from controller.runs import proofs, results
 from controller.runs.blocked import blocked_run
 from controller.runs.event_causes import events_of_job
 from controller.settings.settings import Settings
@@ -110,7 +110,7 @@ def _ref(resource: Resource, item: Json) -> ObjectRef:
 def _jobs(
     cronjobs: Objects | ReadFailure, readers: Readers, settings: Settings
 ) -> tuple[Objects | ReadFailure, Mapping[ObjectRef, ReadFailure]]:
-    """Read the Jobs of these CronJobs, and those that hold them.
+    """Read the Jobs of these CronJobs, those that hold them, and those that verify their backups.
 
     A Job that could not be read has no end, as if it ran.
     """
@@ -124,6 +124,13 @@ def _jobs(
         if any(reference.get("uid") in owners for reference in owner_references(job))
     }
     wanted |= {holder.name for cronjob in cronjobs if (holder := ownership.holder_of(cronjob))}
+    dumped = {name_of(cronjob) for cronjob in cronjobs}
+    wanted |= {
+        name_of(job)
+        for name, items in proofs.proofs_by_cronjob(listed).items()
+        if name in dumped
+        for job in items
+    }
     return readers.objects.load_full(JOBS, settings.control_namespace, listed, wanted)
 
 
@@ -142,7 +149,15 @@ def _with_runs(
         # A Job that could not be read shows nothing of its state.
         if _ref(JOBS, job) not in view.unread
     ]
-    pods = _pods([name_of(job) for _, job in open_jobs], reader, settings)
+    verifying = proofs.proofs_by_cronjob(view.jobs)
+    proving = [
+        name_of(job)
+        for cronjob in view.cronjobs
+        if (items := verifying.get(name_of(cronjob))) and ownership.is_ours(cronjob, settings)
+        for job in proofs.jobs_with_open_proof(cronjob, items)
+        if _ref(JOBS, job) not in view.unread
+    ]
+    pods = _pods([*(name_of(job) for _, job in open_jobs), *proving], reader, settings)
     if isinstance(pods, ReadFailure):
         return replace(view, pods=pods)
     pods_by_job = owned.by_owner(pods)

@@ -21,6 +21,7 @@ from controller.model.status import ReadFailure
 from controller.model.view import ClusterView
 from controller.runs import results
 from controller.runs.event_causes import events_by_job
+from controller.runs.proofs import proofs_by_cronjob
 from controller.settings.settings import Settings
 
 
@@ -31,7 +32,8 @@ class OwnedObjects:
     `objects` holds all of them, foreign ones too; with `failed` they are not known. Of this
     install's CronJobs, `ours` holds those that dump, by the namespace of their workload and by
     name, and `others` those of other components, by the namespace and owner that they record.
-    `jobs` go by CronJob uid, `pods` and `events` by Job uid.
+    `jobs` go by CronJob uid, `pods` and `events` by Job uid; `proofs` are the Jobs that verify
+    backups, by the name of the CronJob that made those.
     """
 
     objects: Mapping[ObjectRef, Json] = field(repr=False)
@@ -41,6 +43,7 @@ class OwnedObjects:
     jobs: Mapping[str, Objects] | ReadFailure = field(repr=False)
     pods: Mapping[str, Objects] | ReadFailure = field(repr=False)
     events: Mapping[str, Objects] = field(default_factory=dict, repr=False)
+    proofs: Mapping[str, Objects] = field(default_factory=dict, repr=False)
 
     def cronjob(self, name: str) -> Json | None:
         """The CronJob of this name, whosever it is; None without one."""
@@ -76,6 +79,7 @@ def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
         jobs=control.jobs if isinstance(control.jobs, ReadFailure) else by_owner(control.jobs),
         pods=control.pods if isinstance(control.pods, ReadFailure) else by_owner(control.pods),
         events=events_by_job(_known(control.jobs), _known(control.events)),
+        proofs=proofs_by_cronjob(_known(control.jobs)),
     )
 
 

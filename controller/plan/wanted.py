@@ -20,6 +20,7 @@ from controller.plan.overlay import overlay
 from controller.plan.owned import OwnedObjects
 from controller.plan.run_now import plan_run_now
 from controller.runs import results
+from controller.runs.proofs import proof_annotations
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract.names import DEFAULT_CLUSTER
 
@@ -76,11 +77,14 @@ def write(
 
 
 def with_results(target: Json, existing: Json | None, owned: OwnedObjects) -> Json:
-    """A CronJob with the results of its runs that ended since its annotations were written."""
+    """A CronJob with the results of its runs and proofs since its annotations were written."""
     jobs, pods = owned.jobs, owned.pods
     if existing is None or isinstance(jobs, ReadFailure) or isinstance(pods, ReadFailure):
         return target
-    found = results.result_annotations(existing, jobs.get(uid_of(existing), ()), pods, owned.events)
+    found = {
+        **results.result_annotations(existing, jobs.get(uid_of(existing), ()), pods, owned.events),
+        **proof_annotations(existing, owned.proofs.get(name_of(existing), ()), pods),
+    }
     return overlay(target, {"metadata": {"annotations": found}}) if found else target
 
 

@@ -5,15 +5,17 @@ until state or reason change, and `next` is the next run as of the row's last ot
 """
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from controller.model.names import LAST_RESULT, LAST_SUCCESS, type_in
+from controller.model.names import LAST_PROOF, LAST_RESULT, LAST_SUCCESS, type_in
 from controller.model.objects import Json
 from controller.model.status import WorkloadStatus
 from controller.plan.absence import format_time
 from controller.report.status_subjects import RowKey, Rows, Subject, Subjects
 from controller.runs.history import history_of, past_run
+from controller.runs.restorable import last_proof_of, restorable_of
 from controller.runs.results import finished_at, recorded
 from controller.workloads.schedules import next_run
 from dumpers.contract.result import DumpResult
@@ -78,9 +80,12 @@ def _runs(subject: Subject) -> dict[str, Any]:
     if cronjob is None:
         _, schedule, zone = subject.asked
         runs: dict[str, Any] = {"last_success": "", "last_result": None, "restore_points": []}
+        runs |= {"restorable": None, "last_proof": None}
         return {"schedule": schedule, "time_zone": zone, "next": "", **runs}
     spec = cronjob.get("spec") or {}
     success = recorded(cronjob, LAST_SUCCESS)
+    proof = recorded(cronjob, LAST_PROOF)
+    restorable, proven = restorable_of(success, proof), last_proof_of(success, proof)
     good = [run for run in history_of(cronjob) if run.is_good][:RESTORE_POINTS]
     return {
         "schedule": str(spec.get("schedule") or ""),
@@ -91,6 +96,8 @@ def _runs(subject: Subject) -> dict[str, Any]:
         "restore_points": [
             {"finished": run.finished, "bytes": run.bytes, "notes": list(run.notes)} for run in good
         ],
+        "restorable": asdict(restorable) if restorable else None,
+        "last_proof": asdict(proven) if proven else None,
     }
 
 

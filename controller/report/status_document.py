@@ -149,6 +149,13 @@ def _paragraph(row: Json) -> str:
     if result := row["last_result"]:
         lines.append(f"  last run: {_described(result)}")
         lines.append(f"  last success: {row['last_success'] or 'none yet'}")
+    if found := row.get("restorable"):
+        since = f"from {found['oldest']} to " if found["oldest"] else "up to "
+        count = f" ({found['backups']} backups)" if found["backups"] else ""
+        lines.append(f"  restorable: {since}{found['newest']}{count}, as of {found['as_of']}")
+    if proof := row.get("last_proof"):
+        verdict = "good" if proof["good"] else "DAMAGED"
+        lines.append(f"  last proof: {verdict} {proof['when']}, backup {proof['backup']}")
     for point in row["restore_points"]:
         notes = f", notes: {', '.join(point['notes'])}" if point["notes"] else ""
         lines.append(f"  restore point: {point['finished']}, {_in_units(point['bytes'])}{notes}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import msgspec
 
@@ -36,6 +36,19 @@ class _LastResult(_RestorePoint):
     seconds: float
 
 
+class _Restorable(TypedDict):
+    oldest: str
+    newest: str
+    backups: int
+    as_of: str
+
+
+class _LastProof(TypedDict):
+    when: str
+    good: bool
+    backup: str
+
+
 class _BoardRow(_StatusRow):
     schedule: str
     time_zone: str
@@ -43,6 +56,9 @@ class _BoardRow(_StatusRow):
     last_success: str
     last_result: _LastResult | None
     restore_points: list[_RestorePoint]
+    # Absent in boards that an older controller wrote.
+    restorable: NotRequired[_Restorable | None]
+    last_proof: NotRequired[_LastProof | None]
 
 
 class _StatusDocument(TypedDict):

@@ -2,38 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from typing import Any
 
 from controller.settings import parsers
+from controller.settings.choices import Mode, UnwatchedPolicy, Verify
 from controller.settings.images import IMAGES, PullPolicy
 from controller.settings.job_pod import POD_FIELDS, parse_job_pod
 from controller.settings.setting import RECORD, Setting, setting_field
-from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import DumperImage
 from dumpers.contract.recipients import check_recipients
 from dumpers.runtime.errors import ConfigurationError
-
-
-class Mode(StrEnum):
-    """Where the connection to the cluster comes from: a kubeconfig, or the pod's own account."""
-
-    LOCAL = "local"
-    CLUSTER = "cluster"
-
-
-class Verify(StrEnum):
-    """How a dump is verified once it is done."""
-
-    NONE = "none"
-    READ_BACK = variables.READ_BACK
-
-
-class UnwatchedPolicy(StrEnum):
-    """What happens to the CronJobs of a namespace that left the watch list."""
-
-    KEEP = "keep"
-    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +75,20 @@ class Settings:
         chart="backupJob.serviceAccount.name",
         default="ksnapshot-backup-sa",
         help="ServiceAccount of the dump jobs, which needs no rights in the cluster.",
+        read=parsers.object_name,
+    )
+    reader_secret_name: str = setting_field(
+        env="READER_SECRET_NAME",
+        chart="reader.existingSecret",
+        default="",
+        help="Secret with the S3 keys of jobs that only read; empty: as the dump jobs.",
+        read=parsers.object_name,
+    )
+    reader_service_account: str = setting_field(
+        env="READER_SERVICE_ACCOUNT_NAME",
+        chart="reader.serviceAccount.name",
+        default="",
+        help="ServiceAccount of jobs that only read; empty: that of the dump jobs.",
         read=parsers.object_name,
     )
     image_pull_policy: PullPolicy = setting_field(

@@ -1,5 +1,6 @@
 """Where a database answers and as whom."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -9,7 +10,8 @@ class Connection:
 
     An API key stands for user and password. `tls` is one of TLS_MODES or empty for the client's
     own way, `ca_file` the path of the certificates to trust; `certificate` is the client's own and
-    `certificate_key` its key, as PEM texts.
+    `certificate_key` its key, as PEM texts. `servers` are a restore's options, by variable, that
+    say which servers make up the database; a dump has them among all of its options.
     """
 
     host: str
@@ -22,3 +24,4 @@ class Connection:
     ca_file: str = ""
     certificate: str = ""
     certificate_key: str = field(default="", repr=False)
+    servers: Mapping[str, str] = field(default_factory=dict)

@@ -122,7 +122,9 @@ class EngineSpec:
     one, which is not read unless that is asked for. With `time_first` the time stands before the
     name in the names of its files, as it did in 0.6.0. `server_images` is a pattern for the last
     part of the names of images that hold its server, by which databases are found that nobody backs
-    up.
+    up. `server_texts` are those of `texts` that say which servers make up the database, so that a
+    restore has them, too. With `swaps_aliases` a swap moves aliases and renames nothing: what was
+    loaded keeps the name that it was loaded under.
     """
 
     type: str
@@ -143,6 +145,8 @@ class EngineSpec:
     has_replicas: bool = False
     time_first: bool = False
     server_images: str = ""
+    server_texts: tuple[TextOption, ...] = ()
+    swaps_aliases: bool = False
 
     def __hash__(self) -> int:
         """Hash by the name alone: engines are keys of many lookups, and their fields are deep."""
@@ -180,6 +184,11 @@ class EngineSpec:
     def option_variables(self) -> frozenset[str]:
         """The variables of options that are texts."""
         return frozenset((*self.options, *(item.variable for item in self.texts)))
+
+    @property
+    def server_variables(self) -> frozenset[str]:
+        """The variables of options that say which servers make up the database."""
+        return frozenset(item.variable for item in self.server_texts)
 
     @property
     def variables(self) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec, Role
@@ -43,6 +44,13 @@ def read_connection(reader: EnvReader, engine: EngineSpec) -> Connection:
         certificate=values[Role.CERTIFICATE],
         certificate_key=values[Role.CERTIFICATE_KEY],
     )
+
+
+def read_target(reader: EnvReader, engine: EngineSpec) -> Connection:
+    """Where a restore goes, with the options that say which servers there are."""
+    options = read_options(reader, engine)
+    servers = {name: text for name, text in options.items() if name in engine.server_variables}
+    return replace(read_connection(reader, engine), servers=servers)
 
 
 def _tls(reader: EnvReader, engine: EngineSpec) -> str:

@@ -16,7 +16,9 @@ class DumpResult:
     `source_bytes` left the dump tool, `stored_bytes` reached S3; `sha256` is that of the stored
     object when there is exactly one. `seconds` is wall time. `verified` is READ_BACK when all
     objects were read back and were as they had been sent, else empty. `notes` are the codes of the
-    notes that nobody accepted: what the backup lacks or alters is in its manifest.
+    notes that nobody accepted: what the backup lacks or alters is in its manifest. `oldest_backup`
+    is when the oldest of this CronJob's backups that can be restored began (RFC 3339), `backups`
+    how many there are, as of the run's end; empty and 0 where its keys may not list.
     """
 
     succeeded: bool
@@ -35,15 +37,16 @@ class DumpResult:
     record: str = ""
     verified: str = ""
     notes: tuple[str, ...] = ()
+    oldest_backup: str = ""
+    backups: int = 0
 
     def to_json(self) -> str:
         """Compact JSON of at most RESULT_MAX_BYTES bytes.
 
         Where it would be longer, the keys are left out, then the message is shortened.
         """
-        document: dict[str, Any] = {"version": 1} | {
-            name: getattr(self, name) for name in self.__slots__
-        }
+        members = {name: getattr(self, name) for name in self.__slots__}
+        document: dict[str, Any] = {"version": 1} | without_unknown(members)
         if json_size(document) > RESULT_MAX_BYTES:
             document["keys"] = []
         message = self.message
@@ -72,11 +75,20 @@ class DumpResult:
 _LISTS = ("keys", "notes")
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("reason", "message", "engine", "server_version", "tool_version"), str),
-    **dict.fromkeys(("sha256", "record", "verified"), str),
-    **dict.fromkeys(("exit_code", "key_count", "source_bytes", "stored_bytes"), int),
+    **dict.fromkeys(("sha256", "record", "verified", "oldest_backup"), str),
+    **dict.fromkeys(("exit_code", "key_count", "source_bytes", "stored_bytes", "backups"), int),
     "succeeded": bool,
     "seconds": (int, float),
 }
+
+
+def without_unknown(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a result, without what is said of all backups where nothing is known of it."""
+    return {
+        name: value
+        for name, value in members.items()
+        if name not in {"oldest_backup", "backups"} or value
+    }
 
 
 def compact_json(document: Mapping[str, Any]) -> str:

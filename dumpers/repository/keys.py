@@ -67,12 +67,14 @@ class Run:
         return _join(self.path, f"{self.started:%Y/%m/%d}", engine, file)
 
     @property
+    def records_prefix(self) -> str:
+        """Folder of the records of all runs of the CronJob, with its trailing slash."""
+        return records_prefix(path=self.path, cluster=self.cluster, cronjob=self.cronjob)
+
+    @property
     def record_prefix(self) -> str:
         """Folder of this run's records, with its trailing slash."""
-        run = f"{stamp(self.started)}-{quote(self.id)}"
-        return (
-            records_prefix(path=self.path, cluster=self.cluster, cronjob=self.cronjob) + f"{run}/"
-        )
+        return f"{self.records_prefix}{stamp(self.started)}-{quote(self.id)}/"
 
     @property
     def started_key(self) -> str:

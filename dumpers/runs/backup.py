@@ -12,6 +12,8 @@ from dumpers.contract.notes import shown_codes
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpEngine, DumpStream, SourceInfo
 from dumpers.repository import records
+from dumpers.repository.catalogue import rfc3339
+from dumpers.repository.extent import Extent, read_extent
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.sweep import sweep
@@ -89,7 +91,9 @@ def dump(
         if job.verify:
             _verify(plan, objects, storage=storage, now=now)
         _commit(plan, record, objects, storage=storage, now=now)
-    return _result(plan, objects=objects, seconds=time.monotonic() - began)
+        seconds = time.monotonic() - began
+        extent = read_extent(storage, run.records_prefix, now=now)
+    return _result(plan, objects=objects, seconds=seconds, extent=extent)
 
 
 def _verify(
@@ -211,7 +215,13 @@ def _record(plan: _Plan) -> records.StartedRecord:
     )
 
 
-def _result(plan: _Plan, *, objects: Sequence[records.ObjectRecord], seconds: float) -> DumpResult:
+def _result(
+    plan: _Plan,
+    *,
+    objects: Sequence[records.ObjectRecord],
+    seconds: float,
+    extent: Extent | None,
+) -> DumpResult:
     return DumpResult(
         succeeded=True,
         exit_code=ExitCode.DONE,
@@ -229,4 +239,6 @@ def _result(plan: _Plan, *, objects: Sequence[records.ObjectRecord], seconds: fl
         record=plan.run.record_prefix,
         verified=plan.job.verify,
         notes=shown_codes(plan.source.notes, plan.job.accepted),
+        oldest_backup=rfc3339(extent.oldest) if extent else "",
+        backups=extent.count if extent else 0,
     )

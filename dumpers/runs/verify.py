@@ -11,6 +11,7 @@ from dumpers.contract.names import READ_BACK, VERIFY
 from dumpers.contract.restore.jobs import BackupJob
 from dumpers.contract.restore.result import BackupResult
 from dumpers.repository.catalogue import rfc3339
+from dumpers.repository.extent import read_extent
 from dumpers.repository.keys import records_prefix, verification_name
 from dumpers.repository.listing import Catalogue
 from dumpers.repository.record_json import write_record
@@ -24,9 +25,13 @@ from dumpers.runtime.errors import (
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.storage.download import Download
+from dumpers.storage.errors import ForbiddenByStoreError
 from dumpers.storage.run_storage import RunStorage
 
 _LOG = logging.getLogger(__name__)
+
+# Of keys of a reader, which may have no right to write records.
+NOT_GRANTED = "the keys of this job may not write it"
 
 
 def prove_right(storage: RunStorage, key: str, body: bytes) -> None:
@@ -61,8 +66,8 @@ def verify_backup(
 ) -> BackupResult:
     """Read every object of a backup back, and record beside the backup what was found.
 
-    A backup that is damaged is a result, not an error. Raises StorageRefusedError where the keys
-    may not write the record: a verdict that nobody sees is none.
+    A backup that is damaged is a result, not an error. Where the keys may not write the record,
+    the result alone has the verdict, and says so.
     """
     began = time.monotonic()
     with RunStorage(job.location, run="verify", interrupt=interrupt) as storage:
@@ -78,23 +83,39 @@ def verify_backup(
             finished=now(),
         )
         key = f"{entry.record}{verification_name(found.finished, good=found.good)}"
-        storage.put_once(key, write_record(found))
+        why = _record(storage, key, found)
+        extent = read_extent(storage, prefix, now=now)
     damaged = [item.key for item in found.objects if not item.good]
+    details = "its record could not be written" if why else f"{key} has the details"
     return BackupResult(
         succeeded=found.good,
         exit_code=ExitCode.DONE if found.good else BackupDamagedError.exit_code,
         reason="Succeeded" if found.good else BackupDamagedError.reason,
         message=f"{len(damaged)} of {len(objects)} objects are damaged or gone, the first of them "
-        f"{damaged[0]}: {key} has the details"
+        f"{damaged[0]}: {details}"
         if damaged
-        else "",
+        else why,
         backup=entry.id,
         began=rfc3339(entry.started),
         objects=len(objects),
         stored_bytes=sum(item.size for item in found.objects),
         seconds=round(time.monotonic() - began, 3),
-        record=key,
+        record="" if why else key,
+        oldest_backup=rfc3339(extent.oldest) if extent else "",
+        backups=extent.count if extent else 0,
     )
+
+
+def _record(storage: RunStorage, key: str, found: Verification) -> str:
+    """Record a verdict beside its backup; returns why not where the keys may only read."""
+    try:
+        storage.put_once(key, write_record(found))
+    except ForbiddenByStoreError as error:
+        _LOG.warning(
+            "the verdict is not recorded beside the backup", extra=fields(key=key, why=str(error))
+        )
+        return f"the verdict is not recorded beside the backup: {NOT_GRANTED}"
+    return ""
 
 
 def _read_all(storage: RunStorage, objects: Sequence[ObjectRecord]) -> tuple[CheckedObject, ...]:

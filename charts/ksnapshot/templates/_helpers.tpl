@@ -33,6 +33,16 @@ Deployment's selector cannot. */}}
 {{- default (printf "%s-backup" (include "ksnapshot.fullname" .)) .Values.backupJob.serviceAccount.name }}
 {{- end }}
 
+{{/* Of jobs that only read; empty means that of the dump jobs. Absent with `helm upgrade --reuse-values`. */}}
+{{- define "ksnapshot.readerServiceAccountName" -}}
+{{- $account := (.Values.reader | default dict).serviceAccount | default dict }}
+{{- if $account.create }}
+{{- default (printf "%s-reader" (include "ksnapshot.fullname" .)) $account.name }}
+{{- else }}
+{{- $account.name }}
+{{- end }}
+{{- end }}
+
 {{/* The ConfigMaps that the controller writes: in the release's namespace, and the boards. */}}
 {{- define "ksnapshot.statusName" -}}
 {{- printf "%s-status" (include "ksnapshot.fullname" .) }}

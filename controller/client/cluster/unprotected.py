@@ -90,7 +90,7 @@ def find_unprotected(
         protected |= {(workload.namespace, ref.name) for ref in objects_of(workload.cronjob)}
     found: dict[tuple[str, ObjectRef], Unprotected] = {}
     for pod in pods:
-        namespace, owner = str(metadata(pod).get("namespace", "")), _owner(pod)
+        namespace, owner = str(metadata(pod).get("namespace", "")), owner_of_pod(pod)
         if (namespace, owner.name) in protected or not (database := _database(pod)):
             continue
         kept = found.get((namespace, owner))
@@ -133,7 +133,7 @@ def _pages(kubectl: Kubectl, namespace: str) -> list[Document]:
             return pods
 
 
-def _owner(pod: Json) -> ObjectRef:
+def owner_of_pod(pod: Json) -> ObjectRef:
     """The owner that a person knows: of a ReplicaSet's pod its Deployment; a bare pod itself."""
     references: Iterator[Mapping[str, Any]] = (
         item for item in owner_references(pod) if item.get("controller")

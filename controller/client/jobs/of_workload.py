@@ -45,7 +45,12 @@ def jobs_of(cronjob: Json, jobs: Iterable[Json]) -> list[Json]:
         if any(owner.get("uid") == uid for owner in owner_references(job))
         or _variable(job, CRONJOB) == name
     ]
-    return sorted(found, key=_created, reverse=True)
+    return newest_first(found)
+
+
+def newest_first(jobs: Iterable[Json]) -> list[Json]:
+    """Sort Jobs by when they were made."""
+    return sorted(jobs, key=_created, reverse=True)
 
 
 def unfinished(jobs: Iterable[Json]) -> list[Json]:

@@ -11,12 +11,14 @@ from controller.client.jobs.of_workload import cronjob_of
 from controller.client.jobs.progress import Outcome
 from controller.client.jobs.results import document_of_end, read_result, words_of_failure
 from controller.client.terminal.output import note, write_document
-from controller.manifests.verb_job import VerbJob, build_verb_job
+from controller.manifests.verb_job import WRITER, VerbJob, build_verb_job, reader_account
 from controller.model.objects import name_of
 from dumpers.contract import names as variables
 from dumpers.contract.restore.result import BackupResult
 
 _DAY = 86_400
+# A verdict may go unrecorded, a pin may not.
+_READING = {"verify"}
 
 
 def run_on_backup(
@@ -36,6 +38,7 @@ def run_on_backup(
             variables.BACKUP: options["backup"],
             variables.REQUESTED_BY: connection.kubectl.whoami(),
         },
+        account=reader_account(connection.install.settings) if verb in _READING else WRITER,
     )
     job = create_job(connection.kubectl, build_verb_job(cronjob_of(workload), wanted))
     note(f"started {name_of(job)}")

@@ -1,7 +1,7 @@
 """`ksnapshot restore --undo` and `--forget`: what an earlier restore left, found by its Job."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,31 +21,32 @@ from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import note
 from controller.kube.client import JOBS
 from controller.manifests.restore_job import RESTORE, Target, build_client_job
-from controller.manifests.verb_job import VerbJob
+from controller.manifests.verb_job import VerbJob, reader_account
 from controller.model import names
 from controller.model.names import CONTAINER
-from controller.model.objects import Json, name_of
+from controller.model.objects import Json, labels_of, metadata, name_of
+from controller.runs.job_status import end_of, ended_at, is_complete
 from dumpers.contract import names as variables
+from dumpers.contract.engine_spec import EngineSpec
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.contract.restore.result import RestoreResult
 from dumpers.engines.registry import find as find_engine
 
 UNDO, FORGET = "undo", "forget"
-_HOUR, _DAY = 3600, 86_400
+# An undo stays as long as the restore that it is of: by it, a later --forget knows what is live.
+_HOUR, _DAY, _WEEK = 3600, 86_400, 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What a restore left: pairs of a live name and the name that is kept, and names beside."""
+    """What a restore left: pairs of a live name and the name that is kept, to exchange back.
+
+    `names` are those that can be dropped without touching what is live.
+    """
 
     job: Json
     kept: tuple[tuple[str, str], ...]
-    beside: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names that can be dropped without touching what is live."""
-        return (*(name for _, name in self.kept), *self.beside)
+    names: tuple[str, ...]
 
 
 def finish_restore(connection: Connection, verb: str, options: Mapping[str, Any]) -> None:
@@ -63,7 +64,12 @@ def finish_restore(connection: Connection, verb: str, options: Mapping[str, Any]
         else {variables.FORGET: json.dumps(left.names)}
     )
     wanted = VerbJob(
-        name=new_job_name(verb, workload.key), verb=verb, deadline=_HOUR, keep=_DAY, env=what
+        name=new_job_name(verb, workload.key),
+        verb=verb,
+        deadline=_HOUR,
+        keep=_WEEK if verb == UNDO else _DAY,
+        env=what,
+        account=reader_account(connection.install.settings),
     )
     if verb == UNDO:
         refuse_beside_running(known.jobs or (), cronjob, RESTORE)
@@ -79,21 +85,53 @@ def finish_restore(connection: Connection, verb: str, options: Mapping[str, Any]
         click.echo(action)
 
 
-def what_is_left(job: Json, result: RestoreResult) -> Left:
-    """What a restore that succeeded left, by what it was asked and what it said."""
+def what_is_left(
+    job: Json, result: RestoreResult, engine: EngineSpec, *, is_undone: bool = False
+) -> Left:
+    """What a restore left, by what it was asked and what it said.
+
+    With `is_undone` its swap was taken back. One that failed may have left what it loaded beside.
+    """
+    kept = result.kept if result.succeeded else ()
     request = _request_of(job)
-    beside = request is not None and request.mode is RestoreMode.BESIDE
-    return Left(
-        job=job,
-        kept=result.kept,
-        # Only a restore beside made these; by any other mode they are what is live.
-        beside=tuple(now for was, now in result.restored if now != was) if beside else (),
+    droppable = tuple(name for _, name in kept)
+    if request is not None and request.mode is RestoreMode.BESIDE:
+        droppable = tuple(now for was, now in result.restored if now != was)
+    elif (
+        request is not None
+        and request.mode is RestoreMode.SWAP
+        and engine.swaps_aliases
+        and (is_undone or not result.succeeded)
+    ):
+        given = request.names or {}
+        # What had nothing to change places with was loaded under its last name, and is live.
+        droppable = tuple(now for was, now in result.restored if now != given.get(was, was))
+    return Left(job=job, kept=kept, names=droppable)
+
+
+def is_undone(restore: Json, undos: Iterable[Json]) -> bool:
+    """Whether one of these Jobs took back what a restore put in place."""
+    end = end_of(restore)
+    return end is not None and any(
+        (last := end_of(job)) is not None
+        and is_complete(last)
+        and str(metadata(job).get("creationTimestamp") or "") >= ended_at(restore, end)
+        for job in undos
     )
 
 
 def _find_left(connection: Connection, workload: Workload, verb: str) -> Left:
-    for job, result in _restores(connection, workload):
-        left = what_is_left(job, result)
+    engine = find_engine(workload.type)
+    assert engine is not None
+    jobs = _jobs_after(connection, workload)
+    undos = [job for job in jobs if labels_of(job).get(names.COMPONENT_LABEL) == UNDO]
+    for job in jobs:
+        if job in undos or _variable(job, variables.PLAN_ONLY):
+            continue
+        result = _result(connection, job)
+        if result is None or not (result.succeeded or verb == FORGET):
+            continue
+        left = what_is_left(job, result, engine, is_undone=is_undone(job, undos))
         if left.kept if verb == UNDO else left.names:
             if result.left_out:
                 raise CommandError(
@@ -109,20 +147,20 @@ def _find_left(connection: Connection, workload: Workload, verb: str) -> Left:
     )
 
 
-def _restores(connection: Connection, workload: Workload) -> Iterator[tuple[Json, RestoreResult]]:
-    """The restores of a workload that succeeded, newest first, with their results."""
-    selector = f"{names.PART_OF_LABEL}={names.PART_OF},{names.COMPONENT_LABEL}={RESTORE}"
-    namespace = connection.install.namespace
-    listed = connection.kubectl.list(JOBS, namespace, selector)
-    for job in jobs_of(cronjob_of(workload), listed):
-        if _variable(job, variables.PLAN_ONLY):
-            continue
-        pod = newest_pod(pods_of(connection.kubectl, namespace, name_of(job)))
-        ended = state_of(pod, CONTAINER).get("terminated") if pod else None
-        message = str((ended or {}).get("message") or "")
-        result = read_result(message, RestoreResult.from_json)
-        if result and result.succeeded:
-            yield job, result
+def _jobs_after(connection: Connection, workload: Workload) -> list[Json]:
+    """The restores of a workload and what was taken back of them, newest first."""
+    chosen = f"{names.COMPONENT_LABEL} in ({RESTORE},{UNDO})"
+    selector = f"{names.PART_OF_LABEL}={names.PART_OF},{chosen}"
+    listed = connection.kubectl.list(JOBS, connection.install.namespace, selector)
+    return jobs_of(cronjob_of(workload), listed)
+
+
+def _result(connection: Connection, job: Json) -> RestoreResult | None:
+    """What a restore said at its end; None where it has not ended, or its pod is gone."""
+    pod = newest_pod(pods_of(connection.kubectl, connection.install.namespace, name_of(job)))
+    ended = state_of(pod, CONTAINER).get("terminated") if pod else None
+    message = str((ended or {}).get("message") or "")
+    return read_result(message, RestoreResult.from_json)
 
 
 def _request_of(job: Json) -> RestoreRequest | None:

@@ -41,7 +41,7 @@ def finish(connection: Connection, job: Json, workload: str, options: Mapping[st
         write_document(document_of_end(started, end, result), options["output"])
     if end.outcome is not Outcome.SUCCEEDED:
         what = "the plan of the restore" if options["plan"] else "the restore"
-        raise failure_of(ref, end, f"{what} of {workload}", _why(result))
+        raise failure_of(ref, end, f"{what} of {workload}", why_of(result))
     if options["output"] == _TABLE and result:
         for line in plan_lines(result) if options["plan"] else outcome_lines(result):
             click.echo(line)
@@ -85,8 +85,8 @@ def _notes(result: RestoreResult) -> Iterator[str]:
         yield f"note:    {text}"
 
 
-def _why(result: RestoreResult | None) -> str:
-    """Reason and message of a failure, and what it means for the target."""
+def why_of(result: RestoreResult | None) -> str:
+    """Reason and message of a failure, and what it means for the target; empty without one."""
     words = words_of_failure(result)
     if result is None or not words:
         return ""

@@ -26,7 +26,7 @@ from controller.manifests.restore_job import (
     Target,
     build_restore_job,
 )
-from controller.manifests.verb_job import VerbJob
+from controller.manifests.verb_job import VerbJob, reader_account
 from controller.model.objects import name_of
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec
@@ -73,6 +73,7 @@ def start_restore(
             deadline=options["deadline"],
             keep=_KEEP,
             env={variables.CLUSTER: wanted.from_cluster} if wanted.from_cluster else {},
+            account=reader_account(connection.install.settings),
         ),
     )
     if wanted.writes_in_place:

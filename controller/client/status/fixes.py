@@ -6,6 +6,8 @@ docs/operations.md says more; a test holds its tables and these together.
 from collections.abc import Mapping
 
 _OTHERS_TURN = "the message says why"
+# Where a backup reads differently from how it was stored.
+DAMAGED_FIX = "restore another one, see the store, and verify again: `ksnapshot backups` lists all"
 STATE_FIXES: Mapping[str, str] = {
     "Suspended": "remove `suspend`, its annotation or that on the CronJob, to go on",
     "RestoreRunning": "nothing: the schedule goes on once the restore has ended",

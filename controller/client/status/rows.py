@@ -10,12 +10,13 @@ from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
 from controller.client.cluster.workload_names import Workload
-from controller.client.status.fixes import RUN_FIXES, STATE_FIXES
-from controller.client.terminal.output import moment_of, utc
+from controller.client.status.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES
+from controller.client.terminal.output import moment_of
 from controller.model import names
 from controller.model.objects import Json, annotations_of, name_of, owner_references, uid_of
 from controller.model.status import Reason, State
 from controller.runs.job_status import is_active, started_at
+from controller.runs.restorable import LastProof, Restorable, last_proof_of, restorable_of
 from controller.workloads.schedules import next_run
 
 # States and reasons in which nobody has to do anything.
@@ -69,6 +70,8 @@ class Row:
     running: tuple[Running, ...] = ()
     last_result: Run | None = None
     last_success: Run | None = None
+    restorable: Restorable | None = None
+    last_proof: LastProof | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -76,10 +79,15 @@ class Row:
         return self.last_result is not None and not self.last_result.succeeded
 
     @property
+    def is_damaged(self) -> bool:
+        """Whether the last look at a backup found other bytes than were stored."""
+        return self.last_proof is not None and not self.last_proof.good
+
+    @property
     def is_problem(self) -> bool:
         """Whether somebody should look at it."""
         settled = self.state in {"", *_SETTLED} or self.reason in FINE
-        return self.has_failed or not settled
+        return self.has_failed or self.is_damaged or not settled
 
     @property
     def fix(self) -> str:
@@ -88,7 +96,7 @@ class Row:
             return STATE_FIXES.get(self.reason, "")
         if self.has_failed and self.last_result:
             return RUN_FIXES.get(self.last_result.reason, "")
-        return ""
+        return DAMAGED_FIX if self.is_damaged else ""
 
 
 def make_rows(
@@ -115,32 +123,6 @@ def history_of(workload: Workload) -> list[Json]:
     return [run for run in runs if isinstance(run, dict)]
 
 
-def document_of(row: Row) -> dict[str, Any]:
-    """The row as JSON, by the schema of docs/command.md, without the history."""
-    workload = row.workload
-    return {
-        "workload": workload.key,
-        "namespace": workload.namespace,
-        "name": workload.name,
-        "kind": workload.kind,
-        "type": workload.type,
-        "cronjob": workload.cronjob_name,
-        "state": row.state or None,
-        "reason": row.reason or None,
-        "message": row.message,
-        "fix": row.fix,
-        "since": row.since or None,
-        "problem": row.is_problem,
-        "suspended": row.suspended,
-        "schedule": row.schedule or None,
-        "time_zone": row.zone or None,
-        "next_run": utc(row.next_run),
-        "running": [{"job": item.job, "since": utc(item.since)} for item in row.running],
-        "last_success": _run_document(row.last_success),
-        "last_result": _run_document(row.last_result),
-    }
-
-
 def recorded_jobs(cronjob: Json) -> set[str]:
     """Name the Jobs whose ends a CronJob records."""
     annotations = annotations_of(cronjob)
@@ -164,6 +146,9 @@ def _row(
         state = State.WANTED
         reason = Reason.SUSPENDED if suspended else Reason.ANNOTATED
     annotations = annotations_of(cronjob)
+    success, proof = (
+        _record(annotations.get(key)) for key in (names.LAST_SUCCESS, names.LAST_PROOF)
+    )
     return Row(
         workload=workload,
         state=state,
@@ -177,6 +162,8 @@ def _row(
         running=tuple(running.get(uid_of(cronjob), ())) if cronjob else (),
         last_result=_run(annotations.get(names.LAST_RESULT)),
         last_success=_run(annotations.get(names.LAST_SUCCESS)),
+        restorable=restorable_of(success, proof),
+        last_proof=last_proof_of(success, proof),
     )
 
 
@@ -198,6 +185,15 @@ def _next_run_after(schedule: str, zone: str, now: datetime) -> datetime | None:
     """Workloads share schedules."""
     found = next_run(schedule, zone, now)
     return found.astimezone(UTC) if found else None
+
+
+def _record(text: str | None) -> Mapping[str, Any]:
+    """A record of a CronJob; empty where there is none that can be read."""
+    try:
+        record = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _run(text: str | None) -> Run | None:
@@ -223,20 +219,3 @@ def _run(text: str | None) -> Run | None:
 
 def _number(value: object) -> int | None:
     return int(value) if isinstance(value, int | float) else None
-
-
-def _run_document(run: Run | None) -> dict[str, Any] | None:
-    if run is None:
-        return None
-    return {
-        "job": run.job,
-        "finished": utc(run.finished),
-        "outcome": "succeeded" if run.succeeded else "failed",
-        "reason": run.reason,
-        "message": run.message,
-        "exit_code": run.exit_code,
-        "seconds": run.seconds,
-        "source_bytes": run.source_bytes,
-        "stored_bytes": run.stored_bytes,
-        "notes": list(run.notes),
-    }

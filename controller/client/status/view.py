@@ -31,6 +31,8 @@ _COLUMNS = (
     Column(title="SIZE", right=True),
     Column(title="TOOK", right=True),
     Column(title="NEXT RUN"),
+    Column(title="OLDEST"),
+    Column(title="PROOF"),
     Column(title="NOTES", shrink=True),
 )
 _UNPROTECTED = (
@@ -102,8 +104,17 @@ def _cells(row: Row, now: datetime) -> tuple[str, ...]:
         size(good.stored_bytes) if good else "",
         duration(good.seconds) if good else "",
         age(row.next_run, now),
+        age(moment_of(row.restorable.oldest), now) if row.restorable else "",
+        _proof(row, now),
         ", ".join(good.notes) if good else "",
     )
+
+
+def _proof(row: Row, now: datetime) -> str:
+    proof = row.last_proof
+    if proof is None:
+        return ""
+    return f"{'verified' if proof.good else 'DAMAGED'} {age(moment_of(proof.when), now)}"
 
 
 def _state(row: Row) -> str:
@@ -132,6 +143,9 @@ def _why(row: Row) -> str:
     if row.has_failed and row.last_result:
         last = row.last_result
         parts.append(f"the last run failed ({last.reason}): {last.message}")
+    if row.is_damaged and row.last_proof:
+        proof = row.last_proof
+        parts.append(f"the backup {proof.backup} was found damaged at {proof.when}")
     return "; ".join(parts)
 
 
@@ -168,6 +182,13 @@ def _details(row: Row, now: datetime) -> Iterator[tuple[str, str]]:
         yield "notes", ", ".join(good.notes)
     else:
         yield "last success", "none"
+    if found := row.restorable:
+        oldest = f"{clock(moment_of(found.oldest))} to " if found.oldest else "up to "
+        count = f", {found.backups} backups" if found.backups else ""
+        as_of = age(moment_of(found.as_of), now)
+        yield "restorable", f"{oldest}{clock(moment_of(found.newest))}{count} (as of {as_of})"
+    if row.last_proof:
+        yield "last proof", f"{_proof(row, now)}: backup {row.last_proof.backup or 'not named'}"
     yield "to do", row.fix
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec
-from dumpers.contract.engine_variables import read_connection, read_engine
+from dumpers.contract.engine_variables import read_engine, read_target
 from dumpers.contract.env_reader import EnvReader
 from dumpers.contract.names import DEADLINE, FORGET, UNDO
 from dumpers.runtime.errors import ConfigurationError
@@ -34,7 +34,7 @@ class AfterRestoreJob:
             logins={name for engine in engines for name in engine.variables}, with_lines=set()
         )
         engine = read_engine(reader, engines)
-        connection = read_connection(reader, engine) if engine else None
+        connection = read_target(reader, engine) if engine else None
         kept = _pairs(reader)
         dropped = _names(reader)
         deadline = reader.positive(DEADLINE)

@@ -9,7 +9,7 @@ from typing import Any
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec
-from dumpers.contract.engine_variables import read_connection, read_engine
+from dumpers.contract.engine_variables import read_engine, read_target
 from dumpers.contract.env_reader import EnvReader
 from dumpers.contract.jobs import Job
 from dumpers.contract.location import S3_CA_BUNDLE
@@ -107,7 +107,7 @@ class LoadJob:
         """Read the environment; `engines` are all of `dumpers.engines.registry.ENGINES`."""
         reader = _reader(env, {name for engine in engines for name in engine.variables})
         engine = read_engine(reader, engines)
-        connection = read_connection(reader, engine) if engine else None
+        connection = read_target(reader, engine) if engine else None
         request, plan_only, exchange = (
             _request(reader),
             _switch(reader, PLAN_ONLY),

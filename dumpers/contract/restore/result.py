@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
-from dumpers.contract.result import RESULT_MAX_BYTES, compact_json, json_size
+from dumpers.contract.result import RESULT_MAX_BYTES, compact_json, json_size, without_unknown
 
 T = TypeVar("T", "RestoreResult", "BackupResult")
 Pairs = tuple[tuple[str, str], ...]
@@ -63,6 +63,7 @@ class BackupResult:
     """How a job ended that looked after one backup: verified it, pinned it, or let go of it.
 
     `objects` and `stored_bytes` were read; `record` is the key that was written or removed.
+    `oldest_backup` and `backups` are as those of a DumpResult, of verifications only.
     """
 
     succeeded: bool
@@ -75,10 +76,12 @@ class BackupResult:
     stored_bytes: int = 0
     seconds: float = 0.0
     record: str = ""
+    oldest_backup: str = ""
+    backups: int = 0
 
     def to_json(self) -> str:
         """Compact JSON of at most RESULT_MAX_BYTES bytes; a message that is too long is cut."""
-        return _bounded({"version": 1, "left_out": 0} | asdict(self))
+        return _bounded({"version": 1, "left_out": 0} | without_unknown(asdict(self)))
 
     @classmethod
     def from_json(cls, text: str) -> "BackupResult":
@@ -133,8 +136,9 @@ def _pair(item: object) -> tuple[str, str]:
 
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("reason", "message", "backup", "began", "engine", "target"), str),
-    **dict.fromkeys(("server_version", "record"), str),
+    **dict.fromkeys(("server_version", "record", "oldest_backup"), str),
     **dict.fromkeys(("exit_code", "source_bytes", "stored_bytes", "objects", "left_out"), int),
+    "backups": int,
     **dict.fromkeys(("succeeded", "target_partial"), bool),
     **dict.fromkeys((*_PAIRS, *_TEXTS), tuple),
     "seconds": (int, float),

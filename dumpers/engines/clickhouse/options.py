@@ -1,7 +1,7 @@
 """The options of a dump of ClickHouse, from its annotations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dumpers.contract.engine_spec import TextOption
 from dumpers.contract.jobs import DumpJob
@@ -32,6 +32,22 @@ class Options:
     accepts_counts: bool
     drift_fails: bool
     parallel: int
+
+
+def read_target_shards(servers: Mapping[str, str], port: int) -> tuple[str, tuple[Shard, ...]]:
+    """The cluster and the shards that a restore is told, empty where it is not.
+
+    A restore asks every server by HTTP. Where dumps go through the Service, the ports that are
+    listed are of the native protocol: then `port`, the entry point's, is every server's.
+    """
+    listed = servers.get(spec.SHARDS.variable, "")
+    shards = read_shards(spec.SHARDS.variable, listed, port=port) if listed else ()
+    if servers.get(spec.VIA.variable) == spec.SERVICE:
+        shards = tuple(
+            replace(shard, nodes=tuple(replace(node, port=port) for node in shard.nodes))
+            for shard in shards
+        )
+    return servers.get(spec.CLUSTER.variable, ""), shards
 
 
 def read_options(job: DumpJob) -> Options:

@@ -118,6 +118,7 @@ SPEC = EngineSpec(
     # Altinity's operator makes one StatefulSet per replica.
     group_labels=(GroupLabel(key="clickhouse.altinity.com/chi", alone=True),),
     server_images=r"clickhouse(-server)?",
+    server_texts=(CLUSTER, SHARDS, VIA),
     images=(
         DumperImage(
             versions=(),

@@ -72,6 +72,7 @@ SPEC = EngineSpec(
     ),
     time_first=True,
     server_images=r"elasticsearch(-oss|-wolfi)?|opensearch",
+    swaps_aliases=True,
     images=(
         DumperImage(
             versions=(),

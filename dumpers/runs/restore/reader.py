@@ -43,6 +43,10 @@ _LOG = logging.getLogger(__name__)
 # How long the client's image may take to be there.
 CLIENT_SECONDS = 300.0
 _LAST_SECONDS = 3.0
+_UNRECORDED = (
+    "no record of this restore lies beside the backup: the keys of this job may only read, or the "
+    "store did not take it"
+)
 _NOTHING = Planned(
     plan_only=False, target="", server_version="", actions=(), creates=(), notes=(), size=0
 )
@@ -89,10 +93,11 @@ def restore(
                 listener, _offer(work), interrupt=interrupt, client_seconds=CLIENT_SECONDS
             )
         verdict = _judge(work, listener, talk)
-        record = ""
+        record, unrecorded = "", tuple[str, ...]()
         is_recorded = work.entry.state is not State.LEGACY
         if talk.planned and not talk.planned.plan_only and is_recorded:
             record = _record(work, talk, verdict, started=started, finished=now())
+            unrecorded = () if record else (_UNRECORDED,)
     planned = talk.planned or _NOTHING
     return RestoreResult(
         succeeded=verdict.succeeded,
@@ -107,7 +112,7 @@ def restore(
         restored=verdict.restored or planned.creates,
         kept=verdict.kept,
         actions=planned.actions,
-        notes=verdict.notes or planned.notes,
+        notes=(*(verdict.notes or planned.notes), *unrecorded),
         source_bytes=planned.size if planned.plan_only else listener.served.bytes_sent,
         stored_bytes=work.entry.stored_bytes,
         seconds=round(time.monotonic() - began, 3),

@@ -3,12 +3,13 @@
 import copy
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controller.manifests.restore_job import RestoreJob, SecretKey, Target, build_restore_job
-from controller.manifests.verb_job import VerbJob
+from controller.manifests.verb_job import WRITER, Account, VerbJob
 from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.registry import ENGINES
 from tests.integration.chart.helm import CHART, helm
@@ -28,6 +29,7 @@ def guarded(apiserver: ApiServer) -> Iterator[str]:
     more = [
         "--set=admissionPolicy.enabled=true,existingSecret=keys,backupJob.serviceAccount.name=sa",
         "--set=admissionPolicy.secrets={kept-identity}",
+        "--set=reader.existingSecret=reading,reader.serviceAccount.name=reader",
     ]
     helm("install", "ksnapshot", CHART, *place, *more, kubeconfig=apiserver.kubeconfig)
     refused = _changed(namespace, lambda pod: pod["containers"][0].update(image="busybox"))
@@ -37,7 +39,7 @@ def guarded(apiserver: ApiServer) -> Iterator[str]:
     helm("uninstall", "ksnapshot", place[0], kubeconfig=apiserver.kubeconfig)
 
 
-def _restore(namespace: str, identity: str = _NAME) -> Any:
+def _restore(namespace: str, identity: str = _NAME, account: Account = WRITER) -> Any:
     source: Any = copy.deepcopy(cronjob(_POSTGRESQL, certificates="pem"))
     source["metadata"]["namespace"] = namespace
     source["spec"]["jobTemplate"]["spec"]["template"]["spec"]["serviceAccountName"] = "sa"
@@ -51,7 +53,7 @@ def _restore(namespace: str, identity: str = _NAME) -> Any:
             identity=SecretKey(secret=identity, key="key.txt"),
             requested_by="ada",
         ),
-        VerbJob(name=_NAME, verb="restore", deadline=60, keep=60),
+        VerbJob(name=_NAME, verb="restore", deadline=60, keep=60, account=account),
     )
 
 
@@ -100,6 +102,10 @@ def test_jobs_of_the_product_pass_and_others_do_not(apiserver: ApiServer, guarde
     assert _create(apiserver, _restore(guarded)) == 201
     assert _create(apiserver, _restore(guarded, identity="kept-identity")) == 201
     assert _create(apiserver, _restore(guarded, identity="tenants-secret")) == 403
+    reader = Account(secret="reading", service_account="reader")
+    assert _create(apiserver, _restore(guarded, account=reader)) == 201
+    for wrong in (replace(reader, secret="other"), replace(reader, service_account="other")):
+        assert _create(apiserver, _restore(guarded, account=wrong)) == 403
     taken = {
         name: status
         for name, change in _REFUSED.items()

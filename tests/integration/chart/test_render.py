@@ -66,6 +66,8 @@ def test_default_environment() -> None:
         "BACKUP_CONFIGMAP_NAME": "ksnapshot-cm",
         "BACKUP_SECRET_NAME": "ksnapshot-secret",
         "BACKUP_JOB_SERVICE_ACCOUNT_NAME": "ksnapshot-backup",
+        "READER_SECRET_NAME": "",
+        "READER_SERVICE_ACCOUNT_NAME": "",
         "BACKUP_IMAGE_PULL_POLICY": "IfNotPresent",
         "BACKUP_VERIFY": "none",
         "MYSQL_DUMPER_IMAGE_5_7": "ghcr.io/clickandmortar/ksnapshot-dumper-mysql-5.7:0.7.0",
@@ -96,6 +98,34 @@ def test_enforced_encryption_and_job_pods_reach_the_controller() -> None:
     assert settings.encryption_enforced
     assert settings.encryption_recipient == _RECIPIENT
     assert settings.job_pod == {"nodeSelector": {"pool": "batch"}}
+
+
+@pytest.mark.parametrize(
+    ("values", "secret", "account", "made"),
+    [
+        ("reader.existingSecret=reading", "reading", "", False),
+        ("reader.serviceAccount.create=true", "", "ksnapshot-reader", True),
+        ("reader.serviceAccount.create=true,reader.serviceAccount.name=r", "", "r", True),
+        ("reader.serviceAccount.name=theirs", "", "theirs", False),
+    ],
+)
+def test_an_account_for_what_only_reads(
+    values: str, secret: str, account: str, *, made: bool
+) -> None:
+    notes = "reader.serviceAccount.annotations.role=reads"
+    objects = render(f"--set={values},{notes},admissionPolicy.enabled=true")
+    env = environment(objects)
+    assert (env["READER_SECRET_NAME"], env["READER_SERVICE_ACCOUNT_NAME"]) == (secret, account)
+    accounts = {
+        item["metadata"]["name"]: item["metadata"].get("annotations")
+        for item in objects
+        if item["kind"] == "ServiceAccount"
+    }
+    assert (account in accounts) == made
+    assert not made or accounts[account] == {"role": "reads"}
+    [policy] = [item for item in objects if item["kind"] == "ValidatingAdmissionPolicy"]
+    assert secret in str(policy["spec"]["variables"])
+    assert f'"{account}"' in str(policy["spec"]["validations"]) or not account
 
 
 def test_deployment_has_every_setting_and_no_other() -> None:

@@ -4,6 +4,7 @@ With the chart's own Role for people and no more; no pod runs here.
 """
 
 import base64
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,10 @@ import pytest
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model import names
+from tests.fakes.kubelet import Kubelet, serve
 from tests.integration.chart.helm import render
 from tests.integration.controller.command import RBAC, Command, Json, install
-from tests.integration.controller.world import fail, running_job
+from tests.integration.controller.world import fail, reference, running_job
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Identity
 
@@ -137,6 +139,66 @@ def test_nothing_is_restored_beside_a_restore_or_a_dump(command: Command, admin:
     # Beside it, what is read stays as it is.
     assert _restore(command, admin, "--beside").returncode == 0
     assert not _is_held(command)
+
+
+def test_a_restore_that_is_stopped_says_what_its_target_holds(
+    command: Command, admin: Identity, tmp_path: Path
+) -> None:
+    assert _restore(command, admin, "--overwrite", "--yes").returncode == 0
+    [job] = _jobs(command)
+    name = job["metadata"]["name"]
+    waiting = command.run("cancel", name, identity=admin)
+    assert waiting.returncode == 0, waiting.stderr
+    assert "it had not begun, the target is as it was" in waiting.stdout
+    assert _jobs(command) == []
+    _pass(command)
+
+    assert _restore(command, admin, "--overwrite", "--yes").returncode == 0
+    [job] = _jobs(command)
+    running = {"state": {"running": {"startedAt": "2026-01-01T03:00:00Z"}}}
+    status = {"image": "x", "imageID": "x", "ready": True, "restartCount": 0}
+    command.world.api.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": f"{job['metadata']['name']}-abcde",
+                "namespace": command.world.control,
+                "labels": {"job-name": job["metadata"]["name"]},
+                "ownerReferences": [reference(job)],
+            },
+            "spec": {
+                "nodeName": "cancel-node",
+                "containers": [{"name": item, "image": "x"} for item in ("job", "client")],
+            },
+            "status": {
+                "phase": "Running",
+                "containerStatuses": [
+                    status | running | {"name": item} for item in ("job", "client")
+                ],
+            },
+        }
+    )
+    said = {
+        "message": "restore failed",
+        "succeeded": False,
+        "exit_code": 14,
+        "reason": "Interrupted",
+        "error": "stopped by SIGTERM before the restore was complete",
+        "target_partial": True,
+    }
+    lines = [json.dumps({"message": "restoring", "bytes_done": 7}), json.dumps(said)]
+    kubelet = Kubelet(node="cancel-node", answers=[(lines, False)])
+    with serve(command.world.api, tmp_path, kubelet):
+        done = command.run("cancel", command.owner, identity=admin)
+    assert done.returncode == 0, done.stderr
+    assert f"stopped {job['metadata']['name']}, a restore of {command.owner}" in done.stdout
+    assert "stopped by SIGTERM before the restore was complete (the target may hold a part)" in (
+        done.stdout
+    )
+    [asked] = kubelet.requests
+    assert (asked["follow"], asked["tailLines"]) == (["true"], ["1"])
+    assert _jobs(command) == []
 
 
 def test_what_cannot_begin_is_taken_back(command: Command) -> None:

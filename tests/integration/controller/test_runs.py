@@ -9,6 +9,7 @@ import pytest
 from controller.cli.plan import render
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import isolate, run
+from controller.manifests.verb_job import VerbJob, build_verb_job
 from controller.model import names
 from controller.observe.cluster import ObservationCache, observe_cluster
 from tests.integration.controller.world import (
@@ -17,6 +18,7 @@ from tests.integration.controller.world import (
     database,
     dump_pod,
     fail,
+    finish,
     running_job,
     warn,
 )
@@ -107,3 +109,39 @@ def test_a_dump_that_ended_beside_a_running_sidecar_is_recorded_at_once(world: W
     fail(world, job, "DeadlineExceeded", "2026-01-01T07:00:00Z")
     pass_(world)
     assert record(world)["succeeded"] is True
+
+
+def test_a_verification_is_kept_on_the_cronjob_whose_backup_it_is(world: World) -> None:
+    wanted = VerbJob(name="ksnapshot-verify-db-1", verb="verify", deadline=60, keep=600)
+    job = world.api.create(build_verb_job(cronjob(world), wanted))
+    finish(world, job)
+    said = {
+        "version": 1,
+        "succeeded": True,
+        "exit_code": 0,
+        "reason": "Succeeded",
+        "message": "",
+        "backup": "3f9c0a51b2d4",
+        "began": "2026-01-01T02:00:00Z",
+        "oldest_backup": "2025-12-01T02:00:00Z",
+        "backups": 7,
+    }
+    ended = {"exitCode": 0, "message": json.dumps(said), "finishedAt": "2026-01-01T03:00:08Z"}
+    set_pod(world, dump_pod(world, job), {"terminated": ended}, "Succeeded")
+    pass_(world)
+    annotations = cronjob(world)["metadata"]["annotations"]
+    assert json.loads(annotations[names.LAST_PROOF]) == {
+        "job": "ksnapshot-verify-db-1",
+        "finished": "2026-01-01T03:00:09Z",
+        "backup": "3f9c0a51b2d4",
+        "began": "2026-01-01T02:00:00Z",
+        "good": True,
+        "oldest_backup": "2025-12-01T02:00:00Z",
+        "backups": 7,
+    }
+    # A verification is no run of the CronJob.
+    assert names.LAST_RESULT not in annotations
+    mark = world.server.audit_mark()
+    pass_(world)
+    events = world.server.audit_events(mark, user=world.user)
+    assert not [event for event in events if event.verb in WRITES]

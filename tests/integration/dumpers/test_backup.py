@@ -132,6 +132,14 @@ def test_least_rights_are_enough(dumper: Dumper, s3: S3Server, bucket: str) -> N
     checked = dumper.run(**credentials)
     assert checked.exit_code == ExitCode.DONE, checked.log
     assert "grant s3:GetObject" not in checked.log
+    # How many backups there are is told by keys that may list, and does not fail others.
+    for ended in (unchecked, checked):
+        assert (ended.result.oldest_backup, ended.result.backups) == ("", 0)
+    listing = dumper.run()
+    assert listing.result.backups == 3
+    assert listing.result.oldest_backup.endswith("Z")
+    stamp = listing.result.oldest_backup.replace("-", "").replace(":", "")
+    assert stamp in unchecked.result.record
 
 
 def test_keys_of_the_sdks_own_chain_serve(dumper: Dumper, s3: S3Server) -> None:

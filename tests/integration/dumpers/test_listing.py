@@ -10,9 +10,11 @@ import pytest
 from dumpers.contract.env_reader import EnvReader
 from dumpers.contract.location import read_location
 from dumpers.repository.catalogue import State
+from dumpers.repository.extent import read_extent
 from dumpers.repository.keys import Run, records_prefix
 from dumpers.repository.listing import Catalogue, list_cronjobs
-from dumpers.repository.record_json import write_record
+from dumpers.repository.record_json import make_tombstone, write_record
+from dumpers.repository.records import Removal, Tombstone
 from dumpers.runtime.errors import ConfigurationError, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import RunStorage
@@ -113,3 +115,48 @@ def test_a_list_that_cannot_be_completed_is_an_error(
             read.page(limit=30)
     proxy.clear()
     assert len(read.page(limit=30).entries) == 30
+
+
+def test_how_far_backups_go_back_is_found_by_few_requests(
+    s3: S3Server, bucket: str, faults: Faults
+) -> None:
+    ages = [timedelta(hours=number) for number in range(600)]
+    states = [State.RUNNING, State.FAILED, State.COMPLETE, State.COMPLETE]
+    fill(s3, bucket, [(NOW - age, states[n % 4]) for n, age in enumerate(ages)])
+    proxy = faults.http(s3.port)
+    read = catalogue(s3, bucket, proxy.url)
+
+    def extent() -> tuple[datetime, int] | None:
+        found = read_extent(read.storage, read.prefix, now=lambda: NOW)
+        return (found.oldest, found.count) if found else None
+
+    assert extent() == (NOW - ages[599], 300)
+    assert len(proxy.seen()) <= 4
+
+    # The oldest was found damaged, the next one is half removed: neither can be restored.
+    client = s3.client()
+    runs = [
+        Run(
+            path="ksnapshot", cluster="test", cronjob=CRONJOB, host="pod", started=NOW - age, id=id_
+        )
+        for age, id_ in ((ages[599], "0599"), (ages[598], "0598"))
+    ]
+    damaged = runs[0].verification_key(NOW, good=False)
+    client.put_object(Bucket=bucket, Key=damaged, Body=b"{}")
+    manifest = s3.read(bucket, runs[1].manifest_key)
+    tombstone = make_tombstone(manifest, removal=Removal.PRUNED, removed=NOW)
+    assert isinstance(tombstone, Tombstone)
+    client.put_object(Bucket=bucket, Key=runs[1].manifest_key, Body=write_record(tombstone))
+    assert extent() == (NOW - ages[595], 298)
+
+    # Nothing is known where the store does not say it, and nothing is raised.
+    for rule in (
+        Rule(Status(403), "GET", "list-type"),
+        Rule(Status(503), "GET", "list-type"),
+        Rule(Status(403), "GET", "manifest.json"),
+    ):
+        proxy.set(rule)
+        assert extent() is None
+    proxy.clear()
+    empty = records_prefix(path="ksnapshot", cluster="test", cronjob="other")
+    assert read_extent(read.storage, empty, now=lambda: NOW) is None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse.cluster import replicas
 from dumpers.engines.clickhouse.cluster.replicas import Replica, ShardReplicas
+from dumpers.engines.clickhouse.options import read_target_shards
 from dumpers.engines.clickhouse.schema.names.naming import Key
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.settings import create_settings, load_settings
@@ -94,15 +95,16 @@ def drop(key: Key, held: Held) -> str:
 
 
 def find_target(connection: Connection, interrupt: Interrupt) -> Target:
-    """The servers of the cluster that the connection leads to.
+    """The servers of the cluster that the connection leads to, or that its options name.
 
     Raises TargetFailedError where one of them does not answer: nothing would be made there.
     """
+    cluster, listed = read_target_shards(connection.servers, connection.port)
     try:
         shards = replicas.find(
             connection,
-            cluster="",
-            listed=(),
+            cluster=cluster,
+            listed=listed,
             through=False,
             settings=lambda known: {
                 **create_settings(known),

@@ -6,7 +6,7 @@ import pytest
 
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.clickhouse.engine import ENGINE
-from dumpers.runtime.errors import TargetRefusedError
+from dumpers.runtime.errors import TargetFailedError, TargetRefusedError
 from tests.integration.dumpers.clickhouse.conftest import NOW, Dumps, connection, started
 from tests.integration.dumpers.clickhouse.worlds import (
     ODD_DATABASE,
@@ -109,6 +109,27 @@ def test_a_path_in_keeper_that_is_in_use(calm: Cluster, dumps: Dumps) -> None:
         assert replica.sql("SELECT count() FROM `a.b \\`c`.t") == rows
     ENGINE.forget(connection(calm), [new for _, new in restored.creates], NOW)
     calm.everywhere("DROP DATABASE paths")
+
+
+def test_the_servers_that_are_listed_are_the_target(calm: Cluster, dumps: Dumps) -> None:
+    calm.everywhere("CREATE DATABASE listed")
+    calm.everywhere("CREATE TABLE listed.t (id UInt64) ENGINE = MergeTree ORDER BY id")
+    calm.replica(1, 1).sql("INSERT INTO listed.t SELECT number FROM numbers(10)")
+    backup = dumps.of(calm, {"KSNAPSHOT_DATABASES": "listed"})
+    chosen = calm.replica(2, 1)
+    to = replace(connection(calm), servers={"CLICKHOUSE_SHARDS": chosen.host})
+    restored = ENGINE.restore(to, backup.pieces(), NOW, BESIDE)
+    query = "SELECT count() FROM system.databases WHERE name = 'listed_restored'"
+    for replica in calm.replicas:
+        assert replica.sql(query) == ("1" if replica is chosen else "0"), replica.host
+    assert chosen.sql("SELECT count() FROM listed_restored.t") == "10"
+    ENGINE.forget(to, [new for _, new in restored.creates], NOW)
+    assert chosen.sql(query) == "0"
+    # By the name of the cluster, which may be another one than the server's own choice.
+    silent = replace(to, servers={"CLICKHOUSE_CLUSTER": "none_of_that_name"})
+    with pytest.raises((TargetRefusedError, TargetFailedError), match="none_of_that_name"):
+        ENGINE.plan_restore(silent, backup.pieces(), NOW, BESIDE)
+    calm.everywhere("DROP DATABASE listed")
 
 
 def test_another_number_of_shards(calm: Cluster, dumps: Dumps) -> None:

@@ -13,9 +13,12 @@ from urllib.parse import quote
 
 import pytest
 
+from controller.client.restore.after import what_is_left
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
+from dumpers.contract.restore.result import RestoreResult
 from dumpers.engines.elasticsearch.engine import ENGINE
 from dumpers.engines.elasticsearch.load import exchange
+from dumpers.engines.elasticsearch.spec import SPEC
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -141,6 +144,33 @@ def test_each_mode(server: SearchServer) -> None:
     assert server.ask("GET", "/_alias/books") == {"books-1": alias}
     assert server.ask("GET", f"/{quoted(ODD)}/_settings/index.number_*") == settings
     put(server, "books-1", "more", '{"n":1}')
+
+
+@_ONE
+def test_nothing_is_left_to_drop_by_hand(server: SearchServer) -> None:
+    """After a swap and its undo, what the command would forget is the restored index."""
+    parts = backed_up(server)
+    before = names(server)
+    request = replace(SWAP, tables=("books-*",))
+    done = restore(server, parts, request)
+    variable = {"name": "KSNAPSHOT_RESTORE", "value": request.to_json()}
+    job = {"spec": {"template": {"spec": {"containers": [{"name": "job", "env": [variable]}]}}}}
+    said = RestoreResult(
+        succeeded=True,
+        exit_code=0,
+        reason="Succeeded",
+        message="",
+        restored=done.creates,
+        kept=done.kept,
+    )
+    left = what_is_left(job, said, SPEC)
+    assert left.names == ("books-1",)
+    ENGINE.undo(connection(server), left.kept, NOW)
+    left = what_is_left(job, said, SPEC, is_undone=True)
+    ENGINE.forget(connection(server), left.names, NOW)
+    assert names(server) == before
+    assert set(server.ask("GET", "/_alias/books")) == {"books-1"}
+    assert len(content(server, "books")) == 10
 
 
 @_ONE

@@ -108,7 +108,11 @@ def stored(s3: S3Server, bucket: str, ended: Ended) -> dict[str, bytes]:
 
 
 def connection(server: PostgresServer, database: str, **changes: str) -> Connection:
-    given = {"username": server.user, "password": server.password, "database": database} | changes
+    given: dict[str, Any] = {
+        "username": server.user,
+        "password": server.password,
+        "database": database,
+    } | changes
     return Connection(host=server.host, port=server.port, **given)
 
 

@@ -1,6 +1,7 @@
 """The Jobs that people ask for, made from a dump CronJob as the controller builds it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,12 @@ from controller.manifests.restore_job import (
     build_client_job,
     build_restore_job,
 )
-from controller.manifests.verb_job import VerbJob, build_check_job, build_verb_job
+from controller.manifests.verb_job import (
+    VerbJob,
+    build_check_job,
+    build_verb_job,
+    reader_account,
+)
 from controller.model import names
 from controller.model.objects import Json, ObjectRef
 from controller.model.owner import Owner
@@ -208,6 +214,24 @@ def test_another_workloads_database_is_reached_by_its_own_variables() -> None:
     assert client["POSTGRESQL_CA_FILE"] == f"{CA_FOLDER}/ca.crt"
 
 
+def test_a_restore_goes_by_the_targets_own_servers() -> None:
+    clickhouse = next(engine for engine in ENGINES if engine.server_texts)
+    source = cronjob(clickhouse)
+    options = {"CLICKHOUSE_SHARDS": "a,b;c", "CLICKHOUSE_CLUSTER": "x", "CLICKHOUSE_TABLES": "t"}
+    container = source["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+    container["env"] += [{"name": name, "value": text} for name, text in options.items()]
+    found = env_of(containers(restore(source, clickhouse))[CLIENT])
+    assert found["CLICKHOUSE_SHARDS"] == "a,b;c"
+    assert found["CLICKHOUSE_CLUSTER"] == "x"
+    assert "CLICKHOUSE_TABLES" not in found
+    undo = VerbJob(name="j", verb="undo", deadline=60, keep=60)
+    taken_back = build_client_job(clickhouse, Target(cronjob=source), undo)
+    assert env_of(containers(taken_back)[names.CONTAINER])["CLICKHOUSE_SHARDS"] == "a,b;c"
+    # These are not those of another host.
+    elsewhere = restore(source, clickhouse, host="elsewhere")
+    assert not clickhouse.server_variables & set(env_of(containers(elsewhere)[CLIENT]))
+
+
 def test_other_jobs_have_one_container_with_the_stores_variables() -> None:
     mysql = next(engine for engine in ENGINES if engine.type == "mysql")
     wanted = VerbJob(name="j", verb="list", deadline=60, keep=60, env={variables.BACKUP: "latest"})
@@ -216,6 +240,40 @@ def test_other_jobs_have_one_container_with_the_stores_variables() -> None:
     assert container["args"] == ["list"]
     assert env_of(container)[variables.BACKUP] == "latest"
     assert not mysql.variables & set(env_of(container))
+
+
+@pytest.mark.parametrize(
+    ("given", "secret", "service_account"),
+    [
+        ({}, "keys", "ksnapshot-backup-sa"),
+        ({"READER_SECRET_NAME": "reading"}, "reading", "ksnapshot-backup-sa"),
+        ({"READER_SERVICE_ACCOUNT_NAME": "reader"}, None, "reader"),
+        (
+            {"READER_SECRET_NAME": "reading", "READER_SERVICE_ACCOUNT_NAME": "reader"},
+            "reading",
+            "reader",
+        ),
+    ],
+)
+def test_what_only_reads_goes_to_the_store_by_the_readers_account(
+    given: dict[str, str], secret: str | None, service_account: str
+) -> None:
+    engine = ENGINES[0]
+    wanted = replace(WANTED, account=reader_account(settings(**given)))
+    source = cronjob(engine)
+    asked = RestoreJob(backup="latest", request=RestoreRequest(), identity=None, requested_by="")
+    listing = build_verb_job(source, wanted)
+    restoring = build_restore_job(source, engine, Target(cronjob=source), asked, wanted)
+    for job in (listing, restoring):
+        found = env_of(containers(job)[names.CONTAINER])
+        keys = [found.get(name) for name in (location.S3_ACCESS_KEY, location.S3_SECRET_KEY)]
+        named = [item and item["secretKeyRef"]["name"] for item in keys]
+        assert named == [secret, secret]
+        assert pod_of(job)["serviceAccountName"] == service_account
+    annotations = restoring["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["eks.amazonaws.com/skip-containers"] == CLIENT
+    # Whatever writes is as it was.
+    assert pod_of(build_verb_job(source, WANTED))["serviceAccountName"] == "ksnapshot-backup-sa"
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)

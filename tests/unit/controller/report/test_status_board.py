@@ -77,6 +77,8 @@ def test_the_board_shows_everything_of_a_workload() -> None:
         "last_success": "",
         "last_result": None,
         "restore_points": [],
+        "restorable": None,
+        "last_proof": None,
     }
     ran(api, 3, stored_bytes=42, seconds=9.04, notes=["standby"])
     one_pass(api, memory=memory, minutes=190)
@@ -109,9 +111,69 @@ def test_the_board_shows_everything_of_a_workload() -> None:
         "  schedule: 0 3 * * * Etc/UTC, next run 2026-01-02T03:00:00Z",
         "  last run: failed 2026-01-01T04:00:00Z, SourceRefused: login refused",
         "  last success: 2026-01-01T03:00:00Z",
+        "  restorable: up to 2026-01-01T03:00:00Z, as of 2026-01-01T03:00:00Z",
         "  restore point: 2026-01-01T03:00:00Z, 42 B, notes: standby",
     ]
     assert rows(api) == [], "a run that failed is no trouble of the workload's state"
+
+
+def verified(api: MemoryApi, number: int, *, good: bool = True, **said: Any) -> Document:
+    """A verification of a backup that ended at that hour; its Job belongs to no CronJob."""
+    finished = f"2026-01-01T{number:02}:00:00Z"
+    made = job(api.items[CRONJOB], f"verify-{number:02}", ended=finished)
+    del made["metadata"]["ownerReferences"]
+    made["metadata"]["labels"] = {names.COMPONENT_LABEL: "verify"}
+    made["metadata"]["annotations"] = {names.CRONJOB: DB}
+    if not good:
+        made["status"]["conditions"][0]["type"] = "Failed"
+    made = api.put(made)
+    told: dict[str, Any] = {"backup": "3f9c", "began": "2026-01-01T00:00:00Z", "succeeded": good}
+    told |= {"reason": "Succeeded" if good else "BackupDamaged", "exit_code": 0 if good else 21}
+    ended_pod(api, made, finished, **told | said)
+    return made
+
+
+def test_the_board_shows_what_can_be_restored_and_what_was_proven() -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    record = "ksnapshot/manifests/c/j/20260101T025900Z-3f9c/"
+    ran(api, 3, record=record, oldest_backup="2025-12-01T00:00:00Z", backups=7)
+    one_pass(api, memory=memory, minutes=190)
+    shown = row(api, "demo")
+    assert shown["restorable"] == {
+        "oldest": "2025-12-01T00:00:00Z",
+        "newest": "2026-01-01T02:59:00Z",
+        "backups": 7,
+        "as_of": "2026-01-01T03:00:00Z",
+    }
+    assert shown["last_proof"] is None
+
+    verified(api, 5, oldest_backup="2025-12-02T00:00:00Z", backups=6)
+    one_pass(api, memory=memory, minutes=310)
+    shown = row(api, "demo")
+    assert shown["last_proof"] == {"when": "2026-01-01T05:00:00Z", "good": True, "backup": "3f9c"}
+    assert (shown["restorable"]["backups"], shown["restorable"]["as_of"]) == (
+        6,
+        "2026-01-01T05:00:00Z",
+    )
+    # A steady pass writes nothing, however long the Job stays; nor does one that begins anew.
+    writes = [len(api.writes), len(api.shown)]
+    one_pass(api, memory=memory, minutes=311)
+    one_pass(api, minutes=312)
+    assert [len(api.writes), len(api.shown)] == writes
+
+    # One that came to no verdict is no proof; one that found damage is.
+    verified(api, 6, good=False, reason="StorageFailed", backup="")
+    one_pass(api, memory=memory, minutes=370)
+    assert row(api, "demo")["last_proof"]["good"] is True
+    damaged = verified(api, 7, good=False)
+    one_pass(api, memory=memory, minutes=430)
+    assert row(api, "demo")["last_proof"]["good"] is False
+    assert "  last proof: DAMAGED 2026-01-01T07:00:00Z, backup 3f9c" in summary(api, "demo")
+    # It stays when the Job is gone.
+    api.remove("Job", CONTROL, damaged["metadata"]["name"])
+    one_pass(api, memory=memory, minutes=440)
+    assert row(api, "demo")["last_proof"]["good"] is False
 
 
 def test_the_board_has_the_last_ten_restore_points() -> None:
@@ -219,7 +281,9 @@ def test_what_left_the_watch_list_is_in_the_status() -> None:
     assert (row(api)["workload"], row(api)["state"]) == ("demo/db", "unwatched")
 
 
-@pytest.mark.parametrize("key", [names.LAST_RESULT, names.LAST_SUCCESS, names.HISTORY])
+@pytest.mark.parametrize(
+    "key", [names.LAST_RESULT, names.LAST_SUCCESS, names.LAST_PROOF, names.HISTORY]
+)
 @pytest.mark.parametrize(
     "text", ["", "nonsense", "[]", "{}", '{"finished":7}', '{"finished":"2026-01-01T00:00:00Z"}']
 )

@@ -36,6 +36,8 @@ def board_row(number: int, message: str = "") -> dict[str, Any]:
         "last_success": WRITTEN,
         "last_result": RESULT,
         "restore_points": [RUN] * 10,
+        "restorable": {"oldest": WRITTEN, "newest": WRITTEN, "backups": 7, "as_of": WRITTEN},
+        "last_proof": {"when": WRITTEN, "good": True, "backup": "3f9c0a51b2d4"},
     }
 
 
@@ -63,6 +65,13 @@ def test_a_small_document_holds_everything_a_line_for_each_workload() -> None:
     assert [json.loads(line.rstrip(",")) for line in data["workloads.json"].splitlines()[1:-1]] == [
         *rows
     ]
+
+
+def test_a_board_of_an_older_controller_is_read() -> None:
+    row = board_row(1)
+    del row["restorable"], row["last_proof"]
+    data = board_data("demo", keyed(row), WRITTEN)
+    assert rows_in(data, is_board=True) == keyed(row)
 
 
 @pytest.mark.parametrize("rows", [(), (board_row(1, "ü"), board_row(2))])
@@ -109,7 +118,7 @@ def test_a_row_without_a_message_gets_none_by_being_cut() -> None:
     [
         (200, "", 10, ""),
         (300, "m" * 1500, 10, "messages"),
-        (600, "m" * 100, 3, "messages, restore points"),
+        (450, "m" * 100, 3, "messages, restore points"),
         (900, "m" * 100, 0, "messages, restore points"),
         (4000, "m" * 100, 0, "messages, restore points"),
     ],

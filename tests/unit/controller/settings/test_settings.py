@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.settings.choices import Mode
 from controller.settings.setting import Setting
-from controller.settings.settings import SETTINGS, Mode, Settings
+from controller.settings.settings import SETTINGS, Settings
 from dumpers.runtime.errors import ConfigurationError
 from dumpers.runtime.version import VERSION
 from tests.fakes.recipients import ED25519, RECIPIENTS

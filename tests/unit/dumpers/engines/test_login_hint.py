@@ -1,10 +1,12 @@
+from typing import Any
+
 import pytest
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.login_hint import login_hint
 
 
-def hint(**values: str) -> str:
+def hint(**values: Any) -> str:
     return login_hint(Connection(host="db", port=1, **values))
 
 

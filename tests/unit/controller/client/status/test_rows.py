@@ -8,7 +8,8 @@ import pytest
 from controller.client.cluster import known
 from controller.client.cluster.workload_names import Workload
 from controller.client.status import fixes
-from controller.client.status.rows import Row, document_of, history_of, make_rows, recorded_jobs
+from controller.client.status.documents import document_of
+from controller.client.status.rows import Row, history_of, make_rows, recorded_jobs
 from controller.client.status.view import _cells, _why
 from controller.client.terminal.output import moment_of
 from controller.model import names
@@ -49,8 +50,9 @@ def row(
     last: Any = GOOD,
     good: Any = GOOD,
     status: Json | None = None,
+    proof: Any = None,
 ) -> Row:
-    records = {names.LAST_RESULT: last, names.LAST_SUCCESS: good}
+    records = {names.LAST_RESULT: last, names.LAST_SUCCESS: good, names.LAST_PROOF: proof}
     annotations = {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in records.items()
@@ -99,8 +101,38 @@ def test_a_workload_that_is_well() -> None:
         "1.0 GiB",
         "41 s",
         "in 14 h",
+        "",
+        "",
         "globals",
     )
+
+
+def test_what_can_be_restored_and_what_was_proven() -> None:
+    said = {"oldest_backup": "2025-12-31T03:00:00Z", "backups": 11}
+    proof = {"finished": "2026-01-10T05:00:00Z", "backup": "3f9c", "good": True}
+    found = row(good=GOOD | said, proof=proof)
+    assert _cells(found, NOW)[8:10] == ("10 d ago", "verified 7 h ago")
+    document = document_of(found)
+    assert document["restorable"] == {
+        "oldest": "2025-12-31T03:00:00Z",
+        "newest": "2026-01-10T03:00:41Z",
+        "backups": 11,
+        "as_of": "2026-01-10T03:00:41Z",
+    }
+    assert document["last_proof"] == {
+        "when": "2026-01-10T05:00:00Z",
+        "good": True,
+        "backup": "3f9c",
+    }
+    assert not found.is_problem
+    unknown = document_of(row())
+    assert unknown["restorable"]["oldest"] is unknown["restorable"]["backups"] is None
+    assert unknown["last_proof"] is None
+    damaged = row(proof=proof | {"good": False})
+    assert damaged.is_problem
+    assert damaged.fix == fixes.DAMAGED_FIX
+    assert "3f9c was found damaged" in _why(damaged)
+    assert document_of(damaged)["last_proof"]["good"] is False
 
 
 def test_a_run_that_failed_is_a_problem_with_its_fix() -> None:

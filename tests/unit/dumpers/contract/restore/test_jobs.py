@@ -1,5 +1,6 @@
 import pytest
 
+from dumpers.contract.restore.after import AfterRestoreJob
 from dumpers.contract.restore.jobs import (
     BackupJob,
     ListJob,
@@ -57,6 +58,21 @@ def test_a_client_has_no_store() -> None:
     assert (job.engine.type, job.connection.password) == ("postgresql", "hunter2")
     assert (job.target, job.request) == ("db:5432/shop", SWAP)
     assert "hunter2" not in repr(job)
+
+
+def test_a_target_knows_which_servers_make_it_up() -> None:
+    login = {"KSNAPSHOT_ENGINE": "clickhouse", "CLICKHOUSE_HOST": "db"}
+    exchange = {"KSNAPSHOT_EXCHANGE": "/exchange"}
+    told = {"CLICKHOUSE_SHARDS": "a;b", "CLICKHOUSE_CLUSTER": "x", "KSNAPSHOT_TABLES": "t"}
+    job = LoadJob.from_env(login | exchange | told, ENGINES)
+    assert job.connection.servers == {"CLICKHOUSE_SHARDS": "a;b", "CLICKHOUSE_CLUSTER": "x"}
+    assert LoadJob.from_env(login | exchange, ENGINES).connection.servers == {}
+    undo = AfterRestoreJob.from_env(login | told | {"KSNAPSHOT_FORGET": '["a"]'}, ENGINES)
+    assert undo.connection.servers == job.connection.servers
+    wrong = login | exchange | {"CLICKHOUSE_VIA": "pigeons"}
+    assert any(
+        "CLICKHOUSE_VIA" in fault for fault in faults(lambda: LoadJob.from_env(wrong, ENGINES))
+    )
 
 
 def test_a_list() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse.filters import TableFilter
-from dumpers.engines.clickhouse.options import Options, read_options
+from dumpers.engines.clickhouse.options import Options, read_options, read_target_shards
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
 
@@ -89,6 +89,20 @@ def test_names_and_numbers_are_taken() -> None:
 def test_listed_servers_have_the_port_of_the_way_to_them(via: str, port: int) -> None:
     found = options(CLICKHOUSE_VIA=via, CLICKHOUSE_SHARDS="a,b:1;c")
     assert nodes(found) == [[("a", port), ("b", 1)], [("c", port)]]
+
+
+def test_a_restore_asks_the_listed_servers_by_http() -> None:
+    listed = {"CLICKHOUSE_SHARDS": "a:9000,b;c", "CLICKHOUSE_CLUSTER": "x"}
+    cluster, shards = read_target_shards(listed, 8124)
+    assert cluster == "x"
+    found = [[(node.host, node.port) for node in shard.nodes] for shard in shards]
+    assert found == [[("a", 9000), ("b", 8124)], [("c", 8124)]]
+    _, shards = read_target_shards(listed | {"CLICKHOUSE_VIA": "service"}, 8124)
+    found = [[(node.host, node.port) for node in shard.nodes] for shard in shards]
+    assert found == [[("a", 8124), ("b", 8124)], [("c", 8124)]]
+    assert read_target_shards({}, 8124) == ("", ())
+    with pytest.raises(ConfigurationError, match="CLICKHOUSE_SHARDS"):
+        read_target_shards({"CLICKHOUSE_SHARDS": "a;;b"}, 8124)
 
 
 @pytest.mark.parametrize(

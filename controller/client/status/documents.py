@@ -1,0 +1,61 @@
+"""A row of `ksnapshot status` as JSON has it; the schema is in docs/command.md."""
+
+from dataclasses import asdict
+from typing import Any
+
+from controller.client.status.rows import Row, Run
+from controller.client.terminal.output import utc
+from controller.runs.restorable import LastProof, Restorable
+
+
+def document_of(row: Row) -> dict[str, Any]:
+    """The row as JSON, by the schema of docs/command.md, without the history."""
+    workload = row.workload
+    return {
+        "workload": workload.key,
+        "namespace": workload.namespace,
+        "name": workload.name,
+        "kind": workload.kind,
+        "type": workload.type,
+        "cronjob": workload.cronjob_name,
+        "state": row.state or None,
+        "reason": row.reason or None,
+        "message": row.message,
+        "fix": row.fix,
+        "since": row.since or None,
+        "problem": row.is_problem,
+        "suspended": row.suspended,
+        "schedule": row.schedule or None,
+        "time_zone": row.zone or None,
+        "next_run": utc(row.next_run),
+        "running": [{"job": item.job, "since": utc(item.since)} for item in row.running],
+        "last_success": _run_document(row.last_success),
+        "last_result": _run_document(row.last_result),
+        "restorable": _known(row.restorable),
+        "last_proof": _known(row.last_proof),
+    }
+
+
+def _known(found: Restorable | LastProof | None) -> dict[str, Any] | None:
+    """Its members, and None for those that are not known."""
+    if found is None:
+        return None
+    members = asdict(found)
+    return {name: value if value or value is False else None for name, value in members.items()}
+
+
+def _run_document(run: Run | None) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    return {
+        "job": run.job,
+        "finished": utc(run.finished),
+        "outcome": "succeeded" if run.succeeded else "failed",
+        "reason": run.reason,
+        "message": run.message,
+        "exit_code": run.exit_code,
+        "seconds": run.seconds,
+        "source_bytes": run.source_bytes,
+        "stored_bytes": run.stored_bytes,
+        "notes": list(run.notes),
+    }

@@ -1,0 +1,26 @@
+"""The words that some settings are chosen from."""
+
+from enum import StrEnum
+
+from dumpers.contract import names as variables
+
+
+class Mode(StrEnum):
+    """Where the connection to the cluster comes from: a kubeconfig, or the pod's own account."""
+
+    LOCAL = "local"
+    CLUSTER = "cluster"
+
+
+class Verify(StrEnum):
+    """How a dump is verified once it is done."""
+
+    NONE = "none"
+    READ_BACK = variables.READ_BACK
+
+
+class UnwatchedPolicy(StrEnum):
+    """What happens to the CronJobs of a namespace that left the watch list."""
+
+    KEEP = "keep"
+    DELETE = "delete"
