@@ -18,6 +18,8 @@ OWNER = f"{PREFIX}owner"
 OWNER_KIND = f"{PREFIX}owner-kind"
 OWNER_UID = f"{PREFIX}owner-uid"
 MEMBERS = f"{PREFIX}members"
+# Of the login that restores use, the variables whose values the mirrored Secret has for them.
+RESTORE_LOGIN = f"{PREFIX}restore-login"
 INSTANCE = f"{PREFIX}instance"
 CLUSTER = f"{PREFIX}cluster"
 OPTIONAL_FIELDS = f"{PREFIX}managed-optional-fields"

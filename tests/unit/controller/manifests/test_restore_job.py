@@ -34,13 +34,16 @@ WANTED = VerbJob(name="ksnapshot-restore-db-12345678-abcde", verb="restore", dea
 IDENTITY = SecretKey(secret="identity", key="key.txt")
 
 
-def cronjob(engine: EngineSpec, *, host: str = "db", certificates: str = "") -> Json:
+def cronjob(
+    engine: EngineSpec, *, host: str = "db", certificates: str = "", writer: bool = False
+) -> Json:
     found = request(engine.type)
     login = {
         credential.variable: credential.role.value
         for credential in engine.credentials
         if credential.role in {Role.USERNAME, Role.PASSWORD, Role.DATABASE}
     }
+    of_restores = {name: text for name, text in login.items() if text != Role.DATABASE.value}
     spec = BackupSpec(
         name="ksnapshot-x-db-12345678",
         owner=Owner(namespace="demo", ref=ObjectRef(kind="StatefulSet", name="db")),
@@ -49,6 +52,7 @@ def cronjob(engine: EngineSpec, *, host: str = "db", certificates: str = "") -> 
         host=host,
         port=1234,
         credentials=login,
+        restore_credentials=of_restores if writer else {},
         certificates=certificates,
     )
     return overlay(None, build_cronjob(spec, settings(BACKUP_SECRET_NAME="keys"), "cluster", None))
@@ -197,6 +201,28 @@ def test_another_login_replaces_the_whole_one() -> None:
     assert client["POSTGRESQL_PASSWORD"] == {"secretKeyRef": {"name": "writer", "key": "pass"}}
     assert "POSTGRESQL_USERNAME" not in client
     assert "POSTGRESQL_DATABASE" in client
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
+def test_restores_have_a_login_of_their_own_where_the_cronjob_records_one(
+    engine: EngineSpec,
+) -> None:
+    source = cronjob(engine, writer=True)
+    [dump] = source["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert "RESTORE_" not in str(dump)
+    job = restore(cronjob(engine), engine, cronjob=source)
+    assert "RESTORE_" not in str(containers(job)[names.CONTAINER])
+    client = env_of(containers(job)[CLIENT])
+    for item in engine.credentials:
+        if item.role in {Role.USERNAME, Role.PASSWORD}:
+            place = {"name": names.secret_name("ksnapshot-x-db-12345678")}
+            assert client[item.variable] == {
+                "secretKeyRef": place | {"key": f"RESTORE_{item.variable}"}
+            }
+    # A login by option replaces it whole.
+    login = {Role.PASSWORD: SecretKey(secret="other", key="pass")}
+    client = env_of(containers(restore(source, engine, login=login))[CLIENT])
+    assert "RESTORE_" not in str(client)
 
 
 def test_another_workloads_database_is_reached_by_its_own_variables() -> None:
