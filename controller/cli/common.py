@@ -7,7 +7,8 @@ from threading import Event
 import click
 
 from controller.kube.client import Kube, KubeError
-from controller.settings.settings import Mode, Settings
+from controller.settings.settings import Settings
+from controller.settings.words import Mode
 from dumpers.runtime.errors import ConfigurationError
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from controller.model import names
 from controller.model.objects import Json
-from controller.settings.settings import Settings, Verify
+from controller.settings.settings import Settings
+from controller.settings.words import Verify
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract import location
 from dumpers.contract import names as variables

@@ -23,7 +23,7 @@ from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
 from controller.plan.overlay import overlay
 from controller.plan.wanted import with_results, write
-from controller.settings.settings import UnwatchedPolicy
+from controller.settings.words import UnwatchedPolicy
 
 
 def plan_unwanted(

@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from controller.model.status import Reason, Rejected, RejectedError
 from controller.settings import parsers
-from controller.settings.settings import Settings, Verify
+from controller.settings.settings import Settings
+from controller.settings.words import Verify
 from controller.workloads import schedules
 from controller.workloads.annotations import (
     CONTAINER,

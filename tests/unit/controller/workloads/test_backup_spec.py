@@ -11,7 +11,7 @@ from controller.model.objects import ObjectRef
 from controller.model.owner import Owner
 from controller.model.status import ReadFailure, Reason, Rejected
 from controller.model.view import NamespaceView, SecretData
-from controller.settings.settings import Verify
+from controller.settings.words import Verify
 from controller.workloads.backup_spec import BackupSpec, build_spec
 from controller.workloads.request import Request, parse_request
 from controller.workloads.workload import Workload

@@ -6,7 +6,7 @@ import pytest
 from controller.client.cluster.install import find_install, read_install
 from controller.client.terminal.errors import CommandError, Exit
 from controller.kube.client import Document, ForbiddenError, Resource
-from controller.settings.settings import Mode
+from controller.settings.words import Mode
 
 ENV = {"MODE": "cluster", "WATCH_NAMESPACES": "a,b", "BACKUP_CONFIGMAP_NAME": "cm"}
 

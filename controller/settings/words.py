@@ -1,0 +1,34 @@
+"""Settings that are one of a few words."""
+
+from enum import StrEnum
+
+from dumpers.contract import names as variables
+
+
+class Mode(StrEnum):
+    """Where the connection to the cluster comes from: a kubeconfig, or the pod's own account."""
+
+    LOCAL = "local"
+    CLUSTER = "cluster"
+
+
+class Verify(StrEnum):
+    """How a dump is verified once it is done."""
+
+    NONE = "none"
+    READ_BACK = variables.READ_BACK
+
+
+class UnwatchedPolicy(StrEnum):
+    """What happens to the CronJobs of a namespace that left the watch list."""
+
+    KEEP = "keep"
+    DELETE = "delete"
+
+
+class BootstrapFrom(StrEnum):
+    """From which namespaces a new workload may be restored, besides its own."""
+
+    SAME = "Same"
+    ALL = "All"
+    SELECTOR = "Selector"
