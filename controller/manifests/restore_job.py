@@ -23,7 +23,9 @@ from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec, Role
 from dumpers.contract.restore.request import RestoreRequest
 
-RESTORE, LOAD = "restore", "load"
+RESTORE, LOAD, UNDO, FORGET = "restore", "load", "undo", "forget"
+# The components of the Jobs that change a database.
+WRITERS = frozenset({RESTORE, UNDO, FORGET})
 CLIENT = "client"
 _EXCHANGE_FOLDER = "/run/ksnapshot/exchange"
 _IDENTITY_FOLDER = "/run/ksnapshot/identity"
@@ -34,10 +36,14 @@ _EXCHANGE = {"name": "exchange", "emptyDir": {}}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretKey:
-    """One key of a Secret of the control namespace."""
+    """One key of a Secret of the control namespace.
+
+    A volume with an optional one is empty without it, so that a pod begins and says so.
+    """
 
     secret: str
     key: str
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +164,7 @@ def _identity(identity: SecretKey | None) -> list[tuple[Json, Json]]:
         "secretName": identity.secret,
         "items": [{"key": identity.key, "path": _IDENTITY_FILE}],
         "defaultMode": 0o440,
+        **({"optional": True} if identity.is_optional else {}),
     }
     mount = {"name": "identity", "mountPath": _IDENTITY_FOLDER, "readOnly": True}
     return [(mount, {"name": "identity", "secret": source})]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from controller.manifests.job_env import plain_variable
+from controller.manifests.job_pod import FAILURE_POLICY
 from controller.model import names
 from controller.model.kinds import JOB, JOB_API
 from controller.model.objects import Json, annotations_of, labels_of, name_of
@@ -30,13 +31,15 @@ class VerbJob:
     """What a Job is to do.
 
     `verb` is the dumpers' verb and the Job's component; `env` holds further variables of its
-    container. After `deadline` seconds it is ended; `keep` seconds after its end it is removed.
+    container. After `deadline` seconds it is ended; `keep` seconds after its end it is removed. A
+    failure that may heal is tried again as often as `retries` says.
     """
 
     name: str
     verb: str
     deadline: int
     keep: int
+    retries: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -79,7 +82,7 @@ def build_check_job(cronjob: Json, wanted: VerbJob) -> Json:
 def build_job(
     cronjob: Json, wanted: VerbJob, *, containers: list[Json], volumes: list[Json]
 ) -> Json:
-    """Build a Job around containers; it is tried once, as a person looks at what came of it.
+    """Build a Job around containers; mostly it is tried once: a person looks at what came of it.
 
     `volumes` are those besides the scratch space that each container has for itself.
     """
@@ -111,7 +114,8 @@ def build_job(
         "spec": {
             "activeDeadlineSeconds": wanted.deadline,
             "ttlSecondsAfterFinished": wanted.keep,
-            "backoffLimit": 0,
+            "backoffLimit": wanted.retries,
+            **({"podFailurePolicy": FAILURE_POLICY} if wanted.retries else {}),
             "template": {
                 "metadata": {
                     "labels": labels | own,

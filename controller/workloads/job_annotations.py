@@ -23,6 +23,26 @@ BACKUP_NOW = Annotation(
     help="Each new value makes one backup now, at most one in ten minutes.",
     read=parsers.printable,
 )
+RESTORE_NOW = Annotation(
+    key="restore-now",
+    default="",
+    help="Each new value, `latest`, a backup's id or a time, restores it once beside the database.",
+    read=parsers.printable,
+)
+RESTORE_FORGET = Annotation(
+    key="restore-forget",
+    default="",
+    help="Each new value drops what `restore-now` left beside the database.",
+    read=parsers.printable,
+)
+RESTORE_FROM = Annotation(
+    key="restore-from",
+    default="",
+    help="The workload whose backup a new, empty database is restored from, once, before the first "
+    "dump: `NAME@latest`.",
+    read=parsers.printable,
+    longest=512,
+)
 DEADLINE = Annotation(
     key="deadline-seconds",
     default=str(_DEADLINE),

@@ -40,6 +40,9 @@ from controller.workloads.job_annotations import (
     DEADLINE,
     RESOURCES,
     RESTORE_CREDENTIALS_SECRET,
+    RESTORE_FORGET,
+    RESTORE_FROM,
+    RESTORE_NOW,
     RETRIES,
     SUSPEND,
 )
@@ -101,9 +104,9 @@ class Request:
     for other encryption than is enforced. An empty `credentials_secret`, `database`, `container`,
     `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to the client, and
     with an empty `restore_credentials_secret` restores use the login of dumps.
-    `accept` holds sorted codes of notes. `group` and `backup_now` are not compared, as owners of
-    one group may differ. `read_from` is None without replicas, `suspend` is None and `resources`,
-    as JSON, empty where nothing is asked. `deadline` is in seconds.
+    `accept` holds sorted codes of notes. `group`, and what asks for something once, are not
+    compared, as owners of one group may differ. `read_from` is None without replicas, `suspend`
+    is None and `resources`, as JSON, empty where nothing is asked. `deadline` is in seconds.
     """
 
     engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
@@ -194,6 +197,9 @@ class Request:
     )
     suspend: bool | None = annotation_field(SUSPEND)
     backup_now: str = annotation_field(BACKUP_NOW, compare=False)
+    restore_now: str = annotation_field(RESTORE_NOW, compare=False)
+    restore_forget: str = annotation_field(RESTORE_FORGET, compare=False)
+    restore_from: str = annotation_field(RESTORE_FROM, compare=False)
     deadline: int = annotation_field(DEADLINE)
     retries: int = annotation_field(RETRIES)
     resources: str = annotation_field(RESOURCES)

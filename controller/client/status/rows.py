@@ -19,7 +19,13 @@ from controller.runs.job_status import is_active, started_at
 from controller.workloads.schedules import next_run
 
 # States and reasons in which nobody has to do anything.
-FINE = {Reason.ANNOTATED, Reason.SUSPENDED, Reason.HELD}
+FINE = {
+    Reason.ANNOTATED,
+    Reason.SUSPENDED,
+    Reason.HELD,
+    Reason.RESTORING_BESIDE,
+    Reason.RESTORED_BESIDE,
+}
 _SETTLED = {State.REPLACED}
 
 
