@@ -1,6 +1,7 @@
 """The Jobs that people ask for, made from a dump CronJob as the controller builds it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from dumpers.contract.restore.jobs import LoadJob
 from dumpers.contract.restore.jobs import RestoreJob as RestoreEnvironment
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.registry import ENGINES
+from dumpers.runtime.errors import ExitCode
 from tests.fakes.worlds import request, settings
 
 WANTED = VerbJob(name="ksnapshot-restore-db-12345678-abcde", verb="restore", deadline=60, keep=600)
@@ -232,6 +234,31 @@ def test_another_workloads_database_is_reached_by_its_own_variables() -> None:
     client = env_of(containers(job)[CLIENT])
     assert client["POSTGRESQL_HOST"] == "staging"
     assert client["POSTGRESQL_CA_FILE"] == f"{CA_FOLDER}/ca.crt"
+
+
+def test_a_job_that_is_tried_again_fails_at_once_where_that_cannot_help() -> None:
+    mysql = next(engine for engine in ENGINES if engine.type == "mysql")
+    once = VerbJob(name="j", verb="list", deadline=60, keep=60)
+    assert "podFailurePolicy" not in build_verb_job(cronjob(mysql), once)["spec"]
+    spec = build_verb_job(cronjob(mysql), replace(once, retries=6))["spec"]
+    assert spec["backoffLimit"] == 6
+    codes = [
+        rule.get("onExitCodes", {}).get("values", []) for rule in spec["podFailurePolicy"]["rules"]
+    ]
+    assert {int(ExitCode.TARGET_REFUSED), int(ExitCode.ENCRYPTION)} <= set(codes[1])
+    assert int(ExitCode.TARGET_FAILED) not in codes[1]
+
+
+def test_keys_may_be_optional_so_that_a_pod_begins_without_them() -> None:
+    mysql = next(engine for engine in ENGINES if engine.type == "mysql")
+    source = cronjob(mysql)
+    for identity in (IDENTITY, replace(IDENTITY, is_optional=True)):
+        asked = RestoreJob(
+            backup="latest", request=RestoreRequest(), identity=identity, requested_by=""
+        )
+        job = build_restore_job(source, mysql, Target(cronjob=source), asked, WANTED)
+        [volume] = [item for item in pod_of(job)["volumes"] if item["name"] == "identity"]
+        assert volume["secret"].get("optional", False) is identity.is_optional
 
 
 def test_other_jobs_have_one_container_with_the_stores_variables() -> None:
