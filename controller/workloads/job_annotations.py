@@ -4,6 +4,8 @@ from controller.settings import parsers
 from controller.workloads.annotations import Annotation, unset_or
 
 _DEADLINE, _RETRIES = 14400, 2
+# What is wrong with one of these is told where it is planned, and keeps nobody from backups.
+_ANY = 1 << 20
 
 RESTORE_CREDENTIALS_SECRET = Annotation(
     key="restore-credentials-secret",
@@ -27,21 +29,23 @@ RESTORE_NOW = Annotation(
     key="restore-now",
     default="",
     help="Each new value, `latest`, a backup's id or a time, restores it once beside the database.",
-    read=parsers.printable,
+    read=str,
+    longest=_ANY,
 )
 RESTORE_FORGET = Annotation(
     key="restore-forget",
     default="",
     help="Each new value drops what `restore-now` left beside the database.",
-    read=parsers.printable,
+    read=str,
+    longest=_ANY,
 )
 RESTORE_FROM = Annotation(
     key="restore-from",
     default="",
     help="The workload whose backup a new, empty database is restored from, once, before the first "
     "dump: `NAME@latest`.",
-    read=parsers.printable,
-    longest=512,
+    read=str,
+    longest=_ANY,
 )
 DEADLINE = Annotation(
     key="deadline-seconds",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from controller.model.names import owner_key
 from controller.settings import parsers
+from dumpers.contract.recipients import holds_private_key
 from dumpers.contract.restore.request import AT, LATEST
 
 _DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
@@ -15,6 +16,7 @@ _ID = re.compile(r"[0-9a-f]{1,64}|(legacy-)?\d{8}T\d{6}Z(-[0-9a-f]{0,64})?", re.
 _FORMS = (
     "latest, a backup's id, or a time such as 2026-01-31T03:00:00Z; `#` and any text may follow"
 )
+_LONGEST, _SHOWN = 253, 100
 # Behind it a value may go on with anything, so that the same is asked for again.
 _AGAIN = "#"
 # How people and kubectl write the kinds of owners.
@@ -48,8 +50,29 @@ class Source:
         return owner_key(self.namespace, self.name)
 
 
+def check_text(text: str) -> str:
+    """A value that may be kept and shown; ValueError says what is wrong with any other."""
+    if holds_private_key(text):
+        raise ValueError("must never hold a private key: treat it as leaked")
+    if len(text) > _LONGEST:
+        raise ValueError(f"must have at most {_LONGEST} characters")
+    return parsers.printable(text)
+
+
+def show_text(text: str) -> str:
+    """A value in a message: as it stands where it is short and plain, and never a secret."""
+    try:
+        return check_text(text)
+    except ValueError:
+        return parsers.describe_value(text, longest=_SHOWN)
+
+
 def parse_backup(text: str) -> str:
     """Which backup a value means, as the variable BACKUP has it; ValueError names the forms."""
+    return _backup(check_text(text))
+
+
+def _backup(text: str) -> str:
     wanted = text.partition(_AGAIN)[0].strip()
     if wanted == LATEST:
         return LATEST
@@ -68,7 +91,7 @@ def parse_source(text: str, namespace: str) -> Source:
 
     ValueError says what is wrong.
     """
-    owner, at, backup = text.partition(_AGAIN)[0].partition("@")
+    owner, at, backup = check_text(text).partition(_AGAIN)[0].partition("@")
     *places, name = map(str.strip, owner.split("/"))
     kind = ""
     # A namespace that is called like a kind is meant only before a kind.
@@ -83,7 +106,7 @@ def parse_source(text: str, namespace: str) -> Source:
         namespace=parsers.label(places[0]) if places else namespace,
         kind=kind,
         name=parsers.object_name(name),
-        backup=parse_backup(backup) if at else LATEST,
+        backup=_backup(backup) if at else LATEST,
     )
 
 

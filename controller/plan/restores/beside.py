@@ -34,7 +34,7 @@ from controller.plan.restores.jobs import (
 )
 from controller.runs.restores import RestoreRecord, Stage, made_at, read_record
 from controller.workloads.backup_spec import BackupSpec
-from controller.workloads.restore_values import parse_backup
+from controller.workloads.restore_values import parse_backup, show_text
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 
 
@@ -83,7 +83,7 @@ def _plan_restore(
     value = spec.request.restore_now
     if not value or (record and record.asked == value):
         return _told(record, value, cronjob, context) if record else NOTHING
-    what = f"restore-now {value}"
+    what = f"restore-now {show_text(value)}"
     name = job_name(RESTORE, spec.owner, value)
     made = find_job(name, cronjob, context)
     if made and not (record and made_at(made) <= record.at):

@@ -36,7 +36,7 @@ from controller.plan.restores.jobs import (
 )
 from controller.runs.restores import RestoreRecord, Stage, read_record
 from controller.workloads.backup_spec import BackupSpec
-from controller.workloads.restore_values import parse_source
+from controller.workloads.restore_values import parse_source, show_text
 from dumpers.contract import names as variables
 from dumpers.contract.restore.bootstrap import Bootstrap
 from dumpers.contract.restore.request import RestoreRequest
@@ -88,7 +88,7 @@ def plan_bootstrap(
     if record and record.asked == value:
         return Bootstrapped(cronjob=target, step=_told(record, target, context))
     if why := refusal_of(spec, cronjob, context):
-        message = f"restore-from {value} is refused: {why}; backups go on"
+        message = f"restore-from {show_text(value)} is refused: {why}; backups go on"
         step = Step(reason=Reason.RESTORE_REFUSED, message=message)
         return Bootstrapped(cronjob=target, step=step)
     if cronjob and (why := _obstacle(cronjob, context)):

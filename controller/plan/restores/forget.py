@@ -25,6 +25,7 @@ from controller.plan.restores.jobs import (
 )
 from controller.runs.restores import RestoreRecord, Stage, made_at
 from controller.workloads.backup_spec import BackupSpec
+from controller.workloads.restore_values import check_text, show_text
 from dumpers.contract import names as variables
 
 _HOUR = 3600
@@ -46,21 +47,20 @@ def plan_forget(
     value = spec.request.restore_forget
     if not value or (forgotten and forgotten.asked == value):
         return _told(forgotten, value, cronjob, context)
-    what = f"restore-forget {value}"
+    what = f"restore-forget {show_text(value)}"
     name = job_name(FORGET, spec.owner, value)
     made = find_job(name, cronjob, context)
     if made and not (forgotten and made_at(made) <= forgotten.at):
         known = RestoreRecord(asked=value, stage=Stage.RUNNING, job=name, at=made_at(made))
         return Step(marks={names.RESTORE_FORGET: known.to_json()}, message=f"{what}: it runs")
+    if why := _refusal(value, restored, has_job=made is not None):
+        return Step(reason=Reason.RESTORE_REFUSED, message=f"{what} is refused: {why}")
     if why := _obstacle(cronjob, forgotten, context):
         return Step(message=f"{what} waits: {why}")
     if restored is None or not restored.beside:
         # Noted, so that it does not drop what a later restore leaves.
         known = RestoreRecord(asked=value, stage=Stage.DONE, message="nothing was there")
         return Step(marks={names.RESTORE_FORGET: known.to_json()})
-    if made:
-        why = f"it had its Job before: {AGAIN}"
-        return Step(reason=Reason.RESTORE_REFUSED, message=f"{what} is refused: {why}")
     body = build_client_job(
         spec.engine,
         Target(cronjob=target),
@@ -75,6 +75,16 @@ def plan_forget(
     return Step(
         change=creation(body), message=f"{what}: the Job {name} drops {shown_copies(restored)}"
     )
+
+
+def _refusal(value: str, restored: RestoreRecord | None, *, has_job: bool) -> str:
+    """Why a value is not heeded, whatever is waited for; empty where it is."""
+    try:
+        check_text(value)
+    except ValueError as error:
+        return f"it {error}"
+    has_copy = restored is not None and bool(restored.beside)
+    return f"it had its Job before: {AGAIN}" if has_job and has_copy else ""
 
 
 def _obstacle(cronjob: Json, forgotten: RestoreRecord | None, context: PlanContext) -> str:

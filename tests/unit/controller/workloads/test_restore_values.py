@@ -2,7 +2,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller.workloads.restore_values import Source, parse_backup, parse_instant, parse_source
+from controller.workloads.restore_values import (
+    Source,
+    parse_backup,
+    parse_instant,
+    parse_source,
+    show_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,12 +47,30 @@ def test_backup(text: str, expected: str) -> None:
         "../x",
         "3f9c/0a",
         "9999-12-31T23:59:59-23:59",
-        "x" * 300,
     ],
 )
 def test_what_is_no_backup_is_told_the_forms(text: str) -> None:
     with pytest.raises(ValueError, match="must be latest, a backup's id, or a time such as"):
         parse_backup(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("latest#" + "x" * 300, "at most 253 characters"),
+        ("latest#\n", "no control characters"),
+        ("latest#AGE-SECRET-KEY-1QQQ", "never hold a private key"),
+    ],
+)
+def test_what_may_not_be_kept_or_shown(text: str, why: str) -> None:
+    for parse in (parse_backup, lambda text: parse_source(f"db@{text}", "demo")):
+        with pytest.raises(ValueError, match=why):
+            parse(text)
+    shown = show_text(text)
+    assert len(shown) < 200
+    assert shown.isprintable()
+    assert "AGE-" not in shown
+    assert show_text("latest#2") == "latest#2"
 
 
 def source(namespace: str, kind: str, name: str, backup: str = "latest") -> Source:
