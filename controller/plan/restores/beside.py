@@ -84,7 +84,7 @@ def _plan_restore(
     if not value or (record and record.asked == value):
         return _told(record, value, cronjob, context) if record else NOTHING
     what = f"restore-now {show_text(value)}"
-    name = job_name(RESTORE, spec.owner, value)
+    name = job_name(RESTORE, spec, value)
     made = find_job(name, cronjob, context)
     if made and not (record and made_at(made) <= record.at):
         known = RestoreRecord(asked=value, stage=Stage.RUNNING, job=name, at=made_at(made))

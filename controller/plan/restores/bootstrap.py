@@ -91,12 +91,13 @@ def plan_bootstrap(
         message = f"restore-from {show_text(value)} is refused: {why}; backups go on"
         step = Step(reason=Reason.RESTORE_REFUSED, message=message)
         return Bootstrapped(cronjob=target, step=step)
-    if cronjob and (why := _obstacle(cronjob, context)):
+    if why := _obstacle(cronjob, context):
+        # Not held yet: nobody knows for how long.
         return Bootstrapped(cronjob=target, step=Step(message=f"restore-from {value} waits: {why}"))
     waiting = RestoreRecord(
         asked=value,
         stage=Stage.WAITING,
-        job=job_name(RESTORE, spec.owner, f"{names.BOOTSTRAP} {value}"),
+        job=job_name(RESTORE, spec, f"{names.BOOTSTRAP} {value}"),
         at=format_time(context.view.now),
     )
     suspended = target["spec"].get("suspend") is True
@@ -131,9 +132,8 @@ def _begun(record: RestoreRecord, cronjob: Json, context: PlanContext) -> Restor
 
 def _held_for(record: RestoreRecord, cronjob: Json, target: Json, context: PlanContext) -> Json:
     """The target of a CronJob that waits for its Job, held by that, or let go at its end."""
-    suspended = target["spec"].get("suspend") is True
-    waiting = Holder(name=record.job, uid=PENDING, suspended=suspended)
-    holder = holder_of(cronjob) or waiting
+    # Marks that somebody removed say no more what was before: then it goes on.
+    holder = holder_of(cronjob) or Holder(name=record.job, uid=PENDING, suspended=False)
     if holder.uid != PENDING:
         # Somebody restores by the command meanwhile.
         return target
@@ -185,10 +185,11 @@ def _make_job(
     return replace(followed, step=replace(followed.step, change=creation(body)))
 
 
-def _obstacle(cronjob: Json, context: PlanContext) -> str:
+def _obstacle(cronjob: Json | None, context: PlanContext) -> str:
+    """What a bootstrap waits for; empty where it can go on."""
     if not are_jobs_known(context):
         return "the workload's Jobs are not known"
-    if running := going_on(cronjob, context):
+    if cronjob and (running := going_on(cronjob, context)):
         return f"the Job {running} has not ended"
     return ""
 

@@ -48,7 +48,7 @@ def plan_forget(
     if not value or (forgotten and forgotten.asked == value):
         return _told(forgotten, value, cronjob, context)
     what = f"restore-forget {show_text(value)}"
-    name = job_name(FORGET, spec.owner, value)
+    name = job_name(FORGET, spec, value)
     made = find_job(name, cronjob, context)
     if made and not (forgotten and made_at(made) <= forgotten.at):
         known = RestoreRecord(asked=value, stage=Stage.RUNNING, job=name, at=made_at(made))

@@ -9,7 +9,6 @@ from controller.manifests.restore_job import SecretKey
 from controller.model import names
 from controller.model.kinds import JOB
 from controller.model.objects import Json, ObjectRef, name_of, uid_of
-from controller.model.owner import Owner
 from controller.model.status import ReadFailure, Reason
 from controller.plan.changes import Action, Change
 from controller.plan.context import PlanContext
@@ -17,6 +16,7 @@ from controller.runs.blocked import blocked_run
 from controller.runs.job_status import end_of
 from controller.runs.restores import RestoreRecord, followed
 from controller.settings.settings import Settings
+from controller.workloads.backup_spec import BackupSpec
 
 PAUSE = timedelta(minutes=10)
 # Longer than a controller is away: the Job's name shows that this value had its Job.
@@ -43,13 +43,14 @@ class Step:
 NOTHING = Step()
 
 
-def job_name(verb: str, owner: Owner, value: str) -> str:
+def job_name(verb: str, spec: BackupSpec, value: str) -> str:
     """Name of the Job for a value: the same as long as the owner is the same object.
 
     So a Job is not made twice where its creation was not answered, or the CronJob was lost.
     """
-    digest = hashlib.sha256(f"{owner.ref} {owner.uid} {value}".encode()).hexdigest()[:_DIGEST]
-    return names.job_name(verb, owner.key, digest)
+    text = f"{spec.name} {spec.owner.ref} {spec.owner.uid} {value}"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
+    return names.job_name(verb, spec.owner.key, digest)
 
 
 def creation(body: Json) -> Change:
