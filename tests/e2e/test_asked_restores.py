@@ -63,6 +63,30 @@ def clean(stage: Stage) -> Iterator[None]:
     stage.kube.run("delete", "jobs", "-n", CONTROL, "-l", "app.kubernetes.io/part-of=ksnapshot")
 
 
+@pytest.fixture
+def two_logins(stage: Stage, cronjob: str) -> Iterator[None]:
+    """Dumps have a login that only reads, restores the owner's, until the test is over."""
+    admin(stage, "CREATE ROLE reader LOGIN PASSWORD 'reads'; GRANT pg_read_all_data TO reader")
+    stage.kube.apply(
+        secret("reader", SHOP, {"username": "reader", "password": "reads"}),
+        secret("owner", SHOP, {"username": "shop", "password": stage.world.database_password}),
+    )
+    annotate(stage, credentials_secret="reader", restore_credentials_secret="owner")
+
+    def is_recorded() -> bool:
+        return names.RESTORE_LOGIN in cronjob_now(stage, cronjob)["metadata"]["annotations"]
+
+    stage.kube.wait("the logins", is_recorded, seconds=60)
+    yield
+    asked = [
+        f"{names.PREFIX}{key}-" for key in ("credentials-secret", "restore-credentials-secret")
+    ]
+    stage.kube.run("annotate", "-n", SHOP, f"statefulset/{WORKLOAD}", *asked)
+    stage.kube.run("delete", "secret", "reader", "owner", "-n", SHOP)
+    stage.kube.wait("the one login", lambda: not is_recorded(), seconds=60)
+    admin(stage, "DROP ROLE reader")
+
+
 def annotate(stage: Stage, **values: str) -> None:
     pairs = [f"{names.PREFIX}{key.replace('_', '-')}={text}" for key, text in values.items()]
     stage.kube.run("annotate", "-n", SHOP, f"statefulset/{WORKLOAD}", "--overwrite", *pairs)
@@ -117,7 +141,7 @@ def test_a_new_database_begins_with_a_backup(
 
 
 def test_a_copy_beside_the_live_database_and_its_end(
-    stage: Stage, cronjob: str, command: Command, with_identity: None
+    stage: Stage, cronjob: str, command: Command, with_identity: None, two_logins: None
 ) -> None:
     done(command.run("backup", f"{SHOP}/{WORKLOAD}", "--follow"))
     before = fingerprint(stage, DATABASE)
