@@ -43,6 +43,7 @@ def build_cronjob(
                 names.OWNER_KIND: spec.owner.ref.kind,
                 names.OWNER_UID: spec.owner.uid or DELETE,
                 names.MEMBERS: members_text(spec.members) or DELETE,
+                names.RESTORE_LOGIN: " ".join(sorted(spec.restore_credentials)) or DELETE,
                 names.INSTANCE: settings.instance,
                 names.CLUSTER: cluster,
                 names.OPTIONAL_FIELDS: record(requested) or DELETE,

@@ -26,7 +26,7 @@ _CONTAINER_SECURITY = {
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
 }
-_FAILURE_POLICY = {
+FAILURE_POLICY = {
     "rules": [
         # The first match wins: a drained node does not count as a try, whatever the exit code.
         {
@@ -50,7 +50,7 @@ def build_job(spec: BackupSpec, settings: Settings, cluster: str, optional: Opti
     return {
         "activeDeadlineSeconds": spec.request.deadline,
         "backoffLimit": spec.request.retries,
-        "podFailurePolicy": _FAILURE_POLICY,
+        "podFailurePolicy": FAILURE_POLICY,
         "template": {
             "metadata": _pod_metadata(optional),
             "spec": _pod(spec, settings, cluster, optional),

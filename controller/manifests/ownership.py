@@ -59,9 +59,16 @@ def members_of(cronjob: Json) -> Mapping[ObjectRef, str]:
     return found
 
 
+# Stands for the uid of a Job that is yet to be made.
+PENDING = "pending"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """The restore Job that keeps a CronJob suspended; `suspended` is what it was before."""
+    """The restore Job that keeps a CronJob suspended; `suspended` is what it was before.
+
+    `uid` is PENDING where the Job is yet to be made.
+    """
 
     name: str
     uid: str

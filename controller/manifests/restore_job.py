@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.manifests.job_env import CA_FOLDER
+from controller.manifests.secret import restore_key
 from controller.manifests.verb_job import (
     VerbJob,
     build_container,
@@ -18,12 +19,14 @@ from controller.manifests.verb_job import (
     store_variables,
 )
 from controller.model import names
-from controller.model.objects import Json
+from controller.model.objects import Json, annotations_of, name_of
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec, Role
 from dumpers.contract.restore.request import RestoreRequest
 
-RESTORE, LOAD = "restore", "load"
+RESTORE, LOAD, UNDO, FORGET = "restore", "load", "undo", "forget"
+# The components of the Jobs that change a database.
+WRITERS = frozenset({RESTORE, UNDO, FORGET})
 CLIENT = "client"
 _EXCHANGE_FOLDER = "/run/ksnapshot/exchange"
 _IDENTITY_FOLDER = "/run/ksnapshot/identity"
@@ -35,10 +38,14 @@ _NO_IDENTITY = "eks.amazonaws.com/skip-containers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretKey:
-    """One key of a Secret of the control namespace."""
+    """One key of a Secret of the control namespace.
+
+    A volume with an optional one is empty without it, so that a pod begins and says so.
+    """
 
     secret: str
     key: str
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +53,8 @@ class Target:
     """Where a backup is restored to, as far as that is not the place it was dumped from.
 
     `cronjob` is the dump CronJob whose database it is. `host`, `port` and `database` replace that
-    CronJob's where they are set, `login` the roles of its login.
+    CronJob's where they are set. `login` replaces its login by roles; empty means the one that it
+    records for restores, else that of its dumps.
     """
 
     cronjob: Json = field(repr=False)
@@ -128,7 +136,7 @@ def build_restore_job(
     return job
 
 
-def build_client_job(engine: EngineSpec, target: Target, wanted: VerbJob) -> Json:
+def build_client_job(engine: EngineSpec, target: Target, wanted: VerbJob) -> dict[str, Any]:
     """Build a Job that knows the target's login and nothing of the store."""
     theirs = container_of(target.cronjob)
     certificates = _certificates(target.cronjob, theirs)
@@ -143,6 +151,17 @@ def build_client_job(engine: EngineSpec, target: Target, wanted: VerbJob) -> Jso
     return build_job(target.cronjob, wanted, containers=[container], volumes=volumes)
 
 
+def login_of_restores(cronjob: Json, engine: EngineSpec) -> Mapping[Role, SecretKey]:
+    """The login that a dump CronJob records for restores; empty where that is the dumps' own."""
+    recorded = annotations_of(cronjob).get(names.RESTORE_LOGIN, "").split()
+    secret = names.secret_name(name_of(cronjob))
+    return {
+        item.role: SecretKey(secret=secret, key=restore_key(item.variable))
+        for item in engine.credentials
+        if item.variable in recorded
+    }
+
+
 def _identity(identity: SecretKey | None) -> list[tuple[Json, Json]]:
     """The mount and the volume with the private keys; empty without them."""
     if identity is None:
@@ -151,6 +170,7 @@ def _identity(identity: SecretKey | None) -> list[tuple[Json, Json]]:
         "secretName": identity.secret,
         "items": [{"key": identity.key, "path": _IDENTITY_FILE}],
         "defaultMode": 0o440,
+        **({"optional": True} if identity.is_optional else {}),
     }
     mount = {"name": "identity", "mountPath": _IDENTITY_FOLDER, "readOnly": True}
     return [(mount, {"name": "identity", "secret": source})]
@@ -169,10 +189,11 @@ def _certificates(cronjob: Json, container: Json) -> list[tuple[Json, Json]]:
 
 def _database_variables(theirs: Json, engine: EngineSpec, target: Target) -> list[Json]:
     """The variables of the target's address and login."""
+    roles = target.login or login_of_restores(target.cronjob, engine)
     login = {
-        credential.variable: target.login[credential.role]
+        credential.variable: roles[credential.role]
         for credential in engine.credentials
-        if credential.role in target.login
+        if credential.role in roles
     }
     database = next(
         (item.variable for item in engine.credentials if item.role is Role.DATABASE), ""
@@ -190,7 +211,7 @@ def _database_variables(theirs: Json, engine: EngineSpec, target: Target) -> lis
     # A login is replaced as a whole: another account with the old password is nobody's.
     dropped = (
         {item.variable for item in engine.credentials if item.role is not Role.DATABASE}
-        if target.login
+        if login
         else set()
     )
     return [

@@ -9,6 +9,13 @@ from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract import names as variables
 
+_RESTORE_PREFIX = "RESTORE_"
+
+
+def restore_key(variable: str) -> str:
+    """The key of the mirrored Secret that holds a restore's value of a credential's variable."""
+    return f"{_RESTORE_PREFIX}{variable}"
+
 
 def build_secret(spec: BackupSpec, settings: Settings) -> Json | None:
     """Build the mirrored Secret; None where there is nothing to mirror."""
@@ -17,6 +24,7 @@ def build_secret(spec: BackupSpec, settings: Settings) -> Json | None:
         for credential in spec.engine.credentials
         if credential.variable in spec.credentials
     }
+    mirrored |= {restore_key(variable): text for variable, text in spec.restore_credentials.items()}
     if spec.certificates:
         mirrored[variables.CA_KEY] = spec.certificates
     if not mirrored:

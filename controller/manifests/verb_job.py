@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.manifests.job_env import KEYS, key_variables, plain_variable
+from controller.manifests.job_pod import FAILURE_POLICY
 from controller.model import names
 from controller.model.kinds import JOB, JOB_API
 from controller.model.objects import Json, annotations_of, labels_of, name_of
@@ -54,14 +55,16 @@ class VerbJob:
     """What a Job is to do.
 
     `verb` is the dumpers' verb and the Job's component; `env` holds further variables of its
-    container. After `deadline` seconds it is ended; `keep` seconds after its end it is removed.
-    `account` is that of a Job which only reads, or the dumps' own.
+    container. After `deadline` seconds it is ended; `keep` seconds after its end it is removed. A
+    failure that may heal is tried again as often as `retries` says. `account` is that of a Job
+    which only reads, or the dumps' own.
     """
 
     name: str
     verb: str
     deadline: int
     keep: int
+    retries: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
     account: Account = WRITER
 
@@ -71,7 +74,7 @@ class VerbJob:
         return {variables.DEADLINE: str(self.deadline), **self.env}
 
 
-def build_verb_job(cronjob: Json, wanted: VerbJob) -> Json:
+def build_verb_job(cronjob: Json, wanted: VerbJob) -> dict[str, Any]:
     """Build a Job whose only container has the store's variables and those of `wanted`."""
     dump = container_of(cronjob)
     return build_job(
@@ -89,7 +92,7 @@ def build_verb_job(cronjob: Json, wanted: VerbJob) -> Json:
     )
 
 
-def build_check_job(cronjob: Json, wanted: VerbJob) -> Json:
+def build_check_job(cronjob: Json, wanted: VerbJob) -> dict[str, Any]:
     """Build a Job that is given all that a dump is given, and another verb."""
     spec = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     scratch = {mount["name"] for mount in _scratch_mounts(container_of(cronjob))}
@@ -105,7 +108,7 @@ def build_check_job(cronjob: Json, wanted: VerbJob) -> Json:
 def build_job(
     cronjob: Json, wanted: VerbJob, *, containers: list[Json], volumes: list[Json]
 ) -> dict[str, Any]:
-    """Build a Job around containers; it is tried once, as a person looks at what came of it.
+    """Build a Job around containers; mostly it is tried once: a person looks at what came of it.
 
     `volumes` are those besides the scratch space that each container has for itself.
     """
@@ -139,7 +142,8 @@ def build_job(
         "spec": {
             "activeDeadlineSeconds": wanted.deadline,
             "ttlSecondsAfterFinished": wanted.keep,
-            "backoffLimit": 0,
+            "backoffLimit": wanted.retries,
+            **({"podFailurePolicy": FAILURE_POLICY} if wanted.retries else {}),
             "template": {
                 "metadata": {
                     "labels": labels | own,

@@ -18,6 +18,8 @@ OWNER = f"{PREFIX}owner"
 OWNER_KIND = f"{PREFIX}owner-kind"
 OWNER_UID = f"{PREFIX}owner-uid"
 MEMBERS = f"{PREFIX}members"
+# Of the login that restores use, the variables whose values the mirrored Secret has for them.
+RESTORE_LOGIN = f"{PREFIX}restore-login"
 INSTANCE = f"{PREFIX}instance"
 CLUSTER = f"{PREFIX}cluster"
 OPTIONAL_FIELDS = f"{PREFIX}managed-optional-fields"
@@ -25,6 +27,10 @@ GONE_SINCE = f"{PREFIX}gone-since"
 # The last value of the annotation backup-now that made a Job, and when that was.
 BACKUP_NOW = f"{PREFIX}backup-now"
 BACKUP_NOW_AT = f"{PREFIX}backup-now-at"
+# What is known of the restores that annotations asked for, as JSON: see runs.restores.
+RESTORE_NOW = f"{PREFIX}restore-now"
+RESTORE_FORGET = f"{PREFIX}restore-forget"
+BOOTSTRAP = f"{PREFIX}bootstrap"
 # While a restore writes into the CronJob's database: the Job as `name/uid`, and what `suspend` was.
 HELD_BY = f"{PREFIX}held-by"
 HELD_SUSPEND = f"{PREFIX}held-suspend"

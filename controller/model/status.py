@@ -22,6 +22,10 @@ class Reason(StrEnum):
     SUSPENDED = "Suspended"
     RUN_BLOCKED = "RunBlocked"
     HELD = "RestoreRunning"
+    RESTORING_BESIDE = "RestoringBeside"
+    RESTORED_BESIDE = "RestoredBeside"
+    RESTORE_REFUSED = "RestoreRefused"
+    RESTORE_FAILED = "RestoreFailed"
     # gone, replaced, unwatched
     OWNER_NOT_FOUND = "OwnerNotFound"
     NAMESPACE_NOT_FOUND = "NamespaceNotFound"

@@ -17,6 +17,7 @@ from controller.plan import owned
 from controller.runs import proofs, results
 from controller.runs.blocked import blocked_run
 from controller.runs.event_causes import events_of_job
+from controller.runs.restores import open_jobs as open_jobs_of_restores
 from controller.settings.settings import Settings
 from controller.workloads import backup_spec
 from controller.workloads.discovery import Workloads
@@ -110,7 +111,7 @@ def _ref(resource: Resource, item: Json) -> ObjectRef:
 def _jobs(
     cronjobs: Objects | ReadFailure, readers: Readers, settings: Settings
 ) -> tuple[Objects | ReadFailure, Mapping[ObjectRef, ReadFailure]]:
-    """Read the Jobs of these CronJobs, those that hold them, and those that verify their backups.
+    """Read the Jobs of these CronJobs, those that hold them, and those that verify or restore.
 
     A Job that could not be read has no end, as if it ran.
     """
@@ -124,13 +125,14 @@ def _jobs(
         if any(reference.get("uid") in owners for reference in owner_references(job))
     }
     wanted |= {holder.name for cronjob in cronjobs if (holder := ownership.holder_of(cronjob))}
-    dumped = {name_of(cronjob) for cronjob in cronjobs}
+    known = set(map(name_of, cronjobs))
     wanted |= {
         name_of(job)
         for name, items in proofs.proofs_by_cronjob(listed).items()
-        if name in dumped
+        if name in known
         for job in items
     }
+    wanted |= {name_of(job) for job in listed if owned.changed_by(job) in known}
     return readers.objects.load_full(JOBS, settings.control_namespace, listed, wanted)
 
 
@@ -157,7 +159,13 @@ def _with_runs(
         for job in proofs.jobs_with_open_proof(cronjob, items)
         if _ref(JOBS, job) not in view.unread
     ]
-    pods = _pods([*(name_of(job) for _, job in open_jobs), *proving], reader, settings)
+    restores = [
+        name
+        for cronjob in view.cronjobs
+        if ownership.is_ours(cronjob, settings)
+        for name in open_jobs_of_restores(cronjob)
+    ]
+    pods = _pods([name_of(job) for _, job in open_jobs], [*proving, *restores], reader, settings)
     if isinstance(pods, ReadFailure):
         return replace(view, pods=pods)
     pods_by_job = owned.by_owner(pods)
@@ -169,14 +177,14 @@ def _with_runs(
     return replace(view, pods=pods, events=_events(unexplained, reader, settings))
 
 
-def _pods(job_names: list[str], reader: ClusterReader, settings: Settings) -> Objects | ReadFailure:
-    """Read the pods of these Jobs."""
-    selectors = [
-        f"job-name in ({','.join(job_names[start : start + _NAMES])})"
-        for start in range(0, len(job_names), _NAMES)
-    ]
+def _pods(
+    dumps: list[str], others: list[str], reader: ClusterReader, settings: Settings
+) -> Objects | ReadFailure:
+    """Read the pods of these Jobs, by their names."""
+    selectors = _by_names([*dumps, *others])
     if len(selectors) > _SELECTORS:
-        selectors = [names.SELECTOR]
+        # Pods of the others have not this label, as 0.6.0 would delete their Jobs.
+        selectors = [names.SELECTOR, *_by_names(others)]
     pods: list[Json] = []
     for selector in selectors:
         listed = reader.list(RUN_PODS, settings.control_namespace, selector)
@@ -184,6 +192,14 @@ def _pods(job_names: list[str], reader: ClusterReader, settings: Settings) -> Ob
             return listed
         pods += listed
     return tuple(pods)
+
+
+def _by_names(jobs: list[str]) -> list[str]:
+    """Selectors of the pods of these Jobs."""
+    return [
+        f"job-name in ({','.join(jobs[start : start + _NAMES])})"
+        for start in range(0, len(jobs), _NAMES)
+    ]
 
 
 def _is_unexplained(cronjob: Json, job: Json, pods: Objects, now: datetime) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from controller.manifests.manifest import manifest_refs
 from controller.manifests.ownership import DUMP, component_of, is_ours, owner_of
+from controller.manifests.restore_job import WRITERS
 from controller.model import names
 from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import (
@@ -13,6 +14,7 @@ from controller.model.objects import (
     ObjectRef,
     Objects,
     annotations_of,
+    labels_of,
     name_of,
     owner_references,
     uid_of,
@@ -32,8 +34,9 @@ class OwnedObjects:
     `objects` holds all of them, foreign ones too; with `failed` they are not known. Of this
     install's CronJobs, `ours` holds those that dump, by the namespace of their workload and by
     name, and `others` those of other components, by the namespace and owner that they record.
-    `jobs` go by CronJob uid, `pods` and `events` by Job uid; `proofs` are the Jobs that verify
-    backups, by the name of the CronJob that made those.
+    `jobs` go by CronJob uid, `pods` and `events` by Job uid. `proofs` are the Jobs that verify
+    backups, and `restore_jobs` those that restore, or take that back, by the name of the CronJob
+    that they were made from.
     """
 
     objects: Mapping[ObjectRef, Json] = field(repr=False)
@@ -44,6 +47,7 @@ class OwnedObjects:
     pods: Mapping[str, Objects] | ReadFailure = field(repr=False)
     events: Mapping[str, Objects] = field(default_factory=dict, repr=False)
     proofs: Mapping[str, Objects] = field(default_factory=dict, repr=False)
+    restore_jobs: Mapping[str, Objects] = field(default_factory=dict, repr=False)
 
     def cronjob(self, name: str) -> Json | None:
         """The CronJob of this name, whosever it is; None without one."""
@@ -80,6 +84,7 @@ def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:
         pods=control.pods if isinstance(control.pods, ReadFailure) else by_owner(control.pods),
         events=events_by_job(_known(control.jobs), _known(control.events)),
         proofs=proofs_by_cronjob(_known(control.jobs)),
+        restore_jobs=_by_cronjob(_known(control.jobs)),
     )
 
 
@@ -123,6 +128,22 @@ def by_owner(listed: Objects) -> Mapping[str, Objects]:
         for uid in _owner_uids(item):
             grouped[uid].append(item)
     return {uid: tuple(items) for uid, items in grouped.items()}
+
+
+def _by_cronjob(jobs: Objects) -> Mapping[str, Objects]:
+    """Jobs that change a database, by the name of the CronJob that they were made from."""
+    grouped: dict[str, list[Json]] = defaultdict(list)
+    for job in jobs:
+        if name := changed_by(job):
+            grouped[name].append(job)
+    return {name: tuple(items) for name, items in grouped.items()}
+
+
+def changed_by(job: Json) -> str:
+    """The CronJob whose database a Job changes that somebody asked for; empty for other Jobs."""
+    if labels_of(job).get(names.COMPONENT_LABEL) not in WRITERS:
+        return ""
+    return annotations_of(job).get(names.CRONJOB, "")
 
 
 def _owner_uids(item: Json) -> Iterable[str]:

@@ -22,6 +22,7 @@ from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
 from controller.plan.overlay import overlay
+from controller.plan.restores.asked import follow_restores
 from controller.plan.wanted import with_results, write
 from controller.settings.choices import UnwatchedPolicy
 
@@ -58,6 +59,7 @@ def plan_unwanted(
     if names.INSTANCE in annotations_of(cronjob):
         target = with_results(target, cronjob, context.owned)
         target = with_hold(target, cronjob, context.view)
+        target = follow_restores(cronjob, target, context)
     change = write(ObjectRef(kind=CRONJOB, name=name), cronjob, target)
     return replace(made, changes=(change,) if change else (), kept=target), passes
 

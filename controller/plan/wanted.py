@@ -18,6 +18,7 @@ from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
 from controller.plan.overlay import overlay
 from controller.plan.owned import OwnedObjects
+from controller.plan.restores.asked import AskedRestores, plan_restores
 from controller.plan.run_now import plan_run_now
 from controller.runs import results
 from controller.runs.proofs import proof_annotations
@@ -45,6 +46,8 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
     targets = [
         _target(manifest, found, context) for manifest, found in zip(manifests, before, strict=True)
     ]
+    restores = plan_restores(spec, existing, targets[0], context)
+    targets[0] = restores.cronjob
     now = plan_run_now(spec, existing, context)
     if now.marks:
         targets[0] = overlay(targets[0], {"metadata": {"annotations": now.marks}})
@@ -54,9 +57,9 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
     ]
     changes += _deletions(spec, manifests, context)
     # Last, so that a Job that is refused does not keep the other changes back.
-    changes.append(now.change)
+    changes += [*restores.changes, now.change]
     cronjob = targets[0]
-    status = _status(spec, cronjob, context, now.message)
+    status = _status(spec, cronjob, context, restores, now.message)
     return made(status=status, changes=tuple(filter(None, changes)), kept=cronjob)
 
 
@@ -120,9 +123,12 @@ def _deletions(
             yield Change(action=Action.DELETE, kind=ref.kind, name=ref.name, before=existing)
 
 
-def _status(spec: BackupSpec, cronjob: Json, context: PlanContext, waits: str) -> WorkloadStatus:
+def _status(
+    spec: BackupSpec, cronjob: Json, context: PlanContext, restores: AskedRestores, waits: str
+) -> WorkloadStatus:
     """The status of a workload that is backed up by this CronJob; `waits` is of a run now."""
-    reason, messages = Reason.ANNOTATED, [waits] if waits else []
+    reason = restores.reason or Reason.ANNOTATED
+    messages = [*restores.messages, waits] if waits else [*restores.messages]
     for run in blocked_runs_of(cronjob, context.owned, context.view):
         reason = Reason.RUN_BLOCKED
         messages.append(f"{describe_blocked_run(run)}; no other run begins before it ends")
@@ -132,7 +138,7 @@ def _status(spec: BackupSpec, cronjob: Json, context: PlanContext, waits: str) -
             f"the Job {holder.name} restores into its database: nothing is dumped meanwhile"
         )
     elif cronjob["spec"].get("suspend") is True:
-        reason = Reason.SUSPENDED
+        reason = restores.reason or Reason.SUSPENDED
         messages.append("its CronJob is suspended: nothing is dumped")
     if spec.request.overruled:
         messages.append("encryption is enforced: its own annotations about it are ignored")

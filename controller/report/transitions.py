@@ -18,6 +18,10 @@ from controller.runs.results import recorded
 Subject: TypeAlias = tuple[str, str]
 
 
+# Reasons of workloads that are backed up, about which somebody has to do something.
+_TROUBLES = frozenset({Reason.RUN_BLOCKED, Reason.RESTORE_FAILED, Reason.RESTORE_REFUSED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectWritten:
     """An object of a workload was created, updated or deleted."""
@@ -32,8 +36,8 @@ class ObjectWritten:
 class StatusChanged:
     """A workload has another status than after the last pass; `before` is None for a new one.
 
-    `is_calm` is True where nobody has to do anything: it is backed up, no run of it is blocked, and
-    every write succeeded.
+    `is_calm` is True where nobody has to do anything: it is backed up, no run of it is blocked, no
+    restore that was asked for failed, and every write succeeded.
     """
 
     workload: str
@@ -94,7 +98,7 @@ def workload_transitions(before: WorkloadStatus | None, after: ApplyResult) -> I
             before=before,
             after=after.status,
             is_calm=after.status.state is State.WANTED
-            and after.status.reason is not Reason.RUN_BLOCKED
+            and after.status.reason not in _TROUBLES
             and not after.failed,
         )
 

@@ -24,3 +24,11 @@ class UnwatchedPolicy(StrEnum):
 
     KEEP = "keep"
     DELETE = "delete"
+
+
+class BootstrapFrom(StrEnum):
+    """From which namespaces a new workload may be restored, besides its own."""
+
+    SAME = "Same"
+    ALL = "All"
+    SELECTOR = "Selector"

@@ -12,6 +12,10 @@ from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?", re.ASCII)
 _QUANTITY = re.compile(r"([0-9]{1,18}(\.[0-9]{0,9})?)([numkMGTPE]|[KMGTPE]i|)", re.ASCII)
+_SECRET_KEY = re.compile(r"[-._A-Za-z0-9]{1,253}", re.ASCII)
+_NAMESPACES = re.compile(r"[-a-z0-9*]{1,63}", re.ASCII)
+# The key of a Secret that holds private keys, where nothing else is said.
+IDENTITY_KEY = "identity"
 _MAX_LABEL = 63
 _MAX_NAME = 253
 _MAX_NUMBER = 2**31 - 1
@@ -99,6 +103,25 @@ def namespaces(text: str) -> tuple[str, ...]:
     if not listed:
         raise ValueError("must name at least one namespace, separated by commas")
     return tuple(label(item) for item in listed)
+
+
+def secret_key(text: str) -> str:
+    """One key of a Secret as `NAME/KEY`; a name alone means its key `identity`."""
+    name, slash, key = text.partition("/")
+    if slash and not _SECRET_KEY.fullmatch(key):
+        raise ValueError("must be NAME or NAME/KEY, of a Secret and one of its keys")
+    return f"{object_name(name)}/{key or IDENTITY_KEY}"
+
+
+def namespace_pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Pairs `source:target` of namespaces, separated by commas; `*` stands for any characters."""
+    pairs = []
+    for item in filter(None, map(str.strip, text.split(","))):
+        source, _, target = item.partition(":")
+        if not (_NAMESPACES.fullmatch(source) and _NAMESPACES.fullmatch(target)):
+            raise ValueError("must be pairs of namespaces such as production:staging, with commas")
+        pairs.append((source, target))
+    return tuple(pairs)
 
 
 def host(text: str) -> str:

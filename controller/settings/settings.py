@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from controller.settings import parsers
-from controller.settings.choices import Mode, UnwatchedPolicy, Verify
+from controller.settings.choices import BootstrapFrom, Mode, UnwatchedPolicy, Verify
 from controller.settings.images import IMAGES, PullPolicy
 from controller.settings.job_pod import POD_FIELDS, parse_job_pod
 from controller.settings.setting import RECORD, Setting, setting_field
@@ -134,6 +134,27 @@ class Settings:
         help=f"Of every dump pod, as a JSON object: {', '.join(POD_FIELDS)}.",
         read=parse_job_pod,
     )
+    identity_secret: str = setting_field(
+        env="IDENTITY_SECRET",
+        chart="identitySecret",
+        default="",
+        help="Secret, as NAME or NAME/KEY, with the private key that annotations restore with.",
+        read=parsers.secret_key,
+    )
+    bootstrap_from: BootstrapFrom = setting_field(
+        env="BOOTSTRAP_FROM",
+        chart="bootstrap.from",
+        default="Same",
+        help="Namespaces that `restore-from` may name: `Same`, `All`, or `Selector` by pairs.",
+        read=parsers.one_of(BootstrapFrom),
+    )
+    bootstrap_pairs: tuple[tuple[str, str], ...] = setting_field(
+        env="BOOTSTRAP_PAIRS",
+        chart="bootstrap.pairs",
+        default="",
+        help="With `Selector`: pairs `source:target` of namespaces, with `*`, between commas.",
+        read=parsers.namespace_pairs,
+    )
     cluster_name: str = setting_field(
         env="CLUSTER_NAME",
         chart="clusterName",
@@ -210,10 +231,8 @@ class Settings:
         for name, record in _RECORDS.items():
             text = env.get(record.env) or record.default
             try:
-                # An empty default stands for itself, except where a value is a must.
-                values[name] = (
-                    record.read(text) if text or record.read is parsers.namespaces else text
-                )
+                # An empty default stands for itself, except where it is none, or no text.
+                values[name] = record.read(text) if text or record.read in _OF_NOTHING else text
             except ValueError as error:
                 shown = parsers.describe_value(text, hidden=record.hidden)
                 fault = parsers.describe_fault(text, str(error))
@@ -230,6 +249,8 @@ class Settings:
         return self.dumper_images[image.setting]
 
 
+# What reads a text that is empty, too.
+_OF_NOTHING = (parsers.namespaces, parsers.namespace_pairs)
 _RECORDS: Mapping[str, Setting] = {
     item.name: item.metadata[RECORD] for item in fields(Settings) if RECORD in item.metadata
 }

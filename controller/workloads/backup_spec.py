@@ -22,7 +22,8 @@ class BackupSpec:
     """Everything that the manifests of one workload's backup are built from.
 
     `name` is the dump CronJob's. `members` are the objects of an owner that is a group.
-    `credentials` holds values by the job's variables; `certificates` are those to trust, as PEM.
+    `credentials` holds values by the job's variables, `restore_credentials` those that restores use
+    instead, empty where they are the same; `certificates` are those to trust, as PEM.
     """
 
     name: str
@@ -33,6 +34,7 @@ class BackupSpec:
     host: str
     port: int
     credentials: Mapping[str, str] = field(repr=False)
+    restore_credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     certificates: str = field(default="", repr=False)
 
 
@@ -61,6 +63,9 @@ def build_spec(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected
     values = login.resolve(workload.pods, request, view.contents)
     if isinstance(values, Rejected):
         return values
+    of_restores = login.resolve_for_restores(workload.pods, request, view.contents)
+    if isinstance(of_restores, Rejected):
+        return of_restores
     certificates = login.certificates(request, view.contents)
     if isinstance(certificates, Rejected):
         return certificates
@@ -73,6 +78,7 @@ def build_spec(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected
         host=host,
         port=request.port,
         credentials=values,
+        restore_credentials=of_restores,
         certificates=certificates,
     )
 

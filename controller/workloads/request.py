@@ -35,13 +35,23 @@ from controller.workloads.annotations import (
     unset_or,
 )
 from controller.workloads.encryption import is_overruled, recipient_of
+from controller.workloads.job_annotations import (
+    BACKUP_NOW,
+    DEADLINE,
+    RESOURCES,
+    RESTORE_CREDENTIALS_SECRET,
+    RESTORE_FORGET,
+    RESTORE_FROM,
+    RESTORE_NOW,
+    RETRIES,
+    SUSPEND,
+)
 from controller.workloads.services.roles import ServerRole
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.contract.names import CA_KEY, TLS_MODES
 from dumpers.contract.notes import parse_codes
 
 _UTC = "Etc/UTC"
-_DEADLINE, _RETRIES = 14400, 2
 
 
 def _schedule(text: str) -> str:
@@ -92,10 +102,11 @@ class Request:
     `numbers` and `texts` hold the engine's own variables with their values, of texts those that
     are set. `recipient` is empty without encryption; `overruled` says that the annotations asked
     for other encryption than is enforced. An empty `credentials_secret`, `database`, `container`,
-    `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to the client.
-    `accept` holds sorted codes of notes. `group` and `backup_now` are not compared, as owners of
-    one group may differ. `read_from` is None without replicas, `suspend` is None and `resources`,
-    as JSON, empty where nothing is asked. `deadline` is in seconds.
+    `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to the client, and
+    with an empty `restore_credentials_secret` restores use the login of dumps.
+    `accept` holds sorted codes of notes. `group`, and what asks for something once, are not
+    compared, as owners of one group may differ. `read_from` is None without replicas, `suspend`
+    is None and `resources`, as JSON, empty where nothing is asked. `deadline` is in seconds.
     """
 
     engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
@@ -123,6 +134,7 @@ class Request:
     recipient: str = derived_field(recipient_of, ENCRYPTION_ENABLED, ENCRYPTION_RECIPIENT)
     overruled: bool = derived_field(is_overruled)
     credentials_secret: str = annotation_field(CREDENTIALS_SECRET)
+    restore_credentials_secret: str = annotation_field(RESTORE_CREDENTIALS_SECRET)
     database: str = annotation_field(DATABASE)
     texts: tuple[tuple[str, str], ...] = derived_field(_texts, *TEXTS.values())
     tls: str = annotation_field(
@@ -183,48 +195,14 @@ class Request:
         ),
         lambda given: given.engine.port,
     )
-    suspend: bool | None = annotation_field(
-        Annotation(
-            key="suspend",
-            default="the CronJob's own",
-            help="`true` pauses the schedule, `false` keeps it going whatever was set by hand.",
-            read=unset_or(None, parsers.boolean),
-        )
-    )
-    backup_now: str = annotation_field(
-        Annotation(
-            key="backup-now",
-            default="",
-            help="Each new value makes one backup now, at most one in ten minutes.",
-            read=parsers.printable,
-        ),
-        compare=False,
-    )
-    deadline: int = annotation_field(
-        Annotation(
-            key="deadline-seconds",
-            default=str(_DEADLINE),
-            help="How long a run may take, its retries included: 60 to 2592000.",
-            read=unset_or(_DEADLINE, parsers.whole(60, 2_592_000)),
-        )
-    )
-    retries: int = annotation_field(
-        Annotation(
-            key="retries",
-            default=str(_RETRIES),
-            help="How often a run that failed is tried again: 0 to 20.",
-            read=unset_or(_RETRIES, parsers.whole(0, 20)),
-        )
-    )
-    resources: str = annotation_field(
-        Annotation(
-            key="resources",
-            default="the operator's",
-            help='The dump container\'s resources as JSON: `{"limits": {"memory": "512Mi"}}`.',
-            read=unset_or("", parsers.resources_json),
-            longest=2048,
-        )
-    )
+    suspend: bool | None = annotation_field(SUSPEND)
+    backup_now: str = annotation_field(BACKUP_NOW, compare=False)
+    restore_now: str = annotation_field(RESTORE_NOW, compare=False)
+    restore_forget: str = annotation_field(RESTORE_FORGET, compare=False)
+    restore_from: str = annotation_field(RESTORE_FROM, compare=False)
+    deadline: int = annotation_field(DEADLINE)
+    retries: int = annotation_field(RETRIES)
+    resources: str = annotation_field(RESOURCES)
 
 
 _FIELDS: Mapping[str, FieldRecord] = {item.name: item.metadata[RECORD] for item in fields(Request)}

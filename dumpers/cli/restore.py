@@ -6,6 +6,7 @@ from dumpers.cli import process
 from dumpers.cli.clock import now
 from dumpers.contract.restore.jobs import RestoreJob, exchange_folder
 from dumpers.contract.restore.result import RestoreResult
+from dumpers.runs.restore.bootstrap import bootstrap as run_bootstrap
 from dumpers.runs.restore.exchange.serving import Listener
 from dumpers.runs.restore.reader import restore as run_restore
 
@@ -21,4 +22,6 @@ def _restore() -> RestoreResult:
     with Listener(exchange_folder(os.environ)) as listener:
         job = RestoreJob.from_env(os.environ)
         interrupt = process.interrupt_by_signals(job.deadline, work="restore")
+        if wanted := job.bootstrap:
+            return run_bootstrap(job, wanted, listener, interrupt=interrupt, now=now)
         return run_restore(job, listener, interrupt=interrupt, now=now)

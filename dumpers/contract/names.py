@@ -36,6 +36,8 @@ IDENTITY_FILE = "KSNAPSHOT_IDENTITY_FILE"
 EXCHANGE = "KSNAPSHOT_EXCHANGE"
 # Who asked, as the API server knows them.
 REQUESTED_BY = "KSNAPSHOT_REQUESTED_BY"
+# A Bootstrap as JSON: the new workload that is restored before its first backup.
+BOOTSTRAP = "KSNAPSHOT_BOOTSTRAP"
 # JSON lists of what a restore left: [live name, kept name] to exchange back, and names to drop.
 UNDO = "KSNAPSHOT_UNDO"
 FORGET = "KSNAPSHOT_FORGET"

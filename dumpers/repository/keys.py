@@ -17,6 +17,8 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 # Names of a run's records.
 STARTED, MANIFEST, FAILED = "started.json", "manifest.json", "failed.json"
 PINNED = "pinned.json"
+# The only record that belongs to a CronJob, and not to one of its runs.
+BOOTSTRAP = "bootstrap.json"
 # The mark of a sweep that has begun and not ended; holds what the tombstone holds.
 SWEEPING = "sweeping.json"
 _FOLDER = re.compile(r"(\d{8}T\d{6}Z)-(.+)")
@@ -146,6 +148,11 @@ def stamp(moment: datetime) -> str:
 def records_prefix(*, path: str, cluster: str, cronjob: str) -> str:
     """Folder of all run records of one CronJob, with its trailing slash."""
     return _join(path, "manifests", quote(cluster), quote(cronjob)) + "/"
+
+
+def bootstrap_key(*, path: str, cluster: str, cronjob: str) -> str:
+    """Key of the record of the restore that a CronJob's workload began with."""
+    return records_prefix(path=path, cluster=cluster, cronjob=cronjob) + BOOTSTRAP
 
 
 def _join(*segments: str) -> str:

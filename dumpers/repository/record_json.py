@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from dumpers.repository.records import (
+    BootstrapRecord,
     DamagedRecord,
     FailedRecord,
     Manifest,
@@ -30,7 +31,7 @@ from dumpers.repository.records import (
 FORMAT = 1
 _STARTED, _MANIFEST, _FAILED = "started", "manifest", "failed"
 _VERIFIED, _DAMAGED = "verified", "damaged"
-_RESTORED, _PINNED = "restored", "pinned"
+_RESTORED, _PINNED, _BOOTSTRAP = "restored", "pinned", "bootstrap"
 _WITH_DIGEST = {_MANIFEST, _VERIFIED, _DAMAGED}
 # A manifest's JSON holds the members of the started record as its own.
 _MEMBERS_OF: dict[str, Any] = {
@@ -39,6 +40,7 @@ _MEMBERS_OF: dict[str, Any] = {
     _FAILED: FailedRecord,
     _RESTORED: Restoration,
     _PINNED: Pin,
+    _BOOTSTRAP: BootstrapRecord,
 }
 
 
@@ -57,7 +59,7 @@ def write_record(record: Record) -> bytes:
                 "removed": msgspec.to_builtins(record.removed),
                 "buried": record.document,
             }
-        case StartedRecord() | FailedRecord() | Restoration() | Pin():
+        case StartedRecord() | FailedRecord() | Restoration() | Pin() | BootstrapRecord():
             kind = next(kind for kind, type_ in _MEMBERS_OF.items() if type_ is type(record))
             members = _members(record)
     document = {"format": FORMAT, "record": kind, **members}

@@ -166,6 +166,26 @@ class Pin:
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootstrapRecord:
+    """That a new workload was restored before its first backup, or how that failed.
+
+    `owner` is the uid of what owned its pods, `asked` what its annotation said. `source` is the
+    CronJob whose backup it was, and `run` that backup's id, empty where none was found. `reason`
+    is `Succeeded`, or the stable name of the failure that `message` explains.
+    """
+
+    owner: str
+    asked: str
+    source: str
+    run: str
+    started: Time
+    finished: Time
+    done: bool
+    reason: str
+    message: str
+
+
 class Removal(StrEnum):
     """Why the objects of a run were removed."""
 
@@ -206,4 +226,13 @@ class DamagedRecord:
     why: str
 
 
-Record = StartedRecord | Manifest | FailedRecord | Verification | Restoration | Pin | Tombstone
+Record = (
+    StartedRecord
+    | Manifest
+    | FailedRecord
+    | Verification
+    | Restoration
+    | Pin
+    | BootstrapRecord
+    | Tombstone
+)

@@ -119,6 +119,12 @@ class TargetRefusedError(KsnapshotError):
     reason = "TargetRefused"
 
 
+class BootstrappedBeforeError(TargetRefusedError):
+    """A new workload had its restore already, so nothing is to be done."""
+
+    reason = "BootstrappedBefore"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """How a run failed, for its result and its record; `message` holds no secret."""

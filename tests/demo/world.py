@@ -164,13 +164,13 @@ class World:
         )
         self.kube.run("rollout", "status", "-n", SHOP, f"statefulset/{name}", "--timeout=180s")
 
-    def psql(self, sql: str, database: str = DATABASE) -> str:
-        """Run SQL in the database's own pod."""
+    def psql(self, sql: str, database: str = DATABASE, pod: str = POD) -> str:
+        """Run SQL in a database's own pod."""
         command = (
             f'PGPASSWORD="$POSTGRES_PASSWORD" psql -h 127.0.0.1 -U "$POSTGRES_USER" -d {database}'
         )
         flags = "--no-psqlrc --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 --file -"
-        return self.kube.execute(POD, SHOP, "bash", "-c", f"{command} {flags}", stdin=sql).strip()
+        return self.kube.execute(pod, SHOP, "bash", "-c", f"{command} {flags}", stdin=sql).strip()
 
     def lose_database(self) -> None:
         """Drop the database with all that is in it; an empty one of its name is left."""

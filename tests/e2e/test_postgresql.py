@@ -21,13 +21,13 @@ _SMALL_PARTS = {"KSNAPSHOT_PART_SIZE_MIB": "5"}
 _TABLES = {"people": "id", "notes": "id", "noise": "id"}
 
 
-def fingerprint(stage: Stage, database: str) -> str:
+def fingerprint(stage: Stage, database: str, pod: str = POD) -> str:
     rows = " UNION ALL ".join(
         f"SELECT '{table}', count(*), md5(string_agg(md5(t::text), '' ORDER BY {key})) "
         f"FROM {table} t"
         for table, key in _TABLES.items()
     )
-    return stage.world.psql(f"{rows} ORDER BY 1", database)
+    return stage.world.psql(f"{rows} ORDER BY 1", database, pod)
 
 
 def records(stage: Stage, name: str) -> list[str]:

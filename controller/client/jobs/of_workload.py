@@ -7,8 +7,17 @@ from controller.client.cluster.workload_names import Workload
 from controller.client.status.fixes import STATE_FIXES
 from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import duration, moment_of
+from controller.model import names
 from controller.model.names import MANAGED_BY, MANAGED_BY_LABEL
-from controller.model.objects import Json, labels_of, metadata, name_of, owner_references, uid_of
+from controller.model.objects import (
+    Json,
+    annotations_of,
+    labels_of,
+    metadata,
+    name_of,
+    owner_references,
+    uid_of,
+)
 from controller.runs.job_status import end_of, started_at
 from dumpers.contract.names import CRONJOB, WORKLOAD
 
@@ -43,7 +52,7 @@ def jobs_of(cronjob: Json, jobs: Iterable[Json]) -> list[Json]:
         job
         for job in jobs
         if any(owner.get("uid") == uid for owner in owner_references(job))
-        or _variable(job, CRONJOB) == name
+        or _made_from(job) == name
     ]
     return newest_first(found)
 
@@ -76,6 +85,11 @@ def describe_job(job: Json, now: datetime) -> str:
 
 def _created(job: Json) -> tuple[str, str]:
     return str(metadata(job).get("creationTimestamp") or ""), name_of(job)
+
+
+def _made_from(job: Json) -> str:
+    """The dump CronJob that a Job was made from; its variable may name another one's backups."""
+    return annotations_of(job).get(names.CRONJOB) or _variable(job, CRONJOB)
 
 
 def _variable(job: Json, name: str) -> str:

@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from controller.workloads.restore_values import parse_instant
+
 _UNITS = {
     "second": timedelta(seconds=1),
     "minute": timedelta(minutes=1),
@@ -32,9 +34,6 @@ def parse_moment(text: str, now: datetime) -> datetime:
         if unit and (back := int(found["count"]) * unit) < _LONGEST:
             return now - back
     try:
-        moment = datetime.fromisoformat(words)
+        return parse_instant(words)
     except ValueError as error:
         raise ValueError(f"{text!r} is no time: write it like {_EXAMPLES}") from error
-    if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", words):
-        moment += timedelta(days=1) - timedelta(seconds=1)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -11,6 +11,10 @@ DAMAGED_FIX = "restore another one, see the store, and verify again: `ksnapshot 
 STATE_FIXES: Mapping[str, str] = {
     "Suspended": "remove `suspend`, its annotation or that on the CronJob, to go on",
     "RestoreRunning": "nothing: the schedule goes on once the restore has ended",
+    "RestoringBeside": "nothing: the schedule goes on meanwhile",
+    "RestoredBeside": "look at the copy, then give `restore-forget` a new value, which drops it",
+    "RestoreRefused": "the message says why; nothing was changed, and backups go on",
+    "RestoreFailed": "see the message and the Job's log; then ask again by another value",
     "RunBlocked": "see the message; `ksnapshot cancel` ends that run",
     "OwnerNotFound": "nothing, if it was deleted on purpose: its CronJob goes, its backups stay",
     "NamespaceNotFound": "nothing, if it was deleted on purpose: its backups stay",

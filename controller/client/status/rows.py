@@ -20,7 +20,13 @@ from controller.runs.restorable import LastProof, Restorable, last_proof_of, res
 from controller.workloads.schedules import next_run
 
 # States and reasons in which nobody has to do anything.
-FINE = {Reason.ANNOTATED, Reason.SUSPENDED, Reason.HELD}
+FINE = {
+    Reason.ANNOTATED,
+    Reason.SUSPENDED,
+    Reason.HELD,
+    Reason.RESTORING_BESIDE,
+    Reason.RESTORED_BESIDE,
+}
 _SETTLED = {State.REPLACED}
 
 

@@ -29,6 +29,7 @@ from controller.workloads.credentials.named_secret import (
     secret_keys,
 )
 from controller.workloads.credentials.secret_data import SecretDataByRef, content_of, text_of
+from controller.workloads.job_annotations import RESTORE_CREDENTIALS_SECRET
 from controller.workloads.request import Request
 from dumpers.contract.engine_spec import Role
 from dumpers.contract.names import CA_KEY
@@ -52,6 +53,9 @@ def references(pods: Objects, request: Request) -> tuple[SecretKeys, ...]:
     if request.credentials_secret:
         ref = ObjectRef(kind=SECRET, name=request.credentials_secret)
         keys[ref].update(secret_keys(request.engine))
+    if request.restore_credentials_secret:
+        ref = ObjectRef(kind=SECRET, name=request.restore_credentials_secret)
+        keys[ref].update(secret_keys(request.engine))
     if request.ca_secret:
         keys[ObjectRef(kind=SECRET, name=request.ca_secret)].add(CA_KEY)
     for ref, key in container_references(pods[0], container, request.engine):
@@ -67,6 +71,33 @@ def resolve(
         container = container_of(pods, request)
         lookup = container_lookup(pods[0], container, request.engine, contents)
         found = _credentials(container, request, lookup, contents)
+    except RejectedError as error:
+        return error.rejected
+    return {
+        item.variable: found[item.role]
+        for item in request.engine.credentials
+        if found.get(item.role)
+    }
+
+
+def resolve_for_restores(
+    pods: Objects, request: Request, contents: SecretDataByRef
+) -> dict[str, str] | Rejected:
+    """The variables of the login that restores use; empty where the annotations name no Secret.
+
+    The database's name is none of them: a restore goes where the dumps come from.
+    """
+    try:
+        secret = NamedSecret.read(
+            request.restore_credentials_secret, RESTORE_CREDENTIALS_SECRET, contents
+        )
+        if secret is None:
+            return {}
+        container = container_of(pods, request)
+        inside = container_lookup(pods[0], container, request.engine, contents)
+        found = login_of_secret(secret, inside, request.engine)
+        if not found:
+            raise secret.without_login(request.engine)
     except RejectedError as error:
         return error.rejected
     return {
@@ -98,7 +129,7 @@ def _credentials(
     """The login and database by role, of the Secret first, then of the container (`inside`)."""
     engine = request.engine
     required = engine.required_roles(dict(request.texts))
-    secret = NamedSecret.read(request, contents)
+    secret = NamedSecret.read(request.credentials_secret, CREDENTIALS_SECRET, contents)
     login = login_of_secret(secret, inside, engine) if secret else {}
     login = login or find_login(engine.logins, inside)
     if not login and required & {Role.USERNAME, Role.PASSWORD}:

@@ -1,4 +1,4 @@
-"""The login in the Secret that the annotation credentials-secret names (contract 9.13)."""
+"""The login in a Secret that an annotation names: for dumps, or for restores (contract 9.13)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from controller.model.kinds import SECRET
 from controller.model.objects import ObjectRef
 from controller.model.status import Reason, RejectedError
 from controller.model.view import SecretData
-from controller.workloads.annotations import CREDENTIALS_SECRET
+from controller.workloads.annotations import Annotation
 from controller.workloads.credentials.lookups import (
     Credentials,
     Lookup,
@@ -16,7 +16,6 @@ from controller.workloads.credentials.lookups import (
     user_name,
 )
 from controller.workloads.credentials.secret_data import SecretDataByRef, content_of, text_of
-from controller.workloads.request import Request
 from dumpers.contract.engine_spec import EngineSpec, Role
 
 # Common keys of credentials in a Secret, among them CloudNativePG's and Kubernetes' own.
@@ -36,15 +35,28 @@ class NamedSecret:
 
     ref: ObjectRef
     content: SecretData
+    annotation: Annotation[str]
 
     @classmethod
-    def read(cls, request: Request, contents: SecretDataByRef) -> "NamedSecret | None":
-        """The Secret that the request names, None without one; RejectedError if it is not known."""
-        if not request.credentials_secret:
+    def read(
+        cls, name: str, annotation: Annotation[str], contents: SecretDataByRef
+    ) -> "NamedSecret | None":
+        """The Secret of this name, None where it is empty; RejectedError if it is not known."""
+        if not name:
             return None
-        ref = ObjectRef(kind=SECRET, name=request.credentials_secret)
+        ref = ObjectRef(kind=SECRET, name=name)
         content = content_of(ref, contents, optional=False)
-        return cls(ref=ref, content=content) if content else None
+        return cls(ref=ref, content=content, annotation=annotation) if content else None
+
+    def without_login(self, engine: EngineSpec) -> RejectedError:
+        """The error for a Secret that holds no login of an engine."""
+        passwords = keys_of_role(engine, Role.PASSWORD)
+        known = (*passwords, *keys_of_role(engine, Role.API_KEY), *engine.user_keys)
+        return RejectedError(
+            Reason.CREDENTIAL_SOURCE_MISSING,
+            f"{self.ref}, which the annotation {self.annotation.name} names, holds none of "
+            f"these keys: {', '.join(dict.fromkeys(known))}",
+        )
 
     def text(self, key: str) -> str:
         """The text under a key; empty without that key."""
@@ -84,12 +96,7 @@ def _password_login(secret: NamedSecret, inside: Lookup, engine: EngineSpec) -> 
     if user and optional and not secret.content.data.keys().isdisjoint(passwords):
         return {Role.USERNAME: user}
     if user or not first_set(keys_of_role(engine, Role.DATABASE), secret.text):
-        known = (*passwords, *keys_of_role(engine, Role.API_KEY), *engine.user_keys)
-        raise RejectedError(
-            Reason.CREDENTIAL_SOURCE_MISSING,
-            f"{secret.ref}, which the annotation {CREDENTIALS_SECRET.name} names, holds none of "
-            f"these keys: {', '.join(dict.fromkeys(known))}",
-        )
+        raise secret.without_login(engine)
     return {}
 
 

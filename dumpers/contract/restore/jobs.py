@@ -15,6 +15,7 @@ from dumpers.contract.jobs import Job
 from dumpers.contract.location import S3_CA_BUNDLE
 from dumpers.contract.names import (
     BACKUP,
+    BOOTSTRAP,
     EXCHANGE,
     IDENTITY_FILE,
     LIST_BEFORE,
@@ -26,6 +27,7 @@ from dumpers.contract.names import (
     REQUESTED_BY,
     RESTORE,
 )
+from dumpers.contract.restore.bootstrap import Bootstrap
 from dumpers.contract.restore.request import LATEST, RestoreRequest
 from dumpers.runtime.errors import ConfigurationError
 
@@ -56,13 +58,15 @@ class RestoreJob(BackupJob):
     """The reader of a restore: it has the store's keys and the identity, and no database login.
 
     `identity_file` is empty where a backup in the clear is expected. `exchange` is the folder that
-    it shares with the client. With `plan_only` nothing is changed.
+    it shares with the client. With `plan_only` nothing is changed. `bootstrap` is the new workload
+    that is restored; None for any other restore.
     """
 
     identity_file: str
     exchange: str
     request: RestoreRequest
     plan_only: bool
+    bootstrap: Bootstrap | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "RestoreJob":
@@ -74,11 +78,13 @@ class RestoreJob(BackupJob):
             _switch(reader, PLAN_ONLY),
             _exchange(reader),
         )
+        bootstrap = _bootstrap(reader)
         _check(reader)
         return cls(
             **shared,
             backup=_backup(reader),
             requested_by=reader.text(REQUESTED_BY),
+            bootstrap=bootstrap,
             identity_file=reader.text(IDENTITY_FILE),
             exchange=exchange,
             request=request,
@@ -195,6 +201,15 @@ def _backup(reader: EnvReader) -> str:
 
 def _exchange(reader: EnvReader) -> str:
     return reader.required(EXCHANGE, "the folder that the two containers of a restore share")
+
+
+def _bootstrap(reader: EnvReader) -> Bootstrap | None:
+    text = reader.text(BOOTSTRAP)
+    try:
+        return Bootstrap.from_json(text) if text else None
+    except ValueError as error:
+        reader.faults.append(f"{BOOTSTRAP}: {error}")
+        return None
 
 
 def _request(reader: EnvReader) -> RestoreRequest:

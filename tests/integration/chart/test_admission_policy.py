@@ -30,6 +30,7 @@ def guarded(apiserver: ApiServer) -> Iterator[str]:
         "--set=admissionPolicy.enabled=true,existingSecret=keys,backupJob.serviceAccount.name=sa",
         "--set=admissionPolicy.secrets={kept-identity}",
         "--set=reader.existingSecret=reading,reader.serviceAccount.name=reader",
+        "--set=admissionPolicy.secrets={kept-identity},identitySecret=operators/key.txt",
     ]
     helm("install", "ksnapshot", CHART, *place, *more, kubeconfig=apiserver.kubeconfig)
     refused = _changed(namespace, lambda pod: pod["containers"][0].update(image="busybox"))
@@ -83,6 +84,9 @@ _REFUSED: dict[str, Callable[[Any], None]] = {
     "account": lambda pod: pod.update(serviceAccountName="ksnapshot"),
     "token": lambda pod: pod.update(automountServiceAccountToken=True),
     "secret": lambda pod: pod["containers"][1]["env"].append(_env("X", "tenant")),
+    "identity in a variable": lambda pod: pod["containers"][0]["env"].append(
+        _env("X", "operators")
+    ),
     "all of a secret": lambda pod: pod["containers"][0].update(
         envFrom=[{"secretRef": {"name": "tenant"}}]
     ),
@@ -101,6 +105,7 @@ _REFUSED: dict[str, Callable[[Any], None]] = {
 def test_jobs_of_the_product_pass_and_others_do_not(apiserver: ApiServer, guarded: str) -> None:
     assert _create(apiserver, _restore(guarded)) == 201
     assert _create(apiserver, _restore(guarded, identity="kept-identity")) == 201
+    assert _create(apiserver, _restore(guarded, identity="operators")) == 201
     assert _create(apiserver, _restore(guarded, identity="tenants-secret")) == 403
     reader = Account(secret="reading", service_account="reader")
     assert _create(apiserver, _restore(guarded, account=reader)) == 201

@@ -75,6 +75,9 @@ def test_default_environment() -> None:
         "POSTGRESQL_DUMPER_IMAGE_16": "ghcr.io/clickandmortar/ksnapshot-dumper-postgresql-16:0.7.0",
         "ELASTICSEARCH_DUMPER_IMAGE": "ghcr.io/clickandmortar/ksnapshot-dumper-elasticsearch:0.7.0",
         "CLICKHOUSE_DUMPER_IMAGE": "ghcr.io/clickandmortar/ksnapshot-dumper-clickhouse:0.7.0",
+        "IDENTITY_SECRET": "",
+        "BOOTSTRAP_FROM": "Same",
+        "BOOTSTRAP_PAIRS": "",
         "BACKUP_JOB_POD": json.dumps(_POD, separators=(",", ":")),
         "CLUSTER_NAME": "",
         "API_TIMEOUT_SECONDS": "30",
@@ -128,6 +131,15 @@ def test_an_account_for_what_only_reads(
     assert f'"{account}"' in str(policy["spec"]["validations"]) or not account
 
 
+def test_what_may_be_restored_reaches_the_controller() -> None:
+    pairs = '--set-json=bootstrap={"from":"Selector","pairs":"production:staging, x:y-*"}'
+    values = environment(render("--set=identitySecret=keys/key.txt", pairs))
+    settings = Settings.from_env({name: value or "" for name, value in values.items()})
+    assert settings.identity_secret == "keys/key.txt"
+    assert settings.bootstrap_from == "Selector"
+    assert settings.bootstrap_pairs == (("production", "staging"), ("x", "y-*"))
+
+
 def test_deployment_has_every_setting_and_no_other() -> None:
     objects = render("--set=encryption.enabled=true", f"--set=encryption.recipient={_RECIPIENT}")
     assert set(environment(objects)) == {setting.env for setting in SETTINGS}
@@ -135,7 +147,8 @@ def test_deployment_has_every_setting_and_no_other() -> None:
 
 def test_controller_takes_what_the_chart_gives() -> None:
     values = {name: value or "backup" for name, value in environment(render()).items()}
-    settings = Settings.from_env({**values, "CLUSTER_NAME": "", "BACKUP_SECRET_NAME": ""})
+    empty = ("CLUSTER_NAME", "BACKUP_SECRET_NAME", "BOOTSTRAP_PAIRS")
+    settings = Settings.from_env({**values, **dict.fromkeys(empty, "")})
     assert settings.watch_namespaces == ("default",)
     assert settings.instance == "ksnapshot"
 

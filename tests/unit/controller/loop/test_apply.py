@@ -98,6 +98,9 @@ def shape(api: MemoryApi) -> dict[Any, Any]:
             owners = [uids.get(owner["uid"]) for owner in meta.pop("ownerReferences", ())]
             dropped = ("uid", "resourceVersion", "creationTimestamp")
             kept = {name: value for name, value in meta.items() if name not in dropped}
+            if held := meta.get("annotations", {}).get(names.HELD_BY):
+                name, _, uid = held.partition("/")
+                kept["annotations"] = kept["annotations"] | {names.HELD_BY: (name, uids.get(uid))}
             found[key] = item | {"metadata": kept | {"owners": owners}}
     return found
 

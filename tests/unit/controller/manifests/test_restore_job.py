@@ -34,19 +34,23 @@ from dumpers.contract.restore.jobs import LoadJob
 from dumpers.contract.restore.jobs import RestoreJob as RestoreEnvironment
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.registry import ENGINES
+from dumpers.runtime.errors import ExitCode
 from tests.fakes.worlds import request, settings
 
 WANTED = VerbJob(name="ksnapshot-restore-db-12345678-abcde", verb="restore", deadline=60, keep=600)
 IDENTITY = SecretKey(secret="identity", key="key.txt")
 
 
-def cronjob(engine: EngineSpec, *, host: str = "db", certificates: str = "") -> Json:
+def cronjob(
+    engine: EngineSpec, *, host: str = "db", certificates: str = "", writer: bool = False
+) -> Json:
     found = request(engine.type)
     login = {
         credential.variable: credential.role.value
         for credential in engine.credentials
         if credential.role in {Role.USERNAME, Role.PASSWORD, Role.DATABASE}
     }
+    of_restores = {name: text for name, text in login.items() if text != Role.DATABASE.value}
     spec = BackupSpec(
         name="ksnapshot-x-db-12345678",
         owner=Owner(namespace="demo", ref=ObjectRef(kind="StatefulSet", name="db")),
@@ -55,6 +59,7 @@ def cronjob(engine: EngineSpec, *, host: str = "db", certificates: str = "") -> 
         host=host,
         port=1234,
         credentials=login,
+        restore_credentials=of_restores if writer else {},
         certificates=certificates,
     )
     return overlay(None, build_cronjob(spec, settings(BACKUP_SECRET_NAME="keys"), "cluster", None))
@@ -205,6 +210,28 @@ def test_another_login_replaces_the_whole_one() -> None:
     assert "POSTGRESQL_DATABASE" in client
 
 
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
+def test_restores_have_a_login_of_their_own_where_the_cronjob_records_one(
+    engine: EngineSpec,
+) -> None:
+    source = cronjob(engine, writer=True)
+    [dump] = source["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert "RESTORE_" not in str(dump)
+    job = restore(cronjob(engine), engine, cronjob=source)
+    assert "RESTORE_" not in str(containers(job)[names.CONTAINER])
+    client = env_of(containers(job)[CLIENT])
+    for item in engine.credentials:
+        if item.role in {Role.USERNAME, Role.PASSWORD}:
+            place = {"name": names.secret_name("ksnapshot-x-db-12345678")}
+            assert client[item.variable] == {
+                "secretKeyRef": place | {"key": f"RESTORE_{item.variable}"}
+            }
+    # A login by option replaces it whole.
+    login = {Role.PASSWORD: SecretKey(secret="other", key="pass")}
+    client = env_of(containers(restore(source, engine, login=login))[CLIENT])
+    assert "RESTORE_" not in str(client)
+
+
 def test_another_workloads_database_is_reached_by_its_own_variables() -> None:
     postgresql = next(engine for engine in ENGINES if engine.type == "postgresql")
     other = cronjob(postgresql, host="staging", certificates="pem")
@@ -230,6 +257,31 @@ def test_a_restore_goes_by_the_targets_own_servers() -> None:
     # These are not those of another host.
     elsewhere = restore(source, clickhouse, host="elsewhere")
     assert not clickhouse.server_variables & set(env_of(containers(elsewhere)[CLIENT]))
+
+
+def test_a_job_that_is_tried_again_fails_at_once_where_that_cannot_help() -> None:
+    mysql = next(engine for engine in ENGINES if engine.type == "mysql")
+    once = VerbJob(name="j", verb="list", deadline=60, keep=60)
+    assert "podFailurePolicy" not in build_verb_job(cronjob(mysql), once)["spec"]
+    spec = build_verb_job(cronjob(mysql), replace(once, retries=6))["spec"]
+    assert spec["backoffLimit"] == 6
+    codes = [
+        rule.get("onExitCodes", {}).get("values", []) for rule in spec["podFailurePolicy"]["rules"]
+    ]
+    assert {int(ExitCode.TARGET_REFUSED), int(ExitCode.ENCRYPTION)} <= set(codes[1])
+    assert int(ExitCode.TARGET_FAILED) not in codes[1]
+
+
+def test_keys_may_be_optional_so_that_a_pod_begins_without_them() -> None:
+    mysql = next(engine for engine in ENGINES if engine.type == "mysql")
+    source = cronjob(mysql)
+    for identity in (IDENTITY, replace(IDENTITY, is_optional=True)):
+        asked = RestoreJob(
+            backup="latest", request=RestoreRequest(), identity=identity, requested_by=""
+        )
+        job = build_restore_job(source, mysql, Target(cronjob=source), asked, WANTED)
+        [volume] = [item for item in pod_of(job)["volumes"] if item["name"] == "identity"]
+        assert volume["secret"].get("optional", False) is identity.is_optional
 
 
 def test_other_jobs_have_one_container_with_the_stores_variables() -> None:

@@ -47,7 +47,8 @@ def test_a_new_status_is_a_transition_and_the_same_one_is_none() -> None:
     assert isinstance(changed, StatusChanged)
     assert (changed.before, changed.after, changed.is_calm) == (WANTED, UNKNOWN, False)
     blocked = WorkloadStatus(state=State.WANTED, reason=Reason.RUN_BLOCKED, message="run-1")
-    for troubled in (result(failed=True), result(status=blocked)):
+    refused = WorkloadStatus(state=State.WANTED, reason=Reason.RESTORE_REFUSED)
+    for troubled in (result(failed=True), result(status=blocked), result(status=refused)):
         (changed,) = workload_transitions(None, troubled)
         assert isinstance(changed, StatusChanged)
         assert not changed.is_calm

@@ -43,6 +43,9 @@ def test_every_fault_is_told_at_once() -> None:
         "GONE_PASSES": "9" * 5000,
         "ENCRYPTION_ENFORCED": "yes",
         "BACKUP_JOB_POD": '{"nodeSelectors": {}}',
+        "IDENTITY_SECRET": "name/",
+        "BOOTSTRAP_FROM": "same",
+        "BOOTSTRAP_PAIRS": "production",
     }
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_env(broken)
@@ -135,7 +138,48 @@ def test_a_private_key_in_any_setting_is_never_shown(setting: Setting, key: str)
     try:
         Settings.from_env(env)
     except ConfigurationError as error:
-        assert "secret" not in str(error).lower().replace("_secret_", "")  # noqa: PT017
+        assert "secret" not in str(error).lower().replace(setting.env.lower(), "")  # noqa: PT017
         assert "leaked" in str(error)  # noqa: PT017
     else:
         assert not setting.hidden
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("keys", "keys/identity"),
+        ("keys.of/key.txt", "keys.of/key.txt"),
+        ("Keys", None),
+        ("a/b/c", None),
+        ("/key.txt", None),
+    ],
+)
+def test_the_secret_of_private_keys(text: str, expected: str | None) -> None:
+    env = {"WATCH_NAMESPACES": "a", "IDENTITY_SECRET": text}
+    if expected is None:
+        with pytest.raises(ConfigurationError, match="IDENTITY_SECRET"):
+            Settings.from_env(env)
+    else:
+        assert Settings.from_env(env).identity_secret == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        (" a:b , c-*:*, ", (("a", "b"), ("c-*", "*"))),
+        ("a:", None),
+        (":b", None),
+        ("a:b:c", None),
+        ("a:B", None),
+        ("a b:c", None),
+    ],
+)
+def test_pairs_of_namespaces(text: str, expected: tuple[tuple[str, str], ...] | None) -> None:
+    env = {"WATCH_NAMESPACES": "a", "BOOTSTRAP_PAIRS": text}
+    if expected is None:
+        with pytest.raises(ConfigurationError, match="BOOTSTRAP_PAIRS"):
+            Settings.from_env(env)
+    else:
+        assert Settings.from_env(env).bootstrap_pairs == expected

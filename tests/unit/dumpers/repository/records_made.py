@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from dumpers.repository.records import (
+    BootstrapRecord,
     CheckedObject,
     Encryption,
     FailedRecord,
@@ -103,3 +104,15 @@ RESTORATIONS = st.builds(
     kept=PAIRS,
 )
 PINS = st.builds(Pin, run=TEXTS, pinned=TIMES, by=TEXTS)
+BOOTSTRAPS = st.builds(
+    BootstrapRecord,
+    owner=TEXTS,
+    asked=TEXTS,
+    source=TEXTS,
+    run=TEXTS,
+    started=TIMES,
+    finished=TIMES,
+    done=st.booleans(),
+    reason=TEXTS,
+    message=TEXTS,
+)

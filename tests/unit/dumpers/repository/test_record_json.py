@@ -21,6 +21,7 @@ from dumpers.repository.records import (
     Verification,
 )
 from tests.unit.dumpers.repository.records_made import (
+    BOOTSTRAPS,
     FAILURES,
     MANIFESTS,
     METADATA,
@@ -77,7 +78,7 @@ def read(document: object) -> object:
     return read_record(json.dumps(document).encode())
 
 
-@given(STARTED | MANIFESTS | FAILURES | VERIFICATIONS | RESTORATIONS | PINS)
+@given(STARTED | MANIFESTS | FAILURES | VERIFICATIONS | RESTORATIONS | PINS | BOOTSTRAPS)
 def test_what_is_written_is_what_is_read(record: Record) -> None:
     assert read_record(write_record(record)) == record
 

@@ -55,6 +55,14 @@ def test_a_workloads_jobs_are_its_own_runs_and_those_of_verbs_newest_first() -> 
     assert list(map(name_of, unfinished(found))) == ["ksnapshot-restore-a-b-1-x", "by-schedule"]
 
 
+def test_a_bootstrap_is_of_the_workload_that_it_begins_not_of_its_source() -> None:
+    made = dict(job("ksnapshot-restore-a-b-1-x", cronjob="another"))
+    made["metadata"] = made["metadata"] | {"annotations": {names.CRONJOB: name_of(CRONJOB)}}
+    assert jobs_of(CRONJOB, [made]) == [made]
+    source = {"metadata": {"name": "another", "uid": "other"}}
+    assert jobs_of(source, [made]) == []
+
+
 def test_a_suspended_job_is_not_done() -> None:
     assert unfinished([job("x", ended="Suspended")])
 

@@ -153,6 +153,10 @@ def test_a_run_that_failed_is_a_problem_with_its_fix() -> None:
         ("unwatched", "NamespaceUnwatched", True),
         ("wanted", "RunBlocked", True),
         ("wanted", "Suspended", False),
+        ("wanted", "RestoringBeside", False),
+        ("wanted", "RestoredBeside", False),
+        ("wanted", "RestoreRefused", True),
+        ("wanted", "RestoreFailed", True),
         ("replaced", "TypeChanged", False),
         # Of a later version.
         ("unknown", "SomethingNew", True),

@@ -7,7 +7,7 @@ from controller.model.kinds import CONFIG_MAP, SECRET
 from controller.model.objects import ObjectRef
 from controller.model.status import ReadFailure, Reason, Rejected
 from controller.model.view import SecretData
-from controller.workloads.credentials.login import references, resolve
+from controller.workloads.credentials.login import references, resolve, resolve_for_restores
 from tests.fakes.worlds import owner, pod, request
 
 Document = dict[str, Any]
@@ -397,3 +397,48 @@ def test_no_secret_shows_in_a_message() -> None:
         assert isinstance(found, Rejected)
         assert "hidden" not in repr(found)
         assert hidden["password"] not in repr(found)
+
+
+WRITER = {ObjectRef(kind=SECRET, name="w"): secret(username="w", password="x", dbname="other")}
+
+
+@pytest.mark.parametrize(
+    ("engine", "held", "expected"),
+    [
+        (
+            "postgresql",
+            secret(username="w", password="x", dbname="other"),
+            {"POSTGRESQL_USERNAME": "w", "POSTGRESQL_PASSWORD": "x"},
+        ),
+        # Only the user may come from the container.
+        (
+            "postgresql",
+            secret(password="x"),
+            {"POSTGRESQL_USERNAME": "u", "POSTGRESQL_PASSWORD": "x"},
+        ),
+        ("elasticsearch", secret(**{"api-key": "k"}), {"ELASTICSEARCH_API_KEY": "k"}),
+        # As for dumps, but a Secret that names only a database is no login.
+        ("postgresql", secret(dbname="other"), NO_SOURCE),
+        ("postgresql", secret(username="w"), NO_SOURCE),
+        ("postgresql", secret(password="a\0b"), Reason.CREDENTIAL_NOT_TEXT),
+        ("postgresql", None, NO_SOURCE),
+        ("postgresql", ReadFailure(Reason.FORBIDDEN, "no"), Reason.FORBIDDEN),
+    ],
+)
+def test_login_of_restores(engine: str, held: Any, expected: Any) -> None:
+    wanted = request(engine, restore_credentials_secret="w")
+    contents = {ObjectRef(kind=SECRET, name="w"): held}
+    found = resolve_for_restores(pods(env(**OFFICIAL)), wanted, contents)
+    assert (found.reason if isinstance(found, Rejected) else found) == expected
+    if isinstance(found, Rejected) and found.reason is NO_SOURCE and held:
+        assert "restore-credentials-secret" in found.message
+
+
+def test_the_login_of_restores_is_none_of_the_dumps() -> None:
+    wanted = request(restore_credentials_secret="w")
+    container = pods(env(**OFFICIAL))
+    assert [item.ref.name for item in references(container, wanted)] == ["w"]
+    found = resolve(container, wanted, WRITER)
+    assert isinstance(found, dict)
+    assert found["POSTGRESQL_USERNAME"] == "u"
+    assert resolve_for_restores(container, request(), {}) == {}

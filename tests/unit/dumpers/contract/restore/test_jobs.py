@@ -99,8 +99,8 @@ def faults(call: object) -> tuple[str, ...]:
 
 def test_every_fault_is_named_at_once() -> None:
     wrong = {"KSNAPSHOT_RESTORE": '{"mode": "gently"}', "KSNAPSHOT_PLAN_ONLY": "yes"}
-    named = faults(lambda: RestoreJob.from_env(wrong))
-    for name in ("BACKEND_BUCKET", "HOSTNAME", "RESTORE", "PLAN_ONLY", "EXCHANGE"):
+    named = faults(lambda: RestoreJob.from_env(wrong | {"KSNAPSHOT_BOOTSTRAP": "{}"}))
+    for name in ("BACKEND_BUCKET", "HOSTNAME", "RESTORE", "PLAN_ONLY", "EXCHANGE", "BOOTSTRAP"):
         assert any(name in fault for fault in named), name
     named = faults(lambda: LoadJob.from_env(wrong, ENGINES))
     for name in ("KSNAPSHOT_ENGINE", "RESTORE", "PLAN_ONLY", "EXCHANGE"):

@@ -1,0 +1,68 @@
+"""Annotations about the jobs of a workload: when they run, for how long, and with which login."""
+
+from controller.settings import parsers
+from controller.workloads.annotations import Annotation, unset_or
+
+_DEADLINE, _RETRIES = 14400, 2
+# What is wrong with one of these is told where it is planned, and keeps nobody from backups.
+_ANY = 1 << 20
+
+RESTORE_CREDENTIALS_SECRET = Annotation(
+    key="restore-credentials-secret",
+    default="the dumps' own",
+    help="A Secret of the workload's namespace with the login that restores use.",
+    read=unset_or("", parsers.object_name),
+)
+SUSPEND = Annotation(
+    key="suspend",
+    default="the CronJob's own",
+    help="`true` pauses the schedule, `false` keeps it going whatever was set by hand.",
+    read=unset_or(None, parsers.boolean),
+)
+BACKUP_NOW = Annotation(
+    key="backup-now",
+    default="",
+    help="Each new value makes one backup now, at most one in ten minutes.",
+    read=parsers.printable,
+)
+RESTORE_NOW = Annotation(
+    key="restore-now",
+    default="",
+    help="Each new value, `latest`, a backup's id or a time, restores it once beside the database.",
+    read=str,
+    longest=_ANY,
+)
+RESTORE_FORGET = Annotation(
+    key="restore-forget",
+    default="",
+    help="Each new value drops what `restore-now` left beside the database.",
+    read=str,
+    longest=_ANY,
+)
+RESTORE_FROM = Annotation(
+    key="restore-from",
+    default="",
+    help="The workload whose backup a new, empty database is restored from, once, before the first "
+    "dump: `NAME@latest`.",
+    read=str,
+    longest=_ANY,
+)
+DEADLINE = Annotation(
+    key="deadline-seconds",
+    default=str(_DEADLINE),
+    help="How long a run may take, its retries included: 60 to 2592000.",
+    read=unset_or(_DEADLINE, parsers.whole(60, 2_592_000)),
+)
+RETRIES = Annotation(
+    key="retries",
+    default=str(_RETRIES),
+    help="How often a run that failed is tried again: 0 to 20.",
+    read=unset_or(_RETRIES, parsers.whole(0, 20)),
+)
+RESOURCES = Annotation(
+    key="resources",
+    default="the operator's",
+    help='The dump container\'s resources as JSON: `{"limits": {"memory": "512Mi"}}`.',
+    read=unset_or("", parsers.resources_json),
+    longest=2048,
+)
