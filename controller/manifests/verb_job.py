@@ -71,7 +71,7 @@ class VerbJob:
         return {variables.DEADLINE: str(self.deadline), **self.env}
 
 
-def build_verb_job(cronjob: Json, wanted: VerbJob) -> Json:
+def build_verb_job(cronjob: Json, wanted: VerbJob) -> dict[str, Any]:
     """Build a Job whose only container has the store's variables and those of `wanted`."""
     dump = container_of(cronjob)
     return build_job(
