@@ -8,8 +8,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 
 from controller.model.status import Reason, Rejected, RejectedError
-from controller.settings import parsers
-from controller.settings.choices import Verify
+from controller.settings import choices, parsers
 from controller.settings.settings import Settings
 from controller.workloads import schedules
 from controller.workloads.annotations import (
@@ -154,13 +153,13 @@ class Request:
             read=unset_or("", parsers.object_name),
         )
     )
-    verify: Verify = annotation_field(
+    verify: choices.Verify = annotation_field(
         Annotation(
             key="verify",
             default="the operator's",
             help="What is done with a backup once it is made: "
-            f"{', '.join(f'`{how}`' for how in Verify)}.",
-            read=unset_or(None, parsers.one_of(Verify)),
+            f"{', '.join(f'`{how}`' for how in choices.Verify)}.",
+            read=unset_or(None, parsers.one_of(choices.Verify)),
         ),
         lambda given: given.settings.verify,
     )
