@@ -1,0 +1,264 @@
+"""The order of a fetch: ask a Job, download, prove, write."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.client.fetch.age_tool import AgeTool
+from controller.client.fetch.asking import Asking
+from controller.client.fetch.destinations import Sink, Stdout, is_there, proven_file
+from controller.client.fetch.download import ObjectDownload
+from controller.client.fetch.http import why_unreachable
+from controller.client.fetch.names import (
+    choose_for_stdout,
+    choose_objects,
+    file_name,
+    label_of,
+)
+from controller.client.fetch.progress import FetchProgress, remarks_on
+from controller.client.fetch.sources import Forwarded, Presigned, Source
+from controller.client.fetch.wanted import FetchWanted
+from controller.client.restore.options import OptionError
+from controller.client.terminal.errors import CommandError
+from controller.client.terminal.output import clock, duration, moment_of, note, size
+from controller.client.terminal.screen import Screen
+from dumpers.contract.fetch.offer import Offer, OfferedObject
+from dumpers.contract.restore.identities import parse_identities
+from dumpers.runtime.errors import (
+    ConfigurationError,
+    EncryptionError,
+    KsnapshotError,
+    NoKeyFitsError,
+)
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import BufferedReader
+from dumpers.streams.unpacking import (
+    Decrypt,
+    Stored,
+    StoredReader,
+    UnpackedReader,
+    name_recipients,
+    no_key_fits,
+)
+
+_GZIP = "gzip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fetch:
+    wanted: FetchWanted
+    age: AgeTool
+    source: Source
+    interrupt: Interrupt
+    progress: FetchProgress
+
+    @property
+    def offer(self) -> Offer:
+        return self.source.offer
+
+
+def open_source(asking: Asking, wanted: FetchWanted) -> Source:
+    """Where the backup's objects can be had from here.
+
+    The store's own address, unless nobody answers there; else through the cluster.
+    """
+    if wanted.through_cluster:
+        return Forwarded(asking, wanted.backup)
+    source = Presigned(asking, wanted.backup)
+    if wanted.only_list or not source.offer.objects:
+        return source
+    first = source.offer.objects[0]
+    why = why_unreachable(source.target(0), first.key, size=first.size)
+    if not why:
+        return source
+    note(f"the store cannot be reached from here ({why}): going through the cluster")
+    return Forwarded(asking, source.offer.backup)
+
+
+def fetch_backup(source: Source, wanted: FetchWanted, age: AgeTool) -> None:
+    """Fetch what is wanted of the offered backup, and say what was fetched.
+
+    CommandError with the exit code of the failure; what was written by then is named, or gone.
+    """
+    offer = source.offer
+    _announce(offer)
+    places = choose_objects(offer, wanted.objects)
+    files = _files(offer, places, wanted)
+    if wanted.path is None:
+        places = [choose_for_stdout(offer, places, is_named=bool(wanted.objects))]
+    _check(offer, wanted)
+    screen = Screen()
+    total = sum(offer.objects[place].size for place in places)
+    fetch = _Fetch(
+        wanted=wanted,
+        age=age,
+        source=source,
+        interrupt=Interrupt(work="fetch"),
+        progress=FetchProgress(screen, total),
+    )
+    try:
+        with remarks_on(screen):
+            if wanted.path is None:
+                _to_stdout(fetch, places[0])
+            else:
+                _to_files(fetch, files)
+    finally:
+        fetch.interrupt.cancel("the end of the fetch")
+        screen.clear()
+    _conclude(fetch, places)
+
+
+def _to_stdout(fetch: _Fetch, place: int) -> None:
+    target = Stdout()
+    try:
+        _copy(fetch, place, target)
+        target.end()
+    except KsnapshotError as error:
+        raise failed(error, _of_no_use(target.written) if target.written else "") from error
+    except BaseException:
+        # Ctrl-C, a client that is gone, a cluster that does not renew.
+        if target.written:
+            note(_of_no_use(target.written))
+        raise
+
+
+def _of_no_use(written: int) -> str:
+    return f"{size(written)} went to stdout and must not be used"
+
+
+def _to_files(fetch: _Fetch, files: Sequence[tuple[int, Path]]) -> None:
+    for number, (place, path) in enumerate(files):
+        item = fetch.offer.objects[place]
+        known = (
+            (item.size, item.sha256)
+            if fetch.wanted.stored
+            else (item.source_size, item.source_sha256)
+        )
+        if is_there(path, size=known[0], sha256=known[1]):
+            note(f"{path} is there already, and is as it must be")
+            fetch.progress.count(item.size)
+            continue
+        try:
+            with proven_file(path) as target:
+                _copy(fetch, place, target)
+        except KsnapshotError as error:
+            written = f", {number} others are whole" if number else ""
+            raise failed(error, f"nothing is left of {path}{written}") from error
+
+
+def _copy(fetch: _Fetch, place: int, target: Sink) -> None:
+    """Write an object to its proven end."""
+    fetch.progress.begin(label_of(fetch.offer.objects[place]))
+    with _reading(fetch, place) as reader:
+        while block := reader.read():
+            target.write(block)
+
+
+@contextmanager
+def _reading(fetch: _Fetch, place: int) -> Iterator[BufferedReader]:
+    """Read one object, as it is wanted, to its proven end."""
+    offer, wanted = fetch.offer, fetch.wanted
+    item = offer.objects[place]
+    download = ObjectDownload(
+        fetch.source, place, interrupt=fetch.interrupt, count=fetch.progress.count
+    )
+    stored = _stored_as(item, offer)
+    reader: StoredReader | UnpackedReader
+    if wanted.stored:
+        reader = StoredReader(download, stored)
+    else:
+        decrypt = _decrypt(fetch) if offer.recipients is not None else None
+        reader = UnpackedReader(download, stored, decrypt=decrypt)
+    try:
+        with reader:
+            yield reader
+    except NoKeyFitsError as error:
+        raise no_key_fits(
+            item.key,
+            recipients=offer.recipients or (),
+            own=fetch.age.public_keys(wanted.identity),
+            keys=len(parse_identities(wanted.identity)),
+        ) from error
+    finally:
+        download.close()
+
+
+def _decrypt(fetch: _Fetch) -> Decrypt:
+    return fetch.age.decrypting(fetch.wanted.identity, fetch.interrupt)
+
+
+def _stored_as(item: OfferedObject, offer: Offer) -> Stored:
+    return Stored(
+        key=item.key,
+        size=item.size,
+        sha256=item.sha256,
+        source_size=item.source_size,
+        source_sha256=item.source_sha256,
+        legacy_engine=offer.engine if offer.is_legacy else "",
+    )
+
+
+def _files(offer: Offer, places: Sequence[int], wanted: FetchWanted) -> list[tuple[int, Path]]:
+    """The objects with the files that they go to; none for stdout. OptionError if names meet."""
+    if wanted.path is None:
+        return []
+    if len(places) == 1 and not wanted.is_folder:
+        return [(places[0], wanted.path)]
+    if wanted.path.exists() and not wanted.path.is_dir():
+        raise OptionError(f"-o {wanted.path}: several objects need a folder, and this is none")
+    files = [
+        (place, wanted.path / file_name(offer.objects[place], offer, stored=wanted.stored))
+        for place in places
+    ]
+    if len({path for _, path in files}) < len(files):
+        raise OptionError("two objects of the backup have one name: choose one of them by --object")
+    return files
+
+
+def _check(offer: Offer, wanted: FetchWanted) -> None:
+    """Raise what can be known before anything is downloaded."""
+    try:
+        if offer.compression != _GZIP and not wanted.stored:
+            raise ConfigurationError(
+                f"the backup is compressed by {offer.compression!r}, which this version does not "
+                "know: use a newer one, or --stored"
+            )
+        if offer.recipients is not None and not wanted.stored and not wanted.identity:
+            raise EncryptionError(
+                f"the backup is encrypted for {name_recipients(offer.recipients)}: give the file "
+                "with the private key of one of them by -i, or take it as it is by --stored"
+            )
+    except KsnapshotError as error:
+        raise failed(error, "nothing was fetched") from error
+    if wanted.path is None and sys.stdout.isatty():
+        raise OptionError("stdout is a terminal: name a file by -o, or pipe it into a client")
+
+
+def failed(error: KsnapshotError, consequence: str = "") -> CommandError:
+    """The error as a verb ends with it, with its exit code; `consequence` is what is left."""
+    made = CommandError(f"{error.reason}: {error}" + (f" ({consequence})" if consequence else ""))
+    made.exit_code = int(error.exit_code)  # type: ignore[misc]  # click reads it from the instance
+    return made
+
+
+def _announce(offer: Offer) -> None:
+    began = clock(moment_of(offer.began)) or offer.began
+    note(f"backup {offer.backup} of {began}")
+    if offer.notes:
+        note(f"notes on this backup: {', '.join(offer.notes)} (docs/operations.md)")
+    if offer.is_legacy:
+        note(
+            "ksnapshot 0.6.0 left no checksums: only the size, the end of the encryption, the trailer"
+            " of the compression and the dump tool's last words can be checked"
+        )
+
+
+def _conclude(fetch: _Fetch, places: Sequence[int]) -> None:
+    objects = f"{len(places)} objects" if len(places) > 1 else label_of(fetch.offer.objects[places[0]])
+    proof = "proven by what can be checked" if fetch.offer.is_legacy else "size and sha256 as recorded"
+    note(
+        f"fetched {objects}: {size(fetch.progress.done)} of the store in"
+        f" {duration(fetch.progress.seconds)}, {proof}"
+    )
