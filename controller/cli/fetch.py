@@ -8,12 +8,12 @@ import click
 from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import find
-from controller.client.fetch.age_tool import find_age
 from controller.client.fetch.asking import Asking
 from controller.client.fetch.names import label_of
 from controller.client.fetch.run import failed, fetch_backup, open_source
 from controller.client.fetch.wanted import read_wanted
 from controller.client.jobs.of_workload import cronjob_of
+from controller.client.keys.age_tool import find_age
 from controller.client.restore.options import OptionError
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import Column, size, write_table
@@ -77,8 +77,9 @@ _COLUMNS = (
 )
 @connected
 def fetch(connection: Connection, **given: Any) -> None:
-    """Download a backup of WORKLOAD, prove it, decrypt it here, and write what the dump tool wrote.
+    """Download a backup of WORKLOAD, prove it, and decrypt it on this machine.
 
+    What is written is what the dump tool wrote, as a database's own client loads it.
     ID is as `ksnapshot backups` shows it; the latest by default. The private key does not leave
     this machine, and the store's keys do not leave the cluster.
     """

@@ -9,8 +9,6 @@ import click
 
 from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import read_known
-from controller.client.fetch.age_tool import find_age
-from controller.client.fetch.key_check import KeyRow, Verdict, check_key
 from controller.client.fetch.run import failed
 from controller.client.jobs.any_cronjob import any_cronjob
 from controller.client.jobs.asked import create_job, new_job_name
@@ -18,6 +16,8 @@ from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_lines
 from controller.client.jobs.progress import Outcome
 from controller.client.jobs.results import read_result, words_of_failure
+from controller.client.keys.age_tool import find_age
+from controller.client.keys.key_check import KeyRow, Verdict, check_key
 from controller.client.restore.identity import read_identity
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import (
@@ -68,7 +68,9 @@ def keys(connection: Connection, **given: Any) -> None:
     age = find_age()
     known = read_known(connection)
     cronjobs = [item.cronjob for item in known.workloads if item.cronjob]
-    documents = _read_headers(connection, any_cronjob(connection.install, cronjobs), given["cluster"])
+    documents = _read_headers(
+        connection, any_cronjob(connection.install, cronjobs), given["cluster"]
+    )
     try:
         rows = check_key(
             documents,
@@ -91,9 +93,7 @@ def keys(connection: Connection, **given: Any) -> None:
         raise CommandError(f"the key does not open {closed} of {len(shown)}", Exit.FAILED)
 
 
-def _read_headers(
-    connection: Connection, cronjob: Json, cluster: str
-) -> list[Mapping[str, Any]]:
+def _read_headers(connection: Connection, cronjob: Json, cluster: str) -> list[Mapping[str, Any]]:
     """Run the Job that reads the headers, and return its documents, all of them."""
     install = connection.install
     wanted = VerbJob(

@@ -25,8 +25,7 @@ VERBS = {
     ),
     "fetch": Verb(
         place="controller.cli.fetch:fetch",
-        help="Download a backup of WORKLOAD, prove it, decrypt it here, and write what the dump tool"
-        " wrote.",
+        help="Download a backup of WORKLOAD, prove it, and decrypt it on this machine.",
     ),
     "keys": Verb(
         place="controller.cli.keys:keys",

@@ -1,15 +1,15 @@
-"""Asks a Job for a backup's objects; its answer is encrypted to a key that only this process has."""
+"""Asks a Job for a backup's objects; the answer is encrypted to a key that only we have."""
 
 from dataclasses import dataclass, field
 from io import BytesIO
 
 from controller.client.cluster.connection import Connection
-from controller.client.fetch.age_tool import AgeTool
 from controller.client.jobs.asked import create_job, new_job_name
 from controller.client.jobs.follow import JobRef, pods_of
 from controller.client.jobs.following import failure_of, follow_lines
 from controller.client.jobs.progress import Outcome, newest_pod
 from controller.client.jobs.results import read_result, words_of_failure
+from controller.client.keys.age_tool import AgeTool
 from controller.client.terminal.errors import CommandError
 from controller.manifests.verb_job import VerbJob, build_verb_job
 from controller.model.names import CONTAINER

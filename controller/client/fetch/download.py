@@ -57,13 +57,14 @@ class ObjectDownload(BufferedReader):
         answer = self._answer = self._answer or self._open()
         try:
             block = answer.read(_BLOCK_BYTES)
-            if not block and self._offset < self._wanted.size:
-                raise StoreAwayError(
-                    f"the connection ended at byte {self._offset} of {self._wanted.size}"
-                )
         except StoreAwayError:
             self.close()
             raise
+        if not block and self._offset < self._wanted.size:
+            self.close()
+            raise StoreAwayError(
+                f"the connection ended at byte {self._offset} of {self._wanted.size}"
+            )
         self._offset += len(block)
         self._count(len(block))
         return block

@@ -78,8 +78,8 @@ def open_object(target: Target, key: str, *, start: int) -> Answer:
     if total is None:
         response.close()
         raise StoreAwayError(
-            f"the answer for {key} is not of the bytes that were asked for: see what stands between "
-            "this machine and the store, such as a proxy or a login page"
+            f"the answer for {key} is not of the bytes that were asked for: see what stands "
+            "between this machine and the store, such as a proxy or a login page"
         )
     return Answer(response, total=total, etag=str(response.headers.get("ETag", "")))
 

@@ -51,8 +51,8 @@ def choose_for_stdout(offer: Offer, places: Sequence[int], *, is_named: bool) ->
         return chosen[0]
     labels = [label_of(offer.objects[place]) for place in chosen]
     raise OptionError(
-        f"the backup holds {len(labels)} objects, and stdout has room for one: name it by --object, "
-        f"or a folder by -o FOLDER/ ({shorten(labels)})"
+        f"the backup holds {len(labels)} objects, and stdout has room for one: name it by "
+        f"--object, or a folder by -o FOLDER/ ({shorten(labels)})"
     )
 
 

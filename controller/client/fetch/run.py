@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.client.fetch.age_tool import AgeTool
 from controller.client.fetch.asking import Asking
 from controller.client.fetch.destinations import Sink, Stdout, is_there, proven_file
 from controller.client.fetch.download import ObjectDownload
@@ -20,6 +19,7 @@ from controller.client.fetch.names import (
 from controller.client.fetch.progress import FetchProgress, remarks_on
 from controller.client.fetch.sources import Forwarded, Presigned, Source
 from controller.client.fetch.wanted import FetchWanted
+from controller.client.keys.age_tool import AgeTool
 from controller.client.restore.options import OptionError
 from controller.client.terminal.errors import CommandError
 from controller.client.terminal.output import clock, duration, moment_of, note, size
@@ -250,15 +250,16 @@ def _announce(offer: Offer) -> None:
         note(f"notes on this backup: {', '.join(offer.notes)} (docs/operations.md)")
     if offer.is_legacy:
         note(
-            "ksnapshot 0.6.0 left no checksums: only the size, the end of the encryption, the trailer"
-            " of the compression and the dump tool's last words can be checked"
+            "ksnapshot 0.6.0 left no checksums: only the size, the end of the encryption, the"
+            " trailer of the compression and the dump tool's last words can be checked"
         )
 
 
 def _conclude(fetch: _Fetch, places: Sequence[int]) -> None:
-    objects = f"{len(places)} objects" if len(places) > 1 else label_of(fetch.offer.objects[places[0]])
-    proof = "proven by what can be checked" if fetch.offer.is_legacy else "size and sha256 as recorded"
+    offer = fetch.offer
+    what = f"{len(places)} objects" if len(places) > 1 else label_of(offer.objects[places[0]])
+    proof = "whole as far as can be checked" if offer.is_legacy else "size and sha256 as recorded"
     note(
-        f"fetched {objects}: {size(fetch.progress.done)} of the store in"
+        f"fetched {what}: {size(fetch.progress.done)} of the store in"
         f" {duration(fetch.progress.seconds)}, {proof}"
     )

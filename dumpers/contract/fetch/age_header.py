@@ -30,6 +30,6 @@ def cut_header(beginning: bytes) -> bytes | None:
 
 
 def stanza_kinds(header: bytes) -> tuple[str, ...]:
-    """The kinds of recipients in a header, each once: `X25519`, `ssh-ed25519`, `scrypt`, …"""
+    """The kinds of recipients in a header, each once, such as `X25519` or `scrypt`."""
     kinds = [kind for kind in _STANZA.findall(header) if not kind.endswith(_GREASE)]
     return tuple(dict.fromkeys(kind.decode(errors="replace") for kind in kinds))

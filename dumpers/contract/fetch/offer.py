@@ -1,4 +1,4 @@
-"""What a job tells the one person who fetches a backup: where its objects are, and how to prove them.
+"""What a job tells the one person who fetches a backup: where its objects are, and their proofs.
 
 It holds secrets, so it travels encrypted only. Without any package but Python's own: the user's
 command reads it.
@@ -60,7 +60,9 @@ class Offer:
     def to_json(self) -> str:
         """The offer as compact JSON."""
         members = {item.name: getattr(self, item.name) for item in fields(self)}
-        objects = [{item.name: getattr(each, item.name) for item in fields(each)} for each in self.objects]
+        objects = [
+            {item.name: getattr(each, item.name) for item in fields(each)} for each in self.objects
+        ]
         return json.dumps(
             {"version": _VERSION, **members, "objects": objects},
             ensure_ascii=True,

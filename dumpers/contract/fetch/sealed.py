@@ -38,9 +38,7 @@ def to_lines(sealed: bytes) -> Iterator[str]:
     pieces = [sealed[start : start + _LINE] for start in range(0, len(sealed), _LINE)] or [b""]
     for number, piece in enumerate(pieces):
         text = binascii.b2a_base64(piece, newline=False).decode()
-        yield json.dumps(
-            {_MEMBER: number, "of": len(pieces), "text": text}, separators=(",", ":")
-        )
+        yield json.dumps({_MEMBER: number, "of": len(pieces), "text": text}, separators=(",", ":"))
 
 
 @dataclass(slots=True)

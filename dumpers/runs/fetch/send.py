@@ -1,14 +1,14 @@
-"""Sends a backup's stored bytes to one person, through the cluster: where only pods reach the store.
+"""Sends a backup's stored bytes to one person through the cluster: where only pods reach the store.
 
-It listens on the pod's loopback, which a port-forward leads to, for requests that carry a token; the
-token is in the offer, which is encrypted for that person.
+It listens on the pod's loopback, which a port-forward leads to, for requests that carry a token;
+the token is in the offer, which is encrypted for that person.
 """
 
 import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from http.server import ThreadingHTTPServer
@@ -52,7 +52,12 @@ def send(
         )
         with _serving(sending) as port:
             places = [f"/{number}" for number in range(len(manifest.objects))]
-            tell(seal(make_offer(entry, manifest, places, port=port, token=sending.token), job.reply_to))
+            tell(
+                seal(
+                    make_offer(entry, manifest, places, port=port, token=sending.token),
+                    job.reply_to,
+                )
+            )
             _LOG.info(
                 "sending a backup", extra=fields(backup=entry.id, requested_by=about.requested_by)
             )

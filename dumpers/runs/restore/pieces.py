@@ -113,9 +113,7 @@ class PieceReader(BufferedReader):
                     self.download,
                     stored_as(self._item, backup.manifest, is_legacy=backup.is_legacy),
                     decrypt=(
-                        lambda packed: DecryptReader(
-                            packed, backup.identities, interrupt=interrupt
-                        )
+                        lambda packed: DecryptReader(packed, backup.identities, interrupt=interrupt)
                     )
                     if backup.manifest.encryption
                     else None,

@@ -80,8 +80,8 @@ class AgeProgram:
 class _DecryptProcess(BufferedReader):
     """The bytes of `source` decrypted by the program. A context manager.
 
-    The program hands out bytes before it can notice that the end is missing, so the end is told only
-    once it has ended well, and has had all of the source.
+    The program hands out bytes before it can notice that the end is missing, so the end is told
+    only once it has ended well, and has had all of the source.
     """
 
     def __init__(self, program: str, source: Reader, identity: str) -> None:
@@ -92,7 +92,7 @@ class _DecryptProcess(BufferedReader):
         self._source_error: BaseException | None = None
 
     def __enter__(self) -> Self:
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  it outlives this call
+        self._said = tempfile.TemporaryFile()
         with _key_file(self._identity) as key:
             self._process = subprocess.Popen(
                 [self._program, "--decrypt", "--identity", f"/dev/fd/{key}"],

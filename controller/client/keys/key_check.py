@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from controller.client.cluster.workload_names import Workload
-from controller.client.fetch.age_tool import AgeTool
+from controller.client.keys.age_tool import AgeTool
 from dumpers.contract.fetch.age_header import stanza_kinds
 from dumpers.runtime.errors import BackupDamagedError
 

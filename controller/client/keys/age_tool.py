@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Collection
 from typing import Protocol
 
-from controller.client.fetch.age_program import KEYGEN, PROGRAM, AgeProgram
+from controller.client.keys.age_program import KEYGEN, PROGRAM, AgeProgram
 from controller.client.terminal.errors import CommandError, Exit
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.unpacking import Decrypt
@@ -29,7 +29,7 @@ class AgeTool(Protocol):
 def find_age() -> AgeTool:
     """The library, else the program; CommandError names both where there is neither."""
     try:
-        from controller.client.fetch.age_library import AgeLibrary  # noqa: PLC0415  may be missing
+        from controller.client.keys.age_library import AgeLibrary  # noqa: PLC0415  may be missing
     except ImportError:
         pass
     else:
