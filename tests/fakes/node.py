@@ -120,9 +120,10 @@ class Node:
             pod = {"apiVersion": "v1", "kind": "Pod"} | pod
             self._report(pod, "Running", running={})
         assert ran.process.stdout is not None
-        for line in ran.process.stdout:
-            moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-            ran.lines.append((moment, line.rstrip("\n")))
+        with ran.process.stdout as stdout:
+            for line in stdout:
+                moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+                ran.lines.append((moment, line.rstrip("\n")))
         code = ran.process.wait()
         ran.is_over = True
         written = Path(ran.env["termination"])

@@ -55,12 +55,14 @@ class ObjectDownload(BufferedReader):
 
     def _read(self) -> bytes:
         answer = self._answer = self._answer or self._open()
+        if self._offset == answer.total:
+            return b""
         try:
             block = answer.read(_BLOCK_BYTES)
         except StoreAwayError:
             self.close()
             raise
-        if not block and self._offset < self._wanted.size:
+        if not block:
             self.close()
             raise StoreAwayError(
                 f"the connection ended at byte {self._offset} of {self._wanted.size}"

@@ -7,7 +7,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPException, HTTPMessage, HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
@@ -56,9 +56,10 @@ class Answer:
         self.etag = etag
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, b"" where the connection ends; StoreAwayError if it breaks."""
+        """Return what comes next, b"" where the connection ends; StoreAwayError if it breaks."""
         try:
-            return self._response.read(size)
+            # Not `read`, which loses what has come when the connection breaks within the block.
+            return self._response.read1(size)
         except (OSError, HTTPException, ValueError) as error:
             raise StoreAwayError(f"the connection broke: {_words(error)}") from error
 
@@ -71,13 +72,14 @@ def open_object(target: Target, key: str, *, start: int) -> Answer:
     """Ask for an object from a byte on.
 
     TargetRefusedByStoreError where another URL may help, StoreAwayError where waiting may,
-    BackupDamagedError where the object is gone or ends before that byte.
+    BackupDamagedError where the object is gone or ends before that byte, StorageRefusedError where
+    what answers is no store.
     """
     response = _request(target, key, {"Range": f"bytes={start}-"}, _SECONDS)
     total = _total(response, start)
     if total is None:
         response.close()
-        raise StoreAwayError(
+        raise StorageRefusedError(
             f"the answer for {key} is not of the bytes that were asked for: see what stands "
             "between this machine and the store, such as a proxy or a login page"
         )
@@ -94,7 +96,7 @@ def why_unreachable(target: Target, key: str, *, size: int) -> str:
         # It says no, or is in trouble, but it is there.
         return ""
     with response:
-        is_store = response.status == _WHOLE or _total(response, 0) == size
+        is_store = _total(response, 0) == size
     return "" if is_store else "something else answers at its address"
 
 
@@ -119,7 +121,7 @@ def _request(
         response: HTTPResponse = _opener(target).open(request, timeout=seconds)
     except HTTPError as error:
         with error:
-            raise _failure(key, error.code, _body(error), error.headers) from None
+            raise _failure(key, error.code, _body(error), dict(error.headers)) from None
     except URLError as error:
         raise _NoAnswerError(f"no connection to the store: {_words(error.reason)}") from None
     except (OSError, HTTPException, ValueError) as error:
@@ -145,7 +147,7 @@ def _total(response: HTTPResponse, start: int) -> int | None:
     return int(found[2])
 
 
-def _failure(key: str, status: int, body: str, headers: HTTPMessage) -> KsnapshotError:
+def _failure(key: str, status: int, body: str, headers: Mapping[str, str]) -> KsnapshotError:
     code, message = _CODE.search(body), _MESSAGE.search(body)
     plain = "" if body.lstrip().startswith("<") else body
     said = ": ".join(found[1] for found in (code, message) if found) or plain or "no explanation"

@@ -40,9 +40,9 @@ class PortForward:
         except queue.Empty:
             self.port = 0
         if not self.port:
-            error = self._failure()
+            failure = self._failure()
             self.close()
-            raise error
+            raise failure
 
     @property
     def is_up(self) -> bool:

@@ -9,11 +9,12 @@ import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Self
 
+from dumpers.contract.restore.identities import parse_identities
 from dumpers.runtime.errors import (
     BackupDamagedError,
     EncryptionError,
@@ -28,6 +29,7 @@ PROGRAM, KEYGEN = "age", "age-keygen"
 _RECIPIENT = re.compile(r"^# public key: (age1\S+)$", re.MULTILINE)
 # The program's words where no key fits, and where a key opens a header that nothing follows.
 _NO_KEY, _NO_PAYLOAD = "no identity matched", "unexpected EOF"
+_BAD_KEY = 'reading "/dev/fd/'
 _NONCE_BYTES = 16
 _MAX_SAID = 500
 
@@ -61,12 +63,12 @@ class AgeProgram:
 
     def opens(self, header: bytes, identity: str) -> bool:
         """Whether one of the keys opens a file that begins so; BackupDamagedError if none can."""
-        with _key_file(identity) as key:
+        with _key_files(identity) as (arguments, descriptors):
             done = subprocess.run(
-                [self.program, "--decrypt", "--identity", f"/dev/fd/{key}"],
+                [self.program, "--decrypt", *arguments],
                 input=header + bytes(_NONCE_BYTES),
                 capture_output=True,
-                pass_fds=(key,),
+                pass_fds=descriptors,
                 check=False,
             )
         said = done.stderr.decode(errors="replace")
@@ -93,13 +95,13 @@ class _DecryptProcess(BufferedReader):
 
     def __enter__(self) -> Self:
         self._said = tempfile.TemporaryFile()
-        with _key_file(self._identity) as key:
+        with _key_files(self._identity) as (arguments, descriptors):
             self._process = subprocess.Popen(
-                [self._program, "--decrypt", "--identity", f"/dev/fd/{key}"],
+                [self._program, "--decrypt", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._said,
-                pass_fds=(key,),
+                pass_fds=descriptors,
             )
         self._pump = threading.Thread(target=self._feed, name="age", daemon=True)
         self._pump.start()
@@ -148,13 +150,30 @@ class _DecryptProcess(BufferedReader):
 
 
 @contextmanager
-def _key_file(identity: str) -> Iterator[int]:
-    """A descriptor from which the keys can be read, once; a file of keys fits into a pipe."""
+def _key_files(identity: str) -> Iterator[tuple[Sequence[str], Sequence[int]]]:
+    """The program's arguments for these keys, and the descriptors from which it reads them, once.
+
+    It takes keys of its own together, and each of SSH from a file of its own.
+    """
+    keys = parse_identities(identity)
+    own = "".join(f"{key.text}\n" for key in keys if not key.is_ssh)
+    texts = [text for text in (own, *(key.text for key in keys if key.is_ssh)) if text]
+    with contextlib.ExitStack() as opened:
+        descriptors = [opened.enter_context(_key_file(text)) for text in texts]
+        yield (
+            [part for key in descriptors for part in ("--identity", f"/dev/fd/{key}")],
+            descriptors,
+        )
+
+
+@contextmanager
+def _key_file(text: str) -> Iterator[int]:
+    """A descriptor from which this text can be read, once."""
     read, write = os.pipe()
 
     def fill() -> None:
         with contextlib.suppress(OSError), open(write, "wb") as target:  # noqa: PTH123  a descriptor
-            target.write(identity.encode())
+            target.write(text.encode())
 
     threading.Thread(target=fill, name="key", daemon=True).start()
     try:
@@ -166,6 +185,10 @@ def _key_file(identity: str) -> Iterator[int]:
 def _failure(said: str) -> KsnapshotError:
     if _NO_KEY in said:
         return NoKeyFitsError("none of the given keys opens it")
+    if _BAD_KEY in said:
+        return EncryptionError(
+            f"the program age cannot use a key of the identity file: {_short(said)}"
+        )
     return BackupDamagedError(f"the bytes are not those that were encrypted: {_short(said)}")
 
 

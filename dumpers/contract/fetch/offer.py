@@ -77,9 +77,10 @@ class Offer:
             if document["version"] != _VERSION:
                 raise ValueError("it is of another version: the images and this command differ")
             objects = tuple(_read(OfferedObject, item) for item in document["objects"])
-            return _read(cls, {**document, "objects": objects})
+            offer: Offer = _read(cls, {**document, "objects": objects})
         except (TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"it is no offer of a backup: {type(error).__name__}") from error
+        return offer
 
 
 _LISTS = {"part", "recipients", "notes"}

@@ -129,8 +129,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _begin(self, start: int, size: int) -> None:
         self._has_begun = True
-        self.send_response(HTTPStatus.PARTIAL_CONTENT)
-        self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        # No range is of nothing.
+        self.send_response(HTTPStatus.PARTIAL_CONTENT if size else HTTPStatus.OK)
+        if size:
+            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
         self.send_header("Content-Length", str(size - start))
         self.end_headers()
 

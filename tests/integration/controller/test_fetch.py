@@ -116,7 +116,8 @@ def fetching(
     # As a reader's keys: nothing here writes.
     keys = s3.create_user(f"reader-{bucket}")
     s3.allow(bucket, {keys.access: READ})
-    env = storage_env(s3, bucket) | {
+    env = {
+        **storage_env(s3, bucket),
         "BACKEND_S3_ENDPOINT": proxy.url,
         "BACKEND_S3_ACCESS_KEY": keys.access,
         "BACKEND_S3_SECRET_KEY": keys.secret,
