@@ -182,7 +182,7 @@ def test_what_does_not_open_is_told_before_anything_is_written(
 def test_bytes_that_are_not_those_that_were_stored_are_never_good(
     s3: S3Server, bucket: str, env: dict[str, str], tmp_path: Path
 ) -> None:
-    [key, other] = store(s3, bucket, "shop", "other", text=TEXT)
+    [key, other] = store(s3, bucket, "shop", "other", text=TEXT + NOISE[:150])
     body, client, path = s3.read(bucket, key), s3.client(), tmp_path / "shop.sql"
     source = ByUrl(env)
     # Every byte of the header and of what is encrypted, and every place to cut at.
@@ -194,7 +194,7 @@ def test_bytes_that_are_not_those_that_were_stored_are_never_good(
     # Another one of the same size, whole by itself, for the same key.
     swapped = b""
     while len(swapped) != len(body):
-        swapped = pyrage.encrypt(gzip.compress(TEXT.swapcase(), 1), [RECIPIENT])
+        swapped = pyrage.encrypt(gzip.compress(TEXT.swapcase() + NOISE[:150], 1), [RECIPIENT])
     client.put_object(Bucket=bucket, Key=key, Body=swapped)
     refused(source, path, 21, key, "sha256 in the store", objects=("shop.sql",))
     client.delete_object(Bucket=bucket, Key=key)
