@@ -67,7 +67,7 @@ class Fetching:
             "cronjob": self.command.cronjob()["metadata"]["name"],
             "workload": self.command.owner,
         }
-        return make_backup(self.s3, self.bucket, **(given | options))  # type: ignore[arg-type]
+        return make_backup(self.s3, self.bucket, **(given | options))
 
     def key(self, *identities: object) -> str:
         file = self.command.home / f"key-{secrets.token_hex(3)}.txt"

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyrage
 import pytest
@@ -94,11 +95,11 @@ def store(
     return list(made.keys)
 
 
-def fetch(source: Source, age: AgeTool, path: Path | None, **wanted: object) -> None:
+def fetch(source: Source, age: AgeTool, path: Path | None, **wanted: Any) -> None:
     fetch_backup(source, replace(WANTED, path=path, **wanted), age)
 
 
-def refused(source: Source, path: Path, code: int, *words: str, **wanted: object) -> None:
+def refused(source: Source, path: Path, code: int, *words: str, **wanted: Any) -> None:
     """What is refused leaves nothing."""
     with pytest.raises(CommandError) as raised:
         fetch(source, AgeLibrary(), path, **wanted)
