@@ -1,5 +1,6 @@
 """`ksnapshot fetch`: a backup on this machine, decrypted here."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,8 @@ def fetch(connection: Connection, **given: Any) -> None:
     """
     try:
         wanted = read_wanted(given)
+        if wanted.path is None and not wanted.only_list and sys.stdout.isatty():
+            raise OptionError("stdout is a terminal: name a file by -o, or pipe it into a client")  # noqa: TRY301  told as the others
         age = find_age()
         workload = find(connection, given["workload"], given["namespace"])
         asking = Asking(

@@ -51,7 +51,16 @@ class ObjectDownload(BufferedReader):
 
     def next_block(self) -> bytes:
         """Return the next block; b"" at the object's end."""
-        return self._patience.call(self._read, interrupt=self._interrupt)
+        try:
+            return self._patience.call(self._read, interrupt=self._interrupt)
+        except StorageFailedError as error:
+            away = error.__cause__
+            if not isinstance(away, StoreAwayError):
+                raise
+            raise StorageFailedError(
+                f"{away}; nothing came for {self._patience.seconds:.0f} s: fetch it again when the "
+                "store can be reached, or try --through-cluster"
+            ) from away
 
     def _read(self) -> bytes:
         answer = self._answer = self._answer or self._open()

@@ -16,7 +16,9 @@ _SHOWN = 10
 
 def label_of(item: OfferedObject) -> str:
     """The name by which an object is chosen: `shop.sql`, `shop/s1r1/app/orders.native`."""
-    return "/".join((item.name, *item.part)) + item.ending
+    label = "/".join((item.name, *item.part)) + item.ending
+    # A name may hold what a terminal would obey.
+    return "".join(letter if letter.isprintable() else "?" for letter in label)
 
 
 def choose_objects(offer: Offer, wanted: Sequence[str]) -> list[int]:

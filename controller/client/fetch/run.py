@@ -1,6 +1,5 @@
 """The order of a fetch: ask a Job, download, prove, write."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +86,11 @@ def fetch_backup(source: Source, wanted: FetchWanted, age: AgeTool) -> None:
     places = choose_objects(offer, wanted.objects)
     files = _files(offer, places, wanted)
     if wanted.path is None:
-        places = [choose_for_stdout(offer, places, is_named=bool(wanted.objects))]
+        chosen = choose_for_stdout(offer, places, is_named=bool(wanted.objects))
+        beside = [label_of(offer.objects[place]) for place in places if place != chosen]
+        if beside:
+            note(f"not fetched: {', '.join(beside)}; name it by --object")
+        places = [chosen]
     _check(offer, wanted)
     screen = Screen()
     total = sum(offer.objects[place].size for place in places)
@@ -104,6 +107,9 @@ def fetch_backup(source: Source, wanted: FetchWanted, age: AgeTool) -> None:
                 _to_stdout(fetch, places[0])
             else:
                 _to_files(fetch, files)
+    except KeyboardInterrupt:
+        screen.line("stopped: no file that is not whole was left")
+        raise
     finally:
         fetch.interrupt.cancel("the end of the fetch")
         screen.clear()
@@ -232,8 +238,6 @@ def _check(offer: Offer, wanted: FetchWanted) -> None:
             )
     except KsnapshotError as error:
         raise failed(error, "nothing was fetched") from error
-    if wanted.path is None and sys.stdout.isatty():
-        raise OptionError("stdout is a terminal: name a file by -o, or pipe it into a client")
 
 
 def failed(error: KsnapshotError, consequence: str = "") -> CommandError:

@@ -1,6 +1,7 @@
 """What a fetch downloads, proves and writes: a real S3 server, and no cluster."""
 
 import gzip
+import io
 import random
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import pyrage
 import pytest
 
+from controller.client.fetch.download import ObjectDownload
 from controller.client.fetch.http import Target, open_object, say_done, why_unreachable
 from controller.client.fetch.run import fetch_backup
 from controller.client.fetch.sources import Source
@@ -26,8 +28,12 @@ from dumpers.runtime.errors import (
     BackupDamagedError,
     ConfigurationError,
     InterruptedRunError,
+    StorageFailedError,
     StorageRefusedError,
 )
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.storage.patience import Patience
+from dumpers.streams.reader import copy
 from tests.integration.controller.offered import ByUrl, sending
 from tests.testbed.dumper import CRONJOB, storage_env
 from tests.testbed.fixtures import Faults
@@ -304,6 +310,55 @@ def test_what_is_refused_for_good_is_told(
     refused(source, path, 21, "login page")
     proxy.set(Rule(Status(409, b"no"), "GET", key))
     refused(source, path, 21, "409")
+
+
+def test_a_store_that_stays_away_is_told(
+    s3: S3Server, bucket: str, env: dict[str, str], faults: Faults
+) -> None:
+    [key] = store(s3, bucket, "shop")
+    proxy = faults.http(s3.port)
+    source = ByUrl(env | {"BACKEND_S3_ENDPOINT": proxy.url})
+    proxy.set(Rule(Cut(after=100_000, reset=False), "GET", key, times=1), Rule(Status(503), "GET"))
+    counted: list[int] = []
+    download = ObjectDownload(
+        source, 0, interrupt=Interrupt(), count=counted.append, patience=Patience(seconds=0.5)
+    )
+    with pytest.raises(StorageFailedError, match=r"503 .*nothing came for 0 s: fetch it again"):
+        copy(download, io.BytesIO())
+    assert sum(counted) == 100_000
+
+
+def test_a_dump_of_0_6_0_is_fetched_by_its_id_with_what_can_be_checked(
+    s3: S3Server,
+    bucket: str,
+    env: dict[str, str],
+    tmp_path: Path,
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    text = b"SELECT 1;\n" * 100 + b"--\n-- PostgreSQL database dump complete\n--\n\n"
+    body = pyrage.encrypt(gzip.compress(text), [RECIPIENT])
+    key = f"ksnapshot/2025/01/31/postgresql/dump-{CRONJOB}-29384756-x7k2p-shop-20250131040506"
+    key += ".sql.gz.age"
+    s3.client().put_object(Bucket=bucket, Key=key, Body=body)
+    legacy = env | {"KSNAPSHOT_BACKUP": "legacy-20250131T040506Z"}
+    path = tmp_path / "shop.sql"
+    fetch(ByUrl(legacy), AgeLibrary(), path)
+    assert path.read_bytes() == text
+    said = capsysbinary.readouterr().err.decode()
+    assert "left no checksums" in said
+    assert "whole as far as can be checked" in said
+    assert "as recorded" not in said
+    # What is there already cannot be known to be the same.
+    with pytest.raises(CommandError, match="is there already"):
+        fetch(ByUrl(legacy), AgeLibrary(), path)
+    path.unlink()
+    for changed in (
+        body[:-1],
+        body[: len(body) // 2] + b"x" + body[len(body) // 2 + 1 :],
+        pyrage.encrypt(gzip.compress(text[:-60]), [RECIPIENT]),
+    ):
+        s3.client().put_object(Bucket=bucket, Key=key, Body=changed)
+        refused(ByUrl(legacy), path, 21, key)
 
 
 def test_an_object_that_changes_meanwhile_is_an_error(

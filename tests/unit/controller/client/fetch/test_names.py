@@ -113,6 +113,7 @@ def test_no_name_leads_out_of_the_folder(name: str, part: list[str], ending: str
 
 
 def test_labels() -> None:
+    assert label_of(item("a\x1b[2Jb")) == "a?[2Jb.sql"
     assert [label_of(each) for each in TABLES.objects][:2] == [
         "app/schema.sql",
         "app/s1r1/app/orders.native",
