@@ -11,12 +11,12 @@ from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import find
 from controller.client.fetch.asking import Asking
 from controller.client.fetch.names import label_of
-from controller.client.fetch.run import failed, fetch_backup, open_source
+from controller.client.fetch.run import fetch_backup, open_source
 from controller.client.fetch.wanted import read_wanted
 from controller.client.jobs.of_workload import cronjob_of
 from controller.client.keys.age_tool import find_age
 from controller.client.restore.options import OptionError
-from controller.client.terminal.errors import CommandError, Exit, VerbCommand
+from controller.client.terminal.errors import CommandError, Exit, VerbCommand, failed
 from controller.client.terminal.output import Column, size, write_table
 from dumpers.contract.fetch.offer import Offer
 from dumpers.runtime.errors import KsnapshotError

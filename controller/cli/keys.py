@@ -9,7 +9,6 @@ import click
 
 from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import read_known
-from controller.client.fetch.run import failed
 from controller.client.jobs.any_cronjob import any_cronjob
 from controller.client.jobs.asked import create_job, new_job_name
 from controller.client.jobs.follow import JobRef
@@ -19,7 +18,7 @@ from controller.client.jobs.results import read_result, words_of_failure
 from controller.client.keys.age_tool import find_age
 from controller.client.keys.key_check import KeyRow, Verdict, check_key
 from controller.client.restore.identity import read_identity
-from controller.client.terminal.errors import CommandError, Exit, VerbCommand
+from controller.client.terminal.errors import CommandError, Exit, VerbCommand, failed
 from controller.client.terminal.output import (
     Column,
     clock,

@@ -1,13 +1,11 @@
 """The order of a fetch: ask a Job, download, prove, write."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.client.fetch.asking import Asking
 from controller.client.fetch.destinations import Sink, Stdout, is_there, proven_file
-from controller.client.fetch.download import ObjectDownload
 from controller.client.fetch.http import why_unreachable
 from controller.client.fetch.names import (
     choose_for_stdout,
@@ -16,33 +14,17 @@ from controller.client.fetch.names import (
     label_of,
 )
 from controller.client.fetch.progress import FetchProgress, remarks_on
+from controller.client.fetch.reading import check_wanted, reading
 from controller.client.fetch.sources import Forwarded, Presigned, Source
 from controller.client.fetch.wanted import FetchWanted
 from controller.client.keys.age_tool import AgeTool
 from controller.client.restore.options import OptionError
-from controller.client.terminal.errors import CommandError
+from controller.client.terminal.errors import failed
 from controller.client.terminal.output import clock, duration, moment_of, note, size
 from controller.client.terminal.screen import Screen
-from dumpers.contract.fetch.offer import Offer, OfferedObject
-from dumpers.contract.restore.identities import parse_identities
-from dumpers.runtime.errors import (
-    ConfigurationError,
-    EncryptionError,
-    KsnapshotError,
-    NoKeyFitsError,
-)
+from dumpers.contract.fetch.offer import Offer
+from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import BufferedReader
-from dumpers.streams.unpacking import (
-    Decrypt,
-    Stored,
-    StoredReader,
-    UnpackedReader,
-    name_recipients,
-    no_key_fits,
-)
-
-_GZIP = "gzip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +73,10 @@ def fetch_backup(source: Source, wanted: FetchWanted, age: AgeTool) -> None:
         if beside:
             note(f"not fetched: {', '.join(beside)}; name it by --object")
         places = [chosen]
-    _check(offer, wanted)
+    try:
+        check_wanted(offer, wanted)
+    except KsnapshotError as error:
+        raise failed(error, "nothing was fetched") from error
     screen = Screen()
     total = sum(offer.objects[place].size for place in places)
     fetch = _Fetch(
@@ -157,53 +142,16 @@ def _to_files(fetch: _Fetch, files: Sequence[tuple[int, Path]]) -> None:
 def _copy(fetch: _Fetch, place: int, target: Sink) -> None:
     """Write an object to its proven end."""
     fetch.progress.begin(label_of(fetch.offer.objects[place]))
-    with _reading(fetch, place) as reader:
+    with reading(
+        fetch.source,
+        place,
+        fetch.wanted,
+        fetch.age,
+        interrupt=fetch.interrupt,
+        count=fetch.progress.count,
+    ) as reader:
         while block := reader.read():
             target.write(block)
-
-
-@contextmanager
-def _reading(fetch: _Fetch, place: int) -> Iterator[BufferedReader]:
-    """Read one object, as it is wanted, to its proven end."""
-    offer, wanted = fetch.offer, fetch.wanted
-    item = offer.objects[place]
-    download = ObjectDownload(
-        fetch.source, place, interrupt=fetch.interrupt, count=fetch.progress.count
-    )
-    stored = _stored_as(item, offer)
-    reader: StoredReader | UnpackedReader
-    if wanted.stored:
-        reader = StoredReader(download, stored)
-    else:
-        decrypt = _decrypt(fetch) if offer.recipients is not None else None
-        reader = UnpackedReader(download, stored, decrypt=decrypt)
-    try:
-        with reader:
-            yield reader
-    except NoKeyFitsError as error:
-        raise no_key_fits(
-            item.key,
-            recipients=offer.recipients or (),
-            own=fetch.age.public_keys(wanted.identity),
-            keys=len(parse_identities(wanted.identity)),
-        ) from error
-    finally:
-        download.close()
-
-
-def _decrypt(fetch: _Fetch) -> Decrypt:
-    return fetch.age.decrypting(fetch.wanted.identity, fetch.interrupt)
-
-
-def _stored_as(item: OfferedObject, offer: Offer) -> Stored:
-    return Stored(
-        key=item.key,
-        size=item.size,
-        sha256=item.sha256,
-        source_size=item.source_size,
-        source_sha256=item.source_sha256,
-        legacy_engine=offer.engine if offer.is_legacy else "",
-    )
 
 
 def _files(offer: Offer, places: Sequence[int], wanted: FetchWanted) -> list[tuple[int, Path]]:
@@ -221,30 +169,6 @@ def _files(offer: Offer, places: Sequence[int], wanted: FetchWanted) -> list[tup
     if len({path for _, path in files}) < len(files):
         raise OptionError("two objects of the backup have one name: choose one of them by --object")
     return files
-
-
-def _check(offer: Offer, wanted: FetchWanted) -> None:
-    """Raise what can be known before anything is downloaded."""
-    try:
-        if offer.compression != _GZIP and not wanted.stored:
-            raise ConfigurationError(
-                f"the backup is compressed by {offer.compression!r}, which this version does not "
-                "know: use a newer one, or --stored"
-            )
-        if offer.recipients is not None and not wanted.stored and not wanted.identity:
-            raise EncryptionError(
-                f"the backup is encrypted for {name_recipients(offer.recipients)}: give the file "
-                "with the private key of one of them by -i, or take it as it is by --stored"
-            )
-    except KsnapshotError as error:
-        raise failed(error, "nothing was fetched") from error
-
-
-def failed(error: KsnapshotError, consequence: str = "") -> CommandError:
-    """The error as a verb ends with it, with its exit code; `consequence` is what is left."""
-    made = CommandError(f"{error.reason}: {error}" + (f" ({consequence})" if consequence else ""))
-    made.exit_code = int(error.exit_code)  # type: ignore[misc]  # click reads it from the instance
-    return made
 
 
 def _announce(offer: Offer) -> None:

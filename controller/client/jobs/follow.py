@@ -186,8 +186,7 @@ class Follower:
     def _stream(self, pod: Json) -> None:
         """Show the logs of a pod until its containers have ended, or the Job is gone."""
         lines: queue.Queue[tuple[str, str] | KubeError | None] = queue.Queue()
-        # A log that is opened again begins with what an earlier look has shown.
-        shown = dict(self._seen)
+        shown = dict(self._seen)  # by earlier looks: a log that is opened again begins with it
         streams = [self._open(pod, name) for name in self.job.containers]
         threads = [
             threading.Thread(target=_pump, args=(stream, name, lines), daemon=True)
