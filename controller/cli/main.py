@@ -23,6 +23,14 @@ VERBS = {
         place="controller.cli.restore:restore",
         help="Restore a backup of WORKLOAD, or with --all those of a namespace.",
     ),
+    "fetch": Verb(
+        place="controller.cli.fetch:fetch",
+        help="Download a backup of WORKLOAD, prove it, and decrypt it on this machine.",
+    ),
+    "keys": Verb(
+        place="controller.cli.keys:keys",
+        help="Show which workloads' newest backups a private key opens.",
+    ),
     "verify": Verb(
         place="controller.cli.verify:verify",
         help="Read a backup of WORKLOAD back from the store, and compare it with its manifest.",

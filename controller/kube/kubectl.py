@@ -152,7 +152,7 @@ class Kubectl:
         }
         asked = urlencode({key: text for key, text in query.items() if text})
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?{asked}"
-        return LogStream(f"log of {namespace}/{pod}", [*self._command(), "get", "--raw", path])
+        return LogStream(f"log of {namespace}/{pod}", [*self.command, "get", "--raw", path])
 
     def whoami(self) -> str:
         """The user's name as the API server knows it; empty where it cannot be asked."""
@@ -188,7 +188,7 @@ class Kubectl:
         self, call: str, arguments: Sequence[str], sent: bytes | None = None, *, hide: bool = False
     ) -> bytes:
         """Run kubectl and return its stdout. Without a body stdin stays, for logins that ask."""
-        command = [*self._command(), f"--request-timeout={self.timeout}s", *arguments]
+        command = [*self.command, f"--request-timeout={self.timeout}s", *arguments]
         try:
             done = subprocess.run(
                 command,
@@ -207,7 +207,9 @@ class Kubectl:
             raise error_of(call, done.stderr.decode(errors="replace"), hide=hide)
         return done.stdout
 
-    def _command(self) -> Sequence[str]:
+    @property
+    def command(self) -> Sequence[str]:
+        """The program and the options that lead to the cluster."""
         options = {"context": self.context, "kubeconfig": self.kubeconfig}
         return [self.program, *(f"--{name}={text}" for name, text in options.items() if text)]
 

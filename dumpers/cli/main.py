@@ -5,6 +5,8 @@ import click
 from dumpers.cli.after_restore import forget, undo
 from dumpers.cli.check import check
 from dumpers.cli.dump import dump
+from dumpers.cli.fetch import presign, send
+from dumpers.cli.headers import headers
 from dumpers.cli.list import list_backups
 from dumpers.cli.load import load
 from dumpers.cli.pin import pin, unpin
@@ -31,5 +33,8 @@ def main(context: click.Context) -> None:
         context.invoke(dump)
 
 
-for command in (check, dump, forget, list_backups, load, pin, restore, undo, unpin, verify):
+for command in (
+    *(check, dump, forget, headers, list_backups, load, pin, presign, restore, send, undo, unpin),
+    verify,
+):
     main.add_command(command)

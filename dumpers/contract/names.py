@@ -49,3 +49,9 @@ LIST_SCOPE = "KSNAPSHOT_LIST_SCOPE"
 LIST_SCOPES = ("cronjob", "cluster", "all")
 # `true` lists the dumps of ksnapshot 0.6.0, too, which have no records.
 LIST_LEGACY = "KSNAPSHOT_LIST_LEGACY"
+
+# Variables of jobs that hand a backup to one person. An age recipient: what these jobs print is
+# encrypted to it.
+REPLY_TO = "KSNAPSHOT_REPLY_TO"
+# For how many seconds their URLs hold.
+URL_SECONDS = "KSNAPSHOT_URL_SECONDS"

@@ -98,6 +98,10 @@ class EncryptionError(KsnapshotError):
     reason = "EncryptionFailed"
 
 
+class NoKeyFitsError(EncryptionError):
+    """None of the given keys opens an object, or its header is damaged."""
+
+
 class InterruptedRunError(KsnapshotError):
     """The run was told to stop (SIGTERM), or came too close to its deadline."""
 

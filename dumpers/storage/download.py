@@ -22,19 +22,19 @@ _RESUME_PAUSE_SECONDS = 0.2
 class Download(BufferedReader):
     """An object of any size in constant memory, read ahead a little by a thread of its own.
 
-    A context manager: leaving it ends the thread. A connection that breaks is made again, as long
-    as the storage's patience lasts, and goes on at the byte where it broke; an object that has
-    become another one meanwhile is StorageFailedError. Whether the bytes are those that were stored
-    is for whoever reads them to prove.
+    It begins at the byte `start`. A context manager: leaving it ends the thread. A connection that
+    breaks is made again, as long as the storage's patience lasts, and goes on at the byte where it
+    broke; an object that has become another one meanwhile is StorageFailedError. Whether the bytes
+    are those that were stored is for whoever reads them to prove.
     """
 
-    def __init__(self, storage: RunStorage, key: str) -> None:
+    def __init__(self, storage: RunStorage, key: str, *, start: int = 0) -> None:
         super().__init__()
         self._key = key
         self._scope: Interrupt = storage.interrupt.child()
         self._storage = storage.with_interrupt(self._scope)
         self._blocks: queue.Queue[bytes | BaseException] = queue.Queue(_BLOCKS_AHEAD)
-        self._offset, self._etag = 0, ""
+        self._offset, self._etag = start, ""
         self.is_waiting = False
 
     def __enter__(self) -> Self:

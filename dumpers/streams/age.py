@@ -1,9 +1,7 @@
 """age encryption and decryption; the only module that imports the library for it."""
 
-import queue
-import threading
 from collections.abc import Sequence
-from typing import Protocol, Self
+from typing import Protocol
 
 import pyrage
 
@@ -15,16 +13,14 @@ from dumpers.contract.recipients import (
     recipient_fault,
 )
 from dumpers.contract.restore.identities import IdentityText, parse_identities
-from dumpers.runtime.errors import BackupDamagedError, EncryptionError
-from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.reader import BufferedReader, Reader, Writer
+from dumpers.runtime.errors import BackupDamagedError, EncryptionError, NoKeyFitsError
+from dumpers.streams.reader import Reader, Writer
 
 _SSH = "ssh-"
-# The library writes 8 KiB at a time. So many bytes are handed over at once, and so many blocks of
-# them may wait.
-_BLOCK_BYTES, _BLOCKS_AHEAD = 1 << 18, 4
 # The library's words where the header names no recipient whose key is there, or is damaged.
 _NO_KEY = "No matching keys found"
+# Its words where a key opens a header that nothing but the payload's nonce follows.
+_NO_PAYLOAD, _NONCE_BYTES = "age file is truncated", 16
 
 
 class Recipient(Protocol):
@@ -85,6 +81,11 @@ def read_identities(text: str) -> tuple[Identity, ...]:
     return tuple(identities)
 
 
+def new_identity() -> str:
+    """A new private key, as an identity file has it."""
+    return str(pyrage.x25519.Identity.generate())
+
+
 def public_keys(identities: Sequence[Identity]) -> frozenset[str]:
     """The recipients that belong to the identities, as far as these are age's own (age1…)."""
     return frozenset(
@@ -143,103 +144,42 @@ class _Guard:
         """Do nothing: the owner of the target completes it."""
 
 
-class NoKeyFitsError(EncryptionError):
-    """None of the identities opens the file, or its header is damaged."""
+def decrypt(source: Reader, target: Writer, identities: Sequence[Identity]) -> None:
+    """Write all of `source`, decrypted, to `target`, in constant memory.
 
-
-class DecryptReader(BufferedReader):
-    """The bytes of `source` decrypted, by a thread of its own, in constant memory.
-
-    A context manager: leaving it ends the thread, at the latest when the source's next read
-    returns. The library hands out bytes before it can notice that the end is missing, so the end is
-    told only once it has returned. Raises the source's errors, NoKeyFitsError, and
-    BackupDamagedError where the bytes are not those that were encrypted.
+    Bytes are written before it can be noticed that the end is missing: nothing counts before this
+    returns. Errors of either side pass through; NoKeyFitsError, and BackupDamagedError where the
+    bytes are not those that were encrypted.
     """
+    guard = _Guard(source, target)
+    try:
+        pyrage.decrypt_io(guard, guard, list(identities))
+    except (pyrage.DecryptError, OSError) as error:
+        if guard.error is None:
+            raise _decryption_error(str(error)) from error
+    if guard.error is not None:
+        raise guard.error
+    if guard.read(1):
+        raise BackupDamagedError("something follows the end of the encrypted bytes")
 
-    def __init__(
-        self, source: Reader, identities: Sequence[Identity], *, interrupt: Interrupt
-    ) -> None:
-        super().__init__()
-        self._scope = interrupt.child()
-        self._source = source
-        self._identities = list(identities)
-        self._blocks: queue.Queue[bytes | BaseException] = queue.Queue(_BLOCKS_AHEAD)
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._work, name="decrypt", daemon=True).start()
-        return self
+def opens(header: bytes, identities: Sequence[Identity]) -> bool:
+    """Whether one of the identities opens a file that begins with this header.
 
-    def __exit__(self, *_: object) -> None:
-        self._scope.cancel("the end of the decryption")
-
-    def next_block(self) -> bytes:
-        """Return the next block; b"" once the whole file was decrypted and nothing follows it."""
-        block = self._scope.get(self._blocks)
-        if isinstance(block, BaseException):
-            raise block
-        return block
-
-    def write(self, data: bytes, /) -> int:
-        """Take bytes of the library; for the thread only."""
-        self._pending.append(data)
-        self._pending_bytes += len(data)
-        if self._pending_bytes >= _BLOCK_BYTES:
-            self._hand_over()
-        return len(data)
-
-    def flush(self) -> None:
-        """Do nothing: the end is told by `next_block`."""
-
-    def _hand_over(self) -> None:
-        if self._pending:
-            self._put(b"".join(self._pending))
-            self._pending, self._pending_bytes = [], 0
-
-    def _put(self, block: bytes | BaseException) -> None:
-        def attempt(timeout: float) -> None:
-            try:
-                self._blocks.put(block, timeout=timeout)
-            except queue.Full as error:
-                raise TimeoutError from error
-
-        self._scope.wait(attempt)
-
-    def _work(self) -> None:
-        try:
-            self._decrypt()
-            self._hand_over()
-            self._put(b"")
-        except BaseException as error:  # noqa: BLE001  whatever it is, it is the reader's
-            if not self._scope.is_cancelled:
-                self._put(error)
-
-    def _decrypt(self) -> None:
-        guard = _Guard(_Rebuffered(self._source), self)
-        try:
-            pyrage.decrypt_io(guard, guard, self._identities)
-        except (pyrage.DecryptError, OSError) as error:
-            if guard.error is None:
-                raise _decryption_error(str(error)) from error
-        if guard.error is not None:
-            raise guard.error
-        if guard.read(1):
-            raise BackupDamagedError("something follows the end of the encrypted bytes")
+    BackupDamagedError where the header is not as it was written.
+    """
+    try:
+        # The header is proven by itself; behind it the library wants what makes the payload's key.
+        pyrage.decrypt(header + bytes(_NONCE_BYTES), list(identities))
+    except pyrage.DecryptError as error:
+        if str(error) == _NO_KEY:
+            return False
+        if str(error) != _NO_PAYLOAD:
+            raise _decryption_error(str(error)) from error
+    return True
 
 
 def _decryption_error(said: str) -> EncryptionError | BackupDamagedError:
     if said == _NO_KEY:
         return NoKeyFitsError("none of the given keys opens it")
     return BackupDamagedError(f"the bytes are not those that were encrypted: {said}")
-
-
-class _Rebuffered(BufferedReader):
-    """Serves the library's small reads from large ones."""
-
-    def __init__(self, source: Reader) -> None:
-        super().__init__()
-        self._source = source
-
-    def next_block(self) -> bytes:
-        return self._source.read()

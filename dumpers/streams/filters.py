@@ -1,8 +1,6 @@
 """Readers that count, compress or decompress what they read from another."""
 
-from typing import Self, cast
-
-from isal import isal_zlib
+from typing import Any, Self
 
 from dumpers.runtime.errors import BackupDamagedError
 from dumpers.streams.digest import BackgroundSha256
@@ -11,10 +9,22 @@ from dumpers.streams.reader import BLOCK_BYTES, BufferedReader, Reader
 # isal's default level: zlib -6's ratio on dumps at more than ten times its speed.
 _GZIP_LEVEL = 2
 _GZIP_CONTAINER = 31
-# The library's type stubs say that it is an Exception, and not a kind of them.
-_GZIP_ERROR = cast("type[Exception]", isal_zlib.IsalError)
 # What is unpacked at a time.
 _UNPACKED_BYTES = 1 << 18
+
+
+def _load_zlib() -> Any:
+    """The fast one where it is installed: the user's command needs nothing but Python to unpack."""
+    try:
+        from isal import isal_zlib  # noqa: PLC0415  see above
+    except ImportError:
+        import zlib  # noqa: PLC0415
+
+        return zlib
+    return isal_zlib
+
+
+_ZLIB = _load_zlib()
 
 
 class CountingReader:
@@ -54,7 +64,7 @@ class GzipReader:
 
     def __init__(self, source: Reader) -> None:
         self._source = source
-        self._compressor = isal_zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_CONTAINER)
+        self._compressor = _ZLIB.compressobj(_GZIP_LEVEL, wbits=_GZIP_CONTAINER)
         self._ready = bytearray()
         self._ended = False
 
@@ -83,7 +93,7 @@ class GunzipReader(BufferedReader):
     def __init__(self, source: Reader) -> None:
         super().__init__()
         self._source = source
-        self._decompressor = isal_zlib.decompressobj(wbits=_GZIP_CONTAINER)
+        self._decompressor = _ZLIB.decompressobj(wbits=_GZIP_CONTAINER)
 
     def next_block(self) -> bytes:
         """Return the next bytes, at most 256 KiB whatever the source holds."""
@@ -96,7 +106,7 @@ class GunzipReader(BufferedReader):
                 )
             try:
                 block: bytes = self._decompressor.decompress(packed, _UNPACKED_BYTES)
-            except _GZIP_ERROR as error:
+            except _ZLIB.error as error:
                 raise BackupDamagedError(f"the compressed bytes are damaged: {error}") from error
             if block:
                 return block

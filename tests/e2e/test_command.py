@@ -122,3 +122,39 @@ def test_a_lost_database_comes_back(
     assert results[_NAME]["outcome"] == "succeeded", str(every)
     assert fingerprint(stage, DATABASE) == before
     stage.kube.wait("the schedule to go on", lambda: is_let_go(stage, cronjob), seconds=60)
+
+
+def test_a_backup_comes_to_the_laptop(
+    stage: Stage, cronjob: str, command: Command, key: Path, tmp_path: Path
+) -> None:
+    """By URL and through the cluster; the key stays here, and is told what it opens."""
+    done(command.run("backup", _NAME, "--follow"))
+    main = f"{DATABASE}.sql"
+    by_url, through = tmp_path / "by-url.sql", tmp_path / "through.sql"
+    given = ("fetch", _NAME, "-i", key, "--object", main)
+    told = done(command.run(*given, "-o", by_url))
+    assert "size and sha256 as recorded" in told.err
+    assert "through the cluster" not in told.err
+    done(command.run(*given, "-o", through, "--through-cluster"))
+    assert by_url.read_bytes() == through.read_bytes()
+    assert b"\n-- PostgreSQL database dump complete\n" in by_url.read_bytes()[-4096:]
+
+    # What was fetched is what a client loads.
+    admin(stage, f"CREATE DATABASE {COPY}")
+    text = by_url.read_text()
+    load = ["bash", "-c", f"{_AS_SUPERUSER} -v ON_ERROR_STOP=1 -1 -d {COPY} -f - >/dev/null"]
+    stage.kube.execute(POD, SHOP, *load, stdin=text)
+    assert fingerprint(stage, COPY) == fingerprint(stage, DATABASE)
+
+    opened = json.loads(done(command.run("keys", "-i", key, "-o", "json")).out)
+    verdicts = {row["workload"]: row["verdict"] for row in opened["workloads"]}
+    assert verdicts[_NAME] == "opens"
+    assert stage.world.recipient in str(opened)
+
+    # Neither the key nor a URL is in the cluster.
+    logs = stage.kube.run(
+        "logs", "-n", CONTROL, "-l", "app.kubernetes.io/component in (presign,send)", "--tail=-1"
+    )
+    assert "sealed" in logs
+    for secret in ("X-Amz-Signature", str(stage.world.identity), "AGE-SECRET-KEY"):
+        assert secret not in logs

@@ -186,6 +186,7 @@ class Follower:
     def _stream(self, pod: Json) -> None:
         """Show the logs of a pod until its containers have ended, or the Job is gone."""
         lines: queue.Queue[tuple[str, str] | KubeError | None] = queue.Queue()
+        shown = dict(self._seen)  # by earlier looks: a log that is opened again begins with it
         streams = [self._open(pod, name) for name in self.job.containers]
         threads = [
             threading.Thread(target=_pump, args=(stream, name, lines), daemon=True)
@@ -199,7 +200,7 @@ class Follower:
                 key = (uid_of(pod), container)
                 if moment_of(moment) is None:
                     self.on_line(container, line)
-                elif _is_later(moment, self._seen.get(key)):
+                elif _is_later(moment, shown.get(key)):
                     self._seen[key] = moment
                     self.on_line(container, text)
         finally:

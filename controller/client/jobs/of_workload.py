@@ -26,6 +26,8 @@ _PREFIX = "ksnapshot-"
 _VERBS = {
     "backup": "a backup",
     "restore": "a restore",
+    "fetch": "a fetch of a backup",
+    "keys": "a look at the headers of backups",
     "verify": "a check of a backup",
     "catalogue": "a listing of backups",
 }

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from controller.kube.client import ForbiddenError, KubeError, NotFoundError, UnavailableError
-from dumpers.runtime.errors import ConfigurationError
+from dumpers.runtime.errors import ConfigurationError, KsnapshotError
 
 # Set to anything, it shows the traceback of an internal error.
 DEBUG = "KSNAPSHOT_DEBUG"
@@ -43,6 +43,16 @@ class CommandError(click.ClickException):
     def show(self, file: Any = None) -> None:
         """Write the one line."""
         click.echo(f"error: {self.format_message()}", err=True, file=file)
+
+
+def failed(error: KsnapshotError, consequence: str = "") -> CommandError:
+    """A failure on this machine as a verb ends with it, by its own exit code.
+
+    `consequence` says what is left.
+    """
+    made = CommandError(f"{error.reason}: {error}" + (f" ({consequence})" if consequence else ""))
+    made.exit_code = int(error.exit_code)  # type: ignore[misc]  # click reads it from the instance
+    return made
 
 
 @contextmanager

@@ -17,6 +17,11 @@ class Screen:
         self._shown = False
         self._last = ""
 
+    @property
+    def is_live(self) -> bool:
+        """Whether a status is written over and over."""
+        return self._live
+
     def line(self, text: str) -> None:
         """Write a line that stays."""
         self.clear()

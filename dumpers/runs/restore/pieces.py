@@ -1,6 +1,5 @@
 """The objects of a backup as they were dumped: downloaded, decrypted, unpacked, and proven."""
 
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -8,26 +7,22 @@ from pathlib import Path
 from typing import Self
 
 from dumpers.repository.records import Manifest, ObjectRecord
-from dumpers.runtime.errors import BackupDamagedError, ConfigurationError, EncryptionError
+from dumpers.runtime.errors import (
+    BackupDamagedError,
+    ConfigurationError,
+    EncryptionError,
+    NoKeyFitsError,
+)
 from dumpers.runtime.threads import map_parallel
 from dumpers.storage.download import Download
 from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
-from dumpers.streams.filters import CountingReader, GunzipReader
+from dumpers.streams.decryption import DecryptReader
 from dumpers.streams.reader import BufferedReader
+from dumpers.streams.unpacking import Stored, UnpackedReader, name_recipients, no_key_fits
 
 _GZIP = "gzip"
 _HEADS_AT_A_TIME = 8
-_TAIL_BYTES = 1 << 10
-# The last words of the dump tools; newer minors of pg_dump put a token behind theirs.
-_LEGACY_ENDS = {
-    "mysql": re.compile(rb"\n-- Dump completed[^\n]*\n\Z"),
-    "postgresql": re.compile(
-        rb"\n-- PostgreSQL database dump complete\n(?:--|\s|\\unrestrict \w+)*\Z"
-    ),
-}
-# 0.6.0 did not write down for whom it encrypted.
-_NOBODY_KNOWS = "recipients that nobody wrote down"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +77,7 @@ def read_identity_file(path: str, manifest: Manifest) -> tuple[age.Identity, ...
     """
     if manifest.encryption is None:
         return ()
-    recipients = ", ".join(manifest.encryption.recipients) or _NOBODY_KNOWS
+    recipients = name_recipients(manifest.encryption.recipients)
     if not path:
         raise EncryptionError(
             f"the backup is encrypted for {recipients}: give the file with the private key of one "
@@ -98,9 +93,8 @@ def read_identity_file(path: str, manifest: Manifest) -> tuple[age.Identity, ...
 class PieceReader(BufferedReader):
     """One object as the dump tool wrote it, in constant memory. A context manager.
 
-    The end is told only where size and sha256 of what the store gave, the end of the encryption,
-    the trailer of the compression, and size and sha256 of what came out are all as they must be;
-    BackupDamagedError, which names the object, otherwise.
+    The end is told only where it is proven, see UnpackedReader; BackupDamagedError, which names the
+    object, otherwise.
     """
 
     def __init__(self, backup: StoredBackup, item: ObjectRecord) -> None:
@@ -108,19 +102,23 @@ class PieceReader(BufferedReader):
         self._backup = backup
         self._item = item
         self._open = ExitStack()
-        self._tail = b""
 
     def __enter__(self) -> Self:
-        storage, manifest = self._backup.storage, self._backup.manifest
+        backup = self._backup
+        interrupt = backup.storage.interrupt
         with ExitStack() as opening:
-            self.download = opening.enter_context(Download(storage, self._item.key))
-            self._stored = opening.enter_context(CountingReader(self.download))
-            packed: age.DecryptReader | CountingReader = self._stored
-            if manifest.encryption is not None:
-                packed = opening.enter_context(
-                    age.DecryptReader(packed, self._backup.identities, interrupt=storage.interrupt)
+            self.download = opening.enter_context(Download(backup.storage, self._item.key))
+            self._unpacked = opening.enter_context(
+                UnpackedReader(
+                    self.download,
+                    stored_as(self._item, backup.manifest, is_legacy=backup.is_legacy),
+                    decrypt=(
+                        lambda packed: DecryptReader(packed, backup.identities, interrupt=interrupt)
+                    )
+                    if backup.manifest.encryption
+                    else None,
                 )
-            self._raw = opening.enter_context(CountingReader(GunzipReader(packed)))
+            )
             self._open = opening.pop_all()
         return self
 
@@ -130,56 +128,24 @@ class PieceReader(BufferedReader):
     def next_block(self) -> bytes:
         """Return the next block; b"" at the proven end."""
         try:
-            block = self._raw.read()
-        except age.NoKeyFitsError as error:
-            raise self._no_key_fits() from error
-        except BackupDamagedError as error:
-            raise BackupDamagedError(f"{self._item.key} is damaged: {error}") from error
-        self._tail = (self._tail + block[-_TAIL_BYTES:])[-_TAIL_BYTES:]
-        if not block:
-            self._prove()
-        return block
+            return self._unpacked.read()
+        except NoKeyFitsError as error:
+            encryption, identities = self._backup.manifest.encryption, self._backup.identities
+            raise no_key_fits(
+                self._item.key,
+                recipients=encryption.recipients if encryption else (),
+                own=age.public_keys(identities),
+                keys=len(identities),
+            ) from error
 
-    def _prove(self) -> None:
-        item = self._item
-        if self._backup.is_legacy:
-            self._prove_legacy()
-            return
-        for what, found, wanted in (
-            ("bytes in the store", self._stored.count, item.size),
-            ("sha256 in the store", self._stored.sha256(), item.sha256),
-            ("bytes unpacked", self._raw.count, item.source_size),
-            ("sha256 unpacked", self._raw.sha256(), item.source_sha256),
-        ):
-            if found != wanted:
-                raise BackupDamagedError(
-                    f"{item.key} is not what was stored: {what}: {found}, the manifest says "
-                    f"{wanted}"
-                )
 
-    def _prove_legacy(self) -> None:
-        """A dump of ksnapshot 0.6.0 has its size, and what the dump tool wrote last."""
-        item, engine = self._item, self._backup.manifest.begun.engine
-        if self._stored.count != item.size or not _LEGACY_ENDS[engine].search(self._tail):
-            raise BackupDamagedError(
-                f"{item.key} does not end as a whole dump does: the dump tool of ksnapshot 0.6.0 "
-                "failed, or the object was cut"
-            )
-
-    def _no_key_fits(self) -> EncryptionError | BackupDamagedError:
-        encryption = self._backup.manifest.encryption
-        recipients = encryption.recipients if encryption else ()
-        if age.public_keys(self._backup.identities) & set(recipients):
-            return BackupDamagedError(
-                f"{self._item.key} is damaged: its header does not fit the key that the manifest "
-                "names"
-            )
-        count = len(self._backup.identities)
-        which = f"none of the {count} keys" if count > 1 else "the key"
-        names = ", ".join(recipients) or _NOBODY_KNOWS
-        return EncryptionError(
-            f"{which} in the identity file {'opens' if count > 1 else 'does not open'} "
-            f"{self._item.key}, which is encrypted for {names}: `age-keygen -y "
-            "key.txt` prints which of these an age key is, `ssh-keygen -y -f key` which an SSH key "
-            "is"
-        )
+def stored_as(item: ObjectRecord, manifest: Manifest, *, is_legacy: bool) -> Stored:
+    """What is known of an object by its manifest."""
+    return Stored(
+        key=item.key,
+        size=item.size,
+        sha256=item.sha256,
+        source_size=item.source_size,
+        source_sha256=item.source_sha256,
+        legacy_engine=manifest.begun.engine if is_legacy else "",
+    )

@@ -14,12 +14,10 @@ from datetime import datetime
 from dumpers.contract.restore.jobs import RestoreJob
 from dumpers.contract.restore.result import RestoreResult
 from dumpers.repository.catalogue import Entry, State, rfc3339
-from dumpers.repository.keys import records_prefix, restored_name
-from dumpers.repository.legacy import LEGACY, make_manifest
-from dumpers.repository.legacy_listing import LegacyDumps
-from dumpers.repository.listing import Catalogue
+from dumpers.repository.keys import restored_name
 from dumpers.repository.record_json import write_record
 from dumpers.repository.records import Manifest, Restoration
+from dumpers.runs.find import find_backup
 from dumpers.runs.restore.exchange.messages import (
     VERSION,
     Offer,
@@ -123,7 +121,7 @@ def restore(
 
 def _prepare(job: RestoreJob, storage: RunStorage, now: Callable[[], datetime]) -> _Restore:
     """Find the backup and check all that can be checked without reading it."""
-    entry, manifest = _find(job, storage, now)
+    entry, manifest = find_backup(job, storage, now)
     identities = read_identity_file(job.identity_file, manifest)
     backup = StoredBackup(
         storage=storage,
@@ -151,20 +149,6 @@ def _prepare(job: RestoreJob, storage: RunStorage, now: Callable[[], datetime]) 
         ),
     )
     return _Restore(job=job, entry=entry, backup=backup)
-
-
-def _find(
-    job: RestoreJob, storage: RunStorage, now: Callable[[], datetime]
-) -> tuple[Entry, Manifest]:
-    path, cluster, cronjob = job.location.path, job.cluster, job.cronjob
-    if job.backup.startswith(LEGACY):
-        dumps = LegacyDumps(storage=storage, path=path, cluster=cluster, cronjob=cronjob)
-        dump, entry = dumps.find(job.backup)
-        return entry, make_manifest(dump, entry, bucket=job.location.bucket)
-    prefix = records_prefix(path=path, cluster=cluster, cronjob=cronjob)
-    catalogue = Catalogue(storage=storage, prefix=prefix, now=now)
-    entry = catalogue.find(job.backup)
-    return entry, catalogue.manifest(entry)
 
 
 def _offer(work: _Restore) -> Offer:

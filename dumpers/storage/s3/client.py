@@ -16,12 +16,16 @@ _DEFAULT_REGION = "us-east-1"
 _CONNECT_SECONDS, _READ_SECONDS, _CONNECTIONS = 10, 45, 16
 
 
-def connect(location: S3Location) -> Any:
-    """An S3 client for this location; no request is made. ConfigurationError for a bad CA."""
+def connect(location: S3Location, *, signature: str | None = None) -> Any:
+    """An S3 client for this location; no request is made. ConfigurationError for a bad CA.
+
+    `signature` is the version by which requests are signed, None for the SDK's choice.
+    """
     # Without keys of ours the SDK's own chain decides: environment, web identity, pod identity,
     # instance role. Proxy variables are read by the SDK, too.
     addressing = {None: "path" if location.endpoint else "auto", True: "path", False: "virtual"}
     config = Config(
+        signature_version=signature,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         # Trying again is the run's own affair (`storage.patience`): the SDK's five attempts are

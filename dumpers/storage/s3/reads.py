@@ -1,7 +1,7 @@
 """The object store's calls that only read; see storage.s3.bucket for their errors."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,6 +39,34 @@ class BucketReads:
             answer = self._client.get_object(Bucket=self._location.bucket, Key=key)
             body: bytes = answer["Body"].read()
         return body
+
+    def beginning(self, key: str, size: int) -> bytes:
+        """Read the first bytes of an object, at most `size` of them."""
+        with self._errors(f"read the beginning of {key}"):
+            answer = self._client.get_object(
+                Bucket=self._location.bucket, Key=key, Range=f"bytes=0-{size - 1}"
+            )
+            body = answer["Body"]
+            try:
+                # Of a store that does not heed the range, no more is taken.
+                first: bytes = body.read(size)
+            finally:
+                body.close()
+        return first
+
+    def presign(self, keys: Sequence[str], *, seconds: int) -> list[str]:
+        """URLs by which anybody reads these objects for so long; no request is made."""
+        with self._errors("sign URLs"):
+            # Left to itself, the SDK signs URLs in a way that stores no longer take.
+            signing = client.connect(self._location, signature="s3v4")
+            return [
+                signing.generate_presigned_url(
+                    "get_object",
+                    Params={"Bucket": self._location.bucket, "Key": key},
+                    ExpiresIn=seconds,
+                )
+                for key in keys
+            ]
 
     def head(self, key: str) -> Head | None:
         """Look at an object; None if there is none."""

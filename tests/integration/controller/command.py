@@ -94,9 +94,24 @@ class Command:
 
     def viewer(self, name: str) -> Identity:
         """A user who may look, and change nothing."""
+        return self._user(name, _VIEW)
+
+    def admin(self, name: str, *, without: str = "") -> Identity:
+        """A user with the chart's Role for admins, but for the verbs on one resource."""
+        watched, control = self.world.watched[0], self.world.control
+        chart = render(f"--set=rbac.watchNamespaces={{{watched}}}", namespace=control)
+        [role] = [
+            item
+            for item in chart
+            if item["kind"] == "Role" and item["metadata"]["name"] == "ksnapshot-admin"
+        ]
+        return self._user(name, [rule for rule in role["rules"] if rule["resources"] != [without]])
+
+    def _user(self, name: str, rules: Sequence[Json]) -> Identity:
+        """A user with these rights in the control namespace."""
         api, control = self.world.api, self.world.control
         meta = {"name": name, "namespace": control}
-        api.create({"apiVersion": RBAC, "kind": "Role", "metadata": meta, "rules": _VIEW})
+        api.create({"apiVersion": RBAC, "kind": "Role", "metadata": meta, "rules": [*rules]})
         api.create(
             {
                 "apiVersion": RBAC,

@@ -16,8 +16,7 @@ from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model import names
 from tests.fakes.kubelet import Kubelet, serve
-from tests.integration.chart.helm import render
-from tests.integration.controller.command import RBAC, Command, Json, install
+from tests.integration.controller.command import Command, Json, install
 from tests.integration.controller.world import fail, reference, running_job
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Identity
@@ -35,7 +34,7 @@ def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> C
 
 @pytest.fixture(scope="module")
 def admin(command: Command) -> Identity:
-    return _person(command, "ada", without="")
+    return command.admin("ada")
 
 
 @pytest.fixture(autouse=True)
@@ -45,30 +44,6 @@ def clean(command: Command) -> Iterator[None]:
     for job in _jobs(command):
         command.world.api.delete(job)
     _pass(command)
-
-
-def _person(command: Command, name: str, *, without: str) -> Identity:
-    """Somebody with the chart's Role for admins, but for the verbs on one resource."""
-    api, control = command.world.api, command.world.control
-    chart = render(f"--set=rbac.watchNamespaces={{{command.world.watched[0]}}}", namespace=control)
-    [role] = [
-        item
-        for item in chart
-        if item["kind"] == "Role" and item["metadata"]["name"] == "ksnapshot-admin"
-    ]
-    meta = {"name": name, "namespace": control}
-    rules = [rule for rule in role["rules"] if rule["resources"] != [without]]
-    api.create({"apiVersion": RBAC, "kind": "Role", "metadata": meta, "rules": rules})
-    api.create(
-        {
-            "apiVersion": RBAC,
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": RBAC.partition("/")[0], "kind": "Role", "name": name},
-            "subjects": [{"kind": "User", "name": name}],
-        }
-    )
-    return command.world.server.identity_of(name)
 
 
 def _jobs(command: Command) -> list[Json]:
@@ -203,7 +178,7 @@ def test_a_restore_that_is_stopped_says_what_its_target_holds(
 
 def test_what_cannot_begin_is_taken_back(command: Command) -> None:
     for name, resource in (("bob", "secrets"), ("eve", "cronjobs")):
-        done = _restore(command, _person(command, name, without=resource))
+        done = _restore(command, command.admin(name, without=resource))
         assert done.returncode == 4, done.stderr
         assert "Traceback" not in done.stderr
         assert _jobs(command) == []

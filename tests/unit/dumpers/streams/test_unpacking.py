@@ -13,10 +13,11 @@ from dumpers.runtime.errors import (
     BackupDamagedError,
     InterruptedRunError,
     KsnapshotError,
+    NoKeyFitsError,
     StorageFailedError,
 )
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.age import DecryptReader, NoKeyFitsError
+from dumpers.streams.decryption import DecryptReader
 from dumpers.streams.filters import GunzipReader, GzipReader
 from dumpers.streams.reader import Reader, copy
 

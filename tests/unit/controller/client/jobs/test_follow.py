@@ -77,6 +77,16 @@ def test_from_no_pod_to_its_result() -> None:
     assert log.closed.is_set()
 
 
+def test_lines_of_one_moment_are_all_shown() -> None:
+    log = Log([stamped(1, "one"), stamped(1, "two"), stamped(1, "three")])
+    cluster = Cluster(
+        [(job(), [pod(job=RUNNING)]), (job(), [pod(job=DONE)])], opened={"j-aaaaa/job": [log]}
+    )
+    seen = Seen()
+    follow(cluster, seen)
+    assert seen.lines == ["job: one", "job: two", "job: three"]
+
+
 @pytest.mark.parametrize(
     ("pods", "events", "shown"),
     [
