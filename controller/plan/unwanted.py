@@ -22,7 +22,7 @@ from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
 from controller.plan.overlay import overlay
-from controller.plan.wanted import with_results, write
+from controller.plan.wanted import with_results, with_schedule_marks, write
 from controller.settings.settings import UnwatchedPolicy
 
 
@@ -58,6 +58,7 @@ def plan_unwanted(
     if names.INSTANCE in annotations_of(cronjob):
         target = with_results(target, cronjob, context.owned)
         target = with_hold(target, cronjob, context.view)
+        target = with_schedule_marks(target, cronjob, context.view)
     change = write(ObjectRef(kind=CRONJOB, name=name), cronjob, target)
     return replace(made, changes=(change,) if change else (), kept=target), passes
 

@@ -20,6 +20,7 @@ from controller.plan.overlay import overlay
 from controller.plan.owned import OwnedObjects
 from controller.plan.run_now import plan_run_now
 from controller.runs import results
+from controller.runs.schedule_marks import schedule_marks
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract.names import DEFAULT_CLUSTER
 
@@ -84,6 +85,12 @@ def with_results(target: Json, existing: Json | None, owned: OwnedObjects) -> Js
     return overlay(target, {"metadata": {"annotations": found}}) if found else target
 
 
+def with_schedule_marks(target: Json, existing: Json | None, view: ClusterView) -> Json:
+    """A CronJob marked with since when it goes by its schedule, or is suspended."""
+    marks = schedule_marks(target, existing, view.now)
+    return overlay(target, {"metadata": {"annotations": marks}}) if marks else target
+
+
 def _target(manifest: Manifest, existing: Json | None, context: PlanContext) -> Json:
     """The whole object that a manifest makes of the existing one."""
     body, owned = manifest.body, context.owned
@@ -92,7 +99,8 @@ def _target(manifest: Manifest, existing: Json | None, context: PlanContext) -> 
     target = overlay(existing, body)
     if manifest.kind != CRONJOB:
         return target
-    return with_hold(with_results(target, existing, owned), existing, context.view)
+    target = with_hold(with_results(target, existing, owned), existing, context.view)
+    return with_schedule_marks(target, existing, context.view)
 
 
 def _deletions(

@@ -1,13 +1,12 @@
-"""Checks schedules and time zones as a Kubernetes CronJob does, and finds the next run.
+"""Checks schedules and time zones as a Kubernetes CronJob does.
 
 Kubernetes parses with robfig/cron v3 `ParseStandard` and forbids `TZ` inside the schedule
-(k8s.io/kubernetes pkg/apis/batch/validation). croniter takes another language (`7`, `L`, `5#2`,
-six fields; not `@every`), so it only gets fields that were expanded to plain numbers here.
+(k8s.io/kubernetes pkg/apis/batch/validation).
 """
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -41,9 +40,6 @@ _UNIT_NANOSECONDS = {
     "h": 3600 * 10**9,
 }
 _ZONE_PART = re.compile(r"[A-Za-z.\-_0-9+]{1,14}", re.ASCII)
-_DAY = timedelta(days=1)
-# 29 February on a given weekday comes back after at most 40 years; croniter looks as far ahead.
-_HORIZON_DAYS = 50 * 366
 # Go's unicode.IsSpace; str.isspace differs, as it also takes U+001C to U+001F.
 _SPACE = re.compile("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 
@@ -125,57 +121,6 @@ def check_zone(zone: str) -> None:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         if _zones():
             raise ScheduleError(f"the time zone {zone!r} does not exist") from error
-
-
-def next_run(schedule: str, zone: str, now: datetime) -> datetime | None:
-    """The first run of a valid schedule after `now`, in its zone; None if it never runs.
-
-    `@every` counts from the CronJob's own past, which only the cluster knows: `now` plus the delay
-    is the latest it can be.
-    """
-    parsed = parse(schedule)
-    local = now.astimezone(ZoneInfo(zone))
-    if isinstance(parsed, Every):
-        return local + parsed.delay
-    if not all(parsed.values):
-        return None
-    found = _next_by_wall_clock(parsed, local.replace(tzinfo=None))
-    if found is None:
-        return None
-    plain = found.replace(tzinfo=local.tzinfo)
-    if (plain - _DAY).utcoffset() == (plain + _DAY).utcoffset():
-        return plain
-    # Clocks change near it, and croniter knows what becomes of the hour that is lost or doubled.
-    return _next_by_croniter(parsed, local)
-
-
-def _next_by_wall_clock(parsed: Fields, now: datetime) -> datetime | None:
-    """The next match by a clock that never changes, a hundred times as fast as croniter."""
-    minutes, hours, days, months, weekdays = parsed.values
-    first = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    times = sorted((hour, minute) for hour in hours for minute in minutes)
-    for offset in range(_HORIZON_DAYS):
-        day = first.date() + timedelta(days=offset)
-        if day.month not in months:
-            continue
-        in_days, in_weekdays = day.day in days, day.isoweekday() % 7 in weekdays
-        if (in_days or in_weekdays) if parsed.either_day else (in_days and in_weekdays):
-            earliest = (first.hour, first.minute) if offset == 0 else (0, 0)
-            for hour, minute in times:
-                if (hour, minute) >= earliest:
-                    return datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001
-    return None
-
-
-def _next_by_croniter(parsed: Fields, local: datetime) -> datetime | None:
-    from croniter import CroniterBadDateError, croniter  # noqa: PLC0415  rarely needed
-
-    expression = " ".join(",".join(map(str, sorted(values))) for values in parsed.values)
-    try:
-        found = croniter(expression, local, day_or=parsed.either_day).get_next(datetime)
-    except CroniterBadDateError:
-        return None
-    return found if isinstance(found, datetime) else None
 
 
 @lru_cache(maxsize=1)

@@ -16,7 +16,7 @@ from controller.model import names
 from controller.model.objects import Json, annotations_of, name_of, owner_references, uid_of
 from controller.model.status import Reason, State
 from controller.runs.job_status import is_active, started_at
-from controller.workloads.schedules import next_run
+from controller.workloads.run_times import next_run
 
 # States and reasons in which nobody has to do anything.
 FINE = {Reason.ANNOTATED, Reason.SUSPENDED, Reason.HELD}
@@ -188,8 +188,8 @@ def _next_run(schedule: str, zone: str, now: datetime, cronjob: Json) -> datetim
             after = next_run(schedule, zone, last) if last else None
             return after if after and after > now else None
         return _next_run_after(schedule, zone, now)
-    except (ValueError, OSError, ZoneInfoNotFoundError, ImportError):
-        # This machine may lack the time zone, or croniter, which the change of clocks asks for.
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        # This machine may lack the time zone.
         return None
 
 
