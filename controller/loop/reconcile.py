@@ -23,6 +23,7 @@ from controller.report.status_subjects import Unseen, list_subjects
 from controller.report.status_writer import StatusWriter
 from controller.report.transition_log import log_transition
 from controller.report.transitions import forgotten_workloads, subject_of, workload_transitions
+from controller.runs.job_status import running_since
 from controller.settings.settings import Settings
 from controller.workloads.discovery import Workloads
 from dumpers.runtime.log import fields
@@ -79,11 +80,14 @@ def run(
             progress=progress,
         )
         isolate("status", partial(_write_status, writer, state, observation, done))
+    control = observation.view.control
     result = PassResult(
         results=tuple(done.results),
         failures=tuple(_failures(observation.view, done)),
         seconds=time.monotonic() - started,
         stopped=stopping(),
+        running=running_since(control.jobs, control.unread),
+        restores=observation.restores,
     )
     _log_forgotten(result, done, state)
     _remember(result, done, state)

@@ -13,6 +13,7 @@ from controller.model.objects import Json, ObjectRef, Objects, name_of, owner_re
 from controller.model.status import ReadFailure
 from controller.model.view import ControlView
 from controller.observe.readers import Readers
+from controller.observe.restores import is_restore
 from controller.plan import owned
 from controller.runs import results
 from controller.runs.blocked import blocked_run
@@ -110,7 +111,7 @@ def _ref(resource: Resource, item: Json) -> ObjectRef:
 def _jobs(
     cronjobs: Objects | ReadFailure, readers: Readers, settings: Settings
 ) -> tuple[Objects | ReadFailure, Mapping[ObjectRef, ReadFailure]]:
-    """Read the Jobs of these CronJobs, and those that hold them.
+    """Read the Jobs of these CronJobs, those that hold them, and restores.
 
     A Job that could not be read has no end, as if it ran.
     """
@@ -123,6 +124,7 @@ def _jobs(
         for job in listed
         if any(reference.get("uid") in owners for reference in owner_references(job))
     }
+    wanted |= {name_of(job) for job in listed if is_restore(job, settings)}
     wanted |= {holder.name for cronjob in cronjobs if (holder := ownership.holder_of(cronjob))}
     return readers.objects.load_full(JOBS, settings.control_namespace, listed, wanted)
 

@@ -11,6 +11,7 @@ import pytest
 import urllib3
 from kubernetes.config import ConfigException, kube_config
 
+from controller.kube.call_counts import CallCounts
 from controller.kube.client import (
     CRONJOBS,
     DEPLOYMENTS,
@@ -60,7 +61,7 @@ class Answers:
 
 def server(*answers: tuple[int, Any]) -> tuple[ApiServer, Answers]:
     client = Answers(*answers)
-    return ApiServer(client, 5, Event()), client
+    return ApiServer(client, 5, Event(), CallCounts()), client
 
 
 def named(name: str) -> dict[str, Any]:
@@ -196,7 +197,7 @@ def test_after_a_stop_nothing_is_asked_any_more() -> None:
     stopping.set()
     client = Answers()
     with pytest.raises(UnavailableError):
-        ApiServer(client, 5, stopping).get(PODS, "demo", "a")
+        ApiServer(client, 5, stopping, CallCounts()).get(PODS, "demo", "a")
     assert client.asked == []
 
 
