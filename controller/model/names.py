@@ -33,6 +33,8 @@ CRONJOB = f"{PREFIX}cronjob"
 LAST_RESULT = f"{PREFIX}last-result"
 LAST_SUCCESS = f"{PREFIX}last-success"
 HISTORY = f"{PREFIX}history"
+# The schedule that was asked for, where the CronJob's own was made of it.
+ASKED_SCHEDULE = f"{PREFIX}asked-schedule"
 # When somebody found the size of a workload's backups right: earlier ones are not compared with.
 SIZE_ACCEPTED = f"{PREFIX}size-accepted"
 # Since when a CronJob is suspended, and since when it goes by the schedule that it has.

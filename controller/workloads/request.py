@@ -35,17 +35,13 @@ from controller.workloads.annotations import (
 )
 from controller.workloads.encryption import is_overruled, recipient_of
 from controller.workloads.services.roles import ServerRole
+from controller.workloads.spread import read_schedule
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.contract.names import CA_KEY, TLS_MODES
 from dumpers.contract.notes import parse_codes
 
 _UTC = "Etc/UTC"
 _DEADLINE, _RETRIES = 14400, 2
-
-
-def _schedule(text: str) -> str:
-    schedules.parse(text)
-    return text
 
 
 def _time_zone(text: str) -> str:
@@ -102,8 +98,8 @@ class Request:
         Annotation(
             key="schedule",
             default="required",
-            help="When to dump, as a Kubernetes CronJob takes it.",
-            read=_schedule,
+            help="When to dump, as a Kubernetes CronJob takes it; `@daily-random`, `H`: we choose.",
+            read=read_schedule,
             reason=Reason.SCHEDULE_INVALID,
             longest=1024,
         )

@@ -41,7 +41,7 @@ _UNIT_NANOSECONDS = {
 }
 _ZONE_PART = re.compile(r"[A-Za-z.\-_0-9+]{1,14}", re.ASCII)
 # Go's unicode.IsSpace; str.isspace differs, as it also takes U+001C to U+001F.
-_SPACE = re.compile("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+SPACE = re.compile("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 
 
 class ScheduleError(ValueError):
@@ -49,19 +49,21 @@ class ScheduleError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Field:
+class Field:
+    """One of the five fields: its name, its values, and words for them from the lowest on."""
+
     name: str
     low: int
     high: int
     names: tuple[str, ...] = ()
 
 
-_FIELDS = (
-    _Field(name="minute", low=0, high=59),
-    _Field(name="hour", low=0, high=23),
-    _Field(name="day of month", low=1, high=31),
-    _Field(name="month", low=1, high=12, names=_MONTHS),
-    _Field(name="day of week", low=0, high=6, names=_DAYS),
+FIELDS = (
+    Field(name="minute", low=0, high=59),
+    Field(name="hour", low=0, high=23),
+    Field(name="day of month", low=1, high=31),
+    Field(name="month", low=1, high=12, names=_MONTHS),
+    Field(name="day of week", low=0, high=6, names=_DAYS),
 )
 
 
@@ -97,10 +99,10 @@ def parse(schedule: str) -> Fields | Every:
         if schedule not in _DESCRIPTORS:
             raise ScheduleError(f"{schedule!r} is none of {', '.join(_DESCRIPTORS)}, @every <time>")
         schedule = _DESCRIPTORS[schedule]
-    parts = [part for part in _SPACE.split(schedule) if part]
-    if len(parts) != len(_FIELDS):
+    parts = [part for part in SPACE.split(schedule) if part]
+    if len(parts) != len(FIELDS):
         raise ScheduleError(f"it has {len(parts)} fields, five are expected")
-    parsed = [_field(part, field) for part, field in zip(parts, _FIELDS, strict=True)]
+    parsed = [_field(part, field) for part, field in zip(parts, FIELDS, strict=True)]
     starred = parsed[2][1] or parsed[4][1]
     return Fields(values=tuple(values for values, _ in parsed), either_day=not starred)
 
@@ -128,7 +130,7 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _field(text: str, field: _Field) -> tuple[frozenset[int], bool]:
+def _field(text: str, field: Field) -> tuple[frozenset[int], bool]:
     """Values of one field, and whether a star leaves it unrestricted; a lone `,` adds none."""
     values: set[int] = set()
     starred = False
@@ -139,7 +141,7 @@ def _field(text: str, field: _Field) -> tuple[frozenset[int], bool]:
     return frozenset(values), starred
 
 
-def _range(item: str, field: _Field) -> tuple[range, bool]:
+def _range(item: str, field: Field) -> tuple[range, bool]:
     span, *steps = item.split("/")
     first, *rest = span.split("-")
     star = first in {"*", "?"}
@@ -148,13 +150,13 @@ def _range(item: str, field: _Field) -> tuple[range, bool]:
     if not star:
         if len(rest) > 1:
             raise ScheduleError(f"too many hyphens in {item!r} ({field.name})")
-        low = _number(first, field)
-        high = _number(rest[0], field) if rest else low
+        low = number(first, field)
+        high = number(rest[0], field) if rest else low
     if len(steps) > 1:
         raise ScheduleError(f"too many slashes in {item!r} ({field.name})")
     step = 1
     if steps:
-        step = _number(steps[0], _Field(name=field.name, low=0, high=0))
+        step = number(steps[0], Field(name=field.name, low=0, high=0))
         high = field.high if not rest else high
     if not (field.low <= low <= high <= field.high):
         raise ScheduleError(f"{item!r} is not within {field.low}-{field.high} ({field.name})")
@@ -163,7 +165,8 @@ def _range(item: str, field: _Field) -> tuple[range, bool]:
     return range(low, high + 1, min(step, 10**6)), star and step == 1
 
 
-def _number(text: str, field: _Field) -> int:
+def number(text: str, field: Field) -> int:
+    """Read one value of a field, as a number or word; it may be out of the field's range."""
     lowered = text.lower()
     if lowered in field.names:
         return field.names.index(lowered) + field.low

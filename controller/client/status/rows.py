@@ -63,6 +63,7 @@ class Row:
     message: str
     since: str
     schedule: str = ""
+    asked_schedule: str = ""
     zone: str = ""
     suspended: bool = False
     next_run: datetime | None = None
@@ -133,6 +134,7 @@ def document_of(row: Row) -> dict[str, Any]:
         "problem": row.is_problem,
         "suspended": row.suspended,
         "schedule": row.schedule or None,
+        "asked_schedule": row.asked_schedule or row.schedule or None,
         "time_zone": row.zone or None,
         "next_run": utc(row.next_run),
         "running": [{"job": item.job, "since": utc(item.since)} for item in row.running],
@@ -171,6 +173,7 @@ def _row(
         message=str(entry.get("message") or ""),
         since=str(entry.get("since") or ""),
         schedule=schedule,
+        asked_schedule=annotations.get(names.ASKED_SCHEDULE, ""),
         zone=zone if schedule else "",
         suspended=suspended,
         next_run=_next_run(schedule, zone, now, cronjob) if schedule and not suspended else None,

@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,9 @@ def test_alerts_name_metrics_labels_and_causes_that_there_are() -> None:
 
 
 # A workload of each kind of trouble, and two in none; all times in seconds at the start.
-def _workload(name: str, series: dict[str, object], host: str = "", cause: str = "") -> list[Any]:
+def _workload(
+    name: str, series: Mapping[str, object], host: str = "", cause: str = ""
+) -> list[Any]:
     labels = f'workload="{name}",cronjob="ksnapshot-postgresql-demo-{name}"'
     found = []
     for metric, value in series.items():
