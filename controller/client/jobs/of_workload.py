@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from controller.client.cluster.workload_names import Workload
-from controller.client.status.fixes import STATE_FIXES
 from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import duration, moment_of
+from controller.model.fixes import STATE_FIXES
 from controller.model.names import MANAGED_BY, MANAGED_BY_LABEL
 from controller.model.objects import Json, labels_of, metadata, name_of, owner_references, uid_of
 from controller.runs.job_status import end_of, started_at

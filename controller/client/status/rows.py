@@ -10,9 +10,9 @@ from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
 from controller.client.cluster.workload_names import Workload
-from controller.client.status.fixes import RUN_FIXES, STATE_FIXES
 from controller.client.terminal.output import moment_of, utc
 from controller.model import names
+from controller.model.fixes import RUN_FIXES, STATE_FIXES
 from controller.model.objects import Json, annotations_of, name_of, owner_references, uid_of
 from controller.model.status import Reason, State
 from controller.runs.job_status import is_active, started_at

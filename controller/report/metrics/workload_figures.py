@@ -23,7 +23,7 @@ Figure: TypeAlias = tuple[tuple[str, ...], float]
 Figures: TypeAlias = Mapping[Family, Figure]
 _EARLIER_RUNS = 7
 # Not known yet where no run could list the bucket.
-_FIRST_RESTORABLE = "oldest_restorable"
+_FIRST_RESTORABLE = "oldest_backup"
 _LONGEST_WORD = 64
 _EVERY_NOTE = frozenset(map(str, NoteCode))
 

@@ -60,7 +60,7 @@ class World:
         return [
             (item.verb, item.resource, item.name)
             for item in events
-            if item.verb in WRITES and item.resource != "configmaps"
+            if item.verb in WRITES and item.resource not in {"configmaps", "events"}
         ]
 
     def shown(self, since: int) -> list[tuple[str, str]]:

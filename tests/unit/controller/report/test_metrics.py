@@ -181,7 +181,7 @@ def _cronjob(runs: list[dict[str, Any]], **records: object) -> dict[str, Any]:
 def test_a_workload_has_at_most_eighteen_series() -> None:
     last = {"finished": "2026-01-31T03:00:00Z", "job": "x", "seconds": 9.5, "succeeded": True}
     last |= {"source_bytes": 10, "stored_bytes": 5, "notes": ["standby"]}
-    last |= {"oldest_restorable": "2026-01-01T03:00:00Z"}
+    last |= {"oldest_backup": "2026-01-01T03:00:00Z"}
     cronjob = _cronjob(_MANY[::-1], LAST_SUCCESS=last, LAST_RESULT=last)
     figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", 300)
     # A workload is due or suspended; one that is backed up has no state, and there are four counts.

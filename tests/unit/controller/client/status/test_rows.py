@@ -7,11 +7,10 @@ import pytest
 
 from controller.client.cluster import known
 from controller.client.cluster.workload_names import Workload
-from controller.client.status import fixes
 from controller.client.status.rows import Row, document_of, history_of, make_rows, recorded_jobs
 from controller.client.status.view import _cells, _details, _why
 from controller.client.terminal.output import moment_of
-from controller.model import names
+from controller.model import fixes, names
 from controller.model.objects import Json
 from controller.model.status import Reason
 from controller.runs.reasons import RunReason
