@@ -20,16 +20,19 @@ def schedule_marks(target: Json, existing: Json | None, now: datetime) -> Mappin
     Empty where nothing changes. A mark that has served its turn is DELETE.
     """
     annotations = annotations_of(target)
-    moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     since = annotations.get(SUSPENDED_SINCE)
     if _is_suspended(target):
         # While a restore holds it, its command writes, too, and must not be in a race with us.
-        return {} if since or HELD_BY in annotations else {SUSPENDED_SINCE: moment}
+        return {} if since or HELD_BY in annotations else {SUSPENDED_SINCE: _format(now)}
     marks: dict[str, Any] = {SUSPENDED_SINCE: DELETE} if since else {}
     if since or _is_suspended(existing or {}) or _has_changed(target, existing):
-        return marks | {SCHEDULED_SINCE: moment}
+        return marks | {SCHEDULED_SINCE: _format(now)}
     in_force = annotations.get(SCHEDULED_SINCE)
     return {SCHEDULED_SINCE: DELETE} if in_force and _is_over(target, in_force) else {}
+
+
+def _format(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _is_suspended(cronjob: Json) -> bool:

@@ -11,6 +11,7 @@ fifteen, `H(9-17)/4` both; days of the month end with the 28th, which every mont
 
 import hashlib
 import re
+from functools import lru_cache
 
 from controller.workloads.schedules import FIELDS, SPACE, Field, ScheduleError, number, parse
 
@@ -27,6 +28,8 @@ def read_schedule(text: str) -> str:
     return text
 
 
+# Every pass asks it of every workload, and they share schedules.
+@lru_cache(maxsize=4096)
 def is_spread(schedule: str) -> bool:
     """Whether a schedule leaves something to us."""
     return schedule in _RANDOM or any(

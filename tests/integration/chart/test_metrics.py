@@ -4,14 +4,19 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from controller.kube.call_counts import CallCounts
+from controller.loop.pass_state import PassState
 from controller.report.metrics.families import FAMILIES, Kind
+from controller.report.metrics.metrics import Metrics
 from controller.runs.failure_causes import FailureCause
+from tests.fakes.worlds import DB, cluster, job, one_pass, settings, small
 from tests.integration.chart.helm import CHART, HelmError, find, render
 from tests.testbed.toolchain import packages
 from tests.testbed.toolchain.require import require
@@ -84,6 +89,24 @@ def test_values_of_an_older_release_bring_none_of_it() -> None:
     assert {item["kind"] for item in render("--set=metrics=null")} == {
         item["kind"] for item in render()
     }
+
+
+def test_what_the_controller_tells_is_what_prometheus_takes(promtool: Path) -> None:
+    api, memory, calls = cluster(*small()), PassState(), CallCounts()
+    calls.count("GET", "", lambda: (200, {}, bytearray()))
+    metrics = Metrics(settings(), calls)
+    one_pass(api, memory=memory)
+    run = job(api.items["CronJob", "ksnapshot", DB], ended="2026-01-01T03:00:09Z")
+    api.put(run)
+    ended = one_pass(api, memory=memory, minutes=1)
+    metrics.update(replace(ended, restores=(("failed", "TargetRefused"),)), {}, 1.0)
+    told = metrics.exposition().text
+    for name in ("runs_total", "restore_runs_total", "api_requests_total", "due_timestamp"):
+        assert name.encode() in told
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=told, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_alerts_are_chosen_and_labelled_by_values() -> None:

@@ -112,7 +112,7 @@ def missing(world: World) -> Iterator[str]:
     yield from differs("reason", last_result(world, db).get("reason"), "QuotaExceeded")
     told = world.api.list("v1", "Event", shop)
     events = {(item["involvedObject"]["name"], item["reason"]) for item in told}
-    yield from differs("event", ("db", "BackupFailed") in events, True)
+    yield from differs("event", events & {("db", "BackupFailed")}, {("db", "BackupFailed")})
     labels = world.secrets()[names.secret_name(last)]["metadata"].get("labels", {})
     yield from differs("labels", labels, {names.MANAGED_BY_LABEL: names.MANAGED_BY})
     yield from differs("status", [row["state"] for row in world.rows()], ["replaced"])
