@@ -16,7 +16,7 @@ from controller.model.kinds import OWNER_GROUP
 from controller.model.names import OWNER_UID
 from controller.model.objects import annotations_of
 from controller.model.owner import Owner
-from controller.report.events import REFRESH_SECONDS, Notice, Place, event, notices
+from controller.report.events import REFRESH_SECONDS, UNKNOWN, Notice, Place, event, notices
 from controller.report.status_subjects import RowKey, Subject, namespace_of
 from controller.settings.settings import Settings
 from controller.workloads.discovery import Workloads
@@ -68,16 +68,19 @@ class EventWriter:
         before, is_first = memory.told or {}, memory.told is None
         told: dict[_Topic, tuple[Notice, datetime]] = {}
         due: list[tuple[_Topic, Notice]] = []
+        earlier = memory.noticed
         memory.noticed = {
-            key: _noticed(subject, memory.noticed.get(key)) for key, subject in subjects.items()
+            key: _noticed(subject, earlier.get(key)) for key, subject in subjects.items()
         }
         for key, (_, items) in memory.noticed.items():
             for name, notice in items:
                 topic = (key, name)
                 last = before.get(topic)
-                if self._is_due(notice, last, is_first=is_first):
+                # A read that fails once mostly works in the next pass.
+                is_lasting = notice.reason != UNKNOWN or _has_unknown(earlier.get(key))
+                if is_lasting and self._is_due(notice, last, is_first=is_first):
                     due.append((topic, notice))
-                elif last is None:
+                elif is_lasting and last is None:
                     last = (notice, self.now)
                 if last:
                     told[topic] = last
@@ -166,6 +169,10 @@ class _Owners:
             if kind
             else None
         )
+
+
+def _has_unknown(before: "_Noticed | None") -> bool:
+    return before is not None and any(notice.reason == UNKNOWN for _, notice in before[1])
 
 
 def _noticed(subject: Subject, before: "_Noticed | None") -> "_Noticed":

@@ -23,6 +23,8 @@ _LONGEST = 1000
 _HASH_LENGTH = 16
 _LONGEST_NAME = 200
 SOURCE = "ksnapshot"
+# Of what a failed read hides: it is told once two passes have found it so.
+UNKNOWN = "BackupStateUnknown"
 _REPORTER = "ksnapshot.clickandmortar.fr/controller"
 # Kubernetes forgets an Event after an hour: what is not well is told anew before that.
 REFRESH_SECONDS = 50 * 60
@@ -107,14 +109,15 @@ def _state_notice(subject: Subject) -> Notice | None:
     if status.state is State.WANTED:
         if status.reason is Reason.RUN_BLOCKED:
             return _notice("BackupBlocked", status.message, is_warning=True)
-        if status.reason is Reason.ANNOTATED and cronjob is not None:
+        # After a conflict the next pass tries again.
+        if status.reason in {Reason.ANNOTATED, Reason.WRITE_CONFLICT} and cronjob is not None:
             return _notice("BackupAccepted", _schedule(cronjob), is_warning=False)
         if status.reason in {Reason.SUSPENDED, Reason.HELD}:
             return _notice("BackupSuspended", status.message, is_warning=False)
         return _notice("BackupNotUpToDate", _why(subject), is_warning=True)
     if status.state is State.UNKNOWN:
         is_hidden = status.reason in _HIDDEN
-        reason = "BackupStateUnknown" if is_hidden else "BackupRejected"
+        reason = UNKNOWN if is_hidden else "BackupRejected"
         return _notice(reason, _why(subject), is_warning=True)
     return None
 

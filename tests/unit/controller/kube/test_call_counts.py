@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 
 from controller.kube.call_counts import Answer, CallCounts
@@ -17,7 +19,7 @@ def test_requests_are_counted_by_verb_and_code_however_they_end() -> None:
         ("PUT", "db", 409),
         ("DELETE", "db", 200),
     ):
-        assert counts.count(method, name, lambda code=code: _answered(code))[0] == code
+        assert counts.count(method, name, partial(_answered, code))[0] == code
 
     def hang() -> Answer:
         raise TimeoutError

@@ -80,12 +80,18 @@ def test_runs_are_told_with_size_and_why_they_failed() -> None:
     assert _told(api) == [("Warning", "BackupFailed", "db")]
 
 
-def test_a_read_that_failed_is_told_as_not_known() -> None:
+def test_a_read_that_failed_twice_is_told_as_not_known() -> None:
     api, memory = cluster(*_FINE), PassState()
     one_pass(api, memory=memory)
     _told(api)
     api.fail("Service", "demo")
     one_pass(api, memory=memory, minutes=1)
+    api.failing.clear()
+    one_pass(api, memory=memory, minutes=2)
+    assert _told(api) == []
+    api.fail("Service", "demo")
+    one_pass(api, memory=memory, minutes=3)
+    one_pass(api, memory=memory, minutes=4)
     assert _told(api) == [("Warning", "BackupStateUnknown", "db")]
 
 
