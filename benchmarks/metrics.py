@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from benchmarks import pairs
-from controller.kube.call_counts import CallCounts
+from controller.kube.client import CallCounts
 from controller.model import names
 from controller.model.status import Reason, State, WorkloadStatus
 from controller.plan.changes import ApplyResult, PassResult, WorkloadPlan

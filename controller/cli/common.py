@@ -6,8 +6,7 @@ from threading import Event
 
 import click
 
-from controller.kube.call_counts import CallCounts
-from controller.kube.client import Kube, KubeError
+from controller.kube.client import CallCounts, Kube, KubeError
 from controller.settings.settings import Mode, Settings
 from dumpers.runtime.errors import ConfigurationError
 

@@ -6,7 +6,7 @@ from threading import Event
 import click
 
 from controller.cli.common import connect, load_settings
-from controller.kube.call_counts import CallCounts
+from controller.kube.client import CallCounts
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
 from controller.loop.runner import run_forever

@@ -16,8 +16,7 @@ import yaml
 from kubernetes import client, config
 
 from controller.kube import projections
-from controller.kube.call_counts import CallCounts
-from controller.kube.client import Document, NotFoundError, Resource, UnavailableError
+from controller.kube.client import CallCounts, Document, NotFoundError, Resource, UnavailableError
 from controller.kube.decoding import Decode, decode_document, object_decoder, page_decoder
 from controller.kube.error_answers import ExpiredError, error_of
 from controller.kube.retries import retries

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from controller.kube.call_counts import CallCounts
+from controller.kube.client import CallCounts
 from controller.model.objects import Json, name_of, uid_of
 from controller.plan.changes import ApplyResult, PassResult
 from controller.report.metrics import families

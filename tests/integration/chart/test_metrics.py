@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.kube.call_counts import CallCounts
+from controller.kube.client import CallCounts
 from controller.loop.pass_state import PassState
 from controller.report.metrics.families import FAMILIES, Kind
 from controller.report.metrics.metrics import Metrics

@@ -110,12 +110,12 @@ def test_runs_are_those_of_the_cronjob_controller(moments: dict[str, list[int]])
     cases: list[dict[str, Any]] = [
         {"Schedule": schedule, "Zone": zone, "From": _FROM, "Until": _UNTIL, "After": moments[zone]}
         for number, schedule in enumerate(_SELDOM)
-        for zone in _zones_of(number)
+        for zone in _zones_of(number)[:1]
     ]
     cases += [
         {"Schedule": schedule, "Zone": zone, "After": moments[zone]}
-        for number, schedule in enumerate(_OFTEN)
-        for zone in _zones_of(number)
+        for number, schedule in enumerate((*_SELDOM, *_OFTEN))
+        for zone in _zones_of(number)[schedule in _SELDOM :]
     ]
     for case, told in zip(cases, _ask(cases), strict=True):
         schedule, zone = case["Schedule"], case["Zone"]

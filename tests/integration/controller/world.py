@@ -11,7 +11,7 @@ from typing import Any
 
 from kubernetes import client, config
 
-from controller.kube.call_counts import CallCounts
+from controller.kube.client import CallCounts
 from controller.kube.http_client import ApiServer as Kube
 from controller.model import names
 from controller.model.names import PREFIX

@@ -11,12 +11,12 @@ import pytest
 import urllib3
 from kubernetes.config import ConfigException, kube_config
 
-from controller.kube.call_counts import CallCounts
 from controller.kube.client import (
     CRONJOBS,
     DEPLOYMENTS,
     PODS,
     SECRETS,
+    CallCounts,
     ConflictError,
     ForbiddenError,
     KubeError,

@@ -2,8 +2,7 @@ import copy
 
 import pytest
 
-from controller.kube.call_counts import CallCounts
-from controller.kube.client import Resource
+from controller.kube.client import CallCounts, Resource
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model import names

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from controller.kube.call_counts import CallCounts
+from controller.kube.client import CallCounts
 from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.plan.changes import PassResult

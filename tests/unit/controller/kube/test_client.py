@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 
-from controller.kube.call_counts import Answer, CallCounts
+from controller.kube.client import Answer, CallCounts
 
 
 def _answered(code: int) -> Answer:
