@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _TARGET = _REPOSITORY / "dist" / "ksnapshot.pyz"
 _OURS = ("controller", "dumpers")
-# croniter needs the next two, and pyyaml is for `--output yaml`: its compiled part is optional.
-_OTHERS = ("click", "croniter", "python-dateutil", "six", "pyyaml")
+# pyyaml is for `--output yaml`: its compiled part is optional.
+_OTHERS = ("click", "pyyaml")
 _SHEBANG = b"#!/usr/bin/env python3\n"
 # An older Python has to understand these lines.
 _MAIN = """\

@@ -6,7 +6,7 @@ from threading import Event
 
 import click
 
-from controller.kube.client import Kube, KubeError
+from controller.kube.client import CallCounts, Kube, KubeError
 from controller.settings.choices import Mode
 from controller.settings.settings import Settings
 from dumpers.runtime.errors import ConfigurationError
@@ -23,9 +23,17 @@ def load_settings() -> Settings:
 
 
 def connect(
-    settings: Settings, stopping: Event, *, kubeconfig: str = "", context: str = ""
+    settings: Settings,
+    stopping: Event,
+    *,
+    kubeconfig: str = "",
+    context: str = "",
+    counts: CallCounts | None = None,
 ) -> Kube:
-    """Connect to the cluster; print why and exit with 1 if there is no login for one."""
+    """Connect to the cluster; print why and exit with 1 if there is no login for one.
+
+    `counts` is told of each request.
+    """
     from controller.kube import http_client  # noqa: PLC0415  84 MB that a replay does not need
 
     try:
@@ -35,6 +43,7 @@ def connect(
             stopping=stopping,
             kubeconfig=kubeconfig,
             context=context,
+            counts=counts,
         )
     except KubeError as error:
         click.echo(f"error: {error}", err=True)

@@ -5,7 +5,7 @@ import click
 from controller.cli.verb_group import Verb, VerbGroup
 from dumpers.runtime.version import VERSION
 
-_CONTROLLER = ("croniter", "kubernetes", "msgspec", "prometheus_client", "tenacity", "yaml")
+_CONTROLLER = ("kubernetes", "msgspec", "prometheus_client", "tenacity", "yaml")
 VERBS = {
     "status": Verb(
         place="controller.cli.status:status",

@@ -6,11 +6,12 @@ from threading import Event
 import click
 
 from controller.cli.common import connect, load_settings
+from controller.kube.client import CallCounts
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
 from controller.loop.runner import run_forever
 from controller.report.http_server import Health, serve
-from controller.report.metrics import Metrics
+from controller.report.metrics.metrics import Metrics
 from controller.settings.settings import SETTINGS, Settings
 from dumpers.runtime import log
 
@@ -24,11 +25,12 @@ def run(once: bool) -> None:  # noqa: FBT001  click gives it by name
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    kube = connect(settings, stopping)
+    calls = CallCounts()
+    kube = connect(settings, stopping, counts=calls)
     if once:
         result = run_pass(kube, settings, PassState(), stopping=stopping.is_set)
         sys.exit(0 if result.succeeded or result.stopped else 1)
-    health, metrics = Health(settings), Metrics()
+    health, metrics = Health(settings), Metrics(settings, calls)
     server = _serve(settings, health, metrics)
     run_forever(kube, settings, stopping, health, metrics)
     server.shutdown()
@@ -37,7 +39,7 @@ def run(once: bool) -> None:  # noqa: FBT001  click gives it by name
 def _serve(settings: Settings, health: Health, metrics: Metrics) -> ThreadingHTTPServer:
     """Start the HTTP server; end the process with exit code 1 if the port cannot be opened."""
     try:
-        return serve(settings.http_port, health, metrics.text)
+        return serve(settings.http_port, health, metrics.exposition)
     except OSError as error:
         record = next(setting for setting in SETTINGS if setting.env == "HTTP_PORT")
         click.echo(

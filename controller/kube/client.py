@@ -4,13 +4,20 @@ This is the seam in front of `http_client`. A call either returns the API server
 one of the errors here, whose texts never hold the content of an object.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from threading import Lock
+from typing import Any, Protocol, TypeAlias
 
 from controller.kube import projections
 
 Document = dict[str, Any]
+# Code, headers and body of an answer.
+Answer: TypeAlias = tuple[int, Mapping[str, str], bytearray]
+_VERBS: Mapping[str, str] = {"POST": "create", "PUT": "update", "DELETE": "delete"}
+# The code of requests that got no answer.
+_NO_CODE = "none"
 
 
 class KubeError(Exception):
@@ -140,3 +147,30 @@ class Kube(Protocol):
         self, resource: Resource, namespace: str, name: str, *, uid: str, version: str
     ) -> None:
         """Delete exactly this version of an object and, in the background, the objects it owns."""
+
+
+class CallCounts:
+    """Requests by verb, as Kubernetes calls it, and by the code of the answer; for all threads."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._lock = Lock()
+
+    def count(self, method: str, name: str, ask: Callable[[], Answer]) -> Answer:
+        """Make one request, whose answer begins with its code, and count it, however it ends.
+
+        `name` is empty for a list.
+        """
+        verb, code = _VERBS.get(method) or ("get" if name else "list"), _NO_CODE
+        try:
+            answer = ask()
+            code = str(answer[0])
+            return answer
+        finally:
+            with self._lock:
+                self._counts[verb, code] += 1
+
+    def counted(self) -> Mapping[tuple[str, str], int]:
+        """The counts so far, by verb and code."""
+        with self._lock:
+            return dict(self._counts)

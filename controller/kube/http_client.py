@@ -16,7 +16,14 @@ import yaml
 from kubernetes import client, config
 
 from controller.kube import projections
-from controller.kube.client import Document, KubeError, NotFoundError, Resource, UnavailableError
+from controller.kube.client import (
+    CallCounts,
+    Document,
+    KubeError,
+    NotFoundError,
+    Resource,
+    UnavailableError,
+)
 from controller.kube.decoding import Decode, decode_document, object_decoder, page_decoder
 from controller.kube.error_answers import ExpiredError, error_of
 from controller.kube.retries import retries
@@ -35,11 +42,14 @@ T = TypeVar("T")
 class ApiServer:
     """The API server of a real cluster.
 
-    `timeout` of one request is in seconds; `stopping` ends waiting between tries.
+    `timeout` of one request is in seconds; `stopping` ends waiting; `counts` sees each request.
     """
 
-    def __init__(self, connection: client.ApiClient, timeout: float, stopping: Event) -> None:
+    def __init__(
+        self, connection: client.ApiClient, timeout: float, stopping: Event, counts: CallCounts
+    ) -> None:
         self._client = connection
+        self._counts = counts
         self._timeout = timeout
         self._stopping = stopping
         self._attempts = retries(timeout, stopping)
@@ -158,7 +168,9 @@ class ApiServer:
         data = None if body is None else msgspec.json.encode(body)
 
         def attempt() -> T:
-            status, headers, answer = self._request(method, path, query, accept, data)
+            status, headers, answer = self._counts.count(
+                method, name, lambda: self._request(method, path, query, accept, data)
+            )
             if status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise error_of(f"{method} {path}", name, status, headers, answer)
             try:
@@ -210,6 +222,7 @@ def connect(
     stopping: Event,
     kubeconfig: str = "",
     context: str = "",
+    counts: CallCounts | None = None,
 ) -> ApiServer:
     """Connect by the pod's own ServiceAccount if `in_cluster`, else by a kubeconfig.
 
@@ -232,7 +245,7 @@ def connect(
         # The client trips over a broken kubeconfig in many ways, whose texts may show its keys.
         what = f"the kubeconfig cannot be read ({type(error).__name__})"
         raise UnavailableError(f"MODE={mode}: {what}") from None
-    return ApiServer(client.ApiClient(settings), timeout, stopping)
+    return ApiServer(client.ApiClient(settings), timeout, stopping, counts or CallCounts())
 
 
 def _read_body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytearray:

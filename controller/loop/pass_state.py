@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from controller.model.status import WorkloadStatus
 from controller.observe.cluster import ObservationCache
 from controller.plan.changes import WrittenObject
+from controller.report.event_writer import EventMemory
 from controller.report.status_writer import StatusMemory
 
 
@@ -17,7 +18,7 @@ class PassState:
     `last_written` holds by uid the body that was last written and the resourceVersion that this
     made, as long as the plan still changes that object. `last_logged` is the last logged status
     by workload and CronJob. `status` is what is known of the ConfigMaps that show the state of
-    workloads.
+    workloads, `events` what their people were told by Events.
     """
 
     observation: ObservationCache = field(default_factory=ObservationCache)
@@ -25,3 +26,4 @@ class PassState:
     last_written: Mapping[str, WrittenObject] = field(default_factory=dict, repr=False)
     last_logged: Mapping[tuple[str, str], WorkloadStatus] = field(default_factory=dict)
     status: StatusMemory = field(default_factory=StatusMemory, repr=False)
+    events: EventMemory = field(default_factory=EventMemory, repr=False)

@@ -19,10 +19,12 @@ from controller.model.view import ClusterView, failed_reads
 from controller.observe.cluster import Observation, observe_cluster
 from controller.plan import changes, context, owned, planner
 from controller.plan.changes import ApplyResult, PassResult, Plan, WorkloadPlan
+from controller.report.event_writer import EventWriter
 from controller.report.status_subjects import Unseen, list_subjects
 from controller.report.status_writer import StatusWriter
 from controller.report.transition_log import log_transition
 from controller.report.transitions import forgotten_workloads, subject_of, workload_transitions
+from controller.runs.job_status import running_since
 from controller.settings.settings import Settings
 from controller.workloads.discovery import Workloads
 from dumpers.runtime.log import fields
@@ -79,11 +81,14 @@ def run(
             progress=progress,
         )
         isolate("status", partial(_write_status, writer, state, observation, done))
+    control = observation.view.control
     result = PassResult(
         results=tuple(done.results),
         failures=tuple(_failures(observation.view, done)),
         seconds=time.monotonic() - started,
         stopped=stopping(),
+        running=running_since(control.jobs, control.unread),
+        restores=observation.restores,
     )
     _log_forgotten(result, done, state)
     _remember(result, done, state)
@@ -179,12 +184,10 @@ def _write_status(
         for name, namespace in view.namespaces.items()
         if name not in done.unplanned
     }
-    writer.write(
-        state.status,
-        list_subjects(done.results, observation.found),
-        Unseen.of(view, done.unplanned),
-        watched,
-    )
+    subjects = list_subjects(done.results, observation.found)
+    writer.write(state.status, subjects, Unseen.of(view, done.unplanned), watched)
+    events = EventWriter(kube=writer.kube, settings=writer.settings, now=view.now)
+    events.write(state.events, subjects, observation.found)
 
 
 def _failures(view: ClusterView, done: _Progress) -> Iterator[str]:

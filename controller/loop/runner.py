@@ -9,7 +9,7 @@ from controller.kube.client import Kube
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
 from controller.report.http_server import Health
-from controller.report.metrics import Metrics
+from controller.report.metrics.metrics import Metrics
 from controller.settings.settings import Settings
 from dumpers.runtime import log
 
@@ -30,7 +30,7 @@ def run_forever(
         try:
             result = run_pass(kube, settings, state, stopping=stopping.is_set, progress=progress)
             health.beat()
-            metrics.update(result, time.time())
+            metrics.update(result, state.status.status.rows or {}, time.time())
             # The result holds every object of the pass; the next pass makes its own.
             del result
             last_pass_ended = True

@@ -18,6 +18,7 @@ from controller.model.kinds import CRONJOB, CRONJOB_API
 from controller.model.objects import DELETE, Json
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
+from controller.workloads.spread import is_spread, plain_schedule
 
 _HISTORY = 3
 
@@ -29,6 +30,7 @@ def build_cronjob(
 
     The labels of the pod template reach the Jobs by the API's own default.
     """
+    asked = spec.request.schedule
     requested = requested_fields(spec, settings)
     optional = without_sidecars(managed_fields(requested, existing), existing)
     return {
@@ -47,12 +49,13 @@ def build_cronjob(
                 names.INSTANCE: settings.instance,
                 names.CLUSTER: cluster,
                 names.OPTIONAL_FIELDS: record(requested) or DELETE,
+                names.ASKED_SCHEDULE: asked if is_spread(asked) else DELETE,
                 names.GONE_SINCE: DELETE,
             },
         },
         "spec": {
             **fields_at(Place.CRONJOB_SPEC, optional),
-            "schedule": spec.request.schedule,
+            "schedule": plain_schedule(asked, cluster, spec.owner.key),
             "timeZone": spec.request.time_zone,
             "concurrencyPolicy": "Forbid",
             "successfulJobsHistoryLimit": _HISTORY,

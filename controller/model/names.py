@@ -41,6 +41,13 @@ LAST_SUCCESS = f"{PREFIX}last-success"
 HISTORY = f"{PREFIX}history"
 # What the last verification of one of its backups found.
 LAST_PROOF = f"{PREFIX}last-proof"
+# The schedule that was asked for, where the CronJob's own was made of it.
+ASKED_SCHEDULE = f"{PREFIX}asked-schedule"
+# When somebody found the size of a workload's backups right: earlier ones are not compared with.
+SIZE_ACCEPTED = f"{PREFIX}size-accepted"
+# Since when a CronJob is suspended, and since when it goes by the schedule that it has.
+SUSPENDED_SINCE = f"{PREFIX}suspended-since"
+SCHEDULED_SINCE = f"{PREFIX}scheduled-since"
 
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52

@@ -23,6 +23,7 @@ from controller.model.view import ClusterView, ControlView
 from controller.observe import control_namespace, namespace
 from controller.observe.namespace import NamespaceReading
 from controller.observe.readers import Readers
+from controller.observe.restores import new_ends_of_restores
 from controller.observe.secret_cache import CachedSecret, SecretCache
 from controller.plan import owned
 from controller.settings.settings import Settings
@@ -39,21 +40,27 @@ class ObservationCache:
 
     `cluster_id` is None until it was read. `secrets` holds the Secrets and ConfigMaps that
     containers refer to, `objects` by uid the full objects whose metadata show whether they have
-    changed, `interner` their equal parts.
+    changed, `interner` their equal parts. `ended_restores` are the uids of restores whose end was
+    seen, None before the first look.
     """
 
     cluster_id: str | None = None
     secrets: Mapping[tuple[object, ...], CachedSecret] = field(default_factory=dict, repr=False)
     objects: Mapping[str, CachedObject] = field(default_factory=dict, repr=False)
     interner: JsonInterner = field(default_factory=JsonInterner, repr=False)
+    ended_restores: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """A view, and by namespace the workloads that were found while it was read."""
+    """A view, and by namespace the workloads that were found while it was read.
+
+    `restores` are outcome and reason of each restore that has ended since the last observation.
+    """
 
     view: ClusterView
     found: Mapping[str, Workloads] = field(repr=False)
+    restores: tuple[tuple[str, str], ...] = ()
 
 
 def observe_cluster(
@@ -111,7 +118,10 @@ def observe_cluster(
         control=control,
         gone_passes=gone_passes,
     )
-    return Observation(view=view, found=found)
+    restores, cache.ended_restores = new_ends_of_restores(
+        control, readers.cluster, settings, cache.ended_restores
+    )
+    return Observation(view=view, found=found, restores=restores)
 
 
 def _readers(kube: Kube, settings: Settings, cache: ObservationCache, now: datetime) -> Readers:

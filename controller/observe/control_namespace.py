@@ -13,6 +13,7 @@ from controller.model.objects import Json, ObjectRef, Objects, name_of, owner_re
 from controller.model.status import ReadFailure
 from controller.model.view import ControlView
 from controller.observe.readers import Readers
+from controller.observe.restores import is_restore
 from controller.plan import owned
 from controller.runs import proofs, results
 from controller.runs.blocked import blocked_run
@@ -124,6 +125,7 @@ def _jobs(
         for job in listed
         if any(reference.get("uid") in owners for reference in owner_references(job))
     }
+    wanted |= {name_of(job) for job in listed if is_restore(job, settings)}
     wanted |= {holder.name for cronjob in cronjobs if (holder := ownership.holder_of(cronjob))}
     known = set(map(name_of, cronjobs))
     wanted |= {

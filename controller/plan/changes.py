@@ -89,13 +89,17 @@ class PassResult:
     """What a pass found and did; `seconds` is wall time.
 
     `failures` holds a line for everything that could not be read, decided or written. With
-    `stopped` the pass was abandoned on request.
+    `stopped` the pass was abandoned on request. `running` holds by CronJob uid since when its
+    oldest run goes on, in RFC 3339. `restores` are outcome and reason of each restore whose end
+    this pass was the first to see.
     """
 
     results: tuple[ApplyResult, ...]
     failures: tuple[str, ...]
     seconds: float
     stopped: bool = False
+    running: Mapping[str, str] = field(default_factory=dict, repr=False)
+    restores: tuple[tuple[str, str], ...] = ()
 
     @property
     def succeeded(self) -> bool:

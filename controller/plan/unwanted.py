@@ -23,7 +23,7 @@ from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
 from controller.plan.overlay import overlay
 from controller.plan.restores.asked import follow_restores
-from controller.plan.wanted import with_results, write
+from controller.plan.wanted import with_results, with_schedule_marks, write
 from controller.settings.choices import UnwatchedPolicy
 
 
@@ -60,6 +60,7 @@ def plan_unwanted(
         target = with_results(target, cronjob, context.owned)
         target = with_hold(target, cronjob, context.view)
         target = follow_restores(cronjob, target, context)
+        target = with_schedule_marks(target, cronjob, context.view)
     change = write(ObjectRef(kind=CRONJOB, name=name), cronjob, target)
     return replace(made, changes=(change,) if change else (), kept=target), passes
 

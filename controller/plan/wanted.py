@@ -22,6 +22,7 @@ from controller.plan.restores.asked import AskedRestores, plan_restores
 from controller.plan.run_now import plan_run_now
 from controller.runs import results
 from controller.runs.proofs import proof_annotations
+from controller.runs.schedule_marks import schedule_marks
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract.names import DEFAULT_CLUSTER
 
@@ -47,7 +48,7 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
         _target(manifest, found, context) for manifest, found in zip(manifests, before, strict=True)
     ]
     restores = plan_restores(spec, existing, targets[0], context)
-    targets[0] = restores.cronjob
+    targets[0] = with_schedule_marks(restores.cronjob, existing, context.view)
     now = plan_run_now(spec, existing, context)
     if now.marks:
         targets[0] = overlay(targets[0], {"metadata": {"annotations": now.marks}})
@@ -89,6 +90,12 @@ def with_results(target: Json, existing: Json | None, owned: OwnedObjects) -> Js
         **proof_annotations(existing, owned.proofs.get(name_of(existing), ()), pods),
     }
     return overlay(target, {"metadata": {"annotations": found}}) if found else target
+
+
+def with_schedule_marks(target: Json, existing: Json | None, view: ClusterView) -> Json:
+    """A CronJob marked with since when it goes by its schedule, or is suspended."""
+    marks = schedule_marks(target, existing, view.now)
+    return overlay(target, {"metadata": {"annotations": marks}}) if marks else target
 
 
 def _target(manifest: Manifest, existing: Json | None, context: PlanContext) -> Json:

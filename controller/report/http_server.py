@@ -3,11 +3,13 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
+from types import MappingProxyType
 
+from controller.report.metrics.exposition import Exposition
 from controller.settings.settings import Settings
 
 _MISSED_INTERVALS = 3
@@ -41,7 +43,7 @@ class _Server(ThreadingHTTPServer):
         TCPServer.server_bind(self)
 
 
-def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingHTTPServer:
+def serve(port: int, health: Health, metrics: Callable[[], Exposition]) -> ThreadingHTTPServer:
     """Start a server on all interfaces, IPv6 included where there is any, in its own thread.
 
     Raises OSError if the port cannot be opened.
@@ -54,7 +56,7 @@ def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingH
         def do_GET(self) -> None:
             """Answer /metrics and /healthz."""
             if self.path == "/metrics":
-                self._send(HTTPStatus.OK, metrics())
+                self._send_metrics(metrics())
             elif self.path != "/healthz":
                 self._send(HTTPStatus.NOT_FOUND, b"not found\n")
             elif health.alive():
@@ -65,10 +67,21 @@ def serve(port: int, health: Health, metrics: Callable[[], bytes]) -> ThreadingH
         def log_message(self, *_: object) -> None:
             """Log nothing: probes come every few seconds."""
 
-        def _send(self, status: HTTPStatus, body: bytes) -> None:
+        def _send_metrics(self, found: Exposition) -> None:
+            """Send the figures, packed to a client that takes them so, as Prometheus does."""
+            if "gzip" in self.headers.get("Accept-Encoding", ""):
+                self._send(HTTPStatus.OK, found.packed, {"Content-Encoding": "gzip"})
+            else:
+                self._send(HTTPStatus.OK, found.text)
+
+        def _send(
+            self, status: HTTPStatus, body: bytes, more: Mapping[str, str] = MappingProxyType({})
+        ) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
+            for name, text in more.items():
+                self.send_header(name, text)
             self.end_headers()
             self.wfile.write(body)
 

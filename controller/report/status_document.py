@@ -158,19 +158,20 @@ def _paragraph(row: Json) -> str:
         lines.append(f"  last proof: {verdict} {proof['when']}, backup {proof['backup']}")
     for point in row["restore_points"]:
         notes = f", notes: {', '.join(point['notes'])}" if point["notes"] else ""
-        lines.append(f"  restore point: {point['finished']}, {_in_units(point['bytes'])}{notes}")
+        lines.append(f"  restore point: {point['finished']}, {in_units(point['bytes'])}{notes}")
     return "\n".join(map(_printable, lines))
 
 
 def _described(result: Json) -> str:
     text = f"{result['outcome']} {result['finished']}"
     if result["outcome"] == "succeeded":
-        return f"{text}, {_in_units(result['bytes'])} in {result['seconds']:g} s"
+        return f"{text}, {in_units(result['bytes'])} in {result['seconds']:g} s"
     why = f": {result['message']}" if result["message"] else ""
     return f"{text}, {result['reason']}{why}"
 
 
-def _in_units(size: float) -> str:
+def in_units(size: float) -> str:
+    """Write a number of bytes for people."""
     for unit in _UNITS[:-1]:
         if size < _STEP:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

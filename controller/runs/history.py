@@ -26,7 +26,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,20}(Z|[+-]\d\d:\d\d)", re.ASCII
 class PastRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one run ended; `finished` is RFC 3339, `bytes` are those stored, `notes` are codes.
 
-    `seconds` are 0 where no dumper measured them.
+    `seconds` and `source_bytes`, which left the dump tool, are 0 where no dumper measured them.
     """
 
     finished: str
@@ -34,6 +34,7 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str
     seconds: float
     bytes: int
+    source_bytes: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -53,7 +54,8 @@ def past_run(finished: str, result: DumpResult) -> PastRun:
         reason=_word(result.reason),
         # Python's JSON knows numbers that others do not.
         seconds=round(result.seconds, 1) if math.isfinite(result.seconds) else 0.0,
-        bytes=min(max(int(result.stored_bytes), 0), _MAX_NUMBER),
+        bytes=_count(result.stored_bytes),
+        source_bytes=_count(result.source_bytes),
         notes=tuple(map(_word, result.notes[:_MAX_NOTES])),
     )
 
@@ -97,10 +99,14 @@ def _is_of_ours(run: PastRun) -> bool:
     return (
         bool(_MOMENT.fullmatch(run.finished))
         and run.outcome in {SUCCEEDED, FAILED}
-        and min(run.seconds, run.bytes) >= 0
+        and min(run.seconds, run.bytes, run.source_bytes) >= 0
         and len(run.notes) <= _MAX_NOTES
         and all(len(word) <= _MAX_WORD for word in (run.reason, *run.notes))
     )
+
+
+def _count(number: int) -> int:
+    return min(max(int(number), 0), _MAX_NUMBER)
 
 
 def _word(text: str) -> str:

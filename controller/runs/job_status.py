@@ -1,6 +1,17 @@
 """The state of a Job: whether it runs, when it began, and how and when it ended."""
 
-from controller.model.objects import Json, metadata
+from collections.abc import Container, Mapping
+
+from controller.model.kinds import JOB
+from controller.model.objects import (
+    Json,
+    ObjectRef,
+    Objects,
+    metadata,
+    name_of,
+    owner_references,
+)
+from controller.model.status import ReadFailure
 
 _COMPLETE = "Complete"
 _FAILED = "Failed"
@@ -26,6 +37,21 @@ def started_at(job: Json) -> str:
     """Return when a Job began, in RFC 3339; empty where nothing shows it."""
     begun = (job.get("status") or {}).get("startTime")
     return str(begun or metadata(job).get("creationTimestamp") or "")
+
+
+def running_since(jobs: Objects | ReadFailure, unread: Container[ObjectRef]) -> Mapping[str, str]:
+    """Say by the uid of Jobs' owners when the oldest of their active Jobs began, in RFC 3339.
+
+    Jobs that are `unread` show no end of theirs, so nothing is said of them.
+    """
+    found: dict[str, str] = {}
+    for job in () if isinstance(jobs, ReadFailure) else jobs:
+        begun = started_at(job)
+        if begun and is_active(job) and ObjectRef(kind=JOB, name=name_of(job)) not in unread:
+            for owner in owner_references(job):
+                uid = str(owner.get("uid", ""))
+                found[uid] = min(begun, found.get(uid, begun))
+    return found
 
 
 def ended_at(job: Json, end: Json) -> str:

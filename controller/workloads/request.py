@@ -46,16 +46,12 @@ from controller.workloads.job_annotations import (
     SUSPEND,
 )
 from controller.workloads.services.roles import ServerRole
+from controller.workloads.spread import read_schedule
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.contract.names import CA_KEY, TLS_MODES
 from dumpers.contract.notes import parse_codes
 
 _UTC = "Etc/UTC"
-
-
-def _schedule(text: str) -> str:
-    schedules.parse(text)
-    return text
 
 
 def _time_zone(text: str) -> str:
@@ -113,8 +109,8 @@ class Request:
         Annotation(
             key="schedule",
             default="required",
-            help="When to dump, as a Kubernetes CronJob takes it.",
-            read=_schedule,
+            help="When to dump, as a Kubernetes CronJob takes it; `@daily-random`, `H`: we choose.",
+            read=read_schedule,
             reason=Reason.SCHEDULE_INVALID,
             longest=1024,
         )

@@ -1,13 +1,12 @@
-"""Checks schedules and time zones as a Kubernetes CronJob does, and finds the next run.
+"""Checks schedules and time zones as a Kubernetes CronJob does.
 
 Kubernetes parses with robfig/cron v3 `ParseStandard` and forbids `TZ` inside the schedule
-(k8s.io/kubernetes pkg/apis/batch/validation). croniter takes another language (`7`, `L`, `5#2`,
-six fields; not `@every`), so it only gets fields that were expanded to plain numbers here.
+(k8s.io/kubernetes pkg/apis/batch/validation).
 """
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -41,11 +40,8 @@ _UNIT_NANOSECONDS = {
     "h": 3600 * 10**9,
 }
 _ZONE_PART = re.compile(r"[A-Za-z.\-_0-9+]{1,14}", re.ASCII)
-_DAY = timedelta(days=1)
-# 29 February on a given weekday comes back after at most 40 years; croniter looks as far ahead.
-_HORIZON_DAYS = 50 * 366
 # Go's unicode.IsSpace; str.isspace differs, as it also takes U+001C to U+001F.
-_SPACE = re.compile("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+SPACE = re.compile("[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 
 
 class ScheduleError(ValueError):
@@ -53,19 +49,21 @@ class ScheduleError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Field:
+class Field:
+    """One of the five fields: its name, its values, and words for them from the lowest on."""
+
     name: str
     low: int
     high: int
     names: tuple[str, ...] = ()
 
 
-_FIELDS = (
-    _Field(name="minute", low=0, high=59),
-    _Field(name="hour", low=0, high=23),
-    _Field(name="day of month", low=1, high=31),
-    _Field(name="month", low=1, high=12, names=_MONTHS),
-    _Field(name="day of week", low=0, high=6, names=_DAYS),
+FIELDS = (
+    Field(name="minute", low=0, high=59),
+    Field(name="hour", low=0, high=23),
+    Field(name="day of month", low=1, high=31),
+    Field(name="month", low=1, high=12, names=_MONTHS),
+    Field(name="day of week", low=0, high=6, names=_DAYS),
 )
 
 
@@ -101,10 +99,10 @@ def parse(schedule: str) -> Fields | Every:
         if schedule not in _DESCRIPTORS:
             raise ScheduleError(f"{schedule!r} is none of {', '.join(_DESCRIPTORS)}, @every <time>")
         schedule = _DESCRIPTORS[schedule]
-    parts = [part for part in _SPACE.split(schedule) if part]
-    if len(parts) != len(_FIELDS):
+    parts = [part for part in SPACE.split(schedule) if part]
+    if len(parts) != len(FIELDS):
         raise ScheduleError(f"it has {len(parts)} fields, five are expected")
-    parsed = [_field(part, field) for part, field in zip(parts, _FIELDS, strict=True)]
+    parsed = [_field(part, field) for part, field in zip(parts, FIELDS, strict=True)]
     starred = parsed[2][1] or parsed[4][1]
     return Fields(values=tuple(values for values, _ in parsed), either_day=not starred)
 
@@ -127,63 +125,12 @@ def check_zone(zone: str) -> None:
             raise ScheduleError(f"the time zone {zone!r} does not exist") from error
 
 
-def next_run(schedule: str, zone: str, now: datetime) -> datetime | None:
-    """The first run of a valid schedule after `now`, in its zone; None if it never runs.
-
-    `@every` counts from the CronJob's own past, which only the cluster knows: `now` plus the delay
-    is the latest it can be.
-    """
-    parsed = parse(schedule)
-    local = now.astimezone(ZoneInfo(zone))
-    if isinstance(parsed, Every):
-        return local + parsed.delay
-    if not all(parsed.values):
-        return None
-    found = _next_by_wall_clock(parsed, local.replace(tzinfo=None))
-    if found is None:
-        return None
-    plain = found.replace(tzinfo=local.tzinfo)
-    if (plain - _DAY).utcoffset() == (plain + _DAY).utcoffset():
-        return plain
-    # Clocks change near it, and croniter knows what becomes of the hour that is lost or doubled.
-    return _next_by_croniter(parsed, local)
-
-
-def _next_by_wall_clock(parsed: Fields, now: datetime) -> datetime | None:
-    """The next match by a clock that never changes, a hundred times as fast as croniter."""
-    minutes, hours, days, months, weekdays = parsed.values
-    first = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    times = sorted((hour, minute) for hour in hours for minute in minutes)
-    for offset in range(_HORIZON_DAYS):
-        day = first.date() + timedelta(days=offset)
-        if day.month not in months:
-            continue
-        in_days, in_weekdays = day.day in days, day.isoweekday() % 7 in weekdays
-        if (in_days or in_weekdays) if parsed.either_day else (in_days and in_weekdays):
-            earliest = (first.hour, first.minute) if offset == 0 else (0, 0)
-            for hour, minute in times:
-                if (hour, minute) >= earliest:
-                    return datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001
-    return None
-
-
-def _next_by_croniter(parsed: Fields, local: datetime) -> datetime | None:
-    from croniter import CroniterBadDateError, croniter  # noqa: PLC0415  rarely needed
-
-    expression = " ".join(",".join(map(str, sorted(values))) for values in parsed.values)
-    try:
-        found = croniter(expression, local, day_or=parsed.either_day).get_next(datetime)
-    except CroniterBadDateError:
-        return None
-    return found if isinstance(found, datetime) else None
-
-
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _field(text: str, field: _Field) -> tuple[frozenset[int], bool]:
+def _field(text: str, field: Field) -> tuple[frozenset[int], bool]:
     """Values of one field, and whether a star leaves it unrestricted; a lone `,` adds none."""
     values: set[int] = set()
     starred = False
@@ -194,7 +141,7 @@ def _field(text: str, field: _Field) -> tuple[frozenset[int], bool]:
     return frozenset(values), starred
 
 
-def _range(item: str, field: _Field) -> tuple[range, bool]:
+def _range(item: str, field: Field) -> tuple[range, bool]:
     span, *steps = item.split("/")
     first, *rest = span.split("-")
     star = first in {"*", "?"}
@@ -203,13 +150,13 @@ def _range(item: str, field: _Field) -> tuple[range, bool]:
     if not star:
         if len(rest) > 1:
             raise ScheduleError(f"too many hyphens in {item!r} ({field.name})")
-        low = _number(first, field)
-        high = _number(rest[0], field) if rest else low
+        low = number(first, field)
+        high = number(rest[0], field) if rest else low
     if len(steps) > 1:
         raise ScheduleError(f"too many slashes in {item!r} ({field.name})")
     step = 1
     if steps:
-        step = _number(steps[0], _Field(name=field.name, low=0, high=0))
+        step = number(steps[0], Field(name=field.name, low=0, high=0))
         high = field.high if not rest else high
     if not (field.low <= low <= high <= field.high):
         raise ScheduleError(f"{item!r} is not within {field.low}-{field.high} ({field.name})")
@@ -218,7 +165,8 @@ def _range(item: str, field: _Field) -> tuple[range, bool]:
     return range(low, high + 1, min(step, 10**6)), star and step == 1
 
 
-def _number(text: str, field: _Field) -> int:
+def number(text: str, field: Field) -> int:
+    """Read one value of a field, as a number or word; it may be out of the field's range."""
     lowered = text.lower()
     if lowered in field.names:
         return field.names.index(lowered) + field.low

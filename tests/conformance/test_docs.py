@@ -3,6 +3,7 @@ import re
 from controller.cli.main import VERBS
 from controller.client.terminal.errors import Exit
 from controller.model.status import Reason, State
+from controller.report.metrics.families import FAMILIES
 from controller.runs.reasons import RunReason
 from controller.settings.settings import SETTINGS
 from controller.workloads.request import ANNOTATIONS
@@ -74,13 +75,27 @@ def test_links_lead_somewhere() -> None:
     for page in (
         REPOSITORY / "README.md",
         REPOSITORY / "CHANGELOG.md",
-        *(REPOSITORY / "docs").glob("*.md"),
+        *(REPOSITORY / "docs").rglob("*.md"),
     ):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_every_metric_has_its_row() -> None:
-    source = (REPOSITORY / "controller" / "report" / "metrics.py").read_text()
     rows = _first_cells(_section(_OPERATIONS, "Health and metrics"))
-    assert rows == re.findall(r'"(ksnapshot_\w+)"', source)
+    assert rows == [family.name for family in FAMILIES]
+
+
+def test_every_alert_has_its_page_with_all_that_somebody_at_night_needs() -> None:
+    pages = {
+        page.stem: page.read_text() for page in (REPOSITORY / "docs" / "runbooks").glob("K*.md")
+    }
+    alerts = {rule.stem for rule in (REPOSITORY / "charts" / "ksnapshot" / "rules").glob("*.yaml")}
+    assert set(pages) == alerts
+    for name, page in pages.items():
+        assert page.startswith(f"# {name}\n")
+        parts = re.findall(r"^## (.+)$", page, re.MULTILINE)
+        assert parts == ["Description", "Impact", "Diagnosis", "Resolution", "When to escalate"]
+        assert re.search(r"^1\. ", _section(page, "Diagnosis"), re.MULTILINE)
+    listed = re.findall(r"\(runbooks/(\w+)\.md\)", _section(_OPERATIONS, "Alerts"))
+    assert sorted(listed) == sorted(alerts)

@@ -10,6 +10,7 @@ import msgspec
 from controller.kube import projections
 from controller.kube.client import (
     CONFIG_MAPS,
+    EVENTS,
     RESOURCES,
     ConflictError,
     ForbiddenError,
@@ -25,7 +26,8 @@ Key = tuple[str, str, str]
 class MemoryApi:
     """Objects by kind, namespace and name; `on_write` sees each write before and after it.
 
-    `writes` are those of generated objects, `shown` those of the ConfigMaps that people look at.
+    `writes` are those of generated objects, `shown` those of the ConfigMaps that people look at,
+    `events` what they were told.
     """
 
     def __init__(self, items: Iterable[Document] = ()) -> None:
@@ -33,6 +35,7 @@ class MemoryApi:
         self.reads: list[tuple[str, str, str]] = []
         self.writes: list[tuple[str, str, str]] = []
         self.shown: list[tuple[str, str]] = []
+        self.events: list[Document] = []
         self.on_write: Callable[[str], None] = lambda _: None
         self.failing: dict[tuple[str, str], Exception] = {}
         self.unwritable: dict[tuple[str, str], Exception] = {}
@@ -57,9 +60,13 @@ class MemoryApi:
         return stored
 
     def unshown(self) -> dict[Key, Document]:
-        """Every object but the ConfigMaps that people look at."""
+        """Every object but the ConfigMaps and Events that people look at."""
         shown = ("ConfigMap", "ksnapshot-status")
-        return {key: item for key, item in self.items.items() if (key[0], key[2]) != shown}
+        return {
+            key: item
+            for key, item in self.items.items()
+            if (key[0], key[2]) != shown and key[0] != "Event"
+        }
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Delete an object, as somebody else would."""
@@ -137,6 +144,9 @@ class MemoryApi:
         name: str,
         act: Callable[[], Document],
     ) -> Document:
+        if resource is EVENTS:
+            self.events.append(copy.deepcopy(act()))
+            return self.events[-1]
         if resource is CONFIG_MAPS:
             self.shown.append((verb, namespace))
             return copy.deepcopy(act())

@@ -53,6 +53,14 @@ Deployment's selector cannot. */}}
 {{- ne (toString (.Values.controller | default dict).boards) "false" }}
 {{- end }}
 
+{{- define "ksnapshot.metricsName" -}}
+{{- printf "%s-metrics" (include "ksnapshot.fullname" . | trunc 55 | trimSuffix "-") }}
+{{- end }}
+
+{{- define "ksnapshot.httpPort" -}}
+{{- (.Values.controller | default dict).httpPort | default 8080 | int }}
+{{- end }}
+
 {{/* Cluster-wide, so the namespace keeps two installs apart. */}}
 {{- define "ksnapshot.clusterRoleName" -}}
 {{- printf "%s-%s-namespaces" (include "ksnapshot.fullname" .) .Release.Namespace }}

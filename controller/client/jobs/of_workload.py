@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from controller.client.cluster.workload_names import Workload
-from controller.client.status.fixes import STATE_FIXES
 from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import duration, moment_of
 from controller.model import names
+from controller.model.fixes import STATE_FIXES
 from controller.model.names import MANAGED_BY, MANAGED_BY_LABEL
 from controller.model.objects import (
     Json,

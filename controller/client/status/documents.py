@@ -26,6 +26,7 @@ def document_of(row: Row) -> dict[str, Any]:
         "problem": row.is_problem,
         "suspended": row.suspended,
         "schedule": row.schedule or None,
+        "asked_schedule": row.asked_schedule or row.schedule or None,
         "time_zone": row.zone or None,
         "next_run": utc(row.next_run),
         "running": [{"job": item.job, "since": utc(item.since)} for item in row.running],

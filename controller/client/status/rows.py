@@ -10,14 +10,14 @@ from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
 from controller.client.cluster.workload_names import Workload
-from controller.client.status.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES
 from controller.client.terminal.output import moment_of
 from controller.model import names
+from controller.model.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES
 from controller.model.objects import Json, annotations_of, name_of, owner_references, uid_of
 from controller.model.status import Reason, State
 from controller.runs.job_status import is_active, started_at
 from controller.runs.restorable import LastProof, Restorable, last_proof_of, restorable_of
-from controller.workloads.schedules import next_run
+from controller.workloads.run_times import next_run
 
 # States and reasons in which nobody has to do anything.
 FINE = {
@@ -70,6 +70,7 @@ class Row:
     message: str
     since: str
     schedule: str = ""
+    asked_schedule: str = ""
     zone: str = ""
     suspended: bool = False
     next_run: datetime | None = None
@@ -162,6 +163,7 @@ def _row(
         message=str(entry.get("message") or ""),
         since=str(entry.get("since") or ""),
         schedule=schedule,
+        asked_schedule=annotations.get(names.ASKED_SCHEDULE, ""),
         zone=zone if schedule else "",
         suspended=suspended,
         next_run=_next_run(schedule, zone, now, cronjob) if schedule and not suspended else None,
@@ -181,8 +183,8 @@ def _next_run(schedule: str, zone: str, now: datetime, cronjob: Json) -> datetim
             after = next_run(schedule, zone, last) if last else None
             return after if after and after > now else None
         return _next_run_after(schedule, zone, now)
-    except (ValueError, OSError, ZoneInfoNotFoundError, ImportError):
-        # This machine may lack the time zone, or croniter, which the change of clocks asks for.
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        # This machine may lack the time zone.
         return None
 
 

@@ -167,7 +167,8 @@ def _details(row: Row, now: datetime) -> Iterator[tuple[str, str]]:
     yield "state", f"{_state(row)}{f' since {row.since}' if row.since else ''}"
     yield "why", row.message
     yield "CronJob", workload.cronjob_name or "none"
-    yield "schedule", f"{row.schedule} ({row.zone})" if row.schedule else ""
+    asked = f", for {row.asked_schedule}" if row.asked_schedule else ""
+    yield "schedule", f"{row.schedule} ({row.zone}){asked}" if row.schedule else ""
     due = f"{clock(row.next_run)} ({age(row.next_run, now)})" if row.next_run else "none"
     yield "next run", due
     for running in row.running:

@@ -16,6 +16,7 @@ WATCHED = {
     "services": {"list"},
     "configmaps": {"get", "create"},
     "secrets": {"get"},
+    "events": {"create"},
     "deployments.apps": {"get", "list"},
     "replicasets.apps": {"get", "list"},
     "statefulsets.apps": {"get", "list"},

@@ -193,9 +193,10 @@ class Busy:
     def _text(self, item: Json) -> str:
         kept = {key: value for key, value in item.items() if key != "status"}
         meta = {key: value for key, value in item["metadata"].items() if key not in _VOLATILE}
-        if names.GONE_SINCE in meta.get("annotations", {}):
-            # Since when depends on which passes could read.
-            meta["annotations"] = meta["annotations"] | {names.GONE_SINCE: "noted"}
+        # Since when depends on which passes could read and write.
+        moments = {names.GONE_SINCE, names.SCHEDULED_SINCE} & meta.get("annotations", {}).keys()
+        if moments:
+            meta["annotations"] = meta["annotations"] | dict.fromkeys(moments, "noted")
         text = json.dumps(kept | {"metadata": meta}, sort_keys=True, ensure_ascii=False)
         for uid, what in self.uids.items():
             text = text.replace(uid, what)

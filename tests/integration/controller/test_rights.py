@@ -110,6 +110,9 @@ def missing(world: World) -> Iterator[str]:
         fail(world, job, "DeadlineExceeded")
     yield from differs("result", last_result(world, last).get("stored_bytes"), 42)
     yield from differs("reason", last_result(world, db).get("reason"), "QuotaExceeded")
+    told = world.api.list("v1", "Event", shop)
+    events = {(item["involvedObject"]["name"], item["reason"]) for item in told}
+    yield from differs("event", events & {("db", "BackupFailed")}, {("db", "BackupFailed")})
     labels = world.secrets()[names.secret_name(last)]["metadata"].get("labels", {})
     yield from differs("labels", labels, {names.MANAGED_BY_LABEL: names.MANAGED_BY})
     yield from differs("status", [row["state"] for row in world.rows()], ["replaced"])

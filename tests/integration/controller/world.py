@@ -11,6 +11,7 @@ from typing import Any
 
 from kubernetes import client, config
 
+from controller.kube.client import CallCounts
 from controller.kube.http_client import ApiServer as Kube
 from controller.model import names
 from controller.model.names import PREFIX
@@ -43,7 +44,7 @@ class World:
         file = kubeconfig or self.server.kubeconfig_for(self.server.identity_of(self.user))
         options = client.Configuration()
         config.load_kube_config(str(file), client_configuration=options)
-        return Kube(client.ApiClient(options), timeout, Event())
+        return Kube(client.ApiClient(options), timeout, Event(), CallCounts())
 
     def cronjobs(self) -> dict[str, Json]:
         """By name."""
@@ -59,7 +60,7 @@ class World:
         return [
             (item.verb, item.resource, item.name)
             for item in events
-            if item.verb in WRITES and item.resource != "configmaps"
+            if item.verb in WRITES and item.resource not in {"configmaps", "events"}
         ]
 
     def shown(self, since: int) -> list[tuple[str, str]]:

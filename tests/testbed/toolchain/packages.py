@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from ctypes.util import find_library
+from pathlib import Path
 
 from tests.testbed.toolchain import cache
 
@@ -43,14 +44,36 @@ def install(package: str) -> None:
         _apt("install", "--yes", "--no-install-recommends", package)
 
 
+def unpacked(package: str) -> Path:
+    """The bare files of a Debian package, which is not installed; MissingPackageError.
+
+    For programs whose package would start a server.
+    """
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise MissingPackageError(f"{package} is a Debian package, and this is no Debian")
+
+    def make(target: Path) -> None:
+        print(f"[testbed] apt-get download {package}", file=sys.stderr, flush=True)
+        with cache.lock("apt"):
+            if os.geteuid() == 0:
+                _refresh()
+            _apt("download", package, folder=target)
+        for file in target.glob("*.deb"):
+            subprocess.run(["dpkg-deb", "--extract", str(file), str(target)], check=True)
+            file.unlink()
+
+    return cache.entry(f"debian-{package}", [package], make)
+
+
 @functools.cache
 def _refresh() -> None:
     _apt("update")
 
 
-def _apt(*arguments: str) -> None:
+def _apt(*arguments: str, folder: Path | None = None) -> None:
     done = subprocess.run(
         ["apt-get", "--quiet", *arguments],
+        cwd=folder,
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         capture_output=True,
         text=True,

@@ -70,6 +70,8 @@ MODULES = (
     ),
     Module(folder="helm", packages={"helm": "helm.sh/helm/v4/cmd/helm"}),
     Module(folder="pause", packages={"pause": "."}),
+    # When CronJobs run, by their controller's own library.
+    Module(folder="cron", packages={"cron": "."}),
 )
 _BY_TOOL = {name: module for module in MODULES for name in module.packages}
 

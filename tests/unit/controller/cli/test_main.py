@@ -23,7 +23,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[Kube]:
     """The clusters that a command connected to, each of which is empty."""
     made: list[Kube] = []
 
-    def connect(_: object, stopping: Event) -> Kube:
+    def connect(_: object, stopping: Event, **_options: object) -> Kube:
         assert not stopping.is_set()
         made.append(MemoryApi())
         return made[-1]
@@ -84,7 +84,7 @@ def test_the_list_of_verbs_says_what_each_verb_says_of_itself(name: str) -> None
 def test_the_users_verbs_load_nothing_that_is_compiled(verbs: list[str]) -> None:
     code = f"""
 import sys
-for name in ("kubernetes", "msgspec", "croniter", "pyrage", "isal", "botocore", "urllib3", "yaml"):
+for name in ("kubernetes", "msgspec", "pyrage", "isal", "botocore", "urllib3", "yaml"):
     sys.modules[name] = None
 from controller.cli.main import main
 for verb in {verbs!r}:

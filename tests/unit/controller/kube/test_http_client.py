@@ -19,6 +19,7 @@ from controller.kube.client import (
     DEPLOYMENTS,
     PODS,
     SECRETS,
+    CallCounts,
     ConflictError,
     ForbiddenError,
     KubeError,
@@ -63,7 +64,7 @@ class Answers:
 
 def server(*answers: tuple[int, Any]) -> tuple[ApiServer, Answers]:
     client = Answers(*answers)
-    return ApiServer(client, 5, Event()), client
+    return ApiServer(client, 5, Event(), CallCounts()), client
 
 
 def named(name: str) -> dict[str, Any]:
@@ -216,7 +217,7 @@ def test_after_a_stop_nothing_is_asked_any_more() -> None:
     stopping.set()
     client = Answers()
     with pytest.raises(UnavailableError):
-        ApiServer(client, 5, stopping).get(PODS, "demo", "a")
+        ApiServer(client, 5, stopping, CallCounts()).get(PODS, "demo", "a")
     assert client.asked == []
 
 

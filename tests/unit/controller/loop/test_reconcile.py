@@ -2,12 +2,12 @@ import copy
 
 import pytest
 
-from controller.kube.client import Resource
+from controller.kube.client import CallCounts, Resource
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model import names
 from controller.model.status import Reason, State
-from controller.report.metrics import render
+from controller.report.metrics.metrics import Metrics
 from tests.fakes.kube_memory import MemoryApi, unavailable
 from tests.fakes.worlds import (
     CONTROL,
@@ -154,7 +154,9 @@ def test_an_odd_annotation_stops_nothing(key: str, value: str) -> None:
     result = one_pass(api, minutes=1)
     assert result.succeeded
     assert states(result)["demo/other"] == ANNOTATED
-    assert render(result, None)
+    metrics = Metrics(settings(), CallCounts())
+    metrics.update(result, {}, 0.0)
+    assert metrics.exposition().text
 
 
 def test_a_fault_of_ours_in_one_workload_keeps_its_cronjob_and_stops_no_other() -> None:

@@ -1,47 +1,258 @@
+import gzip
 import http.client
 import json
 import socket
+from typing import Any
 
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from controller.kube.client import CallCounts
+from controller.loop.pass_state import PassState
 from controller.model import names
+from controller.plan.changes import PassResult
 from controller.report.http_server import Health, serve
-from controller.report.metrics import Metrics
+from controller.report.metrics.families import FAMILIES, WORKLOAD_FAMILIES
+from controller.report.metrics.metrics import Metrics
+from controller.report.metrics.run_counts import new_runs
+from controller.report.metrics.workload_figures import workload_figures
+from controller.report.status_subjects import Rows
+from tests.fakes.kube_memory import MemoryApi
 from tests.fakes.worlds import DB, cluster, job, one_pass, settings, small
+
+_LABELS = f'cronjob="{DB}",namespace="demo",workload="db"'
+_ENDED = 1767236409.0  # 2026-01-01T03:00:09Z
+
+
+def _metrics() -> Metrics:
+    return Metrics(settings(), CallCounts())
+
+
+def _samples(metrics: Metrics) -> dict[str, float]:
+    """Each series, as Prometheus reads it, with its value."""
+    text = metrics.exposition().text.decode()
+    found = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{text}"' for name, text in sorted(sample.labels.items()))
+            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return found
+
+
+class _World:
+    """One workload, and the passes over it."""
+
+    def __init__(self) -> None:
+        self.api: MemoryApi = cluster(*small())
+        self.memory, self.metrics = PassState(), _metrics()
+
+    def passed(self, minutes: float = 0) -> PassResult:
+        result = one_pass(self.api, memory=self.memory, minutes=minutes)
+        rows: Rows = self.memory.status.status.rows or {}
+        self.metrics.update(result, rows, 1000.0 + minutes * 60)
+        return result
+
+    @property
+    def cronjob(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.items["CronJob", "ksnapshot", DB]
+        return found
+
+    def series(self, name: str, more: str = "") -> float | None:
+        labels = ",".join(sorted(filter(None, (*_LABELS.split(","), *more.split(",")))))
+        return _samples(self.metrics).get(f"{name}{{{labels}}}")
 
 
 def test_the_figures_of_a_pass() -> None:
-    api = cluster(*small())
-    one_pass(api)
-    cronjob = api.items["CronJob", "ksnapshot", DB]
-    api.put(job(cronjob, ended="2026-01-01T03:00:09Z"))
-    metrics = Metrics()
-    assert metrics.text() == b""
-    metrics.update(one_pass(api), now=1000.0)
-    text = metrics.text().decode()
-    assert 'ksnapshot_workloads{reason="Annotated",state="wanted"} 1.0' in text
-    assert "ksnapshot_last_successful_pass_timestamp_seconds 1000.0" in text
-    labels = f'{{cronjob="{DB}",namespace="demo",workload="db"}}'
-    # 2026-01-01T03:00:09Z
-    assert f"ksnapshot_last_successful_dump_timestamp_seconds{labels} 1.767236409e+09" in text
-    assert f"ksnapshot_last_dump_succeeded{labels} 1.0" in text
+    world = _World()
+    assert world.metrics.exposition().text == b""
+    world.passed()
+    world.api.put(job(world.cronjob, ended="2026-01-01T03:00:09Z"))
+    world.passed(1)
+    found = _samples(world.metrics)
+    assert found['ksnapshot_workloads{reason="Annotated",state="wanted"}'] == 1
+    assert found["ksnapshot_last_successful_pass_timestamp_seconds"] == 1060
+    assert found["ksnapshot_leader"] == 1
+    assert world.series("ksnapshot_backup_last_success_timestamp_seconds") == _ENDED
+    assert world.series("ksnapshot_backup_last_attempt_timestamp_seconds") == _ENDED
+    status = 'cause="none",engine="postgresql",host="db.demo.svc.cluster.local",reason="Succeeded"'
+    assert world.series("ksnapshot_backup_last_status", status) == 1
+    assert world.series("ksnapshot_backup_consecutive_failures") == 0
+    assert world.series("ksnapshot_backup_shrunk") == 0
+    runs = 'outcome="succeeded",reason="Succeeded"'
+    assert world.series("ksnapshot_backup_runs_total", runs) == 1
+
+
+def test_a_failed_run_is_told_with_its_cause_and_counted_once() -> None:
+    world = _World()
+    world.passed()
+    world.api.put(job(world.cronjob, ended="2026-01-01T03:00:09Z", how="Failed"))
+    for minutes in range(1, 4):
+        world.passed(minutes)
+    status = 'cause="other",engine="postgresql",host="db.demo.svc.cluster.local",reason="Failed"'
+    assert world.series("ksnapshot_backup_last_status", status) == 0
+    assert world.series("ksnapshot_backup_consecutive_failures") == 1
+    assert world.series("ksnapshot_backup_last_success_timestamp_seconds") is None
+    assert world.series("ksnapshot_backup_runs_total", 'outcome="failed",reason="Failed"') == 1
+    assert (
+        world.series("ksnapshot_backup_runs_total", 'outcome="succeeded",reason="Succeeded"') == 0
+    )
+
+
+def test_a_run_that_goes_on_and_a_pause_are_told() -> None:
+    world = _World()
+    world.passed()
+    running = job(world.cronjob)
+    running["status"]["startTime"] = "2026-01-01T03:00:09Z"
+    world.api.put(running)
+    world.passed(1)
+    assert world.series("ksnapshot_backup_running_since_timestamp_seconds") == _ENDED
+    world.api.put(world.cronjob | {"spec": world.cronjob["spec"] | {"suspend": True}})
+    world.passed(2)
+    world.passed(3)
+    assert world.series("ksnapshot_suspended_since_timestamp_seconds") == 1767225720
+    assert world.series("ksnapshot_backup_due_timestamp_seconds") is None
+    since = world.series(
+        "ksnapshot_workload_state_since_timestamp_seconds", 'reason="Suspended",state="wanted"'
+    )
+    assert since == 1767225720
+
+
+def test_series_are_gone_one_pass_after_their_workload() -> None:
+    world = _World()
+    world.passed()
+    world.api.put(job(world.cronjob, ended="2026-01-01T03:00:09Z"))
+    world.passed(1)
+    del world.api.items["CronJob", "ksnapshot", DB]
+    for kind, name in (("StatefulSet", "db"), ("Pod", "db-0")):
+        del world.api.items[kind, "demo", name]
+    world.passed(2)
+    assert not [line for line in _samples(world.metrics) if DB in line]
 
 
 def test_a_failed_pass_does_not_move_the_last_successful_one() -> None:
-    api, metrics = cluster(*small()), Metrics()
-    metrics.update(one_pass(api), now=1000.0)
-    api.fail("Pod", "demo")
-    metrics.update(one_pass(api), now=2000.0)
-    assert b"last_successful_pass_timestamp_seconds 1000.0" in metrics.text()
-    assert b'reason="ReadForbidden",state="unknown"' in metrics.text()
+    world = _World()
+    world.passed()
+    world.api.fail("Pod", "demo")
+    world.passed(10)
+    found = _samples(world.metrics)
+    assert found["ksnapshot_last_successful_pass_timestamp_seconds"] == 1000
+    assert found['ksnapshot_workloads{reason="ReadForbidden",state="unknown"}'] == 1
+
+
+def test_restores_are_counted_once_and_not_those_of_before() -> None:
+    world = _World()
+    world.passed()
+
+    def put(name: str, ended: str = "", how: str = "Complete") -> None:
+        made = job(world.cronjob, name, ended=ended, how=how)
+        made["metadata"] |= {
+            "ownerReferences": [],
+            "labels": {names.COMPONENT_LABEL: "restore"},
+            "annotations": {names.INSTANCE: "ksnapshot"},
+        }
+        world.api.put(made)
+
+    put("restore-1", ended="2026-01-01T03:00:09Z")
+    world.memory = PassState()
+    world.passed(1)
+    put("restore-2")
+    world.passed(2)
+    assert not [line for line in _samples(world.metrics) if "restore_runs" in line]
+    put("restore-2", ended="2026-01-01T04:00:09Z", how="Failed")
+    for minutes in range(3, 6):
+        world.passed(minutes)
+    found = _samples(world.metrics)
+    assert found['ksnapshot_restore_runs_total{outcome="failed",reason="Failed"}'] == 1
+
+
+_MANY = [{"finished": f"2026-01-{day:02}T03:00:00Z", "seconds": 60.0} for day in range(1, 31)]
+
+
+def _cronjob(runs: list[dict[str, Any]], **records: object) -> dict[str, Any]:
+    """A CronJob with a history, newest first, and records."""
+    plain = {"outcome": "succeeded", "reason": "Succeeded", "seconds": 1.0, "bytes": 100}
+    annotations = {names.HISTORY: json.dumps([plain | run for run in runs])}
+    annotations |= {getattr(names, key): json.dumps(value) for key, value in records.items()}
+    meta = {"name": DB, "uid": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    spec = {"schedule": "0 3 * * *", "timeZone": "Etc/UTC"}
+    return {"metadata": meta | {"annotations": annotations}, "spec": spec}
+
+
+def test_a_workload_has_at_most_eighteen_series() -> None:
+    last = {"finished": "2026-01-31T03:00:00Z", "job": "x", "seconds": 9.5, "succeeded": True}
+    last |= {"source_bytes": 10, "stored_bytes": 5, "notes": ["standby"]}
+    last |= {"oldest_backup": "2026-01-01T03:00:00Z"}
+    cronjob = _cronjob(_MANY[::-1], LAST_SUCCESS=last, LAST_RESULT=last)
+    figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", 300)
+    # A workload is due or suspended; one that is backed up has no state, and there are four counts.
+    missing = {family.name for family in WORKLOAD_FAMILIES} - {family.name for family in figures}
+    assert len(missing) == 2
+    assert len(figures) + 1 + 4 <= 18
+
+
+@pytest.mark.parametrize(
+    ("runs", "notes", "new"),
+    [
+        ([], ["standby"], 0),
+        ([{"notes": ["standby"]}], ["standby"], 0),
+        ([{"notes": ["standby"]}, {}], ["standby"], 1),
+        ([{"notes": ["standby"]}, {"notes": ["standby"]}, {}], ["standby"], 1),
+        ([*[{"notes": ["standby"]}] * 8, {}], ["standby"], 0),
+        ([{"notes": []}, {"notes": ["standby"]}], [], 0),
+    ],
+)
+def test_notes_are_new_until_seven_runs_have_had_them(
+    runs: list[dict[str, Any]], notes: list[str], new: int
+) -> None:
+    dated = [run | {"finished": f"2026-01-{20 - age}T03:00:00Z"} for age, run in enumerate(runs)]
+    record = {"finished": "2026-01-20T03:00:00Z", "notes": notes, "succeeded": True}
+    figures = workload_figures(_cronjob(dated, LAST_SUCCESS=record), "", 300)
+    by_name = {family.name: value for family, (_, value) in figures.items()}
+    assert by_name["ksnapshot_backup_notes"] == len(notes)
+    assert by_name["ksnapshot_backup_new_notes"] == new
+
+
+def test_runs_that_a_history_gained_are_new_but_not_one_that_only_grew() -> None:
+    before = _cronjob(_MANY[1::-1], LAST_RESULT={"job": "a"})
+    after = _cronjob(_MANY[3::-1], LAST_RESULT={"job": "c"})
+    assert [run.finished for run in new_runs(before, after)] == [
+        "2026-01-04T03:00:00Z",
+        "2026-01-03T03:00:00Z",
+    ]
+    grown = _cronjob(_MANY[2:0:-1], LAST_RESULT={"job": "a"})
+    assert new_runs(before, grown) == []
 
 
 def test_an_annotation_that_somebody_broke_is_no_figure() -> None:
-    api, metrics = cluster(*small()), Metrics()
-    one_pass(api)
-    values = api.items["CronJob", "ksnapshot", DB]["metadata"]["annotations"]
-    for broken in ("nonsense", "[]", json.dumps({"finished": 7})):
-        values[names.LAST_SUCCESS] = values[names.LAST_RESULT] = broken
-        metrics.update(one_pass(api), now=1.0)
-        assert b"last_successful_dump_timestamp_seconds{" not in metrics.text()
+    world = _World()
+    world.passed()
+    values = world.cronjob["metadata"]["annotations"]
+    broken: tuple[Any, ...] = ("nonsense", "[]", {"finished": 7}, {"finished": "2026", "notes": 7})
+    for text in broken:
+        values[names.LAST_SUCCESS] = values[names.LAST_RESULT] = (
+            text if isinstance(text, str) else json.dumps(text)
+        )
+        world.passed()
+        found = _samples(world.metrics)
+        assert not [line for line in found if "last_success_timestamp" in line]
+
+
+def test_labels_are_escaped() -> None:
+    metrics = _metrics()
+    row = {"workload": 'demo/d"b\\', "cronjob": "", "state": "unknown", "reason": "x\ny"}
+    row["since"] = "2026-01-01T00:00:00Z"
+    metrics.update(PassResult(results=(), failures=(), seconds=1.0), {("", "", ""): row}, 1.0)
+    text = metrics.exposition().text.decode()
+    assert r'reason="x\ny"' in text
+    assert r'workload="d\"b\\"' in text
+
+
+def test_every_metric_of_a_pass_is_among_the_families() -> None:
+    world = _World()
+    world.passed()
+    text = world.metrics.exposition().text.decode()
+    told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    assert told <= {family.name for family in FAMILIES}
 
 
 def test_healthz_fails_when_no_pass_ended_for_three_intervals_and_timeouts() -> None:
@@ -55,14 +266,22 @@ def test_healthz_fails_when_no_pass_ended_for_three_intervals_and_timeouts() -> 
     assert health.alive()
 
 
-def test_healthz_answers_on_ipv4_and_ipv6() -> None:
-    server = serve(0, Health(settings()), bytes)
+def test_healthz_and_metrics_answer_on_ipv4_and_ipv6() -> None:
+    world = _World()
+    world.passed()
+    server = serve(0, Health(settings()), world.metrics.exposition)
     port = server.server_address[1]
     addresses = ["127.0.0.1", *(["::1"] if socket.has_dualstack_ipv6() else [])]
     for address in addresses:
         connection = http.client.HTTPConnection(address, port, timeout=5)
         connection.request("GET", "/healthz")
         assert connection.getresponse().status == 200
+        connection.close()
+    for accept, unpack in (("", bytes), ("gzip;q=1.0,*;q=0.1", gzip.decompress)):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/metrics", headers={"Accept-Encoding": accept})
+        body = connection.getresponse().read()
+        assert unpack(body) == world.metrics.exposition().text
         connection.close()
     server.shutdown()
     server.server_close()

@@ -7,12 +7,11 @@ import pytest
 
 from controller.client.cluster import known
 from controller.client.cluster.workload_names import Workload
-from controller.client.status import fixes
 from controller.client.status.documents import document_of
 from controller.client.status.rows import Row, history_of, make_rows, recorded_jobs
-from controller.client.status.view import _cells, _why
+from controller.client.status.view import _cells, _details, _why
 from controller.client.terminal.output import moment_of
-from controller.model import names
+from controller.model import fixes, names
 from controller.model.objects import Json
 from controller.model.status import Reason
 from controller.runs.reasons import RunReason
@@ -51,8 +50,14 @@ def row(
     good: Any = GOOD,
     status: Json | None = None,
     proof: Any = None,
+    asked: str | None = None,
 ) -> Row:
-    records = {names.LAST_RESULT: last, names.LAST_SUCCESS: good, names.LAST_PROOF: proof}
+    records = {
+        names.LAST_RESULT: last,
+        names.LAST_SUCCESS: good,
+        names.LAST_PROOF: proof,
+        names.ASKED_SCHEDULE: asked,
+    }
     annotations = {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in records.items()
@@ -81,6 +86,14 @@ def job(uid: str = "u", **status: Any) -> Json:
         "metadata": {"name": "j", "ownerReferences": [reference]},
         "status": {"startTime": "2026-01-10T11:57:00Z"} | status,
     }
+
+
+def test_a_schedule_that_was_left_to_us_is_told_beside_what_became_of_it() -> None:
+    found = row(asked="@daily-random")
+    assert ("schedule", "0 3 * * * (Europe/Paris), for @daily-random") in _details(found, NOW)
+    document = document_of(found)
+    assert (document["schedule"], document["asked_schedule"]) == ("0 3 * * *", "@daily-random")
+    assert document_of(row())["asked_schedule"] == "0 3 * * *"
 
 
 def test_a_workload_that_is_well() -> None:

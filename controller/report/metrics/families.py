@@ -1,0 +1,167 @@
+"""Every metric of the controller: its name, what it means, and its labels.
+
+docs/operations.md lists them in this order. All are in base units; a moment is in seconds since the
+epoch.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a metric is for Prometheus."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """One metric. `name` is that of its series, with a counter's `_total`."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    kind: Kind = Kind.GAUGE
+
+
+_WORKLOAD = ("namespace", "workload", "cronjob")
+
+
+def _of_workload(name: str, text: str, *labels: str, kind: Kind = Kind.GAUGE) -> Family:
+    return Family(name=name, help=text, labels=(*_WORKLOAD, *labels), kind=kind)
+
+
+LAST_SUCCESS = _of_workload(
+    "ksnapshot_backup_last_success_timestamp_seconds", "When the last good run ended."
+)
+LAST_ATTEMPT = _of_workload(
+    "ksnapshot_backup_last_attempt_timestamp_seconds", "When the last run ended, however it did."
+)
+DUE = _of_workload(
+    "ksnapshot_backup_due_timestamp_seconds",
+    "When the next good run must have ended, by schedule, last good run and deadlines;"
+    " absent while suspended.",
+)
+RUNNING_SINCE = _of_workload(
+    "ksnapshot_backup_running_since_timestamp_seconds",
+    "When the run began that has not ended yet; absent if there is none.",
+)
+LAST_DURATION = _of_workload(
+    "ksnapshot_backup_last_duration_seconds", "How long the last run took."
+)
+LAST_SOURCE = _of_workload(
+    "ksnapshot_backup_last_source_bytes", "What left the dump tool in the last good run."
+)
+LAST_STORED = _of_workload(
+    "ksnapshot_backup_last_stored_bytes", "What the last good run has stored."
+)
+LAST_STATUS = _of_workload(
+    "ksnapshot_backup_last_status",
+    "Whether the last run was good (1) or failed (0), for which reason, and whose trouble that is.",
+    "engine",
+    "host",
+    "reason",
+    "cause",
+)
+CONSECUTIVE_FAILURES = _of_workload(
+    "ksnapshot_backup_consecutive_failures", "Runs that failed since the last good one."
+)
+NOTES = _of_workload(
+    "ksnapshot_backup_notes", "Kinds of notes on the last good run that nobody accepted."
+)
+NEW_NOTES = _of_workload(
+    "ksnapshot_backup_new_notes",
+    "Those of them that one of the seven good runs before did not have.",
+)
+SHRUNK = _of_workload(
+    "ksnapshot_backup_shrunk",
+    "1 if the last good run is smaller than half of what is usual, until that is accepted.",
+)
+FIRST_RESTORABLE = _of_workload(
+    "ksnapshot_backup_first_restorable_timestamp_seconds",
+    "The oldest backup in the bucket, as far as a run could see it.",
+)
+SUSPENDED_SINCE = _of_workload(
+    "ksnapshot_suspended_since_timestamp_seconds",
+    "Since when the schedule is suspended; absent while it is not.",
+)
+STATE_SINCE = _of_workload(
+    "ksnapshot_workload_state_since_timestamp_seconds",
+    "Since when a workload that is not plainly backed up has this state and reason.",
+    "state",
+    "reason",
+)
+RUNS = _of_workload(
+    "ksnapshot_backup_runs_total",
+    "Runs whose end this process has recorded; reasons beyond a few are `Other`.",
+    "outcome",
+    "reason",
+    kind=Kind.COUNTER,
+)
+DURATIONS = Family(
+    name="ksnapshot_backup_duration_seconds",
+    help="How long runs took whose end this process has recorded.",
+    labels=("engine",),
+    kind=Kind.HISTOGRAM,
+)
+RESTORES = Family(
+    name="ksnapshot_restore_runs_total",
+    help="Restores whose end this process has seen.",
+    labels=("outcome", "reason"),
+    kind=Kind.COUNTER,
+)
+WORKLOADS = Family(
+    name="ksnapshot_workloads",
+    help="Annotated workloads and existing CronJobs by state and reason.",
+    labels=("state", "reason"),
+)
+PASS_DURATION = Family(name="ksnapshot_pass_duration_seconds", help="Wall time of the last pass.")
+PASS_FAILURES = Family(name="ksnapshot_pass_failures", help="What the last pass could not do.")
+LAST_GOOD_PASS = Family(
+    name="ksnapshot_last_successful_pass_timestamp_seconds",
+    help="When the last pass without failures ended.",
+)
+API_REQUESTS = Family(
+    name="ksnapshot_api_requests_total",
+    help="Requests to the Kubernetes API by verb and code, which is `none` without an answer.",
+    labels=("verb", "code"),
+    kind=Kind.COUNTER,
+)
+LEADER = Family(name="ksnapshot_leader", help="Whether this controller is the one that acts.")
+BUILD_INFO = Family(
+    name="ksnapshot_build_info", help="Always 1; which version this is.", labels=("version",)
+)
+
+# At most one series of each for a workload, except RUNS.
+WORKLOAD_FAMILIES = (
+    LAST_SUCCESS,
+    LAST_ATTEMPT,
+    DUE,
+    RUNNING_SINCE,
+    LAST_DURATION,
+    LAST_SOURCE,
+    LAST_STORED,
+    LAST_STATUS,
+    CONSECUTIVE_FAILURES,
+    NOTES,
+    NEW_NOTES,
+    SHRUNK,
+    FIRST_RESTORABLE,
+    SUSPENDED_SINCE,
+    STATE_SINCE,
+)
+FAMILIES = (
+    *WORKLOAD_FAMILIES,
+    RUNS,
+    DURATIONS,
+    RESTORES,
+    WORKLOADS,
+    PASS_DURATION,
+    PASS_FAILURES,
+    LAST_GOOD_PASS,
+    API_REQUESTS,
+    LEADER,
+    BUILD_INFO,
+)

@@ -1,0 +1,122 @@
+"""The figures of one workload, from its CronJob alone and since when a run of it goes on.
+
+An annotation that somebody edited gives no figure, and never an error.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from controller.model.names import LAST_RESULT, LAST_SUCCESS, SIZE_ACCEPTED, type_in
+from controller.model.objects import Json, annotations_of, name_of
+from controller.report.metrics import families
+from controller.report.metrics.families import Family
+from controller.runs.due import due_at, last_success_of, seconds_of, suspended_since
+from controller.runs.failure_causes import failure_cause
+from controller.runs.history import PastRun, history_of
+from controller.runs.results import finished_at, recorded
+from controller.runs.shrinking import is_shrunk
+from dumpers.contract.notes import NoteCode
+from dumpers.engines.registry import find as find_engine
+
+# The values of the labels beyond those of the workload, and the value.
+Figure: TypeAlias = tuple[tuple[str, ...], float]
+Figures: TypeAlias = Mapping[Family, Figure]
+_EARLIER_RUNS = 7
+# Not known yet where no run could list the bucket.
+_FIRST_RESTORABLE = "oldest_backup"
+_LONGEST_WORD = 64
+_EVERY_NOTE = frozenset(map(str, NoteCode))
+
+
+def workload_figures(cronjob: Json, running: str, slack: int) -> Figures:
+    """Collect what a CronJob shows; `running` is RFC 3339, and empty where no run goes on.
+
+    `slack` is how many seconds after its end a run may be recorded.
+    """
+    return {family: figure for family, figure in _figures(cronjob, running, slack) if figure}
+
+
+def labels_of_workload(workload: str, cronjob: str) -> tuple[str, str, str]:
+    """The values of the labels that all series of a workload have."""
+    namespace, _, name = workload.partition("/")
+    return namespace, name, cronjob
+
+
+def _figures(cronjob: Json, running: str, slack: int) -> Iterator[tuple[Family, Figure | None]]:
+    history = history_of(cronjob)
+    success, result = recorded(cronjob, LAST_SUCCESS), recorded(cronjob, LAST_RESULT)
+    yield families.LAST_SUCCESS, _plain(last_success_of(cronjob))
+    yield families.DUE, _plain(due_at(cronjob, slack))
+    yield families.RUNNING_SINCE, _plain(seconds_of(running))
+    yield families.SUSPENDED_SINCE, _plain(suspended_since(cronjob))
+    if finished_at(result) is not None:
+        yield families.LAST_ATTEMPT, _plain(finished_at(result))
+        yield families.LAST_DURATION, _number(result.get("seconds"))
+        yield families.LAST_STATUS, _status(cronjob, result)
+        yield families.CONSECUTIVE_FAILURES, _plain(_failures(history, result))
+    if finished_at(success) is not None:
+        # A dumper of 0.6.0 leaves no sizes.
+        yield families.LAST_SOURCE, _number(success.get("source_bytes"))
+        yield families.LAST_STORED, _number(success.get("stored_bytes"))
+        notes = success.get("notes")
+        codes = set(map(str, notes)) if isinstance(notes, list) else set()
+        yield families.NOTES, _plain(len(codes))
+        yield families.NEW_NOTES, _plain(len(codes - _known_notes(history)))
+        yield families.FIRST_RESTORABLE, _plain(seconds_of(success.get(_FIRST_RESTORABLE)))
+        accepted = annotations_of(cronjob).get(SIZE_ACCEPTED, "")
+        yield families.SHRUNK, _plain(is_shrunk(history, accepted))
+
+
+def _plain(value: float | None) -> Figure | None:
+    return None if value is None else ((), float(value))
+
+
+def _number(value: object) -> Figure | None:
+    """A number that a dumper measured, which is never nothing."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+        return None
+    return (), float(value)
+
+
+def _status(cronjob: Json, result: Mapping[str, object]) -> Figure:
+    succeeded = result.get("succeeded") is True
+    reason = str(result.get("reason", ""))[:_LONGEST_WORD]
+    type_ = type_in(name_of(cronjob))
+    cause = failure_cause("Succeeded" if succeeded else reason)
+    return (type_, _host(cronjob, type_), reason, str(cause)), float(succeeded)
+
+
+def _failures(history: tuple[PastRun, ...], result: Mapping[str, object]) -> int:
+    """Count the runs that failed since the last good one, as far as they are recorded."""
+    if result.get("succeeded") is True:
+        return 0
+    failed = next((place for place, run in enumerate(history) if run.is_good), len(history))
+    return max(failed, 1)
+
+
+def _known_notes(history: tuple[PastRun, ...]) -> frozenset[str]:
+    """The codes that all of the seven good runs before the last one had; all codes without any.
+
+    So what is new is told for a week of daily runs, not for one night.
+    """
+    good = [run for run in history if run.is_good]
+    before = [set(run.notes) for run in good[1 : 1 + _EARLIER_RUNS]]
+    if not before:
+        return _EVERY_NOTE
+    return frozenset(set.intersection(*before))
+
+
+def _host(cronjob: Json, type_: str) -> str:
+    """The host that the CronJob's runs connect to; empty where that cannot be read."""
+    engine = find_engine(type_)
+    if engine is None:
+        return ""
+    try:
+        pod = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        variables = [item for box in pod["containers"] for item in box.get("env") or ()]
+    except (KeyError, TypeError, AttributeError):
+        return ""
+    wanted = engine.host_variable
+    return next(
+        (str(item.get("value", "")) for item in variables if item.get("name") == wanted), ""
+    )

@@ -1,0 +1,146 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from controller.kube.client import ForbiddenError
+from controller.loop.pass_state import PassState
+from controller.model.names import PREFIX
+from controller.report import event_writer, events
+from controller.report.events import Notice, Place
+from tests.fakes.worlds import DB, NOW, asks, cluster, job, one_pass, owner, small
+
+_FINE = small()
+# Its Service is missing.
+_ODD = [item for item in small() if item["kind"] != "Service"]
+
+
+def _told(api: Any) -> list[tuple[str, str, str]]:
+    found = [(item["type"], item["reason"], item["involvedObject"]["name"]) for item in api.events]
+    api.events.clear()
+    return found
+
+
+def test_a_new_workload_is_accepted_on_its_owner() -> None:
+    api, memory = cluster(), PassState()
+    one_pass(api, memory=memory)
+    for item in _FINE:
+        api.put(item)
+    one_pass(api, memory=memory, minutes=1)
+    [item] = api.events
+    assert item["involvedObject"] == {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "namespace": "demo",
+        "name": "db",
+        "uid": "statefulset-db",
+    }
+    assert (item["type"], item["reason"]) == ("Normal", "BackupAccepted")
+    assert "0 3 * * * (Etc/UTC)" in item["message"]
+    for minutes in range(2, 200, 20):
+        one_pass(api, memory=memory, minutes=minutes)
+    assert len(api.events) == 1
+
+
+def test_a_start_tells_nothing_of_what_is_well_and_all_that_is_not() -> None:
+    api = cluster(*_FINE, *small(name="odd")[1:3])
+    one_pass(api)
+    assert _told(api) == [("Warning", "BackupRejected", "odd")]
+    # The process before has told it within the hour.
+    one_pass(api, minutes=1)
+    assert _told(api) == []
+
+
+def test_what_is_not_well_is_told_again_within_the_hour_with_what_to_do() -> None:
+    api, memory = cluster(*_ODD), PassState()
+    one_pass(api, memory=memory)
+    message = api.events[0]["message"]
+    assert message.startswith("ServiceMissing: ")
+    assert "To do: create a Service" in message
+    _told(api)
+    for minutes in range(1, 50):
+        one_pass(api, memory=memory, minutes=minutes)
+    assert _told(api) == []
+    one_pass(api, memory=memory, minutes=51)
+    assert _told(api) == [("Warning", "BackupRejected", "db")]
+
+
+def test_runs_are_told_with_size_and_why_they_failed() -> None:
+    api, memory = cluster(*_FINE), PassState()
+    one_pass(api, memory=memory)
+    cronjob = api.items["CronJob", "ksnapshot", DB]
+    api.put(job(cronjob, "run-1", ended="2026-01-01T03:00:09Z"))
+    one_pass(api, memory=memory, minutes=1)
+    assert _told(api) == [("Normal", "BackupSucceeded", "db")]
+    api.put(job(cronjob, "run-2", ended="2026-01-01T04:00:09Z"))
+    one_pass(api, memory=memory, minutes=2)
+    assert _told(api) == [("Normal", "BackupSucceeded", "db")]
+    api.put(job(cronjob, "run-3", ended="2026-01-01T05:00:09Z", how="Failed"))
+    one_pass(api, memory=memory, minutes=3)
+    assert _told(api) == [("Warning", "BackupFailed", "db")]
+
+
+def test_a_read_that_failed_twice_is_told_as_not_known() -> None:
+    api, memory = cluster(*_FINE), PassState()
+    one_pass(api, memory=memory)
+    _told(api)
+    api.fail("Service", "demo")
+    one_pass(api, memory=memory, minutes=1)
+    api.failing.clear()
+    one_pass(api, memory=memory, minutes=2)
+    assert _told(api) == []
+    api.fail("Service", "demo")
+    one_pass(api, memory=memory, minutes=3)
+    one_pass(api, memory=memory, minutes=4)
+    assert _told(api) == [("Warning", "BackupStateUnknown", "db")]
+
+
+def test_events_that_may_not_be_sent_stop_nothing_and_are_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    api, memory = cluster(*_ODD), PassState()
+    api.unwritable["Event", "demo"] = ForbiddenError("403 events")
+    for minutes in range(30):
+        assert one_pass(api, memory=memory, minutes=minutes).succeeded
+    assert caplog.text.count("event not sent") == 1
+    del api.unwritable["Event", "demo"]
+    one_pass(api, memory=memory, minutes=51)
+    assert _told(api) == [("Warning", "BackupRejected", "db")]
+
+
+def test_a_pass_sends_few_and_the_next_ones_the_others() -> None:
+    many = event_writer.MOST + 7
+    pods = [item for n in range(many) for item in small(name=f"db-{n}")[1:3]]
+    api, memory = cluster(*_FINE[:1], *pods), PassState()
+    sent = []
+    for minutes in range(3):
+        one_pass(api, memory=memory, minutes=minutes)
+        sent.append(len(_told(api)))
+    assert sent == [event_writer.MOST, 7, 0]
+
+
+def test_a_group_is_told_on_its_first_member() -> None:
+    says = asks(type="clickhouse", group="shop")
+    owners = [owner(name, template=says) for name in ("shard-1", "shard-0")]
+    api = cluster(*_FINE[:1], *owners)
+    one_pass(api)
+    assert {name for _, _, name in _told(api)} <= {"shard-0"}
+
+
+def test_an_event_fits_into_what_the_api_server_takes() -> None:
+    place = Place("demo", "StatefulSet", "x" * 253, "uid")
+    notice = events._notice("BackupFailed", "ä" * 5000 + "\ud800", is_warning=True)
+    body = events.event(notice, place, "ksnapshot", NOW)
+    assert len(body["message"].encode()) <= 1024
+    assert len(body["metadata"]["name"]) <= 253
+    later = events.event(notice, place, "ksnapshot", NOW + timedelta(hours=2))
+    assert later["metadata"]["name"] != body["metadata"]["name"]
+    plain = Notice(reason="BackupSucceeded", message="x", is_warning=False, of="1")
+    other = Notice(reason="BackupSucceeded", message="x", is_warning=False, of="2")
+    names = {
+        events.event(item, place, "ksnapshot", NOW)["metadata"]["name"] for item in (plain, other)
+    }
+    assert len(names) == 2
+    custom = events.event(plain, Place("demo", "Rollout.argoproj.io", "x", ""), "ksnapshot", NOW)
+    assert custom["involvedObject"] == {"kind": "Rollout", "namespace": "demo", "name": "x"}
+    assert PREFIX.rstrip("/") in custom["reportingComponent"]
