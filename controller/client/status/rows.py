@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from controller.client.cluster.workload_names import Workload
 from controller.client.status.fixes import RUN_FIXES, STATE_FIXES
+from controller.client.status.past_run import Run, read_run, run_document
 from controller.client.terminal.output import moment_of, utc
 from controller.model import names
 from controller.model.objects import Json, annotations_of, name_of, owner_references, uid_of
@@ -21,25 +22,6 @@ from controller.workloads.schedules import next_run
 # States and reasons in which nobody has to do anything.
 FINE = {Reason.ANNOTATED, Reason.SUSPENDED, Reason.HELD}
 _SETTLED = {State.REPLACED}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run that has ended, as its CronJob records it; None stands for what is not recorded.
-
-    `source_bytes` left the dump tool, `stored_bytes` reached S3, `seconds` is wall time.
-    """
-
-    job: str
-    finished: datetime | None
-    succeeded: bool
-    reason: str
-    message: str
-    exit_code: int | None = None
-    seconds: float | None = None
-    source_bytes: int | None = None
-    stored_bytes: int | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,15 +118,15 @@ def document_of(row: Row) -> dict[str, Any]:
         "time_zone": row.zone or None,
         "next_run": utc(row.next_run),
         "running": [{"job": item.job, "since": utc(item.since)} for item in row.running],
-        "last_success": _run_document(row.last_success),
-        "last_result": _run_document(row.last_result),
+        "last_success": run_document(row.last_success),
+        "last_result": run_document(row.last_result),
     }
 
 
 def recorded_jobs(cronjob: Json) -> set[str]:
     """Name the Jobs whose ends a CronJob records."""
     annotations = annotations_of(cronjob)
-    runs = (_run(annotations.get(key)) for key in (names.LAST_RESULT, names.LAST_SUCCESS))
+    runs = (read_run(annotations.get(key)) for key in (names.LAST_RESULT, names.LAST_SUCCESS))
     return {run.job for run in runs if run and run.job}
 
 
@@ -175,8 +157,8 @@ def _row(
         suspended=suspended,
         next_run=_next_run(schedule, zone, now, cronjob) if schedule and not suspended else None,
         running=tuple(running.get(uid_of(cronjob), ())) if cronjob else (),
-        last_result=_run(annotations.get(names.LAST_RESULT)),
-        last_success=_run(annotations.get(names.LAST_SUCCESS)),
+        last_result=read_run(annotations.get(names.LAST_RESULT)),
+        last_success=read_run(annotations.get(names.LAST_SUCCESS)),
     )
 
 
@@ -198,45 +180,3 @@ def _next_run_after(schedule: str, zone: str, now: datetime) -> datetime | None:
     """Workloads share schedules."""
     found = next_run(schedule, zone, now)
     return found.astimezone(UTC) if found else None
-
-
-def _run(text: str | None) -> Run | None:
-    """Read a run that a CronJob records; None where it records none that can be read."""
-    try:
-        record = json.loads(text or "")
-        return Run(
-            job=str(record.get("job", "")),
-            finished=moment_of(record.get("finished")),
-            succeeded=record.get("succeeded") is True,
-            reason=str(record.get("reason", "")),
-            message=str(record.get("message", "")),
-            exit_code=_number(record.get("exit_code")),
-            seconds=record["seconds"] if _number(record.get("seconds")) else None,
-            # A dumper of 0.6.0 leaves no sizes.
-            source_bytes=_number(record.get("source_bytes")) or None,
-            stored_bytes=_number(record.get("stored_bytes")) or None,
-            notes=tuple(map(str, record.get("notes") or ())),
-        )
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        return None
-
-
-def _number(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) else None
-
-
-def _run_document(run: Run | None) -> dict[str, Any] | None:
-    if run is None:
-        return None
-    return {
-        "job": run.job,
-        "finished": utc(run.finished),
-        "outcome": "succeeded" if run.succeeded else "failed",
-        "reason": run.reason,
-        "message": run.message,
-        "exit_code": run.exit_code,
-        "seconds": run.seconds,
-        "source_bytes": run.source_bytes,
-        "stored_bytes": run.stored_bytes,
-        "notes": list(run.notes),
-    }

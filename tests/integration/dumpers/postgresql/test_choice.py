@@ -266,3 +266,14 @@ def test_large_objects_come_along_where_a_chosen_column_may_name_them(
     [sql] = stored(s3, bucket, asked).values()
     assert b"precious".hex().encode() in sql
     assert "large-objects" not in notes(s3, bucket, asked)
+
+
+def test_more_tables_than_a_function_has_arguments(
+    dumper: Dumper, s3: S3Server, bucket: str, postgres: PostgresServer, database: str
+) -> None:
+    names = [f"t{number}" for number in range(150)]
+    postgres.psql("".join(f"CREATE TABLE {name} (i int);" for name in [*names, "other"]), database)
+    ended = dumper.run(KSNAPSHOT_TABLES=",".join(names))
+    assert notes(s3, bucket, ended) == {}
+    [sql] = stored(s3, bucket, ended).values()
+    assert sql.count(b"CREATE TABLE") == 150
