@@ -104,7 +104,6 @@ def test_functions_while_the_binary_log_is_on(clients: None) -> None:
         case.load(sql)
 
 
-@pytest.mark.parametrize("case", ["mysql-8.0"], indirect=True)
 def test_a_program_of_others_while_the_binary_log_is_on(clients: None) -> None:
     with mysql_testbed.start(NEWEST, options=["--server-id=1", "--log-bin=bin"]) as server:
         case = Case(server=server)
@@ -154,6 +153,7 @@ def test_a_mode_that_newer_servers_have_no_more(case: Case, servers: Servers) ->
         new.end()
 
 
+@pytest.mark.parametrize("case", ["mysql-8.0"], indirect=True)
 def test_a_foreign_key_without_the_dumps_own_setting(case: Case, servers: Servers) -> None:
     database = case.database()
     case.server.sql(
