@@ -13,7 +13,7 @@ SYSTEM_DATABASES = frozenset(("information_schema", "performance_schema", "mysql
 # Tables whose sizes are asked for by one statement: it travels as an argument, which has a limit.
 _SIZES_AT_ONCE = 100
 # As SHOW CREATE DATABASE has them.
-_LOST = ("ENCRYPTION='Y'", "READ ONLY=1")
+_LOST = ("ENCRYPTION='Y'", "READ ONLY = 1")
 _LOST_TEXT = (
     "what these databases have by themselves is not in the dump: give it to them after a load "
     "(ALTER DATABASE)"

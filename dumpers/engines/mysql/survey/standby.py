@@ -16,7 +16,7 @@ _FILTERS = (
     *("Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table", "Replicate_Do_Domain_Ids"),
     *("Replicate_Ignore_Domain_Ids", "Replicate_Ignore_Server_Ids"),
 )
-_GALERA = ("wsrep_on", "wsrep_provider")
+_VARIABLES = ("wsrep_on", "wsrep_provider", "innodb_force_recovery")
 _GALERA_STATE = ("wsrep_cluster_status", "wsrep_local_state_comment")
 _IN_STEP = ("Primary", "Synced")
 
@@ -26,15 +26,15 @@ def standby_notes(server: Server, *, interrupt: Interrupt) -> tuple[Note, ...]:
 
     Raises the server's refusal where its settings would cut what is read from it.
     """
-    limit, read_only, cluster = _settings(server, interrupt=interrupt)
+    limit, read_only, known = _settings(server, interrupt=interrupt)
     if server.flavour is Flavour.MARIADB and limit:
         # Its dump tool cannot be told to set it back.
         raise server.errors.refused(
             f"the server's sql_select_limit is {limit}, so that every table would come with no "
             "more rows than that: set it to DEFAULT, globally and in init_connect"
         )
-    node = describe_node(cluster)
-    notes = (_note(node),) if node else ()
+    node = describe_node(known)
+    notes = (*damage_notes(known), *((_note(node),) if node else ()))
     try:
         states = _channels(server, interrupt=interrupt)
     except KsnapshotError as error:
@@ -71,6 +71,18 @@ def describe_node(cluster: Mapping[str, str]) -> str:
         f"({', '.join(filter(None, state)) or 'it does not say how'}): it may lack what they have "
         "taken in"
     )
+
+
+def damage_notes(known: Mapping[str, str]) -> tuple[Note, ...]:
+    """A note where the server's variables say that it passes over damage."""
+    level = known.get("innodb_force_recovery", "0")
+    if level == "0":
+        return ()
+    text = (
+        f"the server runs with innodb_force_recovery = {level}, which passes over damaged pages "
+        "and unfinished transactions: rows may be missing in the dump, or be such as never were"
+    )
+    return (Note(code=NoteCode.NOT_CONSISTENT, text=text),)
 
 
 def describe(state: Mapping[str, str]) -> str:
@@ -111,19 +123,19 @@ def _settings(server: Server, *, interrupt: Interrupt) -> tuple[str, bool, Mappi
     """What holds for whoever sets nothing, by the server's own settings.
 
     That is the limit of rows, empty if there is none; whether it is read-only; and what it says of
-    Galera.
+    Galera and of damage.
     """
     # Without the clients' own setting of a session, as the tool gets it: the server's global one or
     # that of its `init_connect`.
-    [(limit, read_only), *galera] = server.raw(
-        "SELECT @@session.sql_select_limit, @@global.read_only;"
-        f"SHOW GLOBAL VARIABLES WHERE variable_name IN ({_listed(_GALERA)});"
+    [(limit, read_only), *others] = server.raw(
+        "SELECT @@session.sql_select_limit, @@global.read_only; SET SESSION sql_big_selects = ON;"
+        f"SHOW GLOBAL VARIABLES WHERE variable_name IN ({_listed(_VARIABLES)});"
         f"SHOW GLOBAL STATUS WHERE variable_name IN ({_listed(_GALERA_STATE)})",
         options=("--init-command=DO 0",),
         interrupt=interrupt,
     )
     no_limit = "18446744073709551615"
-    known = {row[0]: row[-1] for row in galera}
+    known = {row[0]: row[-1] for row in others}
     return "" if limit == no_limit else limit, read_only not in {"0", "OFF"}, known
 
 

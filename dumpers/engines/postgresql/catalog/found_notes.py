@@ -55,6 +55,11 @@ _KINDS: Mapping[str, _Kind] = {
         text="the first copy of these tables from their publisher is not finished: the dump holds "
         "the rows that had come by then",
     ),
+    "damage_hidden": _Kind(
+        code=NoteCode.NOT_DUMPED,
+        text="by these settings the server passes over damaged pages without an error: rows on "
+        "such pages are not in the dump, or are damaged in it",
+    ),
     "unchecked_keys": _Kind(
         code=NoteCode.RESTORE_NEEDS,
         text="the triggers that check these foreign keys are switched off on the server, so rows "

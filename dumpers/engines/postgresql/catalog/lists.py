@@ -132,6 +132,8 @@ FROM pg_subscription_rel r JOIN scope ON scope.oid = r.srrelid""",
         "half_copied": f"""
 SELECT DISTINCT {full_name("scope")}
 FROM pg_subscription_rel r JOIN scope ON scope.oid = r.srrelid WHERE r.srsubstate <> 'r'""",
+        "damage_hidden": "SELECT name FROM pg_settings WHERE setting = 'on' "
+        "AND name IN ('zero_damaged_pages', 'ignore_checksum_failure')",
         "prepared": "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()",
         "functions": f"""
 SELECT DISTINCT json_build_array(n.nspname, p.oid::regprocedure::text)::text

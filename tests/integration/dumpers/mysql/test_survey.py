@@ -185,7 +185,7 @@ def test_what_a_database_has_by_itself(case: Case) -> None:
         source, [(_, sql)] = dump(case.job(database))
     finally:
         case.server.sql(f"ALTER DATABASE {quoted(database)} READ ONLY = 0")
-    lost = (f"{database}: ENCRYPTION='Y'", f"{database}: READ ONLY=1")
+    lost = (f"{database}: ENCRYPTION='Y'", f"{database}: READ ONLY = 1")
     assert noted(source) == {NoteCode.RESTORE_NEEDS: lost}
     case.load(sql)
 

@@ -260,6 +260,17 @@ def test_foreign_keys_that_nobody_checks(
     assert notes(s3, bucket, left_out) == {}
 
 
+def test_a_server_that_passes_over_damaged_pages(
+    dumper: Dumper, s3: S3Server, bucket: str, postgres: PostgresServer, database: str
+) -> None:
+    postgres.psql(
+        f"CREATE TABLE t AS SELECT 1 AS i; ALTER DATABASE {database} SET zero_damaged_pages TO on",
+        database,
+    )
+    found = notes(s3, bucket, dumper.run())
+    assert found["not-dumped"].objects == ["zero_damaged_pages"]
+
+
 def test_tables_that_a_subscription_fills(
     dumper: Dumper, s3: S3Server, bucket: str, postgres: PostgresServer, database: str
 ) -> None:

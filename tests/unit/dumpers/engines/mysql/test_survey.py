@@ -7,7 +7,7 @@ from dumpers.engines.mysql.plan import in_order, views_across
 from dumpers.engines.mysql.survey.database import Survey
 from dumpers.engines.mysql.survey.notes import merged
 from dumpers.engines.mysql.survey.references import Reference, needing
-from dumpers.engines.mysql.survey.standby import describe, describe_node
+from dumpers.engines.mysql.survey.standby import damage_notes, describe, describe_node
 from dumpers.runtime.errors import DUMP_ERRORS
 
 
@@ -93,6 +93,14 @@ def test_a_node_of_a_cluster(on: str, provider: str, status: str, state: str, wo
     assert words in said
     assert bool(said) == bool(words)
     assert describe_node({}) == ""
+
+
+@pytest.mark.parametrize(("level", "count"), [("0", 0), ("1", 1), ("6", 1)])
+def test_a_server_that_passes_over_damage(level: str, count: int) -> None:
+    notes = damage_notes({"innodb_force_recovery": level})
+    assert [note.code for note in notes] == [NoteCode.NOT_CONSISTENT] * count
+    assert all(f"innodb_force_recovery = {level}" in note.text for note in notes)
+    assert damage_notes({}) == ()
 
 
 @pytest.mark.parametrize(
