@@ -91,13 +91,12 @@ def unreadable_tables(
             server.flavour is Flavour.MYSQL or not table.transactional or not sizes.get(table.name)
         ):
             usual.append(table)
-    for start in range(0, len(usual), _TRIED_AT_ONCE):
-        together = usual[start : start + _TRIED_AT_ONCE]
-        selects = [f"(SELECT 1 FROM {identifier(table.name)} LIMIT 1)" for table in together]  # noqa: S608  quoted
-        statement = f"SELECT COUNT(*) FROM ({' UNION ALL '.join(selects)}) AS tried"  # noqa: S608  quoted
-        [refusal] = attempt(server, [statement], database=database, interrupt=interrupt)
+    groups = [usual[at : at + _TRIED_AT_ONCE] for at in range(0, len(usual), _TRIED_AT_ONCE)]
+    together = [_one_of_each(group) for group in groups]
+    answers = attempt(server, together, database=database, interrupt=interrupt)
+    for group, refusal in zip(groups, answers, strict=True):
         if refusal is not None:
-            doubtful += together
+            doubtful += group
     one_row = "SELECT COUNT(*) FROM (SELECT * FROM {} LIMIT 1) AS tried".format
     return found | _refused(server, database, doubtful, one_row, interrupt=interrupt)
 
@@ -136,6 +135,12 @@ def cut_tables(
 def is_for_want_of_a_right(refusal: Refusal) -> bool:
     """Whether it is the account that is at fault, and not the table or view."""
     return bool(refusal.numbers & NO_RIGHT)
+
+
+def _one_of_each(tables: Sequence[Table]) -> str:
+    """The statement that reads a row of each of these tables."""
+    selects = [f"(SELECT 1 FROM {identifier(table.name)} LIMIT 1)" for table in tables]  # noqa: S608  quoted
+    return f"SELECT COUNT(*) FROM ({' UNION ALL '.join(selects)}) AS tried"  # noqa: S608  quoted
 
 
 def _refused(

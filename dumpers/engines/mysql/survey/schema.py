@@ -11,7 +11,7 @@ from dumpers.runtime.interrupt import Interrupt
 SYSTEM_DATABASES = frozenset(("information_schema", "performance_schema", "mysql", "sys"))
 
 # Tables whose sizes are asked for by one statement: it travels as an argument, which has a limit.
-_SIZES_AT_ONCE = 100
+_SIZES_AT_ONCE = 250
 # As SHOW CREATE DATABASE has them.
 _LOST = ("ENCRYPTION='Y'", "READ ONLY = 1")
 _LOST_TEXT = (
