@@ -1,11 +1,13 @@
 """What a survey costs beside the dump that it belongs to: same run, same database, in turns.
 
-    python -m benchmarks.survey [--engine postgresql] [--tables 10000] [--pairs 5] [--choose]
+    python -m benchmarks.survey [--engine postgresql] [--tables 10000] [--rows 100] [--pairs 5]
+        [--choose]
 
 A survey is all that an engine asks before its first object is read; the dump is a whole one, to a
-store. CPU seconds are those of the client with its tools, and of the server. With `--choose` the
-annotations choose half of the tables by their schema, which PostgreSQL's survey has more to ask
-about. Prints one JSON document, with the survey's share of the dump as median, lowest and highest.
+store, of tables or indices with some small rows each. CPU seconds are those of the client with its
+tools, and of the server. With `--choose` the annotations choose half of the tables, in PostgreSQL
+by their schema, which its survey has more to ask about. Prints one JSON document, with the survey's
+share of the dump as median, lowest and highest.
 """
 
 import argparse
@@ -15,9 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,7 @@ import psutil
 
 from benchmarks import pairs
 from benchmarks.processes import Run, backend, say
-from tests.testbed.databases import mysql, postgres
+from tests.testbed.databases import clickhouse, mysql, postgres, search
 from tests.testbed.stores import s3
 
 _SURVEY = """
@@ -45,7 +48,11 @@ _COMMANDS = {
     "dump": ("-m", "dumpers"),
 }
 _BATCH = 500
-_MARIADB = "mariadb-11.4"
+# Documents of many indices in one request.
+_INDICES_AT_ONCE = 50
+_SEARCH = "opensearch-3"
+# As many indices as a single node takes well.
+_MOST = {"search": 2000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +65,7 @@ class _Place:
 
 
 @contextmanager
-def _postgresql(tables: int) -> Iterator[_Place]:
+def _postgresql(tables: int, rows: int) -> Iterator[_Place]:
     with postgres.start(options={"max_locks_per_transaction": str(tables // 50 + 64)}) as server:
         server.create_database("bench")
         for schema in ("one", "two"):
@@ -68,7 +75,9 @@ def _postgresql(tables: int) -> Iterator[_Place]:
             server.psql(
                 f"""DO $$ BEGIN FOR i IN {first + 1}..{min(first + _BATCH, tables)} LOOP
                 EXECUTE format('CREATE TABLE {schema}.t%s (id int PRIMARY KEY,
-                  name text DEFAULT %L, at timestamptz)', i, 'x');
+                  name text DEFAULT %L, at timestamptz DEFAULT now())', i, 'x');
+                EXECUTE format('INSERT INTO {schema}.t%s SELECT g, %L || g
+                  FROM generate_series(1, {rows}) g', i, 'row ');
                 END LOOP; END $$""",
                 "bench",
             )
@@ -89,13 +98,24 @@ def _postgresql(tables: int) -> Iterator[_Place]:
 
 
 @contextmanager
-def _mysql(tables: int) -> Iterator[_Place]:
-    with mysql.start(_MARIADB) as server:
+def _mysql(tables: int, rows: int, *, name: str = mysql.NEWEST) -> Iterator[_Place]:
+    with mysql.start(name) as server:
         server.create_database("bench")
+        server.create_database("seed")
+        server.sql("CREATE TABLE rows_ (id int PRIMARY KEY)", "seed")
+        listed = ",".join(f"({number})" for number in range(1, rows + 1))
+        server.sql(f"INSERT INTO rows_ VALUES {listed or '(0)'}", "seed")
         for first in range(0, tables, _BATCH):
-            names = range(first, min(first + _BATCH, tables))
             text = "(id int PRIMARY KEY, name varchar(40) DEFAULT 'x', at datetime)"
-            server.sql("".join(f"CREATE TABLE t{name} {text};" for name in names), "bench")
+            server.sql(
+                "".join(
+                    f"CREATE TABLE t{number} {text};"
+                    f"INSERT INTO t{number} SELECT id, CONCAT('row ', id), NOW() FROM seed.rows_"
+                    f" LIMIT {rows};"
+                    for number in range(first, min(first + _BATCH, tables))
+                ),
+                "bench",
+            )
         yield _Place(
             pid=server.pid,
             env={
@@ -107,11 +127,79 @@ def _mysql(tables: int) -> Iterator[_Place]:
                 "MYSQL_PASSWORD": server.password,
                 "MYSQL_DATABASE": "bench",
             },
-            chosen={},
+            chosen={"KSNAPSHOT_TABLES": ",".join(f"t{number}" for number in range(tables // 2))},
         )
 
 
-_ENGINES = {"postgresql": _postgresql, "mysql": _mysql}
+@contextmanager
+def _clickhouse(tables: int, rows: int) -> Iterator[_Place]:
+    with clickhouse.start_cluster(shards=1, replicas=1) as cluster:
+        [server] = cluster.replicas
+        server.sql("CREATE DATABASE bench")
+        for first in range(0, tables, _BATCH):
+            script = "".join(
+                f"CREATE TABLE bench.t{number} (id UInt64, name String, at DateTime) "
+                "ENGINE = MergeTree ORDER BY id;"
+                f"INSERT INTO bench.t{number} SELECT number, concat('row ', toString(number)), "
+                f"now() FROM numbers({rows});"
+                for number in range(first, min(first + _BATCH, tables))
+            )
+            server.client("", stdin=script.encode())
+        yield _Place(
+            pid=server.daemon.pid,
+            env={
+                "KSNAPSHOT_ENGINE": "clickhouse",
+                "PATH": os.environ["PATH"],
+                "KSNAPSHOT_DATABASES": "bench",
+                "CLICKHOUSE_HOST": server.host,
+                "CLICKHOUSE_PORT": str(cluster.http_port),
+                "CLICKHOUSE_USERNAME": cluster.reader.user,
+                "CLICKHOUSE_PASSWORD": cluster.reader.password,
+            },
+            chosen={"KSNAPSHOT_TABLES": "t*[02468]"},
+        )
+
+
+@contextmanager
+def _search(tables: int, rows: int) -> Iterator[_Place]:
+    with search.start(_SEARCH, heap="1g") as server:
+        limit = {"cluster.max_shards_per_node": tables + 1000}
+        server.ask("PUT", "/_cluster/settings", {"persistent": limit})
+        settings = {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"}
+        mappings = {"properties": {"n": {"type": "long"}, "name": {"type": "keyword"}}}
+        template = {"settings": settings, "mappings": mappings}
+        body = {"index_patterns": ["one-*", "two-*"], "template": template}
+        server.ask("PUT", "/_index_template/bench", body)
+        for first in range(0, tables, _INDICES_AT_ONCE):
+            lines = [
+                f'{{"index":{{"_index":"{"one" if number < tables // 2 else "two"}-{number}"}}}}\n'
+                f'{{"n":{row},"name":"row {row}"}}\n'
+                for number in range(first, min(first + _INDICES_AT_ONCE, tables))
+                for row in range(rows)
+            ]
+            answer = server.ask("POST", "/_bulk", "".join(lines))
+            assert not answer["errors"], answer
+        server.ask("PUT", "/_all/_settings", {"index": {"refresh_interval": "1s"}})
+        server.ask("POST", "/_all/_refresh")
+        yield _Place(
+            pid=server.pid,
+            env={
+                "KSNAPSHOT_ENGINE": "elasticsearch",
+                "PATH": os.environ["PATH"],
+                "ELASTICSEARCH_HOST": server.host,
+                "ELASTICSEARCH_PORT": str(server.port),
+            },
+            chosen={"KSNAPSHOT_INDICES": "one-*"},
+        )
+
+
+_ENGINES: Mapping[str, Callable[[int, int], AbstractContextManager[_Place]]] = {
+    "postgresql": _postgresql,
+    "mysql": _mysql,
+    "mariadb": partial(_mysql, name="mariadb-11.4"),
+    "clickhouse": _clickhouse,
+    "search": _search,
+}
 
 
 def main() -> None:
@@ -119,13 +207,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--engine", choices=_ENGINES, default="postgresql")
-    parser.add_argument("--tables", type=int, default=10_000)
+    parser.add_argument("--tables", type=int)
+    parser.add_argument("--rows", type=int, default=100)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--choose", action="store_true")
     options = parser.parse_args()
-    say(f"making {options.tables} tables")
+    tables = options.tables or _MOST.get(options.engine, 10_000)
+    say(f"making {tables} tables of {options.rows} rows")
     with (
-        _ENGINES[options.engine](options.tables) as place,
+        _ENGINES[options.engine](tables, options.rows) as place,
         s3.start(tls=True) as store,
         tempfile.TemporaryDirectory() as folder,
     ):
@@ -146,7 +236,8 @@ def main() -> None:
                     runs[name].append(made)
     document = {
         "engine": options.engine,
-        "tables": options.tables,
+        "tables": tables,
+        "rows": options.rows,
         "load": load,
         "cpu_seconds": {name: _seconds([one.cpu for one in made]) for name, made in runs.items()},
         "share": {"cpu": _share(runs, "cpu"), "wall": _share(runs, "wall")},
@@ -189,7 +280,7 @@ def _server_cpu(pid: int) -> float:
     root = psutil.Process(pid)
     own = root.cpu_times()
     total = own.user + own.system + own.children_user + own.children_system
-    for child in root.children():
+    for child in root.children(recursive=True):
         times = child.cpu_times()
         total += times.user + times.system
     return float(total)

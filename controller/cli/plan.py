@@ -11,11 +11,13 @@ import click
 
 from controller.cli.common import connect, load_settings
 from controller.client.cluster.connection import Connection, connected
+from controller.client.status.past_run import read_run
 from controller.client.terminal.errors import VerbCommand
 from controller.client.terminal.output import note
 from controller.loop import reconcile
 from controller.model.kinds import SECRET
-from controller.model.objects import Json
+from controller.model.names import LAST_SUCCESS
+from controller.model.objects import Json, annotations_of
 from controller.model.view import ClusterView, failed_reads
 from controller.observe import cluster, view_yaml
 from controller.plan import overlay, owned
@@ -118,6 +120,7 @@ def _workload(
     yield f"{workload_plan.workload}  {status.state} ({status.reason}){why}"
     if kept and workload_plan.cronjob and not workload_plan.changes:
         yield f"    keep CronJob {workload_plan.cronjob}{_next_run(kept, view)}"
+        yield from _last_backup(kept)
     for line in map(describe_blocked_run, blocked_runs_of(kept, owned_objects, view)):
         if line not in status.message:
             yield f"    {line}"
@@ -125,6 +128,14 @@ def _workload(
         yield f"  {_MARKS[change.action]} {change.action} {change.kind} {change.name}"
         if change.action is not Action.DELETE:
             yield from _field_changes(change)
+
+
+def _last_backup(cronjob: Json) -> Iterator[str]:
+    """Write which notes the last backup has; nothing where it has none, or none is known."""
+    last = read_run(annotations_of(cronjob).get(LAST_SUCCESS))
+    if last and last.shown_notes:
+        when = f"{last.finished:%Y-%m-%d %H:%M %Z}" if last.finished else "at an unknown time"
+        yield f"    last backup, {when}, with notes: {last.shown_notes}"
 
 
 def _next_run(cronjob: Json, view: ClusterView) -> str:

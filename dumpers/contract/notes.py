@@ -4,9 +4,10 @@ A dump with notes is whole but for what they name. A code never changes its mean
 status, metrics and alerts can go by it, and the annotation `accept` can name those that are fine.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 # Objects that a text shows; a manifest holds all of them.
 _SHOWN = 20
@@ -69,6 +70,20 @@ def parse_codes(text: str) -> frozenset[NoteCode]:
     return frozenset(known[name] for name in names)
 
 
-def shown_codes(notes: Collection[Note], accepted: Collection[NoteCode]) -> tuple[str, ...]:
-    """The codes of the notes that are not accepted, each once, in order."""
-    return tuple(sorted({str(note.code) for note in notes} - set(map(str, accepted))))
+class JudgedNote(Protocol):
+    """A note of a backup whose workload accepts its code, or does not."""
+
+    @property
+    def code(self) -> str:
+        """What it stands for."""
+        ...
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the workload's annotations said that it is fine."""
+        ...
+
+
+def codes_of(notes: Iterable[JudgedNote], *, accepted: bool = False) -> tuple[str, ...]:
+    """The codes of the notes that are not accepted, or of those that are, each once, in order."""
+    return tuple(sorted({str(note.code) for note in notes if note.accepted is accepted}))

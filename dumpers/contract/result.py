@@ -16,9 +16,10 @@ class DumpResult:
     `source_bytes` left the dump tool, `stored_bytes` reached S3; `sha256` is that of the stored
     object when there is exactly one. `seconds` is wall time. `verified` is READ_BACK when all
     objects were read back and were as they had been sent, else empty. `notes` are the codes of the
-    notes that nobody accepted: what the backup lacks or alters is in its manifest. `oldest_backup`
-    is when the oldest of this CronJob's backups that can be restored began (RFC 3339), `backups`
-    how many there are, as of the run's end; empty and 0 where its keys may not list.
+    notes that nobody accepted, `accepted` those of the others: what the backup lacks or alters is
+    in its manifest. `oldest_backup` is when the oldest of this CronJob's backups that can be
+    restored began (RFC 3339), `backups` how many there are, as of the run's end; empty and 0 where
+    its keys may not list.
     """
 
     succeeded: bool
@@ -39,6 +40,7 @@ class DumpResult:
     notes: tuple[str, ...] = ()
     oldest_backup: str = ""
     backups: int = 0
+    accepted: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Compact JSON of at most RESULT_MAX_BYTES bytes.
@@ -66,13 +68,13 @@ class DumpResult:
         except (TypeError, KeyError, AttributeError, RecursionError, ValueError) as error:
             raise ValueError(f"no dump result: {type(error).__name__}") from error
         typed = all(isinstance(getattr(result, name), kind) for name, kind in _TYPES.items())
-        texts = (*result.keys, *result.notes)
+        texts = (*result.keys, *result.notes, *result.accepted)
         if not typed or not all(isinstance(text, str) for text in texts):
             raise ValueError("no dump result: a member has another type")
         return result
 
 
-_LISTS = ("keys", "notes")
+_LISTS = ("keys", "notes", "accepted")
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("reason", "message", "engine", "server_version", "tool_version"), str),
     **dict.fromkeys(("sha256", "record", "verified", "oldest_backup"), str),

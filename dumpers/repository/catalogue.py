@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from dumpers.contract.key_names import quote
+from dumpers.contract.notes import codes_of
 from dumpers.repository.keys import FAILED, MANIFEST, PINNED, STARTED, RunFolder, read_proof
 from dumpers.repository.record_json import read_record
 from dumpers.repository.records import (
@@ -162,7 +163,7 @@ def _stand(
     """State, reason and end of a run by the record that tells them."""
     match record:
         case Manifest():
-            return State.NOTES if _codes(record) else State.COMPLETE, "", record.finished
+            return State.NOTES if codes_of(record.notes) else State.COMPLETE, "", record.finished
         case FailedRecord():
             return State.FAILED, f"{record.reason}: {record.message}", record.finished
         case Tombstone(removal=removal):
@@ -204,7 +205,7 @@ def _facts(record: object) -> dict[str, Any]:
                 "stored_bytes": sum(item.size for item in objects),
                 "objects": len(objects),
                 "recipients": record.encryption.recipients if record.encryption else (),
-                "notes": _codes(record),
+                "notes": codes_of(record.notes),
             }
         case StartedRecord():
             return _whose(record)
@@ -222,7 +223,3 @@ def _whose(begun: StartedRecord) -> dict[str, Any]:
         "cronjob": begun.cronjob,
         "engine": begun.engine,
     }
-
-
-def _codes(manifest: Manifest) -> tuple[str, ...]:
-    return tuple(sorted({note.code for note in manifest.notes if not note.accepted}))

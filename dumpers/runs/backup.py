@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dumpers.contract.jobs import DumpJob
-from dumpers.contract.notes import shown_codes
+from dumpers.contract.notes import codes_of
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpEngine, DumpStream, SourceInfo
 from dumpers.repository import records
@@ -20,7 +20,7 @@ from dumpers.repository.sweep import sweep
 from dumpers.runs import verify
 from dumpers.runs.failure import recorded_failure
 from dumpers.runs.naming import key_of, run_of
-from dumpers.runs.notes import log_notes, note_record, with_learned_notes
+from dumpers.runs.notes import judge, log_notes, with_learned_notes
 from dumpers.runs.pipeline import store_all
 from dumpers.runtime.errors import ExitCode, InterruptedRunError, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
@@ -145,7 +145,7 @@ def _commit(
         tool_version=plan.source.tool_version,
         encryption=records.Encryption(recipients=plan.job.recipients) if plan.recipients else None,
         objects=tuple(objects),
-        notes=tuple(note_record(note, plan.job) for note in plan.source.notes),
+        notes=judge(plan.source.notes, plan.job),
         metadata=plan.source.metadata,
     )
     key = plan.run.manifest_key
@@ -222,6 +222,7 @@ def _result(
     seconds: float,
     extent: Extent | None,
 ) -> DumpResult:
+    notes = judge(plan.source.notes, plan.job)
     return DumpResult(
         succeeded=True,
         exit_code=ExitCode.DONE,
@@ -238,7 +239,8 @@ def _result(
         seconds=round(seconds, 3),
         record=plan.run.record_prefix,
         verified=plan.job.verify,
-        notes=shown_codes(plan.source.notes, plan.job.accepted),
+        notes=codes_of(notes),
+        accepted=codes_of(notes, accepted=True),
         oldest_backup=rfc3339(extent.oldest) if extent else "",
         backups=extent.count if extent else 0,
     )

@@ -5,11 +5,11 @@ import time
 from datetime import datetime
 
 from dumpers.contract.jobs import DumpJob
-from dumpers.contract.notes import shown_codes
+from dumpers.contract.notes import codes_of
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpEngine
 from dumpers.runs.naming import key_of, run_of
-from dumpers.runs.notes import log_notes
+from dumpers.runs.notes import judge, log_notes
 from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
@@ -46,6 +46,7 @@ def check(
             first = streams[0]
         probe(storage, key_of(first, job, run_of(job, started=started, run_id=run_id)))
         _passed("store", bucket=job.location.bucket, endpoint=job.location.endpoint or "")
+    notes = judge(source.notes, job)
     return DumpResult(
         succeeded=True,
         exit_code=ExitCode.DONE,
@@ -55,7 +56,8 @@ def check(
         server_version=source.server_version,
         tool_version=source.tool_version,
         seconds=round(time.monotonic() - began, 3),
-        notes=shown_codes(source.notes, job.accepted),
+        notes=codes_of(notes),
+        accepted=codes_of(notes, accepted=True),
     )
 
 

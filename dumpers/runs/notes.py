@@ -1,7 +1,7 @@
 """The notes of a run, from where they are found to its log and manifest."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dumpers.contract.jobs import DumpJob
@@ -15,10 +15,9 @@ _LOG = logging.getLogger(__name__)
 
 def log_notes(notes: Sequence[Note], job: DumpJob) -> None:
     """Log each note, as a warning unless the job accepts it."""
-    for note in notes:
-        is_accepted = note.code in job.accepted
-        line = fields(code=note.code, note=str(note), accepted=is_accepted)
-        _LOG.log(logging.INFO if is_accepted else logging.WARNING, "note", extra=line)
+    for note, judged in zip(notes, judge(notes, job), strict=True):
+        line = fields(code=note.code, note=str(note), accepted=judged.accepted)
+        _LOG.log(logging.INFO if judged.accepted else logging.WARNING, "note", extra=line)
 
 
 def with_learned_notes(
@@ -32,11 +31,14 @@ def with_learned_notes(
     return replace(source, notes=(*source.notes, *learned))
 
 
-def note_record(note: Note, job: DumpJob) -> NoteRecord:
-    """The note as the manifest holds it."""
-    return NoteRecord(
-        code=note.code,
-        text=note.text,
-        objects=note.objects,
-        accepted=note.code in job.accepted,
+def judge(notes: Iterable[Note], job: DumpJob) -> tuple[NoteRecord, ...]:
+    """The notes as the manifest holds them: whether the job accepts each is decided here alone."""
+    return tuple(
+        NoteRecord(
+            code=note.code,
+            text=note.text,
+            objects=note.objects,
+            accepted=note.code in job.accepted,
+        )
+        for note in notes
     )

@@ -81,6 +81,15 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_every_test_of_a_report_is_there() -> None:
+    page = (REPOSITORY / "docs" / "nothing-missing.md").read_text()
+    sources = (path.read_text() for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    there = set(re.findall(r"^def (test_\w+)", "\n".join(sources), re.MULTILINE))
+    assert set(re.findall(r"`(test_\w+)`", page)) - there == set()
+    cases = re.findall(r"`((?:operators|groups|results)/[\w.-]+)`", page)
+    assert [case for case in cases if not (REPOSITORY / "tests" / "golden" / case).is_dir()] == []
+
+
 def test_every_metric_has_its_row() -> None:
     rows = _first_cells(_section(_OPERATIONS, "Health and metrics"))
     assert rows == [family.name for family in FAMILIES]

@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from controller.client.status.rows import Row, Run
+from controller.client.status.past_run import run_document
+from controller.client.status.rows import Row
 from controller.client.terminal.output import utc
 from controller.runs.restorable import LastProof, Restorable
 
@@ -30,8 +31,8 @@ def document_of(row: Row) -> dict[str, Any]:
         "time_zone": row.zone or None,
         "next_run": utc(row.next_run),
         "running": [{"job": item.job, "since": utc(item.since)} for item in row.running],
-        "last_success": _run_document(row.last_success),
-        "last_result": _run_document(row.last_result),
+        "last_success": run_document(row.last_success),
+        "last_result": run_document(row.last_result),
         "restorable": _known(row.restorable),
         "last_proof": _known(row.last_proof),
     }
@@ -43,20 +44,3 @@ def _known(found: Restorable | LastProof | None) -> dict[str, Any] | None:
         return None
     members = asdict(found)
     return {name: value if value or value is False else None for name, value in members.items()}
-
-
-def _run_document(run: Run | None) -> dict[str, Any] | None:
-    if run is None:
-        return None
-    return {
-        "job": run.job,
-        "finished": utc(run.finished),
-        "outcome": "succeeded" if run.succeeded else "failed",
-        "reason": run.reason,
-        "message": run.message,
-        "exit_code": run.exit_code,
-        "seconds": run.seconds,
-        "source_bytes": run.source_bytes,
-        "stored_bytes": run.stored_bytes,
-        "notes": list(run.notes),
-    }

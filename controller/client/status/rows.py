@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
 from controller.client.cluster.workload_names import Workload
+from controller.client.status.past_run import Run, read_run
 from controller.client.terminal.output import moment_of
 from controller.model import names
 from controller.model.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES
@@ -28,25 +29,6 @@ FINE = {
     Reason.RESTORED_BESIDE,
 }
 _SETTLED = {State.REPLACED}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run that has ended, as its CronJob records it; None stands for what is not recorded.
-
-    `source_bytes` left the dump tool, `stored_bytes` reached S3, `seconds` is wall time.
-    """
-
-    job: str
-    finished: datetime | None
-    succeeded: bool
-    reason: str
-    message: str
-    exit_code: int | None = None
-    seconds: float | None = None
-    source_bytes: int | None = None
-    stored_bytes: int | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +115,7 @@ def history_of(workload: Workload) -> list[Json]:
 def recorded_jobs(cronjob: Json) -> set[str]:
     """Name the Jobs whose ends a CronJob records."""
     annotations = annotations_of(cronjob)
-    runs = (_run(annotations.get(key)) for key in (names.LAST_RESULT, names.LAST_SUCCESS))
+    runs = (read_run(annotations.get(key)) for key in (names.LAST_RESULT, names.LAST_SUCCESS))
     return {run.job for run in runs if run and run.job}
 
 
@@ -168,8 +150,8 @@ def _row(
         suspended=suspended,
         next_run=_next_run(schedule, zone, now, cronjob) if schedule and not suspended else None,
         running=tuple(running.get(uid_of(cronjob), ())) if cronjob else (),
-        last_result=_run(annotations.get(names.LAST_RESULT)),
-        last_success=_run(annotations.get(names.LAST_SUCCESS)),
+        last_result=read_run(annotations.get(names.LAST_RESULT)),
+        last_success=read_run(annotations.get(names.LAST_SUCCESS)),
         restorable=restorable_of(success, proof),
         last_proof=last_proof_of(success, proof),
     )
@@ -202,28 +184,3 @@ def _record(text: str | None) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
-
-
-def _run(text: str | None) -> Run | None:
-    """Read a run that a CronJob records; None where it records none that can be read."""
-    try:
-        record = json.loads(text or "")
-        return Run(
-            job=str(record.get("job", "")),
-            finished=moment_of(record.get("finished")),
-            succeeded=record.get("succeeded") is True,
-            reason=str(record.get("reason", "")),
-            message=str(record.get("message", "")),
-            exit_code=_number(record.get("exit_code")),
-            seconds=record["seconds"] if _number(record.get("seconds")) else None,
-            # A dumper of 0.6.0 leaves no sizes.
-            source_bytes=_number(record.get("source_bytes")) or None,
-            stored_bytes=_number(record.get("stored_bytes")) or None,
-            notes=tuple(map(str, record.get("notes") or ())),
-        )
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        return None
-
-
-def _number(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) else None

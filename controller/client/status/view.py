@@ -180,7 +180,7 @@ def _details(row: Row, now: datetime) -> Iterator[tuple[str, str]]:
         yield "last success", f"{good.job}: {_at(good.finished, now)}"
         yield "size", f"{size(good.stored_bytes)} stored, {size(good.source_bytes)} dumped"
         yield "took", duration(good.seconds)
-        yield "notes", ", ".join(good.notes)
+        yield "notes", good.shown_notes
     else:
         yield "last success", "none"
     if found := row.restorable:

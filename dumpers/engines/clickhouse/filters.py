@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from dumpers.contract.notes import Note, NoteCode
@@ -15,6 +15,7 @@ from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
 
 # A pattern that fits this name of a table fits them all.
 _ANY = "\0" * 64
+_WILD = re.compile(r"[*?[]")
 _NAME = r"(?:[^\s`:;,.'\"]+|`(?:[^`\\]|\\.|``)+`)"
 _IDS = r"(?:'[\w-]+'|[\w-]+)"
 _PARTITIONS = re.compile(
@@ -33,6 +34,13 @@ class TableFilter:
     databases: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    _asked: "_Patterns" = field(init=False, repr=False, compare=False)
+    _left_out: "_Patterns" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort the patterns, once for all names that are held against them."""
+        object.__setattr__(self, "_asked", _sort(self.tables))
+        object.__setattr__(self, "_left_out", _sort(self.excluded))
 
     @property
     def is_everything(self) -> bool:
@@ -52,11 +60,33 @@ class TableFilter:
 
     def has_table(self, database: str, name: str) -> bool:
         """Whether a table is asked for, as far as its name tells."""
-        asked = not self.tables or any(_fits(pattern, database, name) for pattern in self.tables)
+        asked = not self.tables or self._asked.fit(database, name)
         return asked and self.has_database(database) and not self._excludes(database, name)
 
+    def asks_for(self, database: str, name: str) -> bool:
+        """Whether a pattern of tables fits, or there is none."""
+        return not self.tables or self._asked.fit(database, name)
+
     def _excludes(self, database: str, name: str) -> bool:
-        return any(_fits(pattern, database, name) for pattern in self.excluded)
+        return self._left_out.fit(database, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Patterns:
+    """Patterns of tables: thousands of plain names cost no more than one."""
+
+    plain: frozenset[str]
+    wild: tuple[str, ...]
+
+    def fit(self, database: str, name: str) -> bool:
+        full = f"{database}.{name}"
+        plain = name in self.plain or full in self.plain
+        return plain or any(_fits(pattern, database, name) for pattern in self.wild)
+
+
+def _sort(patterns: Sequence[str]) -> _Patterns:
+    wild = tuple(pattern for pattern in patterns if _WILD.search(pattern))
+    return _Patterns(plain=frozenset(patterns).difference(wild), wild=wild)
 
 
 def databases(table_filter: TableFilter, existing: Iterable[str]) -> tuple[str, ...]:
@@ -84,23 +114,15 @@ def tables(
     A view's own table comes with its view. `existing` are all databases, those left out as a whole
     among them. Raises SourceRefusedError where there is none of a pattern.
     """
-    found = [item for item in every if item.table.database in chosen and item.is_saved]
-    _require(
-        "tables",
-        table_filter.tables,
-        lambda pattern: any(_matches(item, pattern) for item in found),
-    )
-    chosen_tables = [
-        item
-        for item in found
-        if not table_filter.tables
-        or any(_matches(item, pattern) for pattern in table_filter.tables)
-    ]
+    within = frozenset(chosen)
+    found = [item for item in every if item.table.database in within and item.is_saved]
+    _require("tables", table_filter.tables, _fitting(found))
+    chosen_tables = [item for item in found if table_filter.asks_for(*item.table.key)]
+    fits_any = _fitting(chosen_tables)
     unused = tuple(
         pattern
         for pattern in table_filter.excluded
-        if not any(_matches(item, pattern) for item in chosen_tables)
-        and not any(_fits(pattern, name, _ANY) for name in existing)
+        if not fits_any(pattern) and not any(_fits(pattern, name, _ANY) for name in existing)
     )
     notes = (
         Note(
@@ -165,8 +187,17 @@ def _require(what: str, patterns: Sequence[str], exists: Callable[[str], bool]) 
         )
 
 
-def _matches(item: BackupTable, pattern: str) -> bool:
-    return _fits(pattern, *item.table.key)
+def _fitting(items: Iterable[BackupTable]) -> Callable[[str], bool]:
+    """Whether a pattern fits any of these tables."""
+    keys = [item.table.key for item in items]
+    names = {text for database, name in keys for text in (name, f"{database}.{name}")}
+
+    def fits(pattern: str) -> bool:
+        if not _WILD.search(pattern):
+            return pattern in names
+        return any(_fits(pattern, *key) for key in keys)
+
+    return fits
 
 
 def _fits(pattern: str, database: str, name: str) -> bool:

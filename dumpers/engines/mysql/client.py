@@ -11,6 +11,7 @@ from dumpers.engines.mysql.errors import (
     CRASHED,
     LOST_CONNECTION,
     REFUSED_LOGINS,
+    TOO_BIG_A_SELECT,
     error_numbers,
     is_final,
 )
@@ -185,6 +186,8 @@ def _command(
             text += " (did the store hold the dump up? raise the server's net_write_timeout)"
         if numbers & CRASHED:
             text += " (REPAIR TABLE it, or leave it out by the annotation exclude-tables)"
+        if TOO_BIG_A_SELECT in numbers:
+            text += " (SET GLOBAL max_join_size = DEFAULT, which mariadb-dump cannot do for itself)"
         if connection is not None and numbers & REFUSED_LOGINS:
             text += login_hint(connection)
         return errors.refused(text) if is_final(said) else errors.failed(text)

@@ -20,6 +20,7 @@ _REFUSALS = frozenset(
             1049,
             1051,
             1102,
+            1104,
             1115,
             1130,
             1142,
@@ -65,6 +66,8 @@ _REFUSED_WORDS = re.compile(
 # A table that the server finds damaged while it is read.
 CRASHED = frozenset((1034, 1194, 1195))
 LOST_CONNECTION = 2013
+# A SELECT that the server's max_join_size forbids.
+TOO_BIG_A_SELECT = 1104
 LOCK_WAIT_TIMEOUT = 1205
 # An account that may not do something with a database, table, column, routine or server.
 NO_RIGHT = frozenset((1044, 1142, 1143, 1227, 1370))

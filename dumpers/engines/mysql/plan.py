@@ -2,23 +2,37 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from dumpers.contract.notes import Note
 from dumpers.engines.mysql.reading import DumpTool, dump_command, run_tool
 from dumpers.engines.mysql.sections import Sections
 from dumpers.engines.mysql.survey.database import Survey
 from dumpers.engines.mysql.survey.references import Reference, needing
 from dumpers.engines.protocol import DumpStream
 from dumpers.engines.simple_stream import SimpleStream
+from dumpers.engines.tool_warnings import warning_notes
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
+from dumpers.streams.tool import ToolReader
 
 _ENDING = ".sql"
 # The part of the views that need several databases. No table can be called so: it lies in a folder
 # below the tables'.
 ACROSS = ("views", "across-databases")
 _NO_PROGRAMS = ("--skip-triggers", "--skip-routines", "--skip-events")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ToolStream(SimpleStream):
+    """A stream that tells of the tools' runs in `heard`, if there are any."""
+
+    heard: Sequence[ToolReader] = ()
+
+    def notes(self) -> Sequence[Note]:
+        """Return the tool's warnings of a dump that succeeded."""
+        return [note for tool in self.heard for note in warning_notes(tool.complaint, self.name)]
 
 
 def plan_streams(
@@ -89,15 +103,20 @@ def _stream(tool: DumpTool, found: Survey) -> DumpStream:
     command = dump_command(tool, [found], found.options, names=names, leave_out=left_out)
     opening = found.opening + (found.defaults if found.all_tables else "")
 
-    def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
-        return run_tool(tool, command, [found.database], opening=opening, interrupt=interrupt)
+    heard: list[ToolReader] = []
 
-    return SimpleStream(
+    def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
+        return run_tool(
+            tool, command, [found.database], opening=opening, heard=heard, interrupt=interrupt
+        )
+
+    return _ToolStream(
         name=found.database,
         ending=_ENDING,
         estimate=found.estimate,
         known_metadata=_metadata(tool),
         opener=opener,
+        heard=heard,
     )
 
 
@@ -112,21 +131,25 @@ def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> lis
     kept = [option for option in found.options if option == "--dump-history"]
     options = ("--triggers", *_NO_PROGRAMS[1:], *kept)
     command = dump_command(tool, [found], options, names=names)
+    heard: list[ToolReader] = []
 
     def start(interrupt: Interrupt) -> AbstractContextManager[Reader]:
-        return run_tool(tool, command, [found.database], opening=found.opening, interrupt=interrupt)
+        return run_tool(
+            tool, command, [found.database], opening=found.opening, heard=heard, interrupt=interrupt
+        )
 
     sections = Sections(start, tables=tables, tools=running)
     others = replace(_without(found, names), all_tables=True)
     return [
         *(
-            SimpleStream(
+            _ToolStream(
                 name=found.database,
                 part=(table.name,),
                 ending=_ENDING,
                 estimate=found.sizes.get(table.name, 0),
                 known_metadata=_metadata(tool),
                 opener=sections.open,
+                heard=heard if table is tables[0] else (),
             )
             for table in tables
         ),
@@ -158,11 +181,14 @@ def _stream_of_views(
     ]
     command = dump_command(tool, concerned, _NO_PROGRAMS, leave_out=left_out)
     databases = [found.database for found in concerned]
+    heard: list[ToolReader] = []
 
     def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
-        return run_tool(tool, command, databases, opening="", interrupt=interrupt)
+        return run_tool(tool, command, databases, opening="", heard=heard, interrupt=interrupt)
 
-    return SimpleStream(name=databases[0], part=ACROSS, ending=_ENDING, estimate=0, opener=opener)
+    return _ToolStream(
+        name=databases[0], part=ACROSS, ending=_ENDING, estimate=0, opener=opener, heard=heard
+    )
 
 
 def _metadata(tool: DumpTool) -> Mapping[str, Any]:

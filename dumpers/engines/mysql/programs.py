@@ -73,14 +73,14 @@ def session(**settings: str) -> list[str]:
 
     Names in UTF-8: MySQL 5.7 takes the clients of 8 and 9 for latin1, as they ask for a collation
     that it does not know. No wait for a lock without end. And nothing that a server's own defaults
-    may hide or cut: rows beyond a limit, long statements, primary keys that it made itself. Each
-    server reads the comments of its kind that begin with a release which it has reached.
-    `settings` are further ones.
+    may hide, cut or refuse: rows beyond a limit, long statements, tables that look too large to be
+    read whole, primary keys that it made itself. Each server reads the comments of its kind that
+    begin with a release which it has reached. `settings` are further ones.
     """
     further = "".join(f", {name} = {value}" for name, value in settings.items())
     command = (
         f"SET NAMES utf8mb4{further}, lock_wait_timeout = {LOCK_WAIT_SECONDS}, "
-        "sql_select_limit = 18446744073709551615"
+        "sql_select_limit = 18446744073709551615, sql_big_selects = ON"
         "/*!50708 , max_execution_time = 0 */"
         "/*!80030 , show_gipk_in_create_table_and_information_schema = ON */"
         "/*M!100101 , max_statement_time = 0 */"

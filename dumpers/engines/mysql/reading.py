@@ -14,7 +14,7 @@ from dumpers.runtime.errors import DUMP_ERRORS
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.held_tool import HeldToolReader
 from dumpers.streams.reader import PrefixedReader, Reader
-from dumpers.streams.tool import Command
+from dumpers.streams.tool import Command, ToolReader
 
 _HEAD = re.compile(
     rb"(?:/\*M?!999999\\- enable the sandbox mode \*/ ?\n)?-- (?:MySQL|MariaDB) dump \d"
@@ -47,16 +47,19 @@ def run_tool(
     databases: Sequence[str],
     *,
     opening: str,
+    heard: list[ToolReader],
     interrupt: Interrupt,
 ) -> Iterator[Reader]:
     """Read what the tool writes, behind SQL that opens the session; leaving ends the tool.
 
-    A tool that waits for a lock in vain ends with an error that names who may hold it.
+    Its reader goes into `heard`, where its complaint is once it has ended. A tool that waits for a
+    lock in vain ends with an error that names who may hold it.
     """
     with (
         Patience(tool.server, databases, interrupt=interrupt) as patience,
         HeldToolReader(command, proof=prove, interrupt=patience.interrupt) as reader,
     ):
+        heard.append(reader)
         yield PrefixedReader(opening.encode(), patience.watched(reader))
 
 

@@ -20,6 +20,7 @@ from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.tool import Command, run_for_output
 
 _NAME = "pg_dump"
+_WRAPPER = "pg_wrapper"
 _VERSION = re.compile(r"\s(\d+)(?:\.\d+|devel|beta\d+|rc\d+)")
 
 
@@ -33,11 +34,14 @@ class Clients:
 
 
 def find(interrupt: Interrupt) -> Mapping[int, Clients]:
-    """The clients along PATH by their major version; of several the first counts."""
+    """The clients along PATH by their major version; of several the first counts.
+
+    Debian's wrapper, which only finds one of those that are there, is asked where it stands alone.
+    """
     found: dict[int, Clients] = {}
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         program = shutil.which(_NAME, path=folder) if folder else None
-        if program:
+        if program and not (found and Path(program).resolve().name == _WRAPPER):
             clients = _clients(program, interrupt)
             found.setdefault(clients.major, clients)
     if not found:

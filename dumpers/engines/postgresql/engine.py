@@ -10,10 +10,15 @@ from dumpers.engines.names import abbreviate
 from dumpers.engines.postgresql import clients, options
 from dumpers.engines.postgresql.catalog.create_database import database_options, databases_script
 from dumpers.engines.postgresql.catalog.found_notes import leave_out_idle, make_notes
-from dumpers.engines.postgresql.catalog.server import Database, Server, ask_server
+from dumpers.engines.postgresql.catalog.server import (
+    Database,
+    Server,
+    ask_server,
+    holds_anything,
+)
 from dumpers.engines.postgresql.catalog.survey import Survey, ask_survey
 from dumpers.engines.postgresql.clients import Clients, Session
-from dumpers.engines.postgresql.errors import is_closed
+from dumpers.engines.postgresql.errors import is_broken, is_closed
 from dumpers.engines.postgresql.locks import parse_timeout
 from dumpers.engines.postgresql.names import as_argument
 from dumpers.engines.postgresql.options import DumpOptions
@@ -23,14 +28,15 @@ from dumpers.engines.postgresql.restore.run import restore_backup
 from dumpers.engines.postgresql.restore.swap import forget_restored, undo_swap
 from dumpers.engines.postgresql.streams import DatabaseStream, globals_stream
 from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, SourceInfo
-from dumpers.runtime.errors import ConfigurationError, SourceRefusedError
+from dumpers.runtime.errors import ConfigurationError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
 # Servers below this major do not know a setting that newer clients write into every dump.
 _TRANSACTION_TIMEOUT_SINCE = 17
 # Of a run with a short deadline, a quarter of it.
 _LOCK_SECONDS = 300
-_TEMPLATES = frozenset(("template0", "template1"))
+_TEMPLATE = "template1"
+_TEMPLATES = frozenset(("template0", _TEMPLATE))
 
 
 @contextmanager
@@ -44,7 +50,9 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     chosen = clients.choose(installed, server=server.major, text=server.version)
     session = Session(connection=job.connection, folder=chosen.folder)
     surveys, closed = _survey(session, wanted, server, tool=chosen.major, interrupt=interrupt)
-    notes = [*_notes_on_server(server, wanted, chosen, closed)]
+    notes = [*_notes_on_server(server, wanted, chosen), *_notes_on_closed(closed)]
+    if wanted.databases == (options.ALL,):
+        notes += _notes_on_template(session, server, interrupt)
     surveys, idle = leave_out_idle(surveys, wanted.choice)
     notes += idle
     notes += make_notes(surveys, wanted.choice, server, is_custom=wanted.custom)
@@ -52,7 +60,8 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
         _database(session.at(survey.database), survey, wanted, server, chosen) for survey in surveys
     ]
     if wanted.globals:
-        script = databases_script([server.databases[survey.database] for survey in surveys])
+        found = [server.databases[survey.database] for survey in surveys]
+        script = databases_script(found, server.settings)
         streams.append(globals_stream(session, passwords=server.is_superuser, databases=script))
     info = SourceInfo(
         server_version=server.version,
@@ -79,24 +88,29 @@ ENGINE: Engine = _PostgreSQL()
 
 def _survey(
     session: Session, wanted: DumpOptions, server: Server, *, tool: int, interrupt: Interrupt
-) -> tuple[list[Survey], list[str]]:
-    """Survey each database that is asked for; with `*` also return those that are closed to us."""
-    names, closed = _names(wanted, server)
+) -> tuple[list[Survey], Mapping[str, str]]:
+    """Survey each database that is asked for; with `*` also return those that are closed to us.
+
+    Each of these with the server's words where it is broken, else with none.
+    """
+    names, shut = _names(wanted, server)
+    closed = dict.fromkeys(shut, "")
     surveys = []
     for name in names:
         try:
             survey = ask_survey(
                 session.at(name), wanted.choice, server, tool=tool, interrupt=interrupt
             )
-        except SourceRefusedError as error:
-            if wanted.databases != (options.ALL,) or not is_closed(str(error)):
+        except (SourceRefusedError, SourceFailedError) as error:
+            said = str(error)
+            if wanted.databases != (options.ALL,) or not (is_closed(said) or is_broken(said)):
                 raise
-            closed.append(name)
+            closed[name] = "" if is_closed(said) else said
         else:
             surveys.append(survey)
     if not surveys:
         raise SourceRefusedError(
-            f"this account may connect to no database of the server: it has {abbreviate(closed)}"
+            f"this account may connect to no database of the server: it has {abbreviate([*closed])}"
         )
     return surveys, closed
 
@@ -116,9 +130,7 @@ def _names(wanted: DumpOptions, server: Server) -> tuple[list[str], list[str]]:
     return list(wanted.databases), []
 
 
-def _notes_on_server(
-    server: Server, wanted: DumpOptions, chosen: Clients, closed: list[str]
-) -> Iterator[Note]:
+def _notes_on_server(server: Server, wanted: DumpOptions, chosen: Clients) -> Iterator[Note]:
     if wanted.custom and chosen.major != server.major:
         text = (
             f"dumped by pg_dump {chosen.major}, as there is none of {server.major} here: it needs "
@@ -130,12 +142,42 @@ def _notes_on_server(
     if wanted.globals and not server.is_superuser:
         text = "roles without their passwords: only a superuser may read those"
         yield Note(code=NoteCode.SECRETS_HIDDEN, text=text)
-    if closed:
+
+
+def _notes_on_template(session: Session, server: Server, interrupt: Interrupt) -> list[Note]:
+    """A note where the template of new databases has anything in it, as far as can be seen."""
+    known = server.databases.get(_TEMPLATE)
+    if known is None or known.is_closed:
+        return []
+    try:
+        if not holds_anything(session.at(_TEMPLATE), interrupt):
+            return []
+    except (SourceRefusedError, SourceFailedError) as error:
+        if not (is_closed(str(error)) or is_broken(str(error))):
+            raise
+        return []
+    text = (
+        "what somebody made in the template of new databases is not in the dump: name the "
+        "databases by the annotation databases, this one among them, to have it"
+    )
+    return [Note(code=NoteCode.NOT_DUMPED, text=text, objects=(_TEMPLATE,))]
+
+
+def _notes_on_closed(closed: Mapping[str, str]) -> Iterator[Note]:
+    shut = tuple(name for name, said in closed.items() if not said)
+    if shut:
         text = (
             "databases that do not let this account in are not in the dump: grant it CONNECT, or "
             "name the others by the annotation databases"
         )
-        yield Note(code=NoteCode.UNREADABLE, text=text, objects=tuple(closed))
+        yield Note(code=NoteCode.UNREADABLE, text=text, objects=shut)
+    broken = {name: said for name, said in closed.items() if said}
+    if broken:
+        text = (
+            "databases that the server itself cannot open are not in the dump: mend or drop them "
+            f"(the first: {next(iter(broken.values()))})"
+        )
+        yield Note(code=NoteCode.UNREADABLE, text=text, objects=tuple(broken))
 
 
 def _database(

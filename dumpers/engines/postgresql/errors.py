@@ -32,6 +32,13 @@ _CLOSED = re.compile(
     r"|does not accept connections to database|too many connections for database",
     re.IGNORECASE,
 )
+# A server ends a connection by such an error. What it says of itself, or of the moment, is nothing
+# about one of its databases.
+_ENDED = re.compile(r"\bFATAL:\s+(?P<said>.*)")
+_OF_THE_SERVER = re.compile(
+    r"the database system is|terminating connection|too many (?:clients|connections for role)"
+    r"|remaining connection slots|out of memory|could not fork|canceling|timeout|role \".*\" "
+)
 _LOGIN = re.compile(r"authentication failed|role \".*\" does not exist", re.IGNORECASE | re.DOTALL)
 _CURES = {
     r"permission denied for (?:table|view|materialized view|sequence|schema|foreign table)": (
@@ -67,6 +74,15 @@ def is_final(said: str) -> bool:
 def is_closed(said: str) -> bool:
     """Whether a database is closed to this account, while the server itself is not."""
     return _CLOSED.search(said) is not None
+
+
+def is_broken(said: str) -> bool:
+    """Whether the server lets nobody into a database, for a reason that is the database's own.
+
+    Its locale is gone, its folder is, or a library that its settings ask for.
+    """
+    ended = _ENDED.search(said)
+    return ended is not None and _OF_THE_SERVER.search(ended["said"]) is None
 
 
 def is_locked(said: str) -> bool:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from dumpers.contract.notes import Note, NoteCode
+from dumpers.contract.notes import Note
 from dumpers.engines.postgresql import locks
 from dumpers.engines.postgresql.clients import Session, quote_identifier
 from dumpers.engines.postgresql.errors import is_locked
@@ -15,6 +15,7 @@ from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, PL
 from dumpers.engines.postgresql.proofs import prove_custom, prove_globals, prove_plain
 from dumpers.engines.protocol import DumpStream
 from dumpers.engines.simple_stream import SimpleStream
+from dumpers.engines.tool_warnings import warning_notes
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -22,8 +23,6 @@ from dumpers.streams.tool import ToolReader
 
 _TRANSACTION_TIMEOUT = b"SET transaction_timeout = 0;\n"
 _EMPTY_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);\n"
-_WARNING = "warning:"
-_SHOWN_WARNINGS = 10
 
 
 @dataclass(kw_only=True)
@@ -80,13 +79,8 @@ class DatabaseStream:
         return self.known_metadata
 
     def notes(self) -> Sequence[Note]:
-        """Return pg_dump's warnings of a dump that it took for a success."""
-        lines = [line for line in self._said.splitlines() if _WARNING in line]
-        if not lines:
-            return ()
-        more = len(lines) - _SHOWN_WARNINGS
-        shown = "; ".join(lines[:_SHOWN_WARNINGS]) + (f"; and {more} more" if more > 0 else "")
-        return (Note(code=NoteCode.TOOL_WARNING, text=shown, objects=(self.name,)),)
+        """Return the warnings, pg_dump's and the server's, of a dump that was taken for good."""
+        return warning_notes(self._said, self.name)
 
     def can_retry(self, _error: KsnapshotError) -> bool:
         """Return False: there is no other place to read the same rows from."""

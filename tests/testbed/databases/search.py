@@ -189,15 +189,14 @@ class SearchServer:
         lines: list[str] = []
 
         def send() -> None:
-            answer = self.ask("POST", "/_bulk", "".join(lines))
+            answer = self.ask(
+                "POST", f"/{urllib.parse.quote(index, safe='')}/_bulk", "".join(lines)
+            )
             assert not answer["errors"], json.dumps(answer)[:2000]
             lines.clear()
 
         for key, source in documents.items():
-            lines.append(
-                f'{{"index": {{"_index": {json.dumps(index)}{kind}, "_id": {json.dumps(key)}}}}}\n'
-                f"{source}\n"
-            )
+            lines.append(f'{{"index": {{"_id": {json.dumps(key)}{kind}}}}}\n{source}\n')
             if len(lines) >= chunk:
                 send()
         if lines:
@@ -229,6 +228,12 @@ class SearchServer:
             self.raw("DELETE", f"/views/{name}")
         nothing = {"persistent": {"*": None}, "transient": {"*": None}}
         self.ask("PUT", "/_cluster/settings", nothing)
+
+    @property
+    def pid(self) -> int:
+        """The process that everything of the node runs below."""
+        assert self._server is not None
+        return self._server.pid
 
     def kill(self) -> None:
         """Ends the node at once, as a machine's failure would."""

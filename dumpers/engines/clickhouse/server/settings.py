@@ -42,6 +42,8 @@ _DUMP_WHERE_KNOWN: Mapping[str, str] = {
     "http_wait_end_of_query": "0",
     "http_write_exception_in_output_format": "0",
     "cancel_http_readonly_queries_on_client_close": "1",
+    # Without the newest parts, until they are in a cache.
+    "ignore_cold_parts_seconds": "0",
     # An older result, or parts of one from replicas that lag.
     "use_query_cache": "0",
     "enable_parallel_replicas": "0",

@@ -41,8 +41,8 @@ class Bulk:
     streams: frozenset[str] = frozenset()
     written: dict[str, int] = field(default_factory=dict)
 
-    def lines(self, line: bytes) -> bytes:
-        """The two lines of one document, none of one that is passed over.
+    def lines(self, line: bytes) -> tuple[str, bytes]:
+        """Where a document goes, and its two lines; both are empty for one that is passed over.
 
         ValueError where a line is none, has no document, or is of an index that nothing else names.
         """
@@ -51,10 +51,10 @@ class Bulk:
         if target is None:
             raise ValueError(f"a line is of {found.index}, which the dump does not define")
         if not target:
-            return b""
+            return "", b""
         is_stream = target in self.streams
         self.written[target] = self.written.get(target, 0) + 1
-        about = b'"_index":' + json.dumps(target).encode() + b',"_id":' + bytes(found.id)
+        about = b'"_id":' + bytes(found.id)
         if self.product.has_types:
             about += b',"_type":' + json.dumps(found.type).encode()
         if bytes(found.routing):
@@ -62,7 +62,7 @@ class Bulk:
         if found.version is not None and not is_stream:
             about += b',"version":%d,"version_type":"external"' % found.version
         action = b"create" if is_stream else b"index"
-        return b'{"%s":{%s}}\n%s\n' % (action, about, source)
+        return target, b'{"%s":{%s}}\n%s\n' % (action, about, source)
 
 
 def _document(line: bytes) -> tuple[_Document, bytes]:
@@ -85,15 +85,22 @@ def _document(line: bytes) -> tuple[_Document, bytes]:
     return found, source
 
 
-def bodies(lines: Iterator[bytes], bulk: Bulk) -> Iterator[tuple[bytes, int]]:
-    """Bodies of bulk requests and how many documents each has."""
-    body, count = bytearray(), 0
+def bodies(lines: Iterator[bytes], bulk: Bulk) -> Iterator[tuple[str, bytes]]:
+    """Bodies of bulk requests, each for one index or data stream, behind its name.
+
+    None of them names it again: a cluster may forbid that
+    (`rest.action.multi.allow_explicit_index`).
+    """
+    body, target = bytearray(), ""
     for line in lines:
-        added = bulk.lines(line)
+        goes, added = bulk.lines(line)
+        if body and added and goes != target:
+            yield target, bytes(body)
+            body = bytearray()
+        target = goes or target
         body += added
-        count += bool(added)
         if len(body) >= BULK_BYTES:
-            yield bytes(body), count
-            body, count = bytearray(), 0
-    if count:
-        yield bytes(body), count
+            yield target, bytes(body)
+            body = bytearray()
+    if body:
+        yield target, bytes(body)

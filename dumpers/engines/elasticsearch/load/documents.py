@@ -31,8 +31,8 @@ def load_documents(to: Target, contents: Contents, items: Sequence[Item]) -> Map
         streams=frozenset(item.own for item in items if item.stream),
     )
     try:
-        for body, _ in bodies(_lines(data), bulk):
-            _send(to, body)
+        for name, body in bodies(_lines(data), bulk):
+            _send(to, name, body)
     except ValueError as error:
         raise TargetRefusedError(f"this is no dump of documents: {error}") from error
     return bulk.written
@@ -78,12 +78,16 @@ def _lines(piece: StoredDump) -> Iterator[bytes]:
             yield b"".join(rest)
 
 
-def _send(to: Target, body: bytes) -> None:
+def _send(to: Target, name: str, body: bytes) -> None:
     """Send documents until all are taken; those that a busy server turned away, once more."""
     patience = Patience(interrupt=to.interrupt)
     while True:
         answer = to.server.json(
-            "POST", "/_bulk", query=_ONLY_ERRORS, body=body, interrupt=to.interrupt
+            "POST",
+            path_of(name, "_bulk"),
+            query=_ONLY_ERRORS,
+            body=body,
+            interrupt=to.interrupt,
         )
         if not answer["errors"]:
             return

@@ -66,8 +66,11 @@ class IndexRead:
 def read_at_once(product: Product, index: Index, limits: Limits) -> bool:
     """Whether an index is read as of one moment, by a point in time.
 
-    OpenSearch caps points in time by shards, and every shard needs a slice of its own.
+    OpenSearch caps points in time by shards, and every shard needs a slice of its own. Where one
+    search may not ask all shards, each is read by itself.
     """
+    if index.shards > limits.shards:
+        return False
     if not product.has_points_in_time or not product.is_opensearch:
         return product.has_points_in_time
     return index.shards <= min(limits.points, index.most_slices)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from dumpers.engines.elasticsearch.client import Server
+from dumpers.engines.elasticsearch.client import DeniedError, Server, path_of
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.elasticsearch.survey.listing import joined
@@ -16,6 +16,7 @@ from dumpers.runtime.interrupt import Interrupt
 
 _AT_A_TIME = 500
 _FORBIDDEN = 403
+_EVERYTHING = {"size": 0, "track_total_hits": True}
 # Their parts are documents of their own, which the server counts and no search finds.
 _PARTED = re.compile(rb'"type":"(?:nested|semantic_text|semantic)"')
 
@@ -24,11 +25,12 @@ _PARTED = re.compile(rb'"type":"(?:nested|semantic_text|semantic)"')
 class Counts:
     """What an account finds: documents by index, and names of the indices that it may not search.
 
-    An index of which no answer came is in neither.
+    `unknown` are those that were asked about in vain.
     """
 
     documents: Mapping[str, int] = field(default_factory=dict)
     denied: frozenset[str] = frozenset()
+    unknown: tuple[str, ...] = ()
 
 
 def count(server: Server, indices: Sequence[Index], interrupt: Interrupt) -> Counts:
@@ -41,7 +43,8 @@ def count(server: Server, indices: Sequence[Index], interrupt: Interrupt) -> Cou
             denied.add(index.name)
         elif total is not None:
             documents[index.name] = total
-    return Counts(documents=documents, denied=frozenset(denied))
+    unknown = (index.name for index in indices if index.name not in documents.keys() | denied)
+    return Counts(documents=documents, denied=frozenset(denied), unknown=tuple(unknown))
 
 
 def fewer(
@@ -70,18 +73,38 @@ def fewer(
 def _searches(
     server: Server, indices: Sequence[Index], interrupt: Interrupt
 ) -> Iterator[tuple[Index, Mapping[str, Any]]]:
-    """Each index with the answer to a search for everything, without a hit; none if refused."""
+    """Each index with the answer to a search for everything, without a hit.
+
+    A cluster may refuse requests that name their indices in the body
+    (`rest.action.multi.allow_explicit_index`): then each is asked by itself.
+    """
+    together = True
     for start in range(0, len(indices), _AT_A_TIME):
         some = indices[start : start + _AT_A_TIME]
         body = "".join(
-            f'{json.dumps({"index": index.name})}\n{{"size":0,"track_total_hits":true}}\n'
-            for index in some
+            f"{json.dumps({'index': index.name})}\n{json.dumps(_EVERYTHING)}\n" for index in some
         )
-        try:
-            answer = server.json("POST", "/_msearch", body=body.encode(), interrupt=interrupt)
-        except server.errors.refused:
-            return
-        yield from zip(some, answer.get("responses", ()), strict=False)
+        if together:
+            try:
+                answer = server.json("POST", "/_msearch", body=body.encode(), interrupt=interrupt)
+                yield from zip(some, answer.get("responses", ()), strict=False)
+                continue
+            except server.errors.refused:
+                together = False
+        yield from ((index, _search(server, index, interrupt)) for index in some)
+
+
+def _search(server: Server, index: Index, interrupt: Interrupt) -> Mapping[str, Any]:
+    """The answer to a search of one index, empty where there is none."""
+    path = path_of(index.name, "_search") + "?size=0&track_total_hits=true"
+    try:
+        body = server.if_there(path, interrupt=interrupt)
+    except DeniedError:
+        return {"status": _FORBIDDEN}
+    except server.errors.refused:
+        return {}
+    found: Mapping[str, Any] = json.loads(body) if body is not None else {}
+    return found
 
 
 def _total(answer: Mapping[str, Any]) -> int | None:

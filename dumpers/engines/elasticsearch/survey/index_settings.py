@@ -18,6 +18,7 @@ SETTINGS = (
     "index.refresh_interval",
     # Wherever it stands in an analyzer, a filter or a tokenizer.
     "index.analysis.*_path",
+    "index.analysis.*synonyms_set",
     "index.xpack.ccr.following_index",
 )
 _REFRESH = "index.refresh_interval"
@@ -44,9 +45,13 @@ def refreshes(settings: Mapping[str, Any]) -> bool | None:
 
 
 def files(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The files that its analyzers read, as it names them."""
+    """The files, and sets of synonyms, that its analyzers read, as it names them."""
     return tuple(
         sorted(
-            {str(value) for name, value in settings.items() if name.startswith("index.analysis.")}
+            {
+                f"synonyms set {value}" if name.endswith("synonyms_set") else str(value)
+                for name, value in settings.items()
+                if name.startswith("index.analysis.")
+            }
         )
     )

@@ -32,8 +32,9 @@ _FAILURES = (
     "and they are not in the dump"
 )
 _FILES = (
-    "the analyzers of these indices read files of the server, which are not in the dump: put them "
-    "into the config folder of every node before a restore makes the indices"
+    "the analyzers of these indices read files of the server, or sets of synonyms, which are not "
+    "in the dump: put the files into the config folder of every node, and make the sets "
+    "(PUT /_synonyms/NAME), before a restore makes the indices"
 )
 _FOLLOWING = (
     "these indices follow those of another cluster, and are as old as they lag: a restore makes "

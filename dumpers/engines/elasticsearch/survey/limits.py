@@ -11,6 +11,7 @@ from dumpers.runtime.interrupt import Interrupt
 
 _DAY = 86_400.0
 _SOON = 60.0
+_SHARDS = "action.search.shard_count.limit"
 _LIMITS = (
     "search.max_keep_alive",
     "point_in_time.max_keep_alive",
@@ -18,6 +19,7 @@ _LIMITS = (
     "search.max_open_scroll_context",
     "search.max_open_pit_context",
     "cluster.default.index.refresh_interval",
+    _SHARDS,
 )
 _SECONDS = {
     "nanos": 1e-9,
@@ -36,13 +38,15 @@ class Limits:
     """A cluster's limits, the server's defaults where it does not say.
 
     `keep_alive` is for how many seconds a search context may be kept, `scrolls` and `points` how
-    many of them a node holds. `settings` are the names of the cluster settings that somebody made.
-    `refreshes` says whether indices that do not say it make new documents visible soon.
+    many of them a node holds, `shards` how many shards one search may ask. `settings` are the names
+    of the cluster settings that somebody made. `refreshes` says whether indices that do not say it
+    make new documents visible soon.
     """
 
     keep_alive: float = _DAY
     scrolls: int = 500
     points: int = 300
+    shards: int = 1 << 62
     settings: tuple[str, ...] = ()
     refreshes: bool = True
 
@@ -71,6 +75,7 @@ def parse_limits(answer: Mapping[str, Any]) -> Limits:
         keep_alive=min(_seconds(values.get("search.max_keep_alive")), point),
         scrolls=_number(values.get("search.max_open_scroll_context"), usual.scrolls),
         points=_number(values.get("search.max_open_pit_context"), usual.points) if opens else 0,
+        shards=_number(values.get(_SHARDS), usual.shards),
         settings=tuple(sorted(made["persistent"].keys() | made["transient"].keys())),
         refreshes=refreshes_soon(values.get("cluster.default.index.refresh_interval", "1s")),
     )

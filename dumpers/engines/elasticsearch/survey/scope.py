@@ -74,7 +74,7 @@ def survey(
     limits = read_limits(server, interrupt)
     notes = [
         *_unread(chosen),
-        *security.notes(account, read, fewer),
+        *security.notes(account, read, fewer, found.unknown),
         *of_sources.notes,
         *_refresh(server, read, limits, interrupt),
         *left_out.needs(kept),

@@ -44,6 +44,10 @@ _FEWER = (
     "this account finds fewer documents in these indices than the server counts in them: a role "
     "may hide the others, which are not in the dump: dump as an account that sees all"
 )
+_UNCOUNTED = (
+    "the documents of these indices could not be counted as this account finds them, so whether a "
+    "role hides some of them is not known: dump as an account that sees all"
+)
 _UNKNOWN = (
     "security is on, and this account may not see what its roles hide from it: documents were "
     "counted, but fields that are hidden or masked cannot be found out: dump as an account whose "
@@ -99,16 +103,20 @@ def readable(
     return [replace(index, problem=DENIED) if index.name in denied else index for index in chosen]
 
 
-def notes(account: Account, read: Sequence[Index], fewer: Sequence[str]) -> tuple[Note, ...]:
+def notes(
+    account: Account, read: Sequence[Index], fewer: Sequence[str], uncounted: Sequence[str]
+) -> tuple[Note, ...]:
     """Notes on what the account does not see of the indices that are read.
 
-    `fewer` are those in which it found fewer documents than there are.
+    `fewer` are those in which it found fewer documents than there are, `uncounted` those of which
+    nobody knows.
     """
     sides = account.sides or ()
     found = (
         (_DOCUMENTS, {name for side in sides for name in side.without_documents(read)}),
         (_FIELDS, {name for side in sides for name in side.without_fields(read)}),
         (_FEWER, fewer),
+        (_UNCOUNTED, uncounted),
     )
     unknown = [Note(code=NoteCode.ROW_SECURITY, text=_UNKNOWN)] if account.keeps_back else []
     return (

@@ -95,20 +95,19 @@ def survey(
 ) -> Survey:
     """Find what can be dumped of a database.
 
-    Raises the server's refusal if the database, or a table that was asked for, is not there or
-    cannot be read.
+    Raises the server's refusal if it, or a table that was asked for, is not there or unreadable.
     """
     found = tables(server, database, interrupt=interrupt)
     if not found:
         check_folder(server, database, interrupt=interrupt)
     chosen, notes = choose(server, database, table_filter, found)
-    hidden = [
-        table
+    hidden = {
+        table.name: None
         for table in chosen
         if table.is_view and not scope.rights.may("SHOW VIEW", database, table.name)
-    ]
-    notes += words.hidden_views(database, [view.name for view in hidden])
-    chosen = [table for table in chosen if table not in hidden]
+    }
+    notes += words.hidden_views(database, [*hidden])
+    chosen = [table for table in chosen if table.name not in hidden]
     sized = _sizes(server, database, found, chosen, interrupt=interrupt)
     refused = _unreadable(server, database, chosen, sized, scope.rights, interrupt=interrupt)
     if table_filter.tables:
@@ -137,9 +136,11 @@ def survey(
     options, said = _programs(server, database, scope.rights, interrupt=interrupt)
     keys = foreign_keys(server, database, kept.keys(), interrupt=interrupt)
     loose_keys = [key for key in keys if not key.standard]
+    defaults, lost = default_settings(server, database, interrupt=interrupt)
     notes += [
         *columns.notes,
         *said,
+        *lost,
         *words.on_rights(scope.rights, database),
         *words.on_engines(server.flavour, database, chosen, histories=scope.histories),
         *words.on_references(database, kept.keys(), references, keys, scope),
@@ -160,7 +161,7 @@ def survey(
         all_tables=not table_filter.tables,
         bytewise=columns.bytewise,
         opening=_opening(bytewise=columns.bytewise, loose_keys=bool(loose_keys)),
-        defaults=default_settings(server, database, interrupt=interrupt),
+        defaults=defaults,
         references={view: needs for view, needs in references.items() if view in kept},
         sequences_of=columns.sequences_of,
         notes=tuple(notes),

@@ -1,6 +1,6 @@
 """Which tables of a database are dumped, as the annotations ask."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dumpers.contract.notes import Note, NoteCode
@@ -43,30 +43,31 @@ def choose(
 
     Raises the server's refusal if a table that was asked for does not exist.
     """
+    named: dict[str, list[Table]] = {}
+    for table in found:
+        for name in {server.fold(table.name), server.fold(f"{database}.{table.name}")}:
+            named.setdefault(name, []).append(table)
 
-    def matches(name: str) -> Callable[[Table], bool]:
-        wanted = server.fold(name)
-        return lambda table: (
-            wanted in {server.fold(table.name), server.fold(f"{database}.{table.name}")}
-        )
+    def fitting(names: Sequence[str]) -> frozenset[str]:
+        return frozenset(table.name for name in names for table in named.get(server.fold(name), ()))
 
     chosen = list(found)
     if table_filter.tables:
-        missing = [name for name in table_filter.tables if not any(map(matches(name), found))]
+        missing = [name for name in table_filter.tables if server.fold(name) not in named]
         if missing:
             raise server.errors.refused(
                 f"the database {database!r} has not these tables that were asked for, or this "
                 f"account may not see them: {abbreviate(missing)}"
             )
-        chosen = [
-            table for table in found if any(matches(name)(table) for name in table_filter.tables)
-        ]
-    unmatched = []
-    for name in table_filter.excluded:
-        excludes = matches(name)
-        if not any(map(excludes, found)):
-            unmatched.append(name if name.startswith(f"{database}.") else f"{database}.{name}")
-        chosen = [table for table in chosen if not excludes(table)]
+        asked = fitting(table_filter.tables)
+        chosen = [table for table in found if table.name in asked]
+    excluded = fitting(table_filter.excluded)
+    chosen = [table for table in chosen if table.name not in excluded]
+    unmatched = [
+        name if name.startswith(f"{database}.") else f"{database}.{name}"
+        for name in table_filter.excluded
+        if server.fold(name) not in named
+    ]
     if not unmatched:
         return chosen, []
     note = Note(

@@ -1,7 +1,7 @@
 """The rights of an account, parsed from the output of `SHOW GRANTS`; pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _ALL = frozenset(("ALL", "ALL PRIVILEGES"))
@@ -22,15 +22,20 @@ class _Grant:
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """The privileges of one account, those of its active roles among them."""
+    """The privileges of one account, those of its active roles among them.
 
-    items: tuple[_Grant, ...]
+    By the tables that they are on, `*` for those on whole databases; an account may have thousands.
+    """
+
+    items: Mapping[str, tuple[_Grant, ...]]
 
     def may(self, privilege: str, database: str, table: str = "*") -> bool:
         """Tell whether the account has a privilege on all of a database, or on one table of it."""
         found = False
-        for item in self.items:
-            if item.table not in {"*", table} or not item.privileges & {privilege, *_ALL}:
+        own = self.items.get(table, ()) if table != "*" else ()
+        # What is revoked in part is so for the rights on all databases, not for a table's own.
+        for item in (*self.items.get("*", ()), *own):
+            if not item.privileges & {privilege, *_ALL}:
                 continue
             if item.revoked:
                 # Partial revokes name a database literally, and come after the grants.
@@ -42,7 +47,7 @@ class Grants:
 
 def parse(lines: Iterable[str]) -> Grants:
     """Read the lines of `SHOW GRANTS`; what grants roles or names no table is passed over."""
-    found = []
+    found: dict[str, list[_Grant]] = {}
     for line in lines:
         match = _LINE.fullmatch(line)
         # A privilege on some columns is none on the table.
@@ -56,8 +61,8 @@ def parse(lines: Iterable[str]) -> Grants:
             table=_unquote(table),
             revoked=what == "REVOKE",
         )
-        found.append(item)
-    return Grants(tuple(found))
+        found.setdefault(item.table, []).append(item)
+    return Grants({name: tuple(items) for name, items in found.items()})
 
 
 def _unquote(name: str) -> str:

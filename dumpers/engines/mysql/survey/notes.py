@@ -148,12 +148,9 @@ def on_engines(
     far = [table for table in tables if table.engine.upper() in ELSEWHERE[flavour]]
     joined = [table for table in tables if table.engine.upper() in MERGED]
     # A BLACKHOLE keeps nothing that could be inconsistent.
+    others = {*ELSEWHERE[flavour], *MERGED, "", "BLACKHOLE"}
     loose = [
-        table
-        for table in tables
-        if not table.transactional
-        and table not in {*far, *joined}
-        and table.engine.upper() not in {"", "BLACKHOLE"}
+        table for table in tables if not table.transactional and table.engine.upper() not in others
     ]
     versioned = [] if histories else [table.name for table in tables if table.is_versioned]
     return [

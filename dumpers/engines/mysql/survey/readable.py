@@ -19,6 +19,8 @@ MERGED = frozenset(("MRG_MYISAM", "MRG_ISAM", "MRG_ARIA"))
 
 # Tables that one statement tries.
 _TRIED_AT_ONCE = 100
+# Tables that one statement lists: as an argument it may have 128 KiB, a name 64 letters of 4 bytes.
+_LISTED_AT_ONCE = 400
 
 
 def check_folder(server: Server, database: str, *, interrupt: Interrupt) -> None:
@@ -79,23 +81,22 @@ def unreadable_tables(
     elsewhere = ELSEWHERE[server.flavour] | MERGED
     far = [table for table in tables if table.engine.upper() in elsewhere or not table.loaded]
     found = _refused(server, database, far, "SHOW CREATE TABLE {}".format, interrupt=interrupt)
-    near = [table for table in tables if table not in far]
-    doubtful = [table for table in near if not may_read(table) or not table.engine]
-    usual = [
-        table
-        for table in near
-        if table not in doubtful
-        and (
+    apart = {table.name for table in far}
+    near = [table for table in tables if table.name not in apart]
+    doubtful, usual = [], []
+    for table in near:
+        if not may_read(table) or not table.engine:
+            doubtful.append(table)
+        elif (
             server.flavour is Flavour.MYSQL or not table.transactional or not sizes.get(table.name)
-        )
-    ]
-    for start in range(0, len(usual), _TRIED_AT_ONCE):
-        together = usual[start : start + _TRIED_AT_ONCE]
-        selects = [f"(SELECT 1 FROM {identifier(table.name)} LIMIT 1)" for table in together]  # noqa: S608  quoted
-        statement = f"SELECT COUNT(*) FROM ({' UNION ALL '.join(selects)}) AS tried"  # noqa: S608  quoted
-        [refusal] = attempt(server, [statement], database=database, interrupt=interrupt)
+        ):
+            usual.append(table)
+    groups = [usual[at : at + _TRIED_AT_ONCE] for at in range(0, len(usual), _TRIED_AT_ONCE)]
+    together = [_one_of_each(group) for group in groups]
+    answers = attempt(server, together, database=database, interrupt=interrupt)
+    for group, refusal in zip(groups, answers, strict=True):
         if refusal is not None:
-            doubtful += together
+            doubtful += group
     one_row = "SELECT COUNT(*) FROM (SELECT * FROM {} LIMIT 1) AS tried".format
     return found | _refused(server, database, doubtful, one_row, interrupt=interrupt)
 
@@ -107,16 +108,19 @@ def cut_tables(
 
     So it is with MyISAM's rows of a fixed length only; all others give an error.
     """
-    listed = ", ".join(literal(table.name) for table in tables if table.engine == "MyISAM")
-    if server.flavour is not Flavour.MARIADB or not listed:
+    names = [table.name for table in tables if table.engine == "MyISAM"]
+    if server.flavour is not Flavour.MARIADB or not names:
         return {}
-    fixed = server.rows(
-        "table_name",
-        "FROM information_schema.tables WHERE table_schema = DATABASE() "
-        f"AND table_name IN ({listed}) AND row_format = 'Fixed'",
-        database=database,
-        interrupt=interrupt,
-    )
+    fixed: list[tuple[str, ...]] = []
+    for start in range(0, len(names), _LISTED_AT_ONCE):
+        listed = ", ".join(map(literal, names[start : start + _LISTED_AT_ONCE]))
+        fixed += server.rows(
+            "table_name",
+            "FROM information_schema.tables WHERE table_schema = DATABASE() "
+            f"AND table_name IN ({listed}) AND row_format = 'Fixed'",
+            database=database,
+            interrupt=interrupt,
+        )
     found: dict[str, Refusal] = {}
     for (name,) in fixed:
         rows = server.raw(
@@ -131,6 +135,12 @@ def cut_tables(
 def is_for_want_of_a_right(refusal: Refusal) -> bool:
     """Whether it is the account that is at fault, and not the table or view."""
     return bool(refusal.numbers & NO_RIGHT)
+
+
+def _one_of_each(tables: Sequence[Table]) -> str:
+    """The statement that reads a row of each of these tables."""
+    selects = [f"(SELECT 1 FROM {identifier(table.name)} LIMIT 1)" for table in tables]  # noqa: S608  quoted
+    return f"SELECT COUNT(*) FROM ({' UNION ALL '.join(selects)}) AS tried"  # noqa: S608  quoted
 
 
 def _refused(

@@ -3,14 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dumpers.engines.mysql.client import Server, literal
+from dumpers.contract.notes import Note, NoteCode
+from dumpers.engines.mysql.client import Server, identifier, literal
 from dumpers.engines.mysql.programs import Flavour
 from dumpers.runtime.interrupt import Interrupt
 
 SYSTEM_DATABASES = frozenset(("information_schema", "performance_schema", "mysql", "sys"))
 
 # Tables whose sizes are asked for by one statement: it travels as an argument, which has a limit.
-_SIZES_AT_ONCE = 100
+_SIZES_AT_ONCE = 250
+# As SHOW CREATE DATABASE has them.
+_LOST = ("ENCRYPTION='Y'", "READ ONLY = 1")
+_LOST_TEXT = (
+    "what these databases have by themselves is not in the dump: give it to them after a load "
+    "(ALTER DATABASE)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +107,14 @@ def sizes(
     return {name: int(size) for name, size in rows if name in wanted and int(size) >= 0}
 
 
-def default_settings(server: Server, database: str, *, interrupt: Interrupt) -> str:
+def default_settings(
+    server: Server, database: str, *, interrupt: Interrupt
+) -> tuple[str, list[Note]]:
     """Write what a database has by itself, as SQL for whichever database it is loaded into.
 
-    Older servers, which may not know the collation, pass the statement over.
+    Older servers, which may not know the collation, pass the statement over. With notes on what no
+    load may simply set: encryption takes rights and a keyring, and nothing can be loaded into what
+    is read-only.
     """
     comment = server.flavour is Flavour.MARIADB and server.number >= (10, 5)
     [(characters, collation, said)] = server.rows(
@@ -120,4 +131,14 @@ def default_settings(server: Server, database: str, *, interrupt: Interrupt) -> 
     # What ends a comment would end the statement in it.
     if said and "*/" not in said:
         words += f" COMMENT = {literal(said)}"
-    return f"/*{mark} ALTER DATABASE {words} */;\n"
+    lost = _lost_settings(server, database, interrupt=interrupt)
+    return f"/*{mark} ALTER DATABASE {words} */;\n", lost
+
+
+def _lost_settings(server: Server, database: str, *, interrupt: Interrupt) -> list[Note]:
+    if server.flavour is Flavour.MARIADB or server.number < (8, 0):
+        return []
+    [(_, made)] = server.raw(f"SHOW CREATE DATABASE {identifier(database)}", interrupt=interrupt)
+    text = made.rpartition("`")[2]
+    lost = tuple(f"{database}: {words}" for words in _LOST if words in text)
+    return [Note(code=NoteCode.RESTORE_NEEDS, text=_LOST_TEXT, objects=lost)] if lost else []

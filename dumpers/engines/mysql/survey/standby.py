@@ -10,6 +10,15 @@ from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 
 _TEXT = "the dump was read from a replica"
+# As SHOW REPLICA STATUS has them; empty where nothing is left out.
+_FILTERS = (
+    *("Replicate_Do_DB", "Replicate_Ignore_DB", "Replicate_Do_Table", "Replicate_Ignore_Table"),
+    *("Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table", "Replicate_Do_Domain_Ids"),
+    *("Replicate_Ignore_Domain_Ids", "Replicate_Ignore_Server_Ids"),
+)
+_VARIABLES = ("wsrep_on", "wsrep_provider", "innodb_force_recovery")
+_GALERA_STATE = ("wsrep_cluster_status", "wsrep_local_state_comment")
+_IN_STEP = ("Primary", "Synced")
 
 
 def standby_notes(server: Server, *, interrupt: Interrupt) -> tuple[Note, ...]:
@@ -17,13 +26,15 @@ def standby_notes(server: Server, *, interrupt: Interrupt) -> tuple[Note, ...]:
 
     Raises the server's refusal where its settings would cut what is read from it.
     """
-    limit, read_only = _settings(server, interrupt=interrupt)
+    limit, read_only, known = _settings(server, interrupt=interrupt)
     if server.flavour is Flavour.MARIADB and limit:
         # Its dump tool cannot be told to set it back.
         raise server.errors.refused(
             f"the server's sql_select_limit is {limit}, so that every table would come with no "
             "more rows than that: set it to DEFAULT, globally and in init_connect"
         )
+    node = describe_node(known)
+    notes = (*damage_notes(known), *((_note(node),) if node else ()))
     try:
         states = _channels(server, interrupt=interrupt)
     except KsnapshotError as error:
@@ -34,12 +45,44 @@ def standby_notes(server: Server, *, interrupt: Interrupt) -> tuple[Note, ...]:
         if server.flavour is Flavour.MARIADB and server.number < (10, 5):
             right = "REPLICATION CLIENT"
         unknown = f"and how old its rows are is not known: grant this account {right}"
-        return (_note(f"the server is read-only, as replicas are, {unknown}"),) if read_only else ()
+        if read_only:
+            return (*notes, _note(f"the server is read-only, as replicas are, {unknown}"))
+        return notes
     if states:
-        return tuple(_note(describe(state)) for state in states)
+        return (*notes, *(_note(describe(state)) for state in states))
     if read_only:
-        return (_note("the server is read-only, as replicas are, though it has no source set up"),)
-    return ()
+        alone = "the server is read-only, as replicas are, though it has no source set up"
+        return (*notes, _note(alone))
+    return notes
+
+
+def describe_node(cluster: Mapping[str, str]) -> str:
+    """Say what may be wrong with the rows of a node of Galera's; empty where it is in step.
+
+    By the server's variables and status; without them it is no such node.
+    """
+    if cluster.get("wsrep_on") != "ON" or cluster.get("wsrep_provider") in {None, "", "none"}:
+        return ""
+    state = tuple(cluster.get(name, "") for name in _GALERA_STATE)
+    if state == _IN_STEP:
+        return ""
+    return (
+        f"the dump was read from a node of a Galera cluster that is not in step with the others "
+        f"({', '.join(filter(None, state)) or 'it does not say how'}): it may lack what they have "
+        "taken in"
+    )
+
+
+def damage_notes(known: Mapping[str, str]) -> tuple[Note, ...]:
+    """A note where the server's variables say that it passes over damage."""
+    level = known.get("innodb_force_recovery", "0")
+    if level == "0":
+        return ()
+    text = (
+        f"the server runs with innodb_force_recovery = {level}, which passes over damaged pages "
+        "and unfinished transactions: rows may be missing in the dump, or be such as never were"
+    )
+    return (Note(code=NoteCode.NOT_CONSISTENT, text=text),)
 
 
 def describe(state: Mapping[str, str]) -> str:
@@ -50,6 +93,9 @@ def describe(state: Mapping[str, str]) -> str:
 
     source = value("Source_Host", "Master_Host")
     where = f"{_TEXT} of {source}" if source else _TEXT
+    filters = [f"{name}: {state[name]}" for name in _FILTERS if state.get(name)]
+    if filters:
+        where += f", which takes but a part of what its source does ({'; '.join(filters)}), and"
     stopped = [
         what
         for what, names in (
@@ -73,17 +119,28 @@ def _note(text: str) -> Note:
     return Note(code=NoteCode.STANDBY, text=text)
 
 
-def _settings(server: Server, *, interrupt: Interrupt) -> tuple[str, bool]:
-    """The limit of rows for those who set none, empty if there is none; and if it is read-only."""
+def _settings(server: Server, *, interrupt: Interrupt) -> tuple[str, bool, Mapping[str, str]]:
+    """What holds for whoever sets nothing, by the server's own settings.
+
+    That is the limit of rows, empty if there is none; whether it is read-only; and what it says of
+    Galera and of damage.
+    """
     # Without the clients' own setting of a session, as the tool gets it: the server's global one or
     # that of its `init_connect`.
-    [(limit, read_only)] = server.raw(
-        "SELECT @@session.sql_select_limit, @@global.read_only",
+    [(limit, read_only), *others] = server.raw(
+        "SELECT @@session.sql_select_limit, @@global.read_only; SET SESSION sql_big_selects = ON;"
+        f"SHOW GLOBAL VARIABLES WHERE variable_name IN ({_listed(_VARIABLES)});"
+        f"SHOW GLOBAL STATUS WHERE variable_name IN ({_listed(_GALERA_STATE)})",
         options=("--init-command=DO 0",),
         interrupt=interrupt,
     )
     no_limit = "18446744073709551615"
-    return "" if limit == no_limit else limit, read_only not in {"0", "OFF"}
+    known = {row[0]: row[-1] for row in others}
+    return "" if limit == no_limit else limit, read_only not in {"0", "OFF"}, known
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def _channels(server: Server, *, interrupt: Interrupt) -> Sequence[Mapping[str, str]]:

@@ -48,10 +48,14 @@ def database_options(database: Database) -> str:
     return " ".join(f"{name} {value}" for name, value in options)
 
 
-def databases_script(databases: Sequence[Database]) -> bytes:
-    """The psql script that makes the databases as they were, each in a section of its own."""
+def databases_script(databases: Sequence[Database], settings: Sequence[str] = ()) -> bytes:
+    """The psql script that makes the databases as they were, each in a section of its own.
+
+    `settings` are those of all roles in all databases.
+    """
+    everywhere = [f"ALTER ROLE ALL {_setting(setting)};" for setting in settings]
     lines = [line for database in databases for line in _section(database)]
-    return "\n".join((_HEAD, *lines, "")).encode()
+    return "\n".join((*everywhere, _HEAD, *lines, "")).encode()
 
 
 def properties_script(database: Database) -> bytes:
@@ -104,10 +108,8 @@ def _properties(database: Database) -> Iterator[str]:
             f"IS {_literal(label)};"
         )
     for role, setting in database.settings:
-        name, _, value = setting.partition("=")
-        what = f"SET {_setting_name(name)} TO {_setting_value(name, value)};"
         whose = f"ALTER ROLE {quote_identifier(role)} IN DATABASE {_NAME}" if role else alter
-        yield f"{whose} {what}"
+        yield f"{whose} {_setting(setting)};"
     for grantee, right, _ in _sorted(database.default_rights - database.rights):
         yield f"REVOKE {right} ON DATABASE {_NAME} FROM {_grantee(grantee)};"
     for grantee, right, grantable in _sorted(database.rights - database.default_rights):
@@ -123,6 +125,11 @@ def _sorted(
 
 def _grantee(role: str | None) -> str:
     return "PUBLIC" if role is None else quote_identifier(role)
+
+
+def _setting(setting: str) -> str:
+    name, _, value = setting.partition("=")
+    return f"SET {_setting_name(name)} TO {_setting_value(name, value)}"
 
 
 def _setting_name(name: str) -> str:

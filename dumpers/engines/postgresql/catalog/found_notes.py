@@ -40,9 +40,31 @@ _KINDS: Mapping[str, _Kind] = {
         text="invalid indexes, such as CREATE INDEX CONCURRENTLY leaves when it fails, are not in "
         "the dump: REINDEX or drop them",
     ),
-    "in_pg_catalog": _Kind(
+    "in_catalogs": _Kind(
         code=NoteCode.NOT_DUMPED,
-        text="what somebody made in the schema pg_catalog is in no dump: move it elsewhere",
+        text="what somebody made in the schemas pg_catalog and information_schema is in no dump: "
+        "move it elsewhere",
+    ),
+    "subscribed": _Kind(
+        code=NoteCode.STANDBY,
+        text="subscriptions fill these tables, which are as old as those lag behind their "
+        "publishers",
+    ),
+    "half_copied": _Kind(
+        code=NoteCode.STANDBY,
+        text="the first copy of these tables from their publisher is not finished: the dump holds "
+        "the rows that had come by then",
+    ),
+    "damage_hidden": _Kind(
+        code=NoteCode.NOT_DUMPED,
+        text="by these settings the server passes over damaged pages without an error: rows on "
+        "such pages are not in the dump, or are damaged in it",
+    ),
+    "unchecked_keys": _Kind(
+        code=NoteCode.RESTORE_NEEDS,
+        text="the triggers that check these foreign keys are switched off on the server, so rows "
+        "may break them, and a load, which checks them, may fail: docs/restore.md says how to "
+        "load them then; afterwards they are on",
     ),
     "prepared": _Kind(
         code=NoteCode.NOT_DUMPED,

@@ -44,6 +44,36 @@ FROM pg_rewrite w JOIN scope ON scope.oid = w.ev_class
 WHERE EXISTS (SELECT FROM scope m JOIN pg_class c ON c.oid = m.oid
               WHERE c.relkind = 'm' AND c.relispopulated)"""
 
+# Schemas of the server's own, of which pg_dump takes nothing.
+_CATALOGS = "('pg_catalog', 'information_schema')"
+_IN_CATALOGS = " UNION ALL ".join(
+    f"SELECT {name} FROM {catalog} o JOIN pg_namespace n ON n.oid = o.{schema} "
+    f"AND n.nspname IN {_CATALOGS} LEFT JOIN member m ON m.classid = '{catalog}'::regclass "
+    f"AND m.objid = o.oid WHERE o.oid >= {FIRST_OWN_OID} AND m.objid IS NULL {own}"
+    for catalog, schema, name, own in (
+        (
+            "pg_class",
+            "relnamespace",
+            "format('%I.%I', n.nspname, o.relname)",
+            "AND o.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')",
+        ),
+        ("pg_proc", "pronamespace", "o.oid::regprocedure::text", ""),
+        ("pg_operator", "oprnamespace", "o.oid::regoperator::text", ""),
+        (
+            "pg_type",
+            "typnamespace",
+            "format('%I.%I', n.nspname, o.typname)",
+            "AND o.typtype IN ('b', 'd', 'e', 'r') AND o.typcategory <> 'A'",
+        ),
+    )
+)
+_IN_CATALOGS_OF_EXTENSIONS = f"""
+UNION ALL SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN {_CATALOGS}
+JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
+WHERE c.relkind = 'r' AND NOT EXISTS (
+  SELECT FROM pg_extension e WHERE e.oid = m.extension AND c.oid = ANY (e.extconfig))"""
+
 
 def survey_query(choice: Choice, server: Server, path: list[str]) -> str:
     """The query of a survey, whose only row is a JSON object with the members of `_lists`.
@@ -84,7 +114,8 @@ WHERE {_OWN_ROWS} AND NOT ({servers(choice.foreign_servers, "v.srvname")})""",
         "of_extensions": f"""
 SELECT {full_name("scope")} FROM scope
 WHERE relkind = 'r' AND extension IS NOT NULL AND NOT EXISTS (
-  SELECT FROM pg_extension e WHERE e.oid = extension AND scope.oid = ANY (e.extconfig))""",
+  SELECT FROM pg_extension e WHERE e.oid = extension AND scope.oid = ANY (e.extconfig))"""
+        + ("" if choice.is_partial else _IN_CATALOGS_OF_EXTENSIONS),
         "computed": f"""
 SELECT {full_name("scope")} FROM scope JOIN pg_class c ON c.oid = scope.oid
 WHERE c.relkind = 'm' AND c.relispopulated AND extension IS NULL""",
@@ -95,6 +126,14 @@ FROM pg_attribute a JOIN scope ON scope.oid = a.attrelid
 WHERE a.atttypid IN (SELECT oid FROM pg_type WHERE 'money'::regtype IN (oid, typbasetype, typelem))
 AND a.attnum > 0 AND NOT a.attisdropped AND relkind IN ('r', 'p') AND {_OWN_ROWS}""",
         "money_as": "SELECT current_setting('lc_monetary')",
+        "subscribed": f"""
+SELECT DISTINCT {full_name("scope")}
+FROM pg_subscription_rel r JOIN scope ON scope.oid = r.srrelid""",
+        "half_copied": f"""
+SELECT DISTINCT {full_name("scope")}
+FROM pg_subscription_rel r JOIN scope ON scope.oid = r.srrelid WHERE r.srsubstate <> 'r'""",
+        "damage_hidden": "SELECT name FROM pg_settings WHERE setting = 'on' "
+        "AND name IN ('zero_damaged_pages', 'ignore_checksum_failure')",
         "prepared": "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()",
         "functions": f"""
 SELECT DISTINCT json_build_array(n.nspname, p.oid::regprocedure::text)::text
@@ -113,6 +152,11 @@ AND EXISTS (
   OR EXISTS (SELECT FROM pg_type t WHERE t.typname = lower(found[1]) AND t.oid >= {FIRST_OWN_OID})
 )""",
     }
+    if not server.is_superuser or choice.role:
+        # From 18 on pg_dump may leave out the state of such a sequence without a word.
+        lists["shut_sequences"] = f"""
+SELECT {full_name("scope")} FROM scope
+WHERE relkind = 'S' AND {_OWN_ROWS} AND NOT has_table_privilege(scope.oid, 'SELECT')"""
     if server.in_recovery and choice.unlogged_rows:
         lists["unlogged"] = f"""
 SELECT {full_name("scope")} FROM scope
@@ -148,18 +192,15 @@ def _definitions(choice: Choice, server: Server) -> Mapping[str, str]:
 SELECT format('%I.%I', s.nspname, i.relname) FROM pg_index x
 JOIN scope s ON s.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 WHERE NOT x.indisvalid AND i.relkind = 'i' AND s.extension IS NULL""",
+        "unchecked_keys": f"""
+SELECT DISTINCT {full_name("s")} || '.' || quote_ident(k.conname) FROM pg_trigger t
+JOIN scope s ON s.oid = t.tgrelid JOIN pg_constraint k ON k.oid = t.tgconstraint
+WHERE t.tgisinternal AND t.tgenabled IN ('D', 'R') AND k.contype = 'f'
+AND s.oid = k.conrelid AND s.extension IS NULL""",
     }
     if choice.is_partial:
         return lists
-    lists["in_pg_catalog"] = f"""
-SELECT format('pg_catalog.%I', c.relname) FROM pg_class c
-LEFT JOIN member m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
-WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.oid >= {FIRST_OWN_OID}
-AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND m.objid IS NULL
-UNION ALL SELECT p.oid::regprocedure::text FROM pg_proc p
-LEFT JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
-WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid >= {FIRST_OWN_OID}
-AND m.objid IS NULL"""
+    lists["in_catalogs"] = _IN_CATALOGS
     if choice.subscriptions:
         lists["subscriptions"] = """
 SELECT s.subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid

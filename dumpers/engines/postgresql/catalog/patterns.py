@@ -79,6 +79,12 @@ def literal(text: str) -> str:
     return "E'{}'".format(text.replace("\\", "\\\\").replace("'", "''"))
 
 
+def plain(expression: str) -> str | None:
+    """The only name that a pattern's part fits; None where it may fit several."""
+    inner = expression.removeprefix("^(").removesuffix(")$")
+    return None if _SPECIAL & set(inner) else inner
+
+
 def fits(column: str, expression: str) -> str:
     """The SQL condition that a name in `column` fits a regular expression."""
     return f'{column}::text COLLATE "default" ~ {literal(expression)}'

@@ -8,7 +8,7 @@ The rules are pg_dump's own: `selectDumpableNamespace`, `selectDumpableTable` an
 
 from collections.abc import Sequence
 
-from dumpers.engines.postgresql.catalog.patterns import Pattern, fits, literal
+from dumpers.engines.postgresql.catalog.patterns import Pattern, fits, literal, plain
 from dumpers.engines.postgresql.choice import Choice, Tables
 
 # What the first query of a session made by a user can be.
@@ -88,7 +88,8 @@ def matches(choice: Choice) -> tuple[tuple[Pattern, ...], str]:
             for pattern in schemas
         ),
     ]
-    return (*relations, *schemas), f"json_build_array({', '.join(conditions)})"
+    # No list of arguments: a function has a hundred at most.
+    return (*relations, *schemas), f"to_json(ARRAY[{', '.join(conditions)}]::boolean[])"
 
 
 def servers(patterns: Sequence[Pattern], column: str) -> str:
@@ -123,12 +124,35 @@ def _tree(name: str, tables: Tables) -> str:
 
 
 def _any(patterns: Sequence[Pattern]) -> str:
-    return " OR ".join(map(_relation, patterns)) or "false"
+    """The condition that a relation fits one of these: all plain names of a schema are one list."""
+    listed: dict[str | None, list[str]] = {}
+    others = []
+    for pattern in patterns:
+        name = plain(pattern.name)
+        if name is None:
+            others.append(_relation(pattern))
+        else:
+            listed.setdefault(pattern.schema, []).append(literal(name))
+    return (
+        " OR ".join(
+            [
+                *(
+                    f"(relname::text IN ({', '.join(names)}) AND {_where(schema)})"
+                    for schema, names in listed.items()
+                ),
+                *others,
+            ]
+        )
+        or "false"
+    )
 
 
 def _relation(pattern: Pattern) -> str:
-    where = "visible" if pattern.schema is None else fits("nspname", pattern.schema)
-    return f"({fits('relname', pattern.name)} AND {where})"
+    return f"({fits('relname', pattern.name)} AND {_where(pattern.schema)})"
+
+
+def _where(schema: str | None) -> str:
+    return "visible" if schema is None else fits("nspname", schema)
 
 
 def _schemas(patterns: Sequence[Pattern]) -> str:

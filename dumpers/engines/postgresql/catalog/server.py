@@ -18,6 +18,8 @@ SELECT json_build_object(
   'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
   'database', current_database(),
   'in_recovery', pg_is_in_recovery(),
+  'settings', (SELECT coalesce(json_agg(s.s), '[]') FROM pg_db_role_setting r,
+    unnest(r.setconfig) AS s(s) WHERE r.setdatabase = 0 AND r.setrole = 0),
   'databases', (SELECT json_agg(q ORDER BY q.name) FROM (
     SELECT d.datname AS name, pg_get_userbyid(d.datdba) AS owner,
       pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype,
@@ -49,6 +51,13 @@ SELECT json_build_object(
   'caught_up', coalesce(pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn(), false),
   'replayed', to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
   'lag', extract(epoch FROM now() - pg_last_xact_replay_timestamp())::bigint)"""
+# What a new server's databases do not have.
+_HOLDS_ANYTHING = "SELECT {}".format(
+    " OR ".join(
+        f"EXISTS (SELECT FROM {catalog} WHERE oid >= 16384)"
+        for catalog in ("pg_class", "pg_proc", "pg_type", "pg_namespace", "pg_extension")
+    )
+)
 # A database whose DROP did not end has this limit of connections; nobody can connect to it.
 _INVALID = -2
 
@@ -90,7 +99,8 @@ class Database:
 class Server:
     """The server that is dumped. `database` is the one of the connection.
 
-    `standby` says in words how old a standby's data is; empty on a primary.
+    `standby` says in words how old a standby's data is; empty on a primary. `settings` are those of
+    all roles in all databases, which pg_dumpall passes over.
     """
 
     major: int
@@ -99,6 +109,7 @@ class Server:
     database: str
     standby: str
     databases: Mapping[str, Database]
+    settings: tuple[str, ...] = ()
 
     @property
     def in_recovery(self) -> bool:
@@ -117,12 +128,18 @@ def ask_server(session: Session, interrupt: Interrupt) -> Server:
             is_superuser=bool(found["superuser"]),
             database=found["database"],
             standby=_ask_age(session, interrupt) if found["in_recovery"] else "",
+            settings=tuple(found["settings"]),
             databases={item["name"]: _database(item) for item in found["databases"]},
         )
     except (ValueError, KeyError, TypeError) as error:
         raise SourceFailedError(
             f"the server does not answer as PostgreSQL does: {text[:300]!r}"
         ) from error
+
+
+def holds_anything(session: Session, interrupt: Interrupt) -> bool:
+    """Whether somebody has made anything in the session's database."""
+    return session.ask_text(_HOLDS_ANYTHING, interrupt) == "t"
 
 
 def _database(found: Mapping[str, Any]) -> Database:

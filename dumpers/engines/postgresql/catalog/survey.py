@@ -5,19 +5,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dumpers.engines.names import abbreviate
 from dumpers.engines.postgresql.catalog.lists import survey_query
 from dumpers.engines.postgresql.catalog.patterns import quote_pattern, quote_patterns
 from dumpers.engines.postgresql.catalog.server import Server
 from dumpers.engines.postgresql.choice import CHILDREN_SINCE, EXTENSION_SINCE, Choice
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.names import shown
-from dumpers.runtime.errors import SourceFailedError
+from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
+# The server's own function looks at every file of the database, which are three for a table at
+# least. What autovacuum keeps up to date is nearly as good; what it has never seen is small, or was
+# just filled.
 _CONTEXT = """
 SELECT json_build_object('path', pg_catalog.current_schemas(true),
   'encoding', (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'client_encoding'),
-  'size', pg_catalog.pg_database_size(pg_catalog.current_database()))"""
+  'size', CASE WHEN pg_catalog.current_setting('autovacuum')::pg_catalog.bool
+    THEN (SELECT pg_catalog.sum(CASE
+        WHEN relpages > 0
+        THEN relpages * pg_catalog.current_setting('block_size')::pg_catalog.int8
+        ELSE 100 * pg_catalog.pg_stat_get_live_tuples(oid) END)::pg_catalog.int8
+      FROM pg_catalog.pg_class WHERE relkind IN ('r', 'm', 't'))
+    ELSE pg_catalog.pg_database_size(pg_catalog.current_database()) END)"""
 _READABLE = "readable"
 
 
@@ -46,11 +56,17 @@ def ask_survey(
 ) -> Survey:
     """Ask the session's database, for a pg_dump of the major version `tool`.
 
-    Two queries, which wait for no lock of a table.
+    Two queries, which wait for no lock of a table. Raises SourceRefusedError for a sequence that
+    this account may not read.
     """
     context = _parse(session.ask_text(_CONTEXT, interrupt, path=False, role=choice.role))
     query = survey_query(choice, server, context["path"])
     found = _parse(session.ask_text(query, interrupt, role=choice.role))
+    if shut := found.pop("shut_sequences", []):
+        raise SourceRefusedError(
+            f"permission denied for sequence {abbreviate(shut)}: grant the account "
+            "pg_read_all_data (13: SELECT on the sequences), or leave them out by exclude-tables"
+        )
     added = _added_arguments(choice, found, tool)
     functions = [json.loads(item) for item in found.pop("functions", [])]
     lists = {

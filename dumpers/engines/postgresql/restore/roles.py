@@ -20,6 +20,8 @@ _ROLE = re.compile(rb"(CREATE|ALTER|COMMENT ON|SECURITY LABEL FOR \S+ ON) ROLE "
 _MEMBER = re.compile(rb"GRANT " + _NAME + rb" TO " + _NAME)
 _SPACE = re.compile(rb"(CREATE|ALTER|COMMENT ON|SECURITY LABEL FOR \S+ ON) TABLESPACE " + _NAME)
 _SPACE_RIGHTS = re.compile(rb"(?:GRANT|REVOKE) .* ON TABLESPACE ", re.DOTALL)
+# ALTER ROLE ALL SET: it would change what those roles find that are there.
+_EVERYBODY = b"ALL"
 _DATABASES = b"\n--\n-- Databases: "
 
 
@@ -72,14 +74,14 @@ def read_globals(piece: StoredDump, target: Target) -> Globals:
 def select(script: bytes, *, roles: frozenset[str]) -> Globals:
     """What of pg_dumpall's script concerns roles that are missing; pure.
 
-    Roles that the target has keep password, settings and memberships.
+    Roles that the target has keep password, settings and memberships, those of all roles, too.
     """
     globals_, _, sections = script.partition(_DATABASES)
     kept, spaces = [], []
     for whole in split_statements(globals_):
         statement = re.sub(rb"\A(?:\s*(?:--|\\)[^\n]*\n|\s+)*", b"", whole)
         if found := _ROLE.match(statement):
-            if _unquoted(found[2]) not in roles:
+            if found[2] != _EVERYBODY and _unquoted(found[2]) not in roles:
                 kept.append(statement)
         elif _SPACE.match(statement) or _SPACE_RIGHTS.match(statement):
             spaces.append(statement)

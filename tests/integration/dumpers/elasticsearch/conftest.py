@@ -86,8 +86,12 @@ def secured_servers() -> Iterator[Callable[[str], Secured]]:
                 authority = pki.authority(folder / "own")
                 server = search_testbed.start(
                     name,
-                    # Only with it may roles hide documents and fields.
-                    settings={"xpack.license.self_generated.type": "trial"},
+                    settings={
+                        # Only with it may roles hide documents and fields.
+                        "xpack.license.self_generated.type": "trial",
+                        # As services set it, so that rights may go by a request's path.
+                        "rest.action.multi.allow_explicit_index": "false",
+                    },
                     tls=authority.server("node", ["127.0.0.1"]),
                     roles=accounts.roles(name),
                     users=accounts.USERS,

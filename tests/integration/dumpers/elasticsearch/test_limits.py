@@ -101,3 +101,10 @@ def test_an_index_must_be_named_to_be_deleted(limited: SearchServer) -> None:
     assert note.code is NoteCode.GLOBALS
     assert note.objects == ("cluster setting action.destructive_requires_name",)
     assert assert_whole(limited, KSNAPSHOT_INDICES="many") == []
+
+
+@_ALL
+def test_a_search_may_ask_few_shards(limited: SearchServer) -> None:
+    set_limits(limited, {"action.search.shard_count.limit": "1"})
+    fill(limited, shards=3)
+    assert NoteCode.NOT_CONSISTENT in assert_whole(limited)

@@ -100,6 +100,42 @@ def test_roles_that_opensearch_does_not_tell(server: SearchServer, proxy: HttpPr
     ]
 
 
+_NOT_BY_BODY = Status(
+    400,
+    b'{"error":{"root_cause":[{"type":"illegal_argument_exception","reason":"explicit index in '
+    b'multi search is not allowed"}]},"status":400}',
+)
+
+
+def test_indices_that_may_not_be_named_in_a_body(server: SearchServer, proxy: HttpProxy) -> None:
+    few = {
+        "_shards": {"total": 1, "successful": 1, "failed": 0},
+        "hits": {"total": {"value": 5}},
+    }
+    proxy.set(
+        *_security(Status(403, b"{}")),
+        Rule(_NOT_BY_BODY, path="/_msearch"),
+        Rule(Status(200, json.dumps(few).encode()), path=r"/tenants/_search\?size=0"),
+    )
+    source, _ = dumped(server, proxy, KSNAPSHOT_INDICES="tenants,orders")
+    assert [(note.code, note.objects) for note in source.notes] == [
+        (NoteCode.ROW_SECURITY, ()),
+        (NoteCode.ROW_SECURITY, ("tenants",)),
+    ]
+
+
+def test_indices_that_cannot_be_counted_are_told_of(server: SearchServer, proxy: HttpProxy) -> None:
+    proxy.set(
+        *_security(Status(403, b"{}")),
+        Rule(_NOT_BY_BODY, path="/_msearch"),
+        Rule(_NOT_BY_BODY, path=r"/tenants/_search\?size=0"),
+    )
+    source, parts = dumped(server, proxy, KSNAPSHOT_INDICES="tenants,orders")
+    assert parts["data"][1] == {"documents": {"orders": 10, "tenants": 10}}
+    notes = {note.objects: note.text for note in source.notes}
+    assert "could not be counted" in notes["tenants",]
+
+
 def test_an_index_that_opensearch_does_not_let_read(server: SearchServer, proxy: HttpProxy) -> None:
     refused = {"error": {"type": "security_exception"}, "status": 403}
     answers = [{"status": 200}, refused]

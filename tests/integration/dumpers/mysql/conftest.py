@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -14,7 +14,7 @@ from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.notes import NoteCode
 from dumpers.engines.mysql.engine import ENGINE
-from dumpers.engines.protocol import SourceInfo, StoredDump
+from dumpers.engines.protocol import NotedStream, SourceInfo, StoredDump
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -148,4 +148,6 @@ def dump_parts(job: DumpJob) -> tuple[SourceInfo, Sequence[tuple[str, tuple[str,
         for stream in opened.streams:
             with stream.open(Interrupt()) as reader:
                 found.append((stream.name, stream.part, b"".join(iter(reader.read, b""))))
-    return opened.info, found
+        told = [stream.notes() for stream in opened.streams if isinstance(stream, NotedStream)]
+    notes = (*opened.info.notes, *(note for notes in told for note in notes))
+    return replace(opened.info, notes=notes), found

@@ -49,3 +49,19 @@ def test_a_replica(case: Case) -> None:
         case.server.sql(f"GRANT {right} ON *.* TO {user}@'%'")
         [note] = standby(case, database, **poor)
         assert "primary.example" in note.text
+
+
+@pytest.mark.parametrize("case", ["mysql-8.0", NEWEST, "mariadb-11.4"], indirect=True)
+def test_a_replica_that_takes_a_part_only(case: Case) -> None:
+    database = case.database()
+    clear, name = ("''", "replicate_do_db") if case.server.is_mariadb else ("()", "")
+    set_filter = (
+        f"SET GLOBAL {name} = {{}}" if name else "CHANGE REPLICATION FILTER REPLICATE_DO_DB = {}"
+    )
+    with replica(case):
+        case.server.sql(set_filter.format("'shop'" if name else "(shop)"))
+        try:
+            [note] = standby(case, database)
+        finally:
+            case.server.sql(set_filter.format(clear))
+    assert "takes but a part of what its source does (Replicate_Do_DB: shop)" in note.text

@@ -7,7 +7,7 @@ import pytest
 from dumpers.contract.notes import NoteCode
 from dumpers.runtime.errors import SourceRefusedError
 from tests.integration.dumpers.mysql.conftest import Case, dump, noted
-from tests.testbed.databases.mysql import quoted
+from tests.testbed.databases.mysql import NEWEST, quoted
 
 _VIEWS = r"""
 CREATE TABLE precious (a INT, b INT); INSERT INTO precious VALUES (1, 2);
@@ -171,3 +171,40 @@ def test_a_limit_of_rows_that_the_server_sets(case: Case) -> None:
     finally:
         case.server.sql("SET GLOBAL sql_select_limit = DEFAULT")
     assert case.server.sql("SELECT COUNT(*) FROM t", case.load(sql)) == "3"
+
+
+@pytest.mark.parametrize("case", [NEWEST], indirect=True)
+def test_what_a_database_has_by_itself(case: Case) -> None:
+    database = case.database()
+    case.server.sql(
+        f"CREATE TABLE t (a INT) ENCRYPTION='N'; ALTER DATABASE {quoted(database)} ENCRYPTION 'Y'; "
+        f"ALTER DATABASE {quoted(database)} READ ONLY = 1",
+        database,
+    )
+    try:
+        source, [(_, sql)] = dump(case.job(database))
+    finally:
+        case.server.sql(f"ALTER DATABASE {quoted(database)} READ ONLY = 0")
+    lost = (f"{database}: ENCRYPTION='Y'", f"{database}: READ ONLY = 1")
+    assert noted(source) == {NoteCode.RESTORE_NEEDS: lost}
+    case.load(sql)
+
+
+def test_a_server_that_forbids_large_selects(case: Case) -> None:
+    database = case.database()
+    case.server.sql(
+        "CREATE TABLE t (a INT); INSERT INTO t VALUES (1), (2), (3), (4), (5), (6), (7), (8)",
+        database,
+    )
+    before = case.server.sql("SELECT @@global.max_join_size")
+    case.server.sql("SET GLOBAL max_join_size = 5")
+    try:
+        if case.server.is_mariadb:
+            with pytest.raises(SourceRefusedError, match="max_join_size = DEFAULT"):
+                dump(case.job(database))
+            return
+        source, [(_, sql)] = dump(case.job(database))
+    finally:
+        case.server.sql(f"SET GLOBAL max_join_size = {before}")
+    assert source.notes == ()
+    assert case.server.sql("SELECT COUNT(*) FROM t", case.load(sql)) == "8"

@@ -115,6 +115,19 @@ def test_settings_and_rights_of_a_database_are_restored(
         postgres.psql(f"ALTER DATABASE {beside} RENAME TO {owned}")
 
 
+def test_settings_of_everybody_are_restored(
+    dumper: Dumper, s3: S3Server, bucket: str, postgres: PostgresServer, database: str
+) -> None:
+    postgres.psql("ALTER ROLE ALL SET my.everywhere TO 'it''s here'")
+    try:
+        files = stored(s3, bucket, dumper.run(KSNAPSHOT_GLOBALS=""))
+        postgres.psql("ALTER ROLE ALL RESET my.everywhere")
+        postgres.run("psql", "--no-psqlrc", "--quiet", stdin=files["globals.sql.gz"].decode())
+        assert postgres.psql("SHOW my.everywhere", database) == "it's here"
+    finally:
+        postgres.psql("ALTER ROLE ALL RESET my.everywhere")
+
+
 @pytest.mark.parametrize(
     ("fixture", "options", "encoding"),
     [

@@ -248,6 +248,47 @@ def test_a_check_that_reads_another_table(world: World) -> None:
     assert world.server.psql("SELECT v FROM a", world.copy) == "1"
 
 
+def test_rows_that_break_a_foreign_key(world: World) -> None:
+    world.server.psql(
+        "CREATE TABLE p (i int PRIMARY KEY); CREATE TABLE c (i int REFERENCES p);"
+        "ALTER TABLE c DISABLE TRIGGER ALL; INSERT INTO c VALUES (7)",
+        world.name,
+    )
+    sql = world.dump({})
+    message = 'insert or update on table "…" violates foreign key constraint "…"'
+    world.stops(message, lambda: load(world.server, sql, world.copy))
+    # All but the key is there then.
+    world.server.run("psql", "--no-psqlrc", "--quiet", database=world.copy, stdin=sql.decode())
+    world.server.psql(
+        "ALTER TABLE c ADD CONSTRAINT c_i_fkey FOREIGN KEY (i) REFERENCES p NOT VALID", world.copy
+    )
+    assert "NOT VALID" in _POSTGRESQL
+    assert world.server.psql("SELECT i FROM c", world.copy) == "7"
+
+
+def test_rows_that_a_unique_index_should_not_hold(world: World) -> None:
+    world.server.psql(
+        "CREATE TABLE t (i int); CREATE UNIQUE INDEX one ON t (i); INSERT INTO t VALUES (1);"
+        # As an index that another C library sorts otherwise lets the second one in.
+        "UPDATE pg_index SET indisready = false WHERE indexrelid = 'one'::regclass",
+        world.name,
+    )
+    world.server.psql("INSERT INTO t VALUES (1)", world.name)
+    world.server.psql(
+        "UPDATE pg_index SET indisready = true WHERE indexrelid = 'one'::regclass", world.name
+    )
+    sql = world.dump({})
+    message = 'could not create unique index "…"'
+    world.stops(message, lambda: load(world.server, sql, world.copy))
+    world.server.run("psql", "--no-psqlrc", "--quiet", database=world.copy, stdin=sql.decode())
+    world.server.psql(
+        "DELETE FROM t WHERE ctid <> (SELECT min(ctid) FROM t AS other WHERE other.i = t.i);"
+        "CREATE UNIQUE INDEX one ON t (i)",
+        world.copy,
+    )
+    assert world.server.psql("SELECT i FROM t", world.copy) == "1"
+
+
 RATES = (
     "CREATE TABLE rates (k int PRIMARY KEY, v int); INSERT INTO rates VALUES (1, 7);"
     "CREATE FUNCTION rate(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS "

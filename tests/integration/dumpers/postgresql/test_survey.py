@@ -192,14 +192,19 @@ def test_what_no_dump_takes(
     )
     with pytest.raises(RuntimeError, match="could not create unique index"):
         postgres.psql("CREATE UNIQUE INDEX CONCURRENTLY half ON twice (i)", database)
-    postgres.run(
-        "psql",
-        "--no-psqlrc",
-        "--quiet",
-        "--command=CREATE FUNCTION pg_catalog.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-        database=database,
-        env={"PGOPTIONS": "-c allow_system_table_mods=on"},
-    )
+    for made in (
+        "CREATE FUNCTION pg_catalog.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE TYPE pg_catalog.mood AS ENUM ('glad')",
+        "CREATE TABLE information_schema.own AS SELECT 1 AS i",
+        "CREATE TABLE pg_catalog.dist AS SELECT 1 AS i",
+        "ALTER EXTENSION vector ADD TABLE pg_catalog.dist",
+    ):
+        postgres.run(
+            "psql",
+            *("--no-psqlrc", "--quiet", f"--command={made}"),
+            database=database,
+            env={"PGOPTIONS": "-c allow_system_table_mods=on"},
+        )
     postgres.psql(
         "CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 port=9' PUBLICATION p "
         "WITH (connect = false, slot_name = none)",
@@ -211,9 +216,9 @@ def test_what_no_dump_takes(
         assert found["restore-needs"].objects == ["feed"]
         told = [line["note"] for line in ended.lines("note") if line["code"] == "not-dumped"]
         assert [text.rpartition(": ")[2] for text in told] == [
-            "public.settings",
+            "pg_catalog.dist, public.settings",
             "public.half",
-            "mine()",
+            "information_schema.own, mine(), pg_catalog.mood",
         ]
         [sql] = stored(s3, bucket, ended).values()
         assert b"half" not in sql
@@ -237,6 +242,61 @@ def test_what_no_dump_takes(
             postgres.psql(
                 "ALTER SUBSCRIPTION feed SET (slot_name = NONE);DROP SUBSCRIPTION feed", copy
             )
+
+
+def test_foreign_keys_that_nobody_checks(
+    dumper: Dumper, s3: S3Server, bucket: str, postgres: PostgresServer, database: str
+) -> None:
+    postgres.psql(
+        "CREATE TABLE p (i int PRIMARY KEY); CREATE TABLE c (i int REFERENCES p);"
+        "CREATE TABLE parts (i int REFERENCES p) PARTITION BY LIST (i);"
+        "CREATE TABLE part PARTITION OF parts DEFAULT; CREATE TABLE fine (i int REFERENCES p);"
+        "ALTER TABLE c DISABLE TRIGGER ALL; ALTER TABLE part DISABLE TRIGGER ALL",
+        database,
+    )
+    found = notes(s3, bucket, dumper.run())
+    assert found["restore-needs"].objects == ["public.c.c_i_fkey", "public.part.parts_i_fkey"]
+    left_out = dumper.run(KSNAPSHOT_EXCLUDE_TABLES="c,parts")
+    assert notes(s3, bucket, left_out) == {}
+
+
+def test_a_server_that_passes_over_damaged_pages(
+    dumper: Dumper, s3: S3Server, bucket: str, postgres: PostgresServer, database: str
+) -> None:
+    postgres.psql(
+        f"CREATE TABLE t AS SELECT 1 AS i; ALTER DATABASE {database} SET zero_damaged_pages TO on",
+        database,
+    )
+    found = notes(s3, bucket, dumper.run())
+    assert found["not-dumped"].objects == ["zero_damaged_pages"]
+
+
+def test_tables_that_a_subscription_fills(
+    dumper: Dumper, s3: S3Server, bucket: str, postgres: PostgresServer, database: str
+) -> None:
+    postgres.psql("CREATE TABLE whole (i int); CREATE TABLE half (i int)", database)
+    postgres.psql(
+        "CREATE SUBSCRIPTION shop CONNECTION 'host=127.0.0.1 port=9' PUBLICATION p "
+        "WITH (connect = false, slot_name = none)",
+        database,
+    )
+    try:
+        # As the server itself notes how far the first copy of each has come.
+        postgres.psql(
+            "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) "
+            "SELECT oid, 'whole'::regclass, 'r' FROM pg_subscription WHERE subname = 'shop' "
+            "UNION ALL SELECT oid, 'half'::regclass, 'd' FROM pg_subscription "
+            "WHERE subname = 'shop'",
+            database,
+        )
+        ended = dumper.run()
+    finally:
+        postgres.psql("DROP SUBSCRIPTION shop", database)
+    told = [line["note"] for line in ended.lines("note") if line["code"] == "standby"]
+    assert [text.rpartition(": ")[2] for text in told] == [
+        "public.half, public.whole",
+        "public.half",
+    ]
 
 
 def test_prepared_transactions(
@@ -315,6 +375,46 @@ def test_every_database_but_those_that_are_closed(
         assert refused.exit_code == ExitCode.SOURCE_REFUSED
 
 
+def test_every_database_but_those_that_the_server_cannot_open(
+    dumper: Dumper, s3: S3Server, bucket: str, postgres: PostgresServer, database: str, copy: str
+) -> None:
+    postgres.psql(f"ALTER DATABASE {copy} SET session_preload_libraries TO 'gone_with_the_image'")
+    strange = postgres.create_database(f"{database}_strange")
+    postgres.psql(
+        f"UPDATE pg_database SET datcollate = 'xx_XX', datctype = 'xx_XX' "
+        f"WHERE datname = '{strange}'"
+    )
+    try:
+        ended = dumper.run(KSNAPSHOT_DATABASES="*")
+        named = dumper.run(KSNAPSHOT_DATABASES=f"{database},{copy}")
+    finally:
+        postgres.run("dropdb", strange)
+    found = notes(s3, bucket, ended)["unreadable"]
+    assert found.objects == [copy, strange]
+    assert "gone_with_the_image" in found.text
+    assert database in [item["name"] for item in manifest(s3, bucket, ended)["objects"]]
+    assert named.exit_code != ExitCode.DONE
+    assert "gone_with_the_image" in named.result.message
+
+
+def test_what_is_in_the_template_of_new_databases(
+    dumper: Dumper, s3: S3Server, bucket: str, sixteen: PostgresServer
+) -> None:
+    lead_to(dumper, sixteen)
+    every = {"POSTGRESQL_DATABASE": "postgres", "KSNAPSHOT_DATABASES": "*"}
+    assert "not-dumped" not in notes(s3, bucket, dumper.run(**every))
+    sixteen.psql(
+        "CREATE FUNCTION of_the_house() RETURNS int LANGUAGE sql AS 'SELECT 1'", "template1"
+    )
+    try:
+        found = notes(s3, bucket, dumper.run(**every))
+        assert found["not-dumped"].objects == ["template1"]
+        asked = dumper.run(POSTGRESQL_DATABASE="postgres", KSNAPSHOT_DATABASES="postgres,template1")
+        assert "not-dumped" not in notes(s3, bucket, asked)
+    finally:
+        sixteen.psql("DROP FUNCTION of_the_house()", "template1")
+
+
 def test_a_database_that_pg_hba_closes(
     dumper: Dumper, s3: S3Server, bucket: str, sixteen: PostgresServer
 ) -> None:
@@ -350,17 +450,19 @@ def test_rights_that_are_missing_are_named_with_their_cure(
 ) -> None:
     postgres.psql(
         "CREATE TABLE open (a int); CREATE TABLE secret (a int); CREATE SCHEMA app;"
-        "CREATE TABLE app.t (a int); SELECT lo_from_bytea(0, 'x')",
+        "CREATE TABLE app.t (a int); SELECT lo_from_bytea(0, 'x'); CREATE SEQUENCE ids",
         database,
     )
     with account(postgres, database, "GRANT SELECT ON open TO {role}") as login:
-        table = dumper.run(**login, KSNAPSHOT_EXCLUDE_SCHEMAS="app")
-        schema = dumper.run(**login, KSNAPSHOT_EXCLUDE_TABLES="secret")
+        sequence = dumper.run(**login, KSNAPSHOT_TABLES="open,ids")
+        table = dumper.run(**login, KSNAPSHOT_EXCLUDE_SCHEMAS="app", KSNAPSHOT_EXCLUDE_TABLES="ids")
+        schema = dumper.run(**login, KSNAPSHOT_EXCLUDE_TABLES="secret,ids")
         large = dumper.run(
-            **login, KSNAPSHOT_EXCLUDE_TABLES="secret", KSNAPSHOT_EXCLUDE_SCHEMAS="app"
+            **login, KSNAPSHOT_EXCLUDE_TABLES="secret,ids", KSNAPSHOT_EXCLUDE_SCHEMAS="app"
         )
         chosen = dumper.run(**login, KSNAPSHOT_TABLES="open")
     for ended, said in (
+        (sequence, "permission denied for sequence 'public.ids'"),
         (table, "permission denied for table secret"),
         (schema, "permission denied for schema app"),
         (large, "permission denied for large object"),

@@ -40,6 +40,20 @@ def test_a_kept_cronjob_tells_its_next_run() -> None:
     assert "0 writes" in shown("manifests/steady")
 
 
+def test_a_kept_cronjob_tells_the_notes_on_its_last_backup(tmp_path: Path) -> None:
+    text = (GOLDEN / "results/result-kept/view.yaml").read_text()
+    told = text.replace(
+        '"finished": "2026-01-01T03:00:09Z",',
+        '"finished": "2026-01-01T03:00:09Z", "notes": ["globals"], "accepted": ["standby"],',
+    )
+    file = tmp_path / "view.yaml"
+    file.write_text(told)
+    result = CliRunner().invoke(main, ["plan", "--from-file", str(file)], env=ENV)
+    notes = "last backup, 2026-01-01 03:00 UTC, with notes: globals, standby (accepted)"
+    assert notes in result.output
+    assert "last backup" not in shown("results/result-kept")
+
+
 def test_a_failed_read_is_told_first() -> None:
     assert shown("isolation/list-pods-403").startswith("! GET: 403")
 

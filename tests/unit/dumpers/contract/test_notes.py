@@ -1,7 +1,8 @@
 import pytest
 
-from dumpers.contract.notes import Note, NoteCode, parse_codes, shown_codes
+from dumpers.contract.notes import Note, NoteCode, codes_of, parse_codes
 from dumpers.contract.result import DumpResult
+from dumpers.repository.records import NoteRecord
 
 
 def test_a_note_names_the_first_of_many_objects_and_counts_the_rest() -> None:
@@ -35,10 +36,13 @@ def test_an_unknown_code_is_named_with_those_that_there_are(text: str) -> None:
 
 def test_a_result_shows_each_code_once_and_no_accepted_one() -> None:
     codes = [NoteCode.STANDBY, NoteCode.ALTERED, NoteCode.STANDBY, NoteCode.DRIFT]
-    notes = [Note(code=code, text="") for code in codes]
-    shown = shown_codes(notes, {NoteCode.DRIFT})
+    notes = [NoteRecord(code=code, text="", accepted=code is NoteCode.DRIFT) for code in codes]
+    shown, accepted = codes_of(notes), codes_of(notes, accepted=True)
     assert shown == ("altered", "standby")
-    result = DumpResult(succeeded=True, exit_code=0, reason="", message="", notes=shown)
+    assert accepted == ("drift",)
+    result = DumpResult(
+        succeeded=True, exit_code=0, reason="", message="", notes=shown, accepted=accepted
+    )
     assert DumpResult.from_json(result.to_json()) == result
 
 

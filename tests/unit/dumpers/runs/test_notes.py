@@ -8,7 +8,7 @@ from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.protocol import SourceInfo
 from dumpers.engines.registry import ENGINES
 from dumpers.engines.simple_stream import SimpleStream
-from dumpers.runs.notes import note_record, with_learned_notes
+from dumpers.runs.notes import judge, with_learned_notes
 from tests.unit.dumpers.contract.test_jobs import ENV
 
 KNOWN = Note(code=NoteCode.STANDBY, text="from a standby")
@@ -31,4 +31,4 @@ def test_what_streams_learn_is_added_to_what_was_known() -> None:
     assert with_learned_notes(info, [silent], job) == info
     found = with_learned_notes(info, [silent, noted], job)
     assert found.notes == (KNOWN, LEARNED)
-    assert [note_record(note, job).accepted for note in found.notes] == [False, True]
+    assert [note.accepted for note in judge(found.notes, job)] == [False, True]

@@ -29,6 +29,7 @@ GOOD = {
     "stored_bytes": 1 << 30,
     "seconds": 41.0,
     "notes": ["globals"],
+    "accepted": ["standby"],
 }
 BAD = GOOD | {
     "job": "run-2",

@@ -7,7 +7,7 @@ from dumpers.engines.mysql.plan import in_order, views_across
 from dumpers.engines.mysql.survey.database import Survey
 from dumpers.engines.mysql.survey.notes import merged
 from dumpers.engines.mysql.survey.references import Reference, needing
-from dumpers.engines.mysql.survey.standby import describe
+from dumpers.engines.mysql.survey.standby import damage_notes, describe, describe_node
 from dumpers.runtime.errors import DUMP_ERRORS
 
 
@@ -38,10 +38,69 @@ from dumpers.runtime.errors import DUMP_ERRORS
         ),
         ({"Slave_IO_Running": "No", "Slave_SQL_Running": "No"}, "not receive and apply changes"),
         ({"Slave_IO_Running": "Yes", "Slave_SQL_Running": "Yes"}, "it does not say"),
+        (
+            {
+                "Master_Host": "db-0",
+                "Slave_IO_Running": "Yes",
+                "Slave_SQL_Running": "Yes",
+                "Seconds_Behind_Master": "0",
+                "Replicate_Do_DB": "shop",
+                "Replicate_Ignore_DB": "",
+                "Replicate_Wild_Ignore_Table": "shop.log%",
+            },
+            (
+                "takes but a part of what its source does (Replicate_Do_DB: shop; "
+                "Replicate_Wild_Ignore_Table: shop.log%), and that was 0 s behind"
+            ),
+        ),
     ],
 )
 def test_how_far_a_replica_is_behind(state: dict[str, str], words: str) -> None:
     assert words in describe(state)
+
+
+@pytest.mark.parametrize(
+    ("on", "provider", "status", "state", "words"),
+    [
+        ("OFF", "/usr/lib/galera/libgalera_smm.so", "Disconnected", "Initialized", ""),
+        ("ON", "none", "Disconnected", "Initialized", ""),
+        ("ON", "/usr/lib/galera/libgalera_smm.so", "Primary", "Synced", ""),
+        (
+            "ON",
+            "/usr/lib/galera/libgalera_smm.so",
+            "Primary",
+            "Donor/Desynced",
+            "(Primary, Donor/Desynced)",
+        ),
+        (
+            "ON",
+            "/usr/lib/galera/libgalera_smm.so",
+            "non-Primary",
+            "Initialized",
+            "(non-Primary, Initialized)",
+        ),
+    ],
+)
+def test_a_node_of_a_cluster(on: str, provider: str, status: str, state: str, words: str) -> None:
+    said = describe_node(
+        {
+            "wsrep_on": on,
+            "wsrep_provider": provider,
+            "wsrep_cluster_status": status,
+            "wsrep_local_state_comment": state,
+        }
+    )
+    assert words in said
+    assert bool(said) == bool(words)
+    assert describe_node({}) == ""
+
+
+@pytest.mark.parametrize(("level", "count"), [("0", 0), ("1", 1), ("6", 1)])
+def test_a_server_that_passes_over_damage(level: str, count: int) -> None:
+    notes = damage_notes({"innodb_force_recovery": level})
+    assert [note.code for note in notes] == [NoteCode.NOT_CONSISTENT] * count
+    assert all(f"innodb_force_recovery = {level}" in note.text for note in notes)
+    assert damage_notes({}) == ()
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,14 @@ _DAY = 86_400.0
         ),
         ({"defaults": {"search": {"max_keep_alive": "soon"}}}, Limits(keep_alive=_DAY)),
         (
+            {"persistent": {"action": {"search": {"shard_count": {"limit": "1"}}}}},
+            Limits(shards=1, settings=("action.search.shard_count.limit",)),
+        ),
+        (
+            {"defaults": {"action": {"search": {"shard_count": {"limit": f"{2**63 - 1}"}}}}},
+            Limits(shards=2**63 - 1),
+        ),
+        (
             {"defaults": {"cluster": {"default.index.refresh_interval": "2m"}}},
             Limits(refreshes=False),
         ),
