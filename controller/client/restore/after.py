@@ -1,7 +1,7 @@
 """`ksnapshot restore --undo` and `--forget`: what an earlier restore left, found by its Job."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,11 @@ from controller.manifests.verb_job import VerbJob
 from controller.model import names
 from controller.model.names import CONTAINER
 from controller.model.objects import Json, name_of
+from controller.runs.job_status import end_of
 from dumpers.contract import names as variables
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.contract.restore.result import RestoreResult
+from dumpers.engines.names import abbreviate
 from dumpers.engines.registry import find as find_engine
 
 UNDO, FORGET = "undo", "forget"
@@ -49,24 +51,57 @@ class Left:
 
 
 def finish_restore(connection: Connection, verb: str, options: Mapping[str, Any]) -> None:
-    """Undo or forget the last restore of a workload that left something."""
+    """Undo or forget the last restore of a workload that left something.
+
+    Restores that failed, or were killed before they could say what they left, come first: of these
+    the target itself is asked.
+    """
     known = read_known(connection, with_jobs=True)
     workload = find_workload(options["workload"], options["namespace"], known.workloads)
-    cronjob = cronjob_of(workload)
-    left = _find_left(connection, workload, verb)
-    _confirm(left, verb, asked=not options["yes"])
-    engine = find_engine(workload.type)
+    failed, left = _find_left(connection, workload, verb)
+    if verb == UNDO or failed:
+        refuse_beside_running(known.jobs or (), cronjob_of(workload), RESTORE)
+    asked = not options["yes"]
+    actions: tuple[str, ...] = ()
+    if failed:
+        jobs = [name_of(item.job) for item in failed]
+        _confirm_unknown(jobs, verb, asked=asked)
+        what = (
+            {variables.UNDO_OF: json.dumps(jobs)}
+            if verb == UNDO
+            else {
+                variables.FORGET_OF: json.dumps(jobs),
+                variables.FORGET: json.dumps([name for item in failed for name in item.beside]),
+            }
+        )
+        actions = _run(connection, workload, verb, what)
+    if not actions and left is not None:
+        _confirm(left, verb, asked=asked)
+        what = (
+            {variables.UNDO: json.dumps(left.kept)}
+            if verb == UNDO
+            else {variables.FORGET: json.dumps(left.names)}
+        )
+        actions = _run(connection, workload, verb, what)
+    if not actions:
+        wanted = "was a --swap" if verb == UNDO else "left anything beside"
+        raise CommandError(
+            f"no restore of {workload.key} whose Job is still there {wanted}; Jobs stay for a week",
+            Exit.NOT_FOUND,
+        )
+    for action in actions:
+        click.echo(action)
+
+
+def _run(
+    connection: Connection, workload: Workload, verb: str, what: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Run the verb's Job, and return what it has done."""
+    cronjob, engine = cronjob_of(workload), find_engine(workload.type)
     assert engine is not None
-    what = (
-        {variables.UNDO: json.dumps(left.kept)}
-        if verb == UNDO
-        else {variables.FORGET: json.dumps(left.names)}
-    )
     wanted = VerbJob(
         name=new_job_name(verb, workload.key), verb=verb, deadline=_HOUR, keep=_DAY, env=what
     )
-    if verb == UNDO:
-        refuse_beside_running(known.jobs or (), cronjob, RESTORE)
     body = build_client_job(engine, Target(cronjob=cronjob), wanted)
     job = create_held_job(connection.kubectl, body, held=cronjob if verb == UNDO else None)
     note(f"started {name_of(job)}")
@@ -75,8 +110,7 @@ def finish_restore(connection: Connection, verb: str, options: Mapping[str, Any]
     result = read_result(end.message, RestoreResult.from_json)
     if end.outcome is not Outcome.SUCCEEDED:
         raise failure_of(ref, end, f"the {verb} of {workload.key}", words_of_failure(result))
-    for action in result.actions if result else ():
-        click.echo(action)
+    return result.actions if result else ()
 
 
 def what_is_left(job: Json, result: RestoreResult) -> Left:
@@ -91,8 +125,17 @@ def what_is_left(job: Json, result: RestoreResult) -> Left:
     )
 
 
-def _find_left(connection: Connection, workload: Workload, verb: str) -> Left:
+def _find_left(
+    connection: Connection, workload: Workload, verb: str
+) -> tuple[list[Left], Left | None]:
+    """The last restore that left something and said so, and those behind it that failed."""
+    failed: list[Left] = []
     for job, result in _restores(connection, workload):
+        if result is None or not result.succeeded:
+            # One that came to no plan has made nothing.
+            if result is None or result.restored or result.target_partial:
+                failed.append(_what_may_be_left(job, result))
+            continue
         left = what_is_left(job, result)
         if left.kept if verb == UNDO else left.names:
             if result.left_out:
@@ -101,16 +144,19 @@ def _find_left(connection: Connection, workload: Workload, verb: str) -> Left:
                     f"{result.record or 'its log'}, and rename or drop by hand",
                     Exit.REFUSED,
                 )
-            return left
-    wanted = "was a --swap" if verb == UNDO else "left anything beside"
-    raise CommandError(
-        f"no restore of {workload.key} whose Job is still there {wanted}; Jobs stay for a week",
-        Exit.NOT_FOUND,
-    )
+            return failed, left
+    return failed, None
 
 
-def _restores(connection: Connection, workload: Workload) -> Iterator[tuple[Json, RestoreResult]]:
-    """The restores of a workload that succeeded, newest first, with their results."""
+def _what_may_be_left(job: Json, result: RestoreResult | None) -> Left:
+    """What a restore that failed has said of itself; its marks in the target say the rest."""
+    return what_is_left(job, result) if result else Left(job=job, kept=(), beside=())
+
+
+def _restores(
+    connection: Connection, workload: Workload
+) -> Iterator[tuple[Json, RestoreResult | None]]:
+    """The restores of a workload that have ended, newest first, with what they said."""
     selector = f"{names.PART_OF_LABEL}={names.PART_OF},{names.COMPONENT_LABEL}={RESTORE}"
     namespace = connection.install.namespace
     listed = connection.kubectl.list(JOBS, namespace, selector)
@@ -121,7 +167,7 @@ def _restores(connection: Connection, workload: Workload) -> Iterator[tuple[Json
         ended = state_of(pod, CONTAINER).get("terminated") if pod else None
         message = str((ended or {}).get("message") or "")
         result = read_result(message, RestoreResult.from_json)
-        if result and result.succeeded:
+        if result or end_of(job):
             yield job, result
 
 
@@ -144,6 +190,18 @@ def _variable(job: Json, name: str) -> str:
         ),
         "",
     )
+
+
+def _confirm_unknown(jobs: Sequence[str], verb: str, *, asked: bool) -> None:
+    if not asked:
+        return
+    which = abbreviate(jobs)
+    doing = (
+        f"takes back what the newest of {which} has swapped"
+        if verb == UNDO
+        else f"drops what {which} left beside, or kept"
+    )
+    confirm(f"These restores failed. This {doing}. Go on?", otherwise="say --yes to do it")
 
 
 def _confirm(left: Left, verb: str, *, asked: bool) -> None:
