@@ -11,8 +11,9 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from dumpers.runtime.errors import ExitCode
 from tests.demo.command import Command
 from tests.demo.world import CONTROL, SHOP
 from tests.e2e.conftest import Stage
-from tests.e2e.ledgers import CHANGED, KINDS, STORED, Ledger
+from tests.e2e.ledgers import CHANGED, KINDS, STORED, Kind, Ledger
 from tests.e2e.looks import Looks, Watcher
 from tests.e2e.processes_in_pods import processes_of
 from tests.e2e.test_command import cronjob_now, done
@@ -186,44 +187,48 @@ class Rig:
                     os.kill(running.processes[victim], signal.SIGKILL)
 
 
-@pytest.fixture(params=KINDS)
-def ledger(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Ledger]:
-    layout = stage.kube.cluster.layout
-    assert layout is not None
-    made = Ledger(
-        world=stage.world,
-        kind=KINDS[request.param],
-        folder=layout.folder / f"ledger-{request.param}",
-        password=secrets.token_hex(16),
-    )
-    made.deploy()
-    yield made
-    made.remove()
-
-
 @pytest.fixture
-def rig(stage: Stage, ledger: Ledger, tmp_path: Path) -> Iterator[Rig]:
+def rigs(stage: Stage, tmp_path: Path) -> Iterator[Sequence[Rig]]:
+    """One of each kind of server."""
     key = tmp_path / "key.txt"
     key.write_text(f"{stage.world.identity}\n")
-    ledger.fill()
-    stored = ledger.digest()
-    stage.world.annotate(_SCHEDULE, ledger.name, ledger.kind.engine)
-    cronjob = str(stage.world.cronjob(_SCHEDULE, ledger.name)["metadata"]["name"])
-    code, result = stage.world.dump(cronjob)
-    assert code == ExitCode.DONE, result.message
-    ledger.change()
+    with ExitStack() as open_:
+        yield [open_.enter_context(_made(stage, kind, key)) for kind in KINDS]
+
+
+@contextmanager
+def _made(stage: Stage, kind: Kind, key: Path) -> Iterator[Rig]:
+    layout = stage.kube.cluster.layout
+    assert layout is not None
+    ledger = Ledger(
+        world=stage.world,
+        kind=kind,
+        folder=layout.folder / f"ledger-{kind.process}",
+        password=secrets.token_hex(16),
+    )
     watcher = Watcher(ledger=ledger)
-    with watcher.watching():
-        yield Rig(
-            stage=stage,
-            ledger=ledger,
-            watcher=watcher,
-            command=Command(cluster=stage.kube.cluster),
-            key=key,
-            cronjob=cronjob,
-            stored=stored,
-            changed=ledger.digest(),
-        )
+    ledger.deploy()
+    try:
+        ledger.fill()
+        stored = ledger.digest()
+        stage.world.annotate(_SCHEDULE, ledger.name, kind.engine)
+        cronjob = str(stage.world.cronjob(_SCHEDULE, ledger.name)["metadata"]["name"])
+        code, result = stage.world.dump(cronjob)
+        assert code == ExitCode.DONE, result.message
+        ledger.change()
+        with watcher.watching():
+            yield Rig(
+                stage=stage,
+                ledger=ledger,
+                watcher=watcher,
+                command=Command(cluster=stage.kube.cluster),
+                key=key,
+                cronjob=cronjob,
+                stored=stored,
+                changed=ledger.digest(),
+            )
+    finally:
+        ledger.remove()
 
 
 def moments(count: int, seed: str) -> Iterator[tuple[str, str, float]]:
@@ -241,22 +246,29 @@ def moments(count: int, seed: str) -> Iterator[tuple[str, str, float]]:
 
 @pytest.mark.timeout(7200)
 def test_whatever_is_killed_the_live_database_is_never_worse(
-    rig: Rig, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    rigs: Sequence[Rig], capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = os.environ.get("KSNAPSHOT_FAULT_SEED", "1")
     count = _ALL if os.environ.get("KSNAPSHOT_FAULTS") == "all" else _SOME
-    show: Callable[[str], None] = lambda text: _print(capsys, text)  # noqa: E731
+
+    def tell(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}", end="", flush=True)
+
+    with ThreadPoolExecutor(len(rigs)) as pool:
+        runs = [pool.submit(kill_at_moments, rig, count, seed, tell) for rig in rigs]
+        for run in as_completed(runs):
+            run.result()
+
+
+def kill_at_moments(rig: Rig, count: int, seed: str, tell: Callable[[str], None]) -> None:
+    """One restore for each moment, and one after them that nothing ends."""
     seconds = {mode: rig.uncut(mode) for mode in (BESIDE, SWAP)}
-    show(f"\n{rig.name}: uncut restores took {seconds}; seed {seed}")
+    tell(f"{rig.name}: uncut restores took {seconds}; seed {seed}")
     ends: Counter[str] = Counter()
     for number, (mode, kill, place) in enumerate(moments(count, f"{seed}-{rig.name}"), 1):
         end = rig.killed(mode, kill, place * seconds[mode])
-        show(f"{number}/{count} {mode}, {kill} at {place:.2f}: {end}")
+        tell(f"{rig.name} {number}/{count} {mode}, {kill} at {place:.2f}: {end}")
         ends[end] += 1
     rig.uncut(SWAP)
-    show(f"{count} moments, 0 bad: {dict(ends)}; {dict(rig.counts)}")
-
-
-def _print(capsys: pytest.CaptureFixture[str], text: str) -> None:
-    with capsys.disabled():
-        print(text, flush=True)
+    tell(f"{rig.name}: {count} moments, 0 bad: {dict(ends)}; {dict(rig.counts)}")

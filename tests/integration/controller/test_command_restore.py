@@ -157,7 +157,7 @@ def test_of_a_restore_that_was_killed_the_target_is_asked(
     name = first["metadata"]["name"]
     asked = command.run(*words, identity=admin)
     assert asked.returncode == 6
-    assert f"'{name}'" in asked.stderr
+    assert f"'{name}'" in asked.stdout
 
     running = command.start(*words, "--yes", identity=admin)
     wait_until(lambda: len(_jobs(command)) > 1, seconds=60, what="its Job")
