@@ -157,7 +157,12 @@ class World:
             "image": images.names()[image],
             "env": from_secret(secret_name, login),
             "ports": [{"containerPort": port}],
-            "readinessProbe": {"exec": {"command": list(ready)}, "periodSeconds": 1},
+            "readinessProbe": {
+                "exec": {"command": list(ready)},
+                "periodSeconds": 1,
+                # A machine that is busy is no database that is away.
+                "timeoutSeconds": 20,
+            },
             **({"command": list(command)} if command else {}),
         }
         self.kube.apply(

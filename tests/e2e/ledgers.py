@@ -108,13 +108,14 @@ class Ledger:
 
     world: World
     kind: Kind
+    number: int
     folder: Path
     password: str = field(repr=False)
 
     @property
     def name(self) -> str:
         """The StatefulSet's."""
-        return f"ledger-{self.kind.process}"
+        return f"ledger-{self.kind.process}-{self.number}"
 
     @property
     def pod(self) -> str:
