@@ -67,12 +67,13 @@ INSERT INTO z_last SELECT g, 'old' FROM generate_series(1, {_ROWS}) g;
     look="SELECT format('%s %s %s | %s %s %s', a.n, a.low, a.high, z.n, z.low, z.high) FROM "
     "(SELECT count(*) n, min(state) low, max(state) high FROM a_first) a, "
     "(SELECT count(*) n, min(state) low, max(state) high FROM z_last) z;",
-    # The last one is how the server says that a name changes while somebody logs in.
+    # The last two are how the server says that a name changes while somebody logs in.
     refusals=(
         *("connection to server", "server closed the connection", "terminating connection"),
         *("This probably means", "before or while processing", "Is the server running"),
         *("not currently accepting connections", "the database system is"),
         f'database "{DATABASE}" does not exist',
+        "It seems to have just been dropped or renamed",
     ),
 )
 MARIADB = Kind(

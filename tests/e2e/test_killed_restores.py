@@ -280,7 +280,11 @@ def test_whatever_is_killed_the_live_database_is_never_worse(
     with ThreadPoolExecutor(len(rigs)) as pool:
         runs = [pool.submit(kill_at_moments, rig, count, seed, tell) for rig in rigs]
         for run in as_completed(runs):
-            run.result()
+            if error := run.exception():
+                # The others go on, which takes its time.
+                tell(f"FAILED: {error}")
+    for run in runs:
+        run.result()
 
 
 def kill_at_moments(rig: Rig, count: int, seed: str, tell: Callable[[str], None]) -> None:
