@@ -12,7 +12,7 @@ from tests.demo.world import SHOP, World
 from tests.e2e.processes_in_pods import processes_of
 
 DATABASE = "ledger"
-_ROWS, _ENTRIES = 500, 200_000
+_ROWS, _ENTRIES = 500, 400_000
 # Two small tables at both ends of a dump say of which state all of it is.
 STORED, CHANGED = (f"{_ROWS} {state} {state} | {_ROWS} {state} {state}" for state in ("old", "new"))
 _CHANGE = """
@@ -52,7 +52,8 @@ POSTGRESQL = Kind(
     process="postgres",
     variables=("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"),
     ready="pg_isready -h 127.0.0.1",
-    client='PGPASSWORD="$PASSWORD" psql -h "$HOST" -U shop -qAt -v ON_ERROR_STOP=1 -d',
+    client='PGPASSWORD="$PASSWORD" psql -h "$HOST" -U shop -qAt -v ON_ERROR_STOP=1 '
+    "-v VERBOSITY=terse -d",
     dump='PGPASSWORD="$PASSWORD" pg_dump -h "$HOST" -U shop -d',
     databases="SELECT datname FROM pg_database WHERE datname <> 'postgres' AND NOT datistemplate",
     fill=f"""

@@ -44,7 +44,7 @@ KILLS = (READER, CLIENT, POD, BOTH, SERVER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A restore whose two processes run."""
+    """A restore with its two processes; without them it was over before they were seen."""
 
     job: str
     pod: str
@@ -92,14 +92,21 @@ class Rig:
         job = json.loads(done(told).out)["job"]
         [pod] = self.stage.kube.wait("its pod", lambda: self.stage.world.pods_of(job))
         pod_name = str(pod["metadata"]["name"])
-        wanted = {"restore", "load"}
-
-        def both() -> Mapping[str, int] | None:
-            found = processes_of(pod_name)
-            return found if found.keys() >= wanted else None
-
-        processes = self.stage.kube.wait("reader and client", both)
+        processes = self._processes(pod_name)
         return Running(job=job, pod=pod_name, processes=processes, began=time.monotonic())
+
+    def _processes(self, pod: str) -> Mapping[str, int]:
+        """Wait for reader and client; empty where both have ended before they were seen."""
+        pause = threading.Event()
+        while True:
+            for _ in range(20):
+                found = processes_of(pod)
+                if found.keys() >= {"restore", "load"}:
+                    return found
+                pause.wait(0.03)
+            now = self.stage.kube.get("pod", pod, CONTROL)
+            if now is None or now["status"]["phase"] in {"Succeeded", "Failed"}:
+                return {}
 
     def uncut(self, mode: str) -> None:
         """A restore that nothing ends, and all that it leaves."""
@@ -129,10 +136,10 @@ class Rig:
         began = time.time()
         running = self.start(mode)
         was_over = running.ends_within(place * self.seconds[mode])
-        if was_over:
-            self.seconds[mode] = time.monotonic() - running.began
-        else:
+        if not was_over:
             self._kill(running, kill)
+        elif running.processes:
+            self.seconds[mode] = time.monotonic() - running.began
         wait_until(lambda: running.is_over, seconds=120, what="both processes to end")
         end = condition(self.stage, running.job)
         self.ledger.wait()
@@ -150,8 +157,8 @@ class Rig:
         if was_over:
             return ""
         outcome = "succeeded" if end["type"] == "Complete" else "failed"
-        place = "new live" if is_swapped else "old live"
-        return f"{outcome}, {place}, {len(left)} left"
+        state = "new live" if is_swapped else "old live"
+        return f"{outcome}, {state}, {len(left)} left"
 
     def clear(self, *, is_swapped: bool) -> None:
         """Take back and drop what a restore left, by the command alone."""
