@@ -52,8 +52,8 @@ POSTGRESQL = Kind(
     process="postgres",
     variables=("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"),
     ready="pg_isready -h 127.0.0.1",
-    client='PGPASSWORD="$PASSWORD" psql -h "$HOST" -U shop -qAt -v ON_ERROR_STOP=1 '
-    "-v VERBOSITY=terse -d",
+    client='PGCONNECT_TIMEOUT=5 PGPASSWORD="$PASSWORD" psql -h "$HOST" -U shop -qAt '
+    "-v ON_ERROR_STOP=1 -v VERBOSITY=terse -d",
     dump='PGPASSWORD="$PASSWORD" pg_dump -h "$HOST" -U shop -d',
     databases="SELECT datname FROM pg_database WHERE datname <> 'postgres' AND NOT datistemplate",
     fill=f"""
@@ -70,7 +70,12 @@ INSERT INTO z_last SELECT g, 'old' FROM generate_series(1, {_ROWS}) g;
     "(SELECT count(*) n, min(state) low, max(state) high FROM z_last) z;",
     # The last two are how the server says that a name changes while somebody logs in.
     refusals=(
-        *("connection to server", "server closed the connection", "terminating connection"),
+        *(
+            "connection to server",
+            "timeout expired",
+            "server closed the connection",
+            "terminating connection",
+        ),
         *("This probably means", "before or while processing", "Is the server running"),
         *("not currently accepting connections", "the database system is"),
         f'database "{DATABASE}" does not exist',
@@ -84,7 +89,8 @@ MARIADB = Kind(
     process="mariadbd",
     variables=("MARIADB_USER", "MARIADB_PASSWORD", "MARIADB_DATABASE"),
     ready=f'mariadb -h 127.0.0.1 -u shop --password="$MARIADB_PASSWORD" -e "SELECT 1" {DATABASE}',
-    client='MYSQL_PWD="$PASSWORD" mariadb -h "$HOST" -u shop -N -B --unbuffered',
+    client='MYSQL_PWD="$PASSWORD" mariadb -h "$HOST" -u shop -N -B --unbuffered '
+    "--connect-timeout=5",
     dump='MYSQL_PWD="$PASSWORD" mariadb-dump -h "$HOST" -u shop --skip-comments',
     databases="SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN "
     "('mysql', 'sys', 'information_schema', 'performance_schema')",
