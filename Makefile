@@ -51,11 +51,11 @@ unit: setup ## run the tests that need nothing but Python
 integration: setup ## run the tests against real servers on loopback
 	$(BIN)/pytest tests/integration $(PYTEST_ARGS)
 
-faults: setup ## fail every request of a pass and of a dump in every way, end dumps at any moment; takes hours
-	KSNAPSHOT_FAULTS=all $(BIN)/pytest tests/faults $(PYTEST_ARGS)
+faults: setup ## fail every request of a pass and of a dump in every way, end dumps and restores at any moment, lose a cluster; takes hours
+	KSNAPSHOT_FAULTS=all $(BIN)/pytest tests/disaster tests/e2e/test_killed_restores.py tests/faults $(PYTEST_ARGS)
 
 e2e: setup ## run the tests in a real one-node cluster, or the one of KUBECONFIG
-	$(BIN)/pytest tests/e2e $(PYTEST_ARGS)
+	$(BIN)/pytest tests/disaster tests/e2e $(PYTEST_ARGS)
 
 test: setup ## run every test that this machine can run, two worlds of servers at a time
 	$(BIN)/pytest --numprocesses=2 --no-loadscope-reorder $(PYTEST_ARGS)

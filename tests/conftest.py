@@ -17,7 +17,10 @@ settings.load_profile("ksnapshot")
 _SERVERS = PurePosixPath("tests/integration")
 _FAULTS = PurePosixPath("tests/faults")
 # The one-node cluster: it and its own tests take it up and down.
-_ONE_CLUSTER = {PurePosixPath("tests/e2e"), _SERVERS / "testbed" / "test_cluster.py"}
+_ONE_CLUSTER = {
+    *(PurePosixPath("tests/e2e"), PurePosixPath("tests/disaster")),
+    _SERVERS / "testbed" / "test_cluster.py",
+}
 
 
 class _ByServers(LoadScopeScheduling):  # type: ignore[misc]  # it has no types

@@ -41,6 +41,9 @@ BOOTSTRAP = "KSNAPSHOT_BOOTSTRAP"
 # JSON lists of what a restore left: [live name, kept name] to exchange back, and names to drop.
 UNDO = "KSNAPSHOT_UNDO"
 FORGET = "KSNAPSHOT_FORGET"
+# JSON lists of RestoreRequest.by, the newest first: of restores that could not say what they left.
+UNDO_OF = "KSNAPSHOT_UNDO_OF"
+FORGET_OF = "KSNAPSHOT_FORGET_OF"
 # How many runs a list holds, and the folder of a run before which it begins.
 LIST_LIMIT = "KSNAPSHOT_LIST_LIMIT"
 LIST_BEFORE = "KSNAPSHOT_LIST_BEFORE"

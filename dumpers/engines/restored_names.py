@@ -1,6 +1,7 @@
 """The names that a restore gives: to what it loads, to what it loads beside, to what it keeps."""
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Collection, Mapping
 
@@ -10,6 +11,7 @@ from dumpers.runtime.errors import TargetRefusedError
 
 _REPLACED = "_replaced_"
 _DIGITS = 8
+_KEPT = re.compile(rf"{_REPLACED}\d{{14}}\Z")
 
 
 def live_names(
@@ -77,3 +79,16 @@ def kept_name(
     """The name under which what a restore replaces is kept; it holds the time in UTC."""
     stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(now))
     return beside_name(name, f"{_REPLACED}{stamp}", limit=limit, size=size)
+
+
+def live_name(
+    kept: str, present: Collection[str], *, limit: int, size: Callable[[str], int] = len
+) -> str:
+    """The name of which `kept` is the `kept_name`, one of those present; empty where none is."""
+    ending = _KEPT.search(kept)
+    if ending is None:
+        return ""
+    return next(
+        (name for name in present if beside_name(name, ending[0], limit=limit, size=size) == kept),
+        "",
+    )

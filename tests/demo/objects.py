@@ -50,10 +50,15 @@ def stateful_set(
     service: str,
     annotations: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
+    folder: str = "",
 ) -> Object:
-    """One pod that keeps its data in /data until it goes; `secrets` are mounted at these paths."""
+    """One pod that keeps its data in /data until it goes; `secrets` are mounted at these paths.
+
+    With a `folder` of the node, the data is there and outlives the pod.
+    """
     mounted = secrets or {}
-    volumes: list[Object] = [{"name": "data", "emptyDir": {}}]
+    data: Object = {"hostPath": {"path": folder}} if folder else {"emptyDir": {}}
+    volumes: list[Object] = [{"name": "data", **data}]
     volumes += [{"name": each, "secret": {"secretName": each}} for each in mounted.values()]
     mounts = [{"name": "data", "mountPath": "/data"}]
     mounts += [{"name": each, "mountPath": path} for path, each in mounted.items()]

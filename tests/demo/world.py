@@ -144,8 +144,12 @@ class World:
         login: Mapping[str, str],
         ready: Sequence[str],
         command: Sequence[str] = (),
+        folder: str = "",
     ) -> None:
-        """A StatefulSet with a headless Service and one for clients, as most people have it."""
+        """A StatefulSet with a headless Service and one for clients, as most people have it.
+
+        With a `folder` of the node, its data is there and outlives the pod.
+        """
         labels = {"app": name}
         secret_name, headless = f"{name}-login", f"{name}-headless"
         container = {
@@ -153,14 +157,19 @@ class World:
             "image": images.names()[image],
             "env": from_secret(secret_name, login),
             "ports": [{"containerPort": port}],
-            "readinessProbe": {"exec": {"command": list(ready)}, "periodSeconds": 1},
+            "readinessProbe": {
+                "exec": {"command": list(ready)},
+                "periodSeconds": 1,
+                # A machine that is busy is no database that is away.
+                "timeoutSeconds": 20,
+            },
             **({"command": list(command)} if command else {}),
         }
         self.kube.apply(
             secret(secret_name, SHOP, login),
             service(name, SHOP, labels, port),
             service(headless, SHOP, labels, port, headless=True),
-            stateful_set(name, SHOP, labels, container, service=headless),
+            stateful_set(name, SHOP, labels, container, service=headless, folder=folder),
         )
         self.kube.run("rollout", "status", "-n", SHOP, f"statefulset/{name}", "--timeout=180s")
 

@@ -14,7 +14,7 @@ from tests.demo.world import BUCKET, CONTROL, PREFIX, SHOP
 from tests.e2e.clickhouse_pods import CLUSTER, ClickHouse, Replica
 from tests.e2e.conftest import Stage
 
-_NAME, _SCHEDULE = "shop", "0 3 1 1 *"
+NAME, _SCHEDULE = "shop", "0 3 1 1 *"
 # So many small tables that they are stored together.
 _SMALL = range(21)
 _ODD = "`Zoë, odd / 100%`"
@@ -105,7 +105,7 @@ def _load(clickhouse: ClickHouse, target: Replica, tables: Sequence[Mapping[str,
 
 @pytest.fixture(scope="module")
 def clickhouse(shared_stage: Stage) -> Iterator[ClickHouse]:
-    made = ClickHouse(world=shared_stage.world, name=_NAME)
+    made = ClickHouse(world=shared_stage.world, name=NAME)
     made.deploy({"enabled": "true", "type": "clickhouse", "schedule": _SCHEDULE})
     yield made
     made.remove()
@@ -113,7 +113,7 @@ def clickhouse(shared_stage: Stage) -> Iterator[ClickHouse]:
 
 @pytest.fixture
 def cronjob(stage: Stage, clickhouse: ClickHouse) -> Object:
-    return stage.world.cronjob(_SCHEDULE, _NAME)
+    return stage.world.cronjob(_SCHEDULE, NAME)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_cluster_of_many_owners_gets_one_cronjob(
     names = [item["metadata"]["name"] for item in every]
     assert [one for one in names if "-clickhouse-" in one] == [name]
     annotations = cronjob["metadata"]["annotations"]
-    assert annotations[f"{PREFIX}/owner"] == f"{SHOP}/{_NAME}"
+    assert annotations[f"{PREFIX}/owner"] == f"{SHOP}/{NAME}"
     members = [word.partition("=")[0] for word in annotations[f"{PREFIX}/members"].split()]
     assert members == [f"StatefulSet/{host}" for host in clickhouse.hosts]
     [container] = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from controller.client.terminal.errors import Exit
 from controller.model import names
 from dumpers.runtime.errors import ExitCode
 from tests.demo.command import Command, Ended
 from tests.demo.kube import Object
-from tests.demo.world import CONTROL, COPY, DATABASE, POD, SHOP, WORKLOAD
+from tests.demo.world import BUCKET, CONTROL, COPY, DATABASE, POD, SHOP, WORKLOAD
 from tests.e2e.conftest import Stage
-from tests.e2e.test_postgresql import fingerprint
+from tests.e2e.test_postgresql import fingerprint, records, start_slow_dump
 
 _NAME = f"{SHOP}/{WORKLOAD}"
 _AS_SUPERUSER = 'PGPASSWORD="$POSTGRES_PASSWORD" psql -qAt -h 127.0.0.1 -U "$POSTGRES_USER"'
@@ -158,3 +159,40 @@ def test_a_backup_comes_to_the_laptop(
     assert "sealed" in logs
     for secret in ("X-Amz-Signature", str(stage.world.identity), "AGE-SECRET-KEY"):
         assert secret not in logs
+
+
+def test_backups_are_looked_after(stage: Stage, cronjob: str, command: Command) -> None:
+    def the_backup() -> Object:
+        listed = json.loads(done(command.run("backups", _NAME, "-o", "json")).out)
+        backup: Object
+        [backup] = listed["backups"]
+        return backup
+
+    done(command.run("backup", _NAME, "--follow"))
+    backup = the_backup()
+    assert (backup["workload"], backup["proof"], backup["pinned"]) == (_NAME, None, False)
+
+    done(command.run("verify", _NAME, "--backup", backup["id"]))
+    assert the_backup()["proof"]["good"] is True
+    done(command.run("pin", _NAME, backup["id"]))
+    assert the_backup()["pinned"] is True
+    done(command.run("unpin", _NAME, backup["id"]))
+    assert the_backup()["pinned"] is False
+
+    assert "dump done" in done(command.run("logs", _NAME)).out
+    links = json.loads(done(command.run("doctor", _NAME, "-o", "json")).out)["links"]
+    assert all(link["good"] for link in links)
+    assert {"controller", "database", "store"} <= {link["link"] for link in links}
+    assert f"keep CronJob {cronjob}" in done(command.run("plan")).out
+
+
+def test_a_run_is_cancelled(stage: Stage, cronjob: str, command: Command) -> None:
+    job, pod = start_slow_dump(stage, cronjob)
+    told = done(command.run("cancel", _NAME))
+    assert f"stopped {job}, a backup of {_NAME}" in told.out
+    stage.proxy.clear()
+    stage.kube.wait("the pod to go", lambda: not stage.kube.get("pod", pod, CONTROL), seconds=60)
+    # It has aborted its upload, and says so.
+    assert stage.store.uploads(BUCKET) == []
+    assert records(stage, "manifest.json") == []
+    assert command.run("cancel", _NAME).code == Exit.NOT_FOUND

@@ -21,7 +21,7 @@ from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 from tests.demo import images
-from tests.demo.world import BUCKET, SHOP
+from tests.demo.world import BUCKET, SHOP, World
 from tests.e2e.conftest import Stage
 from tests.testbed.cluster.one_node import Cluster
 from tests.testbed.databases import search
@@ -30,7 +30,7 @@ from tests.testbed.proxies.search_front import Front
 from tests.testbed.proxies.search_front import start as start_front
 from tests.testbed.proxies.tcp_faults import TcpProxy
 
-_NAME = "opensearch"
+NAME = "opensearch"
 _AMBASSADOR = """
 import socket, sys, threading
 def copy(a, b):
@@ -69,33 +69,30 @@ def workload(
     server.ask("PUT", "/books", {"settings": {"number_of_shards": 2}, "aliases": {"all": {}}})
     server.bulk("books", documents)
     with TcpProxy("127.0.0.1", front.port, listen=cluster.host_address) as passage:
-        shared_stage.world.deploy(
-            _NAME,
-            images.ELASTICSEARCH,
-            port=9200,
-            login={"ELASTICSEARCH_USERNAME": front.user, "ELASTIC_PASSWORD": front.password},
-            ready=[
-                "/opt/ksnapshot/bin/python",
-                "-c",
-                "import socket as s; s.create_connection(('127.0.0.1', 9200))",
-            ],
-            command=[
-                "/opt/ksnapshot/bin/python",
-                "-c",
-                _AMBASSADOR,
-                cluster.host_address,
-                str(passage.port),
-            ],
-        )
+        deploy(shared_stage.world, front, cluster.host_address, passage.port)
         yield server
-        shared_stage.kube.run("delete", "statefulset", _NAME, "-n", SHOP, "--wait=true")
+        shared_stage.kube.run("delete", "statefulset", NAME, "-n", SHOP, "--wait=true")
+
+
+def deploy(world: World, front: Front, host: str, port: int) -> None:
+    """A pod that passes every connection on to a server, with the front's login."""
+    python = "/opt/ksnapshot/bin/python"
+    ready = "import socket as s; s.create_connection(('127.0.0.1', 9200))"
+    world.deploy(
+        NAME,
+        images.ELASTICSEARCH,
+        port=9200,
+        login={"ELASTICSEARCH_USERNAME": front.user, "ELASTIC_PASSWORD": front.password},
+        ready=[python, "-c", ready],
+        command=[python, "-c", _AMBASSADOR, host, str(port)],
+    )
 
 
 def test_from_annotation_to_restored_comparison(stage: Stage, workload: SearchServer) -> None:
     world = stage.world
     schedule = f"{secrets.randbelow(60)} {secrets.randbelow(24)} 1 1 *"
-    world.annotate(schedule, _NAME, "elasticsearch", indices="book*")
-    cronjob = world.cronjob(schedule, _NAME)["metadata"]["name"]
+    world.annotate(schedule, NAME, "elasticsearch", indices="book*")
+    cronjob = world.cronjob(schedule, NAME)["metadata"]["name"]
     job = f"by-hand-{secrets.token_hex(4)}"
     world.run_now(job, cronjob)
     pods = world.kube.wait("its pod", lambda: world.pods_of(job))

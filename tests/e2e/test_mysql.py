@@ -12,8 +12,8 @@ from tests.demo import images
 from tests.demo.world import SHOP, World
 from tests.e2e.conftest import Stage
 
-_NAME, _DATABASE, _COPY = "mariadb", "shop", "shop_restored"
-_DATA = """
+NAME, DATABASE, _COPY = "mariadb", "shop", "shop_restored"
+DATA = """
 CREATE SEQUENCE numbers START WITH 100;
 CREATE TABLE people (id INT PRIMARY KEY DEFAULT NEXTVAL(numbers), name VARCHAR(50) UNIQUE);
 CREATE TABLE notes (id INT PRIMARY KEY, author INT, body TEXT, FOREIGN KEY (author)
@@ -49,17 +49,17 @@ class MariaDB:
         login = {
             "MARIADB_USER": "shop",
             "MARIADB_PASSWORD": self.password,
-            "MARIADB_DATABASE": _DATABASE,
+            "MARIADB_DATABASE": DATABASE,
         }
         # The socket is there before the account is.
         ready = "mariadb -h 127.0.0.1 -u shop --password=$MARIADB_PASSWORD -e 'SELECT 1' shop"
         command = ["bash", "-c", ready]
-        self.world.deploy(_NAME, images.MARIADB, port=3306, login=login, ready=command)
+        self.world.deploy(NAME, images.MARIADB, port=3306, login=login, ready=command)
 
-    def sql(self, text: str, database: str = _DATABASE) -> str:
+    def sql(self, text: str, database: str = DATABASE) -> str:
         client = f'MYSQL_PWD="$MARIADB_PASSWORD" mariadb -h 127.0.0.1 -u shop -N {database}'
         command = ["bash", "-c", f"{client} --default-character-set=utf8mb4"]
-        return self.world.kube.execute(f"{_NAME}-0", SHOP, *command, stdin=text)
+        return self.world.kube.execute(f"{NAME}-0", SHOP, *command, stdin=text)
 
     def fingerprint(self, database: str) -> str:
         return self.sql(_FINGERPRINT, database).replace(f"{database}.", "")
@@ -67,8 +67,8 @@ class MariaDB:
     def dump(self, **annotations: str) -> DumpResult:
         """Annotate, and run the CronJob that comes of it."""
         schedule = f"{secrets.randbelow(60)} {secrets.randbelow(24)} 1 1 *"
-        self.world.annotate(schedule, _NAME, "mysql", **annotations)
-        cronjob = self.world.cronjob(schedule, _NAME)["metadata"]["name"]
+        self.world.annotate(schedule, NAME, "mysql", **annotations)
+        cronjob = self.world.cronjob(schedule, NAME)["metadata"]["name"]
         code, result = self.world.dump(cronjob)
         assert code == ExitCode.DONE, result.message
         return result
@@ -76,7 +76,7 @@ class MariaDB:
     def load(self, keys: tuple[str, ...]) -> None:
         """Restore objects with curl, age, gunzip and mariadb into a new database."""
         self.sql(f"DROP DATABASE IF EXISTS {_COPY}; CREATE DATABASE {_COPY}")
-        host = f"{_NAME}.{SHOP}.svc.cluster.local"
+        host = f"{NAME}.{SHOP}.svc.cluster.local"
         client = f"mariadb --host={host} --user=shop --binary-mode {_COPY}"
         objects = [(key, client) for key in keys]
         self.world.load(objects, images.MARIADB, env={"MYSQL_PWD": self.password})
@@ -86,16 +86,16 @@ class MariaDB:
 def mariadb(shared_stage: Stage) -> Iterator[MariaDB]:
     made = MariaDB(world=shared_stage.world, password=secrets.token_hex(16))
     made.deploy()
-    made.sql(_DATA)
+    made.sql(DATA)
     yield made
-    shared_stage.kube.run("delete", "statefulset", _NAME, "-n", SHOP, "--wait=true")
+    shared_stage.kube.run("delete", "statefulset", NAME, "-n", SHOP, "--wait=true")
 
 
 def test_from_annotation_to_restored_comparison(stage: Stage, mariadb: MariaDB) -> None:
     result = mariadb.dump()
     assert len(result.keys) == 1
     mariadb.load(result.keys)
-    assert mariadb.fingerprint(_COPY) == mariadb.fingerprint(_DATABASE)
+    assert mariadb.fingerprint(_COPY) == mariadb.fingerprint(DATABASE)
 
 
 def test_one_object_per_table(stage: Stage, mariadb: MariaDB) -> None:
@@ -106,4 +106,4 @@ def test_one_object_per_table(stage: Stage, mariadb: MariaDB) -> None:
         "people.sql.gz.age",
     ]
     mariadb.load(result.keys)
-    assert mariadb.fingerprint(_COPY) == mariadb.fingerprint(_DATABASE)
+    assert mariadb.fingerprint(_COPY) == mariadb.fingerprint(DATABASE)

@@ -1,12 +1,10 @@
 """From the annotation to a restored database, and every way a run may die on the way."""
 
-import contextlib
 import json
 import os
 import secrets
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +12,7 @@ from dumpers.runtime.errors import ExitCode
 from tests.demo.kube import Object
 from tests.demo.world import BUCKET, CONTROL, COPY, DATABASE, POD, SHOP
 from tests.e2e.conftest import Stage
+from tests.e2e.processes_in_pods import processes_of
 from tests.testbed.proxies.faults import Rule, Slow, Status
 
 _PART = "partNumber="
@@ -57,19 +56,6 @@ def kill_in_pod(stage: Stage, pod: str, name: str, number: signal.Signals) -> No
         "${p#/proc/}; done; true"
     )
     stage.kube.execute(pod, CONTROL, "bash", "-c", script)
-
-
-def dumper_on_host(pod: str) -> int:
-    """The dumper's process as this host sees it: nobody in the container can kill process 1."""
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if not folder.name.isdigit():
-                continue
-            environment = (folder / "environ").read_bytes().split(b"\0")
-            command = (folder / "cmdline").read_bytes().split(b"\0")
-            if f"HOSTNAME={pod}".encode() in environment and b"dumpers" in command:
-                return int(folder.name)
-    raise AssertionError(f"no dumper of {pod} on this host")
 
 
 def condition(stage: Stage, job: str) -> Object:
@@ -187,7 +173,7 @@ def test_sigkill_leaves_what_the_started_record_names_and_the_next_run_succeeds(
     stage: Stage, cronjob: str
 ) -> None:
     job, pod = start_slow_dump(stage, cronjob)
-    os.kill(dumper_on_host(pod), signal.SIGKILL)
+    os.kill(processes_of(pod)["dump"], signal.SIGKILL)
     assert condition(stage, job)["type"] == "Failed"
     assert records(stage, "manifest.json") == []
     left = [key for key, _ in stage.store.uploads(BUCKET)]

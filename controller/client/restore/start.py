@@ -1,6 +1,7 @@
 """Starts the Job of one restore, once all that can be known before is right."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from controller.client.cluster.connection import Connection
@@ -62,7 +63,7 @@ def start_restore(
         target,
         RestoreJob(
             backup=wanted.backup,
-            request=wanted.request,
+            request=replace(wanted.request, by=name),
             identity=identity_secret or own,
             requested_by=connection.kubectl.whoami(),
             plan_only=wanted.plan,

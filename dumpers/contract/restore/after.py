@@ -9,7 +9,7 @@ from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec
 from dumpers.contract.engine_variables import read_engine, read_target
 from dumpers.contract.env_reader import EnvReader
-from dumpers.contract.names import DEADLINE, FORGET, UNDO
+from dumpers.contract.names import DEADLINE, FORGET, FORGET_OF, UNDO, UNDO_OF
 from dumpers.runtime.errors import ConfigurationError
 
 
@@ -17,6 +17,8 @@ from dumpers.runtime.errors import ConfigurationError
 class AfterRestoreJob:
     """What a restore left: `kept` as in engines.protocol.Restored, or `names` to drop; not both.
 
+    `undo_of` and `forget_of` name restores whose leftovers the target itself has to tell: of the
+    first, the newest that has kept something is taken back; of the second, all are dropped.
     `deadline` is in seconds, None without one.
     """
 
@@ -24,6 +26,8 @@ class AfterRestoreJob:
     connection: Connection
     kept: tuple[tuple[str, str], ...] = ()
     names: tuple[str, ...] = ()
+    undo_of: tuple[str, ...] = ()
+    forget_of: tuple[str, ...] = ()
     deadline: int | None = None
 
     @classmethod
@@ -36,21 +40,30 @@ class AfterRestoreJob:
         engine = read_engine(reader, engines)
         connection = read_target(reader, engine) if engine else None
         kept = _pairs(reader)
-        dropped = _names(reader)
+        dropped = _names(reader, FORGET)
+        undo_of, forget_of = _names(reader, UNDO_OF), _names(reader, FORGET_OF)
         deadline = reader.positive(DEADLINE)
-        if bool(kept) == bool(dropped):
-            reader.faults.append(f"one of {UNDO} and {FORGET} must be set, and not both")
+        if bool(kept or undo_of) == bool(dropped or forget_of):
+            reader.faults.append(
+                f"one of {UNDO} and {FORGET} must be set (or {UNDO_OF}, {FORGET_OF}), and not both"
+            )
         if reader.faults or engine is None or connection is None:
             raise ConfigurationError(*reader.faults)
         return cls(
-            engine=engine, connection=connection, kept=kept, names=dropped, deadline=deadline
+            engine=engine,
+            connection=connection,
+            kept=kept,
+            names=dropped,
+            undo_of=undo_of,
+            forget_of=forget_of,
+            deadline=deadline,
         )
 
 
-def _names(reader: EnvReader) -> tuple[str, ...]:
-    names = _list(reader, FORGET)
+def _names(reader: EnvReader, variable: str) -> tuple[str, ...]:
+    names = _list(reader, variable)
     if not all(isinstance(name, str) and name for name in names):
-        reader.faults.append(f"{FORGET} must be a JSON list of names")
+        reader.faults.append(f"{variable} must be a JSON list of names")
         return ()
     return tuple(map(str, names))
 

@@ -29,7 +29,8 @@ class RestoreRequest:
     names by old ones, of databases, or of tables and indices where the engine can rename those.
     `suffix` is appended to the name of what is restored with BESIDE and has no new name; the
     engine appends it, too, to what it loads and keeps beside for OVERWRITE and SWAP. `globals` asks
-    for roles, accounts and settings of the whole server.
+    for roles, accounts and settings of the whole server. `by` is a name for this restore, by which
+    what it leaves is known again.
     """
 
     mode: RestoreMode = RestoreMode.EMPTY
@@ -39,6 +40,7 @@ class RestoreRequest:
     names: Mapping[str, str] | None = None
     suffix: str = "_restored"
     globals: bool = False
+    by: str = ""
 
     def to_json(self) -> str:
         """The request as compact JSON, without what is at its default."""
@@ -70,7 +72,7 @@ def _member(name: str, value: Any) -> Any:
             return tuple(value)
         case "names", dict() if all(isinstance(item, str) for item in value.values()):
             return value
-        case (("partitions" | "suffix"), str()):
+        case (("partitions" | "suffix" | "by"), str()):
             return value
         case "globals", bool():
             return value

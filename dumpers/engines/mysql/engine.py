@@ -15,7 +15,7 @@ from dumpers.engines.mysql.reading import DumpTool
 from dumpers.engines.mysql.restore.counts import count_rows
 from dumpers.engines.mysql.restore.plan import plan_restore
 from dumpers.engines.mysql.restore.run import restore_backup
-from dumpers.engines.mysql.restore.swap import forget_restored, undo_swap
+from dumpers.engines.mysql.restore.swap import find_left, forget_restored, undo_swap
 from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.engines.mysql.survey.database import Scope, Survey, grants, survey
 from dumpers.engines.mysql.survey.filters import TableFilter
@@ -82,6 +82,7 @@ class _MySQL:
     restore = staticmethod(restore_backup)
     undo = staticmethod(undo_swap)
     forget = staticmethod(forget_restored)
+    find_left = staticmethod(find_left)
     inspect = staticmethod(count_rows)
 
 

@@ -25,7 +25,7 @@ from dumpers.engines.postgresql.options import DumpOptions
 from dumpers.engines.postgresql.restore.counts import count_rows
 from dumpers.engines.postgresql.restore.plan import plan_restore
 from dumpers.engines.postgresql.restore.run import restore_backup
-from dumpers.engines.postgresql.restore.swap import forget_restored, undo_swap
+from dumpers.engines.postgresql.restore.swap import find_left, forget_restored, undo_swap
 from dumpers.engines.postgresql.streams import DatabaseStream, globals_stream
 from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, SourceInfo
 from dumpers.runtime.errors import ConfigurationError, SourceFailedError, SourceRefusedError
@@ -80,6 +80,7 @@ class _PostgreSQL:
     restore = staticmethod(restore_backup)
     undo = staticmethod(undo_swap)
     forget = staticmethod(forget_restored)
+    find_left = staticmethod(find_left)
     inspect = staticmethod(count_rows)
 
 

@@ -15,11 +15,13 @@ import pytest
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model import names
+from dumpers.contract.names import FORGET_OF, UNDO_OF
 from tests.fakes.kubelet import Kubelet, serve
 from tests.integration.controller.command import Command, Json, install
 from tests.integration.controller.world import fail, reference, running_job
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Identity
+from tests.testbed.toolchain.processes import wait_until
 
 # Shaped like a key, and none.
 KEY = "AGE-SECRET-KEY-1" + "Q" * 58
@@ -174,6 +176,34 @@ def test_a_restore_that_is_stopped_says_what_its_target_holds(
     [asked] = kubelet.requests
     assert (asked["follow"], asked["tailLines"]) == (["true"], ["1"])
     assert _jobs(command) == []
+
+
+@pytest.mark.parametrize(("verb", "variable"), [("undo", UNDO_OF), ("forget", FORGET_OF)])
+def test_of_a_restore_that_was_killed_the_target_is_asked(
+    command: Command, admin: Identity, verb: str, variable: str
+) -> None:
+    assert _restore(command, admin, "--beside").returncode == 0
+    [first] = _jobs(command)
+    words = ["restore", command.owner, f"--{verb}"]
+    if verb == "forget":
+        # It may go on, and what it makes is marked as what is left.
+        done = command.run(*words, "--yes", identity=admin)
+        assert (done.returncode, done.stdout) == (3, "")
+    fail(command.world, first, "BackoffLimitExceeded")
+    name = first["metadata"]["name"]
+    asked = command.run(*words, identity=admin)
+    assert asked.returncode == 6
+    assert f"'{name}'" in asked.stdout
+
+    running = command.start(*words, "--yes", identity=admin)
+    wait_until(lambda: len(_jobs(command)) > 1, seconds=60, what="its Job")
+    [made] = [job for job in _jobs(command) if job["metadata"]["name"] != name]
+    [container] = made["spec"]["template"]["spec"]["containers"]
+    env = {item["name"]: item.get("value") for item in container["env"]}
+    assert json.loads(env[variable]) == [name]
+    fail(command.world, made, "BackoffLimitExceeded")
+    running.communicate(timeout=60)
+    assert running.returncode == 1
 
 
 def test_what_cannot_begin_is_taken_back(command: Command) -> None:

@@ -16,7 +16,7 @@ from dumpers.engines.mysql.restore.moves import (
     table_of,
     views_across,
 )
-from dumpers.engines.mysql.restore.swap import LOADING, obstacles
+from dumpers.engines.mysql.restore.swap import LOADED, LOADING, obstacles
 from dumpers.engines.mysql.restore.target import (
     Target,
     check_versions,
@@ -146,7 +146,13 @@ def _check_names(target: Target, move: Move, *, is_only: bool, mode: RestoreMode
         return
     if move.loaded in target.present:
         server = target.server
-        if LOADING in table_names(server, move.loaded, interrupt=Interrupt(60)):
+        inside = table_names(server, move.loaded, interrupt=Interrupt(60))
+        if LOADED in inside:
+            raise TargetRefusedError(
+                f"there is a database {move.loaded!r} that an earlier restore has loaded, whole: "
+                "use it, or `--forget` it and try again"
+            )
+        if LOADING in inside:
             raise TargetRefusedError(
                 f"there is a database {move.loaded!r} that an earlier restore began to load, or is "
                 "loading now: `--forget` it and try again"

@@ -13,6 +13,7 @@ from dumpers.engines.mysql.restore.moves import Move
 from dumpers.engines.mysql.restore.plan import Prepared, prepare, refuse_swap
 from dumpers.engines.mysql.restore.swap import (
     KEPT,
+    LOADED,
     LOADING,
     drop_databases,
     make_database,
@@ -40,7 +41,7 @@ def restore_backup(
     """
     prepared = prepare(target, pieces, interrupt, request)
     loader = prepared.target.loader
-    _load_all(loader, prepared, interrupt)
+    _load_all(loader, prepared, interrupt, by=request.by)
     notes = [*prepared.plan.notes]
     kept: list[tuple[str, str]] = []
     for move in prepared.moves:
@@ -63,7 +64,7 @@ def restore_backup(
     )
 
 
-def _load_all(loader: Loader, prepared: Prepared, interrupt: Interrupt) -> None:
+def _load_all(loader: Loader, prepared: Prepared, interrupt: Interrupt, *, by: str) -> None:
     """Load all databases; where one fails, those that were made for it are dropped."""
     begun: list[Move] = []
     done: list[Move] = []
@@ -71,15 +72,22 @@ def _load_all(loader: Loader, prepared: Prepared, interrupt: Interrupt) -> None:
         for move in prepared.moves:
             if move.is_made:
                 like = move.live if move.live in prepared.target.present else ""
-                make_database(loader, move.loaded, like, mark=LOADING, interrupt=interrupt)
+                make_database(loader, move.loaded, like, mark=LOADING, by=by, interrupt=interrupt)
             begun.append(move)
             _load(loader, move, move.loaded, interrupt)
             if move.is_made:
-                statement = f"DROP TABLE {identifier(move.loaded)}.{identifier(LOADING)}"
-                loader.run([statement], interrupt=interrupt)
+                loader.run([_whole(move)], interrupt=interrupt)
             done.append(move)
     except KsnapshotError as error:
         raise type(error)(f"{error}; {'; '.join(_clean_up(loader, begun, done))}") from error
+
+
+def _whole(move: Move) -> str:
+    """The statement that marks a database as loaded; one that is in its place needs no mark."""
+    mark = f"{identifier(move.loaded)}.{identifier(LOADING)}"
+    if not move.kept:
+        return f"DROP TABLE {mark}"
+    return f"RENAME TABLE {mark} TO {identifier(move.loaded)}.{identifier(LOADED)}"
 
 
 def _load(loader: Loader, move: Move, database: str, interrupt: Interrupt) -> None:
@@ -137,7 +145,7 @@ def _replace(
         if against or move.live in prepared.reloaded:
             _load_again(loader, move, interrupt)
             return _drop(loader, [move.loaded], interrupt)
-        put_in_place(loader, move, interrupt=interrupt)
+        put_in_place(loader, move, by=request.by, interrupt=interrupt)
     except KsnapshotError as error:
         if "once more" in str(error):
             raise type(error)(f"{error}; {beside}") from error

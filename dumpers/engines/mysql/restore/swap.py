@@ -1,15 +1,17 @@
 """Putting restored tables in the place of others, taking that back, and dropping what is left."""
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 
 from dumpers.contract.connection import Connection
+from dumpers.engines.leftovers import Left
 from dumpers.engines.mysql.client import Server, identifier, literal
 from dumpers.engines.mysql.restore.exchange import Step, rename, stands_against, table_names
 from dumpers.engines.mysql.restore.load import Loader
 from dumpers.engines.mysql.restore.moves import NAME_LENGTH, Move
 from dumpers.engines.mysql.restore.target import look_at_target
 from dumpers.engines.mysql.survey.schema import SYSTEM_DATABASES, databases
-from dumpers.engines.restored_names import beside_name
+from dumpers.engines.restored_names import beside_name, live_name
 from dumpers.runtime.errors import TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
@@ -17,11 +19,18 @@ from dumpers.runtime.interrupt import Interrupt
 KEPT = "ksnapshot_replaced"
 # A table in a database that a restore is loading, until it is whole.
 LOADING = "ksnapshot_loading"
+# The same one, once it is whole and until a swap has taken its tables.
+LOADED = "ksnapshot_loaded"
 _EXCHANGED = "_exchanged"
 
 
-def make_database(loader: Loader, name: str, like: str, *, mark: str, interrupt: Interrupt) -> None:
-    """Create a database with the defaults of the one that it is `like`, and a table as its mark."""
+def make_database(
+    loader: Loader, name: str, like: str, *, mark: str, by: str, interrupt: Interrupt
+) -> None:
+    """Create a database with the defaults of the one that it is `like`, and a table as its mark.
+
+    The table's comment says by which restore, see RestoreRequest.
+    """
     words = ""
     if like:
         [(characters, collation)] = loader.server.rows(
@@ -36,7 +45,7 @@ def make_database(loader: Loader, name: str, like: str, *, mark: str, interrupt:
     if mark:
         statements.append(
             f"CREATE TABLE {quoted}.{identifier(mark)} (name VARCHAR(64) PRIMARY KEY) "
-            "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+            f"CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT {literal(by)}"
         )
     loader.run(statements, interrupt=interrupt)
 
@@ -47,13 +56,14 @@ def drop_databases(loader: Loader, names: Sequence[str], *, interrupt: Interrupt
     loader.run(["SET foreign_key_checks = 0", *statements], interrupt=interrupt)
 
 
-def put_in_place(loader: Loader, move: Move, *, interrupt: Interrupt) -> None:
+def put_in_place(loader: Loader, move: Move, *, by: str, interrupt: Interrupt) -> None:
     """Move what is replaced to the kept database, and what was loaded to its place, in one step."""
     server = loader.server
-    new = table_names(server, move.loaded, interrupt=interrupt)
+    loaded = table_names(server, move.loaded, interrupt=interrupt)
+    new = [name for name in loaded if name != LOADED]
     there = table_names(server, move.live, interrupt=interrupt)
     old = _same(server, there, move.tables) if move.tables else there
-    make_database(loader, move.kept, move.live, mark=KEPT, interrupt=interrupt)
+    make_database(loader, move.kept, move.live, mark=KEPT, by=by, interrupt=interrupt)
     _remember(loader, move.kept, sorted({*new, *old}), interrupt)
     steps = [Step(table=name, source=move.live, target=move.kept) for name in old]
     steps += [Step(table=name, source=move.loaded, target=move.live) for name in new]
@@ -100,9 +110,9 @@ def _exchange(loader: Loader, live: str, kept: str, interrupt: Interrupt) -> Non
     names = [bytes.fromhex(digits).decode() for (digits,) in moved]
     out = _same(server, table_names(server, live, interrupt=interrupt), names)
     back = [name for name in inside if name != KEPT]
-    if not out and not back:
+    if not back:
         raise TargetRefusedError(f"nothing of {kept!r} is left, and nothing was exchanged")
-    make_database(loader, between, kept, mark="", interrupt=interrupt)
+    make_database(loader, between, kept, mark="", by="", interrupt=interrupt)
     steps = [Step(table=name, source=live, target=between) for name in out]
     steps += [Step(table=name, source=kept, target=live) for name in back]
     try:
@@ -118,6 +128,28 @@ def _finish(loader: Loader, between: str, kept: str, interrupt: Interrupt) -> No
         steps = [Step(table=name, source=between, target=kept) for name in names]
         rename(loader, steps, databases=(between, kept), interrupt=interrupt)
     drop_databases(loader, [between], interrupt=interrupt)
+
+
+def find_left(target: Connection, interrupt: Interrupt) -> Mapping[str, Left]:
+    """See MarkingEngine.find_left."""
+    found = look_at_target(target, interrupt)
+    server = found.server
+    kept: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    beside: dict[str, list[str]] = defaultdict(list)
+    marks = ", ".join(map(literal, (KEPT, LOADING, LOADED)))
+    rows = server.rows(
+        "table_schema, table_name, table_comment",
+        f"FROM information_schema.tables WHERE table_name IN ({marks}) AND table_comment <> ''",
+        interrupt=interrupt,
+    )
+    for name, mark, by in rows:
+        live = live_name(name, found.present, limit=NAME_LENGTH) if mark == KEPT else ""
+        # A swap that was killed before it moved anything has kept nothing.
+        if live and set(table_names(server, name, interrupt=interrupt)) > {KEPT}:
+            kept[by].append((live, name))
+        else:
+            beside[by].append(name)
+    return {by: Left(kept=tuple(kept[by]), beside=tuple(beside[by])) for by in (*kept, *beside)}
 
 
 def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:

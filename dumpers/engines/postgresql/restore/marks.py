@@ -1,5 +1,7 @@
 """Comments on databases by which a restore knows again what it has made or kept; pure."""
 
+import re
+
 LOADING, RESTORED, REPLACED = "loading", "restored", "replaced"
 _MARK = "ksnapshot: "
 _TEXTS = {
@@ -7,11 +9,24 @@ _TEXTS = {
     RESTORED: "a restore has loaded this, whole",
     REPLACED: "a restore has replaced this, and kept it",
 }
+_BY = re.compile(r" \(([^()\s]+)\)\Z")
 
 
-def mark(state: str, comment: str = "") -> str:
-    """The comment that says so; the comment that was there follows."""
-    return f"{_MARK}{_TEXTS[state]}\n{comment}".rstrip("\n")
+def mark(state: str, comment: str = "", *, by: str = "") -> str:
+    """The comment that says so, and by which restore; the comment that was there follows."""
+    who = f" ({by})" if by else ""
+    return f"{_MARK}{_TEXTS[state]}{who}\n{comment}".rstrip("\n")
+
+
+def by_of(comment: str) -> str:
+    """The restore that has set this mark; empty where the comment does not say."""
+    found = _BY.search(comment.partition("\n")[0]) if is_marked(comment) else None
+    return found[1] if found else ""
+
+
+def is_kept(comment: str) -> bool:
+    """Whether what has this comment was replaced by a restore."""
+    return comment.startswith(_MARK + _TEXTS[REPLACED])
 
 
 def is_marked(comment: str) -> bool:

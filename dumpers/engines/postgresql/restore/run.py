@@ -8,7 +8,7 @@ from dumpers.engines.postgresql.catalog.create_database import database_options
 from dumpers.engines.postgresql.catalog.patterns import literal
 from dumpers.engines.postgresql.clients import Session, quote_identifier
 from dumpers.engines.postgresql.restore import marks
-from dumpers.engines.postgresql.restore.load import compare_encodings, load
+from dumpers.engines.postgresql.restore.load import compare_encodings, load, run_script
 from dumpers.engines.postgresql.restore.moves import REPLACING, Move
 from dumpers.engines.postgresql.restore.plan import Prepared, prepare
 from dumpers.engines.postgresql.restore.roles import Globals, read_globals
@@ -18,6 +18,7 @@ from dumpers.engines.postgresql.restore.target import away_from
 from dumpers.engines.protocol import WHOLE, Restored, StoredDump
 from dumpers.runtime.errors import KsnapshotError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import IterReader
 
 _CLEANUP_SECONDS = 60.0
 _DEFAULT_OPTIONS, _DEFAULT_TABLESPACE = "TEMPLATE template0", "pg_default"
@@ -45,8 +46,9 @@ def restore_backup(
         if move.is_made:
             try:
                 is_lasting = request.mode is RestoreMode.EMPTY
+                comment = "" if is_lasting else marks.mark(marks.RESTORED, by=request.by)
                 notes += _finish(
-                    session, move, prepared, globals_, is_lasting=is_lasting, interrupt=interrupt
+                    session, move, prepared, globals_, comment=comment, interrupt=interrupt
                 )
             except KsnapshotError as error:
                 raise type(error)(f"{error}; {move.loaded!r} is loaded, whole") from error
@@ -73,7 +75,7 @@ def _load_all(
     try:
         for move in prepared.moves:
             if move.is_made:
-                _make(session, move, prepared, interrupt)
+                _make(session, move, prepared, interrupt, by=request.by)
             begun.append(move)
             notes += _load_one(session, move, prepared, interrupt, request)
             done.append(move)
@@ -102,7 +104,9 @@ def _load_one(
     return (*notes, *cut.notes)
 
 
-def _make(session: Session, move: Move, prepared: Prepared, interrupt: Interrupt) -> None:
+def _make(
+    session: Session, move: Move, prepared: Prepared, interrupt: Interrupt, *, by: str
+) -> None:
     """Create the database that is loaded into: as the dumped one was, else as the replaced one."""
     live = prepared.target.server.databases.get(move.live)
     options = move.piece.metadata.get("create_options")
@@ -111,14 +115,17 @@ def _make(session: Session, move: Move, prepared: Prepared, interrupt: Interrupt
     # To name the default one takes a right that nobody needs to have.
     if live is not None and live.tablespace not in {"", _DEFAULT_TABLESPACE}:
         options += f" TABLESPACE {quote_identifier(live.tablespace)}"
-    name = quote_identifier(move.loaded)
+    name, comment = quote_identifier(move.loaded), literal(marks.mark(marks.LOADING, by=by))
+    script = (
+        f"CREATE DATABASE {name} {options};\nCOMMENT ON DATABASE {name} IS {comment};\n".encode()
+    )
     try:
-        session.ask(f"CREATE DATABASE {name} {options}", interrupt)
+        # By one client, so that a restore that is killed leaves hardly ever one without a mark.
+        run_script(session, IterReader(iter([script])), interrupt)
     except TargetRefusedError as error:
         if "already exists" in str(error):
             raise TargetRefusedError(f"{error}: is another restore going on?") from error
         raise
-    _comment(session, move.loaded, marks.mark(marks.LOADING), interrupt)
 
 
 def _clean_up(session: Session, begun: Sequence[Move], done: Sequence[Move]) -> str:
@@ -144,12 +151,12 @@ def _finish(
     prepared: Prepared,
     globals_: Globals | None,
     *,
-    is_lasting: bool,
+    comment: str,
     interrupt: Interrupt,
 ) -> list[str]:
     """Give a database that was made and loaded its owner and its comment.
 
-    `is_lasting`: it stays as it is, and is no copy to be forgotten some day.
+    Without a comment it stays as it is, and is no copy to be forgotten some day.
     """
     notes: list[str] = []
     login = prepared.target.login
@@ -164,8 +171,7 @@ def _finish(
             )
         else:
             notes.append(f"the database {move.loaded!r} belongs to {login.name!r}, not {owner!r}")
-    comment = "" if is_lasting else marks.mark(marks.RESTORED)
-    if globals_ is None or not is_lasting:
+    if globals_ is None or comment:
         _comment(session, move.loaded, comment, interrupt)
     return notes
 
@@ -175,7 +181,7 @@ def _replace(
 ) -> list[str]:
     moves = prepared.moves
     try:
-        put_in_place(session, prepared.target, moves, interrupt)
+        put_in_place(session, prepared.target, moves, interrupt, by=request.by)
     except KsnapshotError as error:
         beside = ", ".join(repr(move.loaded) for move in moves)
         raise type(error)(

@@ -1,8 +1,10 @@
 """Putting restored databases in the place of others, taking that back, dropping what is left."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from dumpers.contract.connection import Connection
+from dumpers.engines.leftovers import Left
 from dumpers.engines.postgresql.catalog.create_database import properties_script
 from dumpers.engines.postgresql.catalog.patterns import literal
 from dumpers.engines.postgresql.clients import Session, quote_identifier
@@ -12,7 +14,7 @@ from dumpers.engines.postgresql.restore.exchange import Renames, rename
 from dumpers.engines.postgresql.restore.load import run_script
 from dumpers.engines.postgresql.restore.moves import NAME_BYTES, Move, name_bytes
 from dumpers.engines.postgresql.restore.target import Target, away_from, look_at_target
-from dumpers.engines.restored_names import beside_name
+from dumpers.engines.restored_names import beside_name, live_name
 from dumpers.runtime.errors import TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import IterReader
@@ -22,12 +24,12 @@ _IS_TEMPLATE = "SELECT 1 FROM pg_database WHERE datistemplate AND datname = {}"
 
 
 def put_in_place(
-    session: Session, target: Target, moves: Sequence[Move], interrupt: Interrupt
+    session: Session, target: Target, moves: Sequence[Move], interrupt: Interrupt, *, by: str = ""
 ) -> None:
     """Rename what was loaded beside to what it replaces, and that to its kept name, in one step.
 
     What belongs to the replaced database itself (owner, rights, settings, limits, comment) is given
-    to the new one first. The session is at another database.
+    to the new one first. The session is at another database. `by` is as in RestoreRequest.
     """
     databases = target.server.databases
     for move in moves:
@@ -40,7 +42,7 @@ def put_in_place(
         live = databases.get(move.live)
         if move.kept and live is not None:
             steps.append((move.live, move.kept))
-            comments[move.kept] = marks.mark(marks.REPLACED, live.comment)
+            comments[move.kept] = marks.mark(marks.REPLACED, live.comment, by=by)
         steps.append((move.loaded, move.live))
         comments[move.live] = marks.unmarked(live.comment) if live else ""
     oids = numbers_of(session, [name for name, _ in steps], interrupt)
@@ -62,11 +64,30 @@ def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: In
         between = beside_name(live, _EXCHANGED, limit=NAME_BYTES, size=name_bytes)
         steps += [(live, between), (name, live), (between, name)]
         comments[live] = marks.unmarked(databases[name].comment)
-        comments[name] = marks.mark(marks.REPLACED, marks.unmarked(databases[live].comment))
+        comments[name] = marks.mark(
+            marks.REPLACED,
+            marks.unmarked(databases[live].comment),
+            by=marks.by_of(databases[name].comment),
+        )
     if not steps:
         return
     session = away_from(found.session, [name for pair in kept for name in pair], interrupt)
     rename(session, Renames(steps=tuple(steps), comments=comments), found.oids, interrupt)
+
+
+def find_left(target: Connection, interrupt: Interrupt) -> Mapping[str, Left]:
+    """See MarkingEngine.find_left."""
+    databases = look_at_target(target, interrupt).server.databases
+    kept: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    beside: dict[str, list[str]] = defaultdict(list)
+    for name, database in databases.items():
+        by = marks.by_of(database.comment)
+        live = live_name(name, databases, limit=NAME_BYTES, size=name_bytes)
+        if by and live and marks.is_kept(database.comment):
+            kept[by].append((live, name))
+        elif by:
+            beside[by].append(name)
+    return {by: Left(kept=tuple(kept[by]), beside=tuple(beside[by])) for by in (*kept, *beside)}
 
 
 def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:

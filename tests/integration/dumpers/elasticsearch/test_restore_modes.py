@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from controller.client.restore.after import what_is_left
+from controller.client.restore.left import what_is_left
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.contract.restore.result import RestoreResult
 from dumpers.engines.elasticsearch.engine import ENGINE

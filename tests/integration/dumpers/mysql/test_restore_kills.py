@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dumpers.engines.leftovers import Left, MarkingEngine
 from dumpers.engines.mysql.engine import ENGINE
+from dumpers.engines.mysql.restore.swap import LOADED
 from dumpers.runtime.errors import TargetFailedError
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.killed import restore_killed
@@ -77,6 +79,7 @@ def test_a_table_that_somebody_holds_leaves_all_as_it_was(world: World) -> None:
         holder.wait()
     assert world.databases() == {world.live, beside}
     assert world.state(world.live) == world.after
+    server.sql(f"DROP TABLE {LOADED}", beside)
     assert world.state(beside) == world.before
 
 
@@ -88,7 +91,7 @@ def test_whoever_is_killed_the_live_database_is_whole(world: World, tmp_path: Pa
         f"WHERE info LIKE '%{world.live}%' AND id <> CONNECTION_ID()"
     )
     for moment in _MOMENTS:
-        request = replace(SWAP, suffix=f"_{moment}")
+        request = replace(SWAP, suffix=f"_{moment}", by=f"restore-{moment}")
         restore_killed("mysql", target, backup, request, moment=moment, folder=tmp_path)
         wait_until(
             lambda: not world.case.server.sql(running),
@@ -98,6 +101,15 @@ def test_whoever_is_killed_the_live_database_is_whole(world: World, tmp_path: Pa
         found = world.state(world.live)
         assert found in {world.before, world.after}, moment
         left = sorted(world.databases() - {world.live})
-        ENGINE.forget(target, left, Interrupt())
+        assert isinstance(ENGINE, MarkingEngine)
+        told = ENGINE.find_left(target, Interrupt()).get(request.by, Left())
+        # All of it can be told by its mark, and what was replaced comes back.
+        assert sorted(told.names) == left, moment
+        assert bool(told.kept) == (found == world.before)
+        if told.kept:
+            ENGINE.undo(target, told.kept, Interrupt())
+            assert world.state(world.live) == world.after
+            ENGINE.undo(target, told.kept, Interrupt())
+        ENGINE.forget(target, told.names, Interrupt())
         assert world.databases() == {world.live}
         assert world.state(world.live) == found

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
+from dumpers.engines.leftovers import Left, MarkingEngine
 from dumpers.engines.postgresql.engine import ENGINE
 from dumpers.runtime.errors import TargetFailedError
 from dumpers.runtime.interrupt import Interrupt
@@ -26,7 +27,7 @@ def test_whoever_is_killed_the_live_database_is_whole(
 ) -> None:
     target = connection(world.server, world.live)
     for moment in _MOMENTS:
-        request = RestoreRequest(mode=mode, suffix=f"_{moment}")
+        request = RestoreRequest(mode=mode, suffix=f"_{moment}", by=f"restore-{moment}")
         restore_killed("postgresql", target, world.backup, request, moment=moment, folder=tmp_path)
         # What the tool had begun, the server may still end.
         wait_until(lambda: not others(world), seconds=60, what="the sessions of the restore to end")
@@ -36,7 +37,12 @@ def test_whoever_is_killed_the_live_database_is_whole(
         kept = [name for name in left if "_replaced_" in name]
         for name in kept:
             assert world.dump(name) in {world.before, world.after}
-        ENGINE.forget(target, left, Interrupt())
+        assert isinstance(ENGINE, MarkingEngine)
+        told = ENGINE.find_left(target, Interrupt()).get(request.by, Left())
+        # Nobody else has marked anything, and all of it can be told by its mark.
+        assert sorted(told.names) == left, moment
+        assert told.kept == tuple((world.live, name) for name in kept)
+        ENGINE.forget(target, told.names, Interrupt())
         assert world.databases() == {world.live}
         assert world.dump(world.live) == found
 

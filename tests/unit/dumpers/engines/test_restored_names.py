@@ -1,6 +1,6 @@
 import pytest
 
-from dumpers.engines.restored_names import beside_name, kept_name
+from dumpers.engines.restored_names import beside_name, kept_name, live_name
 from dumpers.runtime.errors import TargetRefusedError
 
 
@@ -31,3 +31,12 @@ def test_a_kept_name_holds_the_time() -> None:
     long = kept_name("s" * 64, limit=64, now=0)
     assert len(long) == 64
     assert long.endswith("_replaced_19700101000000")
+
+
+def test_the_live_name_is_found_by_the_kept_one() -> None:
+    long = "s" * 64
+    present = ("shop", "shop_restored", long)
+    for name in present:
+        assert live_name(kept_name(name, limit=64), present, limit=64) == name
+    for other in ("shop", "shop_replaced_2026", "blog_replaced_20260101000000"):
+        assert live_name(other, present, limit=64) == ""

@@ -1,6 +1,6 @@
 import pytest
 
-from dumpers.contract.names import ENGINE, FORGET, UNDO
+from dumpers.contract.names import ENGINE, FORGET, FORGET_OF, UNDO, UNDO_OF
 from dumpers.contract.restore.after import AfterRestoreJob
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
@@ -22,6 +22,13 @@ def test_what_is_to_be_taken_back_or_dropped() -> None:
     assert (job.kept, job.names) == ((), ("shop_restored",))
 
 
+def test_restores_that_could_not_say_what_they_left() -> None:
+    job = AfterRestoreJob.from_env(LOGIN | {UNDO_OF: '["a"]'}, ENGINES)
+    assert (job.kept, job.undo_of, job.forget_of) == ((), ("a",), ())
+    job = AfterRestoreJob.from_env(LOGIN | {FORGET_OF: '["b","a"]', FORGET: '["x"]'}, ENGINES)
+    assert (job.names, job.undo_of, job.forget_of) == (("x",), (), ("b", "a"))
+
+
 @pytest.mark.parametrize(
     ("env", "why"),
     [
@@ -34,6 +41,8 @@ def test_what_is_to_be_taken_back_or_dropped() -> None:
         ({UNDO: '[["a", ""]]'}, "pairs of names"),
         ({FORGET: "[1]"}, "list of names"),
         ({FORGET: '[""]'}, "list of names"),
+        ({FORGET_OF: '[""]'}, "KSNAPSHOT_FORGET_OF must be a JSON list of names"),
+        ({UNDO_OF: '["a"]', FORGET: '["a"]'}, "and not both"),
     ],
 )
 def test_what_cannot_be_meant(env: dict[str, str], why: str) -> None:

@@ -138,6 +138,13 @@ def test_what_the_engine_did_is_the_verdict(tmp_path: Path) -> None:
     assert (verdict.notes, verdict.target_partial) == (("note",), False)
 
 
+def test_a_request_may_have_new_names(tmp_path: Path) -> None:
+    request = RestoreRequest(mode=RestoreMode.BESIDE, names={"shop": "shop_old"}, by="a-job")
+    engine = Engine(loading=read)
+    result, _ = run(tmp_path, engine, request=request)
+    assert (result.succeeded, engine.requests) == (True, [request])
+
+
 def test_a_plan_is_not_carried_out(tmp_path: Path) -> None:
     engine = Engine(loading=raising(LookupError()))
     result, verdict = run(tmp_path, engine, plan_only=True)

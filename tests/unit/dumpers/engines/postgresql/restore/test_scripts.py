@@ -4,7 +4,14 @@ import io
 
 import pytest
 
-from dumpers.engines.postgresql.restore.marks import describe, is_marked, mark, unmarked
+from dumpers.engines.postgresql.restore.marks import (
+    by_of,
+    describe,
+    is_kept,
+    is_marked,
+    mark,
+    unmarked,
+)
 from dumpers.engines.postgresql.restore.roles import select
 from dumpers.engines.postgresql.restore.script.heads import guard
 from dumpers.engines.postgresql.restore.script.statements import Quotes, split_statements
@@ -126,3 +133,12 @@ def test_a_mark_keeps_the_comment() -> None:
     assert (unmarked("plain"), unmarked(mark("loading"))) == ("plain", "")
     assert "earlier restore" in describe("shop", text)
     assert "earlier restore" not in describe("shop", "mine")
+
+
+def test_a_mark_names_its_restore() -> None:
+    text = mark("replaced", "of (mine)", by="ksnapshot-restore-x7k2p")
+    assert (by_of(text), unmarked(text)) == ("ksnapshot-restore-x7k2p", "of (mine)")
+    assert is_kept(text)
+    assert not is_kept(mark("restored", by="a"))
+    assert [by_of(comment) for comment in ("mine (a)", mark("loading"), "")] == ["", "", ""]
+    assert "(ksnapshot-restore-x7k2p)" in describe("shop", text)

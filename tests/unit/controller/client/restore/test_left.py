@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from controller.client.restore.after import is_undone, what_is_left
+from controller.client.restore.left import is_undone, what_is_left
 from dumpers.contract.names import RESTORE
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.contract.restore.result import RestoreResult
