@@ -25,7 +25,7 @@ from controller.plan.blocked_runs import blocked_runs_of, describe_blocked_run
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.owned import OwnedObjects
 from controller.settings.settings import Settings
-from controller.workloads.run_times import next_run
+from controller.workloads.timing.run_times import next_run
 from dumpers.contract.names import ENCRYPTION_RECIPIENT
 from dumpers.contract.recipients import check_recipients, holds_private_key
 

@@ -18,7 +18,7 @@ from controller.model.kinds import CRONJOB, CRONJOB_API
 from controller.model.objects import DELETE, Json
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
-from controller.workloads.spread import is_spread, plain_schedule
+from controller.workloads.timing.spread import is_spread, plain_schedule
 
 _HISTORY = 3
 

@@ -17,7 +17,7 @@ from controller.observe.restores import is_restore
 from controller.plan import owned
 from controller.runs import proofs, results
 from controller.runs.blocked import blocked_run
-from controller.runs.event_causes import events_of_job
+from controller.runs.causes.event_causes import events_of_job
 from controller.runs.restores import open_jobs as open_jobs_of_restores
 from controller.settings.settings import Settings
 from controller.workloads import backup_spec

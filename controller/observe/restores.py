@@ -17,10 +17,10 @@ from controller.model.objects import (
 from controller.model.status import ReadFailure
 from controller.model.view import ControlView
 from controller.plan.owned import by_owner
+from controller.runs.causes.pod_causes import pods_newest_first
 from controller.runs.dump_outcome import failure_in, success_in
 from controller.runs.history import FAILED, SUCCEEDED
 from controller.runs.job_status import end_of, is_complete
-from controller.runs.pod_causes import pods_newest_first
 from controller.settings.settings import Settings
 
 # Job names in one selector: more would make the URL longer than servers take.

@@ -22,7 +22,7 @@ from controller.model.objects import (
 from controller.model.status import ReadFailure
 from controller.model.view import ClusterView
 from controller.runs import results
-from controller.runs.event_causes import events_by_job
+from controller.runs.causes.event_causes import events_by_job
 from controller.runs.proofs import proofs_by_cronjob
 from controller.settings.settings import Settings
 

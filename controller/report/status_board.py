@@ -17,7 +17,7 @@ from controller.report.status_subjects import RowKey, Rows, Subject, Subjects
 from controller.runs.history import history_of, past_run
 from controller.runs.restorable import last_proof_of, restorable_of
 from controller.runs.results import finished_at, recorded
-from controller.workloads.run_times import next_run
+from controller.workloads.timing.run_times import next_run
 from dumpers.contract.result import DumpResult
 
 RESTORE_POINTS = 10

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.model.objects import Json, Objects, metadata, name_of, uid_of
-from controller.runs.dump_outcome import finished_in
-from controller.runs.event_causes import cause_in_events
-from controller.runs.job_status import is_active, started_at
-from controller.runs.pod_causes import (
+from controller.runs.causes.event_causes import cause_in_events
+from controller.runs.causes.pod_causes import (
     cause_in_pod,
     is_running,
     pods_newest_first,
     running_containers,
 )
+from controller.runs.dump_outcome import finished_in
+from controller.runs.job_status import is_active, started_at
 from controller.runs.reasons import Cause, RunReason, shortened
 
 # An autoscaler takes minutes to bring a node, and a large image takes minutes to be pulled.

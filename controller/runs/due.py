@@ -12,8 +12,8 @@ from typing import Any
 from controller.model.names import LAST_SUCCESS, SCHEDULED_SINCE, SUSPENDED_SINCE
 from controller.model.objects import Json, annotations_of, metadata
 from controller.runs.results import recorded
-from controller.workloads.run_times import next_instant
-from controller.workloads.schedules import Every, parse
+from controller.workloads.timing.run_times import next_instant
+from controller.workloads.timing.schedules import Every, parse
 
 _UTC = "Etc/UTC"
 # The controller's own default; a CronJob of 0.6.0 has the same.

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from controller.model.objects import Json
-from controller.runs.pod_causes import VAGUE_ENDS, cause_in_pod, container_end
+from controller.runs.causes.pod_causes import VAGUE_ENDS, cause_in_pod, container_end
 from controller.runs.reasons import UNKNOWN_EXIT, Cause, shortened
 from dumpers.contract.result import DumpResult
 from dumpers.runtime.errors import InterruptedRunError

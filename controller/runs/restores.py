@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from controller.model import names
 from controller.model.objects import Json, Objects, annotations_of, metadata
+from controller.runs.causes.pod_causes import cause_in_pod, container_end, pods_newest_first
 from controller.runs.job_status import end_of, ended_at, is_complete
-from controller.runs.pod_causes import cause_in_pod, container_end, pods_newest_first
 from controller.runs.reasons import shortened
 from dumpers.contract.restore.result import RestoreResult
 from dumpers.runtime.errors import (

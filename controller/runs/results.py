@@ -12,6 +12,8 @@ from typing import Any
 
 from controller.model.names import HISTORY, LAST_RESULT, LAST_SUCCESS
 from controller.model.objects import Json, Objects, annotations_of, name_of, uid_of
+from controller.runs.causes.event_causes import cause_in_events
+from controller.runs.causes.pod_causes import pods_newest_first
 from controller.runs.dump_outcome import (
     exit_code_of,
     failure_by,
@@ -19,10 +21,8 @@ from controller.runs.dump_outcome import (
     finished_in,
     success_in,
 )
-from controller.runs.event_causes import cause_in_events
 from controller.runs.history import history_of, history_with, past_run
 from controller.runs.job_status import end_of, ended_at, is_active, is_complete, started_at
-from controller.runs.pod_causes import pods_newest_first
 from controller.runs.reasons import UNKNOWN_EXIT, shortened
 from dumpers.contract.result import DumpResult
 

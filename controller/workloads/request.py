@@ -10,7 +10,6 @@ from functools import lru_cache
 from controller.model.status import Reason, Rejected, RejectedError
 from controller.settings import choices, parsers
 from controller.settings.settings import Settings
-from controller.workloads import schedules
 from controller.workloads.annotations import (
     CONTAINER,
     CREDENTIALS_SECRET,
@@ -46,7 +45,8 @@ from controller.workloads.job_annotations import (
     SUSPEND,
 )
 from controller.workloads.services.roles import ServerRole
-from controller.workloads.spread import read_schedule
+from controller.workloads.timing import schedules
+from controller.workloads.timing.spread import read_schedule
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.contract.names import CA_KEY, TLS_MODES
 from dumpers.contract.notes import parse_codes

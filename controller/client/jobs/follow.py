@@ -31,7 +31,7 @@ from controller.kube.client import (
 )
 from controller.model.names import CONTAINER
 from controller.model.objects import Json, Objects, metadata, name_of, uid_of
-from controller.runs.event_causes import events_of_job
+from controller.runs.causes.event_causes import events_of_job
 
 _PAUSE = 2.0
 # How long a log may be silent before the Job itself is asked for.

@@ -6,9 +6,9 @@ from enum import Enum, auto
 from typing import Any
 
 from controller.model.objects import Json, Objects, name_of
-from controller.runs.event_causes import cause_in_events
+from controller.runs.causes.event_causes import cause_in_events
+from controller.runs.causes.pod_causes import cause_in_pod, pods_newest_first
 from controller.runs.job_status import end_of, is_complete
-from controller.runs.pod_causes import cause_in_pod, pods_newest_first
 from controller.runs.reasons import shortened
 
 # A container that waits for these reasons is on its way.

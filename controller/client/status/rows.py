@@ -18,7 +18,7 @@ from controller.model.objects import Json, annotations_of, name_of, owner_refere
 from controller.model.status import Reason, State
 from controller.runs.job_status import is_active, started_at
 from controller.runs.restorable import LastProof, Restorable, last_proof_of, restorable_of
-from controller.workloads.run_times import next_run
+from controller.workloads.timing.run_times import next_run
 
 # States and reasons in which nobody has to do anything.
 FINE = {

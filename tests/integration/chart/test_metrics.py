@@ -15,7 +15,7 @@ from controller.kube.client import CallCounts
 from controller.loop.pass_state import PassState
 from controller.report.metrics.families import FAMILIES, Kind
 from controller.report.metrics.metrics import Metrics
-from controller.runs.failure_causes import FailureCause
+from controller.runs.causes.failure_causes import FailureCause
 from tests.fakes.worlds import DB, cluster, job, one_pass, settings, small
 from tests.integration.chart.helm import CHART, HelmError, find, render
 from tests.testbed.toolchain import packages

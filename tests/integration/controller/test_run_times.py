@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from controller.workloads.run_times import next_instant
+from controller.workloads.timing.run_times import next_instant
 from tests.testbed.toolchain.tools import tool
 
 _FROM = int(datetime(2027, 1, 1, tzinfo=UTC).timestamp())

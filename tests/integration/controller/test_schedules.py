@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from controller.workloads.schedules import ScheduleError, check_zone, parse
+from controller.workloads.timing.schedules import ScheduleError, check_zone, parse
 from tests.fakes.schedule_table import SCHEDULES, ZONES
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import ApiError

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from controller.model.names import LAST_RESULT, LAST_SUCCESS
-from controller.runs.event_causes import cause_in_events
-from controller.runs.pod_causes import cause_in_pod
+from controller.runs.causes.event_causes import cause_in_events
+from controller.runs.causes.pod_causes import cause_in_pod
 from controller.runs.reasons import RunReason, shortened
 from controller.runs.results import jobs_with_open_result, result_annotations
 from tests.fakes.worlds import Document, job

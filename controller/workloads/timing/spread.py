@@ -13,7 +13,7 @@ import hashlib
 import re
 from functools import lru_cache
 
-from controller.workloads.schedules import FIELDS, SPACE, Field, ScheduleError, number, parse
+from controller.workloads.timing.schedules import FIELDS, SPACE, Field, ScheduleError, number, parse
 
 _HOUR, _DAY = 60, 24 * 60
 _WEEK = 7 * _DAY

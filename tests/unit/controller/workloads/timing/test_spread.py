@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller.workloads.run_times import next_run
-from controller.workloads.schedules import Every, ScheduleError, parse
-from controller.workloads.spread import is_spread, plain_schedule, read_schedule
+from controller.workloads.timing.run_times import next_run
+from controller.workloads.timing.schedules import Every, ScheduleError, parse
+from controller.workloads.timing.spread import is_spread, plain_schedule, read_schedule
 
 _KEYS = [f"team-{number % 40}/database-{number}" for number in range(2000)]
 

@@ -2,7 +2,7 @@ from datetime import datetime
 
 import pytest
 
-from controller.workloads.run_times import next_run
+from controller.workloads.timing.run_times import next_run
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.workloads.run_times import next_run
-from controller.workloads.schedules import ScheduleError, check_zone, parse
+from controller.workloads.timing.run_times import next_run
+from controller.workloads.timing.schedules import ScheduleError, check_zone, parse
 from tests.fakes.schedule_table import SCHEDULES, ZONES
 
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from controller.runs.failure_causes import FailureCause, failure_cause
+from controller.runs.causes.failure_causes import FailureCause, failure_cause
 from controller.runs.reasons import RunReason
 from dumpers.runtime import errors
 from tests.paths import REPOSITORY

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from controller.workloads.schedules import Every, Fields, parse
+from controller.workloads.timing.schedules import Every, Fields, parse
 
 _MINUTE, _HOUR = 60, 3600
 _MONTHS, _NOON = 12, 12
