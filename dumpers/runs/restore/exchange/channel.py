@@ -6,6 +6,7 @@ between or within frames has broken: an end that is meant is a frame of its own.
 
 import contextlib
 import socket
+from collections import deque
 from enum import IntEnum
 from typing import Self
 
@@ -38,6 +39,10 @@ class Channel:
         self._socket = connection
         self._socket.settimeout(0)
         self._left = 0
+        # What has come, or has to go, of a frame at which a call was interrupted: the next goes on.
+        self._unsent: deque[memoryview] = deque()
+        self._header = b""
+        self._frame: tuple[Kind, int, bytearray] | None = None
         self.is_sending = False
 
     def __enter__(self) -> Self:
@@ -53,36 +58,46 @@ class Channel:
         self._socket.close()
 
     def send(self, kind: Kind, payload: bytes | memoryview, interrupt: Interrupt) -> None:
-        """Send a frame; BrokenExchangeError where the other side is gone."""
+        """Send a frame; BrokenExchangeError where the other side is gone.
+
+        The rest of one at which an earlier call was interrupted goes before it.
+        """
         header = bytes((kind,)) + len(payload).to_bytes(_HEADER_BYTES - 1, "big")
         self.is_sending = True
         try:
-            for part in (header, payload):
-                left = memoryview(part)
-                while left:
-                    try:
-                        left = left[self._socket.send(left) :]
-                    except BlockingIOError:
-                        interrupt.wait_writable(self._descriptor())
+            self._unsent += (memoryview(header), memoryview(payload))
+            while self._unsent:
+                left = self._unsent[0]
+                try:
+                    self._unsent[0] = left[self._socket.send(left) :] if left else left
+                except BlockingIOError:
+                    interrupt.wait_writable(self._descriptor())
+                if not self._unsent[0]:
+                    self._unsent.popleft()
         except OSError as error:
             raise BrokenExchangeError("the other container has ended the connection") from error
         finally:
             self.is_sending = False
 
     def receive(self, interrupt: Interrupt) -> tuple[Kind, bytes]:
-        """Receive a frame; BrokenExchangeError where none comes any more, or it is none."""
-        kind, length = self.begin(interrupt)
-        payload = bytearray()
+        """Receive a frame; BrokenExchangeError where none comes any more, or it is none.
+
+        After an interrupt the next call goes on within the same frame.
+        """
+        if self._frame is None:
+            self._frame = (*self.begin(interrupt), bytearray())
+        kind, length, payload = self._frame
         while len(payload) < length:
             payload += self.receive_some(interrupt)
+        self._frame = None
         return kind, bytes(payload)
 
     def begin(self, interrupt: Interrupt) -> tuple[Kind, int]:
         """Receive the head of a frame: its kind, and the length of the payload that follows."""
-        self._left = _HEADER_BYTES
-        header = b""
-        while self._left:
-            header += self.receive_some(interrupt)
+        while len(self._header) < _HEADER_BYTES:
+            self._left = _HEADER_BYTES - len(self._header)
+            self._header += self.receive_some(interrupt)
+        header, self._header = self._header, b""
         length = int.from_bytes(header[1:], "big")
         if length > _LONGEST.get(header[0], -1):
             raise BrokenExchangeError("the other container sends what is no frame")

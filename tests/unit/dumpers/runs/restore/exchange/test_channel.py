@@ -84,3 +84,36 @@ def test_waiting_ends_with_the_channel(ends: tuple[socket.socket, Channel]) -> N
     channel.close()
     with pytest.raises(BrokenExchangeError):
         channel.receive(ALWAYS)
+
+
+@pytest.mark.parametrize("first", [1, 4, 5, 6, 10])
+def test_a_frame_at_which_a_call_was_interrupted_is_gone_on_with(
+    ends: tuple[socket.socket, Channel], first: int
+) -> None:
+    other, channel = ends
+    frame = bytes((Kind.MESSAGE,)) + (6).to_bytes(4, "big") + b"a word"
+    other.sendall(frame[:first])
+    with pytest.raises(InterruptedRunError):
+        channel.receive(Interrupt(0.05))
+    other.sendall(frame[first:])
+    assert channel.receive(Interrupt(30)) == (Kind.MESSAGE, b"a word")
+
+
+def test_the_rest_of_an_interrupted_frame_goes_before_the_next(
+    ends: tuple[socket.socket, Channel],
+) -> None:
+    other, channel = ends
+    large = os.urandom(4 << 20)
+    with pytest.raises(InterruptedRunError):
+        channel.send(Kind.MESSAGE, large, Interrupt(0.05))
+    received: list[tuple[Kind, bytes]] = []
+
+    def read() -> None:
+        with Channel(other) as reader:
+            received.extend(reader.receive(Interrupt(30)) for _ in range(2))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    channel.send(Kind.MESSAGE, b"last", Interrupt(30))
+    thread.join()
+    assert received == [(Kind.MESSAGE, large), (Kind.MESSAGE, b"last")]
