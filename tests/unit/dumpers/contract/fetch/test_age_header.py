@@ -9,7 +9,10 @@ END = SEALED.index(b"\n", SEALED.index(b"\n--- ") + 1) + 1
 HEADER = SEALED[:END]
 
 
-@pytest.mark.parametrize("size", [END, END + 1, END + 500, len(SEALED)])
+# Named, as a header is of another length each time.
+@pytest.mark.parametrize(
+    "size", [END, END + 1, END + 500, len(SEALED)], ids=["end", "next", "later", "whole"]
+)
 def test_a_header_is_cut_at_its_end(size: int) -> None:
     assert cut_header(SEALED[:size]) == HEADER
 
