@@ -163,6 +163,8 @@ class Rig:
     def clear(self, *, is_swapped: bool) -> None:
         """Take back and drop what a restore left, by the command alone."""
         if is_swapped:
+            # The controller lets go of a schedule within a pass of the Job's end.
+            self.stage.kube.wait("the schedule to go on", self._is_let_go, seconds=60)
             done(self.command.run("restore", self.name, "--undo", "--yes"))
             assert self.ledger.digest() == self.changed
         if self.left():
