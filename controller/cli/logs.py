@@ -17,9 +17,12 @@ from controller.client.status.rows import recorded_jobs
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import note
 from controller.kube.client import JOBS, NotFoundError
-from controller.model.names import CONTAINER
-from controller.model.objects import Json, name_of, uid_of
+from controller.model.names import COMPONENT_LABEL, CONTAINER
+from controller.model.objects import Json, labels_of, name_of, uid_of
 from controller.runs.job_status import end_of
+
+# Verbs of the dumpers that leave the workload and its backups as they are.
+_LOOKS = {"list", "presign", "send", "headers", "check"}
 
 
 @click.command(cls=VerbCommand)
@@ -83,12 +86,17 @@ def _job(connection: Connection, name: str) -> Json:
     return found
 
 
+def _is_a_look(job: Json) -> bool:
+    """Whether a Job only looks at backups, or hands one over: no run of the workload."""
+    return labels_of(job).get(COMPONENT_LABEL) in _LOOKS
+
+
 def _newest(connection: Connection, text: str, namespace: str) -> Json:
     """Find the newest Job of a workload, without reading those of all others."""
     known = read_known(connection, with_jobs=True)
     workload = find_workload(text, namespace, known.workloads)
     cronjob = cronjob_of(workload)
-    candidates = jobs_of(cronjob, known.jobs or ())
+    candidates = [job for job in jobs_of(cronjob, known.jobs or ()) if not _is_a_look(job)]
     # Those that succeeded are not among them, but the CronJob records the last of them.
     for name in recorded_jobs(cronjob) - {name_of(item) for item in candidates}:
         try:

@@ -157,7 +157,8 @@ def cluster_of_its_own(desk: Desk) -> Iterator[Cluster]:
     """A cluster with the images and nothing else, thrown away afterwards with all that it holds."""
     require(cluster_testbed.problem() == "not running", "a machine on which no cluster runs")
     needed = [image for name in desk.chosen for image in _IMAGES[name]]
-    archives = images.build(images.CONTROLLER, *needed)
+    # Lists of a cluster that has no workload yet run in the first of the dumpers' images.
+    archives = images.build(*{images.CONTROLLER, images.MYSQL, *needed})
     cluster = cluster_testbed.up()
     try:
         images.bring(cluster, archives)
