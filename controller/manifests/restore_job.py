@@ -229,3 +229,21 @@ def _database_variables(theirs: Json, engine: EngineSpec, target: Target) -> lis
             for name, place in login.items()
         ),
     ]
+
+
+def is_plan(job: Json) -> bool:
+    """Whether a restore's Job is only to say what it would do."""
+    return bool(variable_of(job, variables.PLAN_ONLY))
+
+
+def variable_of(job: Json, name: str) -> str:
+    """The value of a variable of the Job's containers; empty without it."""
+    return next(
+        (
+            str(item.get("value") or "")
+            for container in job["spec"]["template"]["spec"]["containers"]
+            for item in container.get("env") or ()
+            if item["name"] == name
+        ),
+        "",
+    )

@@ -9,6 +9,7 @@ from controller.client.terminal.errors import CommandError, Exit
 from controller.kube.client import CRONJOBS, JOBS, SECRETS, ConflictError, Document, KubeError
 from controller.kube.kubectl import Kubectl
 from controller.manifests.ownership import Holder, hold, holder_of
+from controller.manifests.restore_job import is_plan
 from controller.model import names
 from controller.model.kinds import JOB, JOB_API
 from controller.model.objects import (
@@ -80,9 +81,10 @@ def refuse_beside_running(jobs: Sequence[Json], cronjob: Json, component: str) -
                 f"it by `ksnapshot cancel {name_of(job)}`",
                 Exit.REFUSED,
             )
-        if labels_of(job).get(names.COMPONENT_LABEL) == component and annotations_of(job).get(
-            names.CRONJOB
-        ) == name_of(cronjob):
+        is_such = labels_of(job).get(names.COMPONENT_LABEL) == component
+        is_its = annotations_of(job).get(names.CRONJOB) == name_of(cronjob)
+        # A plan is in nobody's way, and ends a moment after it has said all.
+        if is_such and is_its and not is_plan(job):
             raise CommandError(
                 f"the Job {name_of(job)} restores this workload right now: follow it by `ksnapshot "
                 f"logs --job {name_of(job)} --follow`, or stop it by `ksnapshot cancel "

@@ -15,12 +15,12 @@ from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.of_workload import cronjob_of, jobs_of
 from controller.client.jobs.progress import Outcome, newest_pod, state_of
 from controller.client.jobs.results import read_result, words_of_failure
-from controller.client.restore.left import Left, is_plan, is_undone, what_is_left
+from controller.client.restore.left import Left, is_undone, what_is_left
 from controller.client.terminal.ask import confirm
 from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import note
 from controller.kube.client import JOBS
-from controller.manifests.restore_job import RESTORE, Target, build_client_job
+from controller.manifests.restore_job import RESTORE, Target, build_client_job, is_plan
 from controller.manifests.verb_job import VerbJob, reader_account
 from controller.model import names
 from controller.model.names import CONTAINER

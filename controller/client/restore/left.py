@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from controller.manifests.restore_job import variable_of
 from controller.model.objects import Json, metadata
 from controller.runs.job_status import end_of, ended_at, is_complete
 from dumpers.contract import names as variables
@@ -60,27 +61,9 @@ def is_undone(restore: Json, undos: Iterable[Json]) -> bool:
     )
 
 
-def is_plan(job: Json) -> bool:
-    """Whether a restore's Job was only to say what it would do."""
-    return bool(_variable(job, variables.PLAN_ONLY))
-
-
 def _request_of(job: Json) -> RestoreRequest | None:
     """What a restore's Job was asked; None where it cannot be read."""
     try:
-        return RestoreRequest.from_json(_variable(job, variables.RESTORE).replace("$$", "$"))
+        return RestoreRequest.from_json(variable_of(job, variables.RESTORE).replace("$$", "$"))
     except ValueError:
         return None
-
-
-def _variable(job: Json, name: str) -> str:
-    """The value of a variable of the Job's containers; empty without it."""
-    return next(
-        (
-            str(item.get("value") or "")
-            for container in job["spec"]["template"]["spec"]["containers"]
-            for item in container.get("env") or ()
-            if item["name"] == name
-        ),
-        "",
-    )

@@ -101,7 +101,11 @@ def test_a_restore_holds_the_schedule_until_its_job_has_ended(
 
 
 def test_nothing_is_restored_beside_a_restore_or_a_dump(command: Command, admin: Identity) -> None:
+    # A plan that has not ended is in nobody's way.
+    assert _restore(command, admin, "--plan").returncode == 0
+    [plan] = _jobs(command)
     assert _restore(command, admin).returncode == 0
+    command.world.api.delete(plan)
     [first] = _jobs(command)
     again = _restore(command, admin)
     assert again.returncode == 6
