@@ -18,9 +18,10 @@ import pyrage
 import pytest
 import yaml
 
+from controller.model.names import HELD_BY
 from tests.demo import images
 from tests.demo.kube import Kube
-from tests.demo.world import BUCKET, SHOP, World
+from tests.demo.world import BUCKET, CONTROL, SHOP, World
 from tests.disaster.families import FAMILIES, Database
 from tests.disaster.guide import steps
 from tests.paths import REPOSITORY
@@ -209,9 +210,17 @@ def test_every_database_comes_back_in_a_new_cluster(
             desk.run(cluster, restore)
             after = {database.name: database.fingerprint() for database in databases}
             assert after == before
+            # Kubernetes calls a Job complete a moment after its pod has said so, and then the
+            # controller lets its schedule go.
+            cronjobs = f"kubectl get cronjobs -n {CONTROL} -o yaml"
+            Kube(cluster=cluster).wait(
+                "the schedules to go on",
+                lambda: HELD_BY not in desk.run(cluster, cronjobs),
+                seconds=120,
+            )
             # Once more: what is there is refused, and stays.
             told = json.loads(desk.run(cluster, f"{restore} -o json", code=1))["restores"]
-            assert [one["outcome"] for one in told] == ["failed"] * len(before)
+            assert [one["outcome"] for one in told] == ["failed"] * len(before), told
             assert all("TargetRefused" in one["message"] for one in told), told
             assert {one.name: one.fingerprint() for one in databases} == before
             desk.run(cluster, dump)
