@@ -1,15 +1,13 @@
-import json
 import os
-import sys
 
 import click
 
 from dumpers.cli import process
 from dumpers.cli.clock import now
+from dumpers.cli.documents import print_documents
 from dumpers.contract.restore.jobs import ListJob
 from dumpers.contract.restore.result import BackupResult
 from dumpers.runs.fetch.headers import read_headers
-from dumpers.runtime.errors import ExitCode
 
 
 @click.command()
@@ -21,11 +19,5 @@ def headers() -> None:
 def _headers() -> BackupResult:
     job = ListJob.from_env(os.environ)
     interrupt = process.interrupt_by_signals(job.deadline, work="list")
-    count = 0
-    for document in read_headers(job, interrupt=interrupt, now=now):
-        sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
-        count += document["keys"] == "backup"
-    sys.stdout.flush()
-    return BackupResult(
-        succeeded=True, exit_code=ExitCode.DONE, reason="Succeeded", message="", objects=count
-    )
+    documents = read_headers(job, interrupt=interrupt, now=now)
+    return print_documents(documents, is_counted=lambda document: document["keys"] == "backup")

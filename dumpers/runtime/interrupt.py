@@ -152,6 +152,17 @@ class Interrupt:
 
         return self.wait(attempt)
 
+    def put(self, items: "queue.Queue[T]", item: T) -> None:
+        """Put an item into a bounded queue that another thread empties."""
+
+        def attempt(timeout: float) -> None:
+            try:
+                items.put(item, timeout=timeout)
+            except queue.Full:
+                raise TimeoutError from None
+
+        self.wait(attempt)
+
     def sleep(self, seconds: float) -> None:
         """Let time pass; raise as soon as the run has to stop."""
         ends = time.monotonic() + seconds

@@ -57,10 +57,10 @@ class Download(BufferedReader):
         try:
             while not self._storage.repeat(self._read_on):
                 self._scope.sleep(_RESUME_PAUSE_SECONDS)
-            self._put(b"")
+            self._scope.put(self._blocks, b"")
         except BaseException as error:  # noqa: BLE001  whatever it is, it is the reader's
             if not self._scope.is_cancelled:
-                self._put(error)
+                self._scope.put(self._blocks, error)
 
     def _read_on(self) -> bool:
         """Read from the offset to the end; False where it broke off after some progress.
@@ -72,7 +72,7 @@ class Download(BufferedReader):
         self._etag = opened.etag
         try:
             for block in opened.blocks:
-                self._put(block)
+                self._scope.put(self._blocks, block)
                 self._offset += len(block)
         except StoreAwayError as error:
             if self._offset == began:
@@ -81,12 +81,3 @@ class Download(BufferedReader):
             _LOG.warning("the download broke off and goes on", extra=known)
             return False
         return True
-
-    def _put(self, block: bytes | BaseException) -> None:
-        def attempt(timeout: float) -> None:
-            try:
-                self._blocks.put(block, timeout=timeout)
-            except queue.Full as error:
-                raise TimeoutError from error
-
-        self._scope.wait(attempt)

@@ -70,26 +70,17 @@ class DecryptReader(BufferedReader):
 
     def _hand_over(self) -> None:
         if self._pending:
-            self._put(b"".join(self._pending))
+            self._scope.put(self._blocks, b"".join(self._pending))
             self._pending, self._pending_bytes = [], 0
-
-    def _put(self, block: bytes | BaseException) -> None:
-        def attempt(timeout: float) -> None:
-            try:
-                self._blocks.put(block, timeout=timeout)
-            except queue.Full as error:
-                raise TimeoutError from error
-
-        self._scope.wait(attempt)
 
     def _work(self) -> None:
         try:
             age.decrypt(_Rebuffered(self._source), self, self._identities)
             self._hand_over()
-            self._put(b"")
+            self._scope.put(self._blocks, b"")
         except BaseException as error:  # noqa: BLE001  whatever it is, it is the reader's
             if not self._scope.is_cancelled:
-                self._put(error)
+                self._scope.put(self._blocks, error)
 
 
 class _Rebuffered(BufferedReader):

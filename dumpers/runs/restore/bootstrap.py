@@ -4,7 +4,6 @@ What keeps it from harm is that it goes where nothing is. The record keeps it fr
 for a workload whose database was emptied on purpose, where nobody else remembers it.
 """
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
 
@@ -12,18 +11,14 @@ from dumpers.contract.restore.bootstrap import Bootstrap
 from dumpers.contract.restore.jobs import RestoreJob
 from dumpers.contract.restore.result import RestoreResult
 from dumpers.repository.keys import bootstrap_key
-from dumpers.repository.record_json import read_record, write_record
+from dumpers.repository.record_json import read_record
 from dumpers.repository.records import BootstrapRecord
 from dumpers.runs.restore.exchange.serving import Listener
+from dumpers.runs.restore.last_record import record_at_end
 from dumpers.runs.restore.reader import restore
 from dumpers.runtime.errors import BootstrappedBeforeError, KsnapshotError, describe_failure
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import RunStorage
-
-_LOG = logging.getLogger(__name__)
-
-_LAST_SECONDS = 3.0
 
 
 def bootstrap(
@@ -55,7 +50,9 @@ def bootstrap(
                 reason=reason,
                 message=message,
             )
-            _write(storage, key, write_record(written))
+            record_at_end(
+                storage, key, written, unrecorded="the bootstrap is not recorded in the store"
+            )
 
         try:
             result = restore(job, listener, interrupt=interrupt, now=now)
@@ -79,14 +76,3 @@ def _refuse_second(storage: RunStorage, key: str, wanted: Bootstrap) -> None:
             f"it was restored from {found.run} of {found.source} on "
             f"{found.finished:%Y-%m-%d %H:%M} UTC, by {key}"
         )
-
-
-def _write(storage: RunStorage, key: str, body: bytes) -> None:
-    """Write the record; keys that may only read are enough, so a refusal is only a warning."""
-    try:
-        storage.call_at_end(
-            lambda: storage.bucket.put(key, body, only_new=False), last_seconds=_LAST_SECONDS
-        )
-    except (KsnapshotError, TimeoutError) as error:
-        why = fields(key=key, why=str(error) or "no answer")
-        _LOG.warning("the bootstrap is not recorded in the store", extra=why)

@@ -15,7 +15,6 @@ from dumpers.contract.restore.jobs import RestoreJob
 from dumpers.contract.restore.result import RestoreResult
 from dumpers.repository.catalogue import Entry, State, rfc3339
 from dumpers.repository.keys import restored_name
-from dumpers.repository.record_json import write_record
 from dumpers.repository.records import Manifest, Restoration
 from dumpers.runs.find import find_backup
 from dumpers.runs.restore.exchange.messages import (
@@ -29,9 +28,10 @@ from dumpers.runs.restore.exchange.messages import (
 )
 from dumpers.runs.restore.exchange.serving import Listener
 from dumpers.runs.restore.exchange.talk import Talk, hear_out
+from dumpers.runs.restore.last_record import record_at_end
 from dumpers.runs.restore.pieces import PieceReader, StoredBackup, read_identity_file
 from dumpers.runs.restore.progress import shown
-from dumpers.runtime.errors import KsnapshotError, TargetFailedError
+from dumpers.runtime.errors import TargetFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import RunStorage
@@ -40,7 +40,6 @@ _LOG = logging.getLogger(__name__)
 
 # How long the client's image may take to be there.
 CLIENT_SECONDS = 300.0
-_LAST_SECONDS = 3.0
 _UNRECORDED = (
     "no record of this restore lies beside the backup: the keys of this job may only read, or the "
     "store did not take it"
@@ -222,13 +221,5 @@ def _record(
         kept=verdict.kept,
     )
     key = f"{work.entry.record}{restored_name(finished)}"
-    body = write_record(record)
-    try:
-        storage.call_at_end(
-            lambda: storage.bucket.put(key, body, only_new=False), last_seconds=_LAST_SECONDS
-        )
-    except (KsnapshotError, TimeoutError) as error:
-        why = fields(key=key, why=str(error) or "no answer")
-        _LOG.warning("the restore is not recorded beside the backup", extra=why)
-        return ""
-    return key
+    unrecorded = "the restore is not recorded beside the backup"
+    return key if record_at_end(storage, key, record, unrecorded=unrecorded) else ""

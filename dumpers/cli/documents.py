@@ -1,0 +1,21 @@
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from dumpers.contract.restore.result import BackupResult
+from dumpers.runtime.errors import ExitCode
+
+
+def print_documents(
+    documents: Iterable[Mapping[str, Any]], *, is_counted: Callable[[Mapping[str, Any]], bool]
+) -> BackupResult:
+    """Print one JSON document a line, and return a result with how many of them count."""
+    count = 0
+    for document in documents:
+        sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
+        count += is_counted(document)
+    sys.stdout.flush()
+    return BackupResult(
+        succeeded=True, exit_code=ExitCode.DONE, reason="Succeeded", message="", objects=count
+    )
