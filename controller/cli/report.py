@@ -64,13 +64,7 @@ def _about(connection: Connection, now: datetime) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "system": platform.platform(),
         "kubernetes": _server(connection),
-        "controller": {
-            "namespace": install.namespace,
-            "name": install.name,
-            "version": install.version,
-            "replicas": install.replicas,
-            "running": install.running,
-        },
+        "controller": install.to_document(),
     }
 
 

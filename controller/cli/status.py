@@ -99,13 +99,7 @@ def _show_unprotected(connection: Connection, namespace: str, output: str) -> No
 def _document(install: Install, known: Known, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "version": 1,
-        "controller": {
-            "namespace": install.namespace,
-            "name": install.name,
-            "version": install.version,
-            "replicas": install.replicas,
-            "running": install.running,
-        },
+        "controller": install.to_document(),
         "status_known": not known.status.fault,
         "omitted": known.status.omitted,
         "workloads": [document_of(row) for row in rows],

@@ -40,6 +40,16 @@ class Install:
         """The name of the ConfigMap in which the controller says how its workloads are."""
         return f"{self.name}-status"
 
+    def to_document(self) -> dict[str, Any]:
+        """What documents of the command say of it."""
+        return {
+            "namespace": self.namespace,
+            "name": self.name,
+            "version": self.version,
+            "replicas": self.replicas,
+            "running": self.running,
+        }
+
 
 class Cluster(Protocol):
     """What finding an install asks of a cluster, see Kubectl."""

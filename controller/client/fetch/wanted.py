@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from controller.client.restore.identity import read_identity
-from controller.client.restore.moments import parse_moment
+from controller.client.restore.moments import choose_backup
 from controller.client.restore.options import OptionError, parse_list
-from dumpers.contract.restore.request import AT, LATEST
 
 _STDOUT = "-"
 
@@ -40,7 +39,9 @@ def read_wanted(options: Mapping[str, Any], now: datetime | None = None) -> Fetc
         raise OptionError("--stored and --identity: what stays encrypted needs no key")
     path = options["output"]
     return FetchWanted(
-        backup=_backup(options["backup"], options["at"], now or datetime.now(UTC)),
+        backup=choose_backup(
+            options["backup"], options["at"], now or datetime.now(UTC), named="an ID"
+        ),
         objects=parse_list(options["objects"]),
         identity=read_identity(options["identity"]) if options["identity"] else "",
         path=None if path in {"", _STDOUT} else Path(path),
@@ -50,15 +51,3 @@ def read_wanted(options: Mapping[str, Any], now: datetime | None = None) -> Fetc
         through_cluster=options["through_cluster"],
         from_cluster=options["from_cluster"],
     )
-
-
-def _backup(backup: str, at: str, now: datetime) -> str:
-    if backup and at:
-        raise OptionError("an ID and --at: give one of them")
-    if not at:
-        return backup or LATEST
-    try:
-        moment = parse_moment(at, now)
-    except ValueError as error:
-        raise OptionError(f"--at: {error}") from error
-    return f"{AT}{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -3,7 +3,9 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from controller.client.restore.options import OptionError
 from controller.workloads.restore_values import parse_instant
+from dumpers.contract.restore.request import AT, LATEST
 
 _UNITS = {
     "second": timedelta(seconds=1),
@@ -17,6 +19,22 @@ _SHORT = {"s": "second", "m": "minute", "min": "minute", "h": "hour", "d": "day"
 _LONGEST = timedelta(weeks=5200)
 _AGO = re.compile(r"(?P<count>\d{1,6}) *(?P<unit>[a-z]+?)(?:(?<=..)s)? +ago")
 _EXAMPLES = "2026-01-31T03:00:00Z, '2026-01-31 03:00', 2026-01-31, '5 minutes ago', yesterday"
+
+
+def choose_backup(backup: str, at: str, now: datetime, *, named: str) -> str:
+    """Which backup is meant, as the variable BACKUP has it: a given one, of a time, or the latest.
+
+    OptionError where both are given, of which the first is called `named`, and for a wrong time.
+    """
+    if backup and at:
+        raise OptionError(f"{named} and --at: give one of them")
+    if not at:
+        return backup or LATEST
+    try:
+        moment = parse_moment(at, now)
+    except ValueError as error:
+        raise OptionError(f"--at: {error}") from error
+    return f"{AT}{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def parse_moment(text: str, now: datetime) -> datetime:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from controller.client.restore.moments import parse_moment
+from controller.client.restore.moments import choose_backup
 from controller.client.restore.options import (
     Address,
     OptionError,
@@ -14,7 +14,7 @@ from controller.client.restore.options import (
     parse_list,
     parse_names,
 )
-from dumpers.contract.restore.request import AT, LATEST, RestoreMode, RestoreRequest
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 
 _MODES = (RestoreMode.BESIDE, RestoreMode.OVERWRITE, RestoreMode.SWAP)
 
@@ -46,7 +46,9 @@ def read_wanted(options: Mapping[str, Any], now: datetime | None = None) -> Rest
     if options["to_workload"] and options["to"]:
         raise OptionError("--to and --to-workload: give one of them")
     return RestoreWanted(
-        backup=_backup(options["backup"], options["at"], now or datetime.now(UTC)),
+        backup=choose_backup(
+            options["backup"], options["at"], now or datetime.now(UTC), named="--backup"
+        ),
         request=_request(options),
         address=parse_address(options["to"]) if options["to"] else Address(),
         to_workload=options["to_workload"],
@@ -56,18 +58,6 @@ def read_wanted(options: Mapping[str, Any], now: datetime | None = None) -> Rest
         from_cluster=options["from_cluster"],
         plan=options["plan"],
     )
-
-
-def _backup(backup: str, at: str, now: datetime) -> str:
-    if backup and at:
-        raise OptionError("--backup and --at: give one of them")
-    if not at:
-        return backup or LATEST
-    try:
-        moment = parse_moment(at, now)
-    except ValueError as error:
-        raise OptionError(f"--at: {error}") from error
-    return f"{AT}{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _request(options: Mapping[str, Any]) -> RestoreRequest:
