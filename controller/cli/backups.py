@@ -32,12 +32,12 @@ from controller.client.terminal.output import (
     write_document,
     write_table,
 )
-from controller.manifests.verb_job import VerbJob, build_verb_job, reader_account
+from controller.manifests.verb_job import LIST, VerbJob, build_verb_job, reader_account
 from controller.model.objects import Json
 from dumpers.contract import names as variables
 from dumpers.contract.restore.result import BackupResult
 
-CATALOGUE, LIST = "catalogue", "list"
+CATALOGUE = "catalogue"
 _ALL = "all"
 _SECONDS, _KEEP = 900, 600
 _COLUMNS = (

@@ -27,13 +27,13 @@ from controller.client.terminal.output import (
     write_document,
     write_table,
 )
-from controller.manifests.verb_job import VerbJob, build_verb_job, reader_account
+from controller.manifests.verb_job import HEADERS, VerbJob, build_verb_job, reader_account
 from controller.model.objects import Json
 from dumpers.contract import names as variables
 from dumpers.contract.restore.result import BackupResult
 from dumpers.runtime.errors import KsnapshotError
 
-KEYS, HEADERS = "keys", "headers"
+KEYS = "keys"
 _SECONDS, _KEEP = 3600, 600
 _COLUMNS = (
     Column(title="WORKLOAD"),

@@ -17,12 +17,10 @@ from controller.client.status.rows import recorded_jobs
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import note
 from controller.kube.client import JOBS, NotFoundError
+from controller.manifests.verb_job import LOOKS
 from controller.model.names import COMPONENT_LABEL, CONTAINER
 from controller.model.objects import Json, labels_of, name_of, uid_of
 from controller.runs.job_status import end_of
-
-# Verbs of the dumpers that leave the workload and its backups as they are.
-_LOOKS = {"list", "presign", "send", "headers", "check"}
 
 
 @click.command(cls=VerbCommand)
@@ -88,7 +86,7 @@ def _job(connection: Connection, name: str) -> Json:
 
 def _is_a_look(job: Json) -> bool:
     """Whether a Job only looks at backups, or hands one over: no run of the workload."""
-    return labels_of(job).get(COMPONENT_LABEL) in _LOOKS
+    return labels_of(job).get(COMPONENT_LABEL) in LOOKS
 
 
 def _newest(connection: Connection, text: str, namespace: str) -> Json:

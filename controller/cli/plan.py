@@ -17,7 +17,7 @@ from controller.client.terminal.output import note
 from controller.loop import reconcile
 from controller.model.kinds import SECRET
 from controller.model.names import LAST_SUCCESS
-from controller.model.objects import Json, annotations_of
+from controller.model.objects import Json, recorded
 from controller.model.view import ClusterView, failed_reads
 from controller.observe import cluster, view_yaml
 from controller.plan import overlay, owned
@@ -132,7 +132,7 @@ def _workload(
 
 def _last_backup(cronjob: Json) -> Iterator[str]:
     """Write which notes the last backup has; nothing where it has none, or none is known."""
-    last = read_run(annotations_of(cronjob).get(LAST_SUCCESS))
+    last = read_run(recorded(cronjob, LAST_SUCCESS))
     if last and last.shown_notes:
         when = f"{last.finished:%Y-%m-%d %H:%M %Z}" if last.finished else "at an unknown time"
         yield f"    last backup, {when}, with notes: {last.shown_notes}"

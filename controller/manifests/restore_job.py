@@ -238,12 +238,13 @@ def is_plan(job: Json) -> bool:
 
 def variable_of(job: Json, name: str) -> str:
     """The value of a variable of the Job's containers; empty without it."""
+    pod = ((job.get("spec") or {}).get("template") or {}).get("spec") or {}
     return next(
         (
             str(item.get("value") or "")
-            for container in job["spec"]["template"]["spec"]["containers"]
+            for container in pod.get("containers") or ()
             for item in container.get("env") or ()
-            if item["name"] == name
+            if item.get("name") == name
         ),
         "",
     )

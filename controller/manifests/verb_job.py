@@ -17,6 +17,9 @@ from controller.settings.settings import Settings
 from dumpers.contract import location
 from dumpers.contract import names as variables
 
+# Verbs of the dumpers that leave the workload and its backups as they are.
+LIST, HEADERS, PRESIGN, SEND, CHECK = "list", "headers", "presign", "send", "check"
+LOOKS = frozenset({LIST, HEADERS, PRESIGN, SEND, CHECK})
 _SECURITY = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},

@@ -1,5 +1,6 @@
 """Objects of the Kubernetes API as plain JSON: their types, references and metadata."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -63,10 +64,24 @@ def version_of(item: Json) -> str:
     return str((item.get("metadata") or _NOTHING).get("resourceVersion", ""))
 
 
+def created_at(item: Json) -> str:
+    """When the object was made, in RFC 3339; empty where it does not say."""
+    return str((item.get("metadata") or _NOTHING).get("creationTimestamp") or "")
+
+
 def annotations_of(item: Json) -> Mapping[str, str]:
     """The object's annotations, empty where there are none."""
     found: Mapping[str, str] = (item.get("metadata") or _NOTHING).get("annotations") or {}
     return found
+
+
+def recorded(item: Json, key: str) -> Mapping[str, Any]:
+    """The JSON object in an annotation; empty where there is none that can be read."""
+    try:
+        document = json.loads(annotations_of(item).get(key, ""))
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def labels_of(item: Json) -> Mapping[str, str]:

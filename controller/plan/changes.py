@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from controller.model.objects import Json, ObjectRef
+from controller.model.objects import Json, ObjectRef, name_of
 from controller.model.status import Reason, Rejected, WorkloadStatus
 
 FAULT = Rejected(Reason.INTERNAL_ERROR, "a fault of the controller, see its log")
@@ -32,6 +32,11 @@ class Change:
     owned_by: ObjectRef | None = None
     before: Json | None = field(default=None, repr=False)
     after: Json | None = field(default=None, repr=False)
+
+
+def creation(kind: str, body: Json) -> Change:
+    """The change that makes an object."""
+    return Change(action=Action.CREATE, kind=kind, name=name_of(body), after=body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

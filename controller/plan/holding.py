@@ -10,7 +10,7 @@ from controller.manifests.optional_fields import SUSPEND, recorded_fields
 from controller.manifests.ownership import PENDING, Holder, hold, holder_of
 from controller.model import names
 from controller.model.kinds import JOB
-from controller.model.objects import DELETE, Json, ObjectRef, metadata, name_of, uid_of
+from controller.model.objects import DELETE, Json, ObjectRef, created_at, name_of, uid_of
 from controller.model.status import ReadFailure
 from controller.model.view import ClusterView
 from controller.plan.overlay import overlay
@@ -68,7 +68,7 @@ def _is_awaited(cronjob: Json | None) -> bool:
 
 
 def _was_left(job: Json, now: datetime) -> bool:
-    created = str(metadata(job).get("creationTimestamp") or "")
+    created = created_at(job)
     try:
         return now - datetime.fromisoformat(created) > _LEFT_AFTER
     except ValueError:

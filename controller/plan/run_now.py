@@ -9,9 +9,9 @@ from controller.manifests.ownership import holder_of
 from controller.manifests.run_now_job import build_run_now_job
 from controller.model import names
 from controller.model.kinds import JOB
-from controller.model.objects import Json, Objects, annotations_of, metadata, name_of, uid_of
+from controller.model.objects import Json, Objects, annotations_of, created_at, name_of, uid_of
 from controller.model.status import ReadFailure
-from controller.plan.changes import Action, Change
+from controller.plan.changes import Change, creation
 from controller.plan.context import PlanContext
 from controller.runs.job_status import end_of
 from controller.workloads.backup_spec import BackupSpec
@@ -57,7 +57,7 @@ def plan_run_now(spec: BackupSpec, existing: Json | None, context: PlanContext) 
     name = _name(spec, existing, value)
     made = next((job for job in own if name_of(job) == name), None)
     if made is not None:
-        at = str(metadata(made).get("creationTimestamp") or "")
+        at = created_at(made)
         return RunNow(marks={names.BACKUP_NOW: value, names.BACKUP_NOW_AT: at})
     if recorded.get(names.BACKUP_NOW) == value:
         return _NOTHING
@@ -65,7 +65,7 @@ def plan_run_now(spec: BackupSpec, existing: Json | None, context: PlanContext) 
         return RunNow(message=f"the backup that backup-now asks for waits: {waits}")
     body = build_run_now_job(existing, name)
     body["spec"] = {**body["spec"], "ttlSecondsAfterFinished": _KEEP}
-    return RunNow(change=Change(action=Action.CREATE, kind=JOB, name=name, after=body))
+    return RunNow(change=creation(JOB, body))
 
 
 def _name(spec: BackupSpec, cronjob: Json, value: str) -> str:

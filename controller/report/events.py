@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from controller.model.fixes import RUN_FIXES, STATE_FIXES
 from controller.model.names import ASKED_SCHEDULE, LAST_RESULT
-from controller.model.objects import Json, annotations_of, name_of
+from controller.model.objects import Json, annotations_of, name_of, recorded
 from controller.model.status import Reason, State
 from controller.report.status_document import in_units
 from controller.report.status_subjects import Subject
-from controller.runs.results import finished_at, recorded
+from controller.runs.results import finished_at
 
 # The API server takes 1,024 bytes; a message may have characters of several.
 _LONGEST = 1000

@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from controller.model.names import LAST_PROOF, LAST_RESULT, LAST_SUCCESS, type_in
-from controller.model.objects import Json
+from controller.model.objects import Json, recorded
 from controller.model.status import WorkloadStatus
 from controller.plan.absence import format_time
 from controller.report.status_subjects import RowKey, Rows, Subject, Subjects
 from controller.runs.history import history_of, past_run
 from controller.runs.restorable import last_proof_of, restorable_of
-from controller.runs.results import finished_at, recorded
+from controller.runs.results import finished_at
 from controller.workloads.timing.run_times import next_run
 from dumpers.contract.result import DumpResult
 

@@ -9,10 +9,9 @@ from typing import TypeAlias
 
 from controller.model.kinds import CRONJOB
 from controller.model.names import LAST_RESULT
-from controller.model.objects import Json
+from controller.model.objects import Json, recorded
 from controller.model.status import Reason, State, WorkloadStatus
 from controller.plan.changes import Action, ApplyResult, Change
-from controller.runs.results import recorded
 
 # A workload by its owner key, and its CronJob by name, empty where there is none.
 Subject: TypeAlias = tuple[str, str]

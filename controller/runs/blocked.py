@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.model.objects import Json, Objects, metadata, name_of, uid_of
+from controller.model.objects import Json, Objects, created_at, name_of, uid_of
 from controller.runs.causes.event_causes import cause_in_events
 from controller.runs.causes.pod_causes import (
     cause_in_pod,
@@ -106,7 +106,7 @@ def _with_pending_pod(job: Json, pod: Json, events: Objects) -> BlockedRun | Non
     """Describe a Job whose pod has not begun its dump; None if the dump runs."""
     if is_running(pod):
         return None
-    since = str(metadata(pod).get("creationTimestamp") or started_at(job))
+    since = created_at(pod) or started_at(job)
     cause = cause_in_pod(pod) or cause_in_events(events)
     return BlockedRun(
         job=name_of(job), since=since, cause=cause or _not_started(pod), is_explained=bool(cause)

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.model.names import LAST_SUCCESS, SCHEDULED_SINCE, SUSPENDED_SINCE
-from controller.model.objects import Json, annotations_of, metadata
-from controller.runs.results import recorded
+from controller.model.objects import Json, annotations_of, created_at, recorded
 from controller.workloads.timing.run_times import next_instant
 from controller.workloads.timing.schedules import Every, parse
 
@@ -75,7 +74,7 @@ def expectation_of(cronjob: Json, slack: int = SLACK) -> Expectation | None:
     """Read from a CronJob what is expected of it; None if it has no schedule or no beginning."""
     spec: Json = cronjob.get("spec") or {}
     status: Json = cronjob.get("status") or {}
-    created = seconds_of(metadata(cronjob).get("creationTimestamp"))
+    created = seconds_of(created_at(cronjob))
     schedule = str(spec.get("schedule") or "")
     if created is None or not schedule:
         return None

@@ -3,14 +3,7 @@
 from collections.abc import Container, Mapping
 
 from controller.model.kinds import JOB
-from controller.model.objects import (
-    Json,
-    ObjectRef,
-    Objects,
-    metadata,
-    name_of,
-    owner_references,
-)
+from controller.model.objects import Json, ObjectRef, Objects, created_at, name_of, owner_references
 from controller.model.status import ReadFailure
 
 _COMPLETE = "Complete"
@@ -36,7 +29,7 @@ def is_active(job: Json) -> bool:
 def started_at(job: Json) -> str:
     """Return when a Job began, in RFC 3339; empty where nothing shows it."""
     begun = (job.get("status") or {}).get("startTime")
-    return str(begun or metadata(job).get("creationTimestamp") or "")
+    return str(begun or created_at(job))
 
 
 def running_since(jobs: Objects | ReadFailure, unread: Container[ObjectRef]) -> Mapping[str, str]:

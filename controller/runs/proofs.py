@@ -8,10 +8,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from controller.model.names import COMPONENT_LABEL, CRONJOB, LAST_PROOF
-from controller.model.objects import Json, Objects, annotations_of, labels_of, name_of, uid_of
+from controller.model.objects import (
+    Json,
+    Objects,
+    annotations_of,
+    labels_of,
+    name_of,
+    recorded,
+    uid_of,
+)
 from controller.runs.causes.pod_causes import container_end, pods_newest_first
 from controller.runs.job_status import end_of, ended_at
-from controller.runs.results import recorded
 from dumpers.contract.restore.result import BackupResult
 from dumpers.runtime.errors import BackupDamagedError
 

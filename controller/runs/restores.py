@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 
 from controller.model import names
-from controller.model.objects import Json, Objects, annotations_of, metadata
+from controller.model.objects import Json, Objects, annotations_of, created_at
 from controller.runs.causes.pod_causes import cause_in_pod, container_end, pods_newest_first
 from controller.runs.job_status import end_of, ended_at, is_complete
 from controller.runs.reasons import shortened
@@ -115,7 +115,7 @@ def followed(record: RestoreRecord, job: Json | None, pods: Objects) -> RestoreR
             reason="JobGone",
             message="its Job is gone, so nobody knows how it ended, or what it left",
         )
-    record = replace(record, stage=Stage.RUNNING, at=made_at(job))
+    record = replace(record, stage=Stage.RUNNING, at=created_at(job))
     end = end_of(job)
     if end is None:
         return record
@@ -133,11 +133,6 @@ def followed(record: RestoreRecord, job: Json | None, pods: Objects) -> RestoreR
         beside=_beside(result) if result.succeeded or result.target_partial else (),
         left_out=result.left_out,
     )
-
-
-def made_at(job: Json) -> str:
-    """When a Job was made, in RFC 3339."""
-    return str(metadata(job).get("creationTimestamp") or "")
 
 
 def _beside(result: RestoreResult) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from controller.model.names import HISTORY, LAST_RESULT, LAST_SUCCESS
-from controller.model.objects import Json, Objects, annotations_of, name_of, uid_of
+from controller.model.objects import Json, Objects, name_of, recorded, uid_of
 from controller.runs.causes.event_causes import cause_in_events
 from controller.runs.causes.pod_causes import pods_newest_first
 from controller.runs.dump_outcome import (
@@ -108,15 +108,6 @@ def lacks_cause(cronjob: Json, job: Json, pods: Objects) -> bool:
     if end is None or is_complete(end) or not _is_unreported(_records(cronjob), job):
         return False
     return not any(exit_code_of(pod) == 0 or failure_in(pod) for pod in pods)
-
-
-def recorded(cronjob: Json, key: str) -> Mapping[str, Any]:
-    """Return the run that an annotation records; empty where there is none or it is unreadable."""
-    try:
-        document = json.loads(annotations_of(cronjob).get(key, ""))
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def finished_at(record: Mapping[str, Any]) -> float | None:

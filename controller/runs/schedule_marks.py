@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.model.names import HELD_BY, LAST_SUCCESS, SCHEDULED_SINCE, SUSPENDED_SINCE
-from controller.model.objects import DELETE, Json, annotations_of
+from controller.model.objects import DELETE, Json, annotations_of, recorded
 from controller.runs.due import seconds_of
-from controller.runs.results import recorded
 
 
 def schedule_marks(target: Json, existing: Json | None, now: datetime) -> Mapping[str, Any]:

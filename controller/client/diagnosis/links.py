@@ -15,12 +15,11 @@ from controller.client.jobs.log_lines import parse_line
 from controller.client.jobs.progress import JobEnd, Outcome
 from controller.client.jobs.results import read_result
 from controller.client.status.rows import FINE, Row, make_rows
-from controller.manifests.verb_job import VerbJob, build_check_job
+from controller.manifests.verb_job import CHECK, VerbJob, build_check_job
 from controller.model.fixes import RUN_FIXES, STATE_FIXES
 from controller.model.objects import Json, name_of
 from dumpers.contract.result import DumpResult
 
-CHECK = "check"
 _SECONDS, _KEEP = 600, 3600
 # What the Job tries, in this order, and what that proves.
 _TRIED = {

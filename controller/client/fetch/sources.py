@@ -11,13 +11,13 @@ from controller.client.fetch.port_forward import PortForward
 from controller.client.jobs.follow import JobRef, pods_of
 from controller.client.jobs.progress import newest_pod
 from controller.kube.client import JOBS, KubeError, NotFoundError, UnavailableError
+from controller.manifests.verb_job import PRESIGN, SEND
 from controller.model.objects import name_of
 from controller.runs.job_status import end_of
 from dumpers.contract.fetch.offer import DONE, Offer
 from dumpers.runtime.errors import BackupDamagedError
 from dumpers.storage.errors import StoreAwayError
 
-PRESIGN, SEND = "presign", "send"
 # URLs are renewed when so much of their time is left.
 _MARGIN_SHARE, _MARGIN_SECONDS = 0.1, 60.0
 

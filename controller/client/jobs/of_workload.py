@@ -6,14 +6,15 @@ from datetime import datetime
 from controller.client.cluster.workload_names import Workload
 from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import duration, moment_of
+from controller.manifests.restore_job import variable_of
 from controller.model import names
 from controller.model.fixes import STATE_FIXES
 from controller.model.names import MANAGED_BY, MANAGED_BY_LABEL
 from controller.model.objects import (
     Json,
     annotations_of,
+    created_at,
     labels_of,
-    metadata,
     name_of,
     owner_references,
     uid_of,
@@ -72,33 +73,23 @@ def unfinished(jobs: Iterable[Json]) -> list[Json]:
 def is_of_ours(job: Json) -> bool:
     """Whether a Job is one of ksnapshot's: of a dump CronJob, or of a verb."""
     is_managed = labels_of(job).get(MANAGED_BY_LABEL) == MANAGED_BY
-    return is_managed or bool(_variable(job, CRONJOB))
+    return is_managed or bool(variable_of(job, CRONJOB))
 
 
 def describe_job(job: Json, now: datetime) -> str:
     """`a backup of production/database that runs since 3 min`."""
     verb = name_of(job).removeprefix(_PREFIX).partition("-")[0]
     what = _VERBS.get(verb, _VERBS["backup"])
-    workload = _variable(job, WORKLOAD)
+    workload = variable_of(job, WORKLOAD)
     began = moment_of(started_at(job))
     since = f" that runs since {duration((now - began).total_seconds())}" if began else ""
     return f"{what}{f' of {workload}' if workload else ''}{since}"
 
 
 def _created(job: Json) -> tuple[str, str]:
-    return str(metadata(job).get("creationTimestamp") or ""), name_of(job)
+    return created_at(job), name_of(job)
 
 
 def _made_from(job: Json) -> str:
     """The dump CronJob that a Job was made from; its variable may name another one's backups."""
-    return annotations_of(job).get(names.CRONJOB) or _variable(job, CRONJOB)
-
-
-def _variable(job: Json, name: str) -> str:
-    """The value of a variable of the Job's first container, empty without it."""
-    pod = ((job.get("spec") or {}).get("template") or {}).get("spec") or {}
-    for container in (pod.get("containers") or ())[:1]:
-        for item in container.get("env") or ():
-            if item.get("name") == name:
-                return str(item.get("value") or "")
-    return ""
+    return annotations_of(job).get(names.CRONJOB) or variable_of(job, CRONJOB)

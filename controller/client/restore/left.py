@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.manifests.restore_job import variable_of
-from controller.model.objects import Json, metadata
+from controller.model.objects import Json, created_at
 from controller.runs.job_status import end_of, ended_at, is_complete
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec
@@ -56,7 +56,7 @@ def is_undone(restore: Json, undos: Iterable[Json]) -> bool:
     return end is not None and any(
         (last := end_of(job)) is not None
         and is_complete(last)
-        and str(metadata(job).get("creationTimestamp") or "") >= ended_at(restore, end)
+        and created_at(job) >= ended_at(restore, end)
         for job in undos
     )
 

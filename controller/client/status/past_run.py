@@ -1,6 +1,6 @@
 """A run that has ended, as its workload's CronJob records it."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,10 +35,11 @@ class Run:
         return ", ".join((*self.notes, *accepted))
 
 
-def read_run(text: str | None) -> Run | None:
+def read_run(record: Mapping[str, Any]) -> Run | None:
     """Read a run that a CronJob records; None where it records none that can be read."""
+    if not record:
+        return None
     try:
-        record = json.loads(text or "")
         return Run(
             job=str(record.get("job", "")),
             finished=moment_of(record.get("finished")),
@@ -53,7 +54,7 @@ def read_run(text: str | None) -> Run | None:
             notes=tuple(map(str, record.get("notes") or ())),
             accepted=tuple(map(str, record.get("accepted") or ())),
         )
-    except (ValueError, AttributeError, TypeError, RecursionError):
+    except (ValueError, TypeError):
         return None
 
 

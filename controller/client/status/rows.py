@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
 from controller.client.cluster.workload_names import Workload
@@ -14,7 +13,14 @@ from controller.client.status.past_run import Run, read_run
 from controller.client.terminal.output import moment_of
 from controller.model import names
 from controller.model.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES
-from controller.model.objects import Json, annotations_of, name_of, owner_references, uid_of
+from controller.model.objects import (
+    Json,
+    annotations_of,
+    name_of,
+    owner_references,
+    recorded,
+    uid_of,
+)
 from controller.model.status import Reason, State
 from controller.runs.job_status import is_active, started_at
 from controller.runs.restorable import LastProof, Restorable, last_proof_of, restorable_of
@@ -114,8 +120,7 @@ def history_of(workload: Workload) -> list[Json]:
 
 def recorded_jobs(cronjob: Json) -> set[str]:
     """Name the Jobs whose ends a CronJob records."""
-    annotations = annotations_of(cronjob)
-    runs = (read_run(annotations.get(key)) for key in (names.LAST_RESULT, names.LAST_SUCCESS))
+    runs = (read_run(recorded(cronjob, key)) for key in (names.LAST_RESULT, names.LAST_SUCCESS))
     return {run.job for run in runs if run and run.job}
 
 
@@ -135,8 +140,8 @@ def _row(
         state = State.WANTED
         reason = Reason.SUSPENDED if suspended else Reason.ANNOTATED
     annotations = annotations_of(cronjob)
-    success, proof = (
-        _record(annotations.get(key)) for key in (names.LAST_SUCCESS, names.LAST_PROOF)
+    result, success, proof = (
+        recorded(cronjob, key) for key in (names.LAST_RESULT, names.LAST_SUCCESS, names.LAST_PROOF)
     )
     return Row(
         workload=workload,
@@ -150,8 +155,8 @@ def _row(
         suspended=suspended,
         next_run=_next_run(schedule, zone, now, cronjob) if schedule and not suspended else None,
         running=tuple(running.get(uid_of(cronjob), ())) if cronjob else (),
-        last_result=read_run(annotations.get(names.LAST_RESULT)),
-        last_success=read_run(annotations.get(names.LAST_SUCCESS)),
+        last_result=read_run(result),
+        last_success=read_run(success),
         restorable=restorable_of(success, proof),
         last_proof=last_proof_of(success, proof),
     )
@@ -175,12 +180,3 @@ def _next_run_after(schedule: str, zone: str, now: datetime) -> datetime | None:
     """Workloads share schedules."""
     found = next_run(schedule, zone, now)
     return found.astimezone(UTC) if found else None
-
-
-def _record(text: str | None) -> Mapping[str, Any]:
-    """A record of a CronJob; empty where there is none that can be read."""
-    try:
-        record = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}

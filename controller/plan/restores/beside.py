@@ -11,8 +11,10 @@ from controller.manifests.ownership import holder_of
 from controller.manifests.restore_job import RESTORE, RestoreJob, Target, build_restore_job
 from controller.manifests.verb_job import VerbJob, reader_account
 from controller.model import names
-from controller.model.objects import Json
+from controller.model.kinds import JOB
+from controller.model.objects import Json, created_at
 from controller.model.status import Reason
+from controller.plan.changes import creation
 from controller.plan.context import PlanContext
 from controller.plan.restores.forget import plan_forget
 from controller.plan.restores.jobs import (
@@ -22,7 +24,6 @@ from controller.plan.restores.jobs import (
     WEEK,
     Step,
     are_jobs_known,
-    creation,
     find_job,
     follow,
     going_on,
@@ -32,7 +33,7 @@ from controller.plan.restores.jobs import (
     shown_copies,
     why_blocked,
 )
-from controller.runs.restores import RestoreRecord, Stage, made_at, read_record
+from controller.runs.restores import RestoreRecord, Stage, read_record
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.restore_values import parse_backup, show_text
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
@@ -86,8 +87,8 @@ def _plan_restore(
     what = f"restore-now {show_text(value)}"
     name = job_name(RESTORE, spec, value)
     made = find_job(name, cronjob, context)
-    if made and not (record and made_at(made) <= record.at):
-        known = RestoreRecord(asked=value, stage=Stage.RUNNING, job=name, at=made_at(made))
+    if made and not (record and created_at(made) <= record.at):
+        known = RestoreRecord(asked=value, stage=Stage.RUNNING, job=name, at=created_at(made))
         return Step(
             marks={names.RESTORE_NOW: known.to_json()},
             reason=Reason.RESTORING_BESIDE,
@@ -117,7 +118,7 @@ def _plan_restore(
         ),
     )
     return Step(
-        change=creation(body),
+        change=creation(JOB, body),
         reason=Reason.RESTORING_BESIDE,
         message=f"{what}: the Job {name} restores beside the database",
     )

@@ -13,9 +13,11 @@ from controller.manifests.ownership import PENDING, Holder, hold, holder_of
 from controller.manifests.restore_job import RESTORE, RestoreJob, Target, build_restore_job
 from controller.manifests.verb_job import VerbJob, reader_account
 from controller.model import names
+from controller.model.kinds import JOB
 from controller.model.objects import DELETE, Json, uid_of
 from controller.model.status import Reason
 from controller.plan.absence import format_time
+from controller.plan.changes import creation
 from controller.plan.context import PlanContext
 from controller.plan.holding import let_go
 from controller.plan.overlay import overlay
@@ -25,7 +27,6 @@ from controller.plan.restores.jobs import (
     WEEK,
     Step,
     are_jobs_known,
-    creation,
     find_job,
     follow,
     going_on,
@@ -183,7 +184,7 @@ def _make_job(
             },
         ),
     )
-    return replace(followed, step=replace(followed.step, change=creation(body)))
+    return replace(followed, step=replace(followed.step, change=creation(JOB, body)))
 
 
 def _obstacle(cronjob: Json | None, context: PlanContext) -> str:

@@ -5,8 +5,10 @@ import json
 from controller.manifests.restore_job import FORGET, Target, build_client_job
 from controller.manifests.verb_job import VerbJob, reader_account
 from controller.model import names
-from controller.model.objects import Json
+from controller.model.kinds import JOB
+from controller.model.objects import Json, created_at
 from controller.model.status import Reason
+from controller.plan.changes import creation
 from controller.plan.context import PlanContext
 from controller.plan.restores.jobs import (
     AGAIN,
@@ -15,7 +17,6 @@ from controller.plan.restores.jobs import (
     WEEK,
     Step,
     are_jobs_known,
-    creation,
     find_job,
     going_on,
     is_past,
@@ -23,7 +24,7 @@ from controller.plan.restores.jobs import (
     shown_copies,
     why_blocked,
 )
-from controller.runs.restores import RestoreRecord, Stage, made_at
+from controller.runs.restores import RestoreRecord, Stage
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.restore_values import check_text, show_text
 from dumpers.contract import names as variables
@@ -50,8 +51,8 @@ def plan_forget(
     what = f"restore-forget {show_text(value)}"
     name = job_name(FORGET, spec, value)
     made = find_job(name, cronjob, context)
-    if made and not (forgotten and made_at(made) <= forgotten.at):
-        known = RestoreRecord(asked=value, stage=Stage.RUNNING, job=name, at=made_at(made))
+    if made and not (forgotten and created_at(made) <= forgotten.at):
+        known = RestoreRecord(asked=value, stage=Stage.RUNNING, job=name, at=created_at(made))
         return Step(marks={names.RESTORE_FORGET: known.to_json()}, message=f"{what}: it runs")
     if why := _refusal(value, restored, has_job=made is not None):
         return Step(reason=Reason.RESTORE_REFUSED, message=f"{what} is refused: {why}")
@@ -74,7 +75,7 @@ def plan_forget(
         ),
     )
     return Step(
-        change=creation(body), message=f"{what}: the Job {name} drops {shown_copies(restored)}"
+        change=creation(JOB, body), message=f"{what}: the Job {name} drops {shown_copies(restored)}"
     )
 
 

@@ -10,7 +10,7 @@ from controller.model import names
 from controller.model.kinds import JOB
 from controller.model.objects import Json, ObjectRef, name_of, uid_of
 from controller.model.status import ReadFailure, Reason
-from controller.plan.changes import Action, Change
+from controller.plan.changes import Change
 from controller.plan.context import PlanContext
 from controller.runs.blocked import blocked_run
 from controller.runs.job_status import end_of
@@ -51,11 +51,6 @@ def job_name(verb: str, spec: BackupSpec, value: str) -> str:
     text = f"{spec.name} {spec.owner.ref} {spec.owner.uid} {value}"
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
     return names.job_name(verb, spec.owner.key, digest)
-
-
-def creation(body: Json) -> Change:
-    """The change that makes a Job."""
-    return Change(action=Action.CREATE, kind=JOB, name=name_of(body), after=body)
 
 
 def find_job(name: str, cronjob: Json, context: PlanContext) -> Json | None:

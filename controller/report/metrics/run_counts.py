@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 from controller.model.kinds import CRONJOB
 from controller.model.names import LAST_RESULT, type_in
-from controller.model.objects import Json
+from controller.model.objects import Json, recorded
 from controller.plan.changes import ApplyResult, Change
 from controller.runs.history import FAILED, SUCCEEDED, PastRun, history_of
-from controller.runs.results import recorded
 
 # From the time of a small database to that of a day.
 BOUNDS = (10, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400)

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from controller.model.names import LAST_RESULT, LAST_SUCCESS, SIZE_ACCEPTED, type_in
-from controller.model.objects import Json, annotations_of, name_of
+from controller.model.objects import Json, annotations_of, name_of, recorded
 from controller.report.metrics import families
 from controller.report.metrics.families import Family
 from controller.runs.causes.failure_causes import failure_cause
 from controller.runs.due import due_at, last_success_of, seconds_of, suspended_since
 from controller.runs.history import PastRun, history_of
-from controller.runs.results import finished_at, recorded
+from controller.runs.results import finished_at
 from controller.runs.shrinking import is_shrunk
 from dumpers.contract.notes import NoteCode
 from dumpers.engines.registry import find as find_engine

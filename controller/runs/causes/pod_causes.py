@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from controller.model.names import CONTAINER
-from controller.model.objects import Json, Objects, metadata
+from controller.model.objects import Json, Objects, created_at
 from controller.runs.reasons import UNKNOWN_EXIT, Cause, RunReason, shortened
 
 # A container that waits for these reasons is on its way.
@@ -134,7 +134,7 @@ def _cause_of_pod(pod: Json, ended: Cause | None) -> Cause | None:
 
 
 def _time_of_pod(pod: Json) -> tuple[str, str]:
-    created = str(metadata(pod).get("creationTimestamp") or "")
+    created = created_at(pod)
     return created, str((container_end(pod) or {}).get("finishedAt") or "")
 
 

@@ -6,7 +6,7 @@ variable needs is not looked into, so a fault in it rejects nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from controller.model.kinds import SECRET
@@ -31,7 +31,7 @@ from controller.workloads.credentials.named_secret import (
 from controller.workloads.credentials.secret_data import SecretDataByRef, content_of, text_of
 from controller.workloads.job_annotations import RESTORE_CREDENTIALS_SECRET
 from controller.workloads.request import Request
-from dumpers.contract.engine_spec import Role
+from dumpers.contract.engine_spec import EngineSpec, Role
 from dumpers.contract.names import CA_KEY
 
 
@@ -73,11 +73,7 @@ def resolve(
         found = _credentials(container, request, lookup, contents)
     except RejectedError as error:
         return error.rejected
-    return {
-        item.variable: found[item.role]
-        for item in request.engine.credentials
-        if found.get(item.role)
-    }
+    return _variables(found, request.engine)
 
 
 def resolve_for_restores(
@@ -100,11 +96,12 @@ def resolve_for_restores(
             raise secret.without_login(request.engine)
     except RejectedError as error:
         return error.rejected
-    return {
-        item.variable: found[item.role]
-        for item in request.engine.credentials
-        if found.get(item.role)
-    }
+    return _variables(found, request.engine)
+
+
+def _variables(found: Mapping[Role, str], engine: EngineSpec) -> dict[str, str]:
+    """The engine's variables for what was found of a login."""
+    return {item.variable: found[item.role] for item in engine.credentials if found.get(item.role)}
 
 
 def certificates(request: Request, contents: SecretDataByRef) -> str | Rejected:
