@@ -55,6 +55,14 @@ def database(postgres: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
+def copy(postgres: PostgresServer, database: str) -> Iterator[str]:
+    """An empty database beside `database`."""
+    name = postgres.create_database(f"{database}_copy")
+    yield name
+    postgres.run("dropdb", "--force", name)
+
+
+@pytest.fixture
 def namespace(apiserver: ApiServer) -> str:
     """A namespace of this test's own; nothing in it outlives the API server."""
     return apiserver.create_namespace(f"test-{secrets.token_hex(4)}")

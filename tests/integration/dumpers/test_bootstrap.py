@@ -20,13 +20,6 @@ NEW = "ksnapshot-postgresql-demo-staging-12345678"
 
 
 @pytest.fixture
-def copy(postgres: PostgresServer, database: str) -> Iterator[str]:
-    name = postgres.create_database(f"{database}_copy")
-    yield name
-    postgres.run("dropdb", "--force", name)
-
-
-@pytest.fixture
 def dumped(dumper: Dumper, postgres: PostgresServer, database: str) -> Ended:
     postgres.psql(SCHEMA, database)
     recipient = str(IDENTITY.to_public())

@@ -38,13 +38,6 @@ OTHER = str(pyrage.x25519.Identity.generate())
 
 
 @pytest.fixture
-def copy(postgres: PostgresServer, database: str) -> Iterator[str]:
-    name = postgres.create_database(f"{database}_copy")
-    yield name
-    postgres.run("dropdb", "--force", name)
-
-
-@pytest.fixture
 def dumped(dumper: Dumper, postgres: PostgresServer, database: str) -> Ended:
     """An encrypted backup of a small database."""
     postgres.psql(SCHEMA + NOISE, database)

@@ -38,14 +38,6 @@ def older(request: pytest.FixtureRequest) -> PostgresServer:
 
 
 @pytest.fixture
-def copy(postgres: PostgresServer, database: str) -> Iterator[str]:
-    """An empty database beside `database`."""
-    name = postgres.create_database(f"{database}_copy")
-    yield name
-    postgres.run("dropdb", "--force", name)
-
-
-@pytest.fixture
 def world(postgres: PostgresServer, database: str) -> Iterator[World]:
     postgres.psql(RICH, database)
     made = World(
