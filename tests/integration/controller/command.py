@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,17 +125,24 @@ class Command:
         return self.world.server.identity_of(name)
 
 
-def install(server: ApiServer, home: Path, *, workloads: int) -> Command:
-    """An install whose controller made one CronJob; copies of it stand for other workloads."""
+@contextmanager
+def installed(server: ApiServer, home: Path, *, workloads: int) -> Iterator[Command]:
+    """An install whose controller made one CronJob; copies of it stand for other workloads.
+
+    Its Deployment goes with it, as the command looks for controllers in the whole cluster.
+    """
     world = build(server)
     database(world.api, world.watched[0])
     assert run(world.kube(), world.settings, PassState()).succeeded
     watch = f"--set=rbac.watchNamespaces={{{','.join(world.watched)}}}"
     chart = render(watch, namespace=world.control)
-    world.api.create_all(item for item in chart if item["kind"] == "Deployment")
+    deployments = [item for item in chart if item["kind"] == "Deployment"]
+    world.api.create_all(deployments)
     command = Command(world=world, home=home)
     world.api.create_all(_copies(command.cronjob(), world.watched[0], workloads - 1))
-    return command
+    yield command
+    for deployment in deployments:
+        world.api.delete(deployment)
 
 
 def write_status(command: Command, workloads: Sequence[Json]) -> None:

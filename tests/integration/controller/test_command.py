@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from controller.model import names
 from release import command as release
-from tests.integration.controller.command import Command, Json, install, write_status
+from tests.integration.controller.command import Command, Json, installed, write_status
 from tests.integration.controller.world import database, running_job
 from tests.testbed.cluster.apiserver import WRITES, ApiServer
 from tests.testbed.toolchain.tools import tool
@@ -20,8 +21,9 @@ _ADMIN = "testbed-admin"
 
 
 @pytest.fixture(scope="module")
-def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Command:
-    return install(apiserver, tmp_path_factory.mktemp("home"), workloads=_WORKLOADS)
+def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    with installed(apiserver, tmp_path_factory.mktemp("home"), workloads=_WORKLOADS) as made:
+        yield made
 
 
 def test_status_of_many_workloads_asks_four_times_and_the_control_namespace_only(

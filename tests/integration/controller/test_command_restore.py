@@ -17,7 +17,7 @@ from controller.loop.reconcile import run
 from controller.model import names
 from dumpers.contract.names import FORGET_OF, UNDO_OF
 from tests.fakes.kubelet import Kubelet, serve
-from tests.integration.controller.command import Command, Json, install
+from tests.integration.controller.command import Command, Json, installed
 from tests.integration.controller.world import fail, reference, running_job
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Identity
@@ -28,10 +28,10 @@ KEY = "AGE-SECRET-KEY-1" + "Q" * 58
 
 
 @pytest.fixture(scope="module")
-def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Command:
-    made = install(apiserver, tmp_path_factory.mktemp("home"), workloads=2)
-    (made.home / "key.txt").write_text(f"# a comment\n{KEY}\n")
-    return made
+def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    with installed(apiserver, tmp_path_factory.mktemp("home"), workloads=2) as made:
+        (made.home / "key.txt").write_text(f"# a comment\n{KEY}\n")
+        yield made
 
 
 @pytest.fixture(scope="module")

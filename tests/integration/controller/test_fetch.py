@@ -17,7 +17,7 @@ import pytest
 
 from release import command as release
 from tests.fakes.node import Node, run_node
-from tests.integration.controller.command import Command, install
+from tests.integration.controller.command import Command, installed
 from tests.paths import REPOSITORY
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Identity
@@ -112,8 +112,9 @@ class Fetching:
 
 
 @pytest.fixture(scope="module")
-def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Command:
-    return install(apiserver, tmp_path_factory.mktemp("home"), workloads=2)
+def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    with installed(apiserver, tmp_path_factory.mktemp("home"), workloads=2) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.kubelet import Kubelet, serve
-from tests.integration.controller.command import Command, Json, install
+from tests.integration.controller.command import Command, Json, installed
 from tests.integration.controller.world import fail, finish, reference
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.toolchain.processes import wait_until
@@ -22,8 +22,9 @@ _PROGRESS = (
 
 
 @pytest.fixture(scope="module")
-def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Command:
-    return install(apiserver, tmp_path_factory.mktemp("home"), workloads=1)
+def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    with installed(apiserver, tmp_path_factory.mktemp("home"), workloads=1) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

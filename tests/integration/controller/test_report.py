@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from controller.model import names
 from tests.fakes.kubelet import Kubelet, serve
-from tests.integration.controller.command import Command, install
+from tests.integration.controller.command import Command, installed
 from tests.integration.controller.world import database, reference, running_job, warn
 from tests.testbed.cluster.apiserver import ApiServer
 
@@ -24,11 +25,11 @@ TOKEN = f"Bearer eyJhbGciOi.{WORD}6.x"
 
 
 @pytest.fixture(scope="module")
-def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Command:
-    made = install(apiserver, tmp_path_factory.mktemp("home"), workloads=2)
-    _let_controller_run(made)
-    _plant(made)
-    return made
+def command(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    with installed(apiserver, tmp_path_factory.mktemp("home"), workloads=2) as made:
+        _let_controller_run(made)
+        _plant(made)
+        yield made
 
 
 def _let_controller_run(command: Command) -> None:
