@@ -22,9 +22,10 @@ _EXAMPLES = "2026-01-31T03:00:00Z, '2026-01-31 03:00', 2026-01-31, '5 minutes ag
 
 
 def choose_backup(backup: str, at: str, now: datetime, *, named: str) -> str:
-    """Which backup is meant, as the variable BACKUP has it: a given one, of a time, or the latest.
+    """Say which backup is meant, as the variable BACKUP has it.
 
-    OptionError where both are given, of which the first is called `named`, and for a wrong time.
+    `backup` is an id and `at` a time as people write it; the latest is meant where both are empty.
+    OptionError where both are given, and for text that is no time; it calls `backup` by `named`.
     """
     if backup and at:
         raise OptionError(f"{named} and --at: give one of them")
