@@ -37,6 +37,9 @@ fetch() {
   curl --silent --show-error --fail --config /tmp/curl.conf "$1" \
     | age -d -i /identity/key.txt | gunzip
 }
+transaction() {
+  echo 'BEGIN;' && fetch "$1" && echo 'COMMIT;'
+}
 """
 
 _BARE = "set -e; began=$(date +%s%N); pg_dump >/dev/null; echo $(( $(date +%s%N) - began ))"
@@ -316,19 +319,22 @@ class World:
         """Bring an object back into an empty database with curl, age, gunzip and psql."""
         self.psql(f"DROP DATABASE IF EXISTS {COPY}")
         self.psql(f"CREATE DATABASE {COPY}")
-        psql = (
-            "psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --single-transaction --output /dev/null"
-        )
-        self.load([(key, psql)], images.DATABASE, env=self._client_env(COPY))
+        psql = "psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --output /dev/null"
+        self.load([(key, psql)], images.DATABASE, env=self._client_env(COPY), fetch="transaction")
 
     def load(
-        self, objects: Iterable[tuple[str, str]], image: str, *, env: Mapping[str, str]
+        self,
+        objects: Iterable[tuple[str, str]],
+        image: str,
+        *,
+        env: Mapping[str, str],
+        fetch: str = "fetch",
     ) -> None:
         """Feed each object to its stock command, one after the other, in a pod with stock tools."""
         self.kube.apply(secret("age-identity", SHOP, {"key.txt": f"{self.identity}\n"}))
         store = {"S3_KEY": self.store_key, "S3_SECRET": self.store_secret}
         address = f"{self.endpoint}/{BUCKET}"
-        steps = [f"fetch '{address}/{quote(key)}' | {command}" for key, command in objects]
+        steps = [f"{fetch} '{address}/{quote(key)}' | {command}" for key, command in objects]
         script = "\n".join([_FETCH, *steps])
         self._job("restore", images.names()[image], script, env={**env, **store})
 

@@ -11,9 +11,10 @@ from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.protocol import StoredDump
 from tests.paths import REPOSITORY
 
-# Restores, and dies as soon as the tool of this number runs: alone, or together with that tool.
+# Restores, and dies as soon as the tool of this number runs, alone or together with that tool; or
+# as soon as so many bytes of the backup were handed on.
 _RESTORE = """
-import importlib, json, os, signal, sys
+import contextlib, importlib, json, os, signal, sys
 from pathlib import Path
 from dumpers.contract.restore.request import RestoreRequest
 from dumpers.runtime.interrupt import Interrupt
@@ -34,10 +35,28 @@ def start(*args, **options):
         os.kill(os.getpid(), signal.SIGKILL)
     return process
 
+class Ending:
+    # A dump of which only a part is ever read.
+
+    def __init__(self, dump):
+        self.dump, self.left = dump, given["most_bytes"]
+
+    def read(self, size):
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        data = self.dump.read(min(size, self.left))
+        self.left -= len(data)
+        return data
+
+@contextlib.contextmanager
+def opened():
+    with dump.open("rb") as file:
+        yield file if given["most_bytes"] is None else Ending(file)
+
 tool._start = start
 engine = importlib.import_module(f"dumpers.engines.{given['engine']}.engine").ENGINE
 target, dump = Connection(**given["connection"]), Path(given["dump"])
-piece = StoredDump(name=target.database, ending=".sql", size=1, open=lambda: dump.open("rb"))
+piece = StoredDump(name=target.database, ending=".sql", size=1, open=opened)
 engine.restore(target, [piece], Interrupt(), RestoreRequest.from_json(given["request"]))
 """
 
@@ -48,10 +67,14 @@ def restore_killed(
     backup: StoredDump,
     request: RestoreRequest,
     *,
-    moment: int,
     folder: Path,
+    moment: int = 0,
+    most_bytes: int | None = None,
 ) -> None:
-    """Restore, and die when the tool of this number begins; an odd one dies with its tool."""
+    """Restore, and die when the tool of this number begins; an odd one dies with its tool.
+
+    Or, without a moment, after `most_bytes` of the backup; the tool that loads them goes on.
+    """
     dump = folder / "dump"
     with backup.open() as reader:
         dump.write_bytes(b"".join(iter(reader.read, b"")))
@@ -59,6 +82,7 @@ def restore_killed(
     given = {
         "engine": engine,
         "moment": moment,
+        "most_bytes": most_bytes,
         "with_tool": bool(moment % 2),
         "dump": str(dump),
         "request": request.to_json(),

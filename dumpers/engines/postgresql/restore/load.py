@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.options import CUSTOM_ENDING
 from dumpers.engines.postgresql.restore.script.heads import guard
+from dumpers.engines.postgresql.restore.script.transaction import in_one_transaction
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -15,7 +16,7 @@ from dumpers.streams.tool import run_for_output, run_with_stdin
 
 # Without a failed statement's details and context, which show the rows.
 _PSQL = (
-    *("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
+    *("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"),
     *("--set=VERBOSITY=terse", "--file=-"),
 )
 _PG_RESTORE = ("--single-transaction", "--exit-on-error")
@@ -35,9 +36,9 @@ def load(
 ) -> None:
     """Load a piece into the session's database, of a server of this major version.
 
-    `cut` takes a part out of plain SQL. All is in one transaction, which ends well only once the
-    end of the piece is proven. Raises TargetRefusedError, TargetFailedError and what the piece's
-    reader raises.
+    `cut` takes a part out of plain SQL. All is in one transaction, which only the proven end of the
+    piece commits: whoever is killed before leaves nothing. Raises TargetRefusedError,
+    TargetFailedError and what the piece's reader raises.
     """
     with piece.open() as reader:
         if piece.ending == CUSTOM_ENDING:
@@ -45,7 +46,8 @@ def load(
             run_with_stdin(command, reader, interrupt=interrupt)
             return
         token = secrets.token_hex(16) if is_restricting(session, interrupt) else ""
-        source = guard(cut(reader) if cut else reader, server=server, token=token)
+        plain = in_one_transaction(cut(reader) if cut else reader)
+        source = guard(plain, server=server, token=token)
         run_with_stdin(session.command("psql", _PSQL), source, interrupt=interrupt)
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.integration.dumpers.postgresql.worlds import (
     LOGIN,
+    STRICT,
+    as_one,
     lead_to,
     load,
     notes,
@@ -154,10 +156,9 @@ def test_a_database_that_is_read_only(world: World) -> None:
     world.stops(
         "cannot execute … in a read-only transaction", lambda: load(world.server, sql, world.copy)
     )
-    psql = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
     writing = {"PGOPTIONS": "-c default_transaction_read_only=off"}
     assert "PGOPTIONS='-c default_transaction_read_only=off'" in _POSTGRESQL
-    world.server.run("psql", *psql, database=world.copy, stdin=sql.decode(), env=writing)
+    world.server.run("psql", *STRICT, database=world.copy, stdin=as_one(sql), env=writing)
 
 
 @pytest.mark.parametrize(
@@ -182,12 +183,11 @@ def test_a_load_without_enough_rights(world: World, role: str, message: str, mad
     options = "" if "SET ROLE" in message else "--no-owner"
     sql = world.dump({"PG_DUMP_OPTIONS": options})
     world.server.psql(f"ALTER DATABASE {world.copy} OWNER TO {role}")
-    strict = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
     as_role = {"PGUSER": role, "PGPASSWORD": LOGIN}
     world.stops(
         message,
         lambda: world.server.run(
-            "psql", *strict, database=world.copy, stdin=sql.decode(), env=as_role
+            "psql", *STRICT, database=world.copy, stdin=as_one(sql), env=as_role
         ),
     )
     load(world.server, sql, world.copy)

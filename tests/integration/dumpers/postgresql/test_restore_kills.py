@@ -12,9 +12,10 @@ from dumpers.engines.postgresql.engine import ENGINE
 from dumpers.runtime.errors import TargetFailedError
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.killed import restore_killed
-from tests.integration.dumpers.postgresql.changed import SWAP, World
+from tests.integration.dumpers.postgresql.changed import SWAP, World, dumped
 from tests.integration.dumpers.postgresql.worlds import connection, piece
 from tests.testbed.databases import postgres as postgres_testbed
+from tests.testbed.databases.postgres import PostgresServer
 from tests.testbed.toolchain.processes import wait_until
 
 # From the creation of the copy to the renames, and to the drop of what was replaced.
@@ -45,6 +46,62 @@ def test_whoever_is_killed_the_live_database_is_whole(
         ENGINE.forget(target, told.names, Interrupt())
         assert world.databases() == {world.live}
         assert world.dump(world.live) == found
+
+
+_LARGE = """
+CREATE TABLE lines (line text);
+INSERT INTO lines SELECT 'line ' || g FROM generate_series(1, 20000) g;
+SELECT lo_from_bytea(4711, 'large');
+"""
+_LEFT = (
+    "SELECT (SELECT count(*) FROM pg_class WHERE relname = 'lines') "
+    "+ (SELECT count(*) FROM pg_largeobject_metadata)"
+)
+
+
+@pytest.fixture
+def large(postgres: PostgresServer, database: str) -> bytes:
+    """A dump of rows and of a large object, whose content is in a transaction of its own."""
+    postgres.psql(_LARGE, database)
+    with dumped(postgres, database).open() as reader:
+        dump = b"".join(iter(reader.read, b""))
+    assert b"\nBEGIN;\n" in dump
+    return dump
+
+
+def test_a_load_that_is_killed_at_a_line_leaves_nothing(
+    postgres: PostgresServer, copy: str, large: bytes, tmp_path: Path
+) -> None:
+    places = [
+        *(large.index(b"COPY "), large.index(b"line 7\n"), large.index(b"line 19000\n")),
+        *(large.index(b"\nBEGIN;\n") + 1, large.index(b"\nCOMMIT;\n") + 9, len(large)),
+    ]
+    busy = f"SELECT pid FROM pg_stat_activity WHERE datname = '{copy}'"
+    for place in places:
+        restore_killed(
+            "postgresql",
+            connection(postgres, copy),
+            piece(large, name=copy),
+            RestoreRequest(mode=RestoreMode.EMPTY),
+            folder=tmp_path,
+            most_bytes=place,
+        )
+        wait_until(lambda: not postgres.psql(busy), seconds=60, what="its tool to end")
+        assert postgres.psql(_LEFT, copy) == "0", large[max(place - 40, 0) : place]
+
+
+def test_a_load_that_fails_behind_large_objects_leaves_nothing(
+    postgres: PostgresServer, copy: str, large: bytes
+) -> None:
+    broken = large.replace(b"--\n-- PostgreSQL database dump complete", b"SELECT 1/0;\n--")
+    target = connection(postgres, copy)
+    with pytest.raises(TargetFailedError, match=r"division by zero.*nothing of this restore is"):
+        ENGINE.restore(target, [piece(broken, name=copy)], Interrupt())
+    assert postgres.psql(_LEFT, copy) == "0"
+
+    ENGINE.restore(target, [piece(large, name=copy)], Interrupt())
+    assert postgres.psql(_LEFT, copy) == "2"
+    assert postgres.psql("SELECT convert_from(lo_get(4711), 'UTF8')", copy) == "large"
 
 
 def others(world: World) -> str:

@@ -20,6 +20,8 @@ from tests.testbed.dumper import Dumper, Ended
 from tests.testbed.stores.s3 import S3Server
 
 LOGIN = "Quokka7"
+# How docs/restore.md calls psql.
+STRICT = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
 RICH = """
 CREATE TYPE mood AS ENUM ('glad', 'sad');
 CREATE SCHEMA "Odd ""schema"" $1";
@@ -88,8 +90,12 @@ def notes(s3: S3Server, bucket: str, ended: Ended) -> Mapping[str, Found]:
 def load(server: PostgresServer, sql: bytes, database: str, *, major: int = 18) -> None:
     """Load a dump as docs/restore.md has it; RuntimeError with psql's words."""
     psql = str(postgres_testbed.bin_folder(major) / "psql")
-    strict = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
-    server.run(psql, *strict, database=database, stdin=sql.decode())
+    server.run(psql, *STRICT, database=database, stdin=as_one(sql))
+
+
+def as_one(sql: bytes) -> str:
+    """The script as docs/restore.md gives it to psql: one transaction, committed at its end."""
+    return f"BEGIN;\n{sql.decode()}COMMIT;\n"
 
 
 def with_clients(dumper: Dumper, *majors: int) -> str:

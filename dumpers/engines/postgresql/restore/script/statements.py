@@ -9,6 +9,8 @@ _OPENING = re.compile(
     rb"""--[^\n]*|/\*|(?<![A-Za-z0-9_\x80-\xff$])[eE]'|'|\"|"""
     rb"""(?<![A-Za-z0-9_\x80-\xff$])\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)?\$"""
 )
+# A line of plain texts and nothing else that opens anything, as rows of INSERT are: told at once.
+_CLOSED = re.compile(rb"(?:[^'\"$/eE-]++|[eE](?!')|-(?!-)|/(?!\*)|'[^']*+')*+")
 _ESCAPED = re.compile(rb"\\[\s\S]|'")
 
 
@@ -26,6 +28,8 @@ class Quotes:
     def follow(self, line: bytes) -> None:
         """Read on by one whole line, its end included."""
         at = 0
+        if not self._until and _CLOSED.fullmatch(line):
+            return
         while at < len(line):
             if self._until:
                 at = self._close(line, at)

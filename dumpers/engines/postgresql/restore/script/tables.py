@@ -56,7 +56,7 @@ class TableCut:
             yield entry.text if is_kept else settings_of(entry.text)
             if entry.kind == ROWS:
                 # All of it is read in any case, for its end to be proven.
-                for part in toc.rows():
+                for part in toc.rest():
                     if is_kept:
                         yield part
             entry = toc.next()

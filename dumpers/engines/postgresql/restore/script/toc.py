@@ -5,7 +5,7 @@ A header is one only outside of quotes and of COPY's rows, as functions and rows
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dumpers.engines.postgresql.restore.script.statements import Quotes
 from dumpers.runtime.errors import TargetRefusedError
@@ -20,6 +20,7 @@ _END = b"-- PostgreSQL database dump complete\n"
 _COPY = re.compile(rb"COPY .* FROM stdin;\n")
 _ROWS_END = b"\\.\n"
 ROWS = "TABLE DATA"
+LARGE_OBJECTS = "BLOBS"
 # The parts of a dump before its first and after its last entry.
 BEGINNING, END = "BEGINNING", "END"
 # A definition is small; of rows one line is held.
@@ -30,7 +31,7 @@ _MOST_BYTES = 256 << 20
 class Entry:
     """An entry's kind and name, as its header has them, and its text.
 
-    Of rows the text is the header only: `Toc.rows` has the rest.
+    Where `Toc.rest` was not read, the text is the header only.
     """
 
     kind: str
@@ -44,39 +45,49 @@ class Toc:
 
     def __init__(self, source: Reader) -> None:
         self._source = source
-        self._buffer = b""
+        self._block = b""
+        self._at = 0
         self._ended = False
         self._header: tuple[str, str, str] | None = (BEGINNING, "", "")
         self._begun = b""
 
     def next(self) -> Entry | None:
-        """The next entry; None at the proven end. The rows of the one before must be read."""
+        """The next entry, of which only rows are not read yet; None at the proven end.
+
+        Raises TargetRefusedError where a definition is larger than one can be.
+        """
+        head = self.head()
+        if head is None or head.kind == ROWS:
+            return head
+        parts, size = [head.text], 0
+        for part in self.rest():
+            size += len(part)
+            if size > _MOST_BYTES:
+                raise TargetRefusedError(
+                    "one definition of the dump is larger than can be: it cannot be taken apart"
+                )
+            parts.append(part)
+        return replace(head, text=b"".join(parts))
+
+    def head(self) -> Entry | None:
+        """The next entry without the rest of its text; None at the proven end.
+
+        The rest of the one before must have been read.
+        """
         if self._header is None:
             return None
         kind, schema, name = self._header
-        if kind == ROWS:
-            return Entry(kind=kind, schema=schema, name=name, text=self._begun)
-        parts = [self._begun, *self._lines()]
-        return Entry(kind=kind, schema=schema, name=name, text=b"".join(parts))
+        return Entry(kind=kind, schema=schema, name=name, text=self._begun)
 
-    def rows(self) -> Iterator[bytes]:
-        """The rest of an entry of rows, in pieces."""
-        return self._lines(is_rows=True)
-
-    def _lines(self, *, is_rows: bool = False) -> Iterator[bytes]:
-        """The lines up to the next header, which is kept for `next`."""
-        quotes, size = Quotes(), 0
+    def rest(self) -> Iterator[bytes]:
+        """The rest of the entry, in pieces: lines, and rows of COPY in larger ones."""
+        quotes = Quotes()
         self._header = None
         while line := self._line():
             if line == _RULE and not quotes.open and self._take_header():
                 return
-            size += len(line)
-            if size > _MOST_BYTES and not is_rows:
-                raise TargetRefusedError(
-                    "one definition of the dump is larger than can be: it cannot be taken apart"
-                )
             yield line
-            if is_rows and not quotes.open and _COPY.fullmatch(line):
+            if not quotes.open and _COPY.fullmatch(line):
                 yield from self._copied()
             else:
                 quotes.follow(line)
@@ -91,48 +102,49 @@ class Toc:
         elif line == _END:
             self._header = (END, "", "")
         else:
-            self._buffer = line + self._buffer
+            self._block, self._at = line + self._rest_of_block(), 0
             return False
         self._begun = _RULE + line
         return True
 
     def _copied(self) -> Iterator[bytes]:
         """The rows of COPY, with the line that ends them."""
-        at_start = True
-        while True:
-            if at_start and self._buffer.startswith(_ROWS_END):
-                place = 0
-            else:
-                place = self._buffer.find(b"\n" + _ROWS_END)
-                place += place >= 0
+        # As if after the end of a row, which the line before them is.
+        held = b"\n"
+        skipped = 1
+        while data := self._rest_of_block() or self._read():
+            held += data
+            place = held.find(b"\n" + _ROWS_END)
             if place >= 0:
-                end = place + len(_ROWS_END)
-                yield self._buffer[:end]
-                self._buffer = self._buffer[end:]
+                end = place + 1 + len(_ROWS_END)
+                self._block, self._at = held[end:], 0
+                yield held[skipped:end]
                 return
             # The last bytes may be the beginning of the end.
-            sure = 0 if at_start and len(self._buffer) < len(_ROWS_END) else len(self._buffer) - 3
-            if sure > 0:
-                yield self._buffer[:sure]
-                self._buffer = self._buffer[sure:]
-                at_start = False
-            if not self._fill():
-                yield self._buffer
-                self._buffer = b""
-                return
+            sure = len(held) - len(_ROWS_END)
+            if sure > skipped:
+                yield held[skipped:sure]
+                held, skipped = held[sure:], 0
+        yield held[skipped:]
 
     def _line(self) -> bytes:
-        at = 0
-        while (place := self._buffer.find(b"\n", at)) < 0:
-            at = len(self._buffer)
-            if not self._fill():
-                line, self._buffer = self._buffer, b""
-                return line
-        line, self._buffer = self._buffer[: place + 1], self._buffer[place + 1 :]
-        return line
+        """The next line, however long; what is behind the last one's end, then nothing."""
+        parts: list[bytes] = []
+        while True:
+            end = self._block.find(b"\n", self._at) + 1
+            if end:
+                line, self._at = self._block[self._at : end], end
+                return b"".join((*parts, line)) if parts else line
+            parts.append(self._rest_of_block())
+            self._block, self._at = self._read(), 0
+            if not self._block:
+                return b"".join(parts)
 
-    def _fill(self) -> bool:
+    def _rest_of_block(self) -> bytes:
+        rest, self._block, self._at = self._block[self._at :], b"", 0
+        return rest
+
+    def _read(self) -> bytes:
         data = b"" if self._ended else self._source.read(BLOCK_BYTES)
         self._ended = not data
-        self._buffer += data
-        return bool(data)
+        return data
