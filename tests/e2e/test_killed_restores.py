@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 
 from controller.model import names
+from dumpers.runs.restore.client import READER_SECONDS
+from dumpers.runs.restore.reader import CLIENT_SECONDS
 from dumpers.runtime.errors import ExitCode
 from tests.demo.command import Command
 from tests.demo.world import CONTROL, SHOP
@@ -37,6 +39,8 @@ _SCHEDULE = "0 3 1 1 *"
 BESIDE, SWAP = "beside", "swap"
 # As long as nobody kills the database itself.
 _LONGEST_REFUSAL = 2.0
+# Of two processes that have not met yet, one waits so long for the other.
+_LONGEST_END = max(READER_SECONDS, CLIENT_SECONDS) + 60
 # A kill at once of both processes, as of a node that is lost.
 READER, CLIENT, POD, BOTH, SERVER = "reader", "client", "pod", "both", "database"
 KILLS = (READER, CLIENT, POD, BOTH, SERVER)
@@ -140,7 +144,8 @@ class Rig:
             self._kill(running, kill)
         elif running.processes:
             self.seconds[mode] = time.monotonic() - running.began
-        wait_until(lambda: running.is_over, seconds=120, what="both processes to end")
+        ended = f"both processes to end, with a {mode} whose {kill} was killed at {place:.3f}"
+        wait_until(lambda: running.is_over, seconds=_LONGEST_END, what=ended)
         end = condition(self.stage, running.job)
         self.ledger.wait()
         told = self.told(running)
@@ -265,8 +270,14 @@ def plan() -> tuple[int, int]:
 def moments(count: int, seed: str) -> Iterator[tuple[str, str, float]]:
     """Modes, what is killed, and when, as a part of the restore: spread, and more at its end."""
     dice = random.Random(seed)
-    kills = [KILLS[number // 2 % len(KILLS)] for number in range(count)]
-    places = [(number + dice.random()) / count for number in range(count)]
+    # Five kills and two modes: each comes with each, and a few moments are of several kinds.
+    order = dice.sample(KILLS, len(KILLS))
+    kills = [order[number % len(order)] for number in range(count)]
+    # Two that have not met yet wait minutes for each other, which the few leave to the many.
+    earliest = 0.0 if count > _SOME[0] else 0.25
+    places = [
+        earliest + (1 - earliest) * (number + dice.random()) / count for number in range(count)
+    ]
     dice.shuffle(places)
     for number, (kill, place) in enumerate(zip(kills, places, strict=True)):
         mode = SWAP if number % 2 else BESIDE
