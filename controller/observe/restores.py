@@ -17,15 +17,13 @@ from controller.model.objects import (
 from controller.model.status import ReadFailure
 from controller.model.view import ControlView
 from controller.plan.owned import by_owner
-from controller.runs.causes.pod_causes import pods_newest_first
-from controller.runs.dump_outcome import failure_in, success_in
 from controller.runs.history import FAILED, SUCCEEDED
-from controller.runs.job_status import end_of, is_complete
+from controller.runs.job_status import end_of
+from controller.runs.restores import is_done, result_of_restore
 from controller.settings.settings import Settings
 
 # Job names in one selector: more would make the URL longer than servers take.
 _NAMES = 50
-_FAILED = "Failed"
 
 
 def is_restore(job: Json, settings: Settings) -> bool:
@@ -65,10 +63,6 @@ def new_ends_of_restores(
 
 
 def _outcome(job: Json, pods: Objects) -> tuple[str, str]:
-    """Outcome and reason of a restore, by its reader's own word, else by what its Job shows."""
-    end = end_of(job) or {}
-    newest = next(iter(pods_newest_first(pods)), None)
-    if is_complete(end):
-        return SUCCEEDED, success_in(newest).reason
-    failed = failure_in(newest) if newest else None
-    return FAILED, failed.reason if failed else str(end.get("reason") or _FAILED)
+    """Outcome and reason of a restore."""
+    result = result_of_restore(end_of(job) or {}, pods)
+    return SUCCEEDED if is_done(result) else FAILED, result.reason

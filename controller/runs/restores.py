@@ -119,11 +119,10 @@ def followed(record: RestoreRecord, job: Json | None, pods: Objects) -> RestoreR
     end = end_of(job)
     if end is None:
         return record
-    result = _result(end, pods)
-    is_done = result.succeeded or result.reason == BootstrappedBeforeError.reason
+    result = result_of_restore(end, pods)
     return replace(
         record,
-        stage=Stage.DONE if is_done else Stage.FAILED,
+        stage=Stage.DONE if is_done(result) else Stage.FAILED,
         finished=ended_at(job, end),
         reason=result.reason,
         message=shortened(result.message),
@@ -139,8 +138,16 @@ def _beside(result: RestoreResult) -> tuple[str, ...]:
     return tuple(now for was, now in result.restored if now != was)
 
 
-def _result(end: Json, pods: Objects) -> RestoreResult:
-    """How a Job ended: by its last pod that says so, else by what Kubernetes shows."""
+def is_done(result: RestoreResult) -> bool:
+    """Whether what was asked for is there, by this restore or by an earlier one."""
+    return result.succeeded or result.reason == BootstrappedBeforeError.reason
+
+
+def result_of_restore(end: Json, pods: Objects) -> RestoreResult:
+    """How a Job ended: by its last pod that says so, else by what Kubernetes shows.
+
+    The reader's word counts: a Job that was failed behind it has restored all the same.
+    """
     tries = pods_newest_first(pods)
     for pod in tries:
         try:

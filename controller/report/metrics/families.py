@@ -81,7 +81,7 @@ SHRUNK = _of_workload(
 )
 FIRST_RESTORABLE = _of_workload(
     "ksnapshot_backup_first_restorable_timestamp_seconds",
-    "The oldest backup in the bucket, as far as a run could see it.",
+    "When the oldest backup in the bucket began, as the last run or proof saw it.",
 )
 SUSPENDED_SINCE = _of_workload(
     "ksnapshot_suspended_since_timestamp_seconds",

@@ -6,13 +6,14 @@ An annotation that somebody edited gives no figure, and never an error.
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from controller.model.names import LAST_RESULT, LAST_SUCCESS, SIZE_ACCEPTED, type_in
+from controller.model.names import LAST_PROOF, LAST_RESULT, LAST_SUCCESS, SIZE_ACCEPTED, type_in
 from controller.model.objects import Json, annotations_of, name_of, recorded
 from controller.report.metrics import families
 from controller.report.metrics.families import Family
 from controller.runs.causes.failure_causes import failure_cause
 from controller.runs.due import due_at, last_success_of, seconds_of, suspended_since
 from controller.runs.history import PastRun, history_of
+from controller.runs.restorable import restorable_of
 from controller.runs.results import finished_at
 from controller.runs.shrinking import is_shrunk
 from dumpers.contract.notes import NoteCode
@@ -22,8 +23,6 @@ from dumpers.engines.registry import find as find_engine
 Figure: TypeAlias = tuple[tuple[str, ...], float]
 Figures: TypeAlias = Mapping[Family, Figure]
 _EARLIER_RUNS = 7
-# Not known yet where no run could list the bucket.
-_FIRST_RESTORABLE = "oldest_backup"
 _LONGEST_WORD = 64
 _EVERY_NOTE = frozenset(map(str, NoteCode))
 
@@ -62,7 +61,8 @@ def _figures(cronjob: Json, running: str, slack: int) -> Iterator[tuple[Family, 
         codes = set(map(str, notes)) if isinstance(notes, list) else set()
         yield families.NOTES, _plain(len(codes))
         yield families.NEW_NOTES, _plain(len(codes - _known_notes(history)))
-        yield families.FIRST_RESTORABLE, _plain(seconds_of(success.get(_FIRST_RESTORABLE)))
+        restorable = restorable_of(success, recorded(cronjob, LAST_PROOF))
+        yield families.FIRST_RESTORABLE, _plain(seconds_of(restorable and restorable.oldest))
         accepted = annotations_of(cronjob).get(SIZE_ACCEPTED, "")
         yield families.SHRUNK, _plain(is_shrunk(history, accepted))
 

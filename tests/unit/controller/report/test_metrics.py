@@ -2,6 +2,7 @@ import gzip
 import http.client
 import json
 import socket
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.plan.changes import PassResult
 from controller.report.http_server import Health, serve
+from controller.report.metrics import families
 from controller.report.metrics.families import FAMILIES, WORKLOAD_FAMILIES
 from controller.report.metrics.metrics import Metrics
 from controller.report.metrics.run_counts import new_runs
@@ -181,13 +183,22 @@ def _cronjob(runs: list[dict[str, Any]], **records: object) -> dict[str, Any]:
 def test_a_workload_has_at_most_eighteen_series() -> None:
     last = {"finished": "2026-01-31T03:00:00Z", "job": "x", "seconds": 9.5, "succeeded": True}
     last |= {"source_bytes": 10, "stored_bytes": 5, "notes": ["standby"]}
-    last |= {"oldest_backup": "2026-01-01T03:00:00Z"}
+    last |= {"oldest_backup": "2026-01-01T03:00:00Z", "backups": 1}
     cronjob = _cronjob(_MANY[::-1], LAST_SUCCESS=last, LAST_RESULT=last)
     figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", 300)
     # A workload is due or suspended; one that is backed up has no state, and there are four counts.
     missing = {family.name for family in WORKLOAD_FAMILIES} - {family.name for family in figures}
     assert len(missing) == 2
     assert len(figures) + 1 + 4 <= 18
+
+
+def test_the_oldest_backup_is_as_whoever_looked_last_saw_it() -> None:
+    success = {"finished": "2026-01-31T03:00:00Z", "oldest_backup": "2026-01-01T03:00:00Z"}
+    proof = {"finished": "2026-01-31T05:00:00Z", "oldest_backup": "2026-01-02T03:00:00Z"}
+    plain = {"job": "x", "seconds": 9.5, "succeeded": True, "backups": 7}
+    cronjob = _cronjob([], LAST_SUCCESS=plain | success, LAST_PROOF=plain | proof)
+    figure = workload_figures(cronjob, "", 300)[families.FIRST_RESTORABLE]
+    assert figure == ((), datetime(2026, 1, 2, 3, tzinfo=UTC).timestamp())
 
 
 @pytest.mark.parametrize(
