@@ -14,14 +14,28 @@ from controller.report.http_server import Health, serve
 from controller.report.metrics.metrics import Metrics
 from controller.settings.settings import SETTINGS, Settings
 from dumpers.runtime import log
+from dumpers.runtime.log import LogFormat, LogLevel
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="One pass, then exit: 0 if all of it succeeded.")
-def run(once: bool) -> None:  # noqa: FBT001  click gives it by name
+@click.option(
+    "--log-level",
+    type=click.Choice([*map(str, LogLevel)]),
+    help="Least important lines of the log; `debug` has every decision. [env: LOG_LEVEL]",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice([*map(str, LogFormat)]),
+    help="What a line looks like; `auto`: text on a terminal, else JSON. [env: LOG_FORMAT]",
+)
+def run(once: bool, log_level: str | None, log_format: str | None) -> None:  # noqa: FBT001  click gives it by name
     """Reconcile: one pass at start, then one after each pause."""
-    log.configure()
     settings = load_settings()
+    log.configure(
+        level=LogLevel(log_level or settings.log_level),
+        form=LogFormat(log_format or settings.log_format),
+    )
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())

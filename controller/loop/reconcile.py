@@ -19,6 +19,7 @@ from controller.model.view import ClusterView, failed_reads
 from controller.observe.cluster import Observation, observe_cluster
 from controller.plan import changes, context, owned, planner
 from controller.plan.changes import ApplyResult, PassResult, Plan, WorkloadPlan
+from controller.report.decision_log import log_changes, log_choices
 from controller.report.event_writer import EventWriter
 from controller.report.status_subjects import Unseen, list_subjects
 from controller.report.status_writer import StatusWriter
@@ -108,10 +109,12 @@ def plans(
     owned_objects = owned.index_owned(view, settings)
 
     def plan(namespace: str) -> Plan:
-        workloads = found.get(namespace)
-        return planner.plan(
-            context.build_context(view, owned_objects, settings, namespace, workloads), isolate
+        known = context.build_context(
+            view, owned_objects, settings, namespace, found.get(namespace)
         )
+        made = planner.plan(known, isolate)
+        isolate(namespace, partial(log_choices, known))
+        return made
 
     for namespace in planner.namespaces(view, owned_objects):
         yield namespace, isolate(namespace, partial(plan, namespace))
@@ -144,6 +147,7 @@ def _apply(
         status=WorkloadStatus.unknown(changes.FAULT),
         failed=True,
     )
+    isolate(workload_plan.workload, partial(log_changes, result, settings))
     for transition in workload_transitions(state.last_logged.get(subject_of(result)), result):
         log_transition(transition)
     return result

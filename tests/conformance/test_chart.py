@@ -133,6 +133,8 @@ def test_readme_lists_every_value() -> None:
         ("s3.maxBandwidth", "10MB"),
         ("s3.patience", "5 minutes"),
         ("s3.pathStyle", "yes"),
+        ("log.level", "trace"),
+        ("log.format", "xml"),
         ("podLabels", {"a": 1}),
         ("watchNamespaces", ["default"]),
     ],

@@ -86,6 +86,8 @@ def test_default_environment() -> None:
         "GONE_PASSES": "3",
         "POLL_INTERVAL_SECONDS": "60",
         "UNWATCHED_POLICY": "keep",
+        "LOG_LEVEL": "info",
+        "LOG_FORMAT": "auto",
         "BOARDS": "true",
         "HTTP_PORT": "8080",
     }
