@@ -12,6 +12,8 @@ from controller.loop.reconcile import run as run_pass
 from controller.loop.runner import run_forever
 from controller.report.http_server import Health, serve
 from controller.report.metrics.metrics import Metrics
+from controller.report.notifications.delivery import DeliveryCounts
+from controller.report.notifications.notifier import start_notifier
 from controller.settings.settings import SETTINGS, Settings
 from dumpers.runtime import log
 from dumpers.runtime.log import LogFormat, LogLevel
@@ -44,9 +46,11 @@ def run(once: bool, log_level: str | None, log_format: str | None) -> None:  # n
     if once:
         result = run_pass(kube, settings, PassState(), stopping=stopping.is_set)
         sys.exit(0 if result.succeeded or result.stopped else 1)
-    health, metrics = Health(settings), Metrics(settings, calls)
+    sent = DeliveryCounts()
+    health, metrics = Health(settings), Metrics(settings, calls, sent.counted)
     server = _serve(settings, health, metrics)
-    run_forever(kube, settings, stopping, health, metrics)
+    notifier = start_notifier(kube, settings, sent)
+    run_forever(kube, settings, stopping, health, metrics, notifier=notifier)
     server.shutdown()
 
 

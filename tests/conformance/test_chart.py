@@ -135,6 +135,8 @@ def test_readme_lists_every_value() -> None:
         ("s3.pathStyle", "yes"),
         ("log.level", "trace"),
         ("log.format", "xml"),
+        ("notifications.about", "failure;recovery"),
+        ("notifications.url", "https://example"),
         ("podLabels", {"a": 1}),
         ("watchNamespaces", ["default"]),
     ],
