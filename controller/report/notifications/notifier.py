@@ -1,5 +1,6 @@
 """Tells people by their own services what a pass found: the targets, and what goes to them."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -8,18 +9,21 @@ from pathlib import Path
 
 from controller.kube.client import Kube
 from controller.plan.changes import PassResult
-from controller.report.notifications.apprise_urls import AppriseUrls
-from controller.report.notifications.delivery import DeliveryCounts
+from controller.report.notifications.apprise_urls import URLS_KEY, AppriseUrls
+from controller.report.notifications.delivery import DeliveryCounts, DeliveryError, read_key
 from controller.report.notifications.gathering import Gathering
 from controller.report.notifications.messages import Message
 from controller.report.notifications.news import news_of
 from controller.report.notifications.outbox import Outbox
 from controller.report.notifications.overdue import OverdueWatch
-from controller.report.notifications.webhook import Webhook
+from controller.report.notifications.webhook import URL_KEY, Webhook
 from controller.report.transition_log import log_transition
 from controller.report.transitions import Transition, WorkloadOverdue
 from controller.runs.due import SLACK
 from controller.settings.settings import Settings
+from dumpers.runtime.log import fields
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,5 +85,20 @@ def start_notifier(kube: Kube, settings: Settings, counts: DeliveryCounts) -> No
     )
     for outbox in outboxes:
         outbox.start()
+    _log_targets(folder)
     watch = OverdueWatch(kube=kube, settings=settings, slack=slack_of(settings))
     return Notifier(settings=settings, outboxes=outboxes, watch=watch)
+
+
+def _log_targets(folder: Path) -> None:
+    """Log which keys of the Secret are there: a name that was mistyped is only seen here."""
+    try:
+        there = [key for key in (URL_KEY, URLS_KEY) if read_key(folder, key)]
+    except DeliveryError as error:
+        _log.warning("notifications go nowhere", extra=fields(why=str(error)))
+        return
+    if there:
+        _log.info("notifications begin", extra=fields(keys=there))
+    else:
+        why = f"the Secret has neither {URL_KEY} nor {URLS_KEY}, or is not there"
+        _log.warning("notifications go nowhere", extra=fields(why=why))

@@ -340,6 +340,23 @@ def test_urls_are_neither_in_the_settings_nor_read_before_they_are_needed(
     assert start_notifier(MemoryApi(), settings(), DeliveryCounts()).outboxes == ()
 
 
+@pytest.mark.parametrize(
+    ("key", "event"),
+    [
+        ("webhook-url", "notifications begin"),
+        ("apprise-urls", "notifications begin"),
+        ("webhook_url", "notifications go nowhere"),
+    ],
+)
+def test_a_start_says_whether_anybody_can_be_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, key: str, event: str
+) -> None:
+    (tmp_path / key).write_text(f"json://127.0.0.1:1/{SECRET}")
+    how = settings(NOTIFICATIONS_FOLDER=str(tmp_path))
+    start_notifier(MemoryApi(), how, DeliveryCounts()).close()
+    assert [item.message for item in caplog.records] == [event]
+
+
 def test_the_counts_are_metrics() -> None:
     counts = DeliveryCounts()
     counts.count("webhook", Outcome.SENT)
