@@ -28,7 +28,7 @@ $(STAMP): locks/dev.txt pyproject.toml
 	@touch $@
 
 lock: setup ## renew the locks from pyproject.toml
-	@for extra in dumper: controller:controller dev:controller,dev; do \
+	@for extra in dumper: controller:controller,notifications dev:controller,notifications,dev; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 	    --no-annotate --no-header --no-emit-index-url \
 	    $$(for name in $$(echo "$${extra#*:}" | tr , ' '); do echo --extra $$name; done) \

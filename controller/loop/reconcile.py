@@ -3,7 +3,6 @@
 import logging
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,16 +13,23 @@ from typing import TypeVar
 from controller.kube.client import Kube
 from controller.loop.apply import execute
 from controller.loop.pass_state import PassState
-from controller.model.status import ReadFailure, Reason, State, WorkloadStatus
-from controller.model.view import ClusterView, failed_reads
+from controller.loop.pass_summary import failures, summary
+from controller.model.status import ReadFailure, WorkloadStatus
+from controller.model.view import ClusterView
 from controller.observe.cluster import Observation, observe_cluster
 from controller.plan import changes, context, owned, planner
 from controller.plan.changes import ApplyResult, PassResult, Plan, WorkloadPlan
+from controller.report.decision_log import log_changes, log_choices
 from controller.report.event_writer import EventWriter
 from controller.report.status_subjects import Unseen, list_subjects
 from controller.report.status_writer import StatusWriter
 from controller.report.transition_log import log_transition
-from controller.report.transitions import forgotten_workloads, subject_of, workload_transitions
+from controller.report.transitions import (
+    Transition,
+    forgotten_workloads,
+    subject_of,
+    workload_transitions,
+)
 from controller.runs.job_status import running_since
 from controller.settings.settings import Settings
 from controller.workloads.discovery import Workloads
@@ -50,10 +56,12 @@ def run(
     now: datetime | None = None,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[], None] = lambda: None,
+    tell: Callable[[Transition], None] = log_transition,
 ) -> PassResult:
     """Carry out one pass and update `state`; no namespace keeps the others from theirs.
 
-    `progress` is called whenever a namespace was read or a workload's plan carried out.
+    `progress` is called whenever a namespace was read or a workload's plan carried out, `tell` with
+    each thing that the pass changed.
     """
     started = time.monotonic()
     observation = observe_cluster(
@@ -67,7 +75,7 @@ def run(
     )
     done = _apply_plans(
         plans(observation.view, settings, observation.found),
-        partial(_apply, kube=kube, settings=settings, state=state, stopping=stopping),
+        partial(_apply, kube=kube, settings=settings, state=state, stopping=stopping, tell=tell),
         stopping=stopping,
         progress=progress,
     )
@@ -84,15 +92,15 @@ def run(
     control = observation.view.control
     result = PassResult(
         results=tuple(done.results),
-        failures=tuple(_failures(observation.view, done)),
+        failures=tuple(failures(observation.view, done.results, done.unplanned)),
         seconds=time.monotonic() - started,
         stopped=stopping(),
         running=running_since(control.jobs, control.unread),
         restores=observation.restores,
     )
-    _log_forgotten(result, done, state)
+    _tell_forgotten(result, done, state, tell)
     _remember(result, done, state)
-    _log.info("pass finished", extra=fields(**_summary(result)))
+    _log.info("pass finished", extra=fields(**summary(result)))
     return result
 
 
@@ -108,10 +116,12 @@ def plans(
     owned_objects = owned.index_owned(view, settings)
 
     def plan(namespace: str) -> Plan:
-        workloads = found.get(namespace)
-        return planner.plan(
-            context.build_context(view, owned_objects, settings, namespace, workloads), isolate
+        known = context.build_context(
+            view, owned_objects, settings, namespace, found.get(namespace)
         )
+        made = planner.plan(known, isolate)
+        isolate(namespace, partial(log_choices, known))
+        return made
 
     for namespace in planner.namespaces(view, owned_objects):
         yield namespace, isolate(namespace, partial(plan, namespace))
@@ -135,8 +145,9 @@ def _apply(
     settings: Settings,
     state: PassState,
     stopping: Callable[[], bool],
+    tell: Callable[[Transition], None],
 ) -> ApplyResult:
-    """Carry out one workload's plan, and log what that changed."""
+    """Carry out one workload's plan, and tell what that changed."""
     namespace = settings.control_namespace
     part = partial(execute, workload_plan, kube, namespace, stopping, state.last_written)
     result = isolate(workload_plan.workload, part) or ApplyResult(
@@ -144,8 +155,9 @@ def _apply(
         status=WorkloadStatus.unknown(changes.FAULT),
         failed=True,
     )
+    isolate(workload_plan.workload, partial(log_changes, result, settings))
     for transition in workload_transitions(state.last_logged.get(subject_of(result)), result):
-        log_transition(transition)
+        tell(transition)
     return result
 
 
@@ -190,19 +202,10 @@ def _write_status(
     events.write(state.events, subjects, observation.found)
 
 
-def _failures(view: ClusterView, done: _Progress) -> Iterator[str]:
-    """Yield what could not be read, planned or written, one line each."""
-    # One list that failed may be why many objects are not known.
-    yield from dict.fromkeys(failed_reads(view))
-    for namespace in sorted(done.unplanned):
-        yield f"{namespace}: {Reason.INTERNAL_ERROR}"
-    for result in done.results:
-        if result.failed or result.status.reason is Reason.INTERNAL_ERROR:
-            yield f"{result.workload_plan.workload}: {result.status.reason}"
-
-
-def _log_forgotten(result: PassResult, done: _Progress, state: PassState) -> None:
-    """Log the workloads that are gone; a pass that was stopped has not come to all of them."""
+def _tell_forgotten(
+    result: PassResult, done: _Progress, state: PassState, tell: Callable[[Transition], None]
+) -> None:
+    """Tell of the workloads that are gone; a pass that was stopped has not come to all of them."""
     if result.stopped:
         return
     before = {
@@ -211,7 +214,7 @@ def _log_forgotten(result: PassResult, done: _Progress, state: PassState) -> Non
         if _namespace_of(subject) not in done.unplanned
     }
     for transition in forgotten_workloads(before, {subject_of(item) for item in result.results}):
-        log_transition(transition)
+        tell(transition)
 
 
 def _remember(result: PassResult, done: _Progress, state: PassState) -> None:
@@ -231,15 +234,3 @@ def _remember(result: PassResult, done: _Progress, state: PassState) -> None:
 def _namespace_of(subject: tuple[str, str]) -> str:
     workload, _ = subject
     return workload.partition("/")[0]
-
-
-def _summary(result: PassResult) -> Mapping[str, object]:
-    states = Counter(item.status.state for item in result.results)
-    writes = Counter(change.action for item in result.results for change in item.done)
-    return {
-        "seconds": round(result.seconds, 3),
-        **{str(state): states[state] for state in State},
-        **{f"{action}d": writes[action] for action in changes.Action},
-        "failures": list(result.failures),
-        "stopped": result.stopped,
-    }

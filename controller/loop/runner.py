@@ -3,6 +3,7 @@
 import gc
 import logging
 import time
+from functools import partial
 from threading import Event
 
 from controller.kube.client import Kube
@@ -10,6 +11,9 @@ from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
 from controller.report.http_server import Health
 from controller.report.metrics.metrics import Metrics
+from controller.report.notifications.notifier import Notifier
+from controller.report.transition_log import log_transition
+from controller.report.transitions import Transition
 from controller.settings.settings import Settings
 from dumpers.runtime import log
 
@@ -17,7 +21,13 @@ _log = logging.getLogger(__name__)
 
 
 def run_forever(
-    kube: Kube, settings: Settings, stopping: Event, health: Health, metrics: Metrics
+    kube: Kube,
+    settings: Settings,
+    stopping: Event,
+    health: Health,
+    metrics: Metrics,
+    *,
+    notifier: Notifier,
 ) -> None:
     """Run one pass at start and one after each pause; return when `stopping` is set."""
     _tune_garbage_collection()
@@ -27,18 +37,36 @@ def run_forever(
     while not stopping.is_set():
         # After a pass that a fault of ours cut short, only a whole pass is a sign of life.
         progress = health.beat if last_pass_ended else _no_sign_of_life
+        changed: list[Transition] = []
         try:
-            result = run_pass(kube, settings, state, stopping=stopping.is_set, progress=progress)
+            result = run_pass(
+                kube,
+                settings,
+                state,
+                stopping=stopping.is_set,
+                progress=progress,
+                tell=partial(_tell, changed),
+            )
             health.beat()
             metrics.update(result, state.status.status.rows or {}, time.time())
+            changed += notifier.look(result, time.time())
             # The result holds every object of the pass; the next pass makes its own.
             del result
             last_pass_ended = True
         except Exception:  # noqa: BLE001  the next pass starts afresh; if none ends, /healthz says so
             _log.exception("pass failed")
             last_pass_ended = False
+        # Also of a pass that broke off: what it wrote is no news to the next one.
+        notifier.tell(changed)
         stopping.wait(settings.poll_interval)
+    notifier.close()
     _log.info("stopped")
+
+
+def _tell(changed: list[Transition], transition: Transition) -> None:
+    """Log what changed at once, and keep it for the notifications, which are of a whole pass."""
+    log_transition(transition)
+    changed.append(transition)
 
 
 def _tune_garbage_collection() -> None:

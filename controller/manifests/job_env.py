@@ -74,6 +74,8 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
         env.append(plain_variable(variables.VERIFY, variables.READ_BACK))
     if spec.request.accept:
         env.append(plain_variable(variables.ACCEPT, spec.request.accept))
+    if spec.request.log_level:
+        env.append(plain_variable(variables.LOG_LEVEL, spec.request.log_level))
     return env
 
 

@@ -204,7 +204,11 @@ def _database_variables(theirs: Json, engine: EngineSpec, target: Target) -> lis
         database: target.database,
     }
     replaced = {name: text for name, text in address.items() if name and text}
-    known = engine.variables | {engine.tls_variable, engine.ca_file_variable}
+    known = engine.variables | {
+        engine.tls_variable,
+        engine.ca_file_variable,
+        variables.LOG_LEVEL,
+    }
     if not target.host:
         # Another place has other servers.
         known |= engine.server_variables

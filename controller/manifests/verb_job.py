@@ -26,6 +26,7 @@ _SECURITY = {
     "readOnlyRootFilesystem": True,
 }
 _IDENTITY_OF_RUN = {variables.CLUSTER, variables.WORKLOAD, variables.CRONJOB}
+_KEPT = {*location.PROXIES, *_IDENTITY_OF_RUN, variables.LOG_LEVEL}
 _TMP = "/tmp"  # noqa: S108  the pod's
 # Set by the builders themselves, or no business of a Job that ends by itself.
 _OWN_POD_FIELDS = {"containers", "initContainers", "volumes", "restartPolicy"}
@@ -214,11 +215,7 @@ def store_variables(dump: Json, own: Mapping[str, str], account: Account = WRITE
         for item in dump.get("env") or ()
         if item["name"] not in own
         and item["name"] not in other_keys
-        and (
-            item["name"].startswith("BACKEND_")
-            or item["name"] in location.PROXIES
-            or item["name"] in _IDENTITY_OF_RUN
-        )
+        and (item["name"].startswith("BACKEND_") or item["name"] in _KEPT)
     ]
     keys = key_variables(account.secret) if account.secret else ()
     return [*kept, *keys, *plain_variables(own)]

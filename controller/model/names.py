@@ -48,6 +48,8 @@ SIZE_ACCEPTED = f"{PREFIX}size-accepted"
 # Since when a CronJob is suspended, and since when it goes by the schedule that it has.
 SUSPENDED_SINCE = f"{PREFIX}suspended-since"
 SCHEDULED_SINCE = f"{PREFIX}scheduled-since"
+# On the status ConfigMap: people were told of all that was due by this moment.
+OVERDUE_TOLD_UNTIL = f"{PREFIX}overdue-told-until"
 
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52

@@ -9,6 +9,7 @@ from controller.report.transitions import (
     StatusChanged,
     Transition,
     WorkloadForgotten,
+    WorkloadOverdue,
 )
 from dumpers.runtime.log import fields
 
@@ -48,6 +49,16 @@ def log_transition(transition: Transition) -> None:
             )
             level = logging.INFO if transition.succeeded else logging.WARNING
             _log.log(level, "run finished", extra=line)
+        case WorkloadOverdue():
+            line = fields(
+                workload=transition.workload,
+                cronjob=transition.cronjob,
+                due=transition.due,
+                last_success=transition.last_success,
+                reason=transition.reason,
+                why=transition.message,
+            )
+            _log.warning("workload overdue", extra=line)
         case WorkloadForgotten():
             line = fields(workload=transition.workload, cronjob=transition.cronjob)
             _log.info("workload forgotten", extra=line)

@@ -1,17 +1,19 @@
 """Finds what a pass changed: the one place that compares before and after.
 
-Pure functions yield typed transitions; readers (today the log) decide what to make of each.
+Pure functions yield typed transitions; readers (the log, the notifications) decide what to make of
+each.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from controller.model.kinds import CRONJOB
 from controller.model.names import LAST_RESULT
 from controller.model.objects import Json, recorded
 from controller.model.status import Reason, State, WorkloadStatus
-from controller.plan.changes import Action, ApplyResult, Change
+from controller.plan.changes import Action, ApplyResult
+from controller.runs.due import due_at
 
 # A workload by its owner key, and its CronJob by name, empty where there is none.
 Subject: TypeAlias = tuple[str, str]
@@ -46,11 +48,20 @@ class StatusChanged:
     is_calm: bool
 
 
+class RunBefore(NamedTuple):
+    """How the run ended that a CronJob recorded before."""
+
+    succeeded: bool
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
     """The last result of a workload's runs was recorded on its CronJob.
 
-    `notes` are the codes of the notes on its backup that nobody accepted.
+    `notes` are the codes of the notes on its backup that nobody accepted. `finished` is RFC 3339.
+    `before` is None for the first run that is recorded. `due` is when a good one had to be there,
+    in seconds since the epoch, and None where none had.
     """
 
     workload: str
@@ -60,6 +71,25 @@ class RunFinished:
     reason: str
     message: str
     notes: tuple[str, ...] = ()
+    finished: str = ""
+    before: RunBefore | None = None
+    due: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadOverdue:
+    """A good run of a workload should have ended by now, which the pass before did not find yet.
+
+    `due` and `last_success` are RFC 3339, the latter empty where none is recorded. `reason` and
+    `message` are of the last run, empty where that was good or none is recorded.
+    """
+
+    workload: str
+    cronjob: str
+    due: str
+    last_success: str
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +101,9 @@ class WorkloadForgotten:
     before: WorkloadStatus
 
 
-Transition: TypeAlias = ObjectWritten | StatusChanged | RunFinished | WorkloadForgotten
+Transition: TypeAlias = (
+    ObjectWritten | StatusChanged | RunFinished | WorkloadOverdue | WorkloadForgotten
+)
 
 
 def subject_of(result: ApplyResult) -> Subject:
@@ -89,7 +121,8 @@ def workload_transitions(before: WorkloadStatus | None, after: ApplyResult) -> I
         yield ObjectWritten(
             workload=workload, action=change.action, kind=change.kind, name=change.name
         )
-        yield from _finished_run(workload, change)
+        if change.kind == CRONJOB and change.after is not None:
+            yield from _finished_run(workload, change.name, change.before or {}, change.after)
     if after.status != before:
         yield StatusChanged(
             workload=workload,
@@ -117,23 +150,33 @@ def forgotten_workloads(
             yield WorkloadForgotten(workload=workload, cronjob=cronjob, before=status)
 
 
-def _finished_run(workload: str, change: Change) -> Iterator[RunFinished]:
+def _finished_run(workload: str, cronjob: str, before: Json, after: Json) -> Iterator[RunFinished]:
     """Yield the run whose result this write recorded; a record that only grew is none."""
-    if change.kind != CRONJOB or change.after is None:
+    now = _identity(after)
+    is_recorded = now != _identity({})
+    if not is_recorded or now == _identity(before):
         return
-    before, after = _identity(change.before or {}), _identity(change.after)
-    if after != before and after != _identity({}):
-        record = recorded(change.after, LAST_RESULT)
-        notes = record.get("notes")
-        yield RunFinished(
-            workload=workload,
-            cronjob=change.name,
-            job=str(record.get("job", "")),
-            succeeded=record.get("succeeded") is True,
-            reason=str(record.get("reason", "")),
-            message=str(record.get("message", "")),
-            notes=tuple(map(str, notes)) if isinstance(notes, list) else (),
-        )
+    record = recorded(after, LAST_RESULT)
+    notes = record.get("notes")
+    yield RunFinished(
+        workload=workload,
+        cronjob=cronjob,
+        job=str(record.get("job", "")),
+        succeeded=record.get("succeeded") is True,
+        reason=str(record.get("reason", "")),
+        message=str(record.get("message", "")),
+        notes=tuple(map(str, notes)) if isinstance(notes, list) else (),
+        finished=str(record.get("finished", "")),
+        before=_run_before(before),
+        due=due_at(before, 0),
+    )
+
+
+def _run_before(cronjob: Json) -> RunBefore | None:
+    record = recorded(cronjob, LAST_RESULT)
+    if not record:
+        return None
+    return RunBefore(record.get("succeeded") is True, str(record.get("reason", "")))
 
 
 def _identity(cronjob: Json) -> tuple[object, ...]:

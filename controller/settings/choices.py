@@ -26,6 +26,14 @@ class UnwatchedPolicy(StrEnum):
     DELETE = "delete"
 
 
+class Occasion(StrEnum):
+    """What people are notified of."""
+
+    FAILURE = "failure"
+    RECOVERY = "recovery"
+    OVERDUE = "overdue"
+
+
 class BootstrapFrom(StrEnum):
     """From which namespaces a new workload may be restored, besides its own."""
 

@@ -74,6 +74,17 @@ def one_of_words(words: Sequence[str]) -> Callable[[str], str]:
     return read
 
 
+def some_of(kind: type[E]) -> Callable[[str], tuple[E, ...]]:
+    """Values of an enum, separated by commas; each is listed once."""
+    read_one = one_of(kind)
+
+    def read(text: str) -> tuple[E, ...]:
+        words = filter(None, map(str.strip, text.split(",")))
+        return tuple(dict.fromkeys(map(read_one, words)))
+
+    return read
+
+
 def boolean(text: str) -> bool:
     """Exactly `true` or `false`."""
     if text not in {"true", "false"}:

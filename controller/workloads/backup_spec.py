@@ -57,7 +57,7 @@ def build_spec(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected
     request = workload.request
     if isinstance(request, Rejected):
         return request
-    host = _host(workload, request, view)
+    host = host_of(workload, request, view)
     if isinstance(host, Rejected):
         return host
     values = login.resolve(workload.pods, request, view.contents)
@@ -94,7 +94,8 @@ def maker_uids(workload: Workload) -> frozenset[str]:
     return frozenset(uid for item in workload.objects for uid in (item.uid, *item.makers)) - {""}
 
 
-def _search(workload: Workload, request: Request, view: NamespaceView) -> ServiceSearch:
+def search_of(workload: Workload, request: Request, view: NamespaceView) -> ServiceSearch:
+    """What decides among the Services of a workload besides its pods."""
     return ServiceSearch(
         read_from=request.read_from,
         databases=database_names(workload),
@@ -103,7 +104,7 @@ def _search(workload: Workload, request: Request, view: NamespaceView) -> Servic
     )
 
 
-def _host(workload: Workload, request: Request, view: NamespaceView) -> str | Rejected:
+def host_of(workload: Workload, request: Request, view: NamespaceView) -> str | Rejected:
     """The database's host: of an annotation, else the named Service, else the matching one."""
     if request.host:
         return request.host
@@ -113,7 +114,7 @@ def _host(workload: Workload, request: Request, view: NamespaceView) -> str | Re
         choice.named_service(view.services, request.service)
         if request.service
         else choice.choose_service(
-            view.services, workload.pods, request.port, _search(workload, request, view)
+            view.services, workload.pods, request.port, search_of(workload, request, view)
         )
     )
     if isinstance(service, Rejected):

@@ -2,6 +2,7 @@
 
 from controller.settings import parsers
 from controller.workloads.annotations import Annotation, unset_or
+from dumpers.runtime.log import LogLevel
 
 _DEADLINE, _RETRIES = 14400, 2
 # What is wrong with one of these is told where it is planned, and keeps nobody from backups.
@@ -65,4 +66,10 @@ RESOURCES = Annotation(
     help='The dump container\'s resources as JSON: `{"limits": {"memory": "512Mi"}}`.',
     read=unset_or("", parsers.resources_json),
     longest=2048,
+)
+LOG_LEVEL = Annotation(
+    key="log-level",
+    default=str(LogLevel.INFO),
+    help=f"How much its Jobs log: {', '.join(f'`{level}`' for level in LogLevel)}.",
+    read=unset_or(None, parsers.one_of(LogLevel)),
 )

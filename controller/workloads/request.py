@@ -36,6 +36,7 @@ from controller.workloads.encryption import is_overruled, recipient_of
 from controller.workloads.job_annotations import (
     BACKUP_NOW,
     DEADLINE,
+    LOG_LEVEL,
     RESOURCES,
     RESTORE_CREDENTIALS_SECRET,
     RESTORE_FORGET,
@@ -50,6 +51,7 @@ from controller.workloads.timing.spread import read_schedule
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.contract.names import CA_KEY, TLS_MODES
 from dumpers.contract.notes import parse_codes
+from dumpers.runtime.log import LogLevel
 
 _UTC = "Etc/UTC"
 
@@ -101,7 +103,8 @@ class Request:
     with an empty `restore_credentials_secret` restores use the login of dumps.
     `accept` holds sorted codes of notes. `group`, and what asks for something once, are not
     compared, as owners of one group may differ. `read_from` is None without replicas, `suspend`
-    is None and `resources`, as JSON, empty where nothing is asked. `deadline` is in seconds.
+    and `log_level` are None and `resources`, as JSON, empty where nothing is asked. `deadline` is
+    in seconds.
     """
 
     engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
@@ -198,6 +201,7 @@ class Request:
     deadline: int = annotation_field(DEADLINE)
     retries: int = annotation_field(RETRIES)
     resources: str = annotation_field(RESOURCES)
+    log_level: LogLevel | None = annotation_field(LOG_LEVEL)
 
 
 _FIELDS: Mapping[str, FieldRecord] = {item.name: item.metadata[RECORD] for item in fields(Request)}

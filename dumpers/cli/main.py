@@ -1,5 +1,8 @@
 """The command line of the dumper images: without a verb it dumps, as the CronJobs rely on."""
 
+import logging
+import os
+
 import click
 
 from dumpers.cli.after_restore import forget, undo
@@ -12,8 +15,19 @@ from dumpers.cli.load import load
 from dumpers.cli.pin import pin, unpin
 from dumpers.cli.restore import restore
 from dumpers.cli.verify import verify
-from dumpers.runtime.log import configure
+from dumpers.contract.names import LOG_LEVEL
+from dumpers.runtime.log import LogLevel, configure, fields
 from dumpers.runtime.version import VERSION
+
+_LOG = logging.getLogger(__name__)
+
+
+def _configure_log(level: str) -> None:
+    """Log from this level on; a word that is none keeps no run from its work."""
+    is_known = level in set(LogLevel)
+    configure(level=LogLevel(level) if is_known else LogLevel.INFO)
+    if level and not is_known:
+        _LOG.warning("log level not known", extra=fields(variable=LOG_LEVEL, known=[*LogLevel]))
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,7 +42,7 @@ def main(context: click.Context) -> None:
     may heal · 14 interrupted · 20 database refuses for good · 21 store
     refuses for good, or a backup is damaged · 23 restore's target refuses.
     """  # noqa: D301  \b is click's own mark
-    configure()
+    _configure_log(os.environ.get(LOG_LEVEL, ""))
     if context.invoked_subcommand is None:
         context.invoke(dump)
 

@@ -7,11 +7,30 @@ import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TextIO
 
 _KEY = "ksnapshot_fields"
+# The packages whose logging the level is about.
+_OURS = ("controller", "dumpers")
 # To the line's beginning, then clear to its end: what every terminal knows.
 _ERASE = "\r\x1b[K"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+
+
+class LogFormat(StrEnum):
+    """How a line looks; `auto` is text on a terminal, and JSON for all others."""
+
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
 
 
 def fields(**values: object) -> dict[str, Mapping[str, object]]:
@@ -86,16 +105,25 @@ def terminal() -> TerminalHandler | None:
     return next((item for item in handlers if isinstance(item, TerminalHandler)), None)
 
 
-def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> None:
-    """Send all logging to `stream` (stderr): JSON unless it is a terminal."""
+def configure(
+    *,
+    level: LogLevel = LogLevel.INFO,
+    form: LogFormat = LogFormat.AUTO,
+    stream: TextIO | None = None,
+) -> None:
+    """Send all logging to `stream` (stderr), our own from `level` on.
+
+    Libraries are never heard below a warning, whatever the level: what they log of a request has
+    headers, signatures and bodies in it.
+    """
     target = stream or sys.stderr
+    as_text = target.isatty() if form is LogFormat.AUTO else form is LogFormat.TEXT
     handler: logging.Handler
-    if target.isatty():
+    if as_text and target.isatty():
         handler = TerminalHandler(target)
     else:
         handler = logging.StreamHandler(target)
-        handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # The SDKs log every request and retry below this level; our errors have what matters.
-    for name in ("boto3", "botocore", "urllib3", "kubernetes"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+        handler.setFormatter(PlainFormatter() if as_text else JsonFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level.upper())

@@ -28,6 +28,7 @@ _READ_SIZE = 1 << 20
 _WRITE_SIZE = 1 << 17
 _TAIL_SIZE = 1 << 10
 _KILL_AFTER_SECONDS = 5.0
+_SHORT_OPTION = len("-x")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +171,7 @@ def run_for_output(command: Command, *, interrupt: Interrupt, errors: str = "rep
 def _start(
     command: Command, *, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
 ) -> "subprocess.Popen[bytes]":
+    _LOG.debug("tool starts", extra=fields(tool=command.tool, options=_option_names(command.argv)))
     try:
         return subprocess.Popen(
             command.argv,
@@ -192,6 +194,15 @@ def _start(
                 "choose fewer, or all"
             ) from error
         raise command.errors.failed(f"{command.tool} could not be started: {error}") from error
+
+
+def _option_names(argv: Sequence[str]) -> list[str]:
+    """The options among a tool's arguments by their names alone: a value may be that of a row."""
+    options = (word for word in argv[1:] if word.startswith("-"))
+    return [
+        word.partition("=")[0] if word.startswith("--") else word[:_SHORT_OPTION]
+        for word in options
+    ]
 
 
 def _wait(process: "subprocess.Popen[bytes]", interrupt: Interrupt) -> int:

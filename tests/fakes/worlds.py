@@ -1,6 +1,7 @@
 """Builders of the objects that the controller reads; each is as small as the API allows."""
 
 import base64
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,8 @@ from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model.names import PREFIX, cronjob_name
 from controller.plan.changes import PassResult
+from controller.report.transition_log import log_transition
+from controller.report.transitions import Transition
 from controller.settings.settings import Settings
 from controller.workloads.request import Request, parse_request
 from tests.fakes.kube_memory import MemoryApi
@@ -166,10 +169,15 @@ def cluster(*items: Document) -> MemoryApi:
 
 
 def one_pass(
-    api: MemoryApi, how: Settings | None = None, memory: PassState | None = None, minutes: float = 0
+    api: MemoryApi,
+    how: Settings | None = None,
+    memory: PassState | None = None,
+    minutes: float = 0,
+    *,
+    tell: Callable[[Transition], None] = log_transition,
 ) -> PassResult:
     now = NOW + timedelta(minutes=minutes)
-    return run(api, how or settings(), memory or PassState(), now=now)
+    return run(api, how or settings(), memory or PassState(), now=now, tell=tell)
 
 
 def states(result: PassResult) -> dict[str, str]:

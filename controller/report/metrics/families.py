@@ -129,6 +129,12 @@ API_REQUESTS = Family(
     labels=("verb", "code"),
     kind=Kind.COUNTER,
 )
+NOTIFICATIONS = Family(
+    name="ksnapshot_notifications_total",
+    help="Notifications by target, and whether they were `sent`, `failed` or `dropped`.",
+    labels=("target", "outcome"),
+    kind=Kind.COUNTER,
+)
 LEADER = Family(name="ksnapshot_leader", help="Whether this controller is the one that acts.")
 BUILD_INFO = Family(
     name="ksnapshot_build_info", help="Always 1; which version this is.", labels=("version",)
@@ -162,6 +168,7 @@ FAMILIES = (
     PASS_FAILURES,
     LAST_GOOD_PASS,
     API_REQUESTS,
+    NOTIFICATIONS,
     LEADER,
     BUILD_INFO,
 )

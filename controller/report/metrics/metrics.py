@@ -4,7 +4,7 @@ A scrape between two passes, or while one goes on, gets all figures of the earli
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from controller.kube.client import CallCounts
@@ -37,8 +37,14 @@ _Remembered = tuple[Json, str, Figures]
 class Metrics:
     """What a process tells Prometheus: figures of the last pass, and counts of all of them."""
 
-    def __init__(self, settings: Settings, calls: CallCounts) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        calls: CallCounts,
+        notifications: Callable[[], Mapping[tuple[str, str], int]] = dict,
+    ) -> None:
         self._calls = calls
+        self._notifications = notifications
         # What ended may wait for a whole pause and a long pass to be recorded.
         self._slack = SLACK + settings.poll_interval
         self._succeeded: float | None = None
@@ -106,6 +112,7 @@ class Metrics:
             families.PASS_DURATION: [((), result.seconds)],
             families.PASS_FAILURES: [((), len(result.failures))],
             families.API_REQUESTS: sorted(self._calls.counted().items()),
+            families.NOTIFICATIONS: sorted(self._notifications().items()),
             # There is no standby in this version: who runs passes acts.
             families.LEADER: [((), 1)],
             families.BUILD_INFO: [((VERSION,), 1)],

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from controller.report.notifications.apprise_urls import URLS_KEY
+from controller.report.notifications.webhook import AUTHORIZATION_KEY, URL_KEY
 from controller.settings.settings import SETTINGS, Settings
 from tests.integration.chart.helm import (
     CHART,
@@ -86,6 +88,10 @@ def test_default_environment() -> None:
         "GONE_PASSES": "3",
         "POLL_INTERVAL_SECONDS": "60",
         "UNWATCHED_POLICY": "keep",
+        "LOG_LEVEL": "info",
+        "LOG_FORMAT": "auto",
+        "NOTIFICATIONS_FOLDER": "",
+        "NOTIFICATIONS_ABOUT": "failure,recovery,overdue",
         "BOARDS": "true",
         "HTTP_PORT": "8080",
     }
@@ -446,3 +452,29 @@ def test_as_a_part_of_another_chart(tmp_path: Path) -> None:
     )
     (parent / "values.yaml").write_text("global: {a: 1}\nksnapshot: {enabled: true}\n")
     assert "kind: Deployment" in helm("template", "x", parent)
+
+
+def test_the_urls_of_notifications_are_mounted_and_never_written_down() -> None:
+    objects = render("--set=s3.bucket=b,notifications.existingSecret=hooks")
+    (deployment,) = (item for item in objects if item["kind"] == "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    (volume,) = (item for item in pod["volumes"] if item["name"] == "notifications")
+    assert (volume["secret"]["secretName"], volume["secret"]["optional"]) == ("hooks", True)
+    keys = [item["key"] for item in volume["secret"]["items"]]
+    assert keys == [URL_KEY, AUTHORIZATION_KEY, URLS_KEY]
+    (mount,) = (
+        item for item in container(objects)["volumeMounts"] if item["name"] == "notifications"
+    )
+    assert mount["readOnly"] is True
+    assert environment(objects)["NOTIFICATIONS_FOLDER"] == mount["mountPath"]
+    # It may read no Secret of its own namespace for it.
+    assert "hooks" not in str([item for item in objects if item is not deployment])
+
+
+def test_log_and_notifications_are_those_of_the_values() -> None:
+    env = environment(
+        render("--set=s3.bucket=b,log.level=debug,log.format=text,notifications.about=overdue")
+    )
+    shown = [env[name] for name in ("LOG_LEVEL", "LOG_FORMAT", "NOTIFICATIONS_ABOUT")]
+    assert shown == ["debug", "text", "overdue"]
+    assert env["NOTIFICATIONS_FOLDER"] == ""

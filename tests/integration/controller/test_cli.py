@@ -1,11 +1,14 @@
 """The process itself: one pass, a plan, and a good end on SIGTERM."""
 
+import base64
+import json
 import os
 import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,11 +65,27 @@ def test_plan_writes_nothing_and_run_once_does_what_it_said(world: World) -> Non
     assert "0 writes" in ksnapshot(world, "plan").stdout
 
 
-def test_it_runs_answers_and_ends_well_on_sigterm(world: World) -> None:
+def test_a_debug_log_explains_a_pass_and_shows_no_secret(world: World) -> None:
+    done = ksnapshot(world, "run", "--once", "--log-level=debug", "--log-format=json")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    verdicts = {line["about"]: line["verdict"] for line in lines if line["message"] == "decision"}
+    cronjob = names.cronjob_name("postgresql", f"{world.watched[0]}/db")
+    assert verdicts[f"CronJob/{cronjob}"] == "create"
+    assert "chosen" in {found for about, found in verdicts.items() if about.startswith("Service/")}
+    encoded = base64.b64encode("päss".encode()).decode().rstrip("=")
+    for text in ("päss", "p\\u00e4ss", encoded, "BEGIN CERTIFICATE"):
+        assert text not in done.stderr
+    words = ("authorization", "bearer", "response body", "urllib3", "rest.py")
+    assert [word for word in words if word in done.stderr.lower()] == []
+
+
+def test_it_runs_answers_and_ends_well_on_sigterm(world: World, tmp_path: Path) -> None:
     port = free_port()
+    (tmp_path / "webhook-url").write_text("http://127.0.0.1:1/hook-secret")
     with subprocess.Popen(
         [sys.executable, "-m", "controller", "run"],
-        env=environment(world, HTTP_PORT=str(port)),
+        env=environment(world, HTTP_PORT=str(port), NOTIFICATIONS_FOLDER=str(tmp_path)),
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
@@ -85,6 +104,11 @@ def test_it_runs_answers_and_ends_well_on_sigterm(world: World) -> None:
         _, log = process.communicate(timeout=20)
     assert process.returncode == 0, log
     assert '"message": "stopped"' in log
+    assert '"message": "notifications begin"' in log
+    assert "hook-secret" not in log
+    path = world.api.path("v1", "ConfigMap", world.control, "ksnapshot-status")
+    noted = world.api.request("GET", path)["metadata"]["annotations"]
+    assert names.OVERDUE_TOLD_UNTIL in noted
 
 
 def test_without_a_verb_it_prints_help_and_asks_the_cluster_nothing(world: World) -> None:

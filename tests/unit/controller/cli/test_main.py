@@ -42,6 +42,41 @@ def test_without_a_verb_there_is_help_and_no_operator(connections: list[Kube]) -
     assert not connections
 
 
+@pytest.mark.parametrize(
+    ("options", "env", "is_debug", "is_json"),
+    [
+        ((), {}, False, True),
+        ((), {"LOG_LEVEL": "debug", "LOG_FORMAT": "text"}, True, False),
+        (("--log-level", "info"), {"LOG_LEVEL": "debug"}, False, True),
+        (("--log-level=debug", "--log-format=text"), {}, True, False),
+    ],
+)
+@pytest.mark.usefixtures("connections", "logging_as_it_was")
+def test_level_and_format_of_the_log_are_settings_that_options_overrule(
+    options: tuple[str, ...], env: dict[str, str], *, is_debug: bool, is_json: bool
+) -> None:
+    asked = ["run", "--once", *options]
+    result = CliRunner().invoke(main, asked, env={"WATCH_NAMESPACES": "demo"} | env)
+    lines = [line for line in result.stderr.splitlines() if "pass finished" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("{") == is_json
+    assert ("status written" in result.stderr) == is_debug
+
+
+@pytest.mark.parametrize(("variable", "option"), [("LOG_LEVEL", "level"), ("LOG_FORMAT", "format")])
+def test_a_wrong_level_or_format_is_named(
+    connections: list[Kube], variable: str, option: str
+) -> None:
+    env = {"WATCH_NAMESPACES": "demo"}
+    told = CliRunner().invoke(main, ["run", "--once"], env=env | {variable: "loud"})
+    assert told.exit_code == 1
+    assert f"error: {variable} is 'loud': it must be one of:" in told.output
+    asked = CliRunner().invoke(main, ["run", "--once", f"--log-{option}=loud"], env=env)
+    assert asked.exit_code == 2
+    assert "loud" in asked.output
+    assert not connections
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::"])
 def test_a_taken_port_is_an_error_with_the_port_and_its_setting(
     connections: list[Kube], address: str

@@ -341,6 +341,22 @@ def test_what_takes_a_restore_back_knows_nothing_of_the_store(engine: EngineSpec
     assert CA_FOLDER in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
+def test_the_log_level_of_a_workload_reaches_each_container_of_its_jobs() -> None:
+    [engine, *_] = ENGINES
+    source = cronjob(engine)
+    [dump] = source["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert variables.LOG_LEVEL not in env_of(dump)
+    dump["env"].append({"name": variables.LOG_LEVEL, "value": "debug"})
+    wanted = VerbJob(name="j", verb="list", deadline=60, keep=60)
+    for job in (
+        restore(source, engine),
+        build_verb_job(source, wanted),
+        build_check_job(source, wanted),
+    ):
+        levels = {name: env_of(item)[variables.LOG_LEVEL] for name, item in containers(job).items()}
+        assert set(levels.values()) == {"debug"}
+
+
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.type)
 def test_a_check_is_given_all_that_a_dump_is_given(engine: EngineSpec) -> None:
     source = cronjob(engine, certificates="pem")

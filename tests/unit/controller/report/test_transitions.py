@@ -75,6 +75,7 @@ def test_each_write_is_a_transition_and_a_recorded_result_one_more() -> None:
         reason="Succeeded",
         message="",
         notes=("standby",),
+        finished="1",
     )
 
 

@@ -11,6 +11,7 @@ from controller.model.status import Reason, Rejected, State
 from controller.workloads.annotations import Annotation, is_enabled
 from controller.workloads.request import ANNOTATIONS, Request, parse_request
 from controller.workloads.services.roles import ServerRole
+from dumpers.runtime.log import LogLevel
 from tests.fakes.recipients import ED25519, RECIPIENTS
 from tests.fakes.worlds import CONTROL, DB, asks, cluster, one_pass, settings, small
 
@@ -73,6 +74,8 @@ DEFAULT_ON = {"DEFAULT_ENCRYPTION_ENABLED": "true", "DEFAULT_ENCRYPTION_RECIPIEN
         ({"deadline_seconds": "1h"}, Reason.ANNOTATION_INVALID),
         ({"retries": "-1"}, Reason.ANNOTATION_INVALID),
         ({"retries": "21"}, Reason.ANNOTATION_INVALID),
+        ({"log_level": "trace"}, Reason.ANNOTATION_INVALID),
+        ({"log_level": "DEBUG"}, Reason.ANNOTATION_INVALID),
         ({"resources": "memory: 1Gi"}, Reason.ANNOTATION_INVALID),
         ({"resources": '{"memory": "1Gi"}'}, Reason.ANNOTATION_INVALID),
         ({"resources": '{"limits": {"memory": "1 GB"}}'}, Reason.ANNOTATION_INVALID),
@@ -105,6 +108,8 @@ def test_a_bad_value_is_rejected_with_its_reason(extra: dict[str, str], reason: 
         ({}, "suspend", None),
         ({"suspend": "true"}, "suspend", True),
         ({"suspend": "false"}, "suspend", False),
+        ({}, "log_level", None),
+        ({"log_level": "debug"}, "log_level", LogLevel.DEBUG),
         ({}, "deadline", 14400),
         ({"deadline_seconds": "3600"}, "deadline", 3600),
         ({}, "retries", 2),

@@ -1,25 +1,17 @@
 import io
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from dumpers.runtime.log import TerminalHandler, configure, terminal
 from dumpers.runtime.progress import Progress, State, line
 
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
+
 
 class Screen(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""News and messages as a pass makes them."""
+
+from datetime import datetime
+
+from controller.report.notifications.messages import Affected, Message
+from controller.report.transitions import RunBefore, RunFinished, WorkloadOverdue
+from controller.runs.causes.failure_causes import FailureCause
+from controller.settings.choices import Occasion
+
+GOOD = RunBefore(succeeded=True, reason="Succeeded")
+AT = "2026-01-01T00:00:00Z"
+MOMENT = int(datetime.fromisoformat(AT).timestamp())
+SLACK = 60
+
+
+def run(
+    reason: str = "",
+    before: RunBefore | None = None,
+    workload: str = "demo/db",
+    *,
+    due: int | None = None,
+) -> RunFinished:
+    """The end of a run, which is good without a reason."""
+    return RunFinished(
+        workload=workload,
+        cronjob="c",
+        job="j",
+        succeeded=not reason,
+        reason=reason or "Succeeded",
+        message="why" if reason else "",
+        finished=AT,
+        before=before,
+        due=due,
+    )
+
+
+def failed(reason: str = "StorageFailed") -> RunBefore:
+    return RunBefore(succeeded=False, reason=reason)
+
+
+def overdue(reason: str = "", workload: str = "demo/db") -> WorkloadOverdue:
+    return WorkloadOverdue(
+        workload=workload,
+        cronjob="c",
+        due=AT,
+        last_success="",
+        reason=reason,
+        message="why" if reason else "",
+    )
+
+
+def affected(workload: str = "demo/db", reason: str = "StorageFailed") -> Affected:
+    message = "why" if reason else ""
+    return Affected(workload=workload, cronjob="c", reason=reason, message=message, at=AT)
+
+
+def message(
+    count: int = 1,
+    occasion: Occasion = Occasion.FAILURE,
+    cause: FailureCause = FailureCause.STORE,
+    reason: str = "StorageFailed",
+) -> Message:
+    """A message about so many workloads, of which at most ten are named."""
+    named = tuple(affected(f"demo/db-{number}", reason) for number in range(min(count, 10)))
+    return Message(occasion=occasion, cause=cause, count=count, affected=named)
