@@ -3,6 +3,7 @@
 import gc
 import logging
 import time
+from dataclasses import dataclass
 from threading import Event
 
 from controller.kube.client import Kube
@@ -10,16 +11,25 @@ from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
 from controller.report.http_server import Health
 from controller.report.metrics.metrics import Metrics
+from controller.report.page.status_page import StatusPage
 from controller.settings.settings import Settings
 from dumpers.runtime import log
 
 _log = logging.getLogger(__name__)
 
 
-def run_forever(
-    kube: Kube, settings: Settings, stopping: Event, health: Health, metrics: Metrics
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """Who is told of each pass."""
+
+    health: Health
+    metrics: Metrics
+    page: StatusPage
+
+
+def run_forever(kube: Kube, settings: Settings, stopping: Event, reports: Reports) -> None:
     """Run one pass at start and one after each pause; return when `stopping` is set."""
+    health = reports.health
     _tune_garbage_collection()
     state = PassState()
     _log.info("started", extra=log.fields(watch=settings.watch_namespaces))
@@ -30,7 +40,8 @@ def run_forever(
         try:
             result = run_pass(kube, settings, state, stopping=stopping.is_set, progress=progress)
             health.beat()
-            metrics.update(result, state.status.status.rows or {}, time.time())
+            reports.metrics.update(result, state.status.status.rows or {}, time.time())
+            reports.page.update(state.findings, result.running)
             # The result holds every object of the pass; the next pass makes its own.
             del result
             last_pass_ended = True

@@ -8,6 +8,7 @@ from controller.settings import parsers
 from controller.settings.choices import BootstrapFrom, Mode, UnwatchedPolicy, Verify
 from controller.settings.images import IMAGES, PullPolicy
 from controller.settings.job_pod import POD_FIELDS, parse_job_pod
+from controller.settings.listen import Listen, listen
 from controller.settings.setting import RECORD, Setting, setting_field
 from dumpers.contract.engine_spec import DumperImage
 from dumpers.contract.recipients import check_recipients
@@ -210,6 +211,13 @@ class Settings:
         help="Port of /healthz and /metrics.",
         read=parsers.whole(1, 65535),
     )
+    status_page: Listen | None = setting_field(
+        env="STATUS_PAGE_LISTEN",
+        chart="statusPage.listen",
+        default="127.0.0.1:8081",
+        help="Where the status page is served, which shows all tenants; `none`: nowhere.",
+        read=listen,
+    )
     boards: bool = setting_field(
         env="BOARDS",
         chart="controller.boards",
@@ -239,6 +247,9 @@ class Settings:
                 faults.append(f"{record.env} is {shown}: it {fault}")
         if values.get("encryption_enforced") and values.get("encryption_recipient") == "":
             faults.append("ENCRYPTION_ENFORCED is true: DEFAULT_ENCRYPTION_RECIPIENT must be set")
+        page = values.get("status_page")
+        if page and page.port == values.get("http_port"):
+            faults.append(f"STATUS_PAGE_LISTEN is '{page}': its port must not be HTTP_PORT's")
         if faults:
             raise ConfigurationError(*faults)
         images = {item.env: env.get(item.env) or item.default for item in IMAGES}
