@@ -25,7 +25,7 @@ th,td{text-align:left;vertical-align:top;padding:.5rem .6rem;border-top:1px soli
 thead th{font-size:.8rem;color:var(--soft);font-weight:600;white-space:nowrap}
 tbody th{font-weight:600}
 .name,.long,.run{overflow-wrap:anywhere;min-width:9rem}
-.long{min-width:18rem}
+.name{min-width:10.5rem}.long{min-width:17rem}
 time,code{white-space:nowrap}
 .badge{display:inline-block;border:1px solid currentColor;border-radius:99px;padding:0 .55rem;\
 font-size:.82rem;font-weight:600;white-space:nowrap}
