@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from controller.model.objects import Json
 from controller.report.status_board import board_rows
 from controller.report.status_subjects import RowKey, Rows, Subjects, Unseen
 from controller.report.status_writer import StatusMemory
@@ -13,8 +14,9 @@ from controller.report.status_writer import StatusMemory
 class Findings:
     """References to what a pass holds in any case: nothing is made of it before it is asked for.
 
-    `known` are the rows that boards and status have, `status` those of the status alone. `running`
-    holds by CronJob uid since when a run goes on, in RFC 3339.
+    `known` are the rows of boards, and those of the status of workloads that the pass could not
+    see; `status` are all of the status. `running` holds by CronJob uid since when a run goes on, in
+    RFC 3339.
     """
 
     now: datetime
@@ -26,7 +28,7 @@ class Findings:
     def rows(self) -> Rows:
         """Make the rows of all workloads, as boards show them.
 
-        One that only the status knows, as its namespace could not be read, lacks its runs.
+        That of a workload that the pass could not see, and no board shows, lacks its runs.
         """
         return board_rows(self.subjects, self.known, self.now, self.status)
 
@@ -36,8 +38,11 @@ def findings_of(
 ) -> Findings:
     """Keep what a pass found at `now`; `memory` is that of the boards that were just written."""
     status = memory.status.rows or {}
-    known: dict[RowKey, Mapping[str, object]] = {**status}
+    known: dict[RowKey, Json] = {}
     for board in memory.boards.values():
         known.update(board.rows or {})
-    hidden = unseen.with_rows(subjects, known)
-    return Findings(now=now, subjects=hidden, known=known, status=status)
+    every = unseen.with_rows(subjects, {**status, **known})
+    for key, subject in every.items():
+        if subject is None and key not in known:
+            known[key] = status[key]
+    return Findings(now=now, subjects=every, known=known, status=status)

@@ -1,8 +1,11 @@
 """Serves the status page: to whoever gets to its address, so by default to nobody from outside."""
 
 import ipaddress
+import logging
 import socket
+import sys
 import threading
+import traceback
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -11,7 +14,9 @@ from controller.report.page.document import plain_page
 from controller.report.page.status_page import Answer, StatusPage
 from controller.report.page.style import POLICY
 from controller.settings.listen import Listen
+from dumpers.runtime.log import fields
 
+_log = logging.getLogger(__name__)
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": POLICY,
@@ -37,6 +42,14 @@ class _Server(ThreadingHTTPServer):
         if self.address_family == socket.AF_INET6 and self.server_address[0] == "::":
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         TCPServer.server_bind(self)
+
+    def handle_error(self, *_: object) -> None:
+        """Log a fault of ours by its place, and not who went away before the answer was sent."""
+        error = sys.exception()
+        if error is not None and not isinstance(error, OSError):
+            place = "".join(traceback.format_tb(error.__traceback__))
+            line = fields(fault=type(error).__name__, place=place)
+            _log.error("a fault of the status page", extra=line)
 
 
 def serve_page(listen: Listen, page: StatusPage) -> ThreadingHTTPServer:

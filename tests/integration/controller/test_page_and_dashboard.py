@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.page_reader import cell, read
 from tests.integration.chart.helm import CHART
 from tests.integration.controller.watched import (
     BAD,
@@ -26,7 +27,6 @@ from tests.testbed.monitoring import prometheus as prometheus_testbed
 from tests.testbed.monitoring.browser import Browser
 from tests.testbed.monitoring.prometheus import Prometheus
 from tests.testbed.toolchain.processes import wait_until
-from tests.unit.controller.report.page.reading import cell, read
 
 _DASHBOARD = json.loads((CHART / "dashboards" / "ksnapshot.json").read_text())
 _RUNS = "ksnapshot_backup_runs_total"

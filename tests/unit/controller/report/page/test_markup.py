@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.report.page.markup import Html, element, join, text
-from tests.unit.controller.report.page.reading import read
+from tests.fakes.page_reader import read
 
 
 @pytest.mark.parametrize(

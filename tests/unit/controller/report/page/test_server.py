@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from controller.report.page.server import serve_page
-from controller.report.page.status_page import StatusPage
+from controller.report.page.status_page import Answer, StatusPage
 from controller.settings.listen import Listen
+from tests.fakes.worlds import settings
 from tests.unit.controller.report.page.test_status_page import one
 
 
@@ -97,6 +98,26 @@ def test_elsewhere_it_answers_to_any_name() -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_fault_of_ours_is_logged_by_its_place_alone(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Broken(StatusPage):
+        def answer(self, target: str) -> Answer:
+            raise ValueError(target)
+
+    server = serve_page(Listen(address="127.0.0.1", port=0), Broken(settings()))
+    try:
+        with pytest.raises(http.client.RemoteDisconnected):
+            ask(int(server.server_address[1]), "/pl4nted")
+    finally:
+        server.shutdown()
+        server.server_close()
+    (line,) = [item for item in caplog.records if item.name.endswith("page.server")]
+    told = str(line.__dict__)
+    assert ("ValueError" in told, "pl4nted" in told) == (True, False)
+    assert "pl4nted" not in capfd.readouterr().err
 
 
 def test_a_port_that_is_taken_is_an_error(port: int) -> None:

@@ -17,8 +17,8 @@ from controller.report.page.findings import Findings
 from controller.report.page.status_page import StatusPage
 from controller.report.status_subjects import Asked, RowKey, Subject
 from tests.fakes.kube_memory import MemoryApi
+from tests.fakes.page_reader import Reader, cell, read
 from tests.fakes.worlds import CONTROL, DB, NOW, asks, cluster, one_pass, settings, small
-from tests.unit.controller.report.page.reading import Reader, cell, read
 from tests.unit.controller.report.shown import row
 
 HOSTILE = "</td></table><script>alert(1)</script><img src=x onerror=alert(2)>'\"\u202e&lt;"
@@ -212,8 +212,23 @@ def test_without_boards_and_in_the_control_namespace_it_shows_the_same() -> None
         assert line["Next run"].text.startswith("2026-01-01 03:00")
 
 
-def test_what_a_failed_read_hides_stays_as_it_was() -> None:
-    world = one(asks(schedule="never"))
+def test_without_boards_what_is_not_well_is_shown_with_its_runs() -> None:
+    world = World(*small(), BOARDS="false")
+    world.passed()
+    ran(world.api, past(1))
+    world.api.remove("Service", "demo", "db")
+    for minutes in (200, 201):
+        world.passed(minutes)
+        shown = world.read()
+        assert cell(shown, "demo/db", "State").startswith("needs a look ServiceMissing since")
+        assert cell(shown, "demo/db", "Last run") == "good 2026-01-01 03:00"
+        assert cell(shown, "demo/db", "Next run").startswith("2026-01-02 03:00")
+
+
+@pytest.mark.parametrize("boards", ["true", "false"])
+def test_what_a_failed_read_hides_stays_as_it_was(boards: str) -> None:
+    world = World(*small(asks(schedule="never")), BOARDS=boards)
+    world.passed()
     before = cell(world.read(), "demo/db", "State")
     world.api.fail("Pod", "demo")
     world.passed(1)
