@@ -82,6 +82,7 @@ def ours(checkout: Path, sleep: int) -> Operator:
         # Five pauses, as with the defaults: so a pass has the same share of them to read again.
         "CREDENTIALS_REFRESH_SECONDS": str(sleep * 5),
         "HTTP_PORT": str(processes.free_port()),
+        "STATUS_PAGE_LISTEN": f"127.0.0.1:{processes.free_port()}",
         # As its image sets it.
         "MALLOC_ARENA_MAX": "1",
     }

@@ -2,6 +2,7 @@ import signal
 import sys
 from http.server import ThreadingHTTPServer
 from threading import Event
+from typing import NoReturn
 
 import click
 
@@ -9,11 +10,13 @@ from controller.cli.common import connect, load_settings
 from controller.kube.client import CallCounts
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
-from controller.loop.runner import run_forever
+from controller.loop.runner import Reports, run_forever
 from controller.report.http_server import Health, serve
 from controller.report.metrics.metrics import Metrics
 from controller.report.notifications.delivery import DeliveryCounts
 from controller.report.notifications.notifier import start_notifier
+from controller.report.page.server import serve_page
+from controller.report.page.status_page import StatusPage
 from controller.settings.settings import SETTINGS, Settings
 from dumpers.runtime import log
 from dumpers.runtime.log import LogFormat, LogLevel
@@ -47,23 +50,39 @@ def run(once: bool, log_level: str | None, log_format: str | None) -> None:  # n
         result = run_pass(kube, settings, PassState(), stopping=stopping.is_set)
         sys.exit(0 if result.succeeded or result.stopped else 1)
     sent = DeliveryCounts()
-    health, metrics = Health(settings), Metrics(settings, calls, sent.counted)
-    server = _serve(settings, health, metrics)
-    notifier = start_notifier(kube, settings, sent)
-    run_forever(kube, settings, stopping, health, metrics, notifier=notifier)
-    server.shutdown()
+    reports = Reports(
+        health=Health(settings),
+        metrics=Metrics(settings, calls, sent.counted),
+        page=StatusPage(settings),
+        notifier=start_notifier(kube, settings, sent),
+    )
+    servers = _serve(settings, reports)
+    run_forever(kube, settings, stopping, reports)
+    for server in servers:
+        server.shutdown()
 
 
-def _serve(settings: Settings, health: Health, metrics: Metrics) -> ThreadingHTTPServer:
-    """Start the HTTP server; end the process with exit code 1 if the port cannot be opened."""
+def _serve(settings: Settings, reports: Reports) -> list[ThreadingHTTPServer]:
+    """Start the HTTP servers; end the process with exit code 1 if a port cannot be opened."""
     try:
-        return serve(settings.http_port, health, metrics.exposition)
+        metrics = reports.metrics.exposition
+        servers = [serve(settings.http_port, reports.health, metrics)]
     except OSError as error:
-        record = next(setting for setting in SETTINGS if setting.env == "HTTP_PORT")
-        click.echo(
-            f"error: port {settings.http_port} for /healthz and /metrics cannot be opened"
-            f" ({error.strerror}): free the port, or set {record.env} ({record.chart} in the"
-            " chart) to another one",
-            err=True,
-        )
-        sys.exit(1)
+        _refuse(f"port {settings.http_port} for /healthz and /metrics", error, "HTTP_PORT")
+    if settings.status_page is None:
+        return servers
+    try:
+        return [*servers, serve_page(settings.status_page, reports.page)]
+    except OSError as error:
+        _refuse(f"{settings.status_page} for the status page", error, "STATUS_PAGE_LISTEN")
+
+
+def _refuse(what: str, error: OSError, env: str) -> NoReturn:
+    record = next(setting for setting in SETTINGS if setting.env == env)
+    none = ", or to none" if env == "STATUS_PAGE_LISTEN" else ""
+    click.echo(
+        f"error: {what} cannot be opened ({error.strerror}): free it, or set {record.env}"
+        f" ({record.chart} in the chart) to another one{none}",
+        err=True,
+    )
+    sys.exit(1)

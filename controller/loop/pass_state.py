@@ -7,6 +7,7 @@ from controller.model.status import WorkloadStatus
 from controller.observe.cluster import ObservationCache
 from controller.plan.changes import WrittenObject
 from controller.report.event_writer import EventMemory
+from controller.report.page.findings import Findings
 from controller.report.status_writer import StatusMemory
 
 
@@ -18,7 +19,8 @@ class PassState:
     `last_written` holds by uid the body that was last written and the resourceVersion that this
     made, as long as the plan still changes that object. `last_logged` is the last logged status
     by workload and CronJob. `status` is what is known of the ConfigMaps that show the state of
-    workloads, `events` what their people were told by Events.
+    workloads, `events` what their people were told by Events. `findings` are what the status page
+    shows, None before the first pass.
     """
 
     observation: ObservationCache = field(default_factory=ObservationCache)
@@ -27,3 +29,4 @@ class PassState:
     last_logged: Mapping[tuple[str, str], WorkloadStatus] = field(default_factory=dict)
     status: StatusMemory = field(default_factory=StatusMemory, repr=False)
     events: EventMemory = field(default_factory=EventMemory, repr=False)
+    findings: Findings | None = field(default=None, repr=False)

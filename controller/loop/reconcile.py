@@ -21,6 +21,7 @@ from controller.plan import changes, context, owned, planner
 from controller.plan.changes import ApplyResult, PassResult, Plan, WorkloadPlan
 from controller.report.decision_log import log_changes, log_choices
 from controller.report.event_writer import EventWriter
+from controller.report.page.findings import findings_of
 from controller.report.status_subjects import Unseen, list_subjects
 from controller.report.status_writer import StatusWriter
 from controller.report.transition_log import log_transition
@@ -197,7 +198,9 @@ def _write_status(
         if name not in done.unplanned
     }
     subjects = list_subjects(done.results, observation.found)
-    writer.write(state.status, subjects, Unseen.of(view, done.unplanned), watched)
+    unseen = Unseen.of(view, done.unplanned)
+    writer.write(state.status, subjects, unseen, watched)
+    state.findings = findings_of(state.status, subjects, unseen, view.now)
     events = EventWriter(kube=writer.kube, settings=writer.settings, now=view.now)
     events.write(state.events, subjects, observation.found)
 

@@ -3,6 +3,7 @@
 import gc
 import logging
 import time
+from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
@@ -12,6 +13,7 @@ from controller.loop.reconcile import run as run_pass
 from controller.report.http_server import Health
 from controller.report.metrics.metrics import Metrics
 from controller.report.notifications.notifier import Notifier
+from controller.report.page.status_page import StatusPage
 from controller.report.transition_log import log_transition
 from controller.report.transitions import Transition
 from controller.settings.settings import Settings
@@ -20,16 +22,19 @@ from dumpers.runtime import log
 _log = logging.getLogger(__name__)
 
 
-def run_forever(
-    kube: Kube,
-    settings: Settings,
-    stopping: Event,
-    health: Health,
-    metrics: Metrics,
-    *,
-    notifier: Notifier,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """Who is told of each pass."""
+
+    health: Health
+    metrics: Metrics
+    page: StatusPage
+    notifier: Notifier
+
+
+def run_forever(kube: Kube, settings: Settings, stopping: Event, reports: Reports) -> None:
     """Run one pass at start and one after each pause; return when `stopping` is set."""
+    health = reports.health
     _tune_garbage_collection()
     state = PassState()
     _log.info("started", extra=log.fields(watch=settings.watch_namespaces))
@@ -48,8 +53,9 @@ def run_forever(
                 tell=partial(_tell, changed),
             )
             health.beat()
-            metrics.update(result, state.status.status.rows or {}, time.time())
-            changed += notifier.look(result, time.time())
+            reports.metrics.update(result, state.status.status.rows or {}, time.time())
+            reports.page.update(state.findings, result.running)
+            changed += reports.notifier.look(result, time.time())
             # The result holds every object of the pass; the next pass makes its own.
             del result
             last_pass_ended = True
@@ -57,9 +63,9 @@ def run_forever(
             _log.exception("pass failed")
             last_pass_ended = False
         # Also of a pass that broke off: what it wrote is no news to the next one.
-        notifier.tell(changed)
+        reports.notifier.tell(changed)
         stopping.wait(settings.poll_interval)
-    notifier.close()
+    reports.notifier.close()
     _log.info("stopped")
 
 

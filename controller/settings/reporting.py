@@ -1,4 +1,4 @@
-"""The settings of what the controller tells people: its log and its notifications.
+"""The settings of what the controller tells people: log, metrics, boards, notifications.
 
 The URLs that notifications go to are no setting: they are read from the folder of a mounted Secret.
 """
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from controller.settings import parsers
 from controller.settings.choices import Occasion
+from controller.settings.listen import Listen, listen
 from controller.settings.setting import setting_field
 from dumpers.runtime.log import LogFormat, LogLevel
 
@@ -42,4 +43,25 @@ class Reporting:
         default="failure,recovery,overdue",
         help="What notifications are about, of `failure`, `recovery` and `overdue`, with commas.",
         read=parsers.some_of(Occasion),
+    )
+    http_port: int = setting_field(
+        env="HTTP_PORT",
+        chart="controller.httpPort",
+        default="8080",
+        help="Port of /healthz and /metrics.",
+        read=parsers.whole(1, 65535),
+    )
+    status_page: Listen | None = setting_field(
+        env="STATUS_PAGE_LISTEN",
+        chart="statusPage.listen",
+        default="127.0.0.1:8081",
+        help="Where the status page is served, which shows all tenants; `none`: nowhere.",
+        read=listen,
+    )
+    boards: bool = setting_field(
+        env="BOARDS",
+        chart="controller.boards",
+        default="true",
+        help="`true`: each watched namespace gets a ConfigMap with the state of its workloads.",
+        read=parsers.boolean,
     )

@@ -204,20 +204,6 @@ class Settings(Reporting):
         help="Longest time that one answer of the API server may take.",
         read=parsers.whole(1, 600),
     )
-    http_port: int = setting_field(
-        env="HTTP_PORT",
-        chart="controller.httpPort",
-        default="8080",
-        help="Port of /healthz and /metrics.",
-        read=parsers.whole(1, 65535),
-    )
-    boards: bool = setting_field(
-        env="BOARDS",
-        chart="controller.boards",
-        default="true",
-        help="`true`: each watched namespace gets a ConfigMap with the state of its workloads.",
-        read=parsers.boolean,
-    )
     dumper_images: Mapping[str, str]
 
     def __hash__(self) -> int:
@@ -240,6 +226,9 @@ class Settings(Reporting):
                 faults.append(f"{record.env} is {shown}: it {fault}")
         if values.get("encryption_enforced") and values.get("encryption_recipient") == "":
             faults.append("ENCRYPTION_ENFORCED is true: DEFAULT_ENCRYPTION_RECIPIENT must be set")
+        page = values.get("status_page")
+        if page and page.port == values.get("http_port"):
+            faults.append(f"STATUS_PAGE_LISTEN is '{page}': its port must not be HTTP_PORT's")
         if faults:
             raise ConfigurationError(*faults)
         images = {item.env: env.get(item.env) or item.default for item in IMAGES}

@@ -61,6 +61,10 @@ Deployment's selector cannot. */}}
 {{- (.Values.controller | default dict).httpPort | default 8080 | int }}
 {{- end }}
 
+{{- define "ksnapshot.statusPage" -}}
+{{- (.Values.statusPage | default dict).listen | default "127.0.0.1:8081" }}
+{{- end }}
+
 {{/* Cluster-wide, so the namespace keeps two installs apart. */}}
 {{- define "ksnapshot.clusterRoleName" -}}
 {{- printf "%s-%s-namespaces" (include "ksnapshot.fullname" .) .Release.Namespace }}
@@ -161,6 +165,9 @@ includes this first. */}}
 {{- $faults = append $faults (printf "podLabels must not set %s: the Deployment's selector uses it" $label) }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- if hasSuffix (printf ":%s" (include "ksnapshot.httpPort" .)) (include "ksnapshot.statusPage" .) }}
+{{- $faults = append $faults "statusPage.listen must have another port than controller.httpPort: the page is for people, and never on the port that is scraped" }}
 {{- end }}
 {{- with include "ksnapshot.strategyFault" . }}{{ $faults = append $faults . }}{{ end }}
 {{- if $faults }}

@@ -136,6 +136,107 @@ def test_alerts_are_chosen_and_labelled_by_values() -> None:
         _rules("--set=metrics.prometheusRule.excludeRules=KsnapshotNoLeader")
 
 
+def _dashboard(*arguments: str, name: str = "ksnapshot-dashboard") -> dict[str, Any]:
+    return find(render("--set=metrics.dashboard.enabled=true", *arguments), "ConfigMap", name)
+
+
+def test_the_dashboard_is_found_by_grafanas_sidecar() -> None:
+    made = _dashboard()
+    assert made["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert "annotations" not in made["metadata"]
+    file = CHART / "dashboards" / "ksnapshot.json"
+    assert made["data"] == {"ksnapshot.json": file.read_text().rstrip("\n")}
+    changed = _dashboard(
+        "--set-string=metrics.dashboard.labels.grafana_dashboard=yes",
+        "--set-string=metrics.dashboard.labels.team=storage",
+        "--set=metrics.dashboard.annotations.a=b",
+        "--set=metrics.dashboard.folder=Backups",
+        f"--set=fullnameOverride={'n' * 63}",
+        name=f"{'n' * 53}-dashboard",
+    )["metadata"]
+    assert {"grafana_dashboard": "yes", "team": "storage"}.items() <= changed["labels"].items()
+    assert changed["annotations"] == {"a": "b", "grafana_folder": "Backups"}
+    assert not [item for item in render() if item["metadata"]["name"].endswith("-dashboard")]
+
+
+def test_the_dashboard_asks_for_metrics_and_labels_that_there_are() -> None:
+    document = json.loads(_dashboard()["data"]["ksnapshot.json"])
+    source = {"type": "prometheus", "uid": "${datasource}"}
+    known = {family.name for family in FAMILIES} | {
+        f"{family.name}_bucket" for family in FAMILIES if family.kind is Kind.HISTOGRAM
+    }
+    labels = {label for family in FAMILIES for label in family.labels} | {"le"}
+    variables = {item["name"] for item in document["templating"]["list"]}
+    assert variables == {"datasource", "label", "namespace", "workload"}
+    ids = [panel["id"] for panel in document["panels"]]
+    assert len(set(ids)) == len(ids)
+    asked: set[str] = set()
+    for panel in document["panels"]:
+        for target in panel.get("targets", ()):
+            assert panel["datasource"] == target["datasource"] == source
+            expression = target["expr"]
+            used = set(re.findall(r"ksnapshot_\w+", expression))
+            assert used <= known, panel["title"]
+            asked |= used
+            named = re.findall(r"[{,](\w+)[=!]", expression)
+            named += re.findall(r"[\w]+", " ".join(re.findall(r"by \(([^)]*)\)", expression)))
+            given = set(re.findall(r"\$(\w+)", expression))
+            assert set(named) - labels <= {"label"}, panel["title"]
+            assert given <= variables | {"__range", "__rate_interval"}
+    missing = {family.name for family in FAMILIES if family.kind is not Kind.HISTOGRAM} - asked
+    assert missing == {"ksnapshot_backup_last_attempt_timestamp_seconds"}
+
+
+def test_panels_lie_beside_each_other() -> None:
+    document = json.loads(_dashboard()["data"]["ksnapshot.json"])
+    taken: dict[tuple[int, int], str] = {}
+    for panel in document["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert taken.setdefault((x, y), panel["title"]) == panel["title"]
+
+
+def test_runs_in_a_range_are_counted_over_restarts(promtool: Path, tmp_path: Path) -> None:
+    document = json.loads(_dashboard()["data"]["ksnapshot.json"])
+    [panel] = [panel for panel in document["panels"] if panel["title"].startswith("Runs in this")]
+    expression = panel["targets"][0]["expr"].replace("$__range", "1h")
+    for variable, value in {"label": "namespace", "namespace": "demo", "workload": ".*"}.items():
+        expression = expression.replace(f"${variable}", value)
+
+    def series(pod: str, reason: str, values: str) -> dict[str, str]:
+        outcome = "succeeded" if reason == "Succeeded" else "failed"
+        labels = f'namespace="demo",workload="db",pod="{pod}",outcome="{outcome}"'
+        name = f'ksnapshot_backup_runs_total{{{labels},reason="{reason}"}}'
+        return {"series": name, "values": values}
+
+    given = [
+        # Four runs long ago, two within the last hour, and then the pod was another one.
+        series("old", "Succeeded", "4x70 5x10 6x9 stale"),
+        series("new", "Succeeded", "_x90 0x10 1x30"),
+        series("new", "SourceFailed", "_x100 1x30"),
+    ]
+    expected = [("succeeded", "Succeeded", 3), ("failed", "SourceFailed", 1)]
+    samples = [
+        {"labels": f'{{outcome="{outcome}", reason="{reason}"}}', "value": count}
+        for outcome, reason, count in expected
+    ]
+    test = {
+        "interval": "1m",
+        "input_series": given,
+        "promql_expr_test": [
+            {"expr": f"round({expression})", "eval_time": "2h", "exp_samples": samples}
+        ],
+    }
+    file = tmp_path / "tests.yaml"
+    file.write_text(yaml.safe_dump({"evaluation_interval": "1m", "tests": [test]}))
+    done = subprocess.run(
+        [promtool, "test", "rules", file], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_alerts_name_metrics_labels_and_causes_that_there_are() -> None:
     known = {family.name: family for family in FAMILIES}
     labels = {label for family in FAMILIES for label in family.labels}

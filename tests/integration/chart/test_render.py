@@ -93,6 +93,7 @@ def test_default_environment() -> None:
         "NOTIFICATIONS_FOLDER": "",
         "NOTIFICATIONS_ABOUT": "failure,recovery,overdue",
         "BOARDS": "true",
+        "STATUS_PAGE_LISTEN": "127.0.0.1:8081",
         "HTTP_PORT": "8080",
     }
 
@@ -423,6 +424,11 @@ def test_without_cluster_role() -> None:
             "podLabels must not set app.kubernetes.io/name",
         ),
         (["--set=watchNamespaces=x"], "additional properties 'watchNamespaces' not allowed"),
+        (
+            ["--set=controller.httpPort=9000", "--set=statusPage.listen=0.0.0.0:9000"],
+            "statusPage.listen must have another port than controller.httpPort",
+        ),
+        (["--set=statusPage.listen=localhost:8081"], "at '/statusPage/listen': "),
         (["--set=controller.gonePasses=0"], "at '/controller/gonePasses': minimum: got 0, want 1"),
     ],
 )

@@ -34,6 +34,7 @@ def environment(world: World, **more: str) -> dict[str, str]:
         "KUBECONFIG": str(world.server.kubeconfig_for(identity)),
         "WATCH_NAMESPACES": ",".join(world.watched),
         "CONTROL_NAMESPACE": world.control,
+        "STATUS_PAGE_LISTEN": "none",
         **more,
     }
 

@@ -239,9 +239,8 @@ def warn(world: World, about: Json, reason: str, message: str) -> Json:
     )
 
 
-def finish(world: World, job: Json) -> None:
-    """Let a Job end well."""
-    moment = "2026-01-01T03:00:09Z"
+def finish(world: World, job: Json, moment: str = "2026-01-01T03:00:09Z") -> None:
+    """Let a Job end well, at a moment in RFC 3339."""
     condition = {"status": "True", "lastTransitionTime": moment, "reason": "Test"}
     status = {
         "startTime": "2026-01-01T03:00:00Z",
@@ -255,11 +254,11 @@ def finish(world: World, job: Json) -> None:
     world.api.set_status(job, status)
 
 
-def dump_pod(world: World, job: Json) -> Json:
-    """A Job's pod that has ended well and says so, with 42 stored bytes."""
+def dump_pod(world: World, job: Json, moment: str = "2026-01-01T03:00:08Z", **more: object) -> Json:
+    """A Job's pod that has ended well and says so, with 42 stored bytes and what `more` gives."""
     said = {"version": 1, "succeeded": True, "exit_code": 0, "reason": "Succeeded"}
-    said |= {"message": "fine", "stored_bytes": 42}
-    ended = {"exitCode": 0, "message": json.dumps(said), "finishedAt": "2026-01-01T03:00:08Z"}
+    said |= {"message": "fine", "stored_bytes": 42} | more
+    ended = {"exitCode": 0, "message": json.dumps(said), "finishedAt": moment}
     status = {"name": "job", "image": "x", "imageID": "x", "ready": False, "restartCount": 0}
     return world.api.create(
         {

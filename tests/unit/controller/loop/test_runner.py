@@ -6,11 +6,13 @@ import pytest
 
 from controller.kube.client import CallCounts
 from controller.loop import runner
+from controller.loop.runner import Reports
 from controller.report.http_server import Health
 from controller.report.metrics.metrics import Metrics
 from controller.report.notifications.delivery import DeliveryCounts
 from controller.report.notifications.notifier import Notifier
 from controller.report.notifications.outbox import Outbox
+from controller.report.page.status_page import StatusPage
 from tests.fakes.kube_memory import MemoryApi
 from tests.fakes.worlds import CONTROL, DB, cluster, job, one_pass, settings, small
 
@@ -48,8 +50,13 @@ def told(api: MemoryApi) -> list[str]:
             stopping.set()
 
     notifier = Stopping(settings=how, outboxes=(box,))
-    metrics = Metrics(how, CallCounts())
-    runner.run_forever(api, how, stopping, Health(how), metrics, notifier=notifier)
+    reports = Reports(
+        health=Health(how),
+        metrics=Metrics(how, CallCounts()),
+        page=StatusPage(how),
+        notifier=notifier,
+    )
+    runner.run_forever(api, how, stopping, reports)
     return titles
 
 

@@ -46,6 +46,7 @@ def test_every_fault_is_told_at_once() -> None:
         "IDENTITY_SECRET": "name/",
         "BOOTSTRAP_FROM": "same",
         "BOOTSTRAP_PAIRS": "production",
+        "STATUS_PAGE_LISTEN": "8081",
     }
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_env(broken)

@@ -1,0 +1,125 @@
+"""A workload as the page shows it: its row of a board, its runs, and how well it is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from controller.model.names import SIZE_ACCEPTED
+from controller.model.objects import Json, annotations_of, uid_of
+from controller.model.status import Reason, State
+from controller.report.page.findings import Findings
+from controller.runs.due import due_at
+from controller.runs.history import FAILED, PastRun, history_of
+from controller.runs.shrinking import is_shrunk
+
+
+class Level(StrEnum):
+    """How well a workload is, in words that people read; the worst first."""
+
+    OVERDUE = "overdue"
+    REJECTED = "not backed up"
+    FAILED = "last run failed"
+    ODD = "needs a look"
+    NEW = "no backup yet"
+    PAUSED = "suspended"
+    LEAVING = "leaving"
+    GOOD = "good"
+
+
+# What somebody has to do something about.
+TROUBLES = frozenset({Level.OVERDUE, Level.REJECTED, Level.FAILED, Level.ODD})
+_ORDER = {level: place for place, level in enumerate(Level)}
+_LEAVING = frozenset({State.GONE, State.REPLACED, State.UNWATCHED})
+_PAUSED = frozenset({Reason.SUSPENDED, Reason.HELD})
+# Backups go on meanwhile.
+_WELL = frozenset(
+    {
+        Reason.ANNOTATED,
+        Reason.RESTORING_BESIDE,
+        Reason.RESTORED_BESIDE,
+        Reason.RESTORE_REFUSED,
+        Reason.RESTORE_FAILED,
+        Reason.WRITE_CONFLICT,
+        *_PAUSED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One workload. `runs` are its last ones, newest first.
+
+    `due` is when the next good run must have ended, in seconds since the epoch, None if none must.
+    `running` is since when a run goes on, in RFC 3339, and empty if none does.
+    """
+
+    row: Json = field(repr=False)
+    level: Level
+    runs: tuple[PastRun, ...] = field(default=(), repr=False)
+    due: int | None = None
+    running: str = ""
+    is_shrunk: bool = False
+
+    @property
+    def namespace(self) -> str:
+        """The workload's namespace."""
+        return str(self.row["workload"]).partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The owner's name."""
+        return str(self.row["workload"]).partition("/")[2]
+
+
+def entries_of(findings: Findings, slack: int) -> tuple[Entry, ...]:
+    """Make the entries of all workloads, the worst first; `slack` is that of the due time."""
+    made = [
+        _entry(row, subject.cronjob if subject else None, findings, slack)
+        for key, row in findings.rows().items()
+        for subject in [findings.subjects.get(key)]
+    ]
+    return tuple(sorted(made, key=_place))
+
+
+def count_levels(entries: Iterable[Entry]) -> dict[Level, int]:
+    """Count the entries of each level that there is, the worst first."""
+    counts = dict.fromkeys(Level, 0)
+    for entry in entries:
+        counts[entry.level] += 1
+    return {level: count for level, count in counts.items() if count}
+
+
+def _place(entry: Entry) -> tuple[int, str, str]:
+    return _ORDER[entry.level], str(entry.row["workload"]), str(entry.row["kind"])
+
+
+def _entry(row: Json, cronjob: Json | None, findings: Findings, slack: int) -> Entry:
+    if cronjob is None:
+        return Entry(row=row, level=_level(row, findings.now, due=None, is_shrunk=False))
+    runs, due = history_of(cronjob), due_at(cronjob, slack)
+    shrunk = is_shrunk(runs, annotations_of(cronjob).get(SIZE_ACCEPTED, ""))
+    return Entry(
+        row=row,
+        level=_level(row, findings.now, due=due, is_shrunk=shrunk),
+        runs=runs,
+        due=due,
+        running=findings.running.get(uid_of(cronjob), ""),
+        is_shrunk=shrunk,
+    )
+
+
+def _level(row: Json, now: datetime, *, due: int | None, is_shrunk: bool) -> Level:
+    state, reason = row["state"], row["reason"]
+    has_failed = (row.get("last_result") or {}).get("outcome") == FAILED
+    is_odd = state != State.WANTED or reason not in _WELL or is_shrunk
+    levels = (
+        (Level.LEAVING, state in _LEAVING),
+        (Level.OVERDUE, due is not None and due < now.timestamp()),
+        (Level.REJECTED, state != State.WANTED and not row["cronjob"]),
+        (Level.FAILED, has_failed),
+        (Level.ODD, is_odd),
+        (Level.PAUSED, reason in _PAUSED),
+        (Level.NEW, not row.get("last_success")),
+    )
+    return next((level for level, holds in levels if holds), Level.GOOD)
