@@ -184,7 +184,11 @@ def test_the_dashboard_asks_for_metrics_and_labels_that_there_are() -> None:
             assert set(named) - labels <= {"label"}, panel["title"]
             assert given <= variables | {"__range", "__rate_interval"}
     missing = {family.name for family in FAMILIES if family.kind is not Kind.HISTOGRAM} - asked
-    assert missing == {"ksnapshot_backup_last_attempt_timestamp_seconds"}
+    # There are none of notifications where nobody is notified.
+    assert missing == {
+        "ksnapshot_backup_last_attempt_timestamp_seconds",
+        "ksnapshot_notifications_total",
+    }
 
 
 def test_panels_lie_beside_each_other() -> None:
