@@ -6,6 +6,7 @@ import time
 from threading import Event
 
 from controller.kube.client import Kube
+from controller.loop.leader import Leadership
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
 from controller.report.http_server import Health
@@ -14,23 +15,43 @@ from controller.settings.settings import Settings
 from dumpers.runtime import log
 
 _log = logging.getLogger(__name__)
+# How often a replica that stands by looks whether it is to stop.
+_LOOK_SECONDS = 0.5
 
 
 def run_forever(
-    kube: Kube, settings: Settings, stopping: Event, health: Health, metrics: Metrics
+    kube: Kube,
+    settings: Settings,
+    stopping: Event,
+    health: Health,
+    metrics: Metrics,
+    *,
+    leadership: Leadership,
 ) -> None:
-    """Run one pass at start and one after each pause; return when `stopping` is set."""
+    """Run one pass at start and one after each pause while leading, until `stopping` is set."""
     _tune_garbage_collection()
     state = PassState()
     _log.info("started", extra=log.fields(watch=settings.watch_namespaces))
     last_pass_ended = True
+
+    def is_over() -> bool:
+        return stopping.is_set() or not leadership.leads()
+
     while not stopping.is_set():
+        if not leadership.leads():
+            # Another replica may write now: nothing that is remembered holds any more.
+            state = PassState()
+            metrics.forget()
+            _stand_by(leadership, stopping, health)
+            last_pass_ended = True
+            continue
         # After a pass that a fault of ours cut short, only a whole pass is a sign of life.
         progress = health.beat if last_pass_ended else _no_sign_of_life
         try:
-            result = run_pass(kube, settings, state, stopping=stopping.is_set, progress=progress)
-            health.beat()
-            metrics.update(result, state.status.status.rows or {}, time.time())
+            result = run_pass(kube, settings, state, stopping=is_over, progress=progress)
+            if not is_over():
+                health.end_pass()
+                metrics.update(result, state.status.status.rows or {}, time.time())
             # The result holds every object of the pass; the next pass makes its own.
             del result
             last_pass_ended = True
@@ -39,6 +60,17 @@ def run_forever(
             last_pass_ended = False
         stopping.wait(settings.poll_interval)
     _log.info("stopped")
+
+
+def _stand_by(leadership: Leadership, stopping: Event, health: Health) -> None:
+    """Wait until this replica leads, or is asked to stop."""
+    _log.info("standing by")
+    while not leadership.take_up(_LOOK_SECONDS):
+        if stopping.is_set():
+            return
+        health.stand_by(is_ready=leadership.follows())
+    health.stand_by(is_ready=False)
+    _log.info("leading")
 
 
 def _tune_garbage_collection() -> None:

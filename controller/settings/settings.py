@@ -6,6 +6,7 @@ from typing import Any
 
 from controller.settings import parsers
 from controller.settings.choices import BootstrapFrom, Mode, UnwatchedPolicy, Verify
+from controller.settings.election import ElectionSettings
 from controller.settings.images import IMAGES, PullPolicy
 from controller.settings.job_pod import POD_FIELDS, parse_job_pod
 from controller.settings.setting import RECORD, Setting, setting_field
@@ -15,7 +16,7 @@ from dumpers.runtime.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(ElectionSettings):
     """All settings of the controller; durations are in seconds.
 
     `dumper_images` holds the container images by the env names of the engines' images.
@@ -207,7 +208,7 @@ class Settings:
         env="HTTP_PORT",
         chart="controller.httpPort",
         default="8080",
-        help="Port of /healthz and /metrics.",
+        help="Port of /healthz, /readyz and /metrics.",
         read=parsers.whole(1, 65535),
     )
     boards: bool = setting_field(
