@@ -99,6 +99,8 @@ STATEFUL_SETS = Resource(
 )
 CRONJOBS = Resource(kind="CronJob", root="/apis/batch/v1", plural="cronjobs")
 JOBS = Resource(kind="Job", root="/apis/batch/v1", plural="jobs", shape=projections.Job)
+# To be written back.
+WHOLE_JOBS = replace(JOBS, shape=None)
 LEASES = Resource(kind="Lease", root="/apis/coordination.k8s.io/v1", plural="leases")
 RESOURCES: Mapping[str, Resource] = {
     resource.kind: resource

@@ -14,6 +14,7 @@ from typing import TypeVar
 from controller.kube.client import Kube
 from controller.loop.apply import execute
 from controller.loop.pass_state import PassState
+from controller.loop.release import release_runs
 from controller.model.status import ReadFailure, Reason, State, WorkloadStatus
 from controller.model.view import ClusterView, failed_reads
 from controller.observe.cluster import Observation, observe_cluster
@@ -65,6 +66,8 @@ def run(
         isolate=isolate,
         progress=progress,
     )
+    release = partial(release_runs, kube, settings, observation.view.control, stopping)
+    waiting = isolate("releases", release)
     done = _apply_plans(
         plans(observation.view, settings, observation.found),
         partial(_apply, kube=kube, settings=settings, state=state, stopping=stopping),
@@ -84,7 +87,7 @@ def run(
     control = observation.view.control
     result = PassResult(
         results=tuple(done.results),
-        failures=tuple(_failures(observation.view, done)),
+        failures=(*_failures(observation.view, done), *(waiting or ())),
         seconds=time.monotonic() - started,
         stopped=stopping(),
         running=running_since(control.jobs, control.unread),

@@ -49,6 +49,9 @@ SIZE_ACCEPTED = f"{PREFIX}size-accepted"
 SUSPENDED_SINCE = f"{PREFIX}suspended-since"
 SCHEDULED_SINCE = f"{PREFIX}scheduled-since"
 
+# On Jobs that were made suspended, until there is a place for them.
+AWAITS_RELEASE = f"{PREFIX}awaits-release"
+
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52
 _MAX_LABEL = 63
