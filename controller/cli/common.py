@@ -6,7 +6,7 @@ from threading import Event
 
 import click
 
-from controller.kube.client import CallCounts, Kube, KubeError
+from controller.kube.client import CallCounts, Kube, KubeError, WriteLimit, no_limit
 from controller.settings.choices import Mode
 from controller.settings.settings import Settings
 from dumpers.runtime.errors import ConfigurationError
@@ -29,21 +29,25 @@ def connect(
     kubeconfig: str = "",
     context: str = "",
     counts: CallCounts | None = None,
+    timeout: float | None = None,
+    write_limit: WriteLimit = no_limit,
 ) -> Kube:
     """Connect to the cluster; print why and exit with 1 if there is no login for one.
 
-    `counts` is told of each request.
+    `counts` is told of each request; `timeout` of one request is in seconds, None is the setting's.
+    `write_limit` says how long a write may take.
     """
     from controller.kube import http_client  # noqa: PLC0415  84 MB that a replay does not need
 
     try:
         return http_client.connect(
             in_cluster=settings.mode is Mode.CLUSTER,
-            timeout=settings.api_timeout,
+            timeout=timeout or settings.api_timeout,
             stopping=stopping,
             kubeconfig=kubeconfig,
             context=context,
             counts=counts,
+            write_limit=write_limit,
         )
     except KubeError as error:
         click.echo(f"error: {error}", err=True)

@@ -8,6 +8,7 @@ import click
 
 from controller.cli.common import connect, load_settings
 from controller.kube.client import CallCounts
+from controller.loop.leader import Alone, Leader, Leadership, request_seconds
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
 from controller.loop.runner import Reports, run_forever
@@ -45,21 +46,37 @@ def run(once: bool, log_level: str | None, log_format: str | None) -> None:  # n
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     calls = CallCounts()
-    kube = connect(settings, stopping, counts=calls)
     if once:
+        kube = connect(settings, stopping)
         result = run_pass(kube, settings, PassState(), stopping=stopping.is_set)
         sys.exit(0 if result.succeeded or result.stopped else 1)
+    leadership = _leadership(settings, calls)
+    kube = connect(settings, stopping, counts=calls, write_limit=leadership.seconds_left)
     sent = DeliveryCounts()
     reports = Reports(
         health=Health(settings),
-        metrics=Metrics(settings, calls, sent.counted),
+        metrics=Metrics(settings, calls, sent.counted, leadership.leads),
         page=StatusPage(settings),
         notifier=start_notifier(kube, settings, sent),
     )
     servers = _serve(settings, reports)
-    run_forever(kube, settings, stopping, reports)
+    leadership.start()
+    run_forever(kube, settings, stopping, reports, leadership)
+    leadership.release()
     for server in servers:
         server.shutdown()
+
+
+def _leadership(settings: Settings, calls: CallCounts) -> Leadership:
+    """Prepare the election, if there is one, over a connection of its own.
+
+    Nothing that a pass does may keep a renewal waiting, and the Lease is given back after passes
+    were asked to stop.
+    """
+    if not settings.leader_election:
+        return Alone()
+    seconds = request_seconds(settings)
+    return Leader(connect(settings, Event(), counts=calls, timeout=seconds), settings)
 
 
 def _serve(settings: Settings, reports: Reports) -> list[ThreadingHTTPServer]:
@@ -68,7 +85,7 @@ def _serve(settings: Settings, reports: Reports) -> list[ThreadingHTTPServer]:
         metrics = reports.metrics.exposition
         servers = [serve(settings.http_port, reports.health, metrics)]
     except OSError as error:
-        _refuse(f"port {settings.http_port} for /healthz and /metrics", error, "HTTP_PORT")
+        _refuse(f"port {settings.http_port} for probes and /metrics", error, "HTTP_PORT")
     if settings.status_page is None:
         return servers
     try:

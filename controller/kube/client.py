@@ -4,6 +4,7 @@ This is the seam in front of `http_client`. A call either returns the API server
 one of the errors here, whose texts never hold the content of an object.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,8 @@ from controller.kube import projections
 Document = dict[str, Any]
 # Code, headers and body of an answer.
 Answer: TypeAlias = tuple[int, Mapping[str, str], bytearray]
+# How many seconds a write may take that is sent now; 0 where it must not be sent.
+WriteLimit: TypeAlias = Callable[[], float]
 _VERBS: Mapping[str, str] = {"POST": "create", "PUT": "update", "DELETE": "delete"}
 # The code of requests that got no answer.
 _NO_CODE = "none"
@@ -46,6 +49,15 @@ class ConflictError(KubeError):
 
 class RefusedError(KubeError):
     """The API server refused the object itself (400, 422)."""
+
+
+class NotLeadingError(KubeError):
+    """A write was not sent, as another controller may act by now."""
+
+
+def no_limit() -> float:
+    """The WriteLimit of who is the only one."""
+    return math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +99,9 @@ STATEFUL_SETS = Resource(
 )
 CRONJOBS = Resource(kind="CronJob", root="/apis/batch/v1", plural="cronjobs")
 JOBS = Resource(kind="Job", root="/apis/batch/v1", plural="jobs", shape=projections.Job)
+# To be written back.
+WHOLE_JOBS = replace(JOBS, shape=None)
+LEASES = Resource(kind="Lease", root="/apis/coordination.k8s.io/v1", plural="leases")
 RESOURCES: Mapping[str, Resource] = {
     resource.kind: resource
     for resource in (
@@ -101,6 +116,7 @@ RESOURCES: Mapping[str, Resource] = {
         STATEFUL_SETS,
         CRONJOBS,
         JOBS,
+        LEASES,
     )
 }
 

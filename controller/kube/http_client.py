@@ -15,26 +15,32 @@ import urllib3
 import yaml
 from kubernetes import client, config
 
-from controller.kube import projections
 from controller.kube.client import (
     CallCounts,
     Document,
     KubeError,
     NotFoundError,
+    NotLeadingError,
     Resource,
     UnavailableError,
+    WriteLimit,
+    no_limit,
 )
-from controller.kube.decoding import Decode, decode_document, object_decoder, page_decoder
+from controller.kube.decoding import (
+    JSON,
+    Decode,
+    decode_document,
+    object_decoder,
+    page_format,
+    read_body,
+)
 from controller.kube.error_answers import ExpiredError, error_of
 from controller.kube.retries import retries
 
 _PAGE = 500
 _RESTARTS = 3
-_CHUNK = 1 << 16
 # As many as may be asked at once; the client's own number goes by the processors.
 _CONNECTIONS = 16
-_JSON = "application/json"
-_METADATA = "PartialObjectMetadataList"
 
 T = TypeVar("T")
 
@@ -43,14 +49,21 @@ class ApiServer:
     """The API server of a real cluster.
 
     `timeout` of one request is in seconds; `stopping` ends waiting; `counts` sees each request.
+    `write_limit` is asked before each write is sent, also before each further try.
     """
 
     def __init__(
-        self, connection: client.ApiClient, timeout: float, stopping: Event, counts: CallCounts
+        self,
+        connection: client.ApiClient,
+        timeout: float,
+        stopping: Event,
+        counts: CallCounts,
+        write_limit: WriteLimit = no_limit,
     ) -> None:
         self._client = connection
         self._counts = counts
         self._timeout = timeout
+        self._write_limit = write_limit
         self._stopping = stopping
         self._attempts = retries(timeout, stopping)
 
@@ -111,10 +124,7 @@ class ApiServer:
         self, resource: Resource, namespace: str, query: Mapping[str, str], *, metadata_only: bool
     ) -> Iterator[Document]:
         """Yield the objects of all pages of a list."""
-        kind, accept, decode = f"{resource.kind}List", _JSON, page_decoder(resource.shape)
-        if metadata_only:
-            kind, accept = _METADATA, f"{_JSON};as={_METADATA};v=v1;g=meta.k8s.io"
-            decode = page_decoder(projections.Object)
+        kind, accept, decode = page_format(resource, metadata_only=metadata_only)
         type_meta = {"apiVersion": resource.version, "kind": resource.kind}
         token = ""
         while True:
@@ -158,7 +168,7 @@ class ApiServer:
         name: str,
         *,
         decode: Decode[T],
-        accept: str = _JSON,
+        accept: str = JSON,
         query: str = "",
         body: Mapping[str, Any] | None = None,
     ) -> T:
@@ -192,21 +202,25 @@ class ApiServer:
         """Make one request; return status, headers and body of its answer."""
         if self._stopping.is_set():
             raise UnavailableError(f"{method} {path}: the controller is stopping")
-        headers = {"Accept": accept, "Content-Type": _JSON}
+        headers = {"Accept": accept, "Content-Type": JSON}
         try:
             # Also renews the pod's token, which expires.
             self._client.update_params_for_auth(headers, [], ["BearerToken"])
+            # As late as can be: all that happened before may have taken long.
+            limit = self._timeout if method == "GET" else min(self._timeout, self._write_limit())
+            if limit <= 0:
+                raise NotLeadingError(f"{method} {path}: not sent, as another controller may lead")
             response = self._client.rest_client.pool_manager.urlopen(
                 method,
                 f"{self._client.configuration.host}{path}{'?' + query if query else ''}",
                 body=body,
                 headers=headers,
-                timeout=urllib3.Timeout(total=self._timeout),
+                timeout=urllib3.Timeout(total=limit),
                 retries=False,
                 redirect=False,
                 preload_content=False,
             )
-            answer = _read_body(response, time.monotonic() + self._timeout)
+            answer = read_body(response, time.monotonic() + limit)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             # Only the kind of fault: the texts repeat hosts, headers, bodies.
             raise UnavailableError(f"{method} {path}: {type(error).__name__}") from None
@@ -223,10 +237,11 @@ def connect(
     kubeconfig: str = "",
     context: str = "",
     counts: CallCounts | None = None,
+    write_limit: WriteLimit = no_limit,
 ) -> ApiServer:
     """Connect by the pod's own ServiceAccount if `in_cluster`, else by a kubeconfig.
 
-    An empty `kubeconfig` or `context` is that of kubectl. `timeout` of one request is in seconds.
+    An empty `kubeconfig` or `context` is that of kubectl; the rest is as in ApiServer.
     Raises UnavailableError where there is no such login.
     """
     mode = "cluster" if in_cluster else "local"
@@ -245,16 +260,5 @@ def connect(
         # The client trips over a broken kubeconfig in many ways, whose texts may show its keys.
         what = f"the kubeconfig cannot be read ({type(error).__name__})"
         raise UnavailableError(f"MODE={mode}: {what}") from None
-    return ApiServer(client.ApiClient(settings), timeout, stopping, counts or CallCounts())
-
-
-def _read_body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytearray:
-    """Read the whole body by the deadline; a socket's timeout alone would not end a trickle."""
-    body = bytearray()
-    for chunk in response.stream(_CHUNK):
-        body += chunk
-        if time.monotonic() > deadline:
-            response.close()
-            raise TimeoutError
-    response.release_conn()
-    return body
+    connection = client.ApiClient(settings)
+    return ApiServer(connection, timeout, stopping, counts or CallCounts(), write_limit)

@@ -141,7 +141,12 @@ class _JobStatus(TypedDict, total=False):
     completionTime: str | None
 
 
-class Job(Object, total=False):
-    """A Job: who owns it, when it began, and how it ended."""
+class _JobSpec(TypedDict, total=False):
+    suspend: bool | None
 
+
+class Job(Object, total=False):
+    """A Job: who owns it, whether it waits, when it began, and how it ended."""
+
+    spec: _JobSpec | None
     status: _JobStatus | None

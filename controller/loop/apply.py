@@ -3,7 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from controller.kube.client import RESOURCES, ConflictError, Kube, KubeError, RefusedError
+from controller.kube.client import (
+    RESOURCES,
+    ConflictError,
+    Kube,
+    KubeError,
+    NotLeadingError,
+    RefusedError,
+)
 from controller.manifests import ownership
 from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import Json, name_of, uid_of, version_of
@@ -40,6 +47,9 @@ def execute(
             continue
         try:
             written = _carry_out(change, result.cronjob, kube, namespace)
+        except NotLeadingError:
+            # As if told to stop: the controller that leads now carries out plans of its own.
+            break
         except KubeError as error:
             return replace(result, status=_failure(workload_plan, change, error), failed=True)
         result = replace(result, done=(*result.done, change))

@@ -14,6 +14,7 @@ from controller.kube.client import Kube
 from controller.loop.apply import execute
 from controller.loop.pass_state import PassState
 from controller.loop.pass_summary import failures, summary
+from controller.loop.release import release_runs
 from controller.model.status import ReadFailure, WorkloadStatus
 from controller.model.view import ClusterView
 from controller.observe.cluster import Observation, observe_cluster
@@ -74,6 +75,8 @@ def run(
         isolate=isolate,
         progress=progress,
     )
+    release = partial(release_runs, kube, settings, observation.view.control, stopping)
+    waiting = isolate("releases", release)
     done = _apply_plans(
         plans(observation.view, settings, observation.found),
         partial(_apply, kube=kube, settings=settings, state=state, stopping=stopping, tell=tell),
@@ -93,7 +96,7 @@ def run(
     control = observation.view.control
     result = PassResult(
         results=tuple(done.results),
-        failures=tuple(failures(observation.view, done.results, done.unplanned)),
+        failures=(*failures(observation.view, done.results, done.unplanned), *(waiting or ())),
         seconds=time.monotonic() - started,
         stopped=stopping(),
         running=running_since(control.jobs, control.unread),

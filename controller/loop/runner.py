@@ -8,6 +8,7 @@ from functools import partial
 from threading import Event
 
 from controller.kube.client import Kube
+from controller.loop.leader import Leadership
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run as run_pass
 from controller.report.http_server import Health
@@ -20,6 +21,8 @@ from controller.settings.settings import Settings
 from dumpers.runtime import log
 
 _log = logging.getLogger(__name__)
+# How often a replica that stands by looks whether it is to stop.
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +35,28 @@ class Reports:
     notifier: Notifier
 
 
-def run_forever(kube: Kube, settings: Settings, stopping: Event, reports: Reports) -> None:
-    """Run one pass at start and one after each pause; return when `stopping` is set."""
+def run_forever(
+    kube: Kube, settings: Settings, stopping: Event, reports: Reports, leadership: Leadership
+) -> None:
+    """Run one pass at start and one after each pause while leading, until `stopping` is set."""
     health = reports.health
     _tune_garbage_collection()
     state = PassState()
     _log.info("started", extra=log.fields(watch=settings.watch_namespaces))
     last_pass_ended = True
+
+    def is_over() -> bool:
+        return stopping.is_set() or not leadership.leads()
+
     while not stopping.is_set():
+        if not leadership.leads():
+            # Another replica may write now: nothing that is remembered holds any more.
+            state = PassState()
+            reports.metrics.forget()
+            reports.page.forget()
+            _stand_by(leadership, stopping, health)
+            last_pass_ended = True
+            continue
         # After a pass that a fault of ours cut short, only a whole pass is a sign of life.
         progress = health.beat if last_pass_ended else _no_sign_of_life
         changed: list[Transition] = []
@@ -48,14 +65,15 @@ def run_forever(kube: Kube, settings: Settings, stopping: Event, reports: Report
                 kube,
                 settings,
                 state,
-                stopping=stopping.is_set,
+                stopping=is_over,
                 progress=progress,
                 tell=partial(_tell, changed),
             )
-            health.beat()
-            reports.metrics.update(result, state.status.status.rows or {}, time.time())
-            reports.page.update(state.findings, result.running)
-            changed += reports.notifier.look(result, time.time())
+            if not is_over():
+                health.end_pass()
+                reports.metrics.update(result, state.status.status.rows or {}, time.time())
+                reports.page.update(state.findings, result.running)
+                changed += reports.notifier.look(result, time.time())
             # The result holds every object of the pass; the next pass makes its own.
             del result
             last_pass_ended = True
@@ -67,6 +85,17 @@ def run_forever(kube: Kube, settings: Settings, stopping: Event, reports: Report
         stopping.wait(settings.poll_interval)
     reports.notifier.close()
     _log.info("stopped")
+
+
+def _stand_by(leadership: Leadership, stopping: Event, health: Health) -> None:
+    """Wait until this replica leads, or is asked to stop."""
+    _log.info("standing by")
+    while not leadership.take_up(_LOOK_SECONDS):
+        if stopping.is_set():
+            return
+        health.stand_by(is_ready=leadership.follows())
+    health.stand_by(is_ready=False)
+    _log.info("leading")
 
 
 def _tell(changed: list[Transition], transition: Transition) -> None:

@@ -5,6 +5,8 @@ The body holds only the fields that are ours; a field that must be absent is DEL
 
 from controller.manifests.job_pod import build_job
 from controller.manifests.optional_fields import (
+    WAITING_JOBS,
+    OptionalValues,
     Place,
     fields_at,
     managed_fields,
@@ -60,6 +62,17 @@ def build_cronjob(
             "concurrencyPolicy": "Forbid",
             "successfulJobsHistoryLimit": _HISTORY,
             "failedJobsHistoryLimit": _HISTORY,
-            "jobTemplate": {"spec": build_job(spec, settings, cluster, optional)},
+            "jobTemplate": _job_template(build_job(spec, settings, cluster, optional), optional),
         },
+    }
+
+
+def _job_template(job: Json, optional: OptionalValues) -> Json:
+    """The template of Jobs, which begin at once or wait until they are released."""
+    if WAITING_JOBS not in optional:
+        return {"spec": job}
+    takes_back = optional[WAITING_JOBS] is DELETE
+    return {
+        "metadata": {"annotations": {names.AWAITS_RELEASE: DELETE if takes_back else "true"}},
+        "spec": {**job, "suspend": DELETE if takes_back else True},
     }

@@ -20,7 +20,7 @@ class Place(Enum):
     """Where in a CronJob a field stands.
 
     CA_VOLUME is the volume with the certificates to trust and its mount, and its value the name
-    of the Secret that holds them.
+    of the Secret that holds them. JOB_TEMPLATE is for Jobs that wait to be released.
     """
 
     CRONJOB_SPEC = auto()
@@ -29,6 +29,7 @@ class Place(Enum):
     POD_ANNOTATIONS = auto()
     CONTAINER = auto()
     CA_VOLUME = auto()
+    JOB_TEMPLATE = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ def _field(key: str, place: Place) -> OptionalField:
 SUSPEND = _field("suspend", Place.CRONJOB_SPEC)
 RESOURCES = _field("resources", Place.CONTAINER)
 CA_VOLUME = _field("ca", Place.CA_VOLUME)
+WAITING_JOBS = _field("waiting-jobs", Place.JOB_TEMPLATE)
 POD_FIELDS = (
     _field("nodeSelector", Place.POD_SPEC),
     _field("tolerations", Place.POD_SPEC),
@@ -54,7 +56,7 @@ POD_FIELDS = (
     _field("priorityClassName", Place.POD_SPEC),
     _field("imagePullSecrets", Place.POD_SPEC),
 )
-_BY_WORD = {item.word: item for item in (SUSPEND, RESOURCES, CA_VOLUME, *POD_FIELDS)}
+_BY_WORD = {item.word: item for item in (SUSPEND, RESOURCES, CA_VOLUME, WAITING_JOBS, *POD_FIELDS)}
 # The pod's labels and annotations are recorded one by one, under these prefixes.
 _PREFIXES = {Place.POD_LABELS: "label:", Place.POD_ANNOTATIONS: "annotation:"}
 _SETTING_KEYS = {Place.POD_LABELS: "labels", Place.POD_ANNOTATIONS: "annotations"}
@@ -75,6 +77,8 @@ def requested_fields(spec: BackupSpec, settings: Settings) -> dict[OptionalField
         requested[RESOURCES] = json.loads(request.resources)
     if request.suspend is not None:
         requested[SUSPEND] = request.suspend
+    if settings.max_concurrent or settings.max_concurrent_per_host:
+        requested[WAITING_JOBS] = True
     if spec.certificates:
         requested[CA_VOLUME] = names.secret_name(spec.name)
     return requested

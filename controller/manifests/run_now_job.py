@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from controller.model import names
 from controller.model.kinds import CRONJOB, CRONJOB_API, JOB
 from controller.model.objects import Json, metadata, name_of, uid_of
 
@@ -10,9 +11,16 @@ _INSTANTIATE = "cronjob.kubernetes.io/instantiate"
 
 
 def build_run_now_job(cronjob: Json, name: str) -> dict[str, Any]:
-    """Build the Job; it is the CronJob's own, so that it goes with it and counts as its run."""
+    """Build the Job; it is the CronJob's own, so that it goes with it and counts as its run.
+
+    It waits for no place: who asks for a backup now gets it now.
+    """
     template = cronjob["spec"]["jobTemplate"]
     meta = metadata(template)
+    annotations = {**(meta.get("annotations") or {})}
+    spec = {**template["spec"]}
+    if annotations.pop(names.AWAITS_RELEASE, None):
+        spec.pop("suspend", None)
     reference = {
         "apiVersion": CRONJOB_API,
         "kind": CRONJOB,
@@ -23,7 +31,7 @@ def build_run_now_job(cronjob: Json, name: str) -> dict[str, Any]:
     made: dict[str, Any] = {
         "name": name,
         "namespace": metadata(cronjob)["namespace"],
-        "annotations": {_INSTANTIATE: "manual", **(meta.get("annotations") or {})},
+        "annotations": {_INSTANTIATE: "manual", **annotations},
         "ownerReferences": [reference],
     }
     if labels := meta.get("labels"):
@@ -32,5 +40,5 @@ def build_run_now_job(cronjob: Json, name: str) -> dict[str, Any]:
         "apiVersion": CRONJOB_API,
         "kind": JOB,
         "metadata": made,
-        "spec": template["spec"],
+        "spec": spec,
     }

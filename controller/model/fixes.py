@@ -16,6 +16,7 @@ STATE_FIXES: Mapping[str, str] = {
     "RestoreRefused": "the message says why; nothing was changed, and backups go on",
     "RestoreFailed": "see the message and the Job's log; then ask again by another value",
     "RunBlocked": "see the message; `ksnapshot cancel` ends that run",
+    "Waiting": "raise backupJob.maxConcurrent or maxConcurrentPerHost, or spread the schedules",
     "OwnerNotFound": "nothing, if it was deleted on purpose: its CronJob goes, its backups stay",
     "NamespaceNotFound": "nothing, if it was deleted on purpose: its backups stay",
     "Disabled": "annotate it again if that was a mistake",

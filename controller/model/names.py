@@ -51,6 +51,9 @@ SCHEDULED_SINCE = f"{PREFIX}scheduled-since"
 # On the status ConfigMap: people were told of all that was due by this moment.
 OVERDUE_TOLD_UNTIL = f"{PREFIX}overdue-told-until"
 
+# On Jobs that were made suspended, until there is a place for them.
+AWAITS_RELEASE = f"{PREFIX}awaits-release"
+
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52
 _MAX_LABEL = 63

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     ANNOTATED = "Annotated"
     SUSPENDED = "Suspended"
     RUN_BLOCKED = "RunBlocked"
+    WAITING = "Waiting"
     HELD = "RestoreRunning"
     RESTORING_BESIDE = "RestoringBeside"
     RESTORED_BESIDE = "RestoredBeside"

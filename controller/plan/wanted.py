@@ -12,7 +12,11 @@ from controller.model.objects import Json, ObjectRef, annotations_of, name_of, u
 from controller.model.status import ReadFailure, Reason, State, WorkloadStatus
 from controller.model.view import ClusterView
 from controller.plan import absence
-from controller.plan.blocked_runs import blocked_runs_of, describe_blocked_run
+from controller.plan.blocked_runs import (
+    blocked_runs_of,
+    describe_blocked_run,
+    long_waits_of,
+)
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
@@ -22,6 +26,7 @@ from controller.plan.restores.asked import AskedRestores, plan_restores
 from controller.plan.run_now import plan_run_now
 from controller.runs import results
 from controller.runs.proofs import proof_annotations
+from controller.runs.releases.choice import limits_of
 from controller.runs.schedule_marks import schedule_marks
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract.names import DEFAULT_CLUSTER
@@ -139,6 +144,10 @@ def _status(
     for run in blocked_runs_of(cronjob, context.owned, context.view):
         reason = Reason.RUN_BLOCKED
         messages.append(f"{describe_blocked_run(run)}; no other run begins before it ends")
+    limits = limits_of(context.settings)
+    if waits_long := long_waits_of(cronjob, context.owned, context.view, limits):
+        reason = Reason.WAITING
+        messages += waits_long
     if holder := holder_of(cronjob):
         reason = Reason.HELD
         messages.append(

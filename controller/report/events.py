@@ -107,7 +107,7 @@ def _state_notice(subject: Subject) -> Notice | None:
     """What the state of a workload asks to be told; None where it is on its way out."""
     status, cronjob = subject.status, subject.cronjob
     if status.state is State.WANTED:
-        if status.reason is Reason.RUN_BLOCKED:
+        if status.reason in {Reason.RUN_BLOCKED, Reason.WAITING}:
             return _notice("BackupBlocked", status.message, is_warning=True)
         # After a conflict the next pass tries again.
         if status.reason in {Reason.ANNOTATED, Reason.WRITE_CONFLICT} and cronjob is not None:

@@ -1,4 +1,4 @@
-"""Serves /healthz and /metrics."""
+"""Serves /healthz, /readyz and /metrics."""
 
 import socket
 import threading
@@ -16,16 +16,31 @@ _MISSED_INTERVALS = 3
 
 
 class Health:
-    """Whether passes still make progress; a pass that ends with failures does too."""
+    """Whether passes still make progress, and whether one has ended; one with failures counts."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = _MISSED_INTERVALS * (settings.poll_interval + settings.api_timeout)
         self._clock = clock
         self._last_progress = clock()
+        self._is_ready = False
 
     def beat(self) -> None:
         """Note that a pass has ended, or has done one more namespace or workload."""
         self._last_progress = self._clock()
+
+    def end_pass(self) -> None:
+        """Note that a pass has ended."""
+        self.beat()
+        self._is_ready = True
+
+    def stand_by(self, *, is_ready: bool) -> None:
+        """Note that this replica does no passes now; `is_ready` if another one is known to."""
+        self.beat()
+        self._is_ready = is_ready
+
+    def ready(self) -> bool:
+        """Whether a pass has ended since this replica leads, or another replica leads."""
+        return self._is_ready
 
     def alive(self) -> bool:
         """Whether the last progress is at most three intervals and as many API timeouts ago."""
@@ -54,15 +69,11 @@ def serve(port: int, health: Health, metrics: Callable[[], Exposition]) -> Threa
         timeout = 10
 
         def do_GET(self) -> None:
-            """Answer /metrics and /healthz."""
+            """Answer /metrics and the probes."""
             if self.path == "/metrics":
                 self._send_metrics(metrics())
-            elif self.path != "/healthz":
-                self._send(HTTPStatus.NOT_FOUND, b"not found\n")
-            elif health.alive():
-                self._send(HTTPStatus.OK, b"ok\n")
             else:
-                self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"no pass has got on for too long\n")
+                self._send(*_probed(health, self.path))
 
         def log_message(self, *_: object) -> None:
             """Log nothing: probes come every few seconds."""
@@ -88,3 +99,16 @@ def serve(port: int, health: Health, metrics: Callable[[], Exposition]) -> Threa
     server = _Server(("", port), Handler)
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     return server
+
+
+def _probed(health: Health, path: str) -> tuple[HTTPStatus, bytes]:
+    """What a probe gets."""
+    if path == "/healthz":
+        why = b"" if health.alive() else b"no pass has got on for too long\n"
+    elif path == "/readyz":
+        why = (
+            b"" if health.ready() else b"the first pass has not ended, and no other replica leads\n"
+        )
+    else:
+        return HTTPStatus.NOT_FOUND, b"not found\n"
+    return (HTTPStatus.SERVICE_UNAVAILABLE, why) if why else (HTTPStatus.OK, b"ok\n")

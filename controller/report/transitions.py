@@ -20,7 +20,9 @@ Subject: TypeAlias = tuple[str, str]
 
 
 # Reasons of workloads that are backed up, about which somebody has to do something.
-_TROUBLES = frozenset({Reason.RUN_BLOCKED, Reason.RESTORE_FAILED, Reason.RESTORE_REFUSED})
+_TROUBLES = frozenset(
+    {Reason.RUN_BLOCKED, Reason.WAITING, Reason.RESTORE_FAILED, Reason.RESTORE_REFUSED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

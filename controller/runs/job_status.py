@@ -23,7 +23,8 @@ def is_complete(end: Json) -> bool:
 
 def is_active(job: Json) -> bool:
     """Whether a Job has neither ended nor been suspended."""
-    return end_of(job) is None and _condition(job, {_SUSPENDED}) is None
+    is_suspended = (job.get("spec") or {}).get("suspend") is True
+    return end_of(job) is None and not is_suspended and _condition(job, {_SUSPENDED}) is None
 
 
 def started_at(job: Json) -> str:

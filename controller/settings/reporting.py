@@ -48,7 +48,7 @@ class Reporting:
         env="HTTP_PORT",
         chart="controller.httpPort",
         default="8080",
-        help="Port of /healthz and /metrics.",
+        help="Port of /healthz, /readyz and /metrics.",
         read=parsers.whole(1, 65535),
     )
     status_page: Listen | None = setting_field(

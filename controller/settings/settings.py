@@ -8,7 +8,7 @@ from controller.settings import parsers
 from controller.settings.choices import BootstrapFrom, Mode, UnwatchedPolicy, Verify
 from controller.settings.images import IMAGES, PullPolicy
 from controller.settings.job_pod import POD_FIELDS, parse_job_pod
-from controller.settings.reporting import Reporting
+from controller.settings.operation import OperationSettings
 from controller.settings.setting import RECORD, Setting, setting_field
 from dumpers.contract.engine_spec import DumperImage
 from dumpers.contract.recipients import check_recipients
@@ -16,7 +16,7 @@ from dumpers.runtime.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(Reporting):
+class Settings(OperationSettings):
     """All settings of the controller; durations are in seconds.
 
     `dumper_images` holds the container images by the env names of the engines' images.

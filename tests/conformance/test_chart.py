@@ -28,6 +28,8 @@ _COMPUTED = {
     "backupJob.serviceAccount.name",
     "backupJob.imagePullPolicy",
     "backupJob.pod",
+    # By the number of replicas.
+    "leaderElection.enabled",
 }
 # A parent chart sets these; the chart itself does not read them.
 _SET_BY_PARENTS = {"global", "enabled"}
@@ -118,6 +120,8 @@ def test_readme_lists_every_value() -> None:
     [
         ("replicaCount", "1"),
         ("replicaCount", -1),
+        ("leaderElection.enabled", "maybe"),
+        ("leaderElection.leaseDurationSeconds", 2),
         ("image.pullPolicy", "Sometimes"),
         ("image.tags", "x"),
         ("imagePullSecrets", ["registry"]),

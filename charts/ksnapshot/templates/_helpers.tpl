@@ -53,6 +53,24 @@ Deployment's selector cannot. */}}
 {{- ne (toString (.Values.controller | default dict).boards) "false" }}
 {{- end }}
 
+{{/* Whether replicas agree by a Lease which one acts, `true` or `false`. Unless it is said: only where
+there are several, so that one replica needs no further right, and begins its work at once. */}}
+{{- define "ksnapshot.leaderElection" -}}
+{{- $given := toString (.Values.leaderElection | default dict).enabled }}
+{{- if has $given (list "true" "false") }}{{ $given }}{{ else }}{{ gt (int .Values.replicaCount) 1 }}{{ end }}
+{{- end }}
+
+{{/* Not on one node, where that can be; what `affinity` says of other pods takes its place. */}}
+{{- define "ksnapshot.affinity" -}}
+{{- $affinity := .Values.affinity | default dict }}
+{{- if and (gt (int .Values.replicaCount) 1) (not (hasKey $affinity "podAntiAffinity")) }}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (include "ksnapshot.selectorLabels" . | fromYaml)) }}
+{{- $apart := dict "preferredDuringSchedulingIgnoredDuringExecution" (list (dict "weight" 100 "podAffinityTerm" $term)) }}
+{{- $affinity = merge (dict "podAntiAffinity" $apart) $affinity }}
+{{- end }}
+{{- with $affinity }}{{ toYaml . }}{{ end }}
+{{- end }}
+
 {{- define "ksnapshot.metricsName" -}}
 {{- printf "%s-metrics" (include "ksnapshot.fullname" . | trunc 55 | trimSuffix "-") }}
 {{- end }}
@@ -168,6 +186,8 @@ includes this first. */}}
 {{- end }}
 {{- if hasSuffix (printf ":%s" (include "ksnapshot.httpPort" .)) (include "ksnapshot.statusPage" .) }}
 {{- $faults = append $faults "statusPage.listen must have another port than controller.httpPort: the page is for people, and never on the port that is scraped" }}
+{{- if and (gt (int .Values.replicaCount) 1) (eq (include "ksnapshot.leaderElection" .) "false") }}
+{{- $faults = append $faults "leaderElection.enabled must not be false when replicaCount is more than 1: all of them would write" }}
 {{- end }}
 {{- with include "ksnapshot.strategyFault" . }}{{ $faults = append $faults . }}{{ end }}
 {{- if $faults }}

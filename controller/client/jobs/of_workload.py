@@ -20,6 +20,7 @@ from controller.model.objects import (
     uid_of,
 )
 from controller.runs.job_status import end_of, started_at
+from controller.runs.releases.choice import is_waiting
 from dumpers.contract.names import CRONJOB, WORKLOAD
 
 # In the name of every Job that somebody asked for, before its workload.
@@ -82,6 +83,8 @@ def describe_job(job: Json, now: datetime) -> str:
     what = _VERBS.get(verb, _VERBS["backup"])
     workload = variable_of(job, WORKLOAD)
     began = moment_of(started_at(job))
+    if is_waiting(job):
+        return f"{what}{f' of {workload}' if workload else ''} that waits for a place"
     since = f" that runs since {duration((now - began).total_seconds())}" if began else ""
     return f"{what}{f' of {workload}' if workload else ''}{since}"
 

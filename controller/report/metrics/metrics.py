@@ -35,15 +35,19 @@ _Remembered = tuple[Json, str, Figures]
 
 
 class Metrics:
-    """What a process tells Prometheus: figures of the last pass, and counts of all of them."""
+    """What a process tells Prometheus: figures of the last pass, and counts of all of them.
+
+    `leads` is asked at each scrape: a replica that stands by tells nothing of workloads.
+    """
 
     def __init__(
         self,
         settings: Settings,
         calls: CallCounts,
         notifications: Callable[[], Mapping[tuple[str, str], int]] = dict,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._calls = calls
+        self._calls, self._leads = calls, leads
         self._notifications = notifications
         # What ended may wait for a whole pause and a long pass to be recorded.
         self._slack = SLACK + settings.poll_interval
@@ -73,9 +77,16 @@ class Metrics:
         durations = render_durations(families.DURATIONS, self._runs.durations)
         self._exposition = pack(text, durations, render(self._of_pass(result)))
 
+    def forget(self) -> None:
+        """Drop the figures of the last pass, which another replica makes untrue; counts go on."""
+        self._succeeded = None
+        self._figures = {}
+        self._workloads = ({}, b"")
+        self._exposition = EMPTY
+
     def exposition(self) -> Exposition:
         """Return the figures in Prometheus' text format; empty before the first pass."""
-        return self._exposition
+        return self._exposition if self._leads() else pack(render(self._of_process(leads=False)))
 
     def _samples(self, result: PassResult, rows: Rows) -> Mapping[Family, list[Sample]]:
         """Collect the series of all workloads."""
@@ -111,15 +122,18 @@ class Metrics:
             families.WORKLOADS: sorted(counted.items()),
             families.PASS_DURATION: [((), result.seconds)],
             families.PASS_FAILURES: [((), len(result.failures))],
-            families.API_REQUESTS: sorted(self._calls.counted().items()),
             families.NOTIFICATIONS: sorted(self._notifications().items()),
-            # There is no standby in this version: who runs passes acts.
-            families.LEADER: [((), 1)],
-            families.BUILD_INFO: [((VERSION,), 1)],
         }
         if self._succeeded is not None:
             found[families.LAST_GOOD_PASS] = [((), self._succeeded)]
-        return found
+        return found | self._of_process(leads=True)
+
+    def _of_process(self, *, leads: bool) -> dict[Family, Iterable[Sample]]:
+        return {
+            families.API_REQUESTS: sorted(self._calls.counted().items()),
+            families.LEADER: [((), leads)],
+            families.BUILD_INFO: [((VERSION,), 1)],
+        }
 
 
 def _by_status(results: Iterable[ApplyResult]) -> Counter[tuple[str, str]]:

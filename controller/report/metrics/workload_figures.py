@@ -13,11 +13,11 @@ from controller.report.metrics.families import Family
 from controller.runs.causes.failure_causes import failure_cause
 from controller.runs.due import due_at, last_success_of, seconds_of, suspended_since
 from controller.runs.history import PastRun, history_of
+from controller.runs.releases.host import host_of
 from controller.runs.restorable import restorable_of
 from controller.runs.results import finished_at
 from controller.runs.shrinking import is_shrunk
 from dumpers.contract.notes import NoteCode
-from dumpers.engines.registry import find as find_engine
 
 # The values of the labels beyond those of the workload, and the value.
 Figure: TypeAlias = tuple[tuple[str, ...], float]
@@ -83,7 +83,7 @@ def _status(cronjob: Json, result: Mapping[str, object]) -> Figure:
     reason = str(result.get("reason", ""))[:_LONGEST_WORD]
     type_ = type_in(name_of(cronjob))
     cause = failure_cause("Succeeded" if succeeded else reason)
-    return (type_, _host(cronjob, type_), reason, str(cause)), float(succeeded)
+    return (type_, host_of(cronjob), reason, str(cause)), float(succeeded)
 
 
 def _failures(history: tuple[PastRun, ...], result: Mapping[str, object]) -> int:
@@ -104,19 +104,3 @@ def _known_notes(history: tuple[PastRun, ...]) -> frozenset[str]:
     if not before:
         return _EVERY_NOTE
     return frozenset(set.intersection(*before))
-
-
-def _host(cronjob: Json, type_: str) -> str:
-    """The host that the CronJob's runs connect to; empty where that cannot be read."""
-    engine = find_engine(type_)
-    if engine is None:
-        return ""
-    try:
-        pod = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-        variables = [item for box in pod["containers"] for item in box.get("env") or ()]
-    except (KeyError, TypeError, AttributeError):
-        return ""
-    wanted = engine.host_variable
-    return next(
-        (str(item.get("value", "")) for item in variables if item.get("name") == wanted), ""
-    )

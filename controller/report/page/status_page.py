@@ -61,11 +61,18 @@ class StatusPage:
         """Take what a pass found, and the runs that go on; None if no pass found anything yet."""
         self._findings = replace(findings, running=running) if findings else None
 
+    def forget(self) -> None:
+        """Drop the findings, which another replica makes untrue."""
+        self._findings = self._rendered = None
+
     def answer(self, target: str) -> Answer:
         """Answer a request's target, path and query, with a page."""
         findings = self._findings
         if findings is None:
-            told = "The first pass over the cluster has not ended yet."
+            told = (
+                "The first pass over the cluster has not ended yet, or another replica makes the "
+                "passes: ask that one, which holds the Lease."
+            )
             return _plain(HTTPStatus.SERVICE_UNAVAILABLE, "Not yet", told)
         asked = _asked(target)
         if asked is None:

@@ -5,7 +5,7 @@ Where a right counts for one object only, its name follows the resource: `config
 
 CONTROL = {
     "cronjobs.batch": {"get", "list", "create", "update", "delete"},
-    "jobs.batch": {"get", "list", "create"},
+    "jobs.batch": {"get", "list", "create", "update"},
     "secrets": {"get", "list", "create", "update", "delete"},
     "pods": {"list"},
     "events": {"list"},

@@ -108,6 +108,21 @@ def test_without_boards_there_are_no_rights_for_them(
     assert _rights(apiserver, account, namespace, STATUS) == {STATUS: verbs}
 
 
+def test_several_replicas_have_rights_for_their_lease_and_no_other(
+    apiserver: ApiServer, namespace: str, watched: str, install: Install
+) -> None:
+    install("upgrade", "--set=replicaCount=2")
+    account, leases = f"{namespace}:ksnapshot", "leases.coordination.k8s.io"
+    lease = f"{leases}/ksnapshot-leader"
+    assert _rights(apiserver, account, namespace) == CONTROL | {leases: {"create"}}
+    assert _rights(apiserver, account, namespace, lease) == {lease: {"create", "get", "update"}}
+    assert _rights(apiserver, account, watched) == WATCHED
+    budget = apiserver.api.get("policy/v1", "PodDisruptionBudget", namespace, "ksnapshot")
+    assert budget is not None
+    install("upgrade", "--set=replicaCount=1")
+    assert _rights(apiserver, account, namespace) == CONTROL
+
+
 def test_dump_jobs_have_no_rights(
     apiserver: ApiServer, namespace: str, watched: str, install: Install
 ) -> None:
@@ -157,7 +172,9 @@ def test_notes_say_what_is_missing_and_what_stays(
     )
     assert f"for namespace in {watched}; do" in notes
     assert f"kubectl -n {watched} get configmap ksnapshot-status" in notes
-    assert "no leader election" in install("upgrade", "--set=replicaCount=2")
+    assert "get lease" not in notes
+    lease = f"kubectl --namespace {namespace} get lease ksnapshot-leader"
+    assert lease in install("upgrade", "--set=replicaCount=2")
     assert "use the identity of the ServiceAccount" in install("upgrade", "--set=existingSecret=")
 
 

@@ -2,6 +2,7 @@ import base64
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -72,6 +73,8 @@ def test_default_environment() -> None:
         "READER_SERVICE_ACCOUNT_NAME": "",
         "BACKUP_IMAGE_PULL_POLICY": "IfNotPresent",
         "BACKUP_VERIFY": "none",
+        "BACKUP_MAX_CONCURRENT": "0",
+        "BACKUP_MAX_CONCURRENT_PER_HOST": "0",
         "MYSQL_DUMPER_IMAGE_5_7": "ghcr.io/clickandmortar/ksnapshot-dumper-mysql-5.7:0.7.0",
         "MYSQL_DUMPER_IMAGE_8": "ghcr.io/clickandmortar/ksnapshot-dumper-mysql-8:0.7.0",
         "POSTGRESQL_DUMPER_IMAGE_16": "ghcr.io/clickandmortar/ksnapshot-dumper-postgresql-16:0.7.0",
@@ -95,6 +98,8 @@ def test_default_environment() -> None:
         "BOARDS": "true",
         "STATUS_PAGE_LISTEN": "127.0.0.1:8081",
         "HTTP_PORT": "8080",
+        "LEADER_ELECTION": "false",
+        "LEASE_DURATION_SECONDS": "15",
     }
 
 
@@ -218,12 +223,15 @@ def test_values_kept_from_0_6_0_by_reuse_values() -> None:
     # `helm upgrade --reuse-values` brings the old chart's values without this chart's new ones.
     absent = [
         "--set=controller=null",
+        "--set=leaderElection=null",
         "--set=clusterName=null",
         "--set=rbac.createClusterRole=null",
     ]
     objects = render(*absent)
     assert environment(objects)["HTTP_PORT"] == "8080"
     assert environment(objects)["BOARDS"] == "true"
+    assert environment(objects)["LEADER_ELECTION"] == "false"
+    assert environment(objects)["LEASE_DURATION_SECONDS"] == "15"
     assert "GONE_PASSES" not in environment(objects)
     find(objects, "ClusterRole", "ksnapshot-backup-namespaces")
 
@@ -294,7 +302,7 @@ def test_probes_follow_the_port() -> None:
     made = container(render("--set=controller.httpPort=9000"))
     assert made["ports"] == [{"name": "http", "containerPort": 9000}]
     assert made["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
-    assert made["readinessProbe"]["httpGet"]["port"] == "http"
+    assert made["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
     assert {"name": "HTTP_PORT", "value": "9000"} in made["env"]
 
 
@@ -320,6 +328,42 @@ def test_watched_namespaces_by_set(setting: str) -> None:
             "verbs": ["get"],
         }
     ]
+
+
+def _of_replicas(*arguments: str) -> tuple[str | None, int, bool, Any]:
+    """Whether there is an election, rules about Leases, a budget of disruptions; and affinity."""
+    objects = render(*arguments)
+    rules = [rule for rule in find(objects, "Role", "ksnapshot")["rules"] if "leases" in str(rule)]
+    has_budget = any(item["kind"] == "PodDisruptionBudget" for item in objects)
+    pod = find(objects, "Deployment", "ksnapshot")["spec"]["template"]["spec"]
+    return environment(objects)["LEADER_ELECTION"], len(rules), has_budget, pod.get("affinity")
+
+
+def test_replicas_elect_a_leader_and_keep_apart() -> None:
+    assert _of_replicas() == ("false", 0, False, None)
+    assert _of_replicas("--set=replicaCount=0") == ("false", 0, False, None)
+    assert _of_replicas("--set=leaderElection.enabled=true") == ("true", 2, False, None)
+    election, rules, has_budget, affinity = _of_replicas("--set=replicaCount=2")
+    assert (election, rules, has_budget) == ("true", 2, True)
+    [term] = affinity["podAntiAffinity"].pop("preferredDuringSchedulingIgnoredDuringExecution")
+    assert affinity == {"podAntiAffinity": {}}
+    assert term["podAffinityTerm"]["labelSelector"]["matchLabels"] == {
+        "app.kubernetes.io/name": "ksnapshot",
+        "app.kubernetes.io/instance": "ksnapshot",
+    }
+    nodes = '--set-json=affinity={"nodeAffinity":{"a":1}}'
+    *_, affinity = _of_replicas("--set=replicaCount=2", nodes)
+    assert affinity.keys() == {"nodeAffinity", "podAntiAffinity"}
+    own: dict[str, Any] = {
+        "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}
+    }
+    *_, affinity = _of_replicas("--set=replicaCount=2", f"--set-json=affinity={json.dumps(own)}")
+    assert affinity == own
+
+
+def test_several_replicas_without_an_election_are_refused() -> None:
+    with pytest.raises(HelmError, match=r"leaderElection\.enabled must not be false"):
+        render("--set=replicaCount=2,leaderElection.enabled=false")
 
 
 def test_numbers_stay_whole() -> None:

@@ -55,7 +55,7 @@ def grant(api: Api, control: str, watched: Sequence[str], without: Right | None 
     api.create_all(objects)
     for namespace, rule in _first_rules(objects):
         wait_until(
-            functools.partial(_may, api, account(control), namespace, rule),
+            functools.partial(may, api, account(control), namespace, rule),
             seconds=30,
             what="the rights",
         )
@@ -128,7 +128,8 @@ def _first_rules(objects: list[Json]) -> Iterator[tuple[str, Json]]:
             yield item["metadata"].get("namespace", ""), item["rules"][0]
 
 
-def _may(api: Api, user: str, namespace: str, rule: Json) -> bool:
+def may(api: Api, user: str, namespace: str, rule: Json) -> bool:
+    """Whether a user has the first right of a rule."""
     attributes = {
         "namespace": namespace,
         "group": rule["apiGroups"][0],

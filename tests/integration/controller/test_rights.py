@@ -108,6 +108,9 @@ def missing(world: World) -> Iterator[str]:
     yield from differs("run now", len(now), 1)
     for job in now:
         fail(world, job, "DeadlineExceeded")
+    yield from differs("waiting", [job for job in jobs(world) if job["spec"].get("suspend")], [])
+    # It would keep its CronJob.
+    world.api.delete(named("batch/v1", "Job", world.control, "run-3"))
     yield from differs("result", last_result(world, last).get("stored_bytes"), 42)
     yield from differs("reason", last_result(world, db).get("reason"), "QuotaExceeded")
     told = world.api.list("v1", "Event", shop)
@@ -168,6 +171,9 @@ def change(world: World, dumped: str) -> None:
     job = running_job(world, world.cronjobs()[dumped])
     dump_pod(world, job)
     finish(world, job)
+    waits = {"annotations": {names.AWAITS_RELEASE: "true"}}
+    waiting = running_job(world, world.cronjobs()[dumped], "run-3")
+    api.patch(waiting, {"metadata": waits, "spec": {"suspend": True}})
     refused = running_job(
         world, world.cronjobs()[names.cronjob_name("postgresql", f"{shop}/db")], "run-2"
     )

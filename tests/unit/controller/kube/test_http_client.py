@@ -5,6 +5,7 @@ import gc
 import io
 import json
 import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -24,9 +25,12 @@ from controller.kube.client import (
     ForbiddenError,
     KubeError,
     NotFoundError,
+    NotLeadingError,
     RefusedError,
     Resource,
     UnavailableError,
+    WriteLimit,
+    no_limit,
 )
 from controller.kube.http_client import ApiServer, connect
 
@@ -42,6 +46,7 @@ class Answers:
         self.answers = list(answers)
         self.asked: list[str] = []
         self.accepted: list[str] = []
+        self.limits: list[Any] = []
         self.configuration = SimpleNamespace(host="https://cluster")
         self.rest_client = SimpleNamespace(pool_manager=self)
 
@@ -49,9 +54,10 @@ class Answers:
         headers["authorization"] = "Bearer hidden"
 
     def urlopen(
-        self, method: str, url: str, headers: dict[str, str], **_: Any
+        self, method: str, url: str, headers: dict[str, str], **options: Any
     ) -> urllib3.HTTPResponse:
         self.asked.append(url)
+        self.limits.append(options["timeout"].total)
         self.accepted.append(headers["Accept"])
         code, body = self.answers.pop(0)
         if isinstance(body, Exception):
@@ -62,9 +68,11 @@ class Answers:
         return urllib3.HTTPResponse(raw, status=code, headers=headers, preload_content=False)
 
 
-def server(*answers: tuple[int, Any]) -> tuple[ApiServer, Answers]:
+def server(
+    *answers: tuple[int, Any], write_limit: WriteLimit = no_limit
+) -> tuple[ApiServer, Answers]:
     client = Answers(*answers)
-    return ApiServer(client, 5, Event(), CallCounts()), client
+    return ApiServer(client, 5, Event(), CallCounts(), write_limit), client
 
 
 def named(name: str) -> dict[str, Any]:
@@ -128,6 +136,39 @@ def test_an_error_that_was_dealt_with_keeps_nothing_of_its_callers(code: int) ->
         assert look()() is None
     finally:
         gc.enable()
+
+
+def _write_all(api: ApiServer) -> Iterator[Callable[[], object]]:
+    yield lambda: api.create(SECRETS, "demo", SECRET)
+    yield lambda: api.replace(SECRETS, "demo", SECRET)
+    yield lambda: api.delete(SECRETS, "demo", "a", uid="1", version="1")
+
+
+def test_who_leads_no_more_reads_but_sends_no_write() -> None:
+    api, client = server((200, POD), write_limit=lambda: 0.0)
+    assert api.get(PODS, "demo", "a") == POD
+    for write in _write_all(api):
+        with pytest.raises(NotLeadingError):
+            write()
+    assert len(client.asked) == 1
+
+
+def test_a_write_takes_no_longer_than_the_lead_lasts_and_a_read_as_long_as_ever() -> None:
+    limits = [2.0, 60.0, 1.0]
+    answers = [(200, SECRET)] * 3
+    api, client = server(*answers, (200, POD), write_limit=lambda: limits.pop(0))
+    for write in _write_all(api):
+        write()
+    api.get(PODS, "demo", "a")
+    assert client.limits == [2, 5, 1, 5]
+
+
+def test_a_further_try_of_a_write_is_not_sent_once_the_lead_is_lost() -> None:
+    limits = [5.0, 0.0]
+    api, client = server((503, b""), (200, SECRET), write_limit=lambda: limits.pop(0))
+    with pytest.raises(NotLeadingError):
+        api.replace(SECRETS, "demo", SECRET)
+    assert len(client.asked) == 1
 
 
 def test_what_may_heal_is_tried_again() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controller.kube.client import ConflictError, RefusedError
+from controller.kube.client import ConflictError, NotLeadingError, RefusedError
 from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.status import Reason, State
@@ -226,6 +226,25 @@ def test_a_secret_that_cannot_be_written_is_a_visible_state() -> None:
     assert states(result) == {"demo/db": f"{State.WANTED} {Reason.WRITE_CONFLICT}"}
     assert not result.succeeded
     assert one_pass(api, memory=PassState()).succeeded
+
+
+def test_who_leads_no_more_ends_its_pass_and_nothing_is_said_of_the_workload() -> None:
+    api = cluster(*small(), *small(name="other")[1:])
+    leads = [True]
+
+    def lose(moment: str) -> None:
+        if moment == "after":
+            leads[0] = False
+        elif not leads[0]:
+            raise NotLeadingError("not sent")
+
+    api.on_write = lose
+    result = one_pass(api)
+    assert [kind for _, kind, _ in api.writes] == ["CronJob"]
+    assert states(result) == dict.fromkeys(
+        ("demo/db", "demo/other"), f"{State.WANTED} {Reason.ANNOTATED}"
+    )
+    assert not result.failures
 
 
 def test_one_failed_write_does_not_stop_the_others() -> None:

@@ -1,74 +1,109 @@
-"""Passes until the process is asked to stop, and what they tell people."""
+"""Passes begin and end with the lead; what one term knew is no use to the next."""
 
+from collections.abc import Callable
 from threading import Event
 
 import pytest
 
 from controller.kube.client import CallCounts
 from controller.loop import runner
-from controller.loop.runner import Reports
+from controller.loop.runner import Reports, run_forever
 from controller.report.http_server import Health
 from controller.report.metrics.metrics import Metrics
-from controller.report.notifications.delivery import DeliveryCounts
 from controller.report.notifications.notifier import Notifier
-from controller.report.notifications.outbox import Outbox
 from controller.report.page.status_page import StatusPage
 from tests.fakes.kube_memory import MemoryApi
-from tests.fakes.worlds import CONTROL, DB, cluster, job, one_pass, settings, small
+from tests.fakes.worlds import cluster, settings, small
+
+SETTINGS = settings(POLL_INTERVAL_SECONDS="1")
 
 
 @pytest.fixture(autouse=True)
-def garbage_collection_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def _same_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The garbage collector of all tests is left as it is."""
     monkeypatch.setattr(runner, "_tune_garbage_collection", lambda: None)
 
 
-def failed_run() -> MemoryApi:
-    """A cluster with a run that failed, which no pass has seen yet."""
-    api = cluster(*small())
-    one_pass(api)
-    api.put(job(api.items["CronJob", CONTROL, DB], ended="2026-01-01T00:01:00Z", how="Failed"))
-    return api
+class _Leadership:
+    """A lead that comes and goes as a test says: `looks` is called while it is waited for."""
+
+    def __init__(self, looks: Callable[[], bool]) -> None:
+        self.leading, self.looks = False, looks
+
+    def start(self) -> None:
+        raise AssertionError
+
+    def release(self) -> None:
+        raise AssertionError
+
+    def take_up(self, seconds: float) -> bool:
+        self.leading = self.looks()
+        return self.leading
+
+    def leads(self) -> bool:
+        return self.leading
+
+    def follows(self) -> bool:
+        return True
+
+    def seconds_left(self) -> float:
+        raise AssertionError
 
 
-def told(api: MemoryApi) -> list[str]:
-    """The titles of what one pass and the end of the process leave in an outbox."""
-    stopping, titles = Event(), list[str]()
+class _Run:
+    """A run that ends when the looks for the lead are used up; each write costs the lead."""
 
-    class Box(Outbox):
-        def close(self) -> None:
-            titles.extend(item.title for item in self._waiting)
-            super().close()
+    def __init__(self, looks: str) -> None:
+        self.api: MemoryApi = cluster(*small())
+        self.api.on_write = self._lose
+        self.stopping, self.health = Event(), Health(SETTINGS)
+        self.looks = looks.split()
+        self.seen: list[tuple[bool, str]] = []
+        self.leadership = _Leadership(self._look)
+        self.metrics = Metrics(SETTINGS, CallCounts(), leads=self.leadership.leads)
 
-    how = settings()
-    box = Box(target="t", deliver=lambda _: True, counts=DeliveryCounts())
+    def forever(self) -> None:
+        run_forever(
+            self.api,
+            SETTINGS,
+            self.stopping,
+            Reports(
+                health=self.health,
+                metrics=self.metrics,
+                page=StatusPage(SETTINGS),
+                notifier=Notifier(settings=SETTINGS, outboxes=()),
+            ),
+            self.leadership,
+        )
 
-    class Stopping(Notifier):
-        """Ends the process once a pass has told what it found."""
+    def _look(self) -> bool:
+        text = self.metrics.exposition().text.decode()
+        self.seen.append((self.health.ready(), "of workloads" if "workloads" in text else ""))
+        if not self.looks:
+            self.stopping.set()
+            return False
+        return self.looks.pop(0) == "leads"
 
-        def tell(self, transitions: object) -> None:
-            super().tell(transitions)  # type: ignore[arg-type]
-            stopping.set()
-
-    notifier = Stopping(settings=how, outboxes=(box,))
-    reports = Reports(
-        health=Health(how),
-        metrics=Metrics(how, CallCounts()),
-        page=StatusPage(how),
-        notifier=notifier,
-    )
-    runner.run_forever(api, how, stopping, reports)
-    return titles
+    def _lose(self, moment: str) -> None:
+        if moment == "after":
+            self.leadership.leading = False
 
 
-def test_a_pass_tells_what_it_has_written() -> None:
-    api = failed_run()
-    assert told(api) == ["ksnapshot: 1 backup failed (other)"]
-    assert told(api) == []
+def test_who_does_not_lead_does_no_pass_and_is_ready_once_it_follows() -> None:
+    run = _Run("follows follows")
+    run.forever()
+    assert run.api.reads == []
+    assert run.api.writes == []
+    assert run.seen == [(False, ""), (True, ""), (True, "")]
 
 
-def test_a_pass_that_breaks_off_tells_what_it_has_written_before(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    api = failed_run()
-    monkeypatch.setattr("controller.loop.reconcile.running_since", lambda *_: 1 / 0)
-    assert told(api) == ["ksnapshot: 1 backup failed (other)"]
+def test_a_pass_ends_where_the_lead_is_lost_and_the_next_term_begins_anew() -> None:
+    run = _Run("leads follows leads")
+    run.forever()
+    # The first term made the CronJob and nothing else, no ConfigMap either; the second its Secret.
+    assert [kind for _, kind, _ in run.api.writes] == ["CronJob", "Secret"]
+    assert run.api.shown == []
+    # Who remembers the first pass would not read the pod again.
+    assert run.api.reads.count(("get", "Pod", "db-0")) == 2
+    # Ready is who follows, not who has just got the lead, or lost it in its first pass.
+    assert run.seen == [(False, ""), (False, ""), (True, ""), (False, "")]

@@ -19,6 +19,7 @@ from controller.report.metrics.metrics import Metrics
 from controller.report.metrics.run_counts import new_runs
 from controller.report.metrics.workload_figures import workload_figures
 from controller.report.status_subjects import Rows
+from dumpers.runtime.version import VERSION
 from tests.fakes.kube_memory import MemoryApi
 from tests.fakes.worlds import DB, cluster, job, one_pass, settings, small
 
@@ -275,6 +276,61 @@ def test_healthz_fails_when_no_pass_ended_for_three_intervals_and_timeouts() -> 
     assert not health.alive()
     health.beat()
     assert health.alive()
+
+
+def test_readyz_waits_for_the_first_pass_or_for_another_one_that_leads() -> None:
+    health = Health(settings())
+    assert not health.ready()
+    health.beat()
+    assert not health.ready()
+    health.end_pass()
+    assert health.ready()
+    health.stand_by(is_ready=False)
+    assert not health.ready()
+    health.stand_by(is_ready=True)
+    assert health.ready()
+
+
+def test_who_stands_by_is_alive() -> None:
+    clock = [0.0]
+    health = Health(settings(), clock=lambda: clock[0])
+    clock[0] = 1000
+    health.stand_by(is_ready=False)
+    assert health.alive()
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("/healthz", 200), ("/readyz", 503), ("/ready", 404), ("/", 404)]
+)
+def test_probes_answer(path: str, code: int) -> None:
+    server = serve(0, Health(settings()), _metrics().exposition)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=5)
+    connection.request("GET", path)
+    assert connection.getresponse().status == code
+    connection.close()
+    server.shutdown()
+    server.server_close()
+
+
+def test_who_stands_by_tells_nothing_of_workloads_and_not_what_it_knew_before() -> None:
+    world, leads = _World(), [False]
+    world.metrics = Metrics(settings(), CallCounts(), leads=lambda: leads[0])
+    standing_by = {"ksnapshot_leader": 0.0, f'ksnapshot_build_info{{version="{VERSION}"}}': 1.0}
+    assert _samples(world.metrics) == standing_by
+    leads[0] = True
+    world.passed()
+    assert _samples(world.metrics)["ksnapshot_leader"] == 1
+    assert [line for line in _samples(world.metrics) if DB in line]
+    leads[0] = False
+    assert _samples(world.metrics) == standing_by
+    world.metrics.forget()
+    leads[0] = True
+    assert _samples(world.metrics) == {}
+    world.api.fail("Pod", "demo")
+    world.passed(1)
+    # The good pass was of another time.
+    assert "ksnapshot_last_successful_pass_timestamp_seconds" not in _samples(world.metrics)
+    assert [line for line in _samples(world.metrics) if DB in line]
 
 
 def test_healthz_and_metrics_answer_on_ipv4_and_ipv6() -> None:

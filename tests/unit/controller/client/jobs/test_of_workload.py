@@ -78,6 +78,13 @@ def test_what_a_job_is(name: str, text: str) -> None:
     assert describe_job(job(name), NOW) == text
 
 
+def test_a_job_that_waits_for_a_place_is_not_said_to_run() -> None:
+    made = dict(job("ksnapshot-mysql-a-b-12345678-29000"))
+    marks = {"annotations": {names.AWAITS_RELEASE: "true"}}
+    made |= {"metadata": made["metadata"] | marks, "spec": made.get("spec", {}) | {"suspend": True}}
+    assert describe_job(made, NOW) == "a backup of a/b that waits for a place"
+
+
 def test_only_jobs_of_ours_are_ours() -> None:
     assert is_of_ours(job("x", cronjob="c"))
     assert is_of_ours({"metadata": {"labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY}}})

@@ -1,0 +1,92 @@
+"""Chooses which runs may begin, where only so many may go on at once."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from controller.model.names import AWAITS_RELEASE
+from controller.model.objects import Json, annotations_of, created_at, name_of
+from controller.runs.job_status import end_of
+from controller.settings.settings import Settings
+
+# Kubernetes notes here for which moment of the schedule it made a Job.
+_SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
+_INSTANTIATE = "cronjob.kubernetes.io/instantiate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many runs may go on at once, of all and of one database host; 0 is no limit."""
+
+    total: int
+    per_host: int
+
+    def describe(self) -> str:
+        """`at most 4 at once, 2 of one database host`; empty without a limit."""
+        parts = [f"{self.total} at once"] if self.total else []
+        parts += [f"{self.per_host} of one database host"] if self.per_host else []
+        return f"at most {', '.join(parts)}" if parts else ""
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits that are set."""
+    return Limits(total=settings.max_concurrent, per_host=settings.max_concurrent_per_host)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A dump's Job, and the database host that it reads; `is_held`: its CronJob is suspended."""
+
+    job: Json = field(repr=False)
+    host: str
+    is_held: bool = False
+
+
+def is_waiting(job: Json) -> bool:
+    """Whether a Job was made suspended for want of a place, and was not released yet.
+
+    A Job that somebody has suspended by hand lacks the mark: a release takes it away.
+    """
+    is_suspended = (job.get("spec") or {}).get("suspend") is True
+    return is_suspended and AWAITS_RELEASE in annotations_of(job) and end_of(job) is None
+
+
+def due_since(job: Json) -> datetime:
+    """Return when a Job came due; where nothing shows it, before all others."""
+    for text in (annotations_of(job).get(_SCHEDULED, ""), created_at(job)):
+        try:
+            found = datetime.fromisoformat(text)
+        except (TypeError, ValueError):
+            continue
+        if found.tzinfo:
+            return found
+    return datetime.min.replace(tzinfo=UTC)
+
+
+def choose_runs(runs: Iterable[Run], limits: Limits) -> list[Json]:
+    """Choose the waiting Jobs that may begin now, in the order in which they came due.
+
+    A Job whose host has no place lets those of other hosts pass. One that a person made from its
+    CronJob begins at once, and counts.
+    """
+    every = [run for run in runs if end_of(run.job) is None]
+    waiting = sorted(
+        (run for run in every if is_waiting(run.job) and not run.is_held),
+        key=lambda run: (not _is_asked_for(run.job), due_since(run.job), name_of(run.job)),
+    )
+    going = [run for run in every if (run.job.get("spec") or {}).get("suspend") is not True]
+    total, by_host = len(going), Counter(run.host for run in going)
+    chosen = []
+    for run in waiting:
+        has_place = not limits.total or total < limits.total
+        has_place_there = not limits.per_host or not run.host or by_host[run.host] < limits.per_host
+        if (has_place and has_place_there) or _is_asked_for(run.job):
+            chosen.append(run.job)
+            total += 1
+            by_host[run.host] += 1
+    return chosen
+
+
+def _is_asked_for(job: Json) -> bool:
+    return annotations_of(job).get(_INSTANTIATE) == "manual"

@@ -1,0 +1,139 @@
+"""Passes over Jobs that wait, from their CronJob's template to their release."""
+
+from typing import Any
+
+import pytest
+
+from controller.kube.client import ConflictError
+from controller.loop.pass_state import PassState
+from controller.manifests.run_now_job import build_run_now_job
+from controller.model.names import AWAITS_RELEASE
+from controller.model.status import Reason, State
+from controller.settings.settings import Settings
+from tests.fakes.kube_memory import MemoryApi
+from tests.fakes.worlds import CONTROL, DB, cluster, job, one_pass, settings, small, states
+
+FOUR = settings(BACKUP_MAX_CONCURRENT="4")
+PER_HOST = settings(BACKUP_MAX_CONCURRENT_PER_HOST="1")
+NONE = settings()
+
+
+def template(api: MemoryApi, name: str = DB) -> dict[str, Any]:
+    found: dict[str, Any] = api.items["CronJob", CONTROL, name]["spec"]["jobTemplate"]
+    return found
+
+
+def waiting(api: MemoryApi, cronjob: dict[str, Any], name: str) -> None:
+    made = job(cronjob, name)
+    shape = cronjob["spec"]["jobTemplate"]
+    made["metadata"]["annotations"] = dict(shape["metadata"].get("annotations") or {})
+    made["spec"] = shape["spec"]
+    made["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    api.put(made)
+
+
+def suspended(api: MemoryApi) -> list[str]:
+    jobs = (item for (kind, *_), item in api.items.items() if kind == "Job")
+    return sorted(item["metadata"]["name"] for item in jobs if item["spec"].get("suspend"))
+
+
+@pytest.mark.parametrize("limited", [FOUR, PER_HOST])
+def test_only_with_a_limit_jobs_are_made_waiting_and_it_can_be_taken_back(
+    limited: Settings,
+) -> None:
+    api = cluster(*small())
+    one_pass(api, NONE)
+    plain = template(api)
+    assert "suspend" not in plain["spec"]
+    assert not plain["metadata"].get("annotations")
+    one_pass(api, limited)
+    assert template(api)["spec"]["suspend"] is True
+    assert template(api)["metadata"]["annotations"] == {AWAITS_RELEASE: "true"}
+    api.writes.clear()
+    one_pass(api, limited)
+    assert api.writes == []
+    one_pass(api, NONE)
+    assert "suspend" not in template(api)["spec"]
+    assert not template(api)["metadata"].get("annotations")
+
+
+def _many(count: int) -> MemoryApi:
+    """So many workloads of one namespace, each with a Job that waits."""
+    rest = [item for number in range(count) for item in small(name=f"db{number}")[1:]]
+    api = cluster(*small()[:1], *rest)
+    one_pass(api, FOUR)
+    cronjobs = [item for (kind, *_), item in api.items.items() if kind == "CronJob"]
+    assert len(cronjobs) == count
+    for cronjob in cronjobs:
+        waiting(api, cronjob, f"run-{cronjob['metadata']['name']}")
+    api.writes.clear()
+    return api
+
+
+def test_passes_let_jobs_begin_as_places_get_free() -> None:
+    api, memory = _many(6), PassState()
+    assert len(suspended(api)) == 6
+    assert one_pass(api, FOUR, memory=memory).succeeded
+    assert len(suspended(api)) == 2
+    assert one_pass(api, FOUR, memory=memory).succeeded
+    assert len(suspended(api)) == 2
+    assert api.writes == [("update", "Job", name) for _, _, name in api.writes]
+    begun = api.items["Job", CONTROL, api.writes[0][2]]
+    assert AWAITS_RELEASE not in begun["metadata"]["annotations"]
+    begun["status"]["conditions"] = [{"type": "Failed", "status": "True"}]
+    api.put(begun)
+    one_pass(api, FOUR, memory=memory)
+    assert len(suspended(api)) == 1
+    # Without a limit again, nothing is left behind.
+    one_pass(api, NONE, memory=memory)
+    assert suspended(api) == []
+
+
+def test_a_release_that_fails_is_a_failure_of_the_pass_and_is_tried_again() -> None:
+    api = _many(1)
+    api.unwritable["Job", CONTROL] = ConflictError("409")
+    result = one_pass(api, FOUR)
+    [failure] = result.failures
+    assert "not released" in failure
+    api.unwritable.clear()
+    assert one_pass(api, FOUR).succeeded
+    assert suspended(api) == []
+
+
+def test_while_jobs_are_not_known_none_begins() -> None:
+    api = _many(1)
+    api.fail("CronJob", CONTROL)
+    one_pass(api, FOUR)
+    assert len(suspended(api)) == 1
+
+
+def test_a_run_of_a_suspended_cronjob_waits() -> None:
+    api = _many(1)
+    [cronjob] = [item for (kind, *_), item in api.items.items() if kind == "CronJob"]
+    api.put(cronjob | {"spec": cronjob["spec"] | {"suspend": True}})
+    one_pass(api, FOUR)
+    assert len(suspended(api)) == 1
+
+
+def test_who_waits_for_more_than_an_hour_has_that_reason() -> None:
+    api = _many(5)
+    one_pass(api, FOUR)
+    [left] = suspended(api)
+    told = states(one_pass(api, FOUR, minutes=60)).values()
+    assert f"{State.WANTED} {Reason.WAITING}" not in told
+    # A run that begins, but gets no pod, is another matter.
+    assert f"{State.WANTED} {Reason.ANNOTATED}" in told
+    result = one_pass(api, FOUR, minutes=61)
+    [late] = [item for item in result.results if item.status.reason is Reason.WAITING]
+    assert left in late.status.message
+    assert "since 2026-01-01T00:00:00Z (at most 4 at once)" in late.status.message
+
+
+def test_a_run_that_is_asked_for_does_not_wait() -> None:
+    api = _many(1)
+    [cronjob] = [item for (kind, *_), item in api.items.items() if kind == "CronJob"]
+    made = build_run_now_job(cronjob, "now")
+    assert "suspend" not in made["spec"]
+    assert AWAITS_RELEASE not in made["metadata"]["annotations"]
+    # Its own template still says so.
+    assert cronjob["spec"]["jobTemplate"]["spec"]["suspend"] is True
