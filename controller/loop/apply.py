@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from controller.kube.client import RESOURCES, ConflictError, Kube, KubeError, RefusedError
+from controller.kube.object_cache import JsonInterner
 from controller.manifests import ownership
 from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import Json, name_of, uid_of, version_of
@@ -18,12 +19,13 @@ def execute(
     namespace: str,
     stopping: Callable[[], bool],
     last_written: Mapping[str, WrittenObject],
+    interner: JsonInterner,
 ) -> ApplyResult:
     """Carry out a plan's changes in order, up to the first that fails or until told to stop.
 
     So a CronJob that is refused leaves no Secret behind (contract section 9.5). `last_written`
     holds by uid what earlier passes wrote: a write that an admission webhook reverted is not
-    repeated.
+    repeated. `interner` shares the parts of CronJobs that outlive the pass.
     """
     result = ApplyResult(
         workload_plan=workload_plan,
@@ -47,7 +49,8 @@ def execute(
             now = WrittenObject(body=change.after, version=version_of(written))
             result = replace(result, last_written=result.last_written | {uid_of(written): now})
         if (change.kind, change.name) == (CRONJOB, workload_plan.cronjob):
-            result = replace(result, cronjob=written)
+            # The next pass compares with it, while it reads the whole CronJob once more.
+            result = replace(result, cronjob=written and interner.intern(written))
     return result
 
 
