@@ -19,6 +19,7 @@ def execute(
     namespace: str,
     stopping: Callable[[], bool],
     last_written: Mapping[str, WrittenObject],
+    *,
     interner: JsonInterner,
 ) -> ApplyResult:
     """Carry out a plan's changes in order, up to the first that fails or until told to stop.

@@ -139,7 +139,9 @@ def _apply(
     """Carry out one workload's plan, and log what that changed."""
     namespace = settings.control_namespace
     last_written, interner = state.last_written, state.observation.interner
-    part = partial(execute, workload_plan, kube, namespace, stopping, last_written, interner)
+    part = partial(
+        execute, workload_plan, kube, namespace, stopping, last_written, interner=interner
+    )
     result = isolate(workload_plan.workload, part) or ApplyResult(
         workload_plan=workload_plan,
         status=WorkloadStatus.unknown(changes.FAULT),
