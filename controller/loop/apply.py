@@ -50,7 +50,7 @@ def execute(
             now = WrittenObject(body=change.after, version=version_of(written))
             result = replace(result, last_written=result.last_written | {uid_of(written): now})
         if (change.kind, change.name) == (CRONJOB, workload_plan.cronjob):
-            # The next pass compares with it, while it reads the whole CronJob once more.
+            # It is remembered, and the next pass reads the whole CronJob once more beside it.
             result = replace(result, cronjob=written and interner.intern(written))
     return result
 
