@@ -14,6 +14,8 @@ from typing import Any, Protocol, TypeAlias
 from controller.kube import projections
 
 Document = dict[str, Any]
+# Returns what is kept of an object, None for nothing of it.
+Keep: TypeAlias = Callable[[Document], Document | None]
 # Code, headers and body of an answer.
 Answer: TypeAlias = tuple[int, Mapping[str, str], bytearray]
 # How many seconds a write may take that is sent now; 0 where it must not be sent.
@@ -136,11 +138,13 @@ class Kube(Protocol):
         *,
         fields: str = "",
         metadata_only: bool = False,
+        keep: Keep | None = None,
     ) -> list[Document]:
         """Read all objects of a kind; raises UnavailableError rather than return some of them.
 
         `selector` selects by labels, `fields` by fields. With `metadata_only` the objects have no
-        more than `metadata`.
+        more than `metadata`. `keep` sees each object as soon as its page was read, so that no long
+        list is ever in memory in full.
         """
 
     def get(self, resource: Resource, namespace: str, name: str, *, since: str = "") -> Document:

@@ -18,6 +18,7 @@ from kubernetes import client, config
 from controller.kube.client import (
     CallCounts,
     Document,
+    Keep,
     KubeError,
     NotFoundError,
     NotLeadingError,
@@ -75,13 +76,15 @@ class ApiServer:
         *,
         fields: str = "",
         metadata_only: bool = False,
+        keep: Keep | None = None,
     ) -> list[Document]:
         """See Kube; starts the list anew when its continue token has expired."""
         options = {"limit": str(_PAGE), "labelSelector": selector, "fieldSelector": fields}
         query = {key: text for key, text in options.items() if text}
         for _ in range(_RESTARTS):
             try:
-                return list(self._pages(resource, namespace, query, metadata_only=metadata_only))
+                pages = self._pages(resource, namespace, query, metadata_only=metadata_only)
+                return [*pages] if keep is None else [*filter(None, map(keep, pages))]
             except ExpiredError:
                 continue
         raise UnavailableError(f"list {resource.plural} in {namespace}: it kept expiring")
@@ -149,6 +152,8 @@ class ApiServer:
             token = str((page.metadata or {}).get("continue") or "")
             if not token:
                 return
+            # The next page must not come to lie beside this one: full objects make up 20 MiB.
+            del page
 
     def _object(
         self, method: str, resource: Resource, namespace: str, name: str, **options: Any

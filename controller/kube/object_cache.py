@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from controller.kube.client import Resource
+from controller.kube.client import Document, Resource
 from controller.kube.reader import ClusterReader
 from controller.model.kinds import READABLE_KINDS
 from controller.model.objects import Json, ObjectRef, Objects, metadata, name_of, uid_of, version_of
@@ -33,7 +33,7 @@ class JsonInterner:
     def __init__(self) -> None:
         self._parts: dict[str | bytes, Any] = {}
 
-    def intern(self, document: Json) -> Json:
+    def intern(self, document: Json) -> Document:
         """Return an equal document that shares its parts with those before."""
         if len(self._parts) > _MAX_PARTS:
             self._parts = {}
@@ -104,10 +104,10 @@ class ObjectCache:
                 else:
                     missing.append(name)
         for name, answer in self._read(resource, namespace, missing, len(listed), **options):
+            found[name] = answer
             if answer and not isinstance(answer, ReadFailure):
-                found[name] = self._remember(resource, answer)
-            else:
-                found[name] = answer
+                version = _wanted_version(resource, answer)
+                self.next_cache[uid_of(answer)] = CachedObject(version=version, content=answer)
         objects = map(found.get, names, listed)
         return (
             tuple(
@@ -122,12 +122,6 @@ class ObjectCache:
             },
         )
 
-    def _remember(self, resource: Resource, item: Json) -> Json:
-        content = self.interner.intern(item)
-        version = _wanted_version(resource, content)
-        self.next_cache[uid_of(content)] = CachedObject(version=version, content=content)
-        return content
-
     def _read(
         self, resource: Resource, namespace: str, names: Sequence[str], among: int, **options: Any
     ) -> Iterator[tuple[str, Json | ReadFailure | None]]:
@@ -136,9 +130,18 @@ class ObjectCache:
         None stands for an object that is gone.
         """
         if len(names) <= max(_ONE_BY_ONE, min(among // _ENTRIES, _MAX_ONE_BY_ONE)):
-            yield from ((name, self.reader.get(resource, namespace, name)) for name in names)
+            for name in names:
+                answer = self.reader.get(resource, namespace, name)
+                if answer and not isinstance(answer, ReadFailure):
+                    answer = self.interner.intern(answer)
+                yield name, answer
             return
-        listed = self.reader.list(resource, namespace, **options)
+        wanted = frozenset(names)
+
+        def keep(item: Document) -> Document | None:
+            return self.interner.intern(item) if name_of(item) in wanted else None
+
+        listed = self.reader.list(resource, namespace, keep=keep, **options)
         if isinstance(listed, ReadFailure):
             yield from ((name, listed) for name in names)
             return

@@ -4,7 +4,16 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from controller.kube.client import PODS, ForbiddenError, Kube, KubeError, NotFoundError, Resource
+from controller.kube.client import (
+    PODS,
+    Document,
+    ForbiddenError,
+    Keep,
+    Kube,
+    KubeError,
+    NotFoundError,
+    Resource,
+)
 from controller.kube.failure_budget import FailureBudget
 from controller.model.names import PREFIX
 from controller.model.objects import Json, Objects
@@ -47,14 +56,25 @@ class ClusterReader:
             return failure
 
     def list(
-        self, resource: Resource, namespace: str, selector: str = "", **options: Any
+        self,
+        resource: Resource,
+        namespace: str,
+        selector: str = "",
+        *,
+        keep: Keep = lambda item: item,
+        **options: Any,
     ) -> Objects | ReadFailure:
         """Read a list, see Kube; objects that are only read keep no annotations but ours."""
+
+        def keep_trimmed(item: Document) -> Document | None:
+            return keep(_trimmed(resource, item))
+
         try:
-            listed = self.kube.list(resource, namespace, selector, **options)
+            return tuple(
+                self.kube.list(resource, namespace, selector, keep=keep_trimmed, **options)
+            )
         except KubeError as error:
             return _failure(error)
-        return tuple(_trimmed(resource, item) for item in listed)
 
 
 def _failure(error: KubeError) -> ReadFailure:
@@ -62,7 +82,7 @@ def _failure(error: KubeError) -> ReadFailure:
     return ReadFailure(Reason.FORBIDDEN if forbidden else Reason.UNAVAILABLE, str(error))
 
 
-def _trimmed(resource: Resource, item: dict[str, Any]) -> Json:
+def _trimmed(resource: Resource, item: Document) -> Document:
     """Remove the annotations of others, which may be long, from an object that is only read.
 
     A full pod keeps all of its own, as its variables may come from them. A template keeps those of

@@ -11,6 +11,7 @@ from controller.kube.client import (
     NotLeadingError,
     RefusedError,
 )
+from controller.kube.object_cache import JsonInterner
 from controller.manifests import ownership
 from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import Json, name_of, uid_of, version_of
@@ -25,12 +26,14 @@ def execute(
     namespace: str,
     stopping: Callable[[], bool],
     last_written: Mapping[str, WrittenObject],
+    *,
+    interner: JsonInterner,
 ) -> ApplyResult:
     """Carry out a plan's changes in order, up to the first that fails or until told to stop.
 
     So a CronJob that is refused leaves no Secret behind (contract section 9.5). `last_written`
     holds by uid what earlier passes wrote: a write that an admission webhook reverted is not
-    repeated.
+    repeated. `interner` shares the parts of CronJobs that outlive the pass.
     """
     result = ApplyResult(
         workload_plan=workload_plan,
@@ -57,7 +60,8 @@ def execute(
             now = WrittenObject(body=change.after, version=version_of(written))
             result = replace(result, last_written=result.last_written | {uid_of(written): now})
         if (change.kind, change.name) == (CRONJOB, workload_plan.cronjob):
-            result = replace(result, cronjob=written)
+            # It is remembered, and the next pass reads the whole CronJob once more beside it.
+            result = replace(result, cronjob=written and interner.intern(written))
     return result
 
 

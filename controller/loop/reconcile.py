@@ -153,7 +153,10 @@ def _apply(
 ) -> ApplyResult:
     """Carry out one workload's plan, and tell what that changed."""
     namespace = settings.control_namespace
-    part = partial(execute, workload_plan, kube, namespace, stopping, state.last_written)
+    last_written, interner = state.last_written, state.observation.interner
+    part = partial(
+        execute, workload_plan, kube, namespace, stopping, last_written, interner=interner
+    )
     result = isolate(workload_plan.workload, part) or ApplyResult(
         workload_plan=workload_plan,
         status=WorkloadStatus.unknown(changes.FAULT),

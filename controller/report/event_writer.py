@@ -178,5 +178,7 @@ def _has_unknown(before: "_Noticed | None") -> bool:
 def _noticed(subject: Subject, before: "_Noticed | None") -> "_Noticed":
     """What there is to tell of a workload, found out anew only where the workload changed."""
     if before is not None and before[0] == subject:
-        return before
+        # This subject, as the earlier one must not stay: the next pass has its very objects again,
+        # and comparing those costs next to nothing.
+        return subject, before[1]
     return subject, tuple(notices(subject))

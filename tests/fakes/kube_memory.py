@@ -14,6 +14,7 @@ from controller.kube.client import (
     RESOURCES,
     ConflictError,
     ForbiddenError,
+    Keep,
     NotFoundError,
     Resource,
     UnavailableError,
@@ -84,17 +85,19 @@ class MemoryApi:
         *,
         fields: str = "",
         metadata_only: bool = False,
+        keep: Keep | None = None,
     ) -> list[Document]:
         self._check(resource, namespace)
         self.reads.append((f"list{' metadata' if metadata_only else ''}", resource.kind, ""))
         shape = projections.Object if metadata_only else resource.shape
-        return [
+        found = [
             _shaped(item, shape)
             for (kind, space, _), item in self.items.items()
             if (kind, space) == (resource.kind, namespace)
             and _selected(selector, item["metadata"].get("labels") or {})
             and not (fields and item.get("status", {}).get("phase") == "Succeeded")
         ]
+        return found if keep is None else [*filter(None, map(keep, found))]
 
     def get(self, resource: Resource, namespace: str, name: str, *, since: str = "") -> Document:
         self._check(resource, namespace)

@@ -22,6 +22,7 @@ from controller.kube.client import (
     SECRETS,
     CallCounts,
     ConflictError,
+    Document,
     ForbiddenError,
     KubeError,
     NotFoundError,
@@ -185,6 +186,25 @@ def test_a_list_is_whole_and_tells_what_its_items_are() -> None:
     kinds = {"apiVersion": "v1", "kind": "Pod"}
     assert api.list(PODS, "demo", "l=v") == [kinds | named("a"), kinds | named("b")]
     assert client.asked[1].endswith("/pods?limit=500&labelSelector=l%3Dv&continue=x")
+
+
+def test_of_a_list_is_kept_what_is_wanted_before_its_next_page_is_read() -> None:
+    pages = [
+        (
+            200,
+            {"kind": "PodList", "metadata": {"continue": "x"}, "items": [named("a"), named("b")]},
+        ),
+        (200, {"kind": "PodList", "metadata": {}, "items": [named("c")]}),
+    ]
+    api, client = server(*pages)
+    seen: list[tuple[str, int]] = []
+
+    def keep(item: Document) -> Document | None:
+        seen.append((item["metadata"]["name"], len(client.asked)))
+        return None if item["metadata"]["name"] == "b" else {"kept": item["kind"]}
+
+    assert api.list(PODS, "demo", keep=keep) == [{"kept": "Pod"}] * 2
+    assert seen == [("a", 1), ("b", 1), ("c", 2)]
 
 
 def test_metadata_alone_are_told_apart_from_whole_objects_and_look_like_them() -> None:

@@ -6,6 +6,7 @@ from controller.kube.client import CallCounts, Resource
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model import names
+from controller.model.objects import uid_of
 from controller.model.status import Reason, State
 from controller.report.metrics.metrics import Metrics
 from tests.fakes.kube_memory import MemoryApi, unavailable
@@ -40,6 +41,19 @@ def test_a_steady_pass_writes_nothing_with_or_without_memory() -> None:
         assert one_pass(api, memory=memory, minutes=minutes).succeeded
     one_pass(api)
     assert api.writes == []
+
+
+def test_what_is_remembered_of_a_written_cronjob_shares_its_parts_with_the_one_read_later() -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    (written,) = (subject.cronjob for subject, _ in memory.events.noticed.values())
+    one_pass(api, memory=memory, minutes=1)
+    uid = uid_of(api.items["CronJob", CONTROL, DB])
+    read = memory.observation.objects[uid].content
+    assert written is not None
+    assert written["spec"] is read["spec"]
+    (noticed,) = (subject.cronjob for subject, _ in memory.events.noticed.values())
+    assert noticed is read
 
 
 def test_a_fault_of_ours_in_one_namespace_stops_only_that(
