@@ -54,6 +54,7 @@ def run_forever(
             state = PassState()
             reports.metrics.forget()
             reports.page.forget()
+            reports.notifier.forget()
             _stand_by(leadership, stopping, health)
             last_pass_ended = True
             continue

@@ -56,6 +56,12 @@ class Notifier:
             wanted = [item for item in news if item and item.occasion in about]
             self._put(self._gathering.gather(wanted, self.clock()))
 
+    def forget(self) -> None:
+        """Let another process tell from now on; what it could not know goes out first."""
+        self._put(self._gathering.rest())
+        if self.watch is not None:
+            self.watch.forget()
+
     def close(self) -> None:
         """Send nothing any more; returns at once."""
         self._put(self._gathering.rest())

@@ -55,6 +55,10 @@ class OverdueWatch:
             self._is_noted = self._note(self._until)
         return found
 
+    def forget(self) -> None:
+        """Look anew at what was told before the next pass, as another process tells meanwhile."""
+        self._until, self._is_noted, self._dues = None, False, {}
+
     def _overdue(
         self, results: Iterable[ApplyResult], since: int, now: int
     ) -> Iterator[WorkloadOverdue]:

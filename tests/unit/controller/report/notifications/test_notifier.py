@@ -99,6 +99,16 @@ def test_what_fell_due_while_no_controller_ran_is_told_by_the_next_one() -> None
     assert Controller(api).heard(72 * _HOUR) == []
 
 
+def test_a_replica_that_leads_again_tells_nothing_that_the_other_one_told() -> None:
+    api = world()
+    first, second = Controller(api), Controller(api)
+    assert first.heard(0) == []
+    first.notifier.forget()
+    assert second.heard(24 * _HOUR) == [("overdue", 1)]
+    second.notifier.forget()
+    assert first.heard(24 * _HOUR + 1) == []
+
+
 def test_what_was_overdue_before_anybody_was_told_of_anything_is_no_news() -> None:
     api = cluster(*small())
     one_pass(api)
