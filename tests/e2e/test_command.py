@@ -1,6 +1,7 @@
 """The user's command on a real cluster: from a backup now to a database that was lost."""
 
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,7 +162,9 @@ def test_a_backup_comes_to_the_laptop(
         assert secret not in logs
 
 
-def test_backups_are_looked_after(stage: Stage, cronjob: str, command: Command) -> None:
+def test_backups_are_looked_after(
+    stage: Stage, cronjob: str, command: Command, tmp_path: Path
+) -> None:
     def the_backup() -> Object:
         listed = json.loads(done(command.run("backups", _NAME, "-o", "json")).out)
         backup: Object
@@ -184,6 +187,18 @@ def test_backups_are_looked_after(stage: Stage, cronjob: str, command: Command) 
     assert all(link["good"] for link in links)
     assert {"controller", "database", "store"} <= {link["link"] for link in links}
     assert f"keep CronJob {cronjob}" in done(command.run("plan")).out
+
+    done(command.run("report", _NAME, "-o", tmp_path / "report.zip"))
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        found = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert json.loads(found["report.json"])["missing"] == []
+    assert any("dump done" in text for name, text in found.items() if name.startswith("runs/"))
+    assert all(secret not in text for text in found.values() for secret in secrets_of(stage))
+
+
+def secrets_of(stage: Stage) -> tuple[str, ...]:
+    world = stage.world
+    return (world.database_password, world.store_secret, str(world.identity))
 
 
 def test_a_run_is_cancelled(stage: Stage, cronjob: str, command: Command) -> None:

@@ -186,6 +186,7 @@ includes this first. */}}
 {{- end }}
 {{- if hasSuffix (printf ":%s" (include "ksnapshot.httpPort" .)) (include "ksnapshot.statusPage" .) }}
 {{- $faults = append $faults "statusPage.listen must have another port than controller.httpPort: the page is for people, and never on the port that is scraped" }}
+{{- end }}
 {{- if and (gt (int .Values.replicaCount) 1) (eq (include "ksnapshot.leaderElection" .) "false") }}
 {{- $faults = append $faults "leaderElection.enabled must not be false when replicaCount is more than 1: all of them would write" }}
 {{- end }}

@@ -60,6 +60,7 @@ class Replica:
             "POLL_INTERVAL_SECONDS": "1",
             "API_TIMEOUT_SECONDS": "3",
             "HTTP_PORT": str(self.port),
+            "STATUS_PAGE_LISTEN": "none",
         }
         with self.log.open("ab") as sink:
             self.process = subprocess.Popen(
