@@ -1,6 +1,5 @@
 import signal
 import sys
-from http.server import ThreadingHTTPServer
 from threading import Event
 from typing import NoReturn
 
@@ -18,6 +17,7 @@ from controller.report.notifications.delivery import DeliveryCounts
 from controller.report.notifications.notifier import start_notifier
 from controller.report.page.server import serve_page
 from controller.report.page.status_page import StatusPage
+from controller.report.web_server import WebServer
 from controller.settings.settings import SETTINGS, Settings
 from dumpers.runtime import log
 from dumpers.runtime.log import LogFormat, LogLevel
@@ -79,7 +79,7 @@ def _leadership(settings: Settings, calls: CallCounts) -> Leadership:
     return Leader(connect(settings, Event(), counts=calls, timeout=seconds), settings)
 
 
-def _serve(settings: Settings, reports: Reports) -> list[ThreadingHTTPServer]:
+def _serve(settings: Settings, reports: Reports) -> list[WebServer]:
     """Start the HTTP servers; end the process with exit code 1 if a port cannot be opened."""
     try:
         metrics = reports.metrics.exposition

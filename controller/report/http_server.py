@@ -1,25 +1,21 @@
 """Serves /healthz, /readyz and /metrics."""
 
-import socket
-import threading
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
+from http.server import BaseHTTPRequestHandler
 from types import MappingProxyType
 
 from controller.report.metrics.exposition import Exposition
+from controller.report.web_server import WebServer
 from controller.settings.settings import Settings
-
-_MISSED_INTERVALS = 3
 
 
 class Health:
     """Whether passes still make progress, and whether one has ended; one with failures counts."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = _MISSED_INTERVALS * (settings.poll_interval + settings.api_timeout)
+        self._limit = settings.longest_silence
         self._clock = clock
         self._last_progress = clock()
         self._is_ready = False
@@ -47,18 +43,7 @@ class Health:
         return self._clock() - self._last_progress <= self._limit
 
 
-class _Server(ThreadingHTTPServer):
-    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
-    daemon_threads = True
-
-    def server_bind(self) -> None:
-        """Bind IPv4 too, and do not look the host's name up as http.server does: that may hang."""
-        if self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        TCPServer.server_bind(self)
-
-
-def serve(port: int, health: Health, metrics: Callable[[], Exposition]) -> ThreadingHTTPServer:
+def serve(port: int, health: Health, metrics: Callable[[], Exposition]) -> WebServer:
     """Start a server on all interfaces, IPv6 included where there is any, in its own thread.
 
     Raises OSError if the port cannot be opened.
@@ -96,8 +81,8 @@ def serve(port: int, health: Health, metrics: Callable[[], Exposition]) -> Threa
             self.end_headers()
             self.wfile.write(body)
 
-    server = _Server(("", port), Handler)
-    threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+    server = WebServer("", port, Handler)
+    server.start("http")
     return server
 
 

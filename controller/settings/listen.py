@@ -21,7 +21,8 @@ class Listen:
     @property
     def is_local(self) -> bool:
         """Whether only processes of this machine, or of this pod, get there."""
-        return ipaddress.ip_address(self.address).is_loopback
+        address = ipaddress.ip_address(self.address)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
     def __str__(self) -> str:
         host = f"[{self.address}]" if ":" in self.address else self.address

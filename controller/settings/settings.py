@@ -14,6 +14,8 @@ from dumpers.contract.engine_spec import DumperImage
 from dumpers.contract.recipients import check_recipients
 from dumpers.runtime.errors import ConfigurationError
 
+_MISSED_INTERVALS = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(OperationSettings):
@@ -233,6 +235,11 @@ class Settings(OperationSettings):
             raise ConfigurationError(*faults)
         images = {item.env: env.get(item.env) or item.default for item in IMAGES}
         return cls(**values, dumper_images=images)
+
+    @property
+    def longest_silence(self) -> int:
+        """After so long without a pass that got on, something is wrong."""
+        return _MISSED_INTERVALS * (self.poll_interval + self.api_timeout)
 
     def image(self, image: DumperImage) -> str:
         """The container image to run for a dumper image of an engine."""

@@ -72,4 +72,4 @@ def _trouble(result: ApplyResult) -> str:
     """Why a change was not carried out."""
     if result.failed:
         return "a write failed"
-    return "the same write was reverted before, or the process ends"
+    return "the same write was reverted before, the process ends, or another replica leads"

@@ -1,22 +1,15 @@
 """Serves the status page: to whoever gets to its address, so by default to nobody from outside."""
 
 import ipaddress
-import logging
-import socket
-import sys
-import threading
-import traceback
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
+from http.server import BaseHTTPRequestHandler
 
 from controller.report.page.document import plain_page
 from controller.report.page.status_page import Answer, StatusPage
 from controller.report.page.style import POLICY
+from controller.report.web_server import WebServer
 from controller.settings.listen import Listen
-from dumpers.runtime.log import fields
 
-_log = logging.getLogger(__name__)
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": POLICY,
@@ -29,30 +22,7 @@ _HEADERS = {
 }
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, listen: Listen, handler: type[BaseHTTPRequestHandler]) -> None:
-        is_six = ":" in listen.address
-        self.address_family = socket.AF_INET6 if is_six else socket.AF_INET
-        super().__init__((listen.address, listen.port), handler)
-
-    def server_bind(self) -> None:
-        """Do not look the host's name up as http.server does: that may hang."""
-        if self.address_family == socket.AF_INET6 and self.server_address[0] == "::":
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        TCPServer.server_bind(self)
-
-    def handle_error(self, *_: object) -> None:
-        """Log a fault of ours by its place, and not who went away before the answer was sent."""
-        error = sys.exception()
-        if error is not None and not isinstance(error, OSError):
-            place = "".join(traceback.format_tb(error.__traceback__))
-            line = fields(fault=type(error).__name__, place=place)
-            _log.error("a fault of the status page", extra=line)
-
-
-def serve_page(listen: Listen, page: StatusPage) -> ThreadingHTTPServer:
+def serve_page(listen: Listen, page: StatusPage) -> WebServer:
     """Start a server in its own thread; OSError if it cannot listen there."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -88,8 +58,8 @@ def serve_page(listen: Listen, page: StatusPage) -> ThreadingHTTPServer:
             if with_body:
                 self.wfile.write(answer.body)
 
-    server = _Server(listen, Handler)
-    threading.Thread(target=server.serve_forever, name="page", daemon=True).start()
+    server = WebServer(listen.address, listen.port, Handler)
+    server.start("page")
     return server
 
 

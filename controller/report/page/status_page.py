@@ -24,7 +24,10 @@ from controller.report.page.words import duration
 from controller.runs.due import SLACK
 from controller.settings.settings import Settings
 
-_MISSED_INTERVALS = 3
+_NOT_YET = (
+    "The first pass over the cluster has not ended yet, or another replica makes the passes: ask "
+    "that one, which holds the Lease."
+)
 
 
 class Answer(NamedTuple):
@@ -46,7 +49,7 @@ class StatusPage:
     """Answers from the last pass's findings; threads may ask while a pass goes on."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        self._limit = _MISSED_INTERVALS * (settings.poll_interval + settings.api_timeout)
+        self._limit = settings.longest_silence
         self._slack = SLACK + settings.poll_interval
         self._clock = clock
         self._findings: Findings | None = None
@@ -59,41 +62,36 @@ class StatusPage:
         running: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Take what a pass found, and the runs that go on; None if no pass found anything yet."""
-        self._findings = replace(findings, running=running) if findings else None
+        # What was made of the last ones goes with them: a page may be looked at once in a year.
+        with self._lock:
+            self._findings = replace(findings, running=running) if findings else None
+            self._rendered = None
 
     def forget(self) -> None:
         """Drop the findings, which another replica makes untrue."""
-        self._findings = self._rendered = None
+        self.update(None)
 
     def answer(self, target: str) -> Answer:
         """Answer a request's target, path and query, with a page."""
-        findings = self._findings
-        if findings is None:
-            told = (
-                "The first pass over the cluster has not ended yet, or another replica makes the "
-                "passes: ask that one, which holds the Lease."
-            )
-            return _plain(HTTPStatus.SERVICE_UNAVAILABLE, "Not yet", told)
-        asked = _asked(target)
-        if asked is None:
-            return _nothing_there()
-        namespace, part = asked
         with self._lock:
-            rendered = self._of(findings)
-            key = (namespace, part, self._is_old(findings))
-            if key not in rendered.pages:
-                page = self._render(rendered, namespace, part)
-                if page is None:
-                    return _nothing_there()
-                rendered.pages[key] = page.encode()
-            return Answer(HTTPStatus.OK, rendered.pages[key])
+            if self._findings is None:
+                return _plain(HTTPStatus.SERVICE_UNAVAILABLE, "Not yet", _NOT_YET)
+            asked = _asked(target)
+            page = self._page(self._findings, *asked) if asked else None
+        return Answer(HTTPStatus.OK, page) if page else _nothing_there()
 
-    def _of(self, findings: Findings) -> _Rendered:
-        """What was made of these findings, which may be nothing yet."""
-        if self._rendered is None or self._rendered.findings is not findings:
-            entries = entries_of(findings, self._slack)
-            self._rendered = _Rendered(findings, entries, {})
-        return self._rendered
+    def _page(self, findings: Findings, namespace: str, part: int) -> bytes | None:
+        """A page, made when it is asked for first; None where there is none."""
+        if self._rendered is None:
+            self._rendered = _Rendered(findings, entries_of(findings, self._slack), {})
+        rendered = self._rendered
+        key = (namespace, part, self._is_old(findings))
+        if key not in rendered.pages:
+            page = self._render(rendered, namespace, part)
+            if page is None:
+                return None
+            rendered.pages[key] = page.encode()
+        return rendered.pages[key]
 
     def _render(self, rendered: _Rendered, namespace: str, part: int) -> Html | None:
         findings, entries, _ = rendered

@@ -25,8 +25,15 @@ class Quotes:
         """Whether the next line begins within quotes."""
         return bool(self._until)
 
+    def may_part_behind(self, begun: bytes) -> bool:
+        """Whether a line that has begun so may be followed in two parts: a plain text is open."""
+        trial = Quotes()
+        trial._until = self._until
+        trial.follow(begun)
+        return trial._until == b"'"
+
     def follow(self, line: bytes) -> None:
-        """Read on by one whole line, its end included."""
+        """Read on by one whole line, its end included, or a part behind which it may be parted."""
         at = 0
         if not self._until and _CLOSED.fullmatch(line):
             return

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from dumpers.engines.names import abbreviate
 from dumpers.engines.postgresql.clients import quote_identifier
 from dumpers.engines.postgresql.restore.belonging import Belonging, find_chosen, settings_of
-from dumpers.engines.postgresql.restore.script.toc import BEGINNING, END, ROWS, Entry, Toc
+from dumpers.engines.postgresql.restore.script.toc import BEGINNING, END, ROWS, STORED, Entry, Toc
+from dumpers.runtime.errors import TargetRefusedError
 from dumpers.streams.reader import IterReader, Reader
 
 # Of those that come behind all definitions of tables, one of these is the first.
@@ -51,20 +52,33 @@ class TableCut:
                     yield _drop(held, belonging)
             else:
                 yield one.text if belonging.has(one) else settings_of(one.text)
-        while entry is not None:
-            is_kept = entry.kind == END or belonging.has(entry)
-            yield entry.text if is_kept else settings_of(entry.text)
-            if entry.kind == ROWS:
-                # All of it is read in any case, for its end to be proven.
-                for part in toc.rest():
-                    if is_kept:
-                        yield part
-            entry = toc.next()
+        yield from _later(toc, entry, belonging)
         if belonging.left_out:
             self.notes.append(
                 "of the chosen tables, what needs others that are not chosen was left out: "
                 f"{abbreviate(belonging.left_out)}"
             )
+
+
+def _later(toc: Toc, entry: Entry | None, belonging: Belonging) -> Iterator[bytes]:
+    """What is stored and what comes behind it, from this entry on."""
+    is_whole = False
+    while entry is not None:
+        is_whole = entry.kind == END
+        is_kept = is_whole or belonging.has(entry)
+        yield entry.text if is_kept else settings_of(entry.text)
+        if entry.kind in STORED:
+            # All of it is read in any case, for its end to be proven.
+            for part in toc.rest():
+                if is_kept:
+                    yield part
+        entry = toc.next()
+    if not is_whole:
+        # A table behind it would be missing without a word.
+        raise TargetRefusedError(
+            "the dump does not end as pg_dump's do, so tables cannot be taken out of it: restore "
+            "all of it"
+        )
 
 
 def _drop(held: Sequence[Entry], belonging: Belonging) -> bytes:

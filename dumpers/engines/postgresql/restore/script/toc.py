@@ -17,14 +17,17 @@ _HEADER = re.compile(
     rb"Schema: (?P<schema>.*?); Owner: .*\n"
 )
 _END = b"-- PostgreSQL database dump complete\n"
-_COPY = re.compile(rb"COPY .* FROM stdin;\n")
+_COPY, _FROM_STDIN = b"COPY ", b" FROM stdin;\n"
 _ROWS_END = b"\\.\n"
 ROWS = "TABLE DATA"
 LARGE_OBJECTS = "BLOBS"
+# Of these the size has no bounds.
+STORED = frozenset((ROWS, LARGE_OBJECTS))
 # The parts of a dump before its first and after its last entry.
 BEGINNING, END = "BEGINNING", "END"
-# A definition is small; of rows one line is held.
+# A definition is small. Of INSERT a row is one line, which may be as long as the row.
 _MOST_BYTES = 256 << 20
+_LONG_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +55,12 @@ class Toc:
         self._begun = b""
 
     def next(self) -> Entry | None:
-        """The next entry, of which only rows are not read yet; None at the proven end.
+        """The next entry, of which only what it stores is not read yet; None at the proven end.
 
         Raises TargetRefusedError where a definition is larger than one can be.
         """
         head = self.head()
-        if head is None or head.kind == ROWS:
+        if head is None or head.kind in STORED:
             return head
         parts, size = [head.text], 0
         for part in self.rest():
@@ -80,20 +83,23 @@ class Toc:
         return Entry(kind=kind, schema=schema, name=name, text=self._begun)
 
     def rest(self) -> Iterator[bytes]:
-        """The rest of the entry, in pieces: lines, and rows of COPY in larger ones."""
-        quotes = Quotes()
+        """The rest of the entry: lines, parts of very long ones, rows of COPY in blocks."""
+        quotes, is_copy = Quotes(), False
         self._header = None
-        while line := self._line():
-            if line == _RULE and not quotes.open and self._take_header():
-                return
+        while line := self._line(quotes):
+            if not quotes.open:
+                if line == _RULE and self._take_header():
+                    return
+                is_copy = line.startswith(_COPY)
+            quotes.follow(line)
             yield line
-            if not quotes.open and _COPY.fullmatch(line):
+            # A name may hold line ends, so that the statement has several.
+            if is_copy and not quotes.open and line.endswith(_FROM_STDIN):
                 yield from self._copied()
-            else:
-                quotes.follow(line)
+                is_copy = False
 
     def _take_header(self) -> bool:
-        line = self._line()
+        line = self._line(Quotes())
         found = _HEADER.fullmatch(line)
         if found:
             texts = (found[part].decode("utf-8", "replace") for part in ("kind", "schema", "name"))
@@ -127,15 +133,22 @@ class Toc:
                 held, skipped = held[sure:], 0
         yield held[skipped:]
 
-    def _line(self) -> bytes:
-        """The next line, however long; what is behind the last one's end, then nothing."""
+    def _line(self, quotes: Quotes) -> bytes:
+        """The next line, or a part of a very long one within quotes; nothing at the end."""
         parts: list[bytes] = []
+        size, most = 0, _LONG_BYTES
         while True:
             end = self._block.find(b"\n", self._at) + 1
             if end:
                 line, self._at = self._block[self._at : end], end
                 return b"".join((*parts, line)) if parts else line
             parts.append(self._rest_of_block())
+            size += len(parts[-1])
+            if size >= most:
+                parts = [b"".join(parts)]
+                if quotes.may_part_behind(parts[0]):
+                    return parts[0]
+                most *= 2
             self._block, self._at = self._read(), 0
             if not self._block:
                 return b"".join(parts)

@@ -114,7 +114,7 @@ def test_a_fault_of_ours_is_logged_by_its_place_alone(
     finally:
         server.shutdown()
         server.server_close()
-    (line,) = [item for item in caplog.records if item.name.endswith("page.server")]
+    (line,) = [item for item in caplog.records if item.name.endswith("web_server")]
     told = str(line.__dict__)
     assert ("ValueError" in told, "pl4nted" in told) == (True, False)
     assert "pl4nted" not in capfd.readouterr().err

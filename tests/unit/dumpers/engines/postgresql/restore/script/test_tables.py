@@ -14,6 +14,7 @@ def entry(name: str, kind: str, text: str, schema: str = "public", data: str = "
     )
 
 
+END = "--\n-- PostgreSQL database dump complete\n--\n\n"
 BODY = "--\n-- Name: people; Type: TABLE; Schema: public; Owner: me\n--"
 DUMP = "".join(
     (
@@ -166,6 +167,7 @@ def test_partitions_go_with_their_table() -> None:
             ),
             entry("heir", "TABLE", "CREATE TABLE public.heir (\n)\nINHERITS (public.p1);"),
             entry("p1", "TABLE DATA", "COPY public.p1 (k) FROM stdin;\n1\n\\.", data="Data for "),
+            END,
         )
     ).encode()
 
@@ -178,3 +180,44 @@ def test_partitions_go_with_their_table() -> None:
     assert "COPY public.p1" in of("p1")
     with pytest.raises(TargetRefusedError, match=r"heir inherits from public\.p1"):
         of("heir")
+
+
+def large(size: int) -> str:
+    digits = "ab" * size
+    text = f"BEGIN;\n\nSELECT pg_catalog.lowrite(0, '\\x{digits}');\n\nCOMMIT;"
+    return entry("BLOBS", "BLOBS", text, schema="-", data="Data for ")
+
+
+@pytest.mark.parametrize("at_once", [7, 1 << 17])
+def test_rows_are_told_by_their_whole_statement(at_once: int) -> None:
+    odd = entry(
+        "odd",
+        "TABLE DATA",
+        f'COPY public.odd ("a\nb", c) FROM stdin;\nit\'s\t{BODY}\n\\.',
+        data="Data for ",
+    )
+    people = entry(
+        "people", "TABLE DATA", "COPY public.people (a) FROM stdin;\n1\n\\.", data="Data for "
+    )
+    definitions = [
+        entry(name, "TABLE", f"CREATE TABLE public.{name} (\n    a integer\n);")
+        for name in ("odd", "people")
+    ]
+    dump = "".join(("\n", *definitions, odd, people, large(2 << 20), END)).encode()
+
+    class Slowly(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(at_once, size) if size and size > 0 else at_once)
+
+    made = TableCut(wanted=("people",), is_bare=True, replaces=False)
+    text = b"".join(iter(made.reader(Slowly(dump)).read, b"")).decode()
+    assert people.strip() in text
+    assert "public.odd" not in text
+    assert "lowrite" not in text
+
+
+def test_a_dump_that_breaks_off_gives_no_tables() -> None:
+    dump = entry("p", "TABLE", "CREATE TABLE public.p (\n    k integer\n);").encode()
+    made = TableCut(wanted=("p",), is_bare=True, replaces=False)
+    with pytest.raises(TargetRefusedError, match="does not end as pg_dump's do"):
+        b"".join(iter(made.reader(io.BytesIO(b"\n" + dump)).read, b""))

@@ -63,3 +63,13 @@ def test_short_lines_come_in_large_pieces() -> None:
     source = (_HEADER.format("Data for ", "t", "TABLE DATA") + "".join(lines)).encode()
     reader = in_one_transaction(io.BytesIO(source))
     assert len(list(iter(reader.read, b""))) < 20
+
+
+def test_a_very_long_line_is_never_held_as_a_whole() -> None:
+    start, size = "INSERT INTO t VALUES (1, 'it''s', '\\x", 40 << 20
+    line = f"{start}{'ab' * (size // 2)}', '{FORGED}{_LINES}');\n".encode()
+    source = _HEADER.format("Data for ", "t", "TABLE DATA").encode() + line + END.encode()
+    reader = in_one_transaction(io.BytesIO(source))
+    pieces_ = list(iter(reader.read, b""))
+    assert b"".join(pieces_) == b"BEGIN;\n" + source + b"COMMIT;\n"
+    assert max(map(len, pieces_)) < 4 << 20
