@@ -1,5 +1,6 @@
 """Restores in a process of their own, which is killed at a moment that can be told again."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from dumpers.contract.connection import Connection
 from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.protocol import StoredDump
 from tests.paths import REPOSITORY
+from tests.testbed.toolchain.processes import wait_until
 
 # Restores, and dies as soon as the tool of this number runs, alone or together with that tool; or
 # as soon as so many bytes of the backup were handed on.
@@ -88,10 +90,24 @@ def restore_killed(
         "request": request.to_json(),
         "connection": {name: getattr(target, name) for name in fields},
     }
-    subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-c", _RESTORE, json.dumps(given)],
         cwd=REPOSITORY,
         env={"PATH": os.environ["PATH"]},
         stderr=subprocess.DEVNULL,
-        check=False,
+        start_new_session=True,
     )
+    process.wait()
+    # What goes on alone may not even have logged in yet.
+    wait_until(lambda: not _of_session(process.pid), seconds=120, what="its tools to end")
+
+
+def _of_session(session: int) -> list[str]:
+    """The processes of a session; one that has ended and that nobody has asked after is none."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, of, *_ = stat.read_text().rpartition(")")[2].split()
+            if state != "Z" and int(of) == session:
+                found.append(stat.parent.name)
+    return found
