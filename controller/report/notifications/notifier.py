@@ -9,7 +9,7 @@ from pathlib import Path
 
 from controller.kube.client import Kube
 from controller.plan.changes import PassResult
-from controller.report.notifications.apprise_urls import URLS_KEY, AppriseUrls
+from controller.report.notifications.apprise_urls import TRIES, URLS_KEY, WAIT, AppriseUrls
 from controller.report.notifications.delivery import DeliveryCounts, DeliveryError, read_key
 from controller.report.notifications.gathering import Gathering
 from controller.report.notifications.messages import Message
@@ -87,7 +87,13 @@ def start_notifier(kube: Kube, settings: Settings, counts: DeliveryCounts) -> No
     webhook = Webhook(folder=folder, settings=settings, clock=lambda: datetime.now(UTC))
     outboxes = (
         Outbox(target="webhook", deliver=webhook, counts=counts),
-        Outbox(target="apprise", deliver=AppriseUrls(folder=folder), counts=counts),
+        Outbox(
+            target="apprise",
+            deliver=AppriseUrls(folder=folder),
+            counts=counts,
+            wait=WAIT,
+            tries=TRIES,
+        ),
     )
     for outbox in outboxes:
         outbox.start()

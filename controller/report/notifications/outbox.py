@@ -14,6 +14,7 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     sleep_using_event,
+    stop_after_attempt,
     stop_after_delay,
     stop_when_event_set,
     wait_exponential_jitter,
@@ -40,7 +41,8 @@ _log = logging.getLogger(__name__)
 class Outbox:
     """The messages for one target; `start` begins to send them.
 
-    `patience` is how many seconds one message is tried, `wait` the pause between tries.
+    `patience` is how many seconds one message is tried, `wait` the pause between tries, and `tries`
+    how many there are at most, None for as many as there is time for.
     """
 
     target: str
@@ -49,6 +51,7 @@ class Outbox:
     capacity: int = CAPACITY
     patience: float = PATIENCE_SECONDS
     wait: wait_base = _WAIT
+    tries: int | None = None
     _waiting: deque[Message] = field(default_factory=deque, init=False)
     _changed: Condition = field(default_factory=Condition, init=False)
     _closing: Event = field(default_factory=Event, init=False)
@@ -92,9 +95,12 @@ class Outbox:
             return self._waiting.popleft() if self._waiting else None
 
     def _send(self, message: Message) -> None:
+        stop = stop_after_delay(self.patience) | stop_when_event_set(self._closing)
+        if self.tries is not None:
+            stop |= stop_after_attempt(self.tries)
         tries = Retrying(
             retry=retry_if_exception(_may_heal),
-            stop=stop_after_delay(self.patience) | stop_when_event_set(self._closing),
+            stop=stop,
             wait=self.wait,
             sleep=sleep_using_event(self._closing),
             before_sleep=self._tell_retry,

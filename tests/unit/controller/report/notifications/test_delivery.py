@@ -142,6 +142,24 @@ def test_apprise_gets_a_message_to_every_url_once_each(server: StubStore, tmp_pa
     box.close()
 
 
+def test_apprise_tries_a_url_a_few_times_as_some_of_its_recipients_may_have_the_message(
+    server: StubStore, tmp_path: Path
+) -> None:
+    answers(server, *[401] * 20)
+    place = server.url.removeprefix("http")
+    (tmp_path / "apprise-urls").write_text(f"json{place}/{SECRET}")
+    counts = Counted()
+    notifier = start_notifier(MemoryApi(), settings(NOTIFICATIONS_FOLDER=str(tmp_path)), counts)
+    _, box = notifier.outboxes
+    box.wait = wait_none()
+    box.put(message(1))
+    box.put(message(2))
+    ended = [counts.ended.get(timeout=PATIENCE) for _ in range(2)]
+    assert ended == [Outcome.FAILED] * 2
+    assert [item.path for item in server.asked] == [f"/{SECRET}"] * 6
+    notifier.close()
+
+
 @pytest.mark.parametrize("status", [301, 400, 401, 404, 410])
 def test_what_a_webhook_refuses_for_good_is_not_tried_again(
     server: StubStore, tmp_path: Path, status: int
