@@ -23,6 +23,8 @@ from controller.runs.due import SLACK
 from controller.settings.settings import Settings
 from dumpers.runtime.log import fields
 
+# So long the end of the process waits for messages; the kubelet gives it some more.
+CLOSE_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -62,11 +64,12 @@ class Notifier:
         if self.watch is not None:
             self.watch.forget()
 
-    def close(self) -> None:
-        """Send nothing any more; returns at once."""
+    def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Send what is not told yet, so many seconds at most, and then nothing any more."""
         self._put(self._gathering.rest())
+        end = self.clock() + seconds
         for outbox in self.outboxes:
-            outbox.close()
+            outbox.close(max(0.0, end - self.clock()))
 
     def _put(self, messages: Iterable[Message]) -> None:
         for message in messages:
