@@ -63,6 +63,8 @@ def run(once: bool, log_level: str | None, log_format: str | None) -> None:  # n
     leadership.start()
     run_forever(kube, settings, stopping, reports, leadership)
     leadership.release()
+    # Only now: while messages are sent another replica acts already.
+    reports.notifier.close()
     for server in servers:
         server.shutdown()
 

@@ -84,7 +84,6 @@ def run_forever(
         # Also of a pass that broke off: what it wrote is no news to the next one.
         reports.notifier.tell(changed)
         stopping.wait(settings.poll_interval)
-    reports.notifier.close()
     _log.info("stopped")
 
 

@@ -5,11 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tenacity import wait_incrementing
+
 from controller.report.notifications.delivery import DeliveryError, read_key
 from controller.report.notifications.messages import Message
 from controller.settings.choices import Occasion
 
 URLS_KEY = "apprise-urls"
+# apprise says neither why a URL failed nor which of its recipients have the message: each further
+# try may send it to some of them again, and may be in vain. Over half a minute these pauses outlast
+# the restart of a service, and a hundred messages with a wrong token are through within the hour.
+TRIES = 3
+WAIT = wait_incrementing(start=10, increment=10)
 _TYPES = {
     Occasion.FAILURE: "failure",
     Occasion.RECOVERY: "success",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from controller.kube.client import Kube
 from controller.plan.changes import PassResult
-from controller.report.notifications.apprise_urls import URLS_KEY, AppriseUrls
+from controller.report.notifications.apprise_urls import TRIES, URLS_KEY, WAIT, AppriseUrls
 from controller.report.notifications.delivery import DeliveryCounts, DeliveryError, read_key
 from controller.report.notifications.gathering import Gathering
 from controller.report.notifications.messages import Message
@@ -23,6 +23,8 @@ from controller.runs.due import SLACK
 from controller.settings.settings import Settings
 from dumpers.runtime.log import fields
 
+# So long the end of the process waits for messages; the kubelet gives it some more.
+CLOSE_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -62,11 +64,12 @@ class Notifier:
         if self.watch is not None:
             self.watch.forget()
 
-    def close(self) -> None:
-        """Send nothing any more; returns at once."""
+    def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Send what is not told yet, so many seconds at most, and then nothing any more."""
         self._put(self._gathering.rest())
+        end = self.clock() + seconds
         for outbox in self.outboxes:
-            outbox.close()
+            outbox.close(max(0.0, end - self.clock()))
 
     def _put(self, messages: Iterable[Message]) -> None:
         for message in messages:
@@ -87,7 +90,13 @@ def start_notifier(kube: Kube, settings: Settings, counts: DeliveryCounts) -> No
     webhook = Webhook(folder=folder, settings=settings, clock=lambda: datetime.now(UTC))
     outboxes = (
         Outbox(target="webhook", deliver=webhook, counts=counts),
-        Outbox(target="apprise", deliver=AppriseUrls(folder=folder), counts=counts),
+        Outbox(
+            target="apprise",
+            deliver=AppriseUrls(folder=folder),
+            counts=counts,
+            wait=WAIT,
+            tries=TRIES,
+        ),
     )
     for outbox in outboxes:
         outbox.start()

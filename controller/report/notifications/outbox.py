@@ -1,7 +1,7 @@
 """Sends messages to one target from a thread of its own, and never makes anybody wait.
 
 The queue is bounded: where the target takes too long, the oldest messages go. The thread is a
-daemon: what waits when the process ends is dropped.
+daemon: what is not sent soon after the process is asked to end is dropped.
 """
 
 import logging
@@ -14,6 +14,7 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     sleep_using_event,
+    stop_after_attempt,
     stop_after_delay,
     stop_when_event_set,
     wait_exponential_jitter,
@@ -40,7 +41,8 @@ _log = logging.getLogger(__name__)
 class Outbox:
     """The messages for one target; `start` begins to send them.
 
-    `patience` is how many seconds one message is tried, `wait` the pause between tries.
+    `patience` is how many seconds one message is tried, `wait` the pause between tries, and `tries`
+    how many there are at most, None for as many as there is time for.
     """
 
     target: str
@@ -49,13 +51,18 @@ class Outbox:
     capacity: int = CAPACITY
     patience: float = PATIENCE_SECONDS
     wait: wait_base = _WAIT
+    tries: int | None = None
     _waiting: deque[Message] = field(default_factory=deque, init=False)
     _changed: Condition = field(default_factory=Condition, init=False)
-    _closing: Event = field(default_factory=Event, init=False)
+    _sending: Message | None = field(default=None, init=False)
+    _ending: Event = field(default_factory=Event, init=False)
+    _thread: Thread | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Send from now on."""
-        Thread(target=self._run, name=f"notifications-{self.target}", daemon=True).start()
+        name = f"notifications-{self.target}"
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
 
     def put(self, message: Message) -> None:
         """Take a message, at once; the oldest one goes where there are too many."""
@@ -66,13 +73,16 @@ class Outbox:
         if dropped:
             self._drop(dropped, "too many wait: the target takes too long")
 
-    def close(self) -> None:
-        """Begin nothing any more, and try nothing again; returns at once."""
+    def close(self, seconds: float) -> None:
+        """Try once more, at once, what waits: so many seconds at most, and the rest is dropped."""
         with self._changed:
-            self._closing.set()
-            left = [*self._waiting]
-            self._waiting.clear()
+            self._ending.set()
             self._changed.notify()
+        if self._thread:
+            self._thread.join(seconds)
+        with self._changed:
+            left = [*filter(None, (self._sending,)), *self._waiting]
+            self._waiting.clear()
         for message in left:
             self._drop(message, "the controller ends")
 
@@ -88,19 +98,25 @@ class Outbox:
     def _next(self) -> Message | None:
         """Wait for the next message; None when there will be none."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
-            return self._waiting.popleft() if self._waiting else None
+            self._changed.wait_for(lambda: self._waiting or self._ending.is_set())
+            self._sending = self._waiting.popleft() if self._waiting else None
+            return self._sending
 
     def _send(self, message: Message) -> None:
+        stop = stop_after_delay(self.patience) | stop_when_event_set(self._ending)
+        if self.tries is not None:
+            stop |= stop_after_attempt(self.tries)
         tries = Retrying(
             retry=retry_if_exception(_may_heal),
-            stop=stop_after_delay(self.patience) | stop_when_event_set(self._closing),
+            stop=stop,
             wait=self.wait,
-            sleep=sleep_using_event(self._closing),
+            sleep=sleep_using_event(self._ending),
             before_sleep=self._tell_retry,
             reraise=True,
         )
-        if tries(self.deliver, message):
+        is_set_up = tries(self.deliver, message)
+        self._settle()
+        if is_set_up:
             _log.info("notification sent", extra=fields(**self._about(message)))
             self.counts.count(self.target, Outcome.SENT)
 
@@ -108,7 +124,13 @@ class Outbox:
         error = state.outcome.exception() if state.outcome else None
         _log.debug("notification is tried again", extra=fields(target=self.target, why=str(error)))
 
+    def _settle(self) -> None:
+        """Leave nothing of the message to `close`."""
+        with self._changed:
+            self._sending = None
+
     def _fail(self, message: Message, why: str) -> None:
+        self._settle()
         _log.warning("notification not sent", extra=fields(**self._about(message), why=why))
         self.counts.count(self.target, Outcome.FAILED)
 

@@ -273,7 +273,7 @@ def test_two_versions_never_overlap() -> None:
     assert deployment["spec"]["strategy"] == {"type": "Recreate"}
 
 
-@pytest.mark.parametrize(("timeout", "grace"), [(None, 45), (600, 615)])
+@pytest.mark.parametrize(("timeout", "grace"), [(None, 50), (600, 620)])
 def test_a_stop_waits_for_the_call_under_way(timeout: int | None, grace: int) -> None:
     options = [f"--set=controller.apiTimeoutSeconds={timeout}"] if timeout else []
     pod = find(render(*options), "Deployment", "ksnapshot")["spec"]["template"]["spec"]

@@ -7,15 +7,34 @@ from typing import Any
 
 import pytest
 
-from controller.kube.client import ConflictError, NotLeadingError, RefusedError
+from controller.kube.client import (
+    ConflictError,
+    KubeError,
+    NotLeadingError,
+    RefusedError,
+    UnavailableError,
+)
 from controller.loop.pass_state import PassState
 from controller.model import names
 from controller.model.status import Reason, State
 from controller.plan.changes import Action, PassResult
+from controller.report.transitions import RunFinished, Transition
 from tests.fakes.kube_golden import CASES, Golden
 from tests.fakes.kube_memory import MemoryApi
 from tests.fakes.recipients import RECIPIENTS
-from tests.fakes.worlds import CONTROL, asks, cluster, one_pass, owner, pod, settings, small, states
+from tests.fakes.worlds import (
+    CONTROL,
+    DB,
+    asks,
+    cluster,
+    job,
+    one_pass,
+    owner,
+    pod,
+    settings,
+    small,
+    states,
+)
 
 Change = Callable[[MemoryApi], None]
 
@@ -245,6 +264,56 @@ def test_who_leads_no_more_ends_its_pass_and_nothing_is_said_of_the_workload() -
         ("demo/db", "demo/other"), f"{State.WANTED} {Reason.ANNOTATED}"
     )
     assert not result.failures
+
+
+def ended_run() -> tuple[MemoryApi, PassState]:
+    """A cluster with a run that failed, which no pass has seen yet."""
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    api.put(job(api.items["CronJob", CONTROL, DB], ended="2026-01-01T00:01:00Z", how="Failed"))
+    return api, memory
+
+
+def finished(api: MemoryApi, memory: PassState) -> list[str]:
+    """The Jobs whose end one pass tells."""
+    told: list[Transition] = []
+    one_pass(api, memory=memory, tell=told.append)
+    return [item.job for item in told if isinstance(item, RunFinished)]
+
+
+# As where the write is sent again after the first answer was lost.
+LOST = [ConflictError("409"), UnavailableError("no answer")]
+
+
+@pytest.mark.parametrize("answer", LOST)
+def test_the_end_of_a_run_is_told_where_the_answer_to_its_record_is_lost(answer: KubeError) -> None:
+    api, memory = ended_run()
+
+    def lose(moment: str) -> None:
+        if moment == "after":
+            raise answer
+
+    api.on_write = lose
+    assert finished(api, memory) == ["run-1"]
+    api.on_write = lambda _: None
+    assert finished(api, memory) == []
+    assert finished(api, PassState()) == []
+
+
+@pytest.mark.parametrize("answer", LOST)
+def test_the_end_of_a_run_is_told_once_where_its_record_has_to_be_written_again(
+    answer: KubeError,
+) -> None:
+    api, memory = ended_run()
+
+    def refuse(_: str) -> None:
+        raise answer
+
+    api.on_write = refuse
+    assert finished(api, memory) == []
+    api.on_write = lambda _: None
+    assert finished(api, memory) == ["run-1"]
+    assert finished(api, memory) == []
 
 
 def test_one_failed_write_does_not_stop_the_others() -> None:

@@ -36,9 +36,9 @@ def told(api: MemoryApi) -> list[str]:
     stopping, titles = Event(), list[str]()
 
     class Box(Outbox):
-        def close(self) -> None:
+        def close(self, seconds: float) -> None:
             titles.extend(item.title for item in self._waiting)
-            super().close()
+            super().close(seconds)
 
     how = settings()
     box = Box(target="t", deliver=lambda _: True, counts=DeliveryCounts())
@@ -58,6 +58,7 @@ def told(api: MemoryApi) -> list[str]:
         notifier=notifier,
     )
     runner.run_forever(api, how, stopping, reports, Alone())
+    notifier.close(0)
     return titles
 
 

@@ -13,7 +13,7 @@ from queue import Queue
 from threading import Event
 
 import pytest
-from tenacity import wait_none
+from tenacity import wait_fixed, wait_none
 
 from controller.cli.common import load_settings
 from controller.kube.client import CallCounts
@@ -121,7 +121,7 @@ def test_a_webhook_that_fails_at_first_gets_the_message_once(
     assert (last.method, last.headers["authorization"]) == ("POST", LOGIN)
     assert last.headers["content-type"] == "application/json"
     assert json.loads(last.body)["count"] == 3
-    box.close()
+    box.close(0)
 
 
 def test_apprise_gets_a_message_to_every_url_once_each(server: StubStore, tmp_path: Path) -> None:
@@ -139,7 +139,25 @@ def test_apprise_gets_a_message_to_every_url_once_each(server: StubStore, tmp_pa
     found = json.loads(server.asked[-1].body)
     assert (found["title"], found["type"]) == ("ksnapshot: 2 backups failed (store)", "failure")
     assert found["message"] == message(2).text
-    box.close()
+    box.close(0)
+
+
+def test_apprise_tries_a_url_a_few_times_as_some_of_its_recipients_may_have_the_message(
+    server: StubStore, tmp_path: Path
+) -> None:
+    answers(server, *[401] * 20)
+    place = server.url.removeprefix("http")
+    (tmp_path / "apprise-urls").write_text(f"json{place}/{SECRET}")
+    counts = Counted()
+    notifier = start_notifier(MemoryApi(), settings(NOTIFICATIONS_FOLDER=str(tmp_path)), counts)
+    _, box = notifier.outboxes
+    box.wait = wait_none()
+    box.put(message(1))
+    box.put(message(2))
+    ended = [counts.ended.get(timeout=PATIENCE) for _ in range(2)]
+    assert ended == [Outcome.FAILED] * 2
+    assert [item.path for item in server.asked] == [f"/{SECRET}"] * 6
+    notifier.close(0)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 404, 410])
@@ -182,7 +200,7 @@ def test_no_error_shows_a_url_or_a_login(
     box = outbox(target, counts, patience=0)
     box.put(message())
     assert counts.ended.get(timeout=PATIENCE) is Outcome.FAILED
-    box.close()
+    box.close(0)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +254,7 @@ def test_a_target_that_hangs_costs_only_the_oldest_messages(
     assert [counts.ended.get(timeout=PATIENCE) for _ in range(4)] == [Outcome.SENT] * 4
     assert [item.count for item in taken] == [1, 5, 6, 7]
     assert counts.counted() == {("t", "sent"): 4, ("t", "dropped"): 3}
-    box.close()
+    box.close(0)
     dropped = [item for item in caplog.records if item.message == "notification dropped"]
     assert len(dropped) == 3
 
@@ -249,7 +267,7 @@ def test_a_webhook_that_never_answers_is_given_up(tmp_path: Path) -> None:
         box = outbox(target, counts, patience=0)
         box.put(message())
         assert counts.ended.get(timeout=PATIENCE) is Outcome.FAILED
-        box.close()
+        box.close(0)
 
 
 def test_a_fault_of_ours_shows_its_kind_alone(caplog: pytest.LogCaptureFixture) -> None:
@@ -262,7 +280,7 @@ def test_a_fault_of_ours_shows_its_kind_alone(caplog: pytest.LogCaptureFixture) 
     assert counts.ended.get(timeout=PATIENCE) is Outcome.FAILED
     (record,) = [item for item in caplog.records if item.message == "notification not sent"]
     assert "LookupError" in str(record.__dict__)
-    box.close()
+    box.close(0)
 
 
 def test_what_waits_when_the_controller_ends_is_dropped_and_said_so() -> None:
@@ -271,8 +289,64 @@ def test_what_waits_when_the_controller_ends_is_dropped_and_said_so() -> None:
     notifier = Notifier(settings=settings(), outboxes=(box,), clock=lambda: 0)
     notifier.tell([run("StorageFailed", workload="demo/a")])
     notifier.tell([run("StorageFailed", workload="demo/b")])
-    notifier.close()
+    notifier.close(0)
     assert counts.counted() == {("t", "dropped"): 2}
+
+
+def test_what_waits_when_the_controller_ends_is_sent_while_it_waits_for_that() -> None:
+    taken = list[str]()
+
+    def deliver(item: Message) -> bool:
+        taken.append(item.affected[0].workload)
+        return True
+
+    counts = Counted()
+    box = outbox(deliver, counts)
+    notifier = Notifier(settings=settings(), outboxes=(box,), clock=lambda: 0)
+    # The second one is gathered only, as the quiet time of the first is not over.
+    notifier.tell([run("StorageFailed", workload="demo/a")])
+    notifier.tell([run("StorageFailed", workload="demo/b")])
+    notifier.close(PATIENCE)
+    assert taken == ["demo/a", "demo/b"]
+    assert counts.counted() == {("t", "sent"): 2}
+
+
+def test_what_pauses_when_the_controller_ends_is_tried_once_more_at_once() -> None:
+    counts, tried = Counted(), Queue[Message]()
+
+    def refuse(item: Message) -> bool:
+        tried.put(item)
+        raise DeliveryError("no", may_heal=True)
+
+    box = Outbox(target="t", deliver=refuse, counts=counts, wait=wait_fixed(3600), patience=7200)
+    box.start()
+    for count in (1, 2):
+        box.put(message(count))
+    tried.get(timeout=PATIENCE)
+    box.close(PATIENCE)
+    assert [tried.get_nowait().count for _ in range(tried.qsize())] == [1, 2]
+    assert counts.counted() == {("t", "failed"): 2}
+
+
+def test_what_hangs_when_the_controller_ends_is_dropped_with_a_line_each(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun, go_on = Event(), Event()
+
+    def hang(_: Message) -> bool:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return False
+
+    counts = Counted()
+    box = outbox(hang, counts)
+    for count in (1, 2):
+        box.put(message(count))
+    assert begun.wait(PATIENCE)
+    box.close(0)
+    assert counts.counted() == {("t", "dropped"): 2}
+    assert [item.message for item in caplog.records].count("notification dropped") == 2
+    go_on.set()
 
 
 def test_only_what_was_asked_for_is_sent() -> None:
@@ -281,7 +355,7 @@ def test_only_what_was_asked_for_is_sent() -> None:
     about = settings(NOTIFICATIONS_ABOUT="recovery, overdue")
     notifier = Notifier(settings=about, outboxes=(box,))
     notifier.tell([run("StorageFailed")])
-    notifier.close()
+    notifier.close(0)
     assert counts.counted() == {}
 
 
@@ -336,7 +410,7 @@ def test_urls_are_neither_in_the_settings_nor_read_before_they_are_needed(
     notifier = start_notifier(MemoryApi(), load_settings(), DeliveryCounts())
     assert [box.target for box in notifier.outboxes] == ["webhook", "apprise"]
     assert SECRET not in repr(notifier)
-    notifier.close()
+    notifier.close(0)
     assert start_notifier(MemoryApi(), settings(), DeliveryCounts()).outboxes == ()
 
 
@@ -353,7 +427,7 @@ def test_a_start_says_whether_anybody_can_be_told(
 ) -> None:
     (tmp_path / key).write_text(f"json://127.0.0.1:1/{SECRET}")
     how = settings(NOTIFICATIONS_FOLDER=str(tmp_path))
-    start_notifier(MemoryApi(), how, DeliveryCounts()).close()
+    start_notifier(MemoryApi(), how, DeliveryCounts()).close(0)
     assert [item.message for item in caplog.records] == [event]
 
 

@@ -5,15 +5,20 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from controller.kube.client import Resource
 from controller.loop.pass_state import PassState
-from controller.model.names import OVERDUE_TOLD_UNTIL
+from controller.model.fault_boundary import FaultBoundary
+from controller.model.names import OVERDUE_TOLD_UNTIL, cronjob_name
+from controller.plan import planner
+from controller.plan.changes import Plan
+from controller.plan.context import PlanContext
 from controller.report.notifications.delivery import DeliveryCounts
 from controller.report.notifications.notifier import Notifier, slack_of
 from controller.report.notifications.outbox import Outbox
 from controller.report.notifications.overdue import OverdueWatch
 from controller.report.transitions import Transition
-from tests.fakes.kube_memory import MemoryApi, unavailable
-from tests.fakes.worlds import CONTROL, DB, NOW, cluster, job, one_pass, settings, small
+from tests.fakes.kube_memory import Document, MemoryApi, unavailable
+from tests.fakes.worlds import CONTROL, DB, NOW, asks, cluster, job, one_pass, settings, small
 from tests.unit.controller.report.shown import NAME
 
 _HOUR = 60
@@ -129,6 +134,112 @@ def test_the_status_keeps_the_moment_and_is_written_only_where_something_is_told
     controller.heard(9 * _HOUR)
     assert "NoRunningPod" in str(api.items["ConfigMap", CONTROL, NAME]["data"])
     assert told_until(api) == "2026-01-01T08:00:00Z"
+
+
+OTHER = cronjob_name("postgresql", "demo/other")
+
+
+def two() -> MemoryApi:
+    """A cluster whose second workload has to be good an hour after the first one."""
+    api = cluster(*small(), *small(asks(schedule="0 4 * * *"), "other")[1:])
+    assert Controller(api).heard(0) == []
+    return api
+
+
+def test_what_falls_due_while_no_cronjob_can_be_read_is_told_once_it_can() -> None:
+    api = world()
+    controller = Controller(api)
+    assert controller.heard(1) == []
+    api.fail("CronJob", CONTROL)
+    assert controller.heard(7 * _HOUR + 7) == []
+    api.failing.clear()
+    assert controller.heard(7 * _HOUR + 8) == [("overdue", 1)]
+    assert controller.heard(7 * _HOUR + 9) == []
+    assert Controller(api).heard(7 * _HOUR + 10) == []
+
+
+def test_what_falls_due_while_its_namespace_has_no_plan_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = world()
+    controller = Controller(api)
+    assert controller.heard(1) == []
+    with monkeypatch.context() as patched:
+        patched.setattr(planner, "plan", lambda *_: 1 / 0)
+        assert controller.heard(7 * _HOUR + 7) == [("overdue", 1)]
+        assert controller.heard(7 * _HOUR + 8) == []
+    assert controller.heard(7 * _HOUR + 9) == []
+
+
+@pytest.mark.parametrize("news", ["overdue", "recovery"])
+def test_a_restart_loses_nothing_of_what_could_not_be_seen(
+    monkeypatch: pytest.MonkeyPatch, news: str
+) -> None:
+    api = two()
+    controller = Controller(api)
+    assert controller.heard(1) == []
+    first = api.items.pop(("CronJob", CONTROL, DB))
+    read = api.get
+
+    def get(resource: Resource, namespace: str, name: str, *, since: str = "") -> Document:
+        if name == DB:
+            raise unavailable(name)
+        return read(resource, namespace, name, since=since)
+
+    def plan(context: PlanContext, isolate: FaultBoundary) -> Plan:
+        made = planned(context, isolate)
+        seen = tuple(item for item in made.items if item.cronjob != DB)
+        return Plan(items=seen, gone_passes=made.gone_passes)
+
+    planned = planner.plan
+    with monkeypatch.context() as patched:
+        patched.setattr(planner, "plan", plan)
+        patched.setattr(api, "get", get)
+        assert controller.heard(8 * _HOUR + 7) == [("overdue", 1)]
+        # It is the moment of the one that was not seen.
+        assert told_until(api) == "2026-01-01T00:01:00Z"
+        shown = len(api.shown)
+        assert controller.heard(8 * _HOUR + 8) == []
+        assert len(api.shown) == shown
+    api.items["CronJob", CONTROL, DB] = first
+    if news == "recovery":
+        ends(api, "run-1", "2026-01-01T08:08:00Z", how="Complete")
+    assert controller.heard(8 * _HOUR + 9) == [(news, 1)]
+    assert told_until(api) == "2026-01-01T08:09:00Z"
+    assert Controller(api).heard(8 * _HOUR + 10) == []
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_deadline_that_is_lowered_until_it_has_passed_is_told(*, restarts: bool) -> None:
+    api = world()
+    controller = Controller(api)
+    assert controller.heard(5 * _HOUR) == []
+    for item in small(asks(deadline_seconds="600")):
+        api.put(item)
+    if restarts:
+        # As if another workload had been told of.
+        noted = api.items["ConfigMap", CONTROL, NAME]["metadata"]["annotations"]
+        noted[OVERDUE_TOLD_UNTIL] = "2026-01-01T05:00:00Z"
+        controller = Controller(api)
+    assert controller.heard(5 * _HOUR + 1) == [("overdue", 1)]
+    assert controller.heard(5 * _HOUR + 2) == []
+    assert Controller(api).heard(5 * _HOUR + 3) == []
+
+
+def test_a_cronjob_that_is_gone_is_asked_for_once() -> None:
+    api = two()
+    controller = Controller(api)
+    assert controller.heard(1) == []
+    for kind, space, name in [*api.items]:
+        if "other" in name and kind != "Secret":
+            api.remove(kind, space, name)
+    assert controller.heard(2) == []
+    asked = ("get", "CronJob", OTHER)
+    before = api.reads.count(asked)
+    assert before
+    assert controller.heard(7 * _HOUR + 7) == [("overdue", 1)]
+    assert api.reads.count(asked) == before
+    assert told_until(api) == "2026-01-01T07:07:00Z"
 
 
 def test_what_cannot_be_read_or_noted_waits_and_stops_nothing(
