@@ -5,14 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from controller.model.names import AWAITS_RELEASE
+from controller.model.names import AWAITS_RELEASE, INSTANTIATE, SCHEDULED_FOR
 from controller.model.objects import Json, annotations_of, created_at, name_of
 from controller.runs.job_status import end_of
 from controller.settings.settings import Settings
-
-# Kubernetes notes here for which moment of the schedule it made a Job.
-_SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
-_INSTANTIATE = "cronjob.kubernetes.io/instantiate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +50,7 @@ def is_waiting(job: Json) -> bool:
 
 def due_since(job: Json) -> datetime:
     """Return when a Job came due; where nothing shows it, before all others."""
-    for text in (annotations_of(job).get(_SCHEDULED, ""), created_at(job)):
+    for text in (annotations_of(job).get(SCHEDULED_FOR, ""), created_at(job)):
         try:
             found = datetime.fromisoformat(text)
         except (TypeError, ValueError):
@@ -89,4 +85,4 @@ def choose_runs(runs: Iterable[Run], limits: Limits) -> list[Json]:
 
 
 def _is_asked_for(job: Json) -> bool:
-    return annotations_of(job).get(_INSTANTIATE) == "manual"
+    return annotations_of(job).get(INSTANTIATE) == "manual"

@@ -7,7 +7,7 @@ import pytest
 from controller.kube.client import ConflictError
 from controller.loop.pass_state import PassState
 from controller.manifests.run_now_job import build_run_now_job
-from controller.model.names import AWAITS_RELEASE
+from controller.model.names import AWAITS_RELEASE, INSTANTIATE, SCHEDULED_FOR
 from controller.model.status import Reason, State
 from controller.settings.settings import Settings
 from tests.fakes.kube_memory import MemoryApi
@@ -23,10 +23,10 @@ def template(api: MemoryApi, name: str = DB) -> dict[str, Any]:
     return found
 
 
-def waiting(api: MemoryApi, cronjob: dict[str, Any], name: str) -> None:
+def waiting(api: MemoryApi, cronjob: dict[str, Any], name: str, **more: str) -> None:
     made = job(cronjob, name)
     shape = cronjob["spec"]["jobTemplate"]
-    made["metadata"]["annotations"] = dict(shape["metadata"].get("annotations") or {})
+    made["metadata"]["annotations"] = dict(shape["metadata"].get("annotations") or {}) | more
     made["spec"] = shape["spec"]
     made["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
     api.put(made)
@@ -87,6 +87,23 @@ def test_passes_let_jobs_begin_as_places_get_free() -> None:
     # Without a limit again, nothing is left behind.
     one_pass(api, NONE, memory=memory)
     assert suspended(api) == []
+
+
+def test_who_asks_for_a_run_comes_first_then_who_came_due_first() -> None:
+    api = _many(3)
+    cronjobs = [item for (kind, *_), item in api.items.items() if kind == "CronJob"]
+    for number, cronjob in enumerate(cronjobs):
+        due = {SCHEDULED_FOR: f"2026-01-01T03:{9 - number:02}:00Z"}
+        waiting(api, cronjob, f"run-{cronjob['metadata']['name']}", **due)
+    waiting(api, cronjobs[0], "by-hand", **{INSTANTIATE: "manual"})
+    one_pass(api, settings(BACKUP_MAX_CONCURRENT="3"))
+    released = [name for _, kind, name in api.writes if kind == "Job"]
+    last, late = (f"run-{item['metadata']['name']}" for item in reversed(cronjobs[1:]))
+    assert released == ["by-hand", last, late]
+    # A place is no matter to who asks.
+    waiting(api, cronjobs[0], "again", **{INSTANTIATE: "manual"})
+    one_pass(api, settings(BACKUP_MAX_CONCURRENT="3"))
+    assert suspended(api) == [f"run-{cronjobs[0]['metadata']['name']}"]
 
 
 def test_a_release_that_fails_is_a_failure_of_the_pass_and_is_tried_again() -> None:
