@@ -1,16 +1,17 @@
 """Passes over Jobs that wait, from their CronJob's template to their release."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from controller.kube.client import ConflictError
+from controller.kube.client import WHOLE_JOBS, ConflictError, ForbiddenError, Resource
 from controller.loop.pass_state import PassState
 from controller.manifests.run_now_job import build_run_now_job
 from controller.model.names import AWAITS_RELEASE, INSTANTIATE, SCHEDULED_FOR
 from controller.model.status import Reason, State
 from controller.settings.settings import Settings
-from tests.fakes.kube_memory import MemoryApi
+from tests.fakes.kube_memory import MemoryApi, unavailable
 from tests.fakes.worlds import CONTROL, DB, cluster, job, one_pass, settings, small, states
 
 FOUR = settings(BACKUP_MAX_CONCURRENT="4")
@@ -115,6 +116,48 @@ def test_a_release_that_fails_is_a_failure_of_the_pass_and_is_tried_again() -> N
     api.unwritable.clear()
     assert one_pass(api, FOUR).succeeded
     assert suspended(api) == []
+
+
+def _answer(
+    monkeypatch: pytest.MonkeyPatch, api: MemoryApi, *errors: Exception, to: str = ""
+) -> None:
+    """Let the next replacements of Jobs, or all of the Job `to`, fail."""
+    left, replace = [*errors], api.replace
+
+    def answer(resource: Resource, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if resource is WHOLE_JOBS and left and (not to or body["metadata"]["name"] == to):
+            raise left[0] if to else left.pop(0)
+        return replace(resource, namespace, body)
+
+    monkeypatch.setattr(api, "replace", answer)
+
+
+def _names(api: MemoryApi) -> list[str]:
+    """The Jobs in the order in which they came due."""
+    return sorted(name for kind, _, name in api.items if kind == "Job")
+
+
+def test_a_run_that_is_refused_keeps_its_place_from_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = _many(3)
+    first = _names(api)[0]
+    _answer(monkeypatch, api, ForbiddenError("403"), to=first)
+    result = one_pass(api, settings(BACKUP_MAX_CONCURRENT="2"))
+    assert suspended(api) == [first]
+    [failure] = result.failures
+    assert failure == f"run {first} not released: 403"
+
+
+def test_a_run_whose_release_was_not_answered_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = _many(3)
+    first, second, third = _names(api)
+    _answer(monkeypatch, api, unavailable("lost"), to=first)
+    one_pass(api, settings(BACKUP_MAX_CONCURRENT="2"))
+    assert second not in suspended(api)
+    assert third in suspended(api)
 
 
 def test_while_jobs_are_not_known_none_begins() -> None:
