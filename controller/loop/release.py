@@ -7,6 +7,7 @@ from contextlib import suppress
 from controller.kube.client import (
     CRONJOBS,
     WHOLE_JOBS,
+    ConflictError,
     Kube,
     KubeError,
     NotFoundError,
@@ -24,6 +25,7 @@ from controller.runs.releases.host import host_of
 from controller.settings.settings import Settings
 from dumpers.runtime.log import fields
 
+_TRIES = 3
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +42,7 @@ def release_runs(
         if stopping():
             return False
         try:
-            return _release(kube, settings.control_namespace, run)
+            return _release(kube, settings.control_namespace, run, _TRIES)
         except NotFoundError:
             return False
         except NotLeadingError:
@@ -82,7 +84,7 @@ def _is_held(cronjob: Json) -> bool:
     return holder is not None and holder.uid != PENDING
 
 
-def _release(kube: Kube, namespace: str, run: Run) -> bool:
+def _release(kube: Kube, namespace: str, run: Run, tries: int) -> bool:
     """Let one Job begin, if it still waits; return whether it goes on by now."""
     name = name_of(run.job)
     job = kube.get(WHOLE_JOBS, namespace, name)
@@ -94,10 +96,13 @@ def _release(kube: Kube, namespace: str, run: Run) -> bool:
     annotations = {key: text for key, text in annotations_of(job).items() if key != AWAITS_RELEASE}
     meta = {**metadata(job), "annotations": annotations}
     # Its deadline counts from now.
-    kube.replace(
-        WHOLE_JOBS,
-        namespace,
-        {**job, "metadata": meta, "spec": {**job["spec"], "suspend": False}},
-    )
+    body = {**job, "metadata": meta, "spec": {**job["spec"], "suspend": False}}
+    try:
+        kube.replace(WHOLE_JOBS, namespace, body)
+    except ConflictError:
+        # Kubernetes' own controllers write it, too.
+        if tries == 1:
+            raise
+        return _release(kube, namespace, run, tries - 1)
     _log.info("run released", extra=fields(job=name))
     return True

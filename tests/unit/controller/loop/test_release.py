@@ -7,9 +7,11 @@ import pytest
 
 from controller.kube.client import WHOLE_JOBS, ConflictError, ForbiddenError, Resource
 from controller.loop.pass_state import PassState
+from controller.manifests.ownership import PENDING, Holder, hold
 from controller.manifests.run_now_job import build_run_now_job
 from controller.model.names import AWAITS_RELEASE, INSTANTIATE, SCHEDULED_FOR
 from controller.model.status import Reason, State
+from controller.plan.overlay import overlay
 from controller.settings.settings import Settings
 from tests.fakes.kube_memory import MemoryApi, unavailable
 from tests.fakes.worlds import CONTROL, DB, cluster, job, one_pass, settings, small, states
@@ -167,12 +169,81 @@ def test_while_jobs_are_not_known_none_begins() -> None:
     assert len(suspended(api)) == 1
 
 
-def test_a_run_of_a_suspended_cronjob_waits() -> None:
+def _cronjob(api: MemoryApi) -> dict[str, Any]:
+    [found] = [item for (kind, *_), item in api.items.items() if kind == "CronJob"]
+    return found
+
+
+def _hold(api: MemoryApi, uid: str) -> None:
+    """Hold the only CronJob by a restore's Job, as the command does."""
+    holder = Holder(name="restore", uid=uid, suspended=False)
+    api.put(overlay(_cronjob(api), hold(holder)))
+
+
+def test_a_run_of_a_cronjob_that_somebody_suspended_begins() -> None:
     api = _many(1)
-    [cronjob] = [item for (kind, *_), item in api.items.items() if kind == "CronJob"]
+    cronjob = _cronjob(api)
     api.put(cronjob | {"spec": cronjob["spec"] | {"suspend": True}})
     one_pass(api, FOUR)
+    assert suspended(api) == []
+
+
+def test_a_run_of_a_cronjob_that_a_restore_holds_waits_for_its_end() -> None:
+    api, memory = _many(1), PassState()
+    restore = api.put(job(_cronjob(api), "restore") | {"spec": {}})
+    del restore["metadata"]["ownerReferences"]
+    _hold(api, restore["metadata"]["uid"])
+    assert one_pass(api, FOUR, memory=memory).succeeded
     assert len(suspended(api)) == 1
+    restore["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
+    api.put(restore)
+    # One pass lets the CronJob go, the next one the run.
+    one_pass(api, FOUR, memory=memory)
+    one_pass(api, FOUR, memory=memory)
+    assert suspended(api) == []
+
+
+def test_a_restore_that_waits_for_a_run_gives_way_to_it() -> None:
+    api = _many(1)
+    _hold(api, PENDING)
+    one_pass(api, FOUR)
+    assert suspended(api) == []
+
+
+def test_a_hold_that_came_since_the_cronjob_was_read_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = _many(1)
+    get = api.get
+
+    def hold_first(resource: Resource, *place: str, **options: str) -> dict[str, Any]:
+        found = get(resource, *place, **options)
+        if resource is WHOLE_JOBS:
+            _hold(api, "other")
+        return found
+
+    monkeypatch.setattr(api, "get", hold_first)
+    assert one_pass(api, FOUR).succeeded
+    assert len(suspended(api)) == 1
+
+
+def test_a_release_that_meets_others_writes_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = _many(1)
+    _answer(monkeypatch, api, ConflictError("409"), ConflictError("409"))
+    assert one_pass(api, FOUR).succeeded
+    assert suspended(api) == []
+
+
+def test_a_fault_of_the_release_is_a_failure_of_the_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = _many(1)
+    _answer(monkeypatch, api, ZeroDivisionError())
+    result = one_pass(api, FOUR)
+    assert result.failures == ("releases: InternalError",)
+    assert result.results
 
 
 def test_who_waits_for_more_than_an_hour_has_that_reason() -> None:
