@@ -126,6 +126,7 @@ def test_a_job_of_another_release_begins_and_cannot_be_made_another_one(
 ) -> None:
     namespace = apiserver.create_namespace(f"guarded-{secrets.token_hex(4)}")
     job = _changed(namespace, lambda pod: pod["containers"][0].update(image="dumper:old"))
+    job["metadata"]["name"] = "waiting"
     job["spec"]["suspend"] = True
     waiting = apiserver.api.create(job)
     with _policy(apiserver, namespace):
