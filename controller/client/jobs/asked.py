@@ -22,6 +22,7 @@ from controller.model.objects import (
 )
 from controller.plan.overlay import overlay
 from controller.runs.job_status import end_of
+from controller.runs.releases.choice import is_waiting
 
 # As Kubernetes' own: no vowels, so that no words come about, and no look-alikes.
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -70,10 +71,11 @@ def create_held_job(
 def refuse_beside_running(jobs: Sequence[Json], cronjob: Json, component: str) -> None:
     """Raise CommandError where a dump of this CronJob or another Job of `component` is going on.
 
-    `jobs` are those of the control namespace that did not succeed.
+    `jobs` are those of the control namespace that did not succeed. A dump that waits for a place
+    does not go on: while a restore holds its CronJob, it waits on.
     """
     for job in jobs:
-        if end_of(job) is not None:
+        if end_of(job) is not None or is_waiting(job):
             continue
         if any(owner.get("uid") == uid_of(cronjob) for owner in owner_references(job)):
             raise CommandError(

@@ -177,7 +177,7 @@ def _cronjob(api: MemoryApi) -> dict[str, Any]:
 def _hold(api: MemoryApi, uid: str) -> None:
     """Hold the only CronJob by a restore's Job, as the command does."""
     holder = Holder(name="restore", uid=uid, suspended=False)
-    api.put(overlay(_cronjob(api), hold(holder)))
+    api.put({**overlay(_cronjob(api), hold(holder))})
 
 
 def test_a_run_of_a_cronjob_that_somebody_suspended_begins() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.model.names import AWAITS_RELEASE
+from controller.model.objects import Json
 from controller.runs.releases.choice import Limits, Run, begin_runs, due_since, is_waiting
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
@@ -47,9 +48,9 @@ def runs(text: str) -> list[Run]:
     return found
 
 
-def begun(runs: list[Run], limits: Limits, refused: str = "") -> list[dict[str, Any]]:
+def begun(runs: list[Run], limits: Limits, refused: str = "") -> list[Json]:
     """The Jobs that begin; those of these names cannot."""
-    found: list[dict[str, Any]] = []
+    found: list[Json] = []
 
     def begin(run: Run) -> bool:
         if run.job["metadata"]["name"] in refused.split():
