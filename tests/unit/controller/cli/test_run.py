@@ -18,5 +18,5 @@ def test_a_request_for_the_lease_is_made_once(monkeypatch: pytest.MonkeyPatch) -
         return MemoryApi()
 
     monkeypatch.setattr(run, "connect", connect)
-    run._leadership(settings(LEADER_ELECTION="true"), CallCounts())  # noqa: SLF001  what main starts
+    run._leadership(settings(LEADER_ELECTION="true"), CallCounts())
     assert asked == [(1, 5)]
