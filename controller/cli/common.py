@@ -6,7 +6,7 @@ from threading import Event
 
 import click
 
-from controller.kube.client import CallCounts, Kube, KubeError, WriteLimit, no_limit
+from controller.kube.client import ATTEMPTS, CallCounts, Kube, KubeError, WriteLimit, no_limit
 from controller.settings.choices import Mode
 from controller.settings.settings import Settings
 from dumpers.runtime.errors import ConfigurationError
@@ -31,11 +31,13 @@ def connect(
     counts: CallCounts | None = None,
     timeout: float | None = None,
     write_limit: WriteLimit = no_limit,
+    attempts: int = ATTEMPTS,
 ) -> Kube:
     """Connect to the cluster; print why and exit with 1 if there is no login for one.
 
     `counts` is told of each request; `timeout` of one request is in seconds, None is the setting's.
-    `write_limit` says how long a write may take.
+    `write_limit` says how long a write may take, `attempts` how often a call is made that gets no
+    answer.
     """
     from controller.kube import http_client  # noqa: PLC0415  84 MB that a replay does not need
 
@@ -48,6 +50,7 @@ def connect(
             context=context,
             counts=counts,
             write_limit=write_limit,
+            attempts=attempts,
         )
     except KubeError as error:
         click.echo(f"error: {error}", err=True)

@@ -73,12 +73,14 @@ def _leadership(settings: Settings, calls: CallCounts) -> Leadership:
     """Prepare the election, if there is one, over a connection of its own.
 
     Nothing that a pass does may keep a renewal waiting, and the Lease is given back after passes
-    were asked to stop.
+    were asked to stop. A request is made once: a wait before another one could be longer than a
+    renewal counts, and the next round is soon.
     """
     if not settings.leader_election:
         return Alone()
     seconds = request_seconds(settings)
-    return Leader(connect(settings, Event(), counts=calls, timeout=seconds), settings)
+    kube = connect(settings, Event(), counts=calls, timeout=seconds, attempts=1)
+    return Leader(kube, settings)
 
 
 def _serve(settings: Settings, reports: Reports) -> list[WebServer]:

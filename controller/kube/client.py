@@ -21,6 +21,8 @@ Answer: TypeAlias = tuple[int, Mapping[str, str], bytearray]
 # How many seconds a write may take that is sent now; 0 where it must not be sent.
 WriteLimit: TypeAlias = Callable[[], float]
 _VERBS: Mapping[str, str] = {"POST": "create", "PUT": "update", "DELETE": "delete"}
+# How often a call is made that gets no answer.
+ATTEMPTS = 3
 # The code of requests that got no answer.
 _NO_CODE = "none"
 

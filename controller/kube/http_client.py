@@ -16,6 +16,7 @@ import yaml
 from kubernetes import client, config
 
 from controller.kube.client import (
+    ATTEMPTS,
     CallCounts,
     Document,
     Keep,
@@ -50,7 +51,8 @@ class ApiServer:
     """The API server of a real cluster.
 
     `timeout` of one request is in seconds; `stopping` ends waiting; `counts` sees each request.
-    `write_limit` is asked before each write is sent, also before each further try.
+    `write_limit` is asked before each write is sent, also before each further try, of which there
+    are `attempts` in all.
     """
 
     def __init__(
@@ -59,14 +61,16 @@ class ApiServer:
         timeout: float,
         stopping: Event,
         counts: CallCounts,
+        *,
         write_limit: WriteLimit = no_limit,
+        attempts: int = ATTEMPTS,
     ) -> None:
         self._client = connection
         self._counts = counts
         self._timeout = timeout
         self._write_limit = write_limit
         self._stopping = stopping
-        self._attempts = retries(timeout, stopping)
+        self._attempts = retries(timeout, stopping, attempts)
 
     def list(
         self,
@@ -243,6 +247,7 @@ def connect(
     context: str = "",
     counts: CallCounts | None = None,
     write_limit: WriteLimit = no_limit,
+    attempts: int = ATTEMPTS,
 ) -> ApiServer:
     """Connect by the pod's own ServiceAccount if `in_cluster`, else by a kubeconfig.
 
@@ -266,4 +271,7 @@ def connect(
         what = f"the kubeconfig cannot be read ({type(error).__name__})"
         raise UnavailableError(f"MODE={mode}: {what}") from None
     connection = client.ApiClient(settings)
-    return ApiServer(connection, timeout, stopping, counts or CallCounts(), write_limit)
+    calls = counts or CallCounts()
+    return ApiServer(
+        connection, timeout, stopping, calls, write_limit=write_limit, attempts=attempts
+    )

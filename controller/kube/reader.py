@@ -15,7 +15,7 @@ from controller.kube.client import (
     Resource,
 )
 from controller.kube.failure_budget import FailureBudget
-from controller.model.names import PREFIX
+from controller.model.names import INSTANTIATE, PREFIX, SCHEDULED_FOR
 from controller.model.objects import Json, Objects
 from controller.model.status import ReadFailure, Reason
 from dumpers.engines.registry import ENGINES
@@ -26,6 +26,8 @@ _GROUP_LABELS = frozenset(
     for label in engine.group_labels
     for key in (label.key, *(mark for mark, _ in label.marks))
 )
+# Of others' annotations, those of Jobs that say which of them begins first.
+_KEPT = frozenset({INSTANTIATE, SCHEDULED_FOR})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ class ClusterReader:
         keep: Keep = lambda item: item,
         **options: Any,
     ) -> Objects | ReadFailure:
-        """Read a list, see Kube; objects that are only read keep no annotations but ours."""
+        """Read a list, see Kube; objects that are only read keep few annotations but ours."""
 
         def keep_trimmed(item: Document) -> Document | None:
             return keep(_trimmed(resource, item))
@@ -96,6 +98,8 @@ def _trimmed(resource: Resource, item: Document) -> Document:
     for meta in (item.get("metadata"), template):
         if meta and (annotations := meta.get("annotations")):
             meta["annotations"] = {
-                key: text for key, text in annotations.items() if key.startswith(PREFIX)
+                key: text
+                for key, text in annotations.items()
+                if key.startswith(PREFIX) or key in _KEPT
             }
     return item

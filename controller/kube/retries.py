@@ -16,18 +16,18 @@ from tenacity.nap import sleep_using_event
 
 from controller.kube.client import UnavailableError
 
-_ATTEMPTS = 3
 _LONGEST_WAIT = 10.0
 
 
-def retries(timeout: float, stopping: Event) -> Retrying:
+def retries(timeout: float, stopping: Event, attempts: int) -> Retrying:
     """Return what calls a function again as long as it raises UnavailableError.
 
-    The last such error is raised. `timeout` of one call is in seconds; `stopping` ends waiting.
+    The last such error is raised. It is called so many times at most. `timeout` of one call is in
+    seconds; `stopping` ends waiting.
     """
     return Retrying(
         stop=stop_any(
-            stop_after_attempt(_ATTEMPTS),
+            stop_after_attempt(attempts),
             # A call that hung once has used up its time.
             stop_after_delay(timeout),
             stop_when_event_set(stopping),

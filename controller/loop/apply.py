@@ -10,11 +10,12 @@ from controller.kube.client import (
     KubeError,
     NotLeadingError,
     RefusedError,
+    UnavailableError,
 )
 from controller.kube.object_cache import JsonInterner
 from controller.manifests import ownership
 from controller.model.kinds import CRONJOB, SECRET
-from controller.model.objects import Json, name_of, uid_of, version_of
+from controller.model.objects import Json, annotations_of, name_of, uid_of, version_of
 from controller.model.status import Reason, State, WorkloadStatus
 from controller.plan.changes import Action, ApplyResult, Change, WorkloadPlan, WrittenObject
 from controller.plan.overlay import field_changes, overlay
@@ -101,7 +102,28 @@ def _carry_out(change: Change, cronjob: Json | None, kube: Kube, namespace: str)
         body = overlay(body, {"metadata": {"ownerReferences": [owner]}})
     if change.action is Action.CREATE:
         return kube.create(resource, namespace, body)
-    return kube.replace(resource, namespace, body)
+    try:
+        return kube.replace(resource, namespace, body)
+    except (ConflictError, UnavailableError):
+        # It may be done, and only its answer lost: nobody would ever tell of the run that it notes.
+        if change.kind == CRONJOB and (found := _as_wanted(change, kube, namespace)):
+            return found
+        raise
+
+
+def _as_wanted(change: Change, kube: Kube, namespace: str) -> Json | None:
+    """Read the object of a change once; None unless it is known to be what the change wanted."""
+    wanted = change.after or {}
+    try:
+        found = kube.get(RESOURCES[change.kind], namespace, change.name)
+    except KubeError:
+        return None
+    is_same = (uid_of(found), annotations_of(found), found.get("spec")) == (
+        uid_of(wanted),
+        annotations_of(wanted),
+        wanted.get("spec"),
+    )
+    return found if is_same else None
 
 
 def _failure(workload_plan: WorkloadPlan, change: Change, error: KubeError) -> WorkloadStatus:

@@ -34,6 +34,8 @@ from dumpers.runtime.log import fields
 # renews every 2.
 _TRUSTED = 2 / 3
 _PAUSE = 2 / 15
+# In seconds. Together shorter than what a pod has left to end in behind its last write.
+_LONGEST_REQUEST, _LAST_ROUND = 10.0, 4.0
 _log = logging.getLogger(__name__)
 # Also counts the time for which a machine is suspended, where it can.
 _read_clock: Callable[[], float] = partial(
@@ -154,16 +156,15 @@ class Leader:
             return max(0.0, self._deadline - self._clock())
 
     def release(self) -> None:
-        """See Leadership; a Lease that is held is given back, so that another takes it at once."""
+        """See Leadership; another takes the Lease at once, unless a request for it hangs."""
         self._ending.set()
         if self._thread.is_alive():
-            self._thread.join(self._seconds)
+            self._thread.join(_LAST_ROUND)
         held = self._end_term()
-        if self._own is None or not held:
+        if self._own is None or not held or self._thread.is_alive():
             return
         try:
-            lease = released(self._own, datetime.now(UTC))
-            self._kube.replace(LEASES, self._namespace, lease)
+            self._kube.replace(LEASES, self._namespace, released(self._own, datetime.now(UTC)))
         except KubeError as error:
             _log.warning("lease not released", extra=fields(why=str(error)))
 
@@ -246,4 +247,4 @@ def lease_name(settings: Settings) -> str:
 
 def request_seconds(settings: Settings) -> float:
     """How long one request for the Lease may take: a second one must still be in time."""
-    return settings.lease_seconds * _TRUSTED / 2
+    return min(_LONGEST_REQUEST, settings.lease_seconds * _TRUSTED / 2)

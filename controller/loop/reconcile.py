@@ -15,7 +15,7 @@ from controller.loop.apply import execute
 from controller.loop.pass_state import PassState
 from controller.loop.pass_summary import failures, summary
 from controller.loop.release import release_runs
-from controller.model.status import ReadFailure, WorkloadStatus
+from controller.model.status import ReadFailure, Reason, WorkloadStatus
 from controller.model.view import ClusterView
 from controller.observe.cluster import Observation, observe_cluster
 from controller.plan import changes, context, owned, planner
@@ -76,7 +76,9 @@ def run(
         progress=progress,
     )
     release = partial(release_runs, kube, settings, observation.view.control, stopping)
-    waiting = isolate("releases", release)
+    unreleased = isolate("releases", release)
+    if unreleased is None:
+        unreleased = [f"releases: {Reason.INTERNAL_ERROR}"]
     done = _apply_plans(
         plans(observation.view, settings, observation.found),
         partial(_apply, kube=kube, settings=settings, state=state, stopping=stopping, tell=tell),
@@ -96,7 +98,7 @@ def run(
     control = observation.view.control
     result = PassResult(
         results=tuple(done.results),
-        failures=(*failures(observation.view, done.results, done.unplanned), *(waiting or ())),
+        failures=(*failures(observation.view, done.results, done.unplanned), *unreleased),
         seconds=time.monotonic() - started,
         stopped=stopping(),
         running=running_since(control.jobs, control.unread),

@@ -6,9 +6,6 @@ from controller.model import names
 from controller.model.kinds import CRONJOB, CRONJOB_API, JOB
 from controller.model.objects import Json, metadata, name_of, uid_of
 
-# By this, Kubernetes and people tell such a Job from one by schedule.
-_INSTANTIATE = "cronjob.kubernetes.io/instantiate"
-
 
 def build_run_now_job(cronjob: Json, name: str) -> dict[str, Any]:
     """Build the Job; it is the CronJob's own, so that it goes with it and counts as its run.
@@ -31,7 +28,7 @@ def build_run_now_job(cronjob: Json, name: str) -> dict[str, Any]:
     made: dict[str, Any] = {
         "name": name,
         "namespace": metadata(cronjob)["namespace"],
-        "annotations": {_INSTANTIATE: "manual", **annotations},
+        "annotations": {names.INSTANTIATE: "manual", **annotations},
         "ownerReferences": [reference],
     }
     if labels := meta.get("labels"):

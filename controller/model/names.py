@@ -51,6 +51,11 @@ SCHEDULED_SINCE = f"{PREFIX}scheduled-since"
 # On the status ConfigMap: people were told of all that was due by this moment.
 OVERDUE_TOLD_UNTIL = f"{PREFIX}overdue-told-until"
 
+# Kubernetes' own annotations of Jobs: that a person made one from its CronJob, and for which moment
+# of the schedule it made one itself.
+INSTANTIATE = "cronjob.kubernetes.io/instantiate"
+SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"
+
 # On Jobs that were made suspended, until there is a place for them.
 AWAITS_RELEASE = f"{PREFIX}awaits-release"
 

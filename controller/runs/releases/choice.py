@@ -1,18 +1,14 @@
 """Chooses which runs may begin, where only so many may go on at once."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from controller.model.names import AWAITS_RELEASE
+from controller.model.names import AWAITS_RELEASE, INSTANTIATE, SCHEDULED_FOR
 from controller.model.objects import Json, annotations_of, created_at, name_of
 from controller.runs.job_status import end_of
 from controller.settings.settings import Settings
-
-# Kubernetes notes here for which moment of the schedule it made a Job.
-_SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
-_INSTANTIATE = "cronjob.kubernetes.io/instantiate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +32,13 @@ def limits_of(settings: Settings) -> Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A dump's Job, and the database host that it reads; `is_held`: its CronJob is suspended."""
+    """A dump's Job with the name of its CronJob, and the database host that it reads.
+
+    `is_held`: a restore keeps it back.
+    """
 
     job: Json = field(repr=False)
+    cronjob: str = ""
     host: str
     is_held: bool = False
 
@@ -52,9 +52,15 @@ def is_waiting(job: Json) -> bool:
     return is_suspended and AWAITS_RELEASE in annotations_of(job) and end_of(job) is None
 
 
+def takes_place(job: Json) -> bool:
+    """Whether a Job goes on; one of which only metadata is known counts as if it did."""
+    is_suspended = (job.get("spec") or {}).get("suspend") is True
+    return not is_suspended and end_of(job) is None
+
+
 def due_since(job: Json) -> datetime:
     """Return when a Job came due; where nothing shows it, before all others."""
-    for text in (annotations_of(job).get(_SCHEDULED, ""), created_at(job)):
+    for text in (annotations_of(job).get(SCHEDULED_FOR, ""), created_at(job)):
         try:
             found = datetime.fromisoformat(text)
         except (TypeError, ValueError):
@@ -64,10 +70,11 @@ def due_since(job: Json) -> datetime:
     return datetime.min.replace(tzinfo=UTC)
 
 
-def choose_runs(runs: Iterable[Run], limits: Limits) -> list[Json]:
-    """Choose the waiting Jobs that may begin now, in the order in which they came due.
+def begin_runs(runs: Iterable[Run], limits: Limits, begin: Callable[[Run], bool]) -> None:
+    """Let the waiting Jobs begin for which there are places, in the order in which they came due.
 
-    A Job whose host has no place lets those of other hosts pass. One that a person made from its
+    `begin` says whether a Job takes a place by now: one that cannot begin keeps it from nobody. A
+    Job whose host has no place lets those of other hosts pass. One that a person made from its
     CronJob begins at once, and counts.
     """
     every = [run for run in runs if end_of(run.job) is None]
@@ -75,18 +82,16 @@ def choose_runs(runs: Iterable[Run], limits: Limits) -> list[Json]:
         (run for run in every if is_waiting(run.job) and not run.is_held),
         key=lambda run: (not _is_asked_for(run.job), due_since(run.job), name_of(run.job)),
     )
-    going = [run for run in every if (run.job.get("spec") or {}).get("suspend") is not True]
+    going = [run for run in every if takes_place(run.job)]
     total, by_host = len(going), Counter(run.host for run in going)
-    chosen = []
     for run in waiting:
         has_place = not limits.total or total < limits.total
         has_place_there = not limits.per_host or not run.host or by_host[run.host] < limits.per_host
-        if (has_place and has_place_there) or _is_asked_for(run.job):
-            chosen.append(run.job)
+        is_next = (has_place and has_place_there) or _is_asked_for(run.job)
+        if is_next and begin(run):
             total += 1
             by_host[run.host] += 1
-    return chosen
 
 
 def _is_asked_for(job: Json) -> bool:
-    return annotations_of(job).get(_INSTANTIATE) == "manual"
+    return annotations_of(job).get(INSTANTIATE) == "manual"

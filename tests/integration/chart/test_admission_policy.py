@@ -3,6 +3,7 @@
 import copy
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +24,15 @@ _NAME = "ksnapshot-restore-db-12345678-abcde"
 
 @pytest.fixture
 def guarded(apiserver: ApiServer) -> Iterator[str]:
-    """A namespace with the policy, once the API server heeds it."""
+    """A namespace with the policy."""
     namespace = apiserver.create_namespace(f"guarded-{secrets.token_hex(4)}")
+    with _policy(apiserver, namespace):
+        yield namespace
+
+
+@contextmanager
+def _policy(apiserver: ApiServer, namespace: str) -> Iterator[None]:
+    """Install the policy, until the API server heeds it, and remove it again."""
     place = [f"--namespace={namespace}", f"--set=rbac.watchNamespaces={namespace}"]
     more = [
         "--set=admissionPolicy.enabled=true,existingSecret=keys,backupJob.serviceAccount.name=sa",
@@ -36,7 +44,7 @@ def guarded(apiserver: ApiServer) -> Iterator[str]:
     refused = _changed(namespace, lambda pod: pod["containers"][0].update(image="busybox"))
     while _create(apiserver, refused) == 201:
         pass
-    yield namespace
+    yield
     helm("uninstall", "ksnapshot", place[0], kubeconfig=apiserver.kubeconfig)
 
 
@@ -100,6 +108,36 @@ _REFUSED: dict[str, Callable[[Any], None]] = {
     "host network": lambda pod: pod.update(hostNetwork=True),
     "command": lambda pod: pod["containers"][0].update(command=["sh"]),
 }
+
+
+def _update(apiserver: ApiServer, job: Any) -> int:
+    """The status of an attempt to replace a Job."""
+    meta = job["metadata"]
+    path = f"/apis/batch/v1/namespaces/{meta['namespace']}/jobs/{meta['name']}"
+    try:
+        apiserver.api.request("PUT", path, job)
+    except ApiError as error:
+        return error.code
+    return 200
+
+
+def test_a_job_of_another_release_begins_and_cannot_be_made_another_one(
+    apiserver: ApiServer,
+) -> None:
+    namespace = apiserver.create_namespace(f"guarded-{secrets.token_hex(4)}")
+    job = _changed(namespace, lambda pod: pod["containers"][0].update(image="dumper:old"))
+    job["metadata"]["name"] = "waiting"
+    job["spec"]["suspend"] = True
+    waiting = apiserver.api.create(job)
+    with _policy(apiserver, namespace):
+        # Of a suspended Job Kubernetes itself lets this much of the template be changed.
+        changed = copy.deepcopy(waiting)
+        changed["spec"]["template"]["spec"]["nodeSelector"] = {"a": "b"}
+        assert _update(apiserver, changed) == 403
+        waiting["spec"]["suspend"] = False
+        assert _update(apiserver, waiting) == 200
+        # What makes Jobs is looked at in full.
+        assert _create(apiserver, job) == 403
 
 
 def test_jobs_of_the_product_pass_and_others_do_not(apiserver: ApiServer, guarded: str) -> None:

@@ -165,6 +165,8 @@ def test_notes_say_what_is_missing_and_what_stays(
 ) -> None:
     notes = install("upgrade")
     assert "NO BUCKET IS SET" in notes
+    assert "nothing is backed up" not in notes
+    assert "nothing is backed up" in install("upgrade", "--set=backupJob.maxConcurrentPerHost=1")
     assert f"kubectl -n {namespace} create secret generic ksnapshot-secret" in notes
     assert (
         f"kubectl -n {namespace} delete cronjobs,secrets -l app.kubernetes.io/managed-by=ksnapshot"

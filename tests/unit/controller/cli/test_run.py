@@ -1,11 +1,14 @@
-"""In which order the controller ends."""
+"""How the controller connects, and in which order it ends."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from controller.cli import run as module
+from controller.kube.client import CallCounts
+from tests.fakes.kube_memory import MemoryApi
 from tests.fakes.worlds import settings
 
 
@@ -35,3 +38,15 @@ def test_another_replica_may_lead_before_the_last_messages_are_sent(
     ended = CliRunner().invoke(module.run, [])
     assert (ended.exit_code, ended.output) == (0, "")
     assert done == ["start", "passes", "release", "close", "shutdown"]
+
+
+def test_a_request_for_the_lease_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def connect(*_: Any, **options: Any) -> MemoryApi:
+        asked.append((options["attempts"], options["timeout"]))
+        return MemoryApi()
+
+    monkeypatch.setattr(module, "connect", connect)
+    module._leadership(settings(LEADER_ELECTION="true"), CallCounts())
+    assert asked == [(1, 5)]

@@ -16,6 +16,7 @@ import urllib3
 from kubernetes.config import ConfigException, kube_config
 
 from controller.kube.client import (
+    ATTEMPTS,
     CRONJOBS,
     DEPLOYMENTS,
     PODS,
@@ -70,10 +71,12 @@ class Answers:
 
 
 def server(
-    *answers: tuple[int, Any], write_limit: WriteLimit = no_limit
+    *answers: tuple[int, Any], write_limit: WriteLimit = no_limit, attempts: int = ATTEMPTS
 ) -> tuple[ApiServer, Answers]:
     client = Answers(*answers)
-    return ApiServer(client, 5, Event(), CallCounts(), write_limit), client
+    counts = CallCounts()
+    made = ApiServer(client, 5, Event(), counts, write_limit=write_limit, attempts=attempts)
+    return made, client
 
 
 def named(name: str) -> dict[str, Any]:
@@ -176,6 +179,13 @@ def test_what_may_heal_is_tried_again() -> None:
     api, client = server((503, b""), (429, b""), (200, POD))
     assert api.get(PODS, "demo", "a") == POD
     assert client.asked == ["https://cluster/api/v1/namespaces/demo/pods/a"] * 3
+
+
+def test_where_a_loop_tries_again_a_call_is_made_once() -> None:
+    api, client = server((429, b""), (200, POD), attempts=1)
+    with pytest.raises(UnavailableError):
+        api.get(PODS, "demo", "db-0")
+    assert len(client.asked) == 1
 
 
 def test_a_list_is_whole_and_tells_what_its_items_are() -> None:

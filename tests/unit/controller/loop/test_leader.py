@@ -1,12 +1,15 @@
 """Replicas on one Lease, with clocks that stand anywhere and requests that get lost."""
 
 from collections.abc import Callable, Mapping
+from threading import Event
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.kube.client import LEASES, Resource
+from controller.loop import leader as module
 from controller.loop.leader import Alone, Leader, lease_name, request_seconds
 from tests.fakes.kube_memory import Document, MemoryApi, unavailable
 from tests.fakes.worlds import CONTROL, settings
@@ -133,6 +136,39 @@ def test_alone_needs_no_lease() -> None:
 
 def test_two_requests_fit_into_the_time_that_a_renewal_counts() -> None:
     assert request_seconds(SETTINGS) == 5
+
+
+def test_a_request_for_a_long_lease_is_no_long_one() -> None:
+    assert request_seconds(settings(LEASE_DURATION_SECONDS="600")) == 10
+
+
+class _Hanging(MemoryApi):
+    """An API server whose answers to writes do not come, from some moment on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.answers = Event(), Event()
+        self.answers.set()
+
+    def replace(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
+        self.asked.set()
+        self.answers.wait(60)
+        return super().replace(resource, namespace, body)
+
+
+def test_the_end_waits_for_no_request_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LAST_ROUND", 0.01)
+    world, api = _World(), _Hanging()
+    one = world.replica("one", api=api)
+    assert world.round(one, 0)
+    api.answers.clear()
+    one.start()
+    api.asked.wait()
+    one.release()
+    assert not one.leads()
+    # Nobody knows what becomes of the renewal: another write would cross it.
+    assert api.items[KEY]["spec"]["holderIdentity"] == "one"
+    api.answers.set()
 
 
 class _Wire(MemoryApi):

@@ -1,16 +1,19 @@
 """Passes over Jobs that wait, from their CronJob's template to their release."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from controller.kube.client import ConflictError
+from controller.kube.client import WHOLE_JOBS, ConflictError, ForbiddenError, Resource
 from controller.loop.pass_state import PassState
+from controller.manifests.ownership import PENDING, Holder, hold
 from controller.manifests.run_now_job import build_run_now_job
-from controller.model.names import AWAITS_RELEASE
+from controller.model.names import AWAITS_RELEASE, INSTANTIATE, SCHEDULED_FOR
 from controller.model.status import Reason, State
+from controller.plan.overlay import overlay
 from controller.settings.settings import Settings
-from tests.fakes.kube_memory import MemoryApi
+from tests.fakes.kube_memory import MemoryApi, unavailable
 from tests.fakes.worlds import CONTROL, DB, cluster, job, one_pass, settings, small, states
 
 FOUR = settings(BACKUP_MAX_CONCURRENT="4")
@@ -23,10 +26,10 @@ def template(api: MemoryApi, name: str = DB) -> dict[str, Any]:
     return found
 
 
-def waiting(api: MemoryApi, cronjob: dict[str, Any], name: str) -> None:
+def waiting(api: MemoryApi, cronjob: dict[str, Any], name: str, **more: str) -> None:
     made = job(cronjob, name)
     shape = cronjob["spec"]["jobTemplate"]
-    made["metadata"]["annotations"] = dict(shape["metadata"].get("annotations") or {})
+    made["metadata"]["annotations"] = dict(shape["metadata"].get("annotations") or {}) | more
     made["spec"] = shape["spec"]
     made["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
     api.put(made)
@@ -89,6 +92,23 @@ def test_passes_let_jobs_begin_as_places_get_free() -> None:
     assert suspended(api) == []
 
 
+def test_who_asks_for_a_run_comes_first_then_who_came_due_first() -> None:
+    api = _many(3)
+    cronjobs = [item for (kind, *_), item in api.items.items() if kind == "CronJob"]
+    for number, cronjob in enumerate(cronjobs):
+        due = {SCHEDULED_FOR: f"2026-01-01T03:{9 - number:02}:00Z"}
+        waiting(api, cronjob, f"run-{cronjob['metadata']['name']}", **due)
+    waiting(api, cronjobs[0], "by-hand", **{INSTANTIATE: "manual"})
+    one_pass(api, settings(BACKUP_MAX_CONCURRENT="3"))
+    released = [name for _, kind, name in api.writes if kind == "Job"]
+    last, late = (f"run-{item['metadata']['name']}" for item in reversed(cronjobs[1:]))
+    assert released == ["by-hand", last, late]
+    # A place is no matter to who asks.
+    waiting(api, cronjobs[0], "again", **{INSTANTIATE: "manual"})
+    one_pass(api, settings(BACKUP_MAX_CONCURRENT="3"))
+    assert suspended(api) == [f"run-{cronjobs[0]['metadata']['name']}"]
+
+
 def test_a_release_that_fails_is_a_failure_of_the_pass_and_is_tried_again() -> None:
     api = _many(1)
     api.unwritable["Job", CONTROL] = ConflictError("409")
@@ -100,6 +120,48 @@ def test_a_release_that_fails_is_a_failure_of_the_pass_and_is_tried_again() -> N
     assert suspended(api) == []
 
 
+def _answer(
+    monkeypatch: pytest.MonkeyPatch, api: MemoryApi, *errors: Exception, to: str = ""
+) -> None:
+    """Let the next replacements of Jobs, or all of the Job `to`, fail."""
+    left, replace = [*errors], api.replace
+
+    def answer(resource: Resource, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if resource is WHOLE_JOBS and left and (not to or body["metadata"]["name"] == to):
+            raise left[0] if to else left.pop(0)
+        return replace(resource, namespace, body)
+
+    monkeypatch.setattr(api, "replace", answer)
+
+
+def _names(api: MemoryApi) -> list[str]:
+    """The Jobs in the order in which they came due."""
+    return sorted(name for kind, _, name in api.items if kind == "Job")
+
+
+def test_a_run_that_is_refused_keeps_its_place_from_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = _many(3)
+    first = _names(api)[0]
+    _answer(monkeypatch, api, ForbiddenError("403"), to=first)
+    result = one_pass(api, settings(BACKUP_MAX_CONCURRENT="2"))
+    assert suspended(api) == [first]
+    [failure] = result.failures
+    assert failure == f"run {first} not released: 403"
+
+
+def test_a_run_whose_release_was_not_answered_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = _many(3)
+    first, second, third = _names(api)
+    _answer(monkeypatch, api, unavailable("lost"), to=first)
+    one_pass(api, settings(BACKUP_MAX_CONCURRENT="2"))
+    assert second not in suspended(api)
+    assert third in suspended(api)
+
+
 def test_while_jobs_are_not_known_none_begins() -> None:
     api = _many(1)
     api.fail("CronJob", CONTROL)
@@ -107,12 +169,81 @@ def test_while_jobs_are_not_known_none_begins() -> None:
     assert len(suspended(api)) == 1
 
 
-def test_a_run_of_a_suspended_cronjob_waits() -> None:
+def _cronjob(api: MemoryApi) -> dict[str, Any]:
+    [found] = [item for (kind, *_), item in api.items.items() if kind == "CronJob"]
+    return found
+
+
+def _hold(api: MemoryApi, uid: str) -> None:
+    """Hold the only CronJob by a restore's Job, as the command does."""
+    holder = Holder(name="restore", uid=uid, suspended=False)
+    api.put({**overlay(_cronjob(api), hold(holder))})
+
+
+def test_a_run_of_a_cronjob_that_somebody_suspended_begins() -> None:
     api = _many(1)
-    [cronjob] = [item for (kind, *_), item in api.items.items() if kind == "CronJob"]
+    cronjob = _cronjob(api)
     api.put(cronjob | {"spec": cronjob["spec"] | {"suspend": True}})
     one_pass(api, FOUR)
+    assert suspended(api) == []
+
+
+def test_a_run_of_a_cronjob_that_a_restore_holds_waits_for_its_end() -> None:
+    api, memory = _many(1), PassState()
+    restore = api.put(job(_cronjob(api), "restore") | {"spec": {}})
+    del restore["metadata"]["ownerReferences"]
+    _hold(api, restore["metadata"]["uid"])
+    assert one_pass(api, FOUR, memory=memory).succeeded
     assert len(suspended(api)) == 1
+    restore["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
+    api.put(restore)
+    # One pass lets the CronJob go, the next one the run.
+    one_pass(api, FOUR, memory=memory)
+    one_pass(api, FOUR, memory=memory)
+    assert suspended(api) == []
+
+
+def test_a_restore_that_waits_for_a_run_gives_way_to_it() -> None:
+    api = _many(1)
+    _hold(api, PENDING)
+    one_pass(api, FOUR)
+    assert suspended(api) == []
+
+
+def test_a_hold_that_came_since_the_cronjob_was_read_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = _many(1)
+    get = api.get
+
+    def hold_first(resource: Resource, *place: str, **options: str) -> dict[str, Any]:
+        found = get(resource, *place, **options)
+        if resource is WHOLE_JOBS:
+            _hold(api, "other")
+        return found
+
+    monkeypatch.setattr(api, "get", hold_first)
+    assert one_pass(api, FOUR).succeeded
+    assert len(suspended(api)) == 1
+
+
+def test_a_release_that_meets_others_writes_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = _many(1)
+    _answer(monkeypatch, api, ConflictError("409"), ConflictError("409"))
+    assert one_pass(api, FOUR).succeeded
+    assert suspended(api) == []
+
+
+def test_a_fault_of_the_release_is_a_failure_of_the_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = _many(1)
+    _answer(monkeypatch, api, ZeroDivisionError())
+    result = one_pass(api, FOUR)
+    assert result.failures == ("releases: InternalError",)
+    assert result.results
 
 
 def test_who_waits_for_more_than_an_hour_has_that_reason() -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.model.names import AWAITS_RELEASE
-from controller.runs.releases.choice import Limits, Run, choose_runs, due_since, is_waiting
+from controller.model.objects import Json
+from controller.runs.releases.choice import Limits, Run, begin_runs, due_since, is_waiting
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 MANUAL = {"cronjob.kubernetes.io/instantiate": "manual"}
@@ -47,6 +48,20 @@ def runs(text: str) -> list[Run]:
     return found
 
 
+def begun(runs: list[Run], limits: Limits, refused: str = "") -> list[Json]:
+    """The Jobs that begin; those of these names cannot."""
+    found: list[Json] = []
+
+    def begin(run: Run) -> bool:
+        if run.job["metadata"]["name"] in refused.split():
+            return False
+        found.append(run.job)
+        return True
+
+    begin_runs(runs, limits, begin)
+    return found
+
+
 @pytest.mark.parametrize(
     ("total", "per_host", "text", "chosen"),
     [
@@ -75,7 +90,19 @@ def runs(text: str) -> list[Run]:
     ],
 )
 def test_the_choice(total: int, per_host: int, text: str, chosen: str) -> None:
-    found = choose_runs(runs(text), Limits(total=total, per_host=per_host))
+    found = begun(runs(text), Limits(total=total, per_host=per_host))
+    assert " ".join(item["metadata"]["name"] for item in found) == chosen
+
+
+@pytest.mark.parametrize(
+    ("total", "per_host", "refused", "chosen"),
+    [(1, 0, "1", "2"), (2, 0, "1 3", "2 4"), (0, 1, "1", "2 4"), (0, 0, "1", "2 3 4")],
+)
+def test_a_job_that_cannot_begin_keeps_its_place_from_nobody(
+    total: int, per_host: int, refused: str, chosen: str
+) -> None:
+    limits = Limits(total=total, per_host=per_host)
+    found = begun(runs("1@a 2@a 3@a 4@b"), limits, refused)
     assert " ".join(item["metadata"]["name"] for item in found) == chosen
 
 
@@ -83,8 +110,8 @@ def test_a_job_of_which_only_metadata_is_known_counts_as_if_it_ran() -> None:
     known = job("1", due="2026-01-01T03:00:00Z")
     unread = {"metadata": {"name": "2", "annotations": {AWAITS_RELEASE: "true"}}}
     both = [Run(job=known, host="a"), Run(job=unread, host="b")]
-    assert choose_runs(both, Limits(total=1, per_host=0)) == []
-    assert choose_runs(both, Limits(total=2, per_host=0)) == [known]
+    assert begun(both, Limits(total=1, per_host=0)) == []
+    assert begun(both, Limits(total=2, per_host=0)) == [known]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +143,7 @@ def test_forty_jobs_never_run_in_more_than_four_places_and_none_is_lost(
     began: list[int] = []
     for _ in range(200):
         by_name = {run.job["metadata"]["name"]: run for run in every}
-        for chosen in choose_runs(every, limits):
+        for chosen in begun(every, limits):
             assert is_waiting(chosen)
             chosen["spec"]["suspend"] = False
             del chosen["metadata"]["annotations"][AWAITS_RELEASE]
