@@ -11,15 +11,14 @@ from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.follow import JobRef, pods_of
 from controller.client.jobs.following import follow_on_screen
 from controller.client.jobs.log_lines import describe_line, parse_line
-from controller.client.jobs.of_workload import cronjob_of, is_of_ours, jobs_of
+from controller.client.jobs.of_workload import cronjob_of, is_a_look, is_of_ours, jobs_of
 from controller.client.jobs.progress import newest_pod, state_of
 from controller.client.status.rows import recorded_jobs
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import note
 from controller.kube.client import JOBS, NotFoundError
-from controller.manifests.verb_job import LOOKS
-from controller.model.names import COMPONENT_LABEL, CONTAINER
-from controller.model.objects import Json, labels_of, name_of, uid_of
+from controller.model.names import CONTAINER
+from controller.model.objects import Json, name_of, uid_of
 from controller.runs.job_status import end_of
 
 
@@ -84,17 +83,12 @@ def _job(connection: Connection, name: str) -> Json:
     return found
 
 
-def _is_a_look(job: Json) -> bool:
-    """Whether a Job only looks at backups, or hands one over: no run of the workload."""
-    return labels_of(job).get(COMPONENT_LABEL) in LOOKS
-
-
 def _newest(connection: Connection, text: str, namespace: str) -> Json:
     """Find the newest Job of a workload, without reading those of all others."""
     known = read_known(connection, with_jobs=True)
     workload = find_workload(text, namespace, known.workloads)
     cronjob = cronjob_of(workload)
-    candidates = [job for job in jobs_of(cronjob, known.jobs or ()) if not _is_a_look(job)]
+    candidates = [job for job in jobs_of(cronjob, known.jobs or ()) if not is_a_look(job)]
     # Those that succeeded are not among them, but the CronJob records the last of them.
     for name in recorded_jobs(cronjob) - {name_of(item) for item in candidates}:
         try:

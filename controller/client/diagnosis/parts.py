@@ -10,7 +10,7 @@ from controller.client.cluster.known import STATUS_KEY
 from controller.client.cluster.workload_names import Workload
 from controller.client.diagnosis.links import examine
 from controller.client.diagnosis.neighbours import Neighbours
-from controller.client.jobs.of_workload import jobs_of, newest_first
+from controller.client.jobs.of_workload import is_a_look, jobs_of, newest_first
 from controller.client.terminal.errors import CommandError
 from controller.kube.client import (
     CONFIG_MAPS,
@@ -165,14 +165,14 @@ class Reading:
                     yield Part(file=f"control/logs/{name}-before.log", read=before)
 
     def _run_logs(self) -> Iterator[Part]:
-        """The logs of the last runs: of the workload, or of all."""
+        """The logs of the last runs, of the workload or of all; a look at backups is none."""
         jobs = self._known(JOBS)
         if self.workload:
             cronjob = self.workload.cronjob
             newest = jobs_of(cronjob, jobs) if cronjob else []
         else:
             newest = newest_first(jobs)
-        for job in newest[:_RUNS]:
+        for job in [job for job in newest if not is_a_look(job)][:_RUNS]:
             for pod in self._known(PODS):
                 if labels_of(pod).get(_JOB_LABEL) != name_of(job):
                     continue

@@ -7,6 +7,7 @@ from controller.client.cluster.workload_names import Workload
 from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import duration, moment_of
 from controller.manifests.restore_job import variable_of
+from controller.manifests.verb_job import LOOKS
 from controller.model import names
 from controller.model.fixes import STATE_FIXES
 from controller.model.names import MANAGED_BY, MANAGED_BY_LABEL
@@ -33,6 +34,11 @@ _VERBS = {
     "verify": "a check of a backup",
     "catalogue": "a listing of backups",
 }
+
+
+def is_a_look(job: Json) -> bool:
+    """Whether a Job only looks at backups, or hands one over: no run of the workload."""
+    return labels_of(job).get(names.COMPONENT_LABEL) in LOOKS
 
 
 def cronjob_of(workload: Workload) -> Json:
