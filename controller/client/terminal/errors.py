@@ -1,12 +1,13 @@
 """How the user's verbs fail: one line on stderr, and an exit code that says whose turn it is."""
 
 import os
+import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -83,7 +84,7 @@ class VerbCommand(click.Command):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
-            ctx.exit(Exit.DETACHED)
+            _leave_at_once(Exit.DETACHED)
         except Exception as error:
             if os.environ.get(DEBUG):
                 raise
@@ -92,6 +93,18 @@ class VerbCommand(click.Command):
             raise CommandError(
                 f"internal error ({place}): please report it, with what {DEBUG}=1 shows"
             ) from error
+
+
+def _leave_at_once(code: Exit) -> NoReturn:
+    """End the process, all that was open being closed.
+
+    A thread may still wait for a store that does not answer. Where it wakes within a compiled
+    library while Python ends, it would take the process with it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _code_of(error: KubeError) -> Exit:
