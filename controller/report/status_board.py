@@ -126,15 +126,21 @@ def _next_run(subject: Subject, before: Json | None, row: Json, now: datetime) -
     """When the next run begins, in UTC; empty where none does, or nobody can say."""
     if subject.cronjob is None or subject.cronjob["spec"].get("suspend") is True:
         return ""
-    schedule, zone = row["schedule"], row["time_zone"] or _UTC
-    asked = ("schedule", "time_zone")
-    if before and all(before[name] == row[name] for name in asked):
-        known = str(before["next"])
-        # Finding it costs much for thousands of workloads; what lies ahead is still the next one.
-        if known > format_time(now):
-            return known
+    is_same = before and all(before[name] == row[name] for name in ("schedule", "time_zone"))
+    known = str(before["next"]) if before and is_same else ""
+    return following_run(known, row["schedule"], row["time_zone"], now)
+
+
+def following_run(known: str, schedule: str, zone: str, now: datetime) -> str:
+    """When the next run of a schedule begins, in UTC; empty where none does, or nobody can say.
+
+    `known` is what was found earlier, empty for nothing, and stays as long as it lies ahead.
+    """
+    # Finding it costs much for thousands of workloads; what lies ahead is still the next one.
+    if known > format_time(now):
+        return known
     try:
-        following = next_run(schedule, zone, now)
-    except (ValueError, TypeError):
+        following = next_run(schedule, zone or _UTC, now)
+    except (ValueError, TypeError, KeyError):
         return ""
     return format_time(following) if following else ""

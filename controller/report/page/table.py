@@ -12,9 +12,9 @@ from controller.report.page.curves import curve
 from controller.report.page.entries import Entry, Level
 from controller.report.page.markup import Child, Html, div, element, join, span
 from controller.report.page.words import counted, duration, moment, shortened
+from controller.report.status_board import following_run
 from controller.report.status_document import in_units
 from controller.runs.history import FAILED
-from controller.workloads.timing.run_times import next_run
 
 KINDS = {
     Level.OVERDUE: "bad",
@@ -124,20 +124,10 @@ def _next_run(entry: Entry, now: datetime) -> Html:
         return Html("")
     zone = row["time_zone"] or _UTC
     said = div("soft", element("code", schedule), f" {zone}")
-    following = _following(row, schedule, zone, now)
-    return join(moment(following) if following else span("soft", "none"), said)
-
-
-def _following(row: Json, schedule: str, zone: str, now: datetime) -> str:
-    """When the next run begins; the row's own moment may have passed since it was found."""
+    # The row's own moment may have passed since it was found; a row without one has no next run.
     known = str(row["next"])
-    if not known or known > format_time(now):
-        return known
-    try:
-        found = next_run(schedule, zone, now)
-    except (ValueError, TypeError, KeyError):
-        return ""
-    return format_time(found) if found else ""
+    following = following_run(known, schedule, zone, now) if known else ""
+    return join(moment(following) if following else span("soft", "none"), said)
 
 
 def _size(entry: Entry) -> Html:
