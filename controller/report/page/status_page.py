@@ -38,9 +38,8 @@ class Answer(NamedTuple):
 
 
 class _Rendered(NamedTuple):
-    """What was made of one pass's findings so far."""
+    """What was made of the last pass's findings so far."""
 
-    findings: Findings
     entries: tuple[Entry, ...]
     pages: dict[tuple[str, int, bool], bytes]
 
@@ -83,18 +82,19 @@ class StatusPage:
     def _page(self, findings: Findings, namespace: str, part: int) -> bytes | None:
         """A page, made when it is asked for first; None where there is none."""
         if self._rendered is None:
-            self._rendered = _Rendered(findings, entries_of(findings, self._slack), {})
+            self._rendered = _Rendered(entries_of(findings, self._slack), {})
         rendered = self._rendered
         key = (namespace, part, self._is_old(findings))
         if key not in rendered.pages:
-            page = self._render(rendered, namespace, part)
+            page = self._render(findings, rendered.entries, namespace, part)
             if page is None:
                 return None
             rendered.pages[key] = page.encode()
         return rendered.pages[key]
 
-    def _render(self, rendered: _Rendered, namespace: str, part: int) -> Html | None:
-        findings, entries, _ = rendered
+    def _render(
+        self, findings: Findings, entries: tuple[Entry, ...], namespace: str, part: int
+    ) -> Html | None:
         old = ""
         if self._is_old(findings):
             pause = duration(self._limit)
