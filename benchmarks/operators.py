@@ -294,6 +294,9 @@ def _environment(world: World, install: Install) -> dict[str, str]:
         "KUBECONFIG": str(install.kubeconfig),
         "WATCH_NAMESPACES": ",".join(world.namespaces),
         "CONTROL_NAMESPACE": install.control,
+        # As the chart sets them: its Roles are for the ConfigMaps and the Lease of these names.
+        "INSTANCE_NAME": install.control,
+        "DEPLOYMENT_NAME": f"{install.control}-ksnapshot",
     }
 
 
