@@ -57,7 +57,8 @@ class Entry:
     """One run. Sizes are bytes; what is not known is empty, 0 or None.
 
     `record` is the folder of the run's records, with its trailing slash. `why` explains a state
-    that is no backup. `notes` are the codes of those that nobody accepted.
+    that is no backup. `notes` are the codes of those that nobody accepted. `checked` is true where
+    the store confirmed size and checksum of every object when it was written.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Entry:
     objects: int = 0
     recipients: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    checked: bool = False
 
     @property
     def is_restorable(self) -> bool:
@@ -206,6 +208,7 @@ def _facts(record: object) -> dict[str, Any]:
                 "objects": len(objects),
                 "recipients": record.encryption.recipients if record.encryption else (),
                 "notes": codes_of(record.notes),
+                "checked": all(item.checked for item in objects),
             }
         case StartedRecord():
             return _whose(record)

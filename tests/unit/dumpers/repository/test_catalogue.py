@@ -150,6 +150,7 @@ def test_what_an_entry_says() -> None:
         "objects": 2,
         "recipients": ["age1x"],
         "notes": [],
+        "checked": True,
         "restorable": True,
     }
 
