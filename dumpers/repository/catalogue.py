@@ -4,7 +4,7 @@ Pure: which keys there are, and what the records say, is read elsewhere (`reposi
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ from dumpers.repository.records import (
     FailedRecord,
     Manifest,
     Removal,
+    Retention,
     StartedRecord,
     Tombstone,
     UnknownRecord,
@@ -58,7 +59,8 @@ class Entry:
 
     `record` is the folder of the run's records, with its trailing slash. `why` explains a state
     that is no backup. `notes` are the codes of those that nobody accepted. `checked` is true where
-    the store confirmed size and checksum of every object when it was written.
+    the store confirmed size and checksum of every object when it was written. `retention` is None
+    where all backups were to be kept when this one was made.
     """
 
     id: str
@@ -80,6 +82,7 @@ class Entry:
     recipients: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     checked: bool = False
+    retention: Retention | None = None
 
     @property
     def is_restorable(self) -> bool:
@@ -94,6 +97,7 @@ class Entry:
             "started": rfc3339(self.started),
             "finished": self.finished and rfc3339(self.finished),
             "proof": proof and {"when": rfc3339(proof.when), "good": proof.good},
+            "retention": self.retention and asdict(self.retention),
             "restorable": self.is_restorable,
         }
 
@@ -209,6 +213,7 @@ def _facts(record: object) -> dict[str, Any]:
                 "recipients": record.encryption.recipients if record.encryption else (),
                 "notes": codes_of(record.notes),
                 "checked": all(item.checked for item in objects),
+                "retention": record.retention,
             }
         case StartedRecord():
             return _whose(record)

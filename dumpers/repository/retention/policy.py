@@ -149,4 +149,4 @@ def _read_age(word: Word, amount: str, column: int) -> Duration:
 
 def _error(column: int, what: str, why: str) -> PolicyError:
     shown = what if len(what) <= _SHOWN else f"{what[:_SHOWN]}…"
-    return PolicyError(f"column {column}: {f'{shown!r} ' if what else ''}{why}")
+    return PolicyError(f"is wrong in column {column}: {f'{shown!r} ' if what else ''}{why}")
