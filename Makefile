@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller bench-survey demo demo-down images chart command clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller bench-survey bench-retention demo demo-down images chart command clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench-controller: setup ## measure the controller in a busy cluster, in about te
 
 bench-survey: setup ## compare what an engine asks before a dump with the dump, in one run
 	$(BIN)/python -m benchmarks.survey $(BENCH_ARGS)
+
+bench-retention: setup ## measure how long ten thousand records take to be judged
+	$(BIN)/python -m benchmarks.retention $(BENCH_ARGS)
 
 demo: setup ## back up and restore a database in a real cluster, from nothing
 	$(BIN)/python -m tests.demo

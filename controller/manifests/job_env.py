@@ -10,6 +10,7 @@ from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract import location
 from dumpers.contract import names as variables
+from dumpers.repository.retention.policy import NONE
 
 _BACKEND_PATH = "ksnapshot"
 # Variable, key in the user's ConfigMap or Secret, and whether it is optional, as in 0.6.0.
@@ -74,6 +75,9 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
         env.append(plain_variable(variables.VERIFY, variables.READ_BACK))
     if spec.request.accept:
         env.append(plain_variable(variables.ACCEPT, spec.request.accept))
+    if spec.request.retention != NONE:
+        env.append(plain_variable(variables.RETENTION, spec.request.retention))
+        env.append(plain_variable(variables.TIME_ZONE, spec.request.time_zone))
     if spec.request.log_level:
         env.append(plain_variable(variables.LOG_LEVEL, spec.request.log_level))
     return env

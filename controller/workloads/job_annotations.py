@@ -2,6 +2,7 @@
 
 from controller.settings import parsers
 from controller.workloads.annotations import Annotation, unset_or
+from dumpers.repository.retention.policy import parse_policy, print_policy
 from dumpers.runtime.log import LogLevel
 
 _DEADLINE, _RETRIES = 14400, 2
@@ -66,6 +67,14 @@ RESOURCES = Annotation(
     help='The dump container\'s resources as JSON: `{"limits": {"memory": "512Mi"}}`.',
     read=unset_or("", parsers.resources_json),
     longest=2048,
+)
+RETENTION = Annotation(
+    key="retention",
+    default="the operator's",
+    help="Which backups are to be kept, in restic's words: `keep-last=7,keep-daily=14`, or `none` "
+    "for all. It is recorded in each manifest.",
+    read=unset_or(None, lambda text: print_policy(parse_policy(text))),
+    longest=1024,
 )
 LOG_LEVEL = Annotation(
     key="log-level",

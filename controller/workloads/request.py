@@ -42,6 +42,7 @@ from controller.workloads.job_annotations import (
     RESTORE_FORGET,
     RESTORE_FROM,
     RESTORE_NOW,
+    RETENTION,
     RETRIES,
     SUSPEND,
 )
@@ -101,10 +102,10 @@ class Request:
     for other encryption than is enforced. An empty `credentials_secret`, `database`, `container`,
     `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to the client, and
     with an empty `restore_credentials_secret` restores use the login of dumps.
-    `accept` holds sorted codes of notes. `group`, and what asks for something once, are not
-    compared, as owners of one group may differ. `read_from` is None without replicas, `suspend`
-    and `log_level` are None and `resources`, as JSON, empty where nothing is asked. `deadline` is
-    in seconds.
+    `accept` holds sorted codes of notes, `retention` a policy in its one form. `group`, and what
+    asks for something once, are not compared, as owners of one group may differ. `read_from` is
+    None without replicas, `suspend` and `log_level` are None and `resources`, as JSON, empty where
+    nothing is asked. `deadline` is in seconds.
     """
 
     engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
@@ -172,6 +173,7 @@ class Request:
             longest=1024,
         )
     )
+    retention: str = annotation_field(RETENTION, lambda given: given.settings.retention)
     group: str = annotation_field(GROUP, compare=False)
     container: str = annotation_field(CONTAINER)
     read_from: ServerRole | None = derived_field(_read_from, READ_FROM)

@@ -37,6 +37,8 @@ from dumpers.contract.names import (
     MIN_PART_MIB,
     PART_SIZE,
     READ_BACK,
+    RETENTION,
+    TIME_ZONE,
     VERIFY,
     WORKLOAD,
 )
@@ -101,7 +103,8 @@ class DumpJob(Job):
     `recipients` are age recipients, none meaning no encryption; `options` holds the engine's own
     variables that are set, `numbers` all those that are numbers; `part_size` is in bytes, None
     meaning that the estimate decides; `verify` is READ_BACK or empty; `accepted` holds the codes of
-    notes that are no reason to look at a dump.
+    notes that are no reason to look at a dump. `retention` is a policy as the controller checked
+    it, empty where everything is kept, and `time_zone` the zone that cuts its days.
     """
 
     engine: EngineSpec
@@ -112,6 +115,8 @@ class DumpJob(Job):
     part_size: int | None
     verify: str = ""
     accepted: frozenset[NoteCode] = frozenset()
+    retention: str = ""
+    time_zone: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], engines: Sequence[EngineSpec]) -> "DumpJob":
@@ -150,6 +155,9 @@ class DumpJob(Job):
             part_size=part_size,
             verify=verify,
             accepted=accepted,
+            # Not read here: a policy that nobody understands keeps everything, and fails no dump.
+            retention=reader.text(RETENTION),
+            time_zone=reader.text(TIME_ZONE),
         )
 
 

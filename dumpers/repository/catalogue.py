@@ -4,7 +4,7 @@ Pure: which keys there are, and what the records say, is read elsewhere (`reposi
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ from dumpers.repository.records import (
     FailedRecord,
     Manifest,
     Removal,
+    Retention,
     StartedRecord,
     Tombstone,
     UnknownRecord,
@@ -57,7 +58,9 @@ class Entry:
     """One run. Sizes are bytes; what is not known is empty, 0 or None.
 
     `record` is the folder of the run's records, with its trailing slash. `why` explains a state
-    that is no backup. `notes` are the codes of those that nobody accepted.
+    that is no backup. `notes` are the codes of those that nobody accepted. `checked` is true where
+    the store confirmed size and checksum of every object when it was written. `retention` is None
+    where all backups were to be kept when this one was made.
     """
 
     id: str
@@ -78,6 +81,8 @@ class Entry:
     objects: int = 0
     recipients: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    checked: bool = False
+    retention: Retention | None = None
 
     @property
     def is_restorable(self) -> bool:
@@ -92,6 +97,7 @@ class Entry:
             "started": rfc3339(self.started),
             "finished": self.finished and rfc3339(self.finished),
             "proof": proof and {"when": rfc3339(proof.when), "good": proof.good},
+            "retention": self.retention and asdict(self.retention),
             "restorable": self.is_restorable,
         }
 
@@ -206,6 +212,8 @@ def _facts(record: object) -> dict[str, Any]:
                 "objects": len(objects),
                 "recipients": record.encryption.recipients if record.encryption else (),
                 "notes": codes_of(record.notes),
+                "checked": all(item.checked for item in objects),
+                "retention": record.retention,
             }
         case StartedRecord():
             return _whose(record)

@@ -67,6 +67,14 @@ class Encryption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """A policy (see repository.retention.policy), and the IANA zone that cuts its days."""
+
+    policy: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoteRecord:
     """A note on a backup: see dumpers.contract.notes, whose codes later versions may add to.
 
@@ -83,8 +91,8 @@ class NoteRecord:
 class Manifest:
     """The record that makes a backup exist, written last.
 
-    `begun` is the run's started record, `encryption` None for a backup in the clear, `metadata`
-    what the engine knows of the whole dump.
+    `begun` is the run's started record, `encryption` None for a backup in the clear, `retention`
+    None where all were to be kept, `metadata` what the engine knows of the whole dump.
     """
 
     begun: StartedRecord
@@ -95,6 +103,7 @@ class Manifest:
     encryption: Encryption | None
     objects: tuple[ObjectRecord, ...]
     notes: tuple[NoteRecord, ...] = ()
+    retention: Retention | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 

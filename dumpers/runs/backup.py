@@ -146,6 +146,7 @@ def _commit(
         encryption=records.Encryption(recipients=plan.job.recipients) if plan.recipients else None,
         objects=tuple(objects),
         notes=judge(plan.source.notes, plan.job),
+        retention=_retention(plan.job),
         metadata=plan.source.metadata,
     )
     key = plan.run.manifest_key
@@ -162,6 +163,12 @@ def _commit(
     if not is_certain:
         # The key is taken, and nobody may look by whom: by this run, or since then by a sweep.
         _check_deadline(record, now())
+
+
+def _retention(job: DumpJob) -> records.Retention | None:
+    if not job.retention:
+        return None
+    return records.Retention(policy=job.retention, time_zone=job.time_zone)
 
 
 def _check_deadline(record: records.StartedRecord, moment: datetime) -> None:

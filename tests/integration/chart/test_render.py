@@ -73,6 +73,7 @@ def test_default_environment() -> None:
         "READER_SERVICE_ACCOUNT_NAME": "",
         "BACKUP_IMAGE_PULL_POLICY": "IfNotPresent",
         "BACKUP_VERIFY": "none",
+        "RETENTION_POLICY": "none",
         "BACKUP_MAX_CONCURRENT": "0",
         "BACKUP_MAX_CONCURRENT_PER_HOST": "0",
         "MYSQL_DUMPER_IMAGE_5_7": "ghcr.io/clickandmortar/ksnapshot-dumper-mysql-5.7:0.7.0",

@@ -52,6 +52,8 @@ def test_a_dump_restores_with_stock_tools(
     if encrypted:
         recipient = str(identity.to_public())
         dumper.env |= {"ENCRYPTION_ENABLED": "true", "ENCRYPTION_RECIPIENT": recipient}
+        # A policy is recorded, whatever it says.
+        dumper.env |= {"KSNAPSHOT_RETENTION": "keep-last=7", "KSNAPSHOT_TIME_ZONE": "Europe/Paris"}
 
     ended = dumper.run()
 
@@ -75,6 +77,8 @@ def test_a_dump_restores_with_stock_tools(
     assert entry["size"] == result.stored_bytes == len(stored)
     assert entry["sha256"] == result.sha256 == hashlib.sha256(stored).hexdigest()
     assert entry["checked"] is True
+    kept = {"policy": "keep-last=7", "time_zone": "Europe/Paris"}
+    assert manifest["retention"] == (kept if encrypted else None)
 
     sql = gzip.decompress(pyrage.decrypt(stored, [identity]) if encrypted else stored)
     assert entry["source_size"] == result.source_bytes == len(sql)

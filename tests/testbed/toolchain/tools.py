@@ -72,6 +72,8 @@ MODULES = (
     Module(folder="pause", packages={"pause": "."}),
     # When CronJobs run, by their controller's own library.
     Module(folder="cron", packages={"cron": "."}),
+    # What retention is held against, whose words it takes.
+    Module(folder="restic", packages={"restic": "github.com/restic/restic/cmd/restic"}),
 )
 _BY_TOOL = {name: module for module in MODULES for name in module.packages}
 

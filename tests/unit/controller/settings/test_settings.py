@@ -47,6 +47,7 @@ def test_every_fault_is_told_at_once() -> None:
         "BOOTSTRAP_FROM": "same",
         "BOOTSTRAP_PAIRS": "production",
         "STATUS_PAGE_LISTEN": "8081",
+        "RETENTION_POLICY": "keep-dayly=3",
     }
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_env(broken)

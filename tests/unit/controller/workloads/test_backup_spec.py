@@ -20,6 +20,7 @@ from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.registry import ENGINES
+from dumpers.runtime.errors import ConfigurationError
 from tests.fakes.worlds import NS, asks, owner, pod, request, service, settings
 
 LOST = ReadFailure(Reason.UNAVAILABLE, "500")
@@ -125,3 +126,34 @@ def test_every_s3_option_and_the_verification_reach_the_job() -> None:
     by_default = parse_request(asks(), settings(BACKUP_VERIFY="read-back"))
     assert isinstance(by_default, Request)
     assert by_default.verify is Verify.READ_BACK
+
+
+def test_a_policy_of_retention_reaches_the_job_with_its_time_zone() -> None:
+    found = spec(services=(service(),))
+    assert isinstance(found, BackupSpec)
+    asked = settings(RETENTION_POLICY=" keep-annual=3 ")
+    kept = request(retention="keep-daily=14, keep-latest=7", timezone="Europe/Paris")
+    given = {
+        entry["name"]: entry.get("value")
+        for entry in job_env.build_env(replace(found, request=kept), asked, "")
+    }
+    assert given[variables.RETENTION] == "keep-last=7,keep-daily=14"
+    assert given[variables.TIME_ZONE] == "Europe/Paris"
+    names = {entry["name"] for entry in job_env.build_env(found, asked, "")}
+    assert not names & {variables.RETENTION, variables.TIME_ZONE}
+    by_default = parse_request(asks(), asked)
+    assert isinstance(by_default, Request)
+    assert by_default.retention == "keep-yearly=3"
+    opted_out = parse_request(asks(retention="none"), asked)
+    assert isinstance(opted_out, Request)
+    assert opted_out.retention == "none"
+
+
+def test_a_policy_that_is_none_is_rejected_with_the_place_of_its_fault() -> None:
+    refused = parse_request(asks(retention="keep-last=3,keep-dayly=3"), settings())
+    assert isinstance(refused, Rejected)
+    assert refused.reason is Reason.ANNOTATION_INVALID
+    assert "/retention is 'keep-last=3,keep-dayly=3': is wrong in column 13" in refused.message
+    assert "did you mean keep-daily?" in refused.message
+    with pytest.raises(ConfigurationError, match="RETENTION_POLICY is 'keep-last=0': it keeps no"):
+        settings(RETENTION_POLICY="keep-last=0")

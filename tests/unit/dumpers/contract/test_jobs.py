@@ -83,6 +83,13 @@ def test_a_number_out_of_its_range_is_a_fault(text: str) -> None:
         DumpJob.from_env(searching(ELASTICDUMP_LIMIT=text), ENGINES)
 
 
+def test_a_policy_of_retention_is_recorded_whatever_it_says() -> None:
+    given = {"KSNAPSHOT_RETENTION": "keep-moon=1", "KSNAPSHOT_TIME_ZONE": "Europe/Paris"}
+    job = DumpJob.from_env(ENV | given, ENGINES)
+    assert (job.retention, job.time_zone) == ("keep-moon=1", "Europe/Paris")
+    assert DumpJob.from_env(ENV, ENGINES).retention == ""
+
+
 def test_every_fault_is_listed_at_once() -> None:
     faulty = {
         "KSNAPSHOT_ENGINE": "postgresql",

@@ -14,6 +14,7 @@ from dumpers.repository.records import (
     ObjectRecord,
     Pin,
     Restoration,
+    Retention,
     StartedRecord,
     Verification,
 )
@@ -73,6 +74,7 @@ MANIFESTS = st.builds(
     | st.builds(Encryption, scheme=TEXTS, recipients=st.lists(TEXTS, max_size=2).map(tuple)),
     objects=st.lists(OBJECTS, max_size=3).map(tuple),
     notes=st.lists(NOTES, max_size=2).map(tuple),
+    retention=st.none() | st.builds(Retention, policy=TEXTS, time_zone=TEXTS),
     metadata=METADATA,
 )
 FAILURES = st.builds(

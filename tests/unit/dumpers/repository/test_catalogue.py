@@ -150,6 +150,8 @@ def test_what_an_entry_says() -> None:
         "objects": 2,
         "recipients": ["age1x"],
         "notes": [],
+        "checked": True,
+        "retention": None,
         "restorable": True,
     }
 

@@ -1,0 +1,32 @@
+"""What has been proved of a backup, in grades."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from dumpers.repository.catalogue import Entry
+
+
+class Grade(IntEnum):
+    """How well a backup is proved; a higher grade includes the lower ones."""
+
+    NONE = 0
+    STORED = 1  # the store was asked for size and checksum of every object
+    READ = 2  # every object was read, and was as it had been sent
+    DRILLED = 3  # it was restored, and held what the dump held
+
+
+def grade_of(entry: Entry) -> Grade:
+    """The proof that the records of a backup themselves give.
+
+    NONE for what is no good backup, also where its last verification found it damaged.
+    """
+    if not entry.is_restorable:
+        return Grade.NONE
+    if entry.proof is not None and entry.proof.good:
+        return Grade.READ
+    return Grade.STORED if entry.checked else Grade.NONE
+
+
+def read_proofs(entries: Iterable[Entry]) -> dict[str, Grade]:
+    """The proofs of backups by the folders of their records."""
+    return {entry.record: grade_of(entry) for entry in entries}
