@@ -136,6 +136,56 @@ def test_what_the_dumper_said_is_not_followed_by_what_its_exit_code_shows() -> N
     assert (record["reason"], record["message"]) == ("Interrupted", "SIGTERM")
 
 
+_TOLD_TO_STOP = {
+    "terminated": {
+        "exitCode": 14,
+        "reason": "Error",
+        "message": json.dumps(
+            {"succeeded": False, "exit_code": 14, "reason": "Interrupted", "message": "SIGTERM"}
+        ),
+    }
+}
+_KILLED = {"terminated": {"exitCode": 137, "reason": "Error"}}
+_EVICTED = {"reason": "Evicted", "message": "too much ephemeral storage"}
+
+
+@pytest.mark.parametrize(
+    ("how", "tries", "expected"),
+    [
+        ("DeadlineExceeded", [pod(_TOLD_TO_STOP, "Failed")], "DeadlineExceeded"),
+        ("DeadlineExceeded", [pod(_KILLED, "Failed")], "DeadlineExceeded"),
+        ("BackoffLimitExceeded", [pod(_TOLD_TO_STOP, "Failed")], "Interrupted"),
+        ("BackoffLimitExceeded", [pod(_KILLED, "Failed")], "Error"),
+        # What took the time until then says more than the deadline does.
+        (
+            "DeadlineExceeded",
+            [pod(_TOLD_TO_STOP, "Failed"), pod(_KILLED, "Failed", **_EVICTED)],
+            "Evicted",
+        ),
+        (
+            "DeadlineExceeded",
+            [pod(_KILLED, "Failed"), pod({"terminated": {"exitCode": 137, "reason": "OOMKilled"}})],
+            "OOMKilled",
+        ),
+        # A dumper does not know who ended it, and its pod does.
+        ("BackoffLimitExceeded", [pod(_TOLD_TO_STOP, "Failed", **_EVICTED)], "Evicted"),
+    ],
+)
+def test_why_a_run_ended_before_its_dump_did(
+    how: str, tries: list[Document], expected: str
+) -> None:
+    failed = job(CRONJOB, ended="2026-01-01T03:00:00Z", how="Failed")
+    failed["status"]["conditions"][0]["reason"] = how
+    newest_first = [
+        {**item, "metadata": {"creationTimestamp": f"2026-01-01T02:0{9 - place}:00Z"}}
+        for place, item in enumerate(tries)
+    ]
+    pods = {"job-run-1": tuple(newest_first)}
+    record = json.loads(result_annotations(CRONJOB, (failed,), pods)[LAST_RESULT])
+    assert (record["reason"], record["job_reason"]) == (expected, how)
+    assert record["message"]
+
+
 def test_a_dumper_that_was_killed_after_it_said_that_it_succeeded_has_failed() -> None:
     said = json.dumps({"succeeded": True, "exit_code": 0, "reason": "Succeeded", "message": ""})
     end = {"exitCode": 137, "reason": "OOMKilled", "message": said}
