@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from controller.model.names import LAST_RESULT, LAST_SUCCESS
-from controller.runs.causes.event_causes import cause_in_events
+from controller.runs.causes.event_causes import cause_in_events, events_of_job
 from controller.runs.causes.pod_causes import cause_in_pod
 from controller.runs.reasons import RunReason, shortened
 from controller.runs.results import jobs_with_open_result, result_annotations
@@ -117,6 +117,32 @@ def test_the_newest_event_that_explains_counts_by_each_form_of_its_time() -> Non
     cause = cause_in_events([old, newer, other])
     assert cause
     assert cause.reason is RunReason.FAILED_MOUNT
+
+
+_LONG = f"ksnapshot-{'x' * 42}-29931830"
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "at", "expected"),
+    [
+        ("run-1", "run-1-abcde", "", True),
+        ("run-1", "run-1-abcdef", "", False),
+        ("run-1", "run-12-abcde", "", False),
+        # Cut to 58 characters and five more, as the API server makes names.
+        (_LONG, f"{_LONG[:58]}abcde", "2026-01-01T03:05:00Z", True),
+        (_LONG, f"{_LONG[:58]}abcde", "2026-01-01T03:00:00.100000Z", True),
+        # The run of the day before, and one of later, have the same beginning.
+        (_LONG, f"{_LONG[:58]}abcde", "2026-01-01T02:59:59Z", False),
+        (_LONG, f"{_LONG[:58]}abcde", "2026-01-01T03:20:01Z", False),
+        (_LONG, f"{_LONG[:58]}abcde", "", False),
+        (_LONG, f"{_LONG[:57]}_abcde", "2026-01-01T03:05:00Z", False),
+    ],
+)
+def test_the_events_of_pods_that_are_gone(name: str, of: str, at: str, *, expected: bool) -> None:
+    failed = job(CRONJOB, name, ended="2026-01-01T03:20:00Z", how="Failed")
+    failed["status"]["startTime"] = "2026-01-01T03:00:00Z"
+    event = {"involvedObject": {"kind": "Pod", "name": of}, "lastTimestamp": at}
+    assert bool(events_of_job(failed, (event,))) is expected
 
 
 def test_messages_are_bounded_and_without_logins_and_signatures() -> None:
