@@ -13,7 +13,7 @@ from typing import Any
 from controller.model.names import HISTORY, LAST_RESULT, LAST_SUCCESS
 from controller.model.objects import Json, Objects, name_of, recorded, uid_of
 from controller.runs.causes.event_causes import cause_in_events
-from controller.runs.causes.pod_causes import pods_newest_first
+from controller.runs.causes.pod_causes import pods_newest_first, running_containers
 from controller.runs.dump_outcome import (
     exit_code_of,
     failure_by,
@@ -199,7 +199,8 @@ def _run_of_active_job(job: Json, tries: list[Json], good: Json | None) -> LastR
     if good:
         return LastRun(job=name_of(job), finished=finished_in(good), result=success_in(good))
     newest = tries[0] if tries else {}
-    if exit_code_of(newest) is None or (newest.get("status") or {}).get("phase") != "Running":
+    # A pod without such containers is about to end, and its Job: that end is the one to record.
+    if exit_code_of(newest) is None or not running_containers(newest):
         return None
     if (failed := failure_in(newest)) is None:
         return None
