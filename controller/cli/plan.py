@@ -15,15 +15,17 @@ from controller.client.status.past_run import read_run
 from controller.client.terminal.errors import VerbCommand
 from controller.client.terminal.output import note
 from controller.loop import reconcile
+from controller.loop.release import plan_releases
 from controller.model.kinds import SECRET
 from controller.model.names import LAST_SUCCESS
-from controller.model.objects import Json, recorded
+from controller.model.objects import Json, name_of, recorded
 from controller.model.view import ClusterView, failed_reads
 from controller.observe import cluster, view_yaml
 from controller.plan import overlay, owned
 from controller.plan.blocked_runs import blocked_runs_of, describe_blocked_run
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.owned import OwnedObjects
+from controller.runs.releases.choice import Run, due_since, limits_of
 from controller.settings.settings import Settings
 from controller.workloads.timing.run_times import next_run
 from dumpers.contract.names import ENCRYPTION_RECIPIENT
@@ -68,7 +70,7 @@ def _settings(connection: Connection) -> Settings:
 
 
 def render(view: ClusterView, settings: Settings) -> Iterator[str]:
-    """Write the plan for a person: each workload's state and reason, then what changes."""
+    """Write the plan for a person: each workload's state and reason, what changes, what begins."""
     for failure in failed_reads(view):
         yield f"! {failure}"
     owned_objects = owned.index_owned(view, settings)
@@ -80,6 +82,9 @@ def render(view: ClusterView, settings: Settings) -> Iterator[str]:
         for workload_plan in namespace_plan.items:
             writes += len(workload_plan.changes)
             yield from _workload(workload_plan, view, owned_objects)
+    for run, is_released in plan_releases(view.control, settings):
+        writes += is_released
+        yield _waiting_run(run, settings, is_released=is_released)
     yield f"{writes} write{'' if writes == 1 else 's'}"
 
 
@@ -128,6 +133,16 @@ def _workload(
         yield f"  {_MARKS[change.action]} {change.action} {change.kind} {change.name}"
         if change.action is not Action.DELETE:
             yield from _field_changes(change)
+
+
+def _waiting_run(run: Run, settings: Settings, *, is_released: bool) -> str:
+    """Say of a run that waits whether it begins, and for what it waits else."""
+    about = f"Job {name_of(run.job)}, due {due_since(run.job):%Y-%m-%d %H:%M %Z}"
+    if is_released:
+        return f"  > release {about}"
+    if run.is_held:
+        return f"  . hold {about}: a restore keeps it back"
+    return f"  . hold {about}: no place is free ({limits_of(settings).describe()})"
 
 
 def _last_backup(cronjob: Json) -> Iterator[str]:

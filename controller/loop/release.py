@@ -20,7 +20,14 @@ from controller.model.objects import Json, annotations_of, metadata, name_of, ui
 from controller.model.status import ReadFailure
 from controller.model.view import ControlView
 from controller.plan.owned import by_owner
-from controller.runs.releases.choice import Run, begin_runs, is_waiting, limits_of, takes_place
+from controller.runs.releases.choice import (
+    Run,
+    begin_runs,
+    due_since,
+    is_waiting,
+    limits_of,
+    takes_place,
+)
 from controller.runs.releases.host import host_of
 from controller.settings.settings import Settings
 from dumpers.runtime.log import fields
@@ -56,6 +63,22 @@ def release_runs(
     with suppress(NotLeadingError):
         begin_runs(_runs(control, settings), limits_of(settings), begin)
     return failures
+
+
+def plan_releases(control: ControlView, settings: Settings) -> list[tuple[Run, bool]]:
+    """List the runs that wait, in the order in which they came due, and which of them may begin."""
+    runs, released = list(_runs(control, settings)), set[str]()
+
+    def begin(run: Run) -> bool:
+        released.add(uid_of(run.job))
+        return True
+
+    begin_runs(runs, limits_of(settings), begin)
+    waiting = sorted(
+        (run for run in runs if is_waiting(run.job)),
+        key=lambda run: (due_since(run.job), name_of(run.job)),
+    )
+    return [(run, uid_of(run.job) in released) for run in waiting]
 
 
 def _runs(control: ControlView, settings: Settings) -> Iterator[Run]:

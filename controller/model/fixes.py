@@ -17,6 +17,7 @@ STATE_FIXES: Mapping[str, str] = {
     "RestoreFailed": "see the message and the Job's log; then ask again by another value",
     "RunBlocked": "see the message; `ksnapshot cancel` ends that run",
     "Waiting": "raise backupJob.maxConcurrent or maxConcurrentPerHost, or spread the schedules",
+    "Overdue": "see its last run, else `kubectl describe cronjob` for why none began",
     "OwnerNotFound": "nothing, if it was deleted on purpose: its CronJob goes, its backups stay",
     "NamespaceNotFound": "nothing, if it was deleted on purpose: its backups stay",
     "Disabled": "annotate it again if that was a mistake",

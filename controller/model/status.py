@@ -22,6 +22,7 @@ class Reason(StrEnum):
     SUSPENDED = "Suspended"
     RUN_BLOCKED = "RunBlocked"
     WAITING = "Waiting"
+    OVERDUE = "Overdue"
     HELD = "RestoreRunning"
     RESTORING_BESIDE = "RestoringBeside"
     RESTORED_BESIDE = "RestoredBeside"

@@ -25,6 +25,7 @@ from controller.plan.owned import OwnedObjects
 from controller.plan.restores.asked import AskedRestores, plan_restores
 from controller.plan.run_now import plan_run_now
 from controller.runs import results
+from controller.runs.due import overdue_message, slack_of
 from controller.runs.proofs import proof_annotations
 from controller.runs.releases.choice import limits_of
 from controller.runs.schedule_marks import schedule_marks
@@ -139,8 +140,9 @@ def _status(
     spec: BackupSpec, cronjob: Json, context: PlanContext, restores: AskedRestores, waits: str
 ) -> WorkloadStatus:
     """The status of a workload that is backed up by this CronJob; `waits` is of a run now."""
-    reason = restores.reason or Reason.ANNOTATED
-    messages = [*restores.messages, waits] if waits else [*restores.messages]
+    late = overdue_message(cronjob, slack_of(context.settings), context.view.now)
+    reason = restores.reason or (Reason.OVERDUE if late else Reason.ANNOTATED)
+    messages = [text for text in (*restores.messages, late, waits) if text]
     for run in blocked_runs_of(cronjob, context.owned, context.view):
         reason = Reason.RUN_BLOCKED
         messages.append(f"{describe_blocked_run(run)}; no other run begins before it ends")

@@ -34,6 +34,12 @@ _NEWS_SECONDS = 10 * 60
 _HIDDEN = frozenset(
     {Reason.FORBIDDEN, Reason.UNAVAILABLE, Reason.CLUSTER_UNKNOWN, Reason.INTERNAL_ERROR}
 )
+# What keeps a workload that is accepted from its backup.
+_LATE = {
+    Reason.RUN_BLOCKED: "BackupBlocked",
+    Reason.WAITING: "BackupBlocked",
+    Reason.OVERDUE: "BackupOverdue",
+}
 
 
 class Place(NamedTuple):
@@ -107,8 +113,8 @@ def _state_notice(subject: Subject) -> Notice | None:
     """What the state of a workload asks to be told; None where it is on its way out."""
     status, cronjob = subject.status, subject.cronjob
     if status.state is State.WANTED:
-        if status.reason in {Reason.RUN_BLOCKED, Reason.WAITING}:
-            return _notice("BackupBlocked", status.message, is_warning=True)
+        if status.reason in _LATE:
+            return _notice(_LATE[status.reason], status.message, is_warning=True)
         # After a conflict the next pass tries again.
         if status.reason in {Reason.ANNOTATED, Reason.WRITE_CONFLICT} and cronjob is not None:
             return _notice("BackupAccepted", _schedule(cronjob), is_warning=False)

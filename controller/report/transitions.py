@@ -21,7 +21,13 @@ Subject: TypeAlias = tuple[str, str]
 
 # Reasons of workloads that are backed up, about which somebody has to do something.
 _TROUBLES = frozenset(
-    {Reason.RUN_BLOCKED, Reason.WAITING, Reason.RESTORE_FAILED, Reason.RESTORE_REFUSED}
+    {
+        Reason.RUN_BLOCKED,
+        Reason.WAITING,
+        Reason.OVERDUE,
+        Reason.RESTORE_FAILED,
+        Reason.RESTORE_REFUSED,
+    }
 )
 
 

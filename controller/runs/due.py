@@ -11,6 +11,7 @@ from typing import Any
 
 from controller.model.names import LAST_SUCCESS, SCHEDULED_SINCE, SUSPENDED_SINCE
 from controller.model.objects import Json, annotations_of, created_at, recorded
+from controller.settings.settings import Settings
 from controller.workloads.timing.run_times import next_instant
 from controller.workloads.timing.schedules import Every, parse
 
@@ -18,7 +19,7 @@ _UTC = "Etc/UTC"
 # The controller's own default; a CronJob of 0.6.0 has the same.
 _DEADLINE = 14400
 # Between the end of a run and its record: the Job's controller, and a pass that takes long.
-SLACK = 300
+_SLACK = 300
 # Longer deadlines are no numbers of the calendar any more.
 _LONGEST = 10 * 366 * 86400
 
@@ -39,7 +40,22 @@ class Expectation:
     allowance: int
 
 
-def due_at(cronjob: Json, slack: int = SLACK) -> int | None:
+def slack_of(settings: Settings) -> int:
+    """How many seconds after its end a run may be recorded: what ended waits for a pass."""
+    return _SLACK + settings.poll_interval
+
+
+def overdue_message(cronjob: Json, slack: int, now: datetime) -> str:
+    """Say since when a good run should be there; empty where none is late."""
+    due_by = due_at(cronjob, slack)
+    if due_by is None or due_by >= now.timestamp():
+        return ""
+    last = last_success_of(cronjob)
+    known = f"the last one ended {_moment(last)}" if last is not None else "there is none yet"
+    return f"a good run should have ended by {_moment(due_by)}, and {known}"
+
+
+def due_at(cronjob: Json, slack: int = _SLACK) -> int | None:
     """When the next good run must have ended, in seconds since the epoch.
 
     None while the CronJob is suspended, for one whose schedule never comes, and for one that is
@@ -70,7 +86,7 @@ def first_moment(expected: Expectation) -> int | None:
     return expected.anchor + ((expected.since - expected.anchor) // delay + 1) * delay
 
 
-def expectation_of(cronjob: Json, slack: int = SLACK) -> Expectation | None:
+def expectation_of(cronjob: Json, slack: int = _SLACK) -> Expectation | None:
     """Read from a CronJob what is expected of it; None if it has no schedule or no beginning."""
     spec: Json = cronjob.get("spec") or {}
     status: Json = cronjob.get("status") or {}
@@ -116,6 +132,10 @@ def seconds_of(moment: object) -> int | None:
         return int(found.astimezone(UTC).timestamp()) if found.tzinfo else None
     except (ValueError, OverflowError):
         return None
+
+
+def _moment(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _bounded(seconds: Any, unset: int) -> int:

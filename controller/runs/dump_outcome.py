@@ -34,18 +34,23 @@ def success_in(pod: Json | None) -> DumpResult:
 def failure_in(pod: Json) -> DumpResult | None:
     """Return why the dump in this pod failed; None if the pod shows no failure.
 
-    The dumper's own result counts first, then what Kubernetes shows.
+    The dumper's own result counts first, then what Kubernetes shows. A dumper that was told to stop
+    does not know why: where Kubernetes does, its reason counts.
     """
     told, cause = _dumper_result(pod), cause_in_pod(pod)
     if told and not told.succeeded:
-        is_interrupted = told.reason == InterruptedRunError.reason
-        if is_interrupted and cause and cause.reason not in VAGUE_ENDS:
-            why = f"{told.message} ({cause.reason}: {cause.message})"
-            return replace(told, message=shortened(why))
+        if not says_why(told) and cause and cause.reason not in VAGUE_ENDS:
+            why = f"{cause.message}; {told.message}" if cause.message else told.message
+            return replace(told, reason=str(cause.reason), message=shortened(why))
         return told
     if cause is None:
         return None
     return failure_by(cause)
+
+
+def says_why(failure: DumpResult) -> bool:
+    """Whether a failure names more than that the dump was ended by somebody."""
+    return failure.reason not in {InterruptedRunError.reason, *VAGUE_ENDS}
 
 
 def failure_by(cause: Cause) -> DumpResult:

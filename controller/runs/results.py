@@ -13,17 +13,18 @@ from typing import Any
 from controller.model.names import HISTORY, LAST_RESULT, LAST_SUCCESS
 from controller.model.objects import Json, Objects, name_of, recorded, uid_of
 from controller.runs.causes.event_causes import cause_in_events
-from controller.runs.causes.pod_causes import pods_newest_first
+from controller.runs.causes.pod_causes import pods_newest_first, running_containers
 from controller.runs.dump_outcome import (
     exit_code_of,
     failure_by,
     failure_in,
     finished_in,
+    says_why,
     success_in,
 )
 from controller.runs.history import history_of, history_with, past_run
 from controller.runs.job_status import end_of, ended_at, is_active, is_complete, started_at
-from controller.runs.reasons import UNKNOWN_EXIT, shortened
+from controller.runs.reasons import UNKNOWN_EXIT, RunReason, shortened
 from dumpers.contract.result import DumpResult
 
 _FAILED = "Failed"
@@ -198,7 +199,8 @@ def _run_of_active_job(job: Json, tries: list[Json], good: Json | None) -> LastR
     if good:
         return LastRun(job=name_of(job), finished=finished_in(good), result=success_in(good))
     newest = tries[0] if tries else {}
-    if exit_code_of(newest) is None or (newest.get("status") or {}).get("phase") != "Running":
+    # A pod without such containers is about to end, and its Job: that end is the one to record.
+    if exit_code_of(newest) is None or not running_containers(newest):
         return None
     if (failed := failure_in(newest)) is None:
         return None
@@ -208,10 +210,17 @@ def _run_of_active_job(job: Json, tries: list[Json], good: Json | None) -> LastR
 def _failure(
     record: Mapping[str, Any], job: Json, tries: list[Json], events: Objects
 ) -> DumpResult:
-    """Find why a Job failed: from its pods, else the record, else Events, else the Job itself."""
-    in_pods = next(filter(None, map(failure_in, tries)), None)
+    """Find why a Job failed: from its pods, else the record, else Events, else the Job itself.
+
+    Where the Job's deadline ended its last try, what an earlier one failed by took the time.
+    """
+    end = end_of(job) or {}
+    in_pods = [failed for pod in tries if (failed := failure_in(pod))]
+    if in_pods and end.get("reason") == RunReason.DEADLINE_EXCEEDED:
+        late = replace(in_pods[0], reason=str(RunReason.DEADLINE_EXCEEDED))
+        return next(filter(says_why, in_pods), late)
     if in_pods:
-        return in_pods
+        return in_pods[0]
     if _is_of(record, job):
         try:
             return DumpResult.from_json(json.dumps(record))
@@ -219,7 +228,6 @@ def _failure(
             pass
     if cause := cause_in_events(events):
         return failure_by(cause)
-    end = end_of(job) or {}
     return DumpResult(
         succeeded=False,
         exit_code=UNKNOWN_EXIT,

@@ -103,10 +103,16 @@ class NoKeyFitsError(EncryptionError):
 
 
 class InterruptedRunError(KsnapshotError):
-    """The run was told to stop (SIGTERM), or came too close to its deadline."""
+    """The run was told to stop, as by SIGTERM."""
 
     exit_code = ExitCode.INTERRUPTED
     reason = "Interrupted"
+
+
+class DeadlineExceededError(InterruptedRunError):
+    """The run came too close to its deadline, and stopped by itself."""
+
+    reason = "DeadlineExceeded"
 
 
 class TargetFailedError(KsnapshotError):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from dumpers.runtime.errors import InterruptedRunError
+from dumpers.runtime.errors import DeadlineExceededError, InterruptedRunError
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ class Interrupt:
                 cause = f"the {scope.work} takes longer than the job may run; raise the deadline"
                 if scope.held_up_by:
                     cause = f"it was waiting for {scope.held_up_by}"
-                raise InterruptedRunError(
+                raise DeadlineExceededError(
                     f"stopped after {scope.seconds:.0f} s, close to the job's deadline: {cause}"
                 )
 

@@ -18,6 +18,7 @@ from controller.client.status.rows import FINE, Row, make_rows
 from controller.manifests.verb_job import CHECK, VerbJob, build_check_job
 from controller.model.fixes import RUN_FIXES, STATE_FIXES
 from controller.model.objects import Json, name_of
+from controller.model.status import Reason
 from dumpers.contract.result import DumpResult
 
 _SECONDS, _KEEP = 600, 3600
@@ -79,7 +80,8 @@ def _workload(row: Row) -> Finding:
     state = f"{row.state or 'wanted'}{f' ({row.reason})' if row.reason else ''}"
     return Finding(
         link="workload",
-        good=row.workload.cronjob is not None and row.reason in {"", *FINE},
+        # An overdue run is what comes of a broken link further on.
+        good=row.workload.cronjob is not None and row.reason in {"", Reason.OVERDUE, *FINE},
         seen=f"{row.workload.key}: {state}{f': {row.message}' if row.message else ''}",
         fix=STATE_FIXES.get(row.reason, "see `ksnapshot status`"),
     )

@@ -87,7 +87,9 @@ class Row:
     @property
     def fix(self) -> str:
         """What to do about its reason, else about its last run; empty where nothing is."""
-        if self.reason not in {"", Reason.ANNOTATED}:
+        # What its last run failed by says more than that none came in time.
+        is_explained = self.reason == Reason.OVERDUE and self.has_failed
+        if self.reason not in {"", Reason.ANNOTATED} and not is_explained:
             return STATE_FIXES.get(self.reason, "")
         if self.has_failed and self.last_result:
             return RUN_FIXES.get(self.last_result.reason, "")

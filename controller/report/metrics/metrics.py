@@ -27,7 +27,7 @@ from controller.report.metrics.workload_figures import (
     workload_figures,
 )
 from controller.report.status_subjects import Rows
-from controller.runs.due import SLACK, seconds_of
+from controller.runs.due import seconds_of, slack_of
 from controller.settings.settings import Settings
 from dumpers.runtime.version import VERSION
 
@@ -49,8 +49,7 @@ class Metrics:
     ) -> None:
         self._calls, self._leads = calls, leads
         self._notifications = notifications
-        # What ended may wait for a whole pause and a long pass to be recorded.
-        self._slack = SLACK + settings.poll_interval
+        self._slack = slack_of(settings)
         self._succeeded: float | None = None
         self._runs = RunCounts()
         self._restores: Counter[tuple[str, str]] = Counter()

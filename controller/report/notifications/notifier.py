@@ -19,7 +19,7 @@ from controller.report.notifications.overdue import OverdueWatch
 from controller.report.notifications.webhook import URL_KEY, Webhook
 from controller.report.transition_log import log_transition
 from controller.report.transitions import Transition, WorkloadOverdue
-from controller.runs.due import SLACK
+from controller.runs.due import slack_of
 from controller.settings.settings import Settings
 from dumpers.runtime.log import fields
 
@@ -75,11 +75,6 @@ class Notifier:
         for message in messages:
             for outbox in self.outboxes:
                 outbox.put(message)
-
-
-def slack_of(settings: Settings) -> int:
-    """How many seconds after it is due a run may be recorded: what ended waits for a pass."""
-    return SLACK + settings.poll_interval
 
 
 def start_notifier(kube: Kube, settings: Settings, counts: DeliveryCounts) -> Notifier:

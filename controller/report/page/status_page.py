@@ -21,7 +21,7 @@ from controller.report.page.entries import Entry, entries_of
 from controller.report.page.findings import Findings
 from controller.report.page.markup import Html
 from controller.report.page.words import duration
-from controller.runs.due import SLACK
+from controller.runs.due import slack_of
 from controller.settings.settings import Settings
 
 _NOT_YET = (
@@ -49,7 +49,7 @@ class StatusPage:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._limit = settings.longest_silence
-        self._slack = SLACK + settings.poll_interval
+        self._slack = slack_of(settings)
         self._clock = clock
         self._findings: Findings | None = None
         self._rendered: _Rendered | None = None

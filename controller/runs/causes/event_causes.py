@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from controller.model.objects import Json, Objects, name_of, uid_of
+from controller.runs.job_status import end_of, ended_at, started_at
 from controller.runs.reasons import Cause, RunReason, shortened
 
 _EVENT_REASONS: Mapping[str, RunReason] = {
@@ -41,7 +43,9 @@ _KUBELET_TEXTS = (
     ),
     (re.compile("Error: "), RunReason.CREATE_CONTAINER_ERROR),
 )
-_POD_SUFFIX = re.compile(r"-[a-z0-9]{5}")
+# Kubernetes cuts what it makes a pod's name of, so that there is room for what it adds.
+_LONGEST_BASE = 58
+_ADDED = re.compile(r"[a-z0-9]{5}")
 
 
 def cause_in_events(events: Iterable[Json]) -> Cause | None:
@@ -60,9 +64,9 @@ def events_by_job(jobs: Objects, events: Objects) -> Mapping[str, Objects]:
 def events_of_job(job: Json, events: Objects) -> Objects:
     """Select the Events of a Job and of its pods.
 
-    The pods may be gone; their names are the Job's and five characters more.
+    The pods may be gone; their names are the Job's, cut where it is long, and five characters more.
     """
-    return tuple(event for event in events if _is_about(event.get("involvedObject") or {}, job))
+    return tuple(event for event in events if _is_about(event, job))
 
 
 def _cause_of_event(event: Json) -> Cause | None:
@@ -80,15 +84,28 @@ def _by_text(patterns: Iterable[tuple[re.Pattern[str], RunReason]], text: str) -
     return next((reason for pattern, reason in patterns if pattern.search(text)), None)
 
 
-def _is_about(involved: Json, job: Json) -> bool:
+def _is_about(event: Json, job: Json) -> bool:
+    involved: Json = event.get("involvedObject") or {}
     if involved.get("kind") == "Job":
         return bool(involved.get("uid") == uid_of(job))
-    name, prefix = str(involved.get("name", "")), name_of(job)
-    return (
-        involved.get("kind") == "Pod"
-        and name.startswith(prefix)
-        and _POD_SUFFIX.fullmatch(name[len(prefix) :]) is not None
-    )
+    name, whole = str(involved.get("name", "")), f"{name_of(job)}-"
+    base = whole[:_LONGEST_BASE]
+    is_pod = involved.get("kind") == "Pod" and name.startswith(base)
+    if not is_pod or not _ADDED.fullmatch(name[len(base) :]):
+        return False
+    # A name that was cut may be that of a pod of another run.
+    return base == whole or _is_within(event, job)
+
+
+def _is_within(event: Json, job: Json) -> bool:
+    """Whether an Event is of the time of a Job; one whose time cannot be read is not."""
+    end = end_of(job)
+    try:
+        at, began = map(datetime.fromisoformat, (_time_of_event(event), started_at(job)))
+        return began <= at and (end is None or at <= datetime.fromisoformat(ended_at(job, end)))
+    except (TypeError, ValueError):
+        # TypeError: a time without its zone.
+        return False
 
 
 def _time_of_event(event: Json) -> str:

@@ -1,4 +1,4 @@
-"""A Prometheus of Debian's own, which scrapes every second and looks back for a week."""
+"""A Prometheus of Debian's own, which scrapes every second and looks back for ten days."""
 
 import json
 import tempfile
@@ -46,8 +46,16 @@ class Prometheus:
 
 
 @contextmanager
-def start(scrapes: Sequence[Mapping[str, Any]]) -> Iterator[Prometheus]:
-    """Start one with these `scrape_configs`, and end it."""
+def start(
+    scrapes: Sequence[Mapping[str, Any]],
+    *,
+    rules: Sequence[Mapping[str, Any]] = (),
+    alertmanager: int | None = None,
+) -> Iterator[Prometheus]:
+    """Start one with these `scrape_configs`, and end it.
+
+    The alerts of `rules`, looked at every second, go to the Alertmanager on that port.
+    """
     try:
         program = packages.unpacked("prometheus") / "usr" / "bin" / "prometheus"
     except packages.MissingPackageError as error:
@@ -57,8 +65,17 @@ def start(scrapes: Sequence[Mapping[str, Any]]) -> Iterator[Prometheus]:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "prometheus.yml")
         # JSON is YAML.
-        settings = {"global": {"scrape_interval": "1s"}, "scrape_configs": list(scrapes)}
+        settings: dict[str, Any] = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "scrape_configs": list(scrapes),
+            "rule_files": ["rules.yml"],
+        }
+        if alertmanager is not None:
+            targets = [{"targets": [f"127.0.0.1:{alertmanager}"]}]
+            settings["alerting"] = {"alertmanagers": [{"static_configs": targets}]}
         config.write_text(json.dumps(settings))
+        groups = [{"name": "rules", "rules": list(rules)}]
+        Path(folder, "rules.yml").write_text(json.dumps({"groups": groups}))
         server = processes.start(
             "prometheus",
             [
@@ -67,7 +84,9 @@ def start(scrapes: Sequence[Mapping[str, Any]]) -> Iterator[Prometheus]:
                 f"--storage.tsdb.path={folder}/data",
                 f"--web.listen-address=127.0.0.1:{port}",
                 # So that a test may ask how things will look days later.
-                "--query.lookback-delta=7d",
+                "--query.lookback-delta=10d",
+                # One may fire before its Alertmanager is known.
+                "--rules.alert.resend-delay=1s",
             ],
             log=Path(folder, "log"),
             ready=lambda: _is_ready(port),

@@ -69,6 +69,12 @@ MODULES = (
         tags="no_btrfs no_devmapper no_zfs",
     ),
     Module(folder="helm", packages={"helm": "helm.sh/helm/v4/cmd/helm"}),
+    # The last release whose module has the pages that it embeds; Debian's looks for its templates
+    # where only an installed package puts them.
+    Module(
+        folder="alertmanager",
+        packages={"alertmanager": "github.com/prometheus/alertmanager/cmd/alertmanager"},
+    ),
     Module(folder="pause", packages={"pause": "."}),
     # When CronJobs run, by their controller's own library.
     Module(folder="cron", packages={"cron": "."}),

@@ -111,7 +111,7 @@ class _Talking:
             self._channel.send(Kind.MESSAGE, encode(stop), last)
             return self.wait_for_verdict(last)
         except KsnapshotError:
-            unknown = InterruptedRunError(
+            unknown = type(error)(
                 f"{error}; the container that loads the backup gave no verdict: {self.state}"
             )
             return failed_verdict(unknown, partial=self.is_partial)

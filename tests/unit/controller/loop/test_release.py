@@ -5,16 +5,20 @@ from typing import Any
 
 import pytest
 
+from controller.cli.plan import render
 from controller.kube.client import WHOLE_JOBS, ConflictError, ForbiddenError, Resource
 from controller.loop.pass_state import PassState
+from controller.loop.reconcile import isolate
 from controller.manifests.ownership import PENDING, Holder, hold
 from controller.manifests.run_now_job import build_run_now_job
 from controller.model.names import AWAITS_RELEASE, INSTANTIATE, SCHEDULED_FOR
+from controller.model.objects import name_of
 from controller.model.status import Reason, State
+from controller.observe.cluster import ObservationCache, observe_cluster
 from controller.plan.overlay import overlay
 from controller.settings.settings import Settings
 from tests.fakes.kube_memory import MemoryApi, unavailable
-from tests.fakes.worlds import CONTROL, DB, cluster, job, one_pass, settings, small, states
+from tests.fakes.worlds import CONTROL, DB, NOW, cluster, job, one_pass, settings, small, states
 
 FOUR = settings(BACKUP_MAX_CONCURRENT="4")
 PER_HOST = settings(BACKUP_MAX_CONCURRENT_PER_HOST="1")
@@ -90,6 +94,31 @@ def test_passes_let_jobs_begin_as_places_get_free() -> None:
     # Without a limit again, nothing is left behind.
     one_pass(api, NONE, memory=memory)
     assert suspended(api) == []
+
+
+def _shown(api: MemoryApi, limited: Settings) -> list[str]:
+    """What `plan` says of the runs that wait."""
+    cache = ObservationCache()
+    seen = observe_cluster(api, limited, cache, now=NOW, isolate=isolate)
+    return [line for line in render(seen.view, limited) if " Job " in line]
+
+
+def test_a_plan_lists_the_runs_that_the_pass_would_let_begin_and_why_not_the_others() -> None:
+    api = _many(6)
+    _hold(api, "a-restore")
+    shown = _shown(api, FOUR)
+    assert len(shown) == 6
+    due = "due 2026-01-01 00:00 UTC"
+    name = f"run-{name_of(_cronjob(api))}"
+    assert f"  . hold Job {name}, {due}: a restore keeps it back" in shown
+    released = [line.split()[3].rstrip(",") for line in shown if line.startswith("  > release")]
+    [held] = [line for line in shown if "no place is free" in line]
+    assert held.endswith("(at most 4 at once)")
+    before = suspended(api)
+    one_pass(api, FOUR)
+    assert released
+    assert sorted({*before} - {*suspended(api)}) == sorted(released)
+    assert _shown(cluster(*small()), FOUR) == []
 
 
 def test_who_asks_for_a_run_comes_first_then_who_came_due_first() -> None:
@@ -170,8 +199,7 @@ def test_while_jobs_are_not_known_none_begins() -> None:
 
 
 def _cronjob(api: MemoryApi) -> dict[str, Any]:
-    [found] = [item for (kind, *_), item in api.items.items() if kind == "CronJob"]
-    return found
+    return next(item for (kind, *_), item in api.items.items() if kind == "CronJob")
 
 
 def _hold(api: MemoryApi, uid: str) -> None:

@@ -6,6 +6,8 @@ import pytest
 from controller.kube.client import ForbiddenError
 from controller.loop.pass_state import PassState
 from controller.model.names import PREFIX
+from controller.model.status import Reason
+from controller.plan.changes import PassResult
 from controller.report import event_writer, events
 from controller.report.events import Notice, Place
 from tests.fakes.worlds import DB, NOW, asks, cluster, job, one_pass, owner, small
@@ -63,6 +65,28 @@ def test_what_is_not_well_is_told_again_within_the_hour_with_what_to_do() -> Non
     assert _told(api) == []
     one_pass(api, memory=memory, minutes=51)
     assert _told(api) == [("Warning", "BackupRejected", "db")]
+
+
+def test_a_run_that_does_not_come_is_told_though_nothing_has_failed() -> None:
+    api, memory = cluster(*_FINE), PassState()
+    one_pass(api, memory=memory)
+    api.items["CronJob", "ksnapshot", DB]["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    # At three, and four hours, five minutes and a pause later.
+    hours = 7 * 60 + 6
+    assert _told_of(one_pass(api, memory=memory, minutes=hours)) == Reason.ANNOTATED
+    api.events.clear()
+    assert _told_of(one_pass(api, memory=memory, minutes=hours + 1)) == Reason.OVERDUE
+    assert "should have ended by 2026-01-01T07:06:00Z" in api.events[0]["message"]
+    assert _told(api) == [("Warning", "BackupOverdue", "db")]
+    cronjob = api.items["CronJob", "ksnapshot", DB]
+    api.put(job(cronjob, "run-1", ended="2026-01-01T07:10:00Z"))
+    assert _told_of(one_pass(api, memory=memory, minutes=hours + 8)) == Reason.ANNOTATED
+    assert ("Normal", "BackupSucceeded", "db") in _told(api)
+
+
+def _told_of(result: PassResult) -> Reason:
+    [only] = result.results
+    return only.status.reason
 
 
 def test_runs_are_told_with_size_and_why_they_failed() -> None:

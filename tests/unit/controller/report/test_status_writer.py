@@ -57,10 +57,10 @@ def test_steady_passes_neither_read_nor_write_them_and_a_restart_reads_each_once
     assert api.shown == [("create", CONTROL), ("create", "demo"), ("create", "other")]
     api.shown.clear()
     api.reads.clear()
-    for minutes in range(1, 2000, 100):
+    for minutes in range(1, 400, 20):
         one_pass(api, TWO, memory, minutes)
     assert not [read for read in api.reads if read[2] == NAME]
-    one_pass(api, TWO, PassState(), 3000)
+    one_pass(api, TWO, PassState(), 420)
     assert len([read for read in api.reads if read[2] == NAME]) == 3
     assert api.shown == []
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controller.model import names
-from controller.runs.due import due_at, suspended_since
+from controller.runs.due import due_at, overdue_message, suspended_since
 
 _HOUR = 3600
 _DAY = "0 3 * * *"
@@ -199,6 +199,21 @@ def test_a_cronjob_that_was_broken_raises_nothing(path: str, value: object) -> N
     cronjob = _cronjob(_DAY, "Etc/UTC", "2026-01-02T03:10")
     cronjob["spec"][path] = value
     due_at(cronjob)
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "said"),
+    [
+        ("2026-01-02T03:10", "2026-01-03T07:05", ""),
+        ("2026-01-02T03:10", "2026-01-03T07:06", "the last one ended 2026-01-02T03:10:00Z"),
+        ("", "2026-01-03T07:06", "there is none yet"),
+    ],
+)
+def test_what_is_said_of_an_overdue_run(last: str, now: str, said: str) -> None:
+    at = datetime.fromtimestamp(_moment(now), UTC)
+    message = overdue_message(_cronjob(_DAY, _UTC, last), 300, at)
+    assert message.endswith(said)
+    assert bool(message) is bool(said)
 
 
 def test_marks_that_were_edited_count_for_nothing() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from controller.model.names import LAST_RESULT, LAST_SUCCESS
-from controller.runs.causes.event_causes import cause_in_events
+from controller.runs.causes.event_causes import cause_in_events, events_of_job
 from controller.runs.causes.pod_causes import cause_in_pod
 from controller.runs.reasons import RunReason, shortened
 from controller.runs.results import jobs_with_open_result, result_annotations
@@ -119,6 +119,32 @@ def test_the_newest_event_that_explains_counts_by_each_form_of_its_time() -> Non
     assert cause.reason is RunReason.FAILED_MOUNT
 
 
+_LONG = f"ksnapshot-{'x' * 42}-29931830"
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "at", "expected"),
+    [
+        ("run-1", "run-1-abcde", "", True),
+        ("run-1", "run-1-abcdef", "", False),
+        ("run-1", "run-12-abcde", "", False),
+        # Cut to 58 characters and five more, as the API server makes names.
+        (_LONG, f"{_LONG[:58]}abcde", "2026-01-01T03:05:00Z", True),
+        (_LONG, f"{_LONG[:58]}abcde", "2026-01-01T03:00:00.100000Z", True),
+        # The run of the day before, and one of later, have the same beginning.
+        (_LONG, f"{_LONG[:58]}abcde", "2026-01-01T02:59:59Z", False),
+        (_LONG, f"{_LONG[:58]}abcde", "2026-01-01T03:20:01Z", False),
+        (_LONG, f"{_LONG[:58]}abcde", "", False),
+        (_LONG, f"{_LONG[:57]}_abcde", "2026-01-01T03:05:00Z", False),
+    ],
+)
+def test_the_events_of_pods_that_are_gone(name: str, of: str, at: str, *, expected: bool) -> None:
+    failed = job(CRONJOB, name, ended="2026-01-01T03:20:00Z", how="Failed")
+    failed["status"]["startTime"] = "2026-01-01T03:00:00Z"
+    event = {"involvedObject": {"kind": "Pod", "name": of}, "lastTimestamp": at}
+    assert bool(events_of_job(failed, (event,))) is expected
+
+
 def test_messages_are_bounded_and_without_logins_and_signatures() -> None:
     assert len(shortened("x" * 10_000)) == 500
     text = shortened('Get "https://user:pass@registry/v2/x?X-Amz-Signature=abc": 403')
@@ -134,6 +160,56 @@ def test_what_the_dumper_said_is_not_followed_by_what_its_exit_code_shows() -> N
     pods = {"job-run-1": (pod({"terminated": end}, "Failed"),)}
     record = json.loads(result_annotations(CRONJOB, (failed,), pods)[LAST_RESULT])
     assert (record["reason"], record["message"]) == ("Interrupted", "SIGTERM")
+
+
+_TOLD_TO_STOP = {
+    "terminated": {
+        "exitCode": 14,
+        "reason": "Error",
+        "message": json.dumps(
+            {"succeeded": False, "exit_code": 14, "reason": "Interrupted", "message": "SIGTERM"}
+        ),
+    }
+}
+_KILLED = {"terminated": {"exitCode": 137, "reason": "Error"}}
+_EVICTED = {"reason": "Evicted", "message": "too much ephemeral storage"}
+
+
+@pytest.mark.parametrize(
+    ("how", "tries", "expected"),
+    [
+        ("DeadlineExceeded", [pod(_TOLD_TO_STOP, "Failed")], "DeadlineExceeded"),
+        ("DeadlineExceeded", [pod(_KILLED, "Failed")], "DeadlineExceeded"),
+        ("BackoffLimitExceeded", [pod(_TOLD_TO_STOP, "Failed")], "Interrupted"),
+        ("BackoffLimitExceeded", [pod(_KILLED, "Failed")], "Error"),
+        # What took the time until then says more than the deadline does.
+        (
+            "DeadlineExceeded",
+            [pod(_TOLD_TO_STOP, "Failed"), pod(_KILLED, "Failed", **_EVICTED)],
+            "Evicted",
+        ),
+        (
+            "DeadlineExceeded",
+            [pod(_KILLED, "Failed"), pod({"terminated": {"exitCode": 137, "reason": "OOMKilled"}})],
+            "OOMKilled",
+        ),
+        # A dumper does not know who ended it, and its pod does.
+        ("BackoffLimitExceeded", [pod(_TOLD_TO_STOP, "Failed", **_EVICTED)], "Evicted"),
+    ],
+)
+def test_why_a_run_ended_before_its_dump_did(
+    how: str, tries: list[Document], expected: str
+) -> None:
+    failed = job(CRONJOB, ended="2026-01-01T03:00:00Z", how="Failed")
+    failed["status"]["conditions"][0]["reason"] = how
+    newest_first = [
+        {**item, "metadata": {"creationTimestamp": f"2026-01-01T02:0{9 - place}:00Z"}}
+        for place, item in enumerate(tries)
+    ]
+    pods = {"job-run-1": tuple(newest_first)}
+    record = json.loads(result_annotations(CRONJOB, (failed,), pods)[LAST_RESULT])
+    assert (record["reason"], record["job_reason"]) == (expected, how)
+    assert record["message"]
 
 
 def test_a_dumper_that_was_killed_after_it_said_that_it_succeeded_has_failed() -> None:

@@ -123,3 +123,15 @@ def test_a_native_sidecar_that_fails_to_start_says_why() -> None:
     assert found.cause.message == "CrashLoopBackOff: back-off 5m0s"
     # It may fail as it likes once the dump runs.
     assert blocked_run(run(), (pod(RUNNING, native_proxy=back_off),), (), LATER) is None
+
+
+def test_a_pod_that_is_about_to_end_is_told_once_by_its_job() -> None:
+    """A kubelet tells the end of a container before that of its pod."""
+    bad = json.dumps(
+        {"succeeded": False, "exit_code": 20, "reason": "SourceRefused", "message": ""}
+    )
+    alone, kept = pod(ended(20, bad)), pod(ended(20, bad), istio_proxy=RUNNING)
+    assert told(cronjob(), run(), alone) == {}
+    assert told(cronjob(), run(), kept)[LAST_RESULT]["finished"] == FINISHED
+    [(_, record)] = told(cronjob(), run("Failed"), alone).items()
+    assert (record["finished"], record["reason"]) == (DEADLINE, "SourceRefused")

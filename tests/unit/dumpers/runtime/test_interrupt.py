@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dumpers.runtime.errors import InterruptedRunError
+from dumpers.runtime.errors import DeadlineExceededError, InterruptedRunError
 from dumpers.runtime.interrupt import Interrupt
 
 
@@ -59,7 +59,7 @@ def test_a_child_ends_alone(how: str, silent: int) -> None:
 @pytest.mark.parametrize("how", WAITS)
 def test_a_child_has_its_parents_deadline(how: str, silent: int) -> None:
     child = Interrupt(0.0).child()
-    with pytest.raises(InterruptedRunError, match="deadline"):
+    with pytest.raises(DeadlineExceededError, match="deadline"):
         waits(child, silent)[how]()
 
 

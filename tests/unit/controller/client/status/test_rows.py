@@ -166,6 +166,7 @@ def test_a_run_that_failed_is_a_problem_with_its_fix() -> None:
         ("gone", "Disabled", True),
         ("unwatched", "NamespaceUnwatched", True),
         ("wanted", "RunBlocked", True),
+        ("wanted", "Overdue", True),
         ("wanted", "Suspended", False),
         ("wanted", "RestoringBeside", False),
         ("wanted", "RestoredBeside", False),
@@ -184,6 +185,15 @@ def test_what_the_controller_reports_comes_first(
     assert _cells(found, NOW)[2] == f"{state}: {reason}"
     assert found.fix == fixes.STATE_FIXES.get(reason, "")
     assert document_of(found)["since"] == "2026-01-01"
+
+
+def test_what_a_run_failed_by_is_mended_first_where_it_is_overdue() -> None:
+    overdue = {"state": "wanted", "reason": "Overdue", "message": "why", "since": "2026-01-01"}
+    found = row(overdue, last=BAD)
+    assert found.fix == fixes.RUN_FIXES["SourceRefused"]
+    assert (
+        _why(found) == "wanted (Overdue): why; the last run failed (SourceRefused): no such login"
+    )
 
 
 def test_without_the_controllers_status_nothing_is_claimed() -> None:

@@ -13,10 +13,11 @@ from controller.plan import planner
 from controller.plan.changes import Plan
 from controller.plan.context import PlanContext
 from controller.report.notifications.delivery import DeliveryCounts
-from controller.report.notifications.notifier import Notifier, slack_of
+from controller.report.notifications.notifier import Notifier
 from controller.report.notifications.outbox import Outbox
 from controller.report.notifications.overdue import OverdueWatch
 from controller.report.transitions import Transition
+from controller.runs.due import slack_of
 from tests.fakes.kube_memory import Document, MemoryApi, unavailable
 from tests.fakes.worlds import CONTROL, DB, NOW, asks, cluster, job, one_pass, settings, small
 from tests.unit.controller.report.shown import NAME

@@ -31,6 +31,7 @@ def test_every_reason_of_kubernetes_has_a_cause_or_could_be_anybodys(reason: Run
         (errors.SourceRefusedError, FailureCause.DATABASE),
         (errors.ConfigurationError, FailureCause.SETTINGS),
         (errors.InterruptedRunError, FailureCause.OTHER),
+        (errors.DeadlineExceededError, FailureCause.TIME),
         (errors.KsnapshotError, FailureCause.OTHER),
     ],
 )
