@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -93,7 +93,7 @@ def _postgresql(tables: int, rows: int) -> Iterator[_Place]:
                 "POSTGRESQL_PASSWORD": server.password,
                 "POSTGRESQL_DATABASE": "bench",
             },
-            chosen={"POSTGRESQL_SCHEMAS": "one"},
+            chosen={"KSNAPSHOT_SCHEMAS": "one"},
         )
 
 
@@ -281,8 +281,10 @@ def _server_cpu(pid: int) -> float:
     own = root.cpu_times()
     total = own.user + own.system + own.children_user + own.children_system
     for child in root.children(recursive=True):
-        times = child.cpu_times()
-        total += times.user + times.system
+        # One that has just ended is among those of its parent.
+        with suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            total += times.user + times.system
     return float(total)
 
 

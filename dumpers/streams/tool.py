@@ -66,6 +66,8 @@ class ToolReader:
     read.
     """
 
+    stdin = subprocess.DEVNULL
+
     def __init__(self, command: Command, *, proof: EndProof, interrupt: Interrupt) -> None:
         self._command = command
         self._proof = proof
@@ -76,7 +78,7 @@ class ToolReader:
         self.complaint = ""
 
     def __enter__(self) -> Self:
-        self._process = _start(self._command, stdout=subprocess.PIPE)
+        self._process = _start(self._command, stdin=self.stdin, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         self._descriptor = self._process.stdout.fileno()
         # A larger pipe means fewer switches between the tool and us; not every kernel grants it.

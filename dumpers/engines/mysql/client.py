@@ -3,29 +3,20 @@
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.login_hint import login_hint
-from dumpers.engines.mysql.errors import (
-    CRASHED,
-    LOST_CONNECTION,
-    REFUSED_LOGINS,
-    TOO_BIG_A_SELECT,
-    error_numbers,
-    is_final,
-)
-from dumpers.engines.mysql.programs import Flavour, Program, arguments, session
-from dumpers.runtime.errors import ErrorClasses, KsnapshotError
+from dumpers.engines.mysql.commands import conversation, query, tool_command
+from dumpers.engines.mysql.conversation import Conversation
+from dumpers.engines.mysql.programs import Flavour, Program
+from dumpers.runtime.errors import ErrorClasses
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.tool import Command, run_for_output
-
-_CONNECT_SECONDS = 10
 
 # If one client cannot log in for want of a plugin or of TLS, the other may. By text, as the number
 # of such an error is often that of a login that failed for any reason.
 _OTHER_CLIENT = re.compile(r"plugin|\bSSL\b|\bTLS\b|secure connection", re.IGNORECASE)
-_STATEMENT = "--------------\n"
 _ESCAPES = {"0": "\0", "n": "\n", "t": "\t", "\\": "\\"}
 # How the tools print their version: mysqldump 8 and 9; those that put their own number first.
 _VERSIONS = (r"(?:from|Distrib) (\d+)\.(\d+)", r"Ver (\d+)\.(\d+)")
@@ -35,7 +26,8 @@ _VERSIONS = (r"(?:from|Distrib) (\d+)\.(\d+)", r"Ver (\d+)\.(\d+)")
 class Server:
     """A server that the login works on, and the client that can reach it.
 
-    `folds`: the server treats table names that differ only in case as the same.
+    `folds`: the server treats table names that differ only in case as the same. Until the
+    `conversation` is over, if there is one, questions are asked in it.
     """
 
     flavour: Flavour
@@ -45,6 +37,7 @@ class Server:
     connection: Connection
     errors: ErrorClasses
     client: Program = field(repr=False)
+    conversation: Conversation | None = field(default=None, repr=False)
 
     def rows(
         self, columns: str, rest: str, *, database: str = "", interrupt: Interrupt
@@ -58,15 +51,27 @@ class Server:
         return [row[1:-1] for row in self.raw(sql, database=database, interrupt=interrupt)]
 
     def raw(
-        self, sql: str, *, options: Sequence[str] = (), database: str = "", interrupt: Interrupt
+        self, sql: str, *, database: str = "", heads: bool = False, interrupt: Interrupt
     ) -> list[tuple[str, ...]]:
-        """Answer statements that are no SELECT; blanks at the edges of the answer are lost."""
+        """Answer one statement, also one that is no SELECT; blanks at the answer's edges may go.
+
+        With `heads` the first row, if any, is that of the columns' names.
+        """
+        if self.conversation is None or self.conversation.is_over:
+            options = ("--column-names",) if heads else ()
+            return self.script(sql, options=options, database=database, interrupt=interrupt)
+        lines = self.conversation.ask(sql, database=database)
+        return _cells(lines if heads else lines[1:])
+
+    def script(
+        self, sql: str, *, options: Sequence[str], database: str = "", interrupt: Interrupt
+    ) -> list[tuple[str, ...]]:
+        """Answer statements by a client of their own, which gets these options besides."""
         command = query(
             self.client, self.connection, sql, options, database=database, errors=self.errors
         )
         text = run_for_output(command, interrupt=interrupt)
-        lines = text.split("\n") if text else []
-        return [tuple(_unescape(cell) for cell in line.split("\t")) for line in lines]
+        return _cells(text.split("\n") if text else [])
 
     def fold(self, name: str) -> str:
         """Return a table's name in the form in which this server compares names."""
@@ -84,7 +89,7 @@ def programs(
     for name in names:
         if shutil.which(name) is None:
             continue
-        command = _command([name, "--version"], env={}, errors=errors)
+        command = tool_command([name, "--version"], env={}, errors=errors)
         version = run_for_output(command, interrupt=interrupt)
         flavour = Flavour.MARIADB if "mariadb" in version.lower() else Flavour.MYSQL
         found.setdefault(
@@ -94,68 +99,44 @@ def programs(
     return found
 
 
-def connect(connection: Connection, *, errors: ErrorClasses, interrupt: Interrupt) -> Server:
+def connect(
+    connection: Connection,
+    *,
+    errors: ErrorClasses,
+    interrupt: Interrupt,
+    database: str = "",
+    kept: ExitStack | None = None,
+) -> Server:
     """Log in and ask the server what it is, with whichever of the clients can.
 
-    Raises those of `errors`, and InterruptedRunError.
+    With `kept` the client stays logged in until that is closed, in this database at first. Raises
+    those of `errors`, and InterruptedRunError.
     """
     clients = programs(("mariadb", "mysql"), errors=errors, interrupt=interrupt)
     if not clients:
         raise errors.refused(
             "neither mariadb nor mysql is in this image: use the dumper image of this engine"
         )
+
+    def look(client: Program) -> Server:
+        def make(name: str) -> Command:
+            return conversation(client, connection, database=name, errors=errors)
+
+        talk = None
+        if kept is not None:
+            talk = Conversation(make, database=database, interrupt=interrupt)
+            kept.enter_context(talk)
+        return _look(client, connection, talk, errors=errors, interrupt=interrupt)
+
     # MariaDB's has the plugins of both.
     order = [clients[flavour] for flavour in reversed(Flavour) if flavour in clients]
     for client in order[:-1]:
         try:
-            return _look(client, connection, errors=errors, interrupt=interrupt)
+            return look(client)
         except (errors.failed, errors.refused) as error:
             if not _OTHER_CLIENT.search(str(error)):
                 raise
-    return _look(order[-1], connection, errors=errors, interrupt=interrupt)
-
-
-def query(
-    client: Program,
-    connection: Connection,
-    sql: str,
-    options: Sequence[str] = (),
-    *,
-    database: str,
-    errors: ErrorClasses,
-) -> Command:
-    """Make the command that runs statements and prints cells apart by tabs, escaped."""
-    argv = [
-        client.name,
-        *arguments(client, connection),
-        f"--connect-timeout={_CONNECT_SECONDS}",
-        *session(sql_mode="''"),
-        "--batch",
-        "--skip-column-names",
-        f"--execute={sql}",
-        # Behind the statements, which would switch `--force` off.
-        *options,
-        *(["--", database] if database else []),
-    ]
-    return command(argv, connection, database=database, errors=errors)
-
-
-def command(
-    argv: Sequence[str], connection: Connection, *, database: str, errors: ErrorClasses
-) -> Command:
-    """Make a command that logs in; the password goes by environment, as it does with libpq.
-
-    An option file would be on a disk or in a descriptor to hand down, and is read by the same
-    user only, as the environment is.
-    """
-    what = f"{database!r} at " if database else ""
-    return _command(
-        argv,
-        env={"MYSQL_PWD": connection.password} if connection.password else {},
-        connection=connection,
-        where=f" of {what}{connection.host}:{connection.port}",
-        errors=errors,
-    )
+    return look(order[-1])
 
 
 def literal(text: str) -> str:
@@ -168,51 +149,20 @@ def identifier(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _command(
-    argv: Sequence[str],
-    *,
-    env: Mapping[str, str],
-    connection: Connection | None = None,
-    where: str = "",
-    errors: ErrorClasses,
-) -> Command:
-    def failure(status: int, said: str) -> KsnapshotError:
-        # MariaDB's client repeats the statement that failed, which is full of the user's data.
-        said = said.rpartition(_STATEMENT)[2].strip()
-        text = f"{argv[0]}{where} ended with status {status}: {said or 'no explanation'}"
-        numbers = error_numbers(said)
-        if argv[0] == "mariadb-dump" and LOST_CONNECTION in numbers:
-            # Unlike mysqldump it does not ask the server for more patience.
-            text += " (did the store hold the dump up? raise the server's net_write_timeout)"
-        if numbers & CRASHED:
-            text += " (REPAIR TABLE it, or leave it out by the annotation exclude-tables)"
-        if TOO_BIG_A_SELECT in numbers:
-            text += " (SET GLOBAL max_join_size = DEFAULT, which mariadb-dump cannot do for itself)"
-        if connection is not None and numbers & REFUSED_LOGINS:
-            text += login_hint(connection)
-        return errors.refused(text) if is_final(said) else errors.failed(text)
-
-    return Command(
-        argv=argv,
-        env={"LC_ALL": "C.UTF-8", **env},
-        secrets=() if connection is None else (connection.password,),
-        known=(
-            ()
-            if connection is None
-            else (connection.username, connection.database, connection.host)
-        ),
-        failure=failure,
-        errors=errors,
-    )
-
-
 def _look(
-    client: Program, connection: Connection, *, errors: ErrorClasses, interrupt: Interrupt
+    client: Program,
+    connection: Connection,
+    talk: Conversation | None,
+    *,
+    errors: ErrorClasses,
+    interrupt: Interrupt,
 ) -> Server:
     sql = "SELECT VERSION(), @@version_comment, @@lower_case_table_names"
-    row = run_for_output(
-        query(client, connection, sql, database="", errors=errors), interrupt=interrupt
-    )
+    if talk is None:
+        command = query(client, connection, sql, database="", errors=errors)
+        row = run_for_output(command, interrupt=interrupt)
+    else:
+        row = "\n".join(talk.ask(sql)[1:])
     look = re.fullmatch(r"((\d+)\.(\d+)[^\t\n]*)\t([^\t\n]*)\t(\d)", row)
     if look is None:
         raise errors.failed(f"the server does not answer as MySQL or MariaDB does: {row[:200]!r}")
@@ -226,6 +176,7 @@ def _look(
         connection=connection,
         errors=errors,
         client=client,
+        conversation=talk,
     )
 
 
@@ -234,6 +185,10 @@ def _tool_number(version: str) -> tuple[int, int]:
         if found := re.search(pattern, version):
             return int(found[1]), int(found[2])
     return (0, 0)
+
+
+def _cells(lines: Sequence[str]) -> list[tuple[str, ...]]:
+    return [tuple(_unescape(cell) for cell in line.split("\t")) for line in lines]
 
 
 def _unescape(cell: str) -> str:

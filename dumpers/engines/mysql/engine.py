@@ -20,9 +20,10 @@ from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.engines.mysql.survey.database import Scope, Survey, grants, survey
 from dumpers.engines.mysql.survey.filters import TableFilter
 from dumpers.engines.mysql.survey.notes import hidden_databases, merged
-from dumpers.engines.mysql.survey.prepared import prepared_notes
 from dumpers.engines.mysql.survey.schema import databases
-from dumpers.engines.mysql.survey.standby import standby_notes
+from dumpers.engines.mysql.survey.server.innodb import ask_innodb
+from dumpers.engines.mysql.survey.server.prepared import prepared_notes
+from dumpers.engines.mysql.survey.server.standby import standby_notes
 from dumpers.engines.names import parse_names
 from dumpers.engines.protocol import Dump, Engine, OpenedDump, SourceInfo
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
@@ -46,12 +47,20 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
         per_table=per_table,
         named=bool(table_filter.tables),
     )
-    server = client.connect(job.connection, errors=DUMP_ERRORS, interrupt=interrupt)
-    program, notes = _pick(server, interrupt=interrupt)
-    notes += standby_notes(server, interrupt=interrupt)
-    notes += prepared_notes(server, interrupt=interrupt)
-    tool = DumpTool(program=program, server=server, own=own)
-    surveys, said = _survey_all(tool, wanted, table_filter, interrupt=interrupt)
+    with ExitStack() as kept:
+        server = client.connect(
+            job.connection,
+            errors=DUMP_ERRORS,
+            interrupt=interrupt,
+            # An account may have no right but on this one.
+            database=wanted[0] if len(wanted) == 1 else "",
+            kept=kept,
+        )
+        program, notes = _pick(server, interrupt=interrupt)
+        notes += standby_notes(server, interrupt=interrupt)
+        notes += prepared_notes(server, interrupt=interrupt)
+        tool = DumpTool(program=program, server=server, own=own)
+        surveys, said = _survey_all(tool, wanted, table_filter, interrupt=interrupt)
     notes += said
     for found in surveys:
         notes += found.notes
@@ -106,6 +115,7 @@ def _survey_all(
     rights = grants(server, interrupt=interrupt)
     scope = Scope(
         rights=rights,
+        innodb=ask_innodb(server, rights, interrupt=interrupt),
         databases=names,
         others=frozenset(present) - frozenset(names),
         histories=newest >= _HISTORIES and not has_option(tool.own, "as-of"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dumpers.engines.mysql import client, programs
+from dumpers.engines.mysql import commands, programs
 from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.locks import Patience
 from dumpers.engines.mysql.programs import Flavour, Program
@@ -107,4 +107,4 @@ def dump_command(
     if len(databases) > 1:
         argv += ["--no-create-db", "--databases"]
     argv += ["--", *databases, *names]
-    return client.command(argv, server.connection, database=databases[0], errors=DUMP_ERRORS)
+    return commands.command(argv, server.connection, database=databases[0], errors=DUMP_ERRORS)

@@ -173,6 +173,8 @@ class Session:
             # rows to thousands by looping, and compile for that.
             "SET LOCAL enable_nestloop = off",
             "SET LOCAL jit = off",
+            # A worker costs more to start than it saves.
+            "SET LOCAL max_parallel_workers_per_gather = 0",
             _AS_TEXT,
         ]
         arguments = ["--no-psqlrc", "--quiet", "-At", "--single-transaction"]

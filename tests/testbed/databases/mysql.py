@@ -165,15 +165,17 @@ def start(name: str, *, options: Sequence[str] = ()) -> MySQLServer:
     folder = scratch.make(name)
     uid = _NOBODY if os.geteuid() == 0 else None
     base = scratch.reachable(_installation(name), folder, uid)
-    data = folder / "data"
+    # Of its own, as a server that starts clears away the temporary tables that it finds.
+    data, temporary = folder / "data", folder / "tmp"
     data.mkdir(mode=0o700)
+    temporary.mkdir(mode=0o700)
     password = secrets.token_urlsafe(18)
     init = folder / "init.sql"
     init.write_text(
         f"CREATE USER 'admin'@'%' IDENTIFIED BY '{password}';\n"
         "GRANT ALL PRIVILEGES ON *.* TO 'admin'@'%' WITH GRANT OPTION;\n"
     )
-    for path in (data, init):
+    for path in (data, temporary, init):
         if uid is not None:
             os.chown(path, uid, uid)
     init.chmod(0o600)
@@ -181,7 +183,12 @@ def start(name: str, *, options: Sequence[str] = ()) -> MySQLServer:
     (_initialise_mariadb if mariadb else _initialise_mysql)(name, base, data, uid)
     port = processes.free_port()
     command = [*_program(name, base), "--no-defaults", f"--basedir={_basedir(name, base)}"]
-    command += [f"--datadir={data}", "--bind-address=127.0.0.1", f"--port={port}"]
+    command += [
+        f"--datadir={data}",
+        f"--tmpdir={temporary}",
+        "--bind-address=127.0.0.1",
+        f"--port={port}",
+    ]
     command += [f"--socket={data}/s.sock", f"--pid-file={data}/pid", f"--init-file={init}"]
     # The data goes with the server: nothing has to survive a power cut.
     command += ["--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dumpers.engines.mysql import client, programs
+from dumpers.engines.mysql import client, commands, programs
 from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.errors import (
     NO_SUCH_TABLE,
@@ -72,7 +72,7 @@ class Loader:
         else:
             # What MySQL's newer clients say to 5.7 while they connect is taken for latin1.
             first = f"USE {client.identifier(database)};\n{first}"
-        command: Command = client.command(
+        command: Command = commands.command(
             argv, server.connection, database=database, errors=RESTORE_ERRORS
         )
         run_with_stdin(command, PrefixedReader(first.encode(), source), interrupt=interrupt)

@@ -9,8 +9,8 @@ from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.restore.load import Loader, find_loader
 from dumpers.engines.mysql.restore.moves import Move
 from dumpers.engines.mysql.survey.database import grants
-from dumpers.engines.mysql.survey.grants import Grants
 from dumpers.engines.mysql.survey.schema import databases
+from dumpers.engines.mysql.survey.server.grants import Grants
 from dumpers.runtime.errors import RESTORE_ERRORS, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 

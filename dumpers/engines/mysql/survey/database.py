@@ -14,10 +14,8 @@ from dumpers.engines.mysql.programs import Flavour
 from dumpers.engines.mysql.survey import notes as words
 from dumpers.engines.mysql.survey.columns import look_at_columns
 from dumpers.engines.mysql.survey.filters import TableFilter, choose
-from dumpers.engines.mysql.survey.grants import Grants, parse
 from dumpers.engines.mysql.survey.probes import Refusal
 from dumpers.engines.mysql.survey.readable import (
-    ELSEWHERE,
     broken_views,
     check_folder,
     check_named,
@@ -28,11 +26,14 @@ from dumpers.engines.mysql.survey.readable import (
 from dumpers.engines.mysql.survey.references import (
     Reference,
     foreign_keys,
+    keyed_tables,
     needing,
     view_references,
 )
 from dumpers.engines.mysql.survey.routines import other_collations, routines
 from dumpers.engines.mysql.survey.schema import Table, default_settings, sizes, tables
+from dumpers.engines.mysql.survey.server.grants import Grants, parse
+from dumpers.engines.mysql.survey.server.innodb import InnoDB
 from dumpers.runtime.interrupt import Interrupt
 
 
@@ -45,6 +46,7 @@ class Scope:
     """
 
     rights: Grants
+    innodb: InnoDB
     databases: Collection[str]
     others: Collection[str]
     histories: bool
@@ -108,8 +110,9 @@ def survey(
     }
     notes += words.hidden_views(database, [*hidden])
     chosen = [table for table in chosen if table.name not in hidden]
-    sized = _sizes(server, database, found, chosen, interrupt=interrupt)
-    refused = _unreadable(server, database, chosen, sized, scope.rights, interrupt=interrupt)
+    known = scope.innodb.sizes.get(database, {})
+    sized = sizes(server, database, found, chosen, known=known, interrupt=interrupt)
+    refused = _unreadable(server, database, chosen, sized, scope, interrupt=interrupt)
     if table_filter.tables:
         check_named(server, database, refused)
     views = frozenset(table.name for table in chosen if table.is_view)
@@ -134,7 +137,8 @@ def survey(
         interrupt=interrupt,
     )
     options, said = _programs(server, database, scope.rights, interrupt=interrupt)
-    keys = foreign_keys(server, database, kept.keys(), interrupt=interrupt)
+    keyed = keyed_tables(database, chosen, scope.innodb.references, scope.databases)
+    keys = foreign_keys(server, database, keyed, interrupt=interrupt)
     loose_keys = [key for key in keys if not key.standard]
     defaults, lost = default_settings(server, database, interrupt=interrupt)
     notes += [
@@ -168,31 +172,12 @@ def survey(
     )
 
 
-def _sizes(
-    server: Server,
-    database: str,
-    found: Sequence[Table],
-    chosen: Sequence[Table],
-    *,
-    interrupt: Interrupt,
-) -> Mapping[str, int]:
-    far = ELSEWHERE[server.flavour]
-    near = [table for table in chosen if not table.is_view and table.engine.upper() not in far]
-    return sizes(
-        server,
-        database,
-        [table.name for table in near],
-        of_all=len(near) == sum(not table.is_view for table in found),
-        interrupt=interrupt,
-    )
-
-
 def _unreadable(
     server: Server,
     database: str,
     chosen: Sequence[Table],
     sized: Mapping[str, int],
-    rights: Grants,
+    scope: Scope,
     *,
     interrupt: Interrupt,
 ) -> Mapping[str, Refusal]:
@@ -203,7 +188,8 @@ def _unreadable(
         database,
         bases,
         sized,
-        may_read=lambda table: rights.may("SELECT", database, table.name),
+        sound=scope.innodb.sizes.get(database, {}),
+        may_read=lambda table: scope.rights.may("SELECT", database, table.name),
         interrupt=interrupt,
     )
     whole = [table for table in bases if table.name not in refused]

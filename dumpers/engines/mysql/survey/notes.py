@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.mysql.programs import Flavour
-from dumpers.engines.mysql.survey.grants import Grants
 from dumpers.engines.mysql.survey.probes import Refusal
-from dumpers.engines.mysql.survey.readable import ELSEWHERE, MERGED, is_for_want_of_a_right
+from dumpers.engines.mysql.survey.readable import is_for_want_of_a_right
 from dumpers.engines.mysql.survey.references import ForeignKey, Reference
-from dumpers.engines.mysql.survey.schema import SYSTEM_DATABASES, Table
+from dumpers.engines.mysql.survey.schema import ELSEWHERE, MERGED, SYSTEM_DATABASES, Table
+from dumpers.engines.mysql.survey.server.grants import Grants
 
 if TYPE_CHECKING:
     from dumpers.engines.mysql.survey.database import Scope

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dumpers.engines.mysql.client import Server
-from dumpers.engines.mysql.errors import LOCK_WAIT_TIMEOUT
+from dumpers.engines.mysql.errors import LOCK_WAIT_TIMEOUT, error_numbers
 from dumpers.engines.mysql.locks import lock_timeout
 from dumpers.runtime.interrupt import Interrupt
 
@@ -29,11 +29,28 @@ def attempt(
 
     Raises SourceFailedError if an answer is missing, or if a statement waited for a lock in vain.
     """
+    taken = 0
+    for statement in statements:
+        try:
+            server.raw(statement, database=database, interrupt=interrupt)
+        except (server.errors.failed, server.errors.refused) as error:
+            if LOCK_WAIT_TIMEOUT in error_numbers(str(error)):
+                raise lock_timeout(server, database, str(error), interrupt=interrupt) from error
+            break
+        taken += 1
+    rest = _attempt_on(server, statements[taken:], database=database, interrupt=interrupt)
+    return [*[None] * taken, *rest]
+
+
+def _attempt_on(
+    server: Server, statements: Sequence[str], *, database: str, interrupt: Interrupt
+) -> list[Refusal | None]:
+    """Go on after every error, as a client does that has a script."""
     found: list[Refusal | None] = []
     # Ends the answer of one statement; they are counted, so that a lost answer is noticed.
     mark = secrets.token_hex(8)
     for script in _scripts(statements, mark):
-        rows = server.raw(script, options=("--force",), database=database, interrupt=interrupt)
+        rows = server.script(script, options=("--force",), database=database, interrupt=interrupt)
         errors: list[tuple[str, ...]] = []
         for row in rows:
             if len(row) == 3 and row[0] == "Error" and row[1].isdigit():  # noqa: PLR2004  as SHOW ERRORS prints

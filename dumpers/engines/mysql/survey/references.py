@@ -4,8 +4,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from dumpers.engines.mysql.client import Server, identifier
+from dumpers.engines.mysql.client import Server, identifier, literal
 from dumpers.engines.mysql.programs import Flavour
+from dumpers.engines.mysql.survey.schema import Table
 from dumpers.runtime.interrupt import Interrupt
 
 # A server keeps the text of a view with every name quoted, and with the database before a table's.
@@ -13,6 +14,11 @@ _NAME = re.compile(r"`((?:[^`]|``)+)`\.`((?:[^`]|``)+)`")
 
 # Views that one call of the client shows: their names travel as an argument, which has a limit.
 _SHOWN_AT_ONCE = 100
+
+# Tables whose foreign keys are asked for by their names.
+_KEYED_AT_ONCE = 100
+# Storage engines that pass foreign keys over.
+_KEYLESS = frozenset(("MYISAM", "ARIA", "MEMORY", "CSV", "ARCHIVE", "BLACKHOLE", "MRG_MYISAM", ""))
 
 # A database's name and a name in it.
 Reference = tuple[str, str]
@@ -50,7 +56,7 @@ def view_references(
     silent = [view for view, text in texts.items() if not text]
     for start in range(0, len(silent), _SHOWN_AT_ONCE):
         # Without a database of its own, so that the server writes it before the names.
-        shown = server.raw(
+        shown = server.script(
             ";".join(
                 f"SHOW CREATE VIEW {identifier(database)}.{identifier(view)}"
                 for view in silent[start : start + _SHOWN_AT_ONCE]
@@ -68,16 +74,53 @@ def view_references(
     }
 
 
+def keyed_tables(
+    database: str,
+    tables: Sequence[Table],
+    known: Mapping[Reference, frozenset[Reference]] | None,
+    databases: Collection[str],
+) -> list[str]:
+    """The tables of a dump whose foreign keys may refer to what is not in it.
+
+    `known` is what InnoDB's tables refer to; without it that may be any table. `databases` are
+    those of the dump.
+    """
+    bases = [table for table in tables if not table.is_view]
+    if known is None:
+        return [table.name for table in bases]
+    kept = {table.name for table in bases}
+
+    def is_met(reference: Reference) -> bool:
+        schema, name = reference
+        return schema in databases and (schema != database or name in kept)
+
+    return [
+        table.name
+        for table in bases
+        if not (table.engine == "InnoDB" or table.engine.upper() in _KEYLESS)
+        or not all(map(is_met, known.get((database, table.name), ())))
+    ]
+
+
 def foreign_keys(
     server: Server, database: str, tables: Collection[str], *, interrupt: Interrupt
 ) -> list[ForeignKey]:
-    """The foreign keys of these tables."""
+    """The foreign keys of these tables; before MySQL 8 a server opens tables to tell them."""
+    if not tables:
+        return []
+    source = (
+        "FROM information_schema.key_column_usage WHERE table_schema = DATABASE() "
+        "AND referenced_table_name IS NOT NULL"
+    )
+    sources = [source]
+    if len(tables) <= _KEYED_AT_ONCE:
+        # By a name alone the server finds a table without opening the others.
+        sources = [f"{source} AND table_name = {literal(name)}" for name in tables]
+    listed = " UNION ALL ".join(f"SELECT * {one}" for one in sources)
     rows = server.rows(
         "table_name, constraint_name, referenced_table_schema, referenced_table_name, "
         "referenced_column_name",
-        "FROM information_schema.key_column_usage WHERE table_schema = DATABASE() "
-        "AND referenced_table_name IS NOT NULL "
-        "ORDER BY table_name, constraint_name, ordinal_position",
+        f"FROM ({listed}) AS used ORDER BY table_name, constraint_name, ordinal_position",
         database=database,
         interrupt=interrupt,
     )

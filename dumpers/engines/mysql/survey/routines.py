@@ -3,7 +3,7 @@
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.programs import Flavour
-from dumpers.engines.mysql.survey.grants import Grants
+from dumpers.engines.mysql.survey.server.grants import Grants
 from dumpers.runtime.interrupt import Interrupt
 
 _SEES = ("EXECUTE", "CREATE ROUTINE", "ALTER ROUTINE", "SHOW CREATE ROUTINE", "SHOW_ROUTINE")

@@ -10,6 +10,14 @@ from dumpers.runtime.interrupt import Interrupt
 
 SYSTEM_DATABASES = frozenset(("information_schema", "performance_schema", "mysql", "sys"))
 
+# Storage engines that keep rows elsewhere: the tools' sources write no rows of their tables.
+ELSEWHERE: Mapping[Flavour, frozenset[str]] = {
+    Flavour.MYSQL: frozenset(("FEDERATED",)),
+    Flavour.MARIADB: frozenset(("FEDERATED", "CONNECT", "SPIDER", "OQGRAPH", "VP", "S3")),
+}
+# Those whose tables are made of other tables of this server.
+MERGED = frozenset(("MRG_MYISAM", "MRG_ISAM", "MRG_ARIA"))
+
 # Tables whose sizes are asked for by one statement: it travels as an argument, which has a limit.
 _SIZES_AT_ONCE = 250
 # As SHOW CREATE DATABASE has them.
@@ -85,17 +93,34 @@ def tables(server: Server, database: str, *, interrupt: Interrupt) -> list[Table
 
 
 def sizes(
-    server: Server, database: str, names: Sequence[str], *, of_all: bool, interrupt: Interrupt
+    server: Server,
+    database: str,
+    found: Sequence[Table],
+    chosen: Sequence[Table],
+    *,
+    known: Mapping[str, int],
+    interrupt: Interrupt,
 ) -> Mapping[str, int]:
-    """Estimated bytes of these tables; those that the server cannot open are missing.
+    """Estimated bytes of the chosen ones of the tables that were found in a database.
 
-    Unless the names are those `of_all` tables, every table is looked up by its name: asking for
-    all would make the server open the others, too.
+    Those that the server cannot open are missing, and those whose rows another server holds. The
+    server opens each table whose size is not `known`.
     """
+    near = {
+        table.name
+        for table in chosen
+        if not table.is_view and table.engine.upper() not in ELSEWHERE[server.flavour]
+    }
+    sized = {name: size for name, size in known.items() if name in near}
+    names = sorted(near - sized.keys())
+    if not names:
+        return sized
     columns = "table_name AS name, IFNULL(data_length, -1) AS bytes"
     source = "FROM information_schema.tables WHERE table_schema = DATABASE()"
     selects = [f"SELECT {columns} {source}"]
-    if not of_all:
+    # By their names, unless it is nearly all of them: it would open the others, too.
+    others = sum(not table.is_view for table in found) - len(names)
+    if others and (others > len(names) or len(near) < others + len(names)):
         selects = [f"{selects[0]} AND table_name = {literal(name)}" for name in names]
     rows: list[tuple[str, ...]] = []
     for start in range(0, len(selects), _SIZES_AT_ONCE):
@@ -104,7 +129,7 @@ def sizes(
             "name, bytes", f"FROM ({asked}) AS sizes", database=database, interrupt=interrupt
         )
     wanted = frozenset(names)
-    return {name: int(size) for name, size in rows if name in wanted and int(size) >= 0}
+    return sized | {name: int(size) for name, size in rows if name in wanted and int(size) >= 0}
 
 
 def default_settings(

@@ -1,7 +1,7 @@
 import pytest
 
 from dumpers.contract.connection import Connection
-from dumpers.engines.mysql import client
+from dumpers.engines.mysql import commands
 from dumpers.engines.mysql.errors import error_numbers
 from dumpers.engines.mysql.restore.load import cure
 from dumpers.runtime.errors import DUMP_ERRORS, SourceFailedError, SourceRefusedError
@@ -37,7 +37,7 @@ def test_numbers_of_errors(text: str, numbers: set[int]) -> None:
 )
 def test_an_error_is_final_by_its_number(said: str, kind: type[Exception]) -> None:
     connection = Connection(host="h", port=3306, username="u", password="p")
-    command = client.command(["mysqldump"], connection, database="d", errors=DUMP_ERRORS)
+    command = commands.command(["mysqldump"], connection, database="d", errors=DUMP_ERRORS)
     assert type(command.failure(2, said)) is kind
 
 

@@ -2,12 +2,12 @@ import pytest
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.notes import Note, NoteCode
-from dumpers.engines.mysql import client, options
+from dumpers.engines.mysql import client, commands, options
 from dumpers.engines.mysql.plan import in_order, views_across
 from dumpers.engines.mysql.survey.database import Survey
 from dumpers.engines.mysql.survey.notes import merged
 from dumpers.engines.mysql.survey.references import Reference, needing
-from dumpers.engines.mysql.survey.standby import damage_notes, describe, describe_node
+from dumpers.engines.mysql.survey.server.standby import damage_notes, describe, describe_node
 from dumpers.runtime.errors import DUMP_ERRORS
 
 
@@ -203,7 +203,7 @@ def test_the_character_set_of_a_users_options(text: str, found: str) -> None:
 )
 def test_a_refused_login_with_a_line_end(password: str, hint: str) -> None:
     connection = Connection(host="h", port=1, username="u", password=password)
-    command = client.command(["mysql"], connection, database="", errors=DUMP_ERRORS)
+    command = commands.command(["mysql"], connection, database="", errors=DUMP_ERRORS)
     said = str(command.failure(1, "ERROR 1045 (28000): Access denied for user 'u'@'h'"))
     assert (hint in said) if hint else said.endswith("'u'@'h'")
     assert "the password" not in str(command.failure(1, "ERROR 1049 (42000): Unknown database"))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.mysql.client import Server
+from dumpers.engines.mysql.commands import GIVEN_LIMIT
 from dumpers.engines.mysql.errors import NO_RIGHT, error_numbers
 from dumpers.engines.mysql.programs import Flavour
 from dumpers.runtime.errors import KsnapshotError
@@ -125,17 +126,18 @@ def _settings(server: Server, *, interrupt: Interrupt) -> tuple[str, bool, Mappi
     That is the limit of rows, empty if there is none; whether it is read-only; and what it says of
     Galera and of damage.
     """
-    # Without the clients' own setting of a session, as the tool gets it: the server's global one or
-    # that of its `init_connect`.
-    [(limit, read_only), *others] = server.raw(
-        "SELECT @@session.sql_select_limit, @@global.read_only; SET SESSION sql_big_selects = ON;"
-        f"SHOW GLOBAL VARIABLES WHERE variable_name IN ({_listed(_VARIABLES)});"
-        f"SHOW GLOBAL STATUS WHERE variable_name IN ({_listed(_GALERA_STATE)})",
-        options=("--init-command=DO 0",),
-        interrupt=interrupt,
+    # As the tool gets it: the server's global one or that of its `init_connect`.
+    [(limit, read_only)] = server.raw(
+        f"SELECT {GIVEN_LIMIT}, @@global.read_only", interrupt=interrupt
     )
     no_limit = "18446744073709551615"
-    known = {row[0]: row[-1] for row in others}
+    known = {
+        row[0]: row[-1]
+        for kind, names in (("VARIABLES", _VARIABLES), ("STATUS", _GALERA_STATE))
+        for row in server.raw(
+            f"SHOW GLOBAL {kind} WHERE variable_name IN ({_listed(names)})", interrupt=interrupt
+        )
+    }
     return "" if limit == no_limit else limit, read_only not in {"0", "OFF"}, known
 
 
@@ -148,5 +150,5 @@ def _channels(server: Server, *, interrupt: Interrupt) -> Sequence[Mapping[str, 
         sql = "SHOW ALL SLAVES STATUS"
     else:
         sql = "SHOW REPLICA STATUS" if server.number >= (8, 4) else "SHOW SLAVE STATUS"
-    heads, *rows = server.raw(sql, options=("--column-names",), interrupt=interrupt) or [()]
+    heads, *rows = server.raw(sql, heads=True, interrupt=interrupt) or [()]
     return [dict(zip(heads, row, strict=False)) for row in rows]
