@@ -10,6 +10,7 @@ import pytest
 
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.clickhouse.engine import ENGINE
+from dumpers.engines.leftovers import Left, MarkingEngine
 from tests.integration.dumpers.clickhouse.changed import content, databases
 from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, connection
 from tests.integration.dumpers.killed import restore_killed, some_moments
@@ -33,7 +34,7 @@ def test_whoever_is_killed_every_live_table_is_whole(
             "clickhouse",
             target,
             pieces,
-            RestoreRequest(mode=mode, suffix=suffix),
+            RestoreRequest(mode=mode, suffix=suffix, by=f"restore{suffix}"),
             folder=tmp_path,
             moment=moment,
             most_bytes=most_bytes,
@@ -42,20 +43,24 @@ def test_whoever_is_killed_every_live_table_is_whole(
         for table, each in enumerate(now):
             assert each == changed[table] or (mode is RestoreMode.SWAP and each == stored[table])
         swapped = sum(each != before for each, before in zip(now, changed, strict=True))
-        if swapped:
-            kept = [(name, name.replace("shop.", f"shop{suffix}.", 1)) for name in names]
-            ENGINE.undo(target, kept, NOW)
-            assert content(live) == changed
         left = [name for name in databases(live) if name != "shop"]
         assert left in ([], [f"shop{suffix}"])
-        ENGINE.forget(target, left, NOW)
+        assert isinstance(ENGINE, MarkingEngine)
+        told = ENGINE.find_left(target, NOW).get(f"restore{suffix}", Left())
+        assert bool(told.kept) == bool(swapped)
+        if swapped:
+            assert told.beside == (f"shop{suffix}",)
+            for _ in range(2):
+                ENGINE.undo(target, told.kept, NOW)
+                assert content(live) == changed
+        ENGINE.forget(target, told.names if swapped else left, NOW)
         assert content(live) == changed
         assert databases(live) == ["shop"]
         return swapped, count
 
     swap = ENGINE.restore(target, pieces, NOW, RestoreRequest(mode=RestoreMode.SWAP))
-    names, stored = [name for name, _ in swap.kept], content(live)
-    assert len(names) == _SWAPPED
+    stored = content(live)
+    assert len(swap.kept) == _SWAPPED
     ENGINE.undo(target, swap.kept, NOW)
     ENGINE.forget(target, [name for _, name in swap.kept], NOW)
 
