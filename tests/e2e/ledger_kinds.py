@@ -79,6 +79,7 @@ INSERT INTO z_last SELECT g, 'old' FROM generate_series(1, {_ROWS}) g;
             "timeout expired",
             "server closed the connection",
             "terminating connection",
+            "no connection to the server",
         ),
         *("This probably means", "before or while processing", "Is the server running"),
         *("not currently accepting connections", "the database system is"),

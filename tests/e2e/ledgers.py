@@ -46,6 +46,8 @@ class Ledger:
             ready=["bash", "-c", kind.ready],
             command=["bash", "-c", kind.start] if kind.start else (),
             folder=str(self.folder),
+            # Of several at a time these would take more of a small machine than the restores.
+            probe_seconds=5,
         )
         assert kube.get("statefulset", self.name, SHOP) is not None
 
