@@ -1,25 +1,52 @@
 """The command line of the dumper images: without a verb it dumps, as the CronJobs rely on."""
 
+import importlib
 import logging
 import os
 
 import click
 
-from dumpers.cli.after_restore import forget, undo
-from dumpers.cli.check import check
-from dumpers.cli.dump import dump
-from dumpers.cli.fetch import presign, send
-from dumpers.cli.headers import headers
-from dumpers.cli.list import list_backups
-from dumpers.cli.load import load
-from dumpers.cli.pin import pin, unpin
-from dumpers.cli.restore import restore
-from dumpers.cli.verify import verify
 from dumpers.contract.names import LOG_LEVEL
 from dumpers.runtime.log import LogLevel, configure, fields
 from dumpers.runtime.version import VERSION
 
 _LOG = logging.getLogger(__name__)
+
+# Where the command of each verb is: a module of this folder, and a name in it.
+_VERBS = {
+    "check": ("check", "check"),
+    "dump": ("dump", "dump"),
+    "forget": ("after_restore", "forget"),
+    "headers": ("headers", "headers"),
+    "list": ("list", "list_backups"),
+    "load": ("load", "load"),
+    "pin": ("pin", "pin"),
+    "presign": ("fetch", "presign"),
+    "restore": ("restore", "restore"),
+    "send": ("fetch", "send"),
+    "undo": ("after_restore", "undo"),
+    "unpin": ("pin", "unpin"),
+    "verify": ("verify", "verify"),
+}
+
+
+class _Verbs(click.Group):
+    """Loads a verb's modules when it is used: a job starts sooner without those of all others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click gives it
+        return list(_VERBS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002  click gives it
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        module, name = _VERBS[cmd_name]
+        command = getattr(importlib.import_module(f"dumpers.cli.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
 
 
 def _configure_log(level: str) -> None:
@@ -30,7 +57,11 @@ def _configure_log(level: str) -> None:
         _LOG.warning("log level not known", extra=fields(variable=LOG_LEVEL, known=[*LogLevel]))
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Verbs,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(VERSION, prog_name="ksnapshot dumper")
 @click.pass_context
 def main(context: click.Context) -> None:
@@ -44,11 +75,6 @@ def main(context: click.Context) -> None:
     """  # noqa: D301  \b is click's own mark
     _configure_log(os.environ.get(LOG_LEVEL, ""))
     if context.invoked_subcommand is None:
+        dump = main.get_command(context, "dump")
+        assert dump is not None
         context.invoke(dump)
-
-
-for command in (
-    *(check, dump, forget, headers, list_backups, load, pin, presign, restore, send, undo, unpin),
-    verify,
-):
-    main.add_command(command)

@@ -9,7 +9,7 @@ import queue
 import select
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -96,20 +96,27 @@ class Interrupt:
 
     def wait_readable(self, descriptor: int) -> None:
         """Return when `descriptor` has data or is at its end; raise when the run has to stop."""
-        self._wait_for(descriptor, select.POLLIN)
+        self._wait_for_any({descriptor: select.POLLIN})
 
     def wait_writable(self, descriptor: int) -> None:
         """Return when `descriptor` takes data or has no reader; raise when the run has to stop."""
-        self._wait_for(descriptor, select.POLLOUT)
+        self._wait_for_any({descriptor: select.POLLOUT})
 
-    def _wait_for(self, descriptor: int, event: int) -> None:
+    def wait_first(self, *, readable: int, writable: int) -> int:
+        """Return the first that is ready, as by the two above; `readable` where both are."""
+        ready = self._wait_for_any({readable: select.POLLIN, writable: select.POLLOUT})
+        return readable if readable in ready else writable
+
+    def _wait_for_any(self, events: Mapping[int, int]) -> set[int]:
+        """Return those of the descriptors that are ready; raise when the run has to stop."""
         poll = self._poll()
-        poll.register(descriptor, event)
+        for descriptor, event in events.items():
+            poll.register(descriptor, event)
         while True:
             self.check()
             ready = {fd for fd, _ in poll.poll(self._milliseconds(_LONGEST_POLL_SECONDS))}
-            if ready == {descriptor}:
-                return
+            if ready and ready <= events.keys():
+                return ready
 
     def _poll(self) -> select.poll:
         """A poll that ends when this scope or one around it is cancelled."""

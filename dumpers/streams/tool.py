@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from dumpers.runtime.errors import DUMP_ERRORS, ErrorClasses, KsnapshotError, SourceFailedError
+from dumpers.runtime.errors import DUMP_ERRORS, ErrorClasses, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.runtime.masking import mask
@@ -24,8 +24,8 @@ from dumpers.streams.tool_messages import ToolMessages, summarise
 
 _LOG = logging.getLogger(__name__)
 
+WRITE_BYTES = 1 << 17
 _READ_SIZE = 1 << 20
-_WRITE_SIZE = 1 << 17
 _TAIL_SIZE = 1 << 10
 _KILL_AFTER_SECONDS = 5.0
 _SHORT_OPTION = len("-x")
@@ -62,8 +62,7 @@ EndProof = Callable[[bytes, bytes], str | None]
 class ToolReader:
     """The standard output of a running tool. A context manager: leaving it ends the tool.
 
-    `complaint` is what a tool that succeeded said on stderr, without secrets, once its end was
-    read.
+    `complaint` is what a tool that succeeded said on stderr, masked, once its end was read.
     """
 
     stdin = subprocess.DEVNULL
@@ -81,9 +80,7 @@ class ToolReader:
         self._process = _start(self._command, stdin=self.stdin, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         self._descriptor = self._process.stdout.fileno()
-        # A larger pipe means fewer switches between the tool and us; not every kernel grants it.
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, _READ_SIZE)
+        widen_pipe(self._descriptor)
         self._said = ToolMessages(self._process)
         return self
 
@@ -96,8 +93,8 @@ class ToolReader:
     def read(self, size: int = -1, /) -> bytes:
         """Return at most `size` bytes, as soon as there are some; b"" is the proven end.
 
-        Raises the error that the command's `failure` makes, SourceFailedError when the output's end
-        is not as it must be, InterruptedRunError.
+        Raises the error that the command's `failure` makes, one of its `errors` when the output's
+        end is not as it must be, InterruptedRunError.
         """
         if self._ended:
             return b""
@@ -118,7 +115,7 @@ class ToolReader:
         self.complaint = mask(said, self._command.secrets)
         fault = self._proof(self._head, self._tail)
         if fault is not None:
-            raise SourceFailedError(
+            raise self._command.errors.failed(
                 f"{self._command.tool} exited 0, but its output is not a whole dump: {fault}"
             )
 
@@ -133,12 +130,13 @@ def run_with_stdin(command: Command, source: Reader, *, interrupt: Interrupt) ->
     process = _start(command, stdin=subprocess.PIPE)
     assert process.stdin is not None
     descriptor, said = process.stdin.fileno(), ToolMessages(process)
+    widen_pipe(descriptor)
     os.set_blocking(descriptor, False)
     whole = False
     try:
         # The exit status of a tool that ends early has the reason.
         with contextlib.suppress(BrokenPipeError):
-            while data := memoryview(source.read(_WRITE_SIZE)):
+            while data := memoryview(source.read(WRITE_BYTES)):
                 while data:
                     interrupt.wait_writable(descriptor)
                     with contextlib.suppress(BlockingIOError):
@@ -168,6 +166,12 @@ def run_for_output(command: Command, *, interrupt: Interrupt, errors: str = "rep
         while data := reader.read():
             chunks.append(data)
     return b"".join(chunks).decode("utf-8", errors).strip()
+
+
+def widen_pipe(descriptor: int) -> None:
+    """A larger pipe means fewer switches between a tool and us; not every kernel grants it."""
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _READ_SIZE)
 
 
 def _start(
@@ -222,11 +226,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         # To the group, even when the tool itself is gone: what it started may still hold the pipe.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_KILL_AFTER_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+            return
 
 
 def _check_end(command: Command, status: int, said: str) -> None:

@@ -148,10 +148,12 @@ class World:
         ready: Sequence[str],
         command: Sequence[str] = (),
         folder: str = "",
+        probe_seconds: int = 1,
     ) -> None:
         """A StatefulSet with a headless Service and one for clients, as most people have it.
 
-        With a `folder` of the node, its data is there and outlives the pod.
+        With a `folder` of the node, its data is there and outlives the pod. It is probed every
+        `probe_seconds`, each time by a process in its container.
         """
         labels = {"app": name}
         secret_name, headless = f"{name}-login", f"{name}-headless"
@@ -162,7 +164,7 @@ class World:
             "ports": [{"containerPort": port}],
             "readinessProbe": {
                 "exec": {"command": list(ready)},
-                "periodSeconds": 1,
+                "periodSeconds": probe_seconds,
                 # A machine that is busy is no database that is away.
                 "timeoutSeconds": 20,
             },

@@ -12,7 +12,8 @@ from tests.demo import images
 from tests.demo.kube import Kube
 from tests.demo.objects import from_secret
 from tests.demo.world import SHOP
-from tests.e2e.ledgers import CHANGED, DATABASE, STORED, Ledger
+from tests.e2e.ledger_kinds import CHANGED, DATABASE, STORED
+from tests.e2e.ledgers import Ledger
 from tests.testbed.toolchain.tools import tool
 
 # One client after the other, each asked again and again until it ends; what it says gets the time.

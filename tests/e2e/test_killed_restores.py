@@ -19,21 +19,22 @@ from pathlib import Path
 
 import pytest
 
-from controller.model import names
 from dumpers.runs.restore.client import READER_SECONDS
 from dumpers.runs.restore.reader import CLIENT_SECONDS
 from dumpers.runtime.errors import ExitCode
 from tests.demo.command import Command
 from tests.demo.world import CONTROL, SHOP
 from tests.e2e.conftest import Stage
-from tests.e2e.ledgers import CHANGED, KINDS, STORED, Kind, Ledger
+from tests.e2e.ledger_kinds import CHANGED, KINDS, STORED, Kind
+from tests.e2e.ledgers import Ledger
 from tests.e2e.looks import Looks, Watcher
 from tests.e2e.processes_in_pods import processes_of
-from tests.e2e.test_command import cronjob_now, done
+from tests.e2e.test_command import done
 from tests.e2e.test_postgresql import condition
 from tests.testbed.toolchain.processes import wait_until
 
-# Moments of each ledger, and ledgers of each kind of server, which are restored beside each other.
+# Moments of each ledger, and ledgers of each kind of server, which are restored beside each other;
+# of one that has no swap, a single one.
 _ALL, _SOME = (16, 2), (2, 1)
 _SCHEDULE = "0 3 1 1 *"
 BESIDE, SWAP = "beside", "swap"
@@ -76,7 +77,6 @@ class Rig:
     watcher: Watcher
     command: Command
     key: Path
-    cronjob: str
     stored: str
     changed: str
     seconds: dict[str, float] = field(default_factory=dict)
@@ -84,12 +84,15 @@ class Rig:
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
+    def modes(self) -> tuple[str, ...]:
+        return (BESIDE, SWAP) if self.ledger.kind.swaps else (BESIDE,)
+
+    @property
     def name(self) -> str:
         return f"{SHOP}/{self.ledger.name}"
 
     def start(self, mode: str) -> Running:
         """Start a restore by the command; returns once reader and client run."""
-        self.stage.kube.wait("the schedule to go on", self._is_let_go, seconds=60)
         told = self.command.run(
             *("restore", self.name, f"--{mode}", "--yes", "-i", self.key, "--detach", "-o", "json")
         )
@@ -158,6 +161,9 @@ class Rig:
         self.watcher.wait()
         self.check(self.watcher.since(began), is_limited=was_over or kill != SERVER)
         left = self.left()
+        if end["type"] != "Complete" and not self.ledger.kind.marks:
+            for name in left:
+                self.ledger.drop(name)
         self.clear(is_swapped=is_swapped)
         if was_over:
             return ""
@@ -168,8 +174,6 @@ class Rig:
     def clear(self, *, is_swapped: bool) -> None:
         """Take back and drop what a restore left, by the command alone."""
         if is_swapped:
-            # The controller lets go of a schedule within a pass of the Job's end.
-            self.stage.kube.wait("the schedule to go on", self._is_let_go, seconds=60)
             done(self.command.run("restore", self.name, "--undo", "--yes"))
             assert self.ledger.digest() == self.changed
         if self.left():
@@ -198,10 +202,6 @@ class Rig:
         ends = (item["state"].get("terminated") or {} for item in found)
         return "\n".join(str(end.get("message")) for end in ends)
 
-    def _is_let_go(self) -> bool:
-        found = cronjob_now(self.stage, self.cronjob)
-        return names.HELD_BY not in found["metadata"]["annotations"]
-
     def _kill(self, running: Running, kill: str) -> None:
         if kill == SERVER:
             self.ledger.kill()
@@ -221,7 +221,11 @@ def rigs(stage: Stage, tmp_path: Path) -> Iterator[Sequence[Rig]]:
     key = tmp_path / "key.txt"
     key.write_text(f"{stage.world.identity}\n")
     _, ledgers = plan()
-    made = [_made(stage, kind, number, key) for kind in KINDS for number in range(ledgers)]
+    made = [
+        _made(stage, kind, number, key)
+        for kind in KINDS
+        for number in range(ledgers if kind.swaps else 1)
+    ]
     with ExitStack() as open_, ThreadPoolExecutor(len(made)) as pool:
         yield list(pool.map(open_.enter_context, made))
 
@@ -242,7 +246,7 @@ def _made(stage: Stage, kind: Kind, number: int, key: Path) -> Iterator[Rig]:
     try:
         ledger.fill()
         stored = ledger.digest()
-        stage.world.annotate(_SCHEDULE, ledger.name, kind.engine)
+        stage.world.annotate(_SCHEDULE, ledger.name, kind.engine, **kind.annotations)
         cronjob = str(stage.world.cronjob(_SCHEDULE, ledger.name)["metadata"]["name"])
         code, result = stage.world.dump(cronjob)
         assert code == ExitCode.DONE, result.message
@@ -254,7 +258,6 @@ def _made(stage: Stage, kind: Kind, number: int, key: Path) -> Iterator[Rig]:
                 watcher=watcher,
                 command=Command(cluster=stage.kube.cluster),
                 key=key,
-                cronjob=cronjob,
                 stored=stored,
                 changed=ledger.digest(),
             )
@@ -267,7 +270,7 @@ def plan() -> tuple[int, int]:
     return _ALL if os.environ.get("KSNAPSHOT_FAULTS") == "all" else _SOME
 
 
-def moments(count: int, seed: str) -> Iterator[tuple[str, str, float]]:
+def moments(count: int, seed: str, modes: Sequence[str]) -> Iterator[tuple[str, str, float]]:
     """Modes, what is killed, and when, as a part of the restore: spread, and more at its end."""
     dice = random.Random(seed)
     # Five kills and two modes: each comes with each, and a few moments are of several kinds.
@@ -280,7 +283,7 @@ def moments(count: int, seed: str) -> Iterator[tuple[str, str, float]]:
     ]
     dice.shuffle(places)
     for number, (kill, place) in enumerate(zip(kills, places, strict=True)):
-        mode = SWAP if number % 2 else BESIDE
+        mode = modes[number % len(modes)]
         # What a swap does beyond a copy is at its end.
         late = mode == SWAP and number % 4 == 1
         yield mode, kill, 0.7 + 0.29 * place if late else place
@@ -309,16 +312,18 @@ def test_whatever_is_killed_the_live_database_is_never_worse(
 
 def kill_at_moments(rig: Rig, count: int, seed: str, tell: Callable[[str], None]) -> None:
     """One restore for each moment, and one after them that nothing ends."""
-    for mode in (BESIDE, SWAP):
+    for mode in rig.modes:
         rig.uncut(mode)
     tell(f"{rig.name}: uncut restores took {rig.seconds}; seed {seed}")
     ends: Counter[str] = Counter()
-    for number, (mode, kill, place) in enumerate(moments(count, f"{seed}-{rig.name}"), 1):
+    for number, (mode, kill, place) in enumerate(
+        moments(count, f"{seed}-{rig.name}", rig.modes), 1
+    ):
         # A restore that was over before its moment came says how long they take now.
         end = ""
         while not end:
             end = rig.killed(mode, kill, place)
         tell(f"{rig.name} {number}/{count} {mode}, {kill} at {place:.2f}: {end}")
         ends[end] += 1
-    rig.uncut(SWAP)
+    rig.uncut(rig.modes[-1])
     tell(f"{rig.name}: {count} moments, 0 bad: {dict(ends)}; {dict(rig.counts)}")

@@ -2,27 +2,25 @@
 
 import base64
 import secrets
-from collections.abc import Sequence
 from contextlib import suppress
 
 from controller.client.terminal.errors import CommandError, Exit
-from controller.kube.client import CRONJOBS, JOBS, SECRETS, ConflictError, Document, KubeError
+from controller.kube.client import (
+    CRONJOBS,
+    JOBS,
+    SECRETS,
+    ConflictError,
+    Document,
+    KubeError,
+    NotFoundError,
+)
 from controller.kube.kubectl import Kubectl
-from controller.manifests.ownership import Holder, hold, holder_of
-from controller.manifests.restore_job import is_plan
+from controller.manifests.ownership import PENDING, Holder, hold, holder_of
 from controller.model import names
 from controller.model.kinds import JOB, JOB_API
-from controller.model.objects import (
-    Json,
-    annotations_of,
-    labels_of,
-    name_of,
-    owner_references,
-    uid_of,
-)
+from controller.model.objects import Json, name_of, uid_of
 from controller.plan.overlay import overlay
 from controller.runs.job_status import end_of
-from controller.runs.releases.choice import is_waiting
 
 # As Kubernetes' own: no vowels, so that no words come about, and no look-alikes.
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -68,33 +66,6 @@ def create_held_job(
         raise
 
 
-def refuse_beside_running(jobs: Sequence[Json], cronjob: Json, component: str) -> None:
-    """Raise CommandError where a dump of this CronJob or another Job of `component` is going on.
-
-    `jobs` are those of the control namespace that did not succeed. A dump that waits for a place
-    does not go on: while a restore holds its CronJob, it waits on.
-    """
-    for job in jobs:
-        if end_of(job) is not None or is_waiting(job):
-            continue
-        if any(owner.get("uid") == uid_of(cronjob) for owner in owner_references(job)):
-            raise CommandError(
-                f"the Job {name_of(job)} dumps this database right now: wait for its end, or stop "
-                f"it by `ksnapshot cancel {name_of(job)}`",
-                Exit.REFUSED,
-            )
-        is_such = labels_of(job).get(names.COMPONENT_LABEL) == component
-        is_its = annotations_of(job).get(names.CRONJOB) == name_of(cronjob)
-        # A plan is in nobody's way, and ends a moment after it has said all.
-        if is_such and is_its and not is_plan(job):
-            raise CommandError(
-                f"the Job {name_of(job)} restores this workload right now: follow it by `ksnapshot "
-                f"logs --job {name_of(job)} --follow`, or stop it by `ksnapshot cancel "
-                f"{name_of(job)}`",
-                Exit.REFUSED,
-            )
-
-
 def _identity_secret(job: Json, identity: str) -> Json:
     """The Secret that goes with its Job, whatever becomes of that."""
     metadata = job["metadata"]
@@ -114,18 +85,21 @@ def _identity_secret(job: Json, identity: str) -> Json:
 
 
 def _hold(kubectl: Kubectl, cronjob: Json, job: Json) -> None:
-    """Suspend a CronJob for a Job; CommandError where another one holds it."""
+    """Suspend a CronJob for a Job; CommandError where another one still holds it."""
     namespace, name = cronjob["metadata"]["namespace"], name_of(cronjob)
     for _ in range(_TRIES):
         found = kubectl.get(CRONJOBS, namespace, name)
+        suspended = bool(found["spec"].get("suspend"))
         other = holder_of(found)
         if other and other.uid != uid_of(job):
-            raise CommandError(
-                f"the CronJob {name} is held by the restore {other.name}: it is let go within a "
-                "minute of that Job's end",
-                Exit.REFUSED,
-            )
-        suspended = bool(found["spec"].get("suspend"))
+            if not _has_ended(kubectl, namespace, other):
+                raise CommandError(
+                    f"the CronJob {name} is held by the restore {other.name}, which has not ended: "
+                    f"wait for its end, or stop it by `ksnapshot cancel {other.name}`",
+                    Exit.REFUSED,
+                )
+            # The controller would let it go with its next pass: what it was before stays known.
+            suspended = other.suspended
         holder = Holder(name=name_of(job), uid=uid_of(job), suspended=suspended)
         try:
             kubectl.replace(CRONJOBS, namespace, overlay(found, hold(holder)))
@@ -134,3 +108,14 @@ def _hold(kubectl: Kubectl, cronjob: Json, job: Json) -> None:
             continue
         return
     raise CommandError(f"the CronJob {name} changes all the time: try again")
+
+
+def _has_ended(kubectl: Kubectl, namespace: str, holder: Holder) -> bool:
+    """Whether the Job that holds a CronJob has ended, or is gone for certain."""
+    if holder.uid == PENDING:
+        return False
+    try:
+        job = kubectl.get(JOBS, namespace, holder.name)
+    except NotFoundError:
+        return True
+    return uid_of(job) != holder.uid or end_of(job) is not None

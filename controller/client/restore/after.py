@@ -9,7 +9,8 @@ import click
 from controller.client.cluster.connection import Connection
 from controller.client.cluster.known import read_known
 from controller.client.cluster.workload_names import Workload, find_workload
-from controller.client.jobs.asked import create_held_job, new_job_name, refuse_beside_running
+from controller.client.jobs.asked import create_held_job, new_job_name
+from controller.client.jobs.beside import refuse_beside_running
 from controller.client.jobs.follow import JobRef, pods_of
 from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.of_workload import cronjob_of, jobs_of
@@ -49,7 +50,7 @@ def finish_restore(connection: Connection, verb: str, options: Mapping[str, Any]
     assert engine is not None
     failed, left = _find_left(connection, workload, engine, verb)
     if verb == UNDO or failed:
-        refuse_beside_running(known.jobs or (), cronjob_of(workload), RESTORE)
+        refuse_beside_running(connection.kubectl, known.jobs or (), cronjob_of(workload), RESTORE)
     asked = not options["yes"]
     actions: tuple[str, ...] = ()
     if failed:

@@ -11,8 +11,8 @@ from controller.client.jobs.asked import (
     IDENTITY_KEY,
     create_held_job,
     new_job_name,
-    refuse_beside_running,
 )
+from controller.client.jobs.beside import refuse_beside_running
 from controller.client.jobs.of_workload import cronjob_of
 from controller.client.restore.identity import read_identity
 from controller.client.restore.options import Address, login_of_keys, parse_secret_key
@@ -78,7 +78,7 @@ def start_restore(
         ),
     )
     if wanted.writes_in_place:
-        refuse_beside_running(known.jobs or (), target.cronjob, RESTORE)
+        refuse_beside_running(connection.kubectl, known.jobs or (), target.cronjob, RESTORE)
         if wanted.request.mode in _REPLACING and not options["yes"]:
             _confirm(wanted, target)
     # A dump of its CronJob would read what is half restored; of another place there is none.

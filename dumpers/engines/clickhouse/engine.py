@@ -22,7 +22,7 @@ from dumpers.engines.clickhouse.logical.table_read import DumpContext
 from dumpers.engines.clickhouse.options import Options
 from dumpers.engines.clickhouse.restore.plan import plan_restore
 from dumpers.engines.clickhouse.restore.restore import load_backup
-from dumpers.engines.clickhouse.restore.undo import forget_restored, undo_swap
+from dumpers.engines.clickhouse.restore.undo import find_left, forget_restored, undo_swap
 from dumpers.engines.clickhouse.selection import (
     check_partitions,
     read_notes,
@@ -76,6 +76,7 @@ class _ClickHouse:
     restore = staticmethod(load_backup)
     undo = staticmethod(undo_swap)
     forget = staticmethod(forget_restored)
+    find_left = staticmethod(find_left)
     inspect = staticmethod(count_rows)
 
 

@@ -19,6 +19,7 @@ from dumpers.engines.postgresql.catalog.server import (
 from dumpers.engines.postgresql.catalog.survey import Survey, ask_survey
 from dumpers.engines.postgresql.clients import Clients, Session
 from dumpers.engines.postgresql.errors import is_broken, is_closed
+from dumpers.engines.postgresql.heads import TRANSACTION_TIMEOUT_SINCE
 from dumpers.engines.postgresql.locks import parse_timeout
 from dumpers.engines.postgresql.names import as_argument
 from dumpers.engines.postgresql.options import DumpOptions
@@ -31,8 +32,6 @@ from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, Sourc
 from dumpers.runtime.errors import ConfigurationError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
-# Servers below this major do not know a setting that newer clients write into every dump.
-_TRANSACTION_TIMEOUT_SINCE = 17
 # Of a run with a short deadline, a quarter of it.
 _LOCK_SECONDS = 300
 _TEMPLATE = "template1"
@@ -196,8 +195,7 @@ def _database(
         encoding=survey.encoding,
         estimate=survey.size,
         custom=wanted.custom,
-        # pg_restore leaves such settings out by itself.
-        unknown_setting=chosen.major >= _TRANSACTION_TIMEOUT_SINCE > server.major,
+        unknown_setting=chosen.major >= TRANSACTION_TIMEOUT_SINCE > server.major,
         path=survey.path,
         known_metadata=_metadata(server.databases[survey.database], survey, major=server.major),
     )

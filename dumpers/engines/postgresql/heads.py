@@ -1,10 +1,33 @@
 """Changing lines in the first kilobytes of a dump, where its settings stand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from dumpers.engines.postgresql.clients import quote_identifier
+from dumpers.engines.postgresql.names import in_encoding
 from dumpers.streams.reader import BLOCK_BYTES, BufferedReader, Reader
 
+# Servers below this major do not know a setting that newer clients write into every dump.
+TRANSACTION_TIMEOUT_SINCE = 17
+_TRANSACTION_TIMEOUT = b"SET transaction_timeout = 0;\n"
+_EMPTY_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);\n"
 _HEAD_BYTES = 4096
+
+
+def head_changes(
+    *, unknown_setting: bool, path: Sequence[str], encoding: str
+) -> Mapping[bytes, bytes]:
+    """The lines of a plain dump that have to be others.
+
+    For a server that does not know it (`unknown_setting`), a setting is left out. `path` are the
+    schemas to set as the search path of a load, none for pg_dump's own empty one; `encoding` is the
+    dump's.
+    """
+    changes = {_TRANSACTION_TIMEOUT: b""} if unknown_setting else {}
+    if path:
+        names = ", ".join(map(quote_identifier, path)).replace("'", "''")
+        named = in_encoding(f"'{names}'", encoding)
+        changes[_EMPTY_PATH] = _EMPTY_PATH.replace(b"''", named)
+    return changes
 
 
 class ChangedHead(BufferedReader):

@@ -7,10 +7,9 @@ from typing import Any
 
 from dumpers.contract.notes import Note
 from dumpers.engines.postgresql import locks
-from dumpers.engines.postgresql.clients import Session, quote_identifier
+from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.errors import is_locked
-from dumpers.engines.postgresql.heads import ChangedHead, Followed
-from dumpers.engines.postgresql.names import in_encoding
+from dumpers.engines.postgresql.heads import ChangedHead, Followed, head_changes
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, PLAIN_ENDING
 from dumpers.engines.postgresql.proofs import prove_custom, prove_globals, prove_plain
 from dumpers.engines.protocol import DumpStream
@@ -21,17 +20,13 @@ from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 from dumpers.streams.tool import ToolReader
 
-_TRANSACTION_TIMEOUT = b"SET transaction_timeout = 0;\n"
-_EMPTY_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);\n"
-
 
 @dataclass(kw_only=True)
 class DatabaseStream:
     """The dump of the session's database by pg_dump.
 
-    Of a server that does not know it (`unknown_setting`), a setting is left out. `path` are the
-    schemas to set as the search path of a load, none for pg_dump's own empty one; `encoding` is the
-    dump's. For a lock it waits `lock_seconds`, 0 for ever.
+    For `unknown_setting`, `path` and `encoding` see head_changes. For a lock it waits
+    `lock_seconds`, 0 for ever.
     """
 
     session: Session
@@ -89,12 +84,9 @@ class DatabaseStream:
     def _changes(self) -> Mapping[bytes, bytes]:
         if self.custom:
             return {}
-        changes = {_TRANSACTION_TIMEOUT: b""} if self.unknown_setting else {}
-        if self.path:
-            names = ", ".join(map(quote_identifier, self.path)).replace("'", "''")
-            named = in_encoding(f"'{names}'", self.encoding)
-            changes[_EMPTY_PATH] = _EMPTY_PATH.replace(b"''", named)
-        return changes
+        return head_changes(
+            unknown_setting=self.unknown_setting, path=self.path, encoding=self.encoding
+        )
 
     def _holders(self, interrupt: Interrupt) -> str:
         try:

@@ -53,6 +53,10 @@ def _jobs(command: Command) -> list[Json]:
     return [whole | job for job in command.world.api.list("batch/v1", "Job", command.world.control)]
 
 
+def _name(job: Json) -> str:
+    return str(job["metadata"]["name"])
+
+
 def _pass(command: Command) -> None:
     result = run(command.world.kube(), command.world.settings, PassState(), now=datetime.now(UTC))
     assert result.succeeded, result.failures
@@ -96,6 +100,26 @@ def test_a_restore_holds_the_schedule_until_its_job_has_ended(
     _pass(command)
     assert _is_held(command)
     fail(command.world, job, "DeadlineExceeded")
+    _pass(command)
+    assert not _is_held(command)
+
+
+def test_a_restore_may_follow_at_once_upon_another(command: Command, admin: Identity) -> None:
+    assert _restore(command, admin).returncode == 0
+    [first] = _jobs(command)
+    fail(command.world, first, "DeadlineExceeded")
+    # The controller has not let go of the schedule yet.
+    assert _is_held(command)
+    again = _restore(command, admin)
+    assert again.returncode == 0, again.stderr
+    [second] = [job for job in _jobs(command) if job["metadata"]["name"] != _name(first)]
+
+    _pass(command)
+    assert _is_held(command)
+    holder = command.cronjob()["metadata"]["annotations"][names.HELD_BY]
+    assert holder == f"{_name(second)}/{second['metadata']['uid']}"
+    # What the schedule was before the first one is what it is after the second.
+    command.world.api.delete(second)
     _pass(command)
     assert not _is_held(command)
 

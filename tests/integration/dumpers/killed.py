@@ -1,10 +1,15 @@
-"""Restores in a process of their own, which is killed at a moment that can be told again."""
+"""Restores in a process of their own, which is killed at a moment that can be told again.
+
+`KSNAPSHOT_FAULTS=all` tries many moments, otherwise a few by `KSNAPSHOT_FAULT_SEED`.
+"""
 
 import contextlib
 import json
 import os
+import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from dumpers.contract.connection import Connection
@@ -13,10 +18,11 @@ from dumpers.engines.protocol import StoredDump
 from tests.paths import REPOSITORY
 from tests.testbed.toolchain.processes import wait_until
 
-# Restores, and dies as soon as the tool of this number runs, alone or together with that tool; or
-# as soon as so many bytes of the backup were handed on.
+# Restores, and dies as soon as the tool of this number runs, alone or together with that tool, or
+# at the HTTP request of this number, before it is sent or behind its answer; or as soon as so many
+# bytes of an object of the backup were handed on.
 _RESTORE = """
-import contextlib, importlib, json, os, signal, sys
+import contextlib, functools, importlib, json, os, signal, sys, urllib3
 from pathlib import Path
 from dumpers.contract.restore.request import RestoreRequest
 from dumpers.runtime.interrupt import Interrupt
@@ -25,17 +31,31 @@ from dumpers.contract.connection import Connection
 from dumpers.engines.protocol import StoredDump
 
 given = json.loads(sys.argv[1])
-begin, count = tool._start, 0
+begin, send, count = tool._start, urllib3.HTTPConnectionPool.urlopen, 0
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
 
 def start(*args, **options):
     global count
     count += 1
     process = begin(*args, **options)
     if count == given["moment"]:
-        if given["with_tool"]:
+        if given["is_odd"]:
             os.killpg(process.pid, signal.SIGKILL)
-        os.kill(os.getpid(), signal.SIGKILL)
+        die()
     return process
+
+def ask(*args, **options):
+    global count
+    count += 1
+    is_last = count == given["moment"]
+    if is_last and not given["is_odd"]:
+        die()
+    answer = send(*args, **options)
+    if is_last:
+        die()
+    return answer
 
 class Ending:
     # A dump of which only a part is ever read.
@@ -43,50 +63,62 @@ class Ending:
     def __init__(self, dump):
         self.dump, self.left = dump, given["most_bytes"]
 
-    def read(self, size):
+    def read(self, size=-1):
         if not self.left:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
+        if size < 0:
+            size = self.left
         data = self.dump.read(min(size, self.left))
         self.left -= len(data)
         return data
 
 @contextlib.contextmanager
-def opened():
-    with dump.open("rb") as file:
+def opened(file):
+    with Path(file).open("rb") as file:
         yield file if given["most_bytes"] is None else Ending(file)
 
-tool._start = start
+tool._start, urllib3.HTTPConnectionPool.urlopen = start, ask
 engine = importlib.import_module(f"dumpers.engines.{given['engine']}.engine").ENGINE
-target, dump = Connection(**given["connection"]), Path(given["dump"])
-piece = StoredDump(name=target.database, ending=".sql", size=1, open=opened)
-engine.restore(target, [piece], Interrupt(), RestoreRequest.from_json(given["request"]))
+pieces = [
+    StoredDump(**{**piece, "part": tuple(piece["part"])}, open=functools.partial(opened, file))
+    for file, piece in given["pieces"].items()
+]
+target, request = Connection(**given["connection"]), RestoreRequest.from_json(given["request"])
+engine.restore(target, pieces, Interrupt(), request)
+print(count)
 """
 
 
 def restore_killed(
     engine: str,
     target: Connection,
-    backup: StoredDump,
+    backup: Sequence[StoredDump],
     request: RestoreRequest,
     *,
     folder: Path,
     moment: int = 0,
     most_bytes: int | None = None,
-) -> None:
-    """Restore, and die when the tool of this number begins; an odd one dies with its tool.
+) -> int:
+    """Restore, and die when the tool or HTTP request of this number begins.
 
-    Or, without a moment, after `most_bytes` of the backup; the tool that loads them goes on.
+    An odd one dies with its tool, or behind its answer. Or, without a moment, after `most_bytes` of
+    an object of the backup; the tool that loads them goes on. Returns the count of tools or
+    requests where nothing of that came before the end, else 0.
     """
-    dump = folder / "dump"
-    with backup.open() as reader:
-        dump.write_bytes(b"".join(iter(reader.read, b"")))
+    pieces = {}
+    for number, piece in enumerate(backup):
+        file = folder / f"piece-{number}"
+        with piece.open() as reader:
+            file.write_bytes(b"".join(iter(reader.read, b"")))
+        named = {"name": piece.name, "part": piece.part, "ending": piece.ending}
+        pieces[str(file)] = named | {"size": piece.size, "metadata": dict(piece.metadata)}
     fields = ("host", "port", "username", "password", "database")
     given = {
         "engine": engine,
         "moment": moment,
         "most_bytes": most_bytes,
-        "with_tool": bool(moment % 2),
-        "dump": str(dump),
+        "is_odd": bool(moment % 2),
+        "pieces": pieces,
         "request": request.to_json(),
         "connection": {name: getattr(target, name) for name in fields},
     }
@@ -94,12 +126,22 @@ def restore_killed(
         [sys.executable, "-c", _RESTORE, json.dumps(given)],
         cwd=REPOSITORY,
         env={"PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    process.wait()
+    said, _ = process.communicate()
     # What goes on alone may not even have logged in yet.
     wait_until(lambda: not _of_session(process.pid), seconds=120, what="its tools to end")
+    return int(said or 0)
+
+
+def some_moments(count: int, few: int) -> list[int]:
+    """Moments of a restore with so many tools or requests, spread, and always its last ones."""
+    if os.environ.get("KSNAPSHOT_FAULTS") == "all":
+        return list(range(1, count + 1))
+    dice = random.Random(os.environ.get("KSNAPSHOT_FAULT_SEED", "1"))
+    return sorted({*dice.sample(range(1, count), few), count})
 
 
 def _of_session(session: int) -> list[str]:

@@ -5,19 +5,23 @@ them. Which table was the live one is kept by its id beside those that were repl
 step which is repeated does nothing twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dumpers.engines.clickhouse.restore.target import EXCHANGING, Target
+from dumpers.engines.clickhouse.restore.target import EXCHANGING, Held, Target
 from dumpers.engines.clickhouse.schema.names.naming import Key, full_name
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.sql import identifier, literal, qualified
+from dumpers.engines.leftovers import Left
 from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 
 # The table by which a database is known to be one of ours; its name is no name of a dump's.
 RECORD = ".ksnapshot"
+_NOBODY = ("", "")
+# Engines of databases that hold tables of the server's own, and not somebody else's.
+_OF_TABLES = frozenset((EXCHANGING, "Ordinary"))
 # Behind the name of a table that was renamed out of the way.
 _AWAY = " (replaced)"
 _BACK_SECONDS = 120.0
@@ -152,8 +156,8 @@ def _has_happened(target: Target, step: Step) -> bool:
     return live is not None and live.uuid != step.live_id if step.live_id else live is not None
 
 
-def make_record(target: Target, databases: Sequence[str]) -> None:
-    """Make the databases for what is loaded beside, known as ours."""
+def make_record(target: Target, databases: Sequence[str], *, by: str) -> None:
+    """Make the databases for what is loaded beside, known as ours and of the restore `by`."""
     columns = ("live_database", "live_table", "database", "table", "live_id")
     for name in databases:
         target.everywhere(f"CREATE DATABASE IF NOT EXISTS {identifier(name)}")
@@ -161,12 +165,62 @@ def make_record(target: Target, databases: Sequence[str]) -> None:
             f"CREATE TABLE IF NOT EXISTS {qualified(name, RECORD)} "
             f"({', '.join(f'{column} String' for column in columns)}) ENGINE = TinyLog"
         )
+        if by:
+            # No table has this name: in the place of an id stands the restore's.
+            values = ", ".join(map(literal, (*_NOBODY, *_NOBODY, by)))
+            target.everywhere(f"INSERT INTO {qualified(name, RECORD)} VALUES ({values})")  # noqa: S608  quoted
 
 
 def recorded(target: Target, server: Server, database: str) -> dict[Key, str]:
     """The id of the table that was live, by the name of the one beside."""
+    return {pair.beside: id_ for pair, id_ in _rows(target, server, database) if any(pair.live)}
+
+
+def find_marked(target: Target) -> dict[str, Left]:
+    """What restores have loaded beside or exchanged, by their `by`; see MarkingEngine.find_left.
+
+    What was renamed, for want of an exchange, is not told as kept: only people can put that back.
+    """
+    kept: dict[str, dict[Pair, None]] = {}
+    beside: dict[str, dict[str, None]] = {}
+    for server in target.servers:
+        engines = target.engines(server).items()
+        held = target.held(server, [name for name, engine in engines if engine in _OF_TABLES])
+        for database, _ in (key for key in held if key[1] == RECORD):
+            rows = _rows(target, server, database)
+            by = next((id_ for pair, id_ in rows if not any(pair.live)), "")
+            if not by:
+                continue
+            beside.setdefault(by, {})[database] = None
+            pairs = {pair: id_ for pair, id_ in rows if any(pair.live)}
+            is_renamed = any((pair.beside[0], pair.beside[1] + _AWAY) in held for pair in pairs)
+            is_begun = any(_is_exchanged(held, pair, id_) for pair, id_ in pairs.items())
+            if is_begun and not is_renamed:
+                kept.setdefault(by, {}).update(dict.fromkeys(pairs))
+    return {
+        by: Left(
+            kept=tuple(
+                (full_name(*pair.live), full_name(*pair.beside)) for pair in kept.get(by, ())
+            ),
+            beside=tuple(full_name(name) for name in names),
+        )
+        for by, names in beside.items()
+    }
+
+
+def _is_exchanged(held: Mapping[Key, Held], pair: Pair, live_id: str) -> bool:
+    live = held.get(pair.live)
+    if not live_id:
+        return live is not None and pair.beside not in held
+    return live is not None and live.uuid != live_id
+
+
+def _rows(target: Target, server: Server, database: str) -> list[tuple[Pair, str]]:
     rows = server.rows(
-        f"SELECT database, table, live_id FROM {qualified(database, RECORD)}",  # noqa: S608  quoted
+        f"SELECT * FROM {qualified(database, RECORD)}",  # noqa: S608  quoted
         target.interrupt,
     )
-    return {(one, name): id_ for one, name, id_ in rows}
+    return [
+        (Pair(live=(live_database, live_table), beside=(one, name)), id_)
+        for live_database, live_table, one, name, id_ in rows
+    ]

@@ -28,7 +28,7 @@ OPTIONAL = frozenset((ACCESS, scripts.FOREIGN_DATABASES_SCRIPT, scripts.INCOMPLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loading:
-    """One restore. `mark` is in the new paths and ids of what is loaded beside.
+    """One restore. `mark` is in the new paths and ids of what is loaded beside, `by` its name.
 
     `took` are the servers that were given rows of each table, by its name in the backup. `notes`
     grow.
@@ -37,6 +37,7 @@ class Loading:
     target: Target
     wanted: Wanted
     mark: str = ""
+    by: str = ""
     took: dict[Key, list[Server]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 

@@ -39,7 +39,7 @@ def load_backup(
     # An empty target is loaded again where it was left, so the same paths and ids have to come out.
     in_place = wanted.mode is RestoreMode.EMPTY and not wanted.partitions
     mark = "" if in_place else secrets.token_hex(_MARK_BYTES)
-    loading = Loading(target=prepared.target, wanted=wanted, mark=mark)
+    loading = Loading(target=prepared.target, wanted=wanted, mark=mark, by=request.by)
     if wanted.is_staged:
         return _restore_staged(loading)
     if in_place:

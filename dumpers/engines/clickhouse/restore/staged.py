@@ -36,7 +36,7 @@ def load_beside(loading: Loading) -> None:
     themselves go into plain tables.
     """
     target, wanted = loading.target, loading.wanted
-    make_record(target, beside_databases(loading))
+    make_record(target, beside_databases(loading), by=loading.by)
     tables = Renamer(own=wanted.own, references=wanted.live, mark=loading.mark)
     data, views = {*wanted.data}, {*wanted.views_with_rows}
     for kind in dict.fromkeys(script.kind for script in wanted.contents.scripts.values()):

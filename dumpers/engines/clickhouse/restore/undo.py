@@ -1,6 +1,6 @@
 """Taking a swap back, and dropping what a restore loaded beside or kept."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.clickhouse.restore.exchange import (
@@ -8,6 +8,7 @@ from dumpers.engines.clickhouse.restore.exchange import (
     Pair,
     Step,
     carry_out,
+    find_marked,
     recorded,
 )
 from dumpers.engines.clickhouse.restore.target import Target, drop, find_target
@@ -15,6 +16,7 @@ from dumpers.engines.clickhouse.schema.names.naming import Key, full_name, read_
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.server.errors import UNKNOWN_DATABASE, UNKNOWN_TABLE, code_of
 from dumpers.engines.clickhouse.server.sql import identifier, qualified
+from dumpers.engines.leftovers import Left
 from dumpers.engines.names import abbreviate
 from dumpers.runtime.errors import KsnapshotError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -64,6 +66,11 @@ def undo_swap(target: Connection, kept: Sequence[tuple[str, str]], interrupt: In
             "or forgotten since; nothing was changed"
         )
     carry_out(to, steps)
+
+
+def find_left(target: Connection, interrupt: Interrupt) -> Mapping[str, Left]:
+    """See MarkingEngine.find_left."""
+    return find_marked(find_target(target, interrupt))
 
 
 def forget_restored(target: Connection, names: Sequence[str], interrupt: Interrupt) -> None:

@@ -2,10 +2,13 @@
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 
 from dumpers.engines.postgresql.clients import Session
+from dumpers.engines.postgresql.heads import TRANSACTION_TIMEOUT_SINCE, ChangedHead, head_changes
 from dumpers.engines.postgresql.options import CUSTOM_ENDING
+from dumpers.engines.postgresql.restore.script.archive import as_script
 from dumpers.engines.postgresql.restore.script.heads import guard
 from dumpers.engines.postgresql.restore.script.transaction import in_one_transaction
 from dumpers.engines.protocol import StoredDump
@@ -19,8 +22,7 @@ _PSQL = (
     *("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"),
     *("--set=VERBOSITY=terse", "--file=-"),
 )
-_PG_RESTORE = ("--single-transaction", "--exit-on-error")
-_ANY_BYTES = "SQL_ASCII"
+_ANY_BYTES, _DEFAULT_ENCODING = "SQL_ASCII", "UTF8"
 _VERSION = re.compile(r"\s(\d+)(?:\.(\d+))?")
 # The first minor of each major whose psql has the restricted mode; of newer majors all have it.
 _RESTRICTED_SINCE = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
@@ -40,15 +42,26 @@ def load(
     piece commits: whoever is killed before leaves nothing. Raises TargetRefusedError,
     TargetFailedError and what the piece's reader raises.
     """
-    with piece.open() as reader:
+    with ExitStack() as opened:
+        reader = opened.enter_context(piece.open())
         if piece.ending == CUSTOM_ENDING:
-            command = session.command("pg_restore", _PG_RESTORE)
-            run_with_stdin(command, reader, interrupt=interrupt)
-            return
+            script = opened.enter_context(as_script(session, reader, interrupt))
+            reader = ChangedHead(script, _changes(piece, server))
         token = secrets.token_hex(16) if is_restricting(session, interrupt) else ""
         plain = in_one_transaction(cut(reader) if cut else reader)
         source = guard(plain, server=server, token=token)
         run_with_stdin(session.command("psql", _PSQL), source, interrupt=interrupt)
+
+
+def _changes(piece: StoredDump, server: int) -> Mapping[bytes, bytes]:
+    """What a plain dump of the same database has otherwise since it was made."""
+    known = piece.metadata
+    encoding = str(known.get("encoding") or _DEFAULT_ENCODING)
+    return head_changes(
+        unknown_setting=server < TRANSACTION_TIMEOUT_SINCE,
+        path=known.get("search_path") or (),
+        encoding=encoding,
+    )
 
 
 def run_script(session: Session, script: Reader, interrupt: Interrupt, *options: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dumpers.contract.connection import Connection
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.names import abbreviate
-from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING
+from dumpers.engines.postgresql.options import GLOBALS_ENDING
 from dumpers.engines.postgresql.restore import marks
 from dumpers.engines.postgresql.restore.counts import first_object
 from dumpers.engines.postgresql.restore.load import compare_encodings
@@ -54,8 +54,10 @@ def prepare(
     present = target.server.databases
     database = connection.database
     moves = plan_moves(pieces, request, database=database, present=present)
-    if request.tables:
-        _check_tables(moves[0], request)
+    if request.tables and request.mode is RestoreMode.SWAP:
+        raise TargetRefusedError(
+            "PostgreSQL swaps whole databases: replace tables by --overwrite, or restore beside"
+        )
     _check_server(target, moves)
     for move in moves:
         if not move.is_made and move.loaded not in present:
@@ -88,18 +90,6 @@ def prepare(
             notes=tuple(_notes(target, moves, request, is_left_out=globals_ is not wanted)),
         ),
     )
-
-
-def _check_tables(move: Move, request: RestoreRequest) -> None:
-    if request.mode is RestoreMode.SWAP:
-        raise TargetRefusedError(
-            "PostgreSQL swaps whole databases: replace tables by --overwrite, or restore beside"
-        )
-    if move.piece.ending == CUSTOM_ENDING:
-        raise TargetRefusedError(
-            "tables are taken out of plain dumps only, and this one has the custom format: restore "
-            "all of it beside"
-        )
 
 
 def _check_server(target: Target, moves: Sequence[Move]) -> None:

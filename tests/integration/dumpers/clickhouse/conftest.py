@@ -22,6 +22,7 @@ from dumpers.engines.registry import ENGINES
 from dumpers.runs import backup
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
+from tests.integration.dumpers.clickhouse.changed import LATER, SHOP, databases
 from tests.testbed.databases import clickhouse, clickhouse_front
 from tests.testbed.databases.clickhouse import Cluster
 from tests.testbed.databases.clickhouse_config import Account
@@ -287,3 +288,29 @@ class _Midway:
 def dumps(s3: S3Server, bucket: str) -> Dumps:
     """Dumps into a bucket of their own."""
     return Dumps(s3=s3, bucket=bucket)
+
+
+@pytest.fixture(scope="package")
+def shop(s3: S3Server) -> Iterator[Backup]:
+    """A backup of the shop as it was."""
+    bucket = s3.create_bucket("restore-modes")
+    with clickhouse_front.start_front() as front:
+        for text in SHOP:
+            front.sql(text)
+        yield Dumps(s3=s3, bucket=bucket).of_front(front)
+
+
+@pytest.fixture(scope="module")
+def shop_front() -> Iterator[Front]:
+    with clickhouse_front.start_front() as running:
+        yield running
+
+
+@pytest.fixture
+def live(shop_front: Front) -> Iterator[Front]:
+    """The shop as it went on since."""
+    for text in (*SHOP, *LATER):
+        shop_front.sql(text)
+    yield shop_front
+    for (name,) in [line.split("\t") for line in databases(shop_front)]:
+        shop_front.sql(f"DROP DATABASE `{name}`")

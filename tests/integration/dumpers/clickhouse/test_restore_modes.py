@@ -15,90 +15,16 @@ from dumpers.engines.clickhouse.restore.target import Target
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, TargetRefusedError
 from dumpers.streams.reader import Reader
+from tests.integration.dumpers.clickhouse.changed import TABLES, content, databases
 from tests.integration.dumpers.clickhouse.conftest import NOW, Backup, Dumps, connection
 from tests.testbed.databases import clickhouse_front
 from tests.testbed.databases.clickhouse_front import Front
 from tests.testbed.databases.clickhouse_http import Login
-from tests.testbed.stores.s3 import S3Server
 from tests.testbed.toolchain.processes import free_port
 
 SWAP = RestoreRequest(mode=RestoreMode.SWAP)
 BESIDE = RestoreRequest(mode=RestoreMode.BESIDE)
 OVERWRITE = RestoreRequest(mode=RestoreMode.OVERWRITE)
-SHOP = (
-    "CREATE DATABASE shop",
-    (
-        "CREATE TABLE shop.orders (id UInt64, day Date) ENGINE = MergeTree PARTITION BY day "
-        "ORDER BY id"
-    ),
-    "INSERT INTO shop.orders SELECT number, toDate('2026-01-01') + number % 3 FROM numbers(9)",
-    "CREATE TABLE shop.`o'dd.🐘` (id UInt64) ENGINE = MergeTree ORDER BY id",
-    "INSERT INTO shop.`o'dd.🐘` SELECT number FROM numbers(4)",
-    "CREATE TABLE shop.names (id UInt64, name String) ENGINE = Log",
-    "INSERT INTO shop.names VALUES (1, 'one')",
-    "CREATE TABLE shop.sums (day Date, n UInt64) ENGINE = SummingMergeTree ORDER BY day",
-    (
-        "CREATE MATERIALIZED VIEW shop.to_sums TO shop.sums AS "
-        "SELECT day, count() AS n FROM shop.orders GROUP BY day"
-    ),
-    "INSERT INTO shop.sums VALUES ('2026-01-01', 5)",
-    (
-        "CREATE DICTIONARY shop.named (id UInt64, name String) PRIMARY KEY id "
-        "SOURCE(CLICKHOUSE(DB 'shop' TABLE 'names')) LAYOUT(FLAT()) LIFETIME(0)"
-    ),
-    (
-        "CREATE VIEW shop.both AS SELECT shop.orders.id AS id FROM shop.orders "
-        "WHERE id IN (SELECT id FROM shop.names) OR dictHas('shop.named', id)"
-    ),
-    "CREATE TABLE shop.merged AS shop.orders ENGINE = Merge('shop', '^orders$')",
-)
-LATER = (
-    "INSERT INTO shop.orders SELECT number + 100, toDate('2026-02-01') FROM numbers(5)",
-    "TRUNCATE TABLE shop.names",
-    "INSERT INTO shop.`o'dd.🐘` VALUES (77)",
-    "CREATE TABLE shop.newer (id UInt64) ENGINE = Log",
-    "INSERT INTO shop.newer VALUES (1)",
-)
-TABLES = ("orders", "`o'dd.🐘`", "names", "sums", "both", "merged")
-
-
-def content(front: Front, database: str = "shop", tables: Sequence[str] = TABLES) -> list[str]:
-    return [
-        front.sql(f"SELECT count(), sum(cityHash64(*)) FROM {database}.{name}") for name in tables
-    ]
-
-
-@pytest.fixture(scope="module")
-def backup(s3: S3Server) -> Iterator[Backup]:
-    """The shop as it was."""
-    bucket = s3.create_bucket("restore-modes")
-    with clickhouse_front.start_front() as front:
-        for text in SHOP:
-            front.sql(text)
-        yield Dumps(s3=s3, bucket=bucket).of_front(front)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Front]:
-    with clickhouse_front.start_front() as front:
-        yield front
-
-
-@pytest.fixture
-def live(running: Front) -> Iterator[Front]:
-    """The shop as it went on since."""
-    for text in (*SHOP, *LATER):
-        running.sql(text)
-    yield running
-    for (name,) in [line.split("\t") for line in databases(running)]:
-        running.sql(f"DROP DATABASE `{name}`")
-
-
-def databases(front: Front) -> list[str]:
-    return front.sql(
-        "SELECT name FROM system.databases WHERE name NOT IN "
-        "('default', 'system', 'INFORMATION_SCHEMA', 'information_schema')"
-    ).splitlines()
 
 
 class _Broken:
@@ -128,12 +54,12 @@ def broken(pieces: Sequence[StoredDump], table: str) -> list[StoredDump]:
     ]
 
 
-def test_beside(live: Front, backup: Backup) -> None:
+def test_beside(live: Front, shop: Backup) -> None:
     before = content(live)
-    plan = ENGINE.plan_restore(connection(live), backup.pieces(), NOW, BESIDE)
+    plan = ENGINE.plan_restore(connection(live), shop.pieces(), NOW, BESIDE)
     assert plan.creates == (("shop", "shop_restored"),)
     assert databases(live) == ["shop"]
-    restored = ENGINE.restore(connection(live), backup.pieces(), NOW, BESIDE)
+    restored = ENGINE.restore(connection(live), shop.pieces(), NOW, BESIDE)
     assert restored.creates == (("shop", "shop_restored"),)
     assert restored.notes == ()
     assert content(live) == before
@@ -147,7 +73,7 @@ def test_beside(live: Front, backup: Backup) -> None:
     live.sql("INSERT INTO shop.orders VALUES (600, '2026-03-01')")
     assert live.sql("SELECT sum(n) FROM shop_restored.sums") == "6"
     with pytest.raises(TargetRefusedError, match=r"shop_restored.*forget them.*suffix"):
-        ENGINE.restore(connection(live), backup.pieces(), NOW, BESIDE)
+        ENGINE.restore(connection(live), shop.pieces(), NOW, BESIDE)
     ENGINE.forget(connection(live), ["shop_restored"], NOW)
     ENGINE.forget(connection(live), ["shop_restored"], NOW)
     assert databases(live) == ["shop"]
@@ -157,12 +83,12 @@ def before_orders(front: Front) -> str:
     return front.sql("SELECT sum(cityHash64(*)) FROM shop.orders WHERE id < 100")
 
 
-def test_swap_and_undo(live: Front, backup: Backup) -> None:
+def test_swap_and_undo(live: Front, shop: Backup) -> None:
     before = content(live)
-    plan = ENGINE.plan_restore(connection(live), backup.pieces(), NOW, SWAP)
+    plan = ENGINE.plan_restore(connection(live), shop.pieces(), NOW, SWAP)
     assert "for nobody without" in " ".join(plan.actions)
     assert "'shop.newer'" in " ".join(plan.notes)
-    restored = ENGINE.restore(connection(live), backup.pieces(), NOW, SWAP)
+    restored = ENGINE.restore(connection(live), shop.pieces(), NOW, SWAP)
     after = content(live)
     assert live.sql("SELECT count() FROM shop.orders") == "9"
     assert live.sql("SELECT * FROM shop.names") == "1\tone"
@@ -173,7 +99,7 @@ def test_swap_and_undo(live: Front, backup: Backup) -> None:
     live.sql("INSERT INTO shop.orders VALUES (500, '2026-03-01')")
     assert live.sql("SELECT sum(n) FROM shop.sums") == "6"
     with pytest.raises(TargetRefusedError, match="loaded or kept: forget it first"):
-        ENGINE.restore(connection(live), backup.pieces(), NOW, SWAP)
+        ENGINE.restore(connection(live), shop.pieces(), NOW, SWAP)
     for _ in range(2):
         ENGINE.undo(connection(live), restored.kept, NOW)
         assert content(live) == before
@@ -185,27 +111,27 @@ def test_swap_and_undo(live: Front, backup: Backup) -> None:
         ENGINE.undo(connection(live), restored.kept, NOW)
 
 
-def test_swap_again_after_a_swap(live: Front, backup: Backup) -> None:
+def test_swap_again_after_a_swap(live: Front, shop: Backup) -> None:
     for _ in range(2):
-        restored = ENGINE.restore(connection(live), backup.pieces(), NOW, SWAP)
+        restored = ENGINE.restore(connection(live), shop.pieces(), NOW, SWAP)
         ENGINE.forget(connection(live), [kept for _, kept in restored.kept], NOW)
     assert live.sql("SELECT count() FROM shop.orders") == "9"
 
 
-def test_swap_brings_back_a_table_that_was_dropped(live: Front, backup: Backup) -> None:
+def test_swap_brings_back_a_table_that_was_dropped(live: Front, shop: Backup) -> None:
     live.sql("DROP TABLE shop.orders")
     live.sql("DROP VIEW shop.both")
-    restored = ENGINE.restore(connection(live), backup.pieces(), NOW, SWAP)
+    restored = ENGINE.restore(connection(live), shop.pieces(), NOW, SWAP)
     assert live.sql("SELECT count() FROM shop.orders") == "9"
     assert live.sql("SELECT count() FROM shop.both") == "1"
     ENGINE.undo(connection(live), restored.kept, NOW)
     assert live.sql("EXISTS TABLE shop.orders") == "0"
 
 
-def test_overwrite(live: Front, backup: Backup) -> None:
+def test_overwrite(live: Front, shop: Backup) -> None:
     live.sql("DROP VIEW shop.both")
     live.sql("CREATE VIEW shop.both AS SELECT 1 AS id, 2 AS x")
-    restored = ENGINE.restore(connection(live), backup.pieces(), NOW, OVERWRITE)
+    restored = ENGINE.restore(connection(live), shop.pieces(), NOW, OVERWRITE)
     assert restored.kept == ()
     assert databases(live) == ["shop"]
     assert content(live, tables=("orders",)) == ["9\t" + before_orders(live)]
@@ -215,67 +141,67 @@ def test_overwrite(live: Front, backup: Backup) -> None:
 
 @pytest.mark.parametrize("mode", [RestoreMode.BESIDE, RestoreMode.SWAP, RestoreMode.OVERWRITE])
 def test_a_reader_that_breaks_leaves_what_is_live(
-    live: Front, backup: Backup, mode: RestoreMode
+    live: Front, shop: Backup, mode: RestoreMode
 ) -> None:
     before = content(live)
     request = RestoreRequest(mode=mode)
-    pieces = broken(backup.pieces(), "orders")
+    pieces = broken(shop.pieces(), "orders")
     with pytest.raises(KsnapshotError, match=r"nothing that was live is touched.*shop_restored"):
         ENGINE.restore(connection(live), pieces, NOW, request)
     assert content(live) == before
     with pytest.raises(TargetRefusedError, match="forget"):
-        ENGINE.restore(connection(live), backup.pieces(), NOW, request)
+        ENGINE.restore(connection(live), shop.pieces(), NOW, request)
     ENGINE.forget(connection(live), ["shop_restored"], NOW)
-    ENGINE.restore(connection(live), backup.pieces(), NOW, request)
+    ENGINE.restore(connection(live), shop.pieces(), NOW, request)
     where = "shop_restored" if mode is RestoreMode.BESIDE else "shop"
     assert live.sql(f"SELECT count() FROM {where}.orders") == "9"
 
 
-def test_one_table_under_another_name(live: Front, backup: Backup) -> None:
+def test_one_table_under_another_name(live: Front, shop: Backup) -> None:
     request = RestoreRequest(
         mode=RestoreMode.BESIDE, tables=("shop.orders",), names={"shop.orders": "shop.`or.ders`"}
     )
-    restored = ENGINE.restore(connection(live), backup.pieces(), NOW, request)
+    restored = ENGINE.restore(connection(live), shop.pieces(), NOW, request)
     assert restored.creates == (("shop.orders", "shop.`or.ders`"),)
     assert live.sql("SELECT count() FROM shop.`or.ders`") == "9"
     assert live.sql("SELECT count() FROM shop.orders") == "14"
     with pytest.raises(TargetRefusedError, match=r"'shop\.gone'"):
         ENGINE.plan_restore(
-            connection(live), backup.pieces(), NOW, replace(request, tables=("shop.gone",))
+            connection(live), shop.pieces(), NOW, replace(request, tables=("shop.gone",))
         )
     ENGINE.forget(connection(live), ["shop.`or.ders`"], NOW)
     assert databases(live) == ["shop"]
 
 
-def test_partitions(live: Front, backup: Backup) -> None:
+def test_partitions(live: Front, shop: Backup) -> None:
     some = "shop.orders: 20260101, 20260102"
     live.sql("INSERT INTO shop.orders VALUES (1000, '2026-01-01')")
     asked = RestoreRequest(partitions=some)
     with pytest.raises(TargetRefusedError, match="have rows already"):
-        ENGINE.restore(connection(live), backup.pieces(), NOW, asked)
-    ENGINE.restore(connection(live), backup.pieces(), NOW, replace(asked, mode=OVERWRITE.mode))
+        ENGINE.restore(connection(live), shop.pieces(), NOW, asked)
+    ENGINE.restore(connection(live), shop.pieces(), NOW, replace(asked, mode=OVERWRITE.mode))
     assert live.sql("SELECT count() FROM shop.orders") == "14"
     live.sql("ALTER TABLE shop.orders DROP PARTITION ID '20260101'")
     first = replace(asked, partitions="shop.orders: 20260101")
-    ENGINE.restore(connection(live), backup.pieces(), NOW, first)
+    ENGINE.restore(connection(live), shop.pieces(), NOW, first)
     assert live.sql("SELECT count() FROM shop.orders") == "14"
-    ENGINE.restore(connection(live), backup.pieces(), NOW, replace(first, mode=BESIDE.mode))
+    ENGINE.restore(connection(live), shop.pieces(), NOW, replace(first, mode=BESIDE.mode))
     assert live.sql("SELECT count() FROM shop_restored.orders") == "3"
     ENGINE.forget(connection(live), ["shop_restored"], NOW)
     with pytest.raises(TargetRefusedError, match="'20270101'; it has '20260101'"):
         ENGINE.restore(
             connection(live),
-            backup.pieces(),
+            shop.pieces(),
             NOW,
             replace(first, mode=OVERWRITE.mode, partitions="shop.orders: 20270101"),
         )
     assert live.sql("SELECT count() FROM shop.orders") == "14"
     with pytest.raises(TargetRefusedError, match="cannot change places"):
-        ENGINE.plan_restore(connection(live), backup.pieces(), NOW, replace(first, mode=SWAP.mode))
+        ENGINE.plan_restore(connection(live), shop.pieces(), NOW, replace(first, mode=SWAP.mode))
 
 
 def test_an_exchange_that_fails_is_taken_back(
-    live: Front, backup: Backup, monkeypatch: pytest.MonkeyPatch
+    live: Front, shop: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def sabotaged(target: Target, steps: Sequence[Step]) -> None:
         third = replace(steps[2], forth="EXCHANGE TABLES shop.nothing AND shop.never")
@@ -284,7 +210,7 @@ def test_an_exchange_that_fails_is_taken_back(
     monkeypatch.setattr(staged, "carry_out", sabotaged)
     before = content(live)
     with pytest.raises(KsnapshotError, match="every table is where it was before"):
-        ENGINE.restore(connection(live), backup.pieces(), NOW, SWAP)
+        ENGINE.restore(connection(live), shop.pieces(), NOW, SWAP)
     assert content(live) == before
 
 

@@ -92,7 +92,7 @@ def test_whoever_is_killed_the_live_database_is_whole(world: World, tmp_path: Pa
     )
     for moment in _MOMENTS:
         request = replace(SWAP, suffix=f"_{moment}", by=f"restore-{moment}")
-        restore_killed("mysql", target, backup, request, moment=moment, folder=tmp_path)
+        restore_killed("mysql", target, [backup], request, moment=moment, folder=tmp_path)
         wait_until(
             lambda: not world.case.server.sql(running),
             seconds=60,

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 
 import pytest
 
+from dumpers.engines.postgresql.engine import ENGINE
+from dumpers.engines.postgresql.options import CUSTOM_ENDING
+from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.postgresql.worlds import (
     LOGIN,
     STRICT,
     as_one,
+    connection,
     lead_to,
     load,
+    manifest,
     notes,
+    piece,
     stored,
     with_clients,
 )
@@ -338,6 +344,14 @@ def test_functions_that_rely_on_the_search_path_load(
     assert f'sed "{cure}"' in _POSTGRESQL
     changed = subprocess.run(["sed", cure], input=done.stdout, capture_output=True, check=True)
     load(sixteen, changed.stdout, target, major=16)
+    # The command needs no cure, nor the clients of the server's own version.
+    [item] = manifest(s3, bucket, custom)["objects"]
+    restored = sixteen.create_database(f"path_{kind}_restored")
+    dump = piece(data, CUSTOM_ENDING, metadata=item["metadata"])
+    ENGINE.restore(connection(sixteen, restored), [dump], Interrupt())
+    assert sixteen.psql("SELECT v FROM rates", restored) == sixteen.psql(
+        "SELECT v FROM rates", name
+    )
 
 
 def test_functions_that_name_everything_leave_the_dump_as_it_is(

@@ -29,7 +29,9 @@ def test_whoever_is_killed_the_live_database_is_whole(
     target = connection(world.server, world.live)
     for moment in _MOMENTS:
         request = RestoreRequest(mode=mode, suffix=f"_{moment}", by=f"restore-{moment}")
-        restore_killed("postgresql", target, world.backup, request, moment=moment, folder=tmp_path)
+        restore_killed(
+            "postgresql", target, [world.backup], request, moment=moment, folder=tmp_path
+        )
         # What the tool had begun, the server may still end.
         wait_until(lambda: not others(world), seconds=60, what="the sessions of the restore to end")
         found = world.dump(world.live)
@@ -81,7 +83,7 @@ def test_a_load_that_is_killed_at_a_line_leaves_nothing(
         restore_killed(
             "postgresql",
             connection(postgres, copy),
-            piece(large, name=copy),
+            [piece(large, name=copy)],
             RestoreRequest(mode=RestoreMode.EMPTY),
             folder=tmp_path,
             most_bytes=place,

@@ -97,12 +97,17 @@ def test_overwriting_leaves_nothing_behind(world: World, form: str) -> None:
     "request_", [RestoreRequest(), BESIDE, OVERWRITE, SWAP], ids=lambda one: one.mode
 )
 def test_a_backup_that_is_not_whole_changes_nothing(world: World, request_: RestoreRequest) -> None:
+    archive = dumped(world.server, world.live, "custom")
     if request_.mode is RestoreMode.EMPTY:
         odd = '"Odd ""schema"" $1"'
         world.server.psql(f"DROP SCHEMA public, {odd} CASCADE; CREATE SCHEMA public", world.live)
         world.after = world.dump(world.live)
     with pytest.raises(StorageFailedError, match=r"sha256.*nothing of this restore is left"):
         world.restore(request_, torn(world.backup))
+    assert world.dump(world.live) == world.after
+    assert world.databases() == {world.live}
+    with pytest.raises(StorageFailedError, match=r"sha256.*nothing of this restore is left"):
+        world.restore(request_, torn(archive))
     assert world.dump(world.live) == world.after
     assert world.databases() == {world.live}
     with pytest.raises(TargetRefusedError, match=r"syntax error.*nothing of this restore is left"):
