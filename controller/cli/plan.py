@@ -16,12 +16,13 @@ from controller.client.terminal.errors import VerbCommand
 from controller.client.terminal.output import note
 from controller.loop import reconcile
 from controller.loop.release import plan_releases
+from controller.manifests import overlay
 from controller.model.kinds import SECRET
 from controller.model.names import LAST_SUCCESS
 from controller.model.objects import Json, name_of, recorded
 from controller.model.view import ClusterView, failed_reads
 from controller.observe import cluster, view_yaml
-from controller.plan import overlay, owned
+from controller.plan import owned
 from controller.plan.blocked_runs import blocked_runs_of, describe_blocked_run
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.owned import OwnedObjects

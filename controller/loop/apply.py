@@ -14,11 +14,11 @@ from controller.kube.client import (
 )
 from controller.kube.object_cache import JsonInterner
 from controller.manifests import ownership
+from controller.manifests.overlay import field_changes, overlay
 from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import Json, annotations_of, name_of, uid_of, version_of
 from controller.model.status import Reason, State, WorkloadStatus
 from controller.plan.changes import Action, ApplyResult, Change, WorkloadPlan, WrittenObject
-from controller.plan.overlay import field_changes, overlay
 
 
 def execute(

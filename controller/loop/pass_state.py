@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from controller.model.status import WorkloadStatus
 from controller.observe.cluster import ObservationCache
 from controller.plan.changes import WrittenObject
+from controller.plan.laid_manifests import LaidManifests
 from controller.report.event_writer import EventMemory
 from controller.report.page.findings import Findings
 from controller.report.status_writer import StatusMemory
@@ -18,15 +19,16 @@ class PassState:
     `gone_passes` counts by CronJob uid how many passes in a row saw its workload gone.
     `last_written` holds by uid the body that was last written and the resourceVersion that this
     made, as long as the plan still changes that object. `last_logged` is the last logged status
-    by workload and CronJob. `status` is what is known of the ConfigMaps that show the state of
-    workloads, `events` what their people were told by Events. `findings` are what the status page
-    shows, None before the first pass.
+    by workload and CronJob. `laid` is what manifests made of the existing objects. `status` is what
+    is known of the ConfigMaps that show the state of workloads, `events` what their people were
+    told by Events. `findings` are what the status page shows, None before the first pass.
     """
 
     observation: ObservationCache = field(default_factory=ObservationCache)
     gone_passes: Mapping[str, int] = field(default_factory=dict)
     last_written: Mapping[str, WrittenObject] = field(default_factory=dict, repr=False)
     last_logged: Mapping[tuple[str, str], WorkloadStatus] = field(default_factory=dict)
+    laid: LaidManifests = field(default_factory=LaidManifests, repr=False)
     status: StatusMemory = field(default_factory=StatusMemory, repr=False)
     events: EventMemory = field(default_factory=EventMemory, repr=False)
     findings: Findings | None = field(default=None, repr=False)

@@ -20,6 +20,7 @@ from controller.model.view import ClusterView
 from controller.observe.cluster import Observation, observe_cluster
 from controller.plan import changes, context, owned, planner
 from controller.plan.changes import ApplyResult, PassResult, Plan, WorkloadPlan
+from controller.plan.laid_manifests import LaidManifests
 from controller.report.decision_log import log_changes, log_choices
 from controller.report.event_writer import EventWriter
 from controller.report.page.findings import findings_of
@@ -80,7 +81,7 @@ def run(
     if unreleased is None:
         unreleased = [f"releases: {Reason.INTERNAL_ERROR}"]
     done = _apply_plans(
-        plans(observation.view, settings, observation.found),
+        plans(observation.view, settings, observation.found, state.laid),
         partial(_apply, kube=kube, settings=settings, state=state, stopping=stopping, tell=tell),
         stopping=stopping,
         progress=progress,
@@ -114,16 +115,18 @@ def plans(
     view: ClusterView,
     settings: Settings,
     found: Mapping[str, Workloads] = MappingProxyType({}),
+    laid: LaidManifests | None = None,
 ) -> Iterator[tuple[str, Plan | None]]:
     """Yield the plan of each namespace; None where making it failed, which is then logged.
 
-    `found` holds the workloads of namespaces where they were looked for already.
+    `found` holds the workloads of namespaces where they were looked for already, `laid` remembers
+    manifests from pass to pass.
     """
     owned_objects = owned.index_owned(view, settings)
 
     def plan(namespace: str) -> Plan:
         known = context.build_context(
-            view, owned_objects, settings, namespace, found.get(namespace)
+            view, owned_objects, settings, namespace, found.get(namespace), laid=laid
         )
         made = planner.plan(known, isolate)
         isolate(namespace, partial(log_choices, known))
@@ -235,6 +238,7 @@ def _remember(result: PassResult, done: _Progress, state: PassState) -> None:
         for subject, status in state.last_logged.items()
         if _namespace_of(subject) in done.unplanned
     }
+    state.laid.end_pass()
     state.gone_passes = done.gone_passes
     state.last_logged = unplanned | {subject_of(item): item.status for item in result.results}
     state.last_written = {

@@ -10,6 +10,7 @@ from controller.model.kinds import OWNER_GROUP
 from controller.model.objects import Json, ObjectRef, Objects, labels_of, name_of
 from controller.model.status import ReadFailure, Rejected
 from controller.model.view import ClusterView, NamespaceView
+from controller.plan.laid_manifests import LaidManifests
 from controller.plan.owned import OwnedObjects
 from controller.settings.settings import Settings
 from controller.workloads import backup_spec
@@ -43,6 +44,7 @@ class PlanContext:
     claimants_by_name: Mapping[str, tuple[Workload, ...]] = field(repr=False)
     services: Mapping[_Label, Objects] = field(repr=False)
     services_by_key: Mapping[str, Objects] = field(repr=False)
+    laid: LaidManifests = field(default_factory=LaidManifests, repr=False)
 
     def workload(self, ref: ObjectRef) -> Workload | None:
         """The workload of a recorded owner, None without one; 0.6.0 recorded no kind."""
@@ -74,8 +76,13 @@ def build_context(
     settings: Settings,
     namespace: str,
     found: Workloads | None = None,
+    *,
+    laid: LaidManifests | None = None,
 ) -> PlanContext:
-    """Index one namespace; `found`, its workloads, saves looking for them again."""
+    """Index one namespace; `found`, its workloads, saves looking for them again.
+
+    `laid` remembers manifests from pass to pass.
+    """
     watched = view.namespaces.get(namespace)
     if watched is None or watched.exists is False:
         found = NOTHING
@@ -103,6 +110,7 @@ def build_context(
         claimants_by_name={name: tuple(items) for name, items in claimants.items()},
         services=_by_label(services),
         services_by_key=_by_key(services),
+        laid=laid or LaidManifests(),
     )
 
 

@@ -7,13 +7,13 @@ has ended, whether the command still runs or not.
 from datetime import datetime, timedelta
 
 from controller.manifests.optional_fields import SUSPEND, recorded_fields
+from controller.manifests.overlay import overlay
 from controller.manifests.ownership import PENDING, Holder, hold, holder_of
 from controller.model import names
 from controller.model.kinds import JOB
 from controller.model.objects import DELETE, Json, ObjectRef, created_at, name_of, uid_of
 from controller.model.status import ReadFailure
 from controller.model.view import ClusterView
-from controller.plan.overlay import overlay
 from controller.runs.job_status import end_of, is_active
 from controller.runs.restores import Stage, read_record
 

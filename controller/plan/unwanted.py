@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from controller.manifests.manifest import dependent_refs
+from controller.manifests.overlay import overlay
 from controller.manifests.ownership import is_ours, owner_of, owner_reference
 from controller.model import names
 from controller.model.kinds import CRONJOB
@@ -21,7 +22,6 @@ from controller.plan import absence
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
-from controller.plan.overlay import overlay
 from controller.plan.restores.asked import follow_restores
 from controller.plan.wanted import with_results, with_schedule_marks, write
 from controller.settings.choices import UnwatchedPolicy

@@ -1,11 +1,12 @@
 """The plan of a workload that is backed up: its manifests, laid over what exists."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
 
-from controller.manifests.manifest import Manifest, dependent_refs, list_manifests
-from controller.manifests.ownership import holder_of, is_ours, with_owner
+from controller.manifests.manifest import dependent_refs
+from controller.manifests.overlay import overlay
+from controller.manifests.ownership import holder_of, is_ours
 from controller.model import names
 from controller.model.kinds import CRONJOB
 from controller.model.objects import Json, ObjectRef, annotations_of, name_of, uid_of
@@ -20,7 +21,7 @@ from controller.plan.blocked_runs import (
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
-from controller.plan.overlay import overlay
+from controller.plan.laid_manifests import LaidManifest
 from controller.plan.owned import OwnedObjects
 from controller.plan.restores.asked import AskedRestores, plan_restores
 from controller.plan.run_now import plan_run_now
@@ -48,21 +49,18 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
         return made(status=WorkloadStatus.unknown(cluster), kept=existing)
     if existing and spec.members:
         spec = replace(spec, members=absence.members_to_record(spec, existing, context))
-    manifests = list_manifests(spec, context.settings, cluster, owned.objects)
-    before = [owned.objects.get(manifest.ref) for manifest in manifests]
-    targets = [
-        _target(manifest, found, context) for manifest, found in zip(manifests, before, strict=True)
-    ]
+    laid = context.laid.lay(spec, cluster, context.settings, owned.objects)
+    targets = [_with_findings(item, context) for item in laid]
     restores = plan_restores(spec, existing, targets[0], context)
     targets[0] = with_schedule_marks(restores.cronjob, existing, context.view)
     now = plan_run_now(spec, existing, context)
     if now.marks:
         targets[0] = overlay(targets[0], {"metadata": {"annotations": now.marks}})
     changes = [
-        write(manifest.ref, found, target, manifest.owned_by)
-        for manifest, found, target in zip(manifests, before, targets, strict=True)
+        write(item.ref, item.before, target, item.owned_by)
+        for item, target in zip(laid, targets, strict=True)
     ]
-    changes += _deletions(spec, manifests, context)
+    changes += _deletions(spec, [item.ref for item in laid], context)
     # Last, so that a Job that is refused does not keep the other changes back.
     changes += [*restores.changes, now.change]
     cronjob = targets[0]
@@ -104,26 +102,22 @@ def with_schedule_marks(target: Json, existing: Json | None, view: ClusterView) 
     return overlay(target, {"metadata": {"annotations": marks}}) if marks else target
 
 
-def _target(manifest: Manifest, existing: Json | None, context: PlanContext) -> Json:
-    """The whole object that a manifest makes of the existing one."""
-    body, owned = manifest.body, context.owned
-    if owner := manifest.owned_by:
-        body = with_owner(body, owner.name, uid_of(owned.objects.get(owner, {})))
-    target = overlay(existing, body)
-    if manifest.kind != CRONJOB:
-        return target
-    return with_hold(with_results(target, existing, owned), existing, context.view)
+def _with_findings(item: LaidManifest, context: PlanContext) -> Json:
+    """The whole object that a manifest makes, a CronJob with what its Jobs have told."""
+    if item.ref.kind != CRONJOB:
+        return item.target
+    found = with_results(item.target, item.before, context.owned)
+    return with_hold(found, item.before, context.view)
 
 
 def _deletions(
-    spec: BackupSpec, manifests: Iterable[Manifest], context: PlanContext
+    spec: BackupSpec, wanted: Collection[ObjectRef], context: PlanContext
 ) -> Iterator[Change]:
     """Delete the objects of this owner, of any component, that are not among its manifests.
 
     A CronJob with an active Job stays until that Job has ended.
     """
     owned = context.owned
-    wanted = [manifest.ref for manifest in manifests]
     others = owned.others.get((spec.owner.namespace, spec.owner.ref), ()) if owned.others else ()
     other_refs = (
         ObjectRef(kind=CRONJOB, name=name_of(cronjob))

@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from controller.loop import reconcile
+from controller.manifests import overlay
 from controller.model.kinds import SECRET
 from controller.model.view import ClusterView
 from controller.observe import view_yaml
-from controller.plan import overlay, owned
+from controller.plan import owned
 from controller.plan.blocked_runs import blocked_runs_of
 from controller.plan.changes import Action, Change
 from controller.settings.settings import Settings

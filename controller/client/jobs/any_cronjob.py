@@ -2,10 +2,10 @@
 
 from controller.client.cluster.install import Install
 from controller.manifests.cronjob import build_cronjob
+from controller.manifests.overlay import overlay
 from controller.model.names import PREFIX, cronjob_name
 from controller.model.objects import Json, ObjectRef
 from controller.model.owner import Owner
-from controller.plan.overlay import overlay
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.request import Request, parse_request
 from dumpers.contract.names import DEFAULT_CLUSTER

@@ -15,11 +15,11 @@ from controller.kube.client import (
     NotFoundError,
 )
 from controller.kube.kubectl import Kubectl
+from controller.manifests.overlay import overlay
 from controller.manifests.ownership import PENDING, Holder, hold, holder_of
 from controller.model import names
 from controller.model.kinds import JOB, JOB_API
 from controller.model.objects import Json, name_of, uid_of
-from controller.plan.overlay import overlay
 from controller.runs.job_status import end_of
 
 # As Kubernetes' own: no vowels, so that no words come about, and no look-alikes.

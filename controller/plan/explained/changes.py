@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from controller.manifests.overlay import field_changes
 from controller.model.kinds import CRONJOB
 from controller.model.names import GONE_SINCE
 from controller.model.objects import annotations_of
 from controller.plan.changes import Action, ApplyResult, Change
 from controller.plan.explained.decision import Decision, Verdict
-from controller.plan.overlay import field_changes
 from controller.settings.settings import Settings
 
 _SHOWN = 12

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from controller.manifests.overlay import overlay
 from controller.model.objects import Json
 from controller.model.status import Reason
 from controller.plan.changes import Change
 from controller.plan.context import PlanContext
-from controller.plan.overlay import overlay
 from controller.plan.restores.beside import follow_beside, marks_of, plan_beside
 from controller.plan.restores.bootstrap import follow_bootstrap, plan_bootstrap
 from controller.workloads.backup_spec import BackupSpec

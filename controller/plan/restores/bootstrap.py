@@ -9,6 +9,7 @@ else by the record in the store, which the Job looks for.
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from controller.manifests.overlay import overlay
 from controller.manifests.ownership import PENDING, Holder, hold, holder_of
 from controller.manifests.restore_job import RESTORE, RestoreJob, Target, build_restore_job
 from controller.manifests.verb_job import VerbJob, reader_account
@@ -20,7 +21,6 @@ from controller.plan.absence import format_time
 from controller.plan.changes import creation
 from controller.plan.context import PlanContext
 from controller.plan.holding import let_go
-from controller.plan.overlay import overlay
 from controller.plan.restores.allowed import cronjob_of, refusal_of
 from controller.plan.restores.jobs import (
     NOTHING,

@@ -9,13 +9,13 @@ from controller.cli.plan import render
 from controller.kube.client import WHOLE_JOBS, ConflictError, ForbiddenError, Resource
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import isolate
+from controller.manifests.overlay import overlay
 from controller.manifests.ownership import PENDING, Holder, hold
 from controller.manifests.run_now_job import build_run_now_job
 from controller.model.names import AWAITS_RELEASE, INSTANTIATE, SCHEDULED_FOR
 from controller.model.objects import name_of
 from controller.model.status import Reason, State
 from controller.observe.cluster import ObservationCache, observe_cluster
-from controller.plan.overlay import overlay
 from controller.settings.settings import Settings
 from tests.fakes.kube_memory import MemoryApi, unavailable
 from tests.fakes.worlds import CONTROL, DB, NOW, cluster, job, one_pass, settings, small, states

@@ -16,10 +16,10 @@ from controller.manifests.optional_fields import (
     record,
     recorded_fields,
 )
+from controller.manifests.overlay import overlay
 from controller.model import names
 from controller.model.objects import DELETE, Json, ObjectRef, annotations_of
 from controller.model.owner import Owner
-from controller.plan.overlay import overlay
 from controller.settings.job_pod import POD_FIELDS as SETTING_FIELDS
 from controller.workloads.backup_spec import BackupSpec
 from tests.fakes.worlds import request, settings

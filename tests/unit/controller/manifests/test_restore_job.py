@@ -8,6 +8,7 @@ import pytest
 
 from controller.manifests.cronjob import build_cronjob
 from controller.manifests.job_env import CA_FOLDER
+from controller.manifests.overlay import overlay
 from controller.manifests.restore_job import (
     CLIENT,
     RestoreJob,
@@ -25,7 +26,6 @@ from controller.manifests.verb_job import (
 from controller.model import names
 from controller.model.objects import Json, ObjectRef
 from controller.model.owner import Owner
-from controller.plan.overlay import overlay
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract import location
 from dumpers.contract import names as variables

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from controller.manifests.cronjob import build_cronjob
+from controller.manifests.overlay import overlay
 from controller.model import names
 from controller.model.objects import Json, annotations_of
-from controller.plan.overlay import overlay
 from tests.fakes.worlds import settings
 from tests.unit.controller.manifests.test_optional_fields import spec
 

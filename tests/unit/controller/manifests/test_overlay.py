@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.manifests.overlay import field_changes, overlay, same_quantity
 from controller.model.objects import DELETE, DELETE_ENTRY
-from controller.plan.overlay import field_changes, overlay, same_quantity
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 KEYS = st.sampled_from(["a", "b", "spec", "env", "limits", "securityContext", "data"])
