@@ -26,9 +26,10 @@ _LONGEST_POLL_SECONDS = 3600.0
 class _Scope:
     """What one interrupt adds to those around it: its own deadline, and why it was cancelled."""
 
-    def __init__(self, seconds: float | None, work: str) -> None:
+    def __init__(self, seconds: float | None, work: str, *, is_part: bool) -> None:
         self.seconds = seconds
         self.work = work
+        self.is_part = is_part
         self.ends = None if seconds is None else time.monotonic() + seconds
         self.cause: str | None = None
         self.held_up_by = ""
@@ -36,16 +37,33 @@ class _Scope:
         os.set_blocking(self.write_end, False)
         weakref.finalize(self, _close, self.read_end, self.write_end)
 
+    def out_of_time(self) -> InterruptedRunError:
+        """The error for a deadline that has come, or for a part that took as long as it may."""
+        waited = f"it was waiting for {self.held_up_by}" if self.held_up_by else ""
+        if self.is_part:
+            why = f": {waited}" if waited else ""
+            return InterruptedRunError(
+                f"the {self.work} was stopped after {self.seconds:.0f} s, the longest it may take"
+                f"{why}"
+            )
+        cause = waited or f"the {self.work} takes longer than the job may run; raise the deadline"
+        return DeadlineExceededError(
+            f"stopped after {self.seconds:.0f} s, close to the job's deadline: {cause}"
+        )
+
 
 class Interrupt:
     """Makes everything stop that waits through it, or through a child of it.
 
-    `seconds` is how long the run may take from now on, None for any time. `work` names what is
-    stopped, in messages. Threads may share it.
+    `seconds` is how long the run may take from now on, None for any time; with `is_part`, how long
+    a part of it may, whatever the job's deadline is. `work` names what is stopped, in messages.
+    Threads may share it.
     """
 
-    def __init__(self, seconds: float | None = None, *, work: str = "dump") -> None:
-        self._own = _Scope(seconds, work)
+    def __init__(
+        self, seconds: float | None = None, *, work: str = "dump", is_part: bool = False
+    ) -> None:
+        self._own = _Scope(seconds, work, is_part=is_part)
         self._scopes: tuple[_Scope, ...] = (self._own,)
 
     def child(self) -> "Interrupt":
@@ -87,12 +105,7 @@ class Interrupt:
                     f"stopped by {scope.cause} before the {scope.work} was complete"
                 )
             if scope.ends is not None and time.monotonic() >= scope.ends:
-                cause = f"the {scope.work} takes longer than the job may run; raise the deadline"
-                if scope.held_up_by:
-                    cause = f"it was waiting for {scope.held_up_by}"
-                raise DeadlineExceededError(
-                    f"stopped after {scope.seconds:.0f} s, close to the job's deadline: {cause}"
-                )
+                raise scope.out_of_time()
 
     def wait_readable(self, descriptor: int) -> None:
         """Return when `descriptor` has data or is at its end; raise when the run has to stop."""

@@ -189,8 +189,9 @@ class Server:
 
     def forget(self, method: str, path: str, body: bytes) -> None:
         """Ask for something at the end, come what may: nothing depends on its answer."""
+        own = Interrupt(_CLEAN_UP_SECONDS, work="clean-up", is_part=True)
         try:
-            self.http.whole(method, path, body=body, interrupt=Interrupt(_CLEAN_UP_SECONDS))
+            self.http.whole(method, path, body=body, interrupt=own)
         except KsnapshotError:
             return
 

@@ -128,7 +128,8 @@ def carry_out(target: Target, steps: Sequence[Step]) -> None:
 def _take_back(target: Target, failed: Step, done: Sequence[Step]) -> str:
     """Take back what was done; a sentence on what the target holds now."""
     # Also where the run has to stop.
-    spared = replace(target, interrupt=Interrupt(_BACK_SECONDS))
+    own = Interrupt(_BACK_SECONDS, work="undoing of the exchange", is_part=True)
+    spared = replace(target, interrupt=own)
     changed, unsure = list[str](), list[str]()
     for step in (failed, *reversed(done)):
         try:

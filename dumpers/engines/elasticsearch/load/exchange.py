@@ -122,7 +122,8 @@ def _reindex(to: Target, item: Item, destination: Mapping[str, str]) -> None:
 def _stand_in(to: Target, item: Item) -> str:
     """Let the name lead to what was loaded where nothing has it; what the cluster holds now."""
     # Also where the run has to stop.
-    spared = Target(server=to.server, product=to.product, interrupt=Interrupt(_BACK_SECONDS))
+    own = Interrupt(_BACK_SECONDS, work="clean-up", is_part=True)
+    spared = Target(server=to.server, product=to.product, interrupt=own)
     whole = f"all documents of the backup are in {item.own}"
     try:
         if spared.exists(path_of(item.live)):

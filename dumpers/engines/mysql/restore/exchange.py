@@ -130,6 +130,7 @@ def _has_moved(
 ) -> bool:
     """Whether the tables are elsewhere now; the error stands where nobody answers."""
     try:
-        return _state(server, databases, Interrupt(_ANSWER_SECONDS)) != before
+        looking = Interrupt(_ANSWER_SECONDS, work="look at the tables", is_part=True)
+        return _state(server, databases, looking) != before
     except KsnapshotError:
         return False

@@ -79,7 +79,8 @@ def prepare(
     filled = _filled(target, pieces, request, database, interrupt)
     moves = plan_moves(pieces, request, database=database, present=target.present, filled=filled)
     for move in moves:
-        _check_names(target, move, is_only=len(moves) == 1, mode=request.mode)
+        is_only = len(moves) == 1
+        _check_names(target, move, is_only=is_only, mode=request.mode, interrupt=interrupt)
     check_versions(server, moves)
     check_writable(target, moves)
     against: dict[str, list[str]] = {}
@@ -141,12 +142,14 @@ def _filled(
     return found
 
 
-def _check_names(target: Target, move: Move, *, is_only: bool, mode: RestoreMode) -> None:
+def _check_names(
+    target: Target, move: Move, *, is_only: bool, mode: RestoreMode, interrupt: Interrupt
+) -> None:
     if not move.is_made:
         return
     if move.loaded in target.present:
         server = target.server
-        inside = table_names(server, move.loaded, interrupt=Interrupt(60))
+        inside = table_names(server, move.loaded, interrupt=interrupt)
         if LOADED in inside:
             raise TargetRefusedError(
                 f"there is a database {move.loaded!r} that an earlier restore has loaded, whole: "

@@ -117,7 +117,7 @@ def _clean_up(loader: Loader, begun: Sequence[Move], done: Sequence[Move]) -> It
             )
     made = [move.loaded for move in begun if move.is_made]
     try:
-        drop_databases(loader, made, interrupt=Interrupt(_CLEANUP_SECONDS))
+        drop_databases(loader, made, interrupt=_clean_up_time())
     except KsnapshotError as error:
         yield (
             "nothing that was there before has changed; what was made for this restore is left, "
@@ -182,10 +182,16 @@ def _drop(loader: Loader, names: Sequence[str], interrupt: Interrupt) -> list[st
 
 def _drop_empty_kept(loader: Loader, move: Move) -> str:
     """Drop the database that was made for what is replaced, if nothing has moved there."""
+    interrupt = _clean_up_time()
     try:
-        left = set(table_names(loader.server, move.kept, interrupt=Interrupt(_CLEANUP_SECONDS)))
+        left = set(table_names(loader.server, move.kept, interrupt=interrupt))
         if left <= {KEPT}:
-            drop_databases(loader, [move.kept], interrupt=Interrupt(_CLEANUP_SECONDS))
+            drop_databases(loader, [move.kept], interrupt=interrupt)
     except KsnapshotError:
         return f", and {move.kept!r}, if it is there"
     return ""
+
+
+def _clean_up_time() -> Interrupt:
+    """Time of its own: a run that has to stop cleans up, too."""
+    return Interrupt(_CLEANUP_SECONDS, work="clean-up", is_part=True)

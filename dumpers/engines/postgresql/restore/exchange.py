@@ -143,7 +143,8 @@ END {tag}"""  # noqa: S608  numbers, and names that `literal` has quoted
 def _is_done(session: Session, wanted: Mapping[int, str]) -> bool:
     """Whether the databases have their new names; the error stands where nobody answers."""
     try:
-        rows = session.ask("SELECT oid, datname FROM pg_database", Interrupt(_ANSWER_SECONDS))
+        looking = Interrupt(_ANSWER_SECONDS, work="look at the names", is_part=True)
+        rows = session.ask("SELECT oid, datname FROM pg_database", looking)
     except KsnapshotError:
         return False
     found = {int(number): name for number, name in rows}

@@ -135,7 +135,7 @@ def _clean_up(session: Session, begun: Sequence[Move], done: Sequence[Move]) -> 
     made = [move.loaded for move in begun if move.is_made]
     whole = f"{', '.join(map(repr, filled))} were loaded and are whole, " if filled else ""
     try:
-        drop(session, made, Interrupt(_CLEANUP_SECONDS))
+        drop(session, made, Interrupt(_CLEANUP_SECONDS, work="clean-up", is_part=True))
     except KsnapshotError as error:
         left = ", ".join(map(repr, made))
         return (

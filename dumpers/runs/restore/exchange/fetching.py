@@ -89,7 +89,7 @@ class ReaderConnection:
 
     def give(self, verdict: Verdict) -> bool:
         """Give the verdict, whatever the interrupt says; whether the reader has it."""
-        last = Interrupt(_LAST_WORDS_SECONDS, work="restore")
+        last = Interrupt(_LAST_WORDS_SECONDS, work="last message", is_part=True)
         try:
             self._send(verdict, last)
         except KsnapshotError as error:
@@ -100,7 +100,7 @@ class ReaderConnection:
 
     def give_at_once(self, verdict: Verdict) -> None:
         """Give the verdict in place of a hello, by a client that cannot begin."""
-        last = Interrupt(_LAST_WORDS_SECONDS, work="restore")
+        last = Interrupt(_LAST_WORDS_SECONDS, work="last message", is_part=True)
         self._send(verdict, last)
         self._receive(last)
 

@@ -96,9 +96,8 @@ class Listener:
                 (self._folder / ENDED).write_text(json.dumps({"message": failure.message}))
             if self._client:
                 with contextlib.suppress(KsnapshotError):
-                    self._client.send(
-                        Kind.MESSAGE, encode(stop), Interrupt(_LAST_WORDS_SECONDS, work="restore")
-                    )
+                    last = Interrupt(_LAST_WORDS_SECONDS, work="last message", is_part=True)
+                    self._client.send(Kind.MESSAGE, encode(stop), last)
         self._scope.cancel("the end of the restore")
         if self._client:
             self._client.close()

@@ -106,7 +106,7 @@ class _Talking:
         """Tell the client to stop, and return what it then says, or what is known without it."""
         failure = describe_failure(error)
         stop = Stop(exit_code=failure.exit_code, reason=failure.reason, message=failure.message)
-        last = Interrupt(_LAST_ANSWER_SECONDS, work="restore")
+        last = Interrupt(_LAST_ANSWER_SECONDS, work="wait for the client", is_part=True)
         try:
             self._channel.send(Kind.MESSAGE, encode(stop), last)
             return self.wait_for_verdict(last)

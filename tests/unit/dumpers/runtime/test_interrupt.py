@@ -63,6 +63,17 @@ def test_a_child_has_its_parents_deadline(how: str, silent: int) -> None:
         waits(child, silent)[how]()
 
 
+def test_a_part_that_takes_too_long_is_no_deadline() -> None:
+    own = Interrupt(0.0, work="clean-up", is_part=True)
+    with pytest.raises(InterruptedRunError) as caught:
+        own.check()
+    assert str(caught.value) == "the clean-up was stopped after 0 s, the longest it may take"
+    assert not isinstance(caught.value, DeadlineExceededError)
+    own.hold_up("the store")
+    with pytest.raises(InterruptedRunError, match="may take: it was waiting for the store"):
+        own.check()
+
+
 @pytest.mark.parametrize("how", ["sleep", "wait_readable"])
 def test_a_child_that_waits_hears_its_parent(how: str, silent: int) -> None:
     parent = Interrupt()
