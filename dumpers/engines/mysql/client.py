@@ -68,7 +68,13 @@ class Server:
     ) -> list[tuple[str, ...]]:
         """Answer statements by a client of their own, which gets these options besides."""
         command = query(
-            self.client, self.connection, sql, options, database=database, errors=self.errors
+            self.client,
+            self.connection,
+            sql,
+            options,
+            database=database,
+            logged_in=True,
+            errors=self.errors,
         )
         text = run_for_output(command, interrupt=interrupt)
         return _cells(text.split("\n") if text else [])
@@ -119,10 +125,14 @@ def connect(
         )
 
     def look(client: Program) -> Server:
-        def make(name: str) -> Command:
-            return conversation(client, connection, database=name, errors=errors)
+        talk: Conversation | None = None
 
-        talk = None
+        def make(name: str) -> Command:
+            logged_in = talk is not None and talk.has_answered
+            return conversation(
+                client, connection, database=name, logged_in=logged_in, errors=errors
+            )
+
         if kept is not None:
             talk = Conversation(make, database=database, interrupt=interrupt)
             kept.enter_context(talk)
@@ -159,7 +169,7 @@ def _look(
 ) -> Server:
     sql = "SELECT VERSION(), @@version_comment, @@lower_case_table_names"
     if talk is None:
-        command = query(client, connection, sql, database="", errors=errors)
+        command = query(client, connection, sql, database="", logged_in=False, errors=errors)
         row = run_for_output(command, interrupt=interrupt)
     else:
         row = "\n".join(talk.ask(sql)[1:])

@@ -10,6 +10,7 @@ from dumpers.engines.mysql.errors import (
     REFUSED_LOGINS,
     TOO_BIG_A_SELECT,
     error_numbers,
+    is_distrust,
     is_final,
 )
 from dumpers.engines.mysql.programs import Program, arguments, session
@@ -21,6 +22,14 @@ GIVEN_LIMIT = "@ksnapshot_given_limit"
 
 _CONNECT_SECONDS = 10
 _STATEMENT = "--------------\n"
+_DISTRUSTED = (
+    " (the annotation ca-secret names the authority to trust; the annotation tls says how much is "
+    "checked)"
+)
+_CHANGED = (
+    " (this run was logged in there before: the server was restarted meanwhile, or another one "
+    "answers in its place)"
+)
 
 
 def query(
@@ -30,6 +39,7 @@ def query(
     options: Sequence[str] = (),
     *,
     database: str,
+    logged_in: bool,
     errors: ErrorClasses,
 ) -> Command:
     """Make the command that runs statements and prints cells apart by tabs, escaped."""
@@ -41,11 +51,16 @@ def query(
         *options,
         *(["--", database] if database else []),
     ]
-    return command(argv, connection, database=database, errors=errors)
+    return command(argv, connection, database=database, logged_in=logged_in, errors=errors)
 
 
 def conversation(
-    client: Program, connection: Connection, *, database: str, errors: ErrorClasses
+    client: Program,
+    connection: Connection,
+    *,
+    database: str,
+    logged_in: bool,
+    errors: ErrorClasses,
 ) -> Command:
     """Make the command that reads statements and prints the answer of each as soon as it has it.
 
@@ -54,13 +69,21 @@ def conversation(
     # Names are taken as they are, with line ends of any kind.
     argv = [*_login(client, connection), "--unbuffered", "--binary-mode", "--skip-reconnect"]
     argv += ["--", database] if database else []
-    return command(argv, connection, database=database, errors=errors)
+    return command(argv, connection, database=database, logged_in=logged_in, errors=errors)
 
 
 def command(
-    argv: Sequence[str], connection: Connection, *, database: str, errors: ErrorClasses
+    argv: Sequence[str],
+    connection: Connection,
+    *,
+    database: str,
+    logged_in: bool,
+    errors: ErrorClasses,
 ) -> Command:
     """Make a command that logs in; the password goes by environment, as it does with libpq.
+
+    `logged_in`: this run was logged in there before, so a server that is not trusted now is
+    another one, or one that is just starting: that may heal.
 
     An option file would be on a disk or in a descriptor to hand down, and is read by the same
     user only, as the environment is.
@@ -71,6 +94,7 @@ def command(
         env={"MYSQL_PWD": connection.password} if connection.password else {},
         connection=connection,
         where=f" of {what}{connection.host}:{connection.port}",
+        logged_in=logged_in,
         errors=errors,
     )
 
@@ -81,6 +105,7 @@ def tool_command(
     env: Mapping[str, str],
     connection: Connection | None = None,
     where: str = "",
+    logged_in: bool = False,
     errors: ErrorClasses,
 ) -> Command:
     """Make a command, with a `connection` one that logs in there; `where` is for its errors."""
@@ -99,6 +124,10 @@ def tool_command(
             text += " (SET GLOBAL max_join_size = DEFAULT, which mariadb-dump cannot do for itself)"
         if connection is not None and numbers & REFUSED_LOGINS:
             text += login_hint(connection)
+        if is_distrust(said):
+            if logged_in:
+                return errors.failed(f"{text}{_CHANGED}")
+            return errors.refused(f"{text}{_DISTRUSTED}")
         return errors.refused(text) if is_final(said) else errors.failed(text)
 
     return Command(

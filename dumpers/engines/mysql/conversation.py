@@ -32,6 +32,7 @@ class Conversation:
         self._client: _Client | None = None
         self._running = ExitStack()
         self.is_over = False
+        self.has_answered = False
 
     def __enter__(self) -> Self:
         return self
@@ -52,11 +53,13 @@ class Conversation:
             self._change(database or self._database)
         assert self._client is not None
         try:
-            return self._client.ask(sql)
+            answer = self._client.ask(sql)
         except KsnapshotError:
             self._client = None
             self._running.close()
             raise
+        self.has_answered = True
+        return answer
 
     def _change(self, database: str) -> None:
         if self._client is not None:

@@ -58,11 +58,13 @@ _REFUSALS = frozenset(
 _REFUSED_WORDS = re.compile(
     # A dump's table may be gone because it was dropped meanwhile; a script's stays missing.
     r"error 1146 \(42S02\) at line"
-    r"|certificate|SSL is required"
     r"|unknown (?:option|variable|suffix)|ambiguous option|option .* requires an argument"
     r"|insuff?icent privileges|insufficient privileges",
     re.IGNORECASE,
 )
+# A server whose certificate is not trusted, or that has no TLS where it is asked for.
+_DISTRUST = re.compile(r"certificate|SSL is required", re.IGNORECASE)
+_TLS_FAILED = 2026
 # A table that the server finds damaged while it is read.
 CRASHED = frozenset((1034, 1194, 1195))
 LOST_CONNECTION = 2013
@@ -87,3 +89,8 @@ def error_numbers(text: str) -> frozenset[int]:
 def is_final(text: str) -> bool:
     """Whether trying again cannot help against the error that a tool's last words hold."""
     return bool(error_numbers(text) & _REFUSALS) or _REFUSED_WORDS.search(text) is not None
+
+
+def is_distrust(text: str) -> bool:
+    """Whether a client's last words are that it does not trust the server it has reached."""
+    return _TLS_FAILED in error_numbers(text) and _DISTRUST.search(text) is not None

@@ -107,4 +107,6 @@ def dump_command(
     if len(databases) > 1:
         argv += ["--no-create-db", "--databases"]
     argv += ["--", *databases, *names]
-    return commands.command(argv, server.connection, database=databases[0], errors=DUMP_ERRORS)
+    return commands.command(
+        argv, server.connection, database=databases[0], logged_in=True, errors=DUMP_ERRORS
+    )

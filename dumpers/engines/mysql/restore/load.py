@@ -73,7 +73,7 @@ class Loader:
             # What MySQL's newer clients say to 5.7 while they connect is taken for latin1.
             first = f"USE {client.identifier(database)};\n{first}"
         command: Command = commands.command(
-            argv, server.connection, database=database, errors=RESTORE_ERRORS
+            argv, server.connection, database=database, logged_in=True, errors=RESTORE_ERRORS
         )
         run_with_stdin(command, PrefixedReader(first.encode(), source), interrupt=interrupt)
 

@@ -4,7 +4,15 @@ from dumpers.contract.connection import Connection
 from dumpers.engines.mysql import commands
 from dumpers.engines.mysql.errors import error_numbers
 from dumpers.engines.mysql.restore.load import cure
-from dumpers.runtime.errors import DUMP_ERRORS, SourceFailedError, SourceRefusedError
+from dumpers.runtime.errors import (
+    DUMP_ERRORS,
+    RESTORE_ERRORS,
+    KsnapshotError,
+    SourceFailedError,
+    SourceRefusedError,
+    TargetFailedError,
+    TargetRefusedError,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +38,11 @@ def test_numbers_of_errors(text: str, numbers: set[int]) -> None:
         ("ERROR 1146 (42S02) at line 3: Table 'd.t' doesn't exist", SourceRefusedError),
         ("mysqldump: Got error: 1146: \"Table 'd.t' doesn't exist\"", SourceFailedError),
         ("ERROR 2026 (HY000): SSL connection error: certificate verify failed", SourceRefusedError),
+        (
+            "ERROR 2026 (HY000): SSL is required, but the server does not support it",
+            SourceRefusedError,
+        ),
+        ("ERROR 1062 (23000) at line 9: Duplicate entry 'certificate'", SourceFailedError),
         ("mysqldump: [ERROR] unknown option '--x'.", SourceRefusedError),
         ("ERROR 2003 (HY000): Can't connect to server on 'h' (111)", SourceFailedError),
         ("ERROR 1205 (HY000): Lock wait timeout at row 1045", SourceFailedError),
@@ -37,8 +50,33 @@ def test_numbers_of_errors(text: str, numbers: set[int]) -> None:
 )
 def test_an_error_is_final_by_its_number(said: str, kind: type[Exception]) -> None:
     connection = Connection(host="h", port=3306, username="u", password="p")
-    command = commands.command(["mysqldump"], connection, database="d", errors=DUMP_ERRORS)
+    command = commands.command(
+        ["mysqldump"], connection, database="d", logged_in=False, errors=DUMP_ERRORS
+    )
     assert type(command.failure(2, said)) is kind
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ERROR 2026 (HY000): TLS/SSL error: self-signed certificate",
+        "ERROR 2026 (HY000): SSL connection error: certificate verify failed",
+        "ERROR 2026 (HY000): SSL is required, but the server does not support it",
+    ],
+)
+def test_a_certificate_is_refused_at_the_first_login_only(said: str) -> None:
+    connection = Connection(host="h", port=3306, username="u", password="p")
+
+    def failure(*, logged_in: bool) -> KsnapshotError:
+        command = commands.command(
+            ["mariadb"], connection, database="d", logged_in=logged_in, errors=RESTORE_ERRORS
+        )
+        return command.failure(1, said)
+
+    first, later = failure(logged_in=False), failure(logged_in=True)
+    assert (type(first), type(later)) == (TargetRefusedError, TargetFailedError)
+    assert "ca-secret" in str(first)
+    assert "was restarted meanwhile" in str(later)
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,9 @@ def test_the_character_set_of_a_users_options(text: str, found: str) -> None:
 )
 def test_a_refused_login_with_a_line_end(password: str, hint: str) -> None:
     connection = Connection(host="h", port=1, username="u", password=password)
-    command = commands.command(["mysql"], connection, database="", errors=DUMP_ERRORS)
+    command = commands.command(
+        ["mysql"], connection, database="", logged_in=False, errors=DUMP_ERRORS
+    )
     said = str(command.failure(1, "ERROR 1045 (28000): Access denied for user 'u'@'h'"))
     assert (hint in said) if hint else said.endswith("'u'@'h'")
     assert "the password" not in str(command.failure(1, "ERROR 1049 (42000): Unknown database"))
