@@ -9,6 +9,7 @@ from dumpers.engines.mysql.errors import (
     LOST_CONNECTION,
     REFUSED_LOGINS,
     TOO_BIG_A_SELECT,
+    UNOPENED,
     error_numbers,
     is_distrust,
     is_final,
@@ -120,6 +121,8 @@ def tool_command(
             text += " (did the store hold the dump up? raise the server's net_write_timeout)"
         if numbers & CRASHED:
             text += " (REPAIR TABLE it, or leave it out by the annotation exclude-tables)"
+        if numbers & UNOPENED:
+            text += " (repair or drop it, or leave it out by the annotation exclude-tables)"
         if TOO_BIG_A_SELECT in numbers:
             text += " (SET GLOBAL max_join_size = DEFAULT, which mariadb-dump cannot do for itself)"
         if connection is not None and numbers & REFUSED_LOGINS:

@@ -1,7 +1,8 @@
 """Dumping MySQL and MariaDB, each with its own mysqldump or mariadb-dump."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from dumpers.contract.engine_spec import TextOption
 from dumpers.contract.jobs import DumpJob
@@ -60,7 +61,9 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
         notes += standby_notes(server, interrupt=interrupt)
         notes += prepared_notes(server, interrupt=interrupt)
         tool = DumpTool(program=program, server=server, own=own)
-        surveys, said = _survey_all(tool, wanted, table_filter, interrupt=interrupt)
+        surveys, said, thorough = _survey_all(
+            tool, wanted, table_filter, per_table=per_table, interrupt=interrupt
+        )
     notes += said
     for found in surveys:
         notes += found.notes
@@ -79,7 +82,9 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
         notes=merged(notes),
     )
     with ExitStack() as running:
-        streams = plan_streams(tool, surveys, per_table=per_table, running=running)
+        streams = plan_streams(
+            tool, surveys, thorough=thorough, per_table=per_table, running=running
+        )
         yield OpenedDump(info=info, streams=streams)
 
 
@@ -99,12 +104,18 @@ ENGINE: Engine = _MySQL()
 
 
 def _survey_all(
-    tool: DumpTool, wanted: tuple[str, ...], table_filter: TableFilter, *, interrupt: Interrupt
-) -> tuple[list[Survey], list[Note]]:
+    tool: DumpTool,
+    wanted: tuple[str, ...],
+    table_filter: TableFilter,
+    *,
+    per_table: bool,
+    interrupt: Interrupt,
+) -> tuple[list[Survey], list[Note], Callable[[str, Interrupt], Survey]]:
     """Look at the databases that were asked for, or at all.
 
-    Raises SourceRefusedError if a database cannot be read that was asked for by its name, or if
-    none can. What nobody named is left out with a note.
+    Also returns what looks at one of them again, with every table opened. Raises
+    SourceRefusedError if a database cannot be read that was asked for by its name, or if none can.
+    What nobody named is left out with a note.
     """
     server = tool.server
     present = databases(server, interrupt=interrupt)
@@ -113,9 +124,12 @@ def _survey_all(
         raise SourceRefusedError("this account sees no database on the server but its own ones")
     newest = min(server.number, tool.program.number)
     rights = grants(server, interrupt=interrupt)
+    innodb = ask_innodb(server, rights, interrupt=interrupt)
+    # The objects of a dump with one per table cannot change once it has begun.
+    opened = replace(innodb, sizes={})
     scope = Scope(
         rights=rights,
-        innodb=ask_innodb(server, rights, interrupt=interrupt),
+        innodb=opened if per_table else innodb,
         databases=names,
         others=frozenset(present) - frozenset(names),
         histories=newest >= _HISTORIES and not has_option(tool.own, "as-of"),
@@ -140,7 +154,14 @@ def _survey_all(
         raise SourceRefusedError(
             f"none of the server's databases can be read: {'; '.join(unread.values())}"
         )
-    return surveys, [*_unread_notes(unread), *([] if wanted else hidden_databases(rights))]
+
+    def thorough(name: str, interrupt: Interrupt) -> Survey:
+        within = table_filter.within(name, names)
+        again = replace(scope, innodb=opened)
+        return survey(server, name, table_filter=within, scope=again, interrupt=interrupt)
+
+    notes = [*_unread_notes(unread), *([] if wanted else hidden_databases(rights))]
+    return surveys, notes, thorough
 
 
 def _unread_notes(unread: dict[str, str]) -> list[Note]:

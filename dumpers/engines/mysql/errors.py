@@ -67,6 +67,11 @@ _DISTRUST = re.compile(r"certificate|SSL is required", re.IGNORECASE)
 _TLS_FAILED = 2026
 # A table that the server finds damaged while it is read.
 CRASHED = frozenset((1034, 1194, 1195))
+# A table that the server cannot open: its definition, its file or an index is damaged or gone.
+UNOPENED = frozenset((1033, 1712, 1812, 1814, 1877, 1932))
+# What the tools ask of a table before they read it; MariaDB has the number of a crashed table for a
+# definition that does not fit, too.
+_OPENING = "couldn't execute 'show "
 LOST_CONNECTION = 2013
 # A SELECT that the server's max_join_size forbids.
 TOO_BIG_A_SELECT = 1104
@@ -94,3 +99,9 @@ def is_final(text: str) -> bool:
 def is_distrust(text: str) -> bool:
     """Whether a client's last words are that it does not trust the server it has reached."""
     return _TLS_FAILED in error_numbers(text) and _DISTRUST.search(text) is not None
+
+
+def is_unopened(text: str) -> bool:
+    """Whether a dump tool's last words are that a table cannot be opened, or was damaged before."""
+    numbers = error_numbers(text)
+    return bool(numbers & UNOPENED or (numbers & CRASHED and _OPENING in text.lower()))

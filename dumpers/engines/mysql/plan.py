@@ -1,8 +1,9 @@
 """The streams of a dump, in the order in which a restore loads them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from dumpers.contract.notes import Note
@@ -10,12 +11,14 @@ from dumpers.engines.mysql.reading import DumpTool, dump_command, run_tool
 from dumpers.engines.mysql.sections import Sections
 from dumpers.engines.mysql.survey.database import Survey
 from dumpers.engines.mysql.survey.references import Reference, needing
+from dumpers.engines.mysql.survey.second_look import SecondLook
 from dumpers.engines.protocol import DumpStream
 from dumpers.engines.simple_stream import SimpleStream
 from dumpers.engines.tool_warnings import warning_notes
+from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from dumpers.streams.tool import ToolReader
+from dumpers.streams.tool import Command, ToolReader
 
 _ENDING = ".sql"
 # The part of the views that need several databases. No table can be called so: it lies in a folder
@@ -26,32 +29,51 @@ _NO_PROGRAMS = ("--skip-triggers", "--skip-routines", "--skip-events")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ToolStream(SimpleStream):
-    """A stream that tells of the tools' runs in `heard`, if there are any."""
+    """A stream that tells of the tools' runs in `heard`, if there are any.
+
+    With a `look` it may be read once more, without the tables that the tool could not open.
+    """
 
     heard: Sequence[ToolReader] = ()
+    look: SecondLook | None = None
+
+    def can_retry(self, error: KsnapshotError) -> bool:
+        """Whether a second look at the database may help."""
+        return self.look is not None and self.look.may_help(error)
 
     def notes(self) -> Sequence[Note]:
-        """Return the tool's warnings of a dump that succeeded."""
-        return [note for tool in self.heard for note in warning_notes(tool.complaint, self.name)]
+        """Return what a second look found, and the tool's warnings of a dump that succeeded."""
+        warnings = [
+            note for tool in self.heard for note in warning_notes(tool.complaint, self.name)
+        ]
+        return [*(self.look.notes if self.look else ()), *warnings]
 
 
 def plan_streams(
-    tool: DumpTool, surveys: Sequence[Survey], *, per_table: bool, running: ExitStack
+    tool: DumpTool,
+    surveys: Sequence[Survey],
+    *,
+    thorough: Callable[[str, Interrupt], Survey],
+    per_table: bool,
+    running: ExitStack,
 ) -> list[DumpStream]:
     """Make the streams of all databases.
 
+    `thorough` makes the survey of a database of which the tool could not open a table.
     Views that need another of the databases come last, as an object of their own: only then are
     all tables and functions there. `running` ends the tools whose output several streams share.
     """
     across = views_across(surveys)
     streams: list[DumpStream] = []
     for found in in_order(surveys):
-        rest = _without(found, {view for database, view in across if database == found.database})
+        elsewhere = {view for database, view in across if database == found.database}
+        rest = _without(found, elsewhere)
         # Views and programs alone are one object in any case.
         if per_table and not all(table.is_view for table in rest.tables):
             streams += _streams_per_table(tool, rest, running)
         else:
-            streams.append(_stream(tool, rest))
+            look = SecondLook(found, partial(thorough, found.database))
+            streams.append(_stream(tool, rest, look=look, elsewhere=elsewhere))
     if across:
         streams.append(_stream_of_views(tool, surveys, across))
     return streams
@@ -90,24 +112,26 @@ def in_order(surveys: Sequence[Survey]) -> list[Survey]:
     return ordered
 
 
-def _stream(tool: DumpTool, found: Survey) -> DumpStream:
-    """The stream of a whole database, or of some tables and views of it."""
-    names: list[str] = []
-    left_out: Sequence[str] = ()
-    if found.all_tables or any(table.is_view for table in found.tables):
-        # mysqldump writes views before the functions that they call if it is told tables by name;
-        # if it is told which tables to leave out, it writes them in the order that they load in.
-        left_out = _full_names(found, found.left_out)
-    else:
-        names = [table.name for table in found.tables]
-    command = dump_command(tool, [found], found.options, names=names, leave_out=left_out)
-    opening = found.opening + (found.defaults if found.all_tables else "")
+def _stream(
+    tool: DumpTool,
+    found: Survey,
+    *,
+    look: SecondLook | None = None,
+    elsewhere: Iterable[str] = (),
+) -> DumpStream:
+    """The stream of a whole database, or of some tables and views of it.
 
+    `elsewhere` are views that another object holds.
+    """
     heard: list[ToolReader] = []
 
     def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
+        by = _without(look.survey(interrupt), elsewhere) if look else found
+        opening = by.opening + (by.defaults if by.all_tables else "")
+        command = _command(tool, by)
+        command = look.watched(command) if look else command
         return run_tool(
-            tool, command, [found.database], opening=opening, heard=heard, interrupt=interrupt
+            tool, command, [by.database], opening=opening, heard=heard, interrupt=interrupt
         )
 
     return _ToolStream(
@@ -117,7 +141,21 @@ def _stream(tool: DumpTool, found: Survey) -> DumpStream:
         known_metadata=_metadata(tool),
         opener=opener,
         heard=heard,
+        look=look,
     )
+
+
+def _command(tool: DumpTool, found: Survey) -> Command:
+    """The command that dumps a whole database, or some tables and views of it."""
+    names: list[str] = []
+    left_out: Sequence[str] = ()
+    if found.all_tables or any(table.is_view for table in found.tables):
+        # mysqldump writes views before the functions that they call if it is told tables by name;
+        # if it is told which tables to leave out, it writes them in the order that they load in.
+        left_out = _full_names(found, found.left_out)
+    else:
+        names = [table.name for table in found.tables]
+    return dump_command(tool, [found], found.options, names=names, leave_out=left_out)
 
 
 def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> list[DumpStream]:

@@ -11,8 +11,8 @@ import shutil
 import signal
 import subprocess
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -51,6 +51,7 @@ class MySQLServer:
     user: str = "admin"
     host: str = "127.0.0.1"
     _server: processes.Server
+    _command: Sequence[str] = field(repr=False)
     folder: Path
 
     def __enter__(self) -> Self:
@@ -106,6 +107,13 @@ class MySQLServer:
     def kill(self) -> None:
         """Ends the server at once, as a node's failure would."""
         self._server.kill()
+
+    def restarted(self, meanwhile: Callable[[], object]) -> "MySQLServer":
+        """The server after an orderly end, what was done `meanwhile`, and another start."""
+        self._server.stop(seconds=60)
+        meanwhile()
+        server = _run(self.name, self._command, self.port, self.password, self.folder)
+        return replace(self, _server=server)
 
     def stop(self) -> None:
         # Nothing has to survive, and an orderly shutdown takes seconds.
@@ -163,7 +171,7 @@ def start(name: str, *, options: Sequence[str] = ()) -> MySQLServer:
     `options` are words for its command line, such as `--max-connections=10`.
     """
     folder = scratch.make(name)
-    uid = _NOBODY if os.geteuid() == 0 else None
+    uid = _uid()
     base = scratch.reachable(_installation(name), folder, uid)
     # Of its own, as a server that starts clears away the temporary tables that it finds.
     data, temporary = folder / "data", folder / "tmp"
@@ -189,7 +197,7 @@ def start(name: str, *, options: Sequence[str] = ()) -> MySQLServer:
         "--bind-address=127.0.0.1",
         f"--port={port}",
     ]
-    command += [f"--socket={data}/s.sock", f"--pid-file={data}/pid", f"--init-file={init}"]
+    command += [f"--socket={data}/s.sock", f"--pid-file={data}/pid"]
     # The data goes with the server: nothing has to survive a power cut.
     command += ["--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF"]
     command += ["--innodb-buffer-pool-size=64M", "--max-allowed-packet=64M"]
@@ -200,18 +208,31 @@ def start(name: str, *, options: Sequence[str] = ()) -> MySQLServer:
     if name in {"mysql-8.0", NEWEST}:
         command += ["--mysqlx=OFF", "--skip-log-bin"]
     command += options
-    server = processes.start(
+    server = _run(name, [*command, f"--init-file={init}"], port, password, folder)
+    init.unlink()
+    return MySQLServer(
+        name=name, port=port, password=password, _server=server, _command=command, folder=folder
+    )
+
+
+def _run(
+    name: str, command: Sequence[str], port: int, password: str, folder: Path
+) -> processes.Server:
+    return processes.start(
         name,
         command,
         log=folder / "log",
         # Not by its port: that answers before the users are made.
         ready=lambda: _accepts(name, port, password),
         seconds=120,
-        uid=uid,
+        uid=_uid(),
         cwd=Path("/"),
     )
-    init.unlink()
-    return MySQLServer(name=name, port=port, password=password, _server=server, folder=folder)
+
+
+def _uid() -> int | None:
+    """Who a server runs as: none does as root."""
+    return _NOBODY if os.geteuid() == 0 else None
 
 
 def _bin_folder(*, mysql: bool, mariadb: bool) -> Path:

@@ -14,8 +14,9 @@ from dumpers.contract.connection import Connection
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.notes import NoteCode
 from dumpers.engines.mysql.engine import ENGINE
-from dumpers.engines.protocol import NotedStream, SourceInfo, StoredDump
+from dumpers.engines.protocol import DumpStream, NotedStream, SourceInfo, StoredDump
 from dumpers.engines.registry import ENGINES
+from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 from tests.testbed.databases import mysql as mysql_testbed
@@ -146,8 +147,19 @@ def dump_parts(job: DumpJob) -> tuple[SourceInfo, Sequence[tuple[str, tuple[str,
     found = []
     with ENGINE.open(job, Interrupt()) as opened:
         for stream in opened.streams:
-            with stream.open(Interrupt()) as reader:
-                found.append((stream.name, stream.part, b"".join(iter(reader.read, b""))))
+            try:
+                data = _read(stream)
+            except SourceFailedError as error:
+                # As the pipeline does.
+                if not stream.can_retry(error):
+                    raise
+                data = _read(stream)
+            found.append((stream.name, stream.part, data))
         told = [stream.notes() for stream in opened.streams if isinstance(stream, NotedStream)]
     notes = (*opened.info.notes, *(note for notes in told for note in notes))
     return replace(opened.info, notes=notes), found
+
+
+def _read(stream: DumpStream) -> bytes:
+    with stream.open(Interrupt()) as reader:
+        return b"".join(iter(reader.read, b""))

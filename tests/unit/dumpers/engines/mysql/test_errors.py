@@ -2,7 +2,7 @@ import pytest
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.mysql import commands
-from dumpers.engines.mysql.errors import error_numbers
+from dumpers.engines.mysql.errors import error_numbers, is_unopened
 from dumpers.engines.mysql.restore.load import cure
 from dumpers.runtime.errors import (
     DUMP_ERRORS,
@@ -93,3 +93,19 @@ def test_a_certificate_is_refused_at_the_first_login_only(said: str) -> None:
 def test_a_cure_goes_by_the_number_of_the_error(text: str, word: str) -> None:
     assert word in cure(text)
     assert bool(cure(text)) is bool(word)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_so"),
+    [
+        ("Couldn't execute 'show create table `t`': Table `d`.`t` is corrupted. (1877)", True),
+        ("Couldn't execute 'show create table `t`': Table 't' is marked as crashed (1194)", True),
+        # What is damaged further on looks whole to whoever opens it.
+        ("Error 1194: Table 't' is marked as crashed when dumping table `t` at row: 1", False),
+        ("Error 1712: Index k is corrupted when dumping table `t` at row: 7", True),
+        ("Couldn't execute 'show create table `t`': Table 'd.t' doesn't exist (1146)", False),
+        ("Error 2013: Lost connection to server during query at row: 1877", False),
+    ],
+)
+def test_a_table_that_cannot_be_opened(said: str, *, is_so: bool) -> None:
+    assert is_unopened(f"mariadb-dump: {said}") is is_so
