@@ -73,7 +73,7 @@ link AS MATERIALIZED (
   AND NOT (d.deptype = 'a' AND d.classid IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass))
   -- Of all inner parts, only a multirange may lie in another schema than its whole.
   AND (d.deptype <> 'i' OR d.classid = 'pg_type'::regclass
-    AND d.objid IN (SELECT oid FROM pg_type WHERE typtype = 'm'))
+    AND d.refclassid = 'pg_type'::regclass AND d.refobjid IN (SELECT rngtypid FROM pg_range))
   -- An equation, of which the planner expects few rows: by many it would clear much memory.
   AND (CASE
     WHEN d.refclassid = 'pg_namespace'::regclass THEN d.classid <> 'pg_class'::regclass
