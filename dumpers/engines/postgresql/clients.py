@@ -82,6 +82,10 @@ _AS_TEXT = (
     "SELECT 1 WHERE pg_catalog.set_config('client_encoding', CASE pg_catalog.getdatabaseencoding() "
     "WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true) IS NULL"
 )
+_KEEP_PATH = (
+    "SELECT 1 WHERE pg_catalog.set_config('ksnapshot.path', "
+    "pg_catalog.to_json(pg_catalog.current_schemas(true))::pg_catalog.text, true) IS NULL"
+)
 # A COPY of hours shows nothing of a network that forgets idle connections, or of a server whose
 # node is gone: after two minutes of silence it is asked whether it is there.
 _KEEPALIVE = "keepalives=1 keepalives_idle=60 keepalives_interval=15 keepalives_count=4"
@@ -157,22 +161,25 @@ class Session:
         )
         return [row.split(_FIELD) for row in text.split(_ROW)] if text else []
 
-    def ask_text(self, sql: str, interrupt: Interrupt, *, path: bool = True, role: str = "") -> str:
+    def ask_text(self, sql: str, interrupt: Interrupt, *, role: str = "") -> str:
         """Return the only field of a query's only row, read in one transaction and as UTF-8.
 
-        With `path` nothing of the database can stand in for what the query calls; without it the
-        search path is the session's own. No setting of the role or the database ends the query.
-        `role` is the one to ask as, empty for the login's own. What is no UTF-8, as there may be in
-        a database of no encoding, is surrogates.
+        Nothing of the database can stand in for what the query calls: the schemas of the session's
+        own search path are in the setting `ksnapshot.path`, as a JSON list. No setting of the role
+        or the database ends the query. `role` is the one to ask as, empty for the login's own. What
+        is no UTF-8, as there may be in a database of no encoding, is surrogates.
         """
         settings = [
             *([f"SET LOCAL ROLE {quote_identifier(role)}"] if role else []),
-            *(["SET LOCAL search_path = pg_catalog, pg_temp"] if path else []),
+            _KEEP_PATH,
+            "SET LOCAL search_path = pg_catalog, pg_temp",
             "SET LOCAL statement_timeout = 0",
             # Of common table expressions the planner knows no sizes: it would join thousands of
             # rows to thousands by looping, and compile for that.
             "SET LOCAL enable_nestloop = off",
             "SET LOCAL jit = off",
+            # Nor does it know that they are small: with more it clears as much memory for each.
+            "SET LOCAL work_mem = '4MB'",
             # A worker costs more to start than it saves.
             "SET LOCAL max_parallel_workers_per_gather = 0",
             _AS_TEXT,

@@ -32,7 +32,7 @@ def system(column: str) -> str:
     return _SYSTEM.format(column, column)
 
 
-def scope(choice: Choice, path: Sequence[str]) -> str:
+def scope(choice: Choice) -> str:
     """Common table expressions, to follow WITH RECURSIVE, of which the last is `scope`.
 
     `relation` holds all that can hold rows or be selected from; `member` what belongs to an
@@ -41,14 +41,17 @@ def scope(choice: Choice, path: Sequence[str]) -> str:
     extensions among them, which pg_dump leaves to the extension. `path` are the schemas in which
     names without a schema are found.
     """
-    places = ", ".join(literal(schema) for schema in path)
     tables = (choice.tables, choice.exclude_tables, choice.exclude_rows)
     patterns = [pattern for one in tables for pattern in one.with_children + one.alone]
     by_name = any(pattern.schema is None for pattern in patterns)
     return f"""
-path AS (SELECT * FROM unnest(ARRAY[{places}]::name[]) WITH ORDINALITY AS p(nspname, place)),
+path AS (
+  SELECT value::name AS nspname, place FROM json_array_elements_text(
+    current_setting('ksnapshot.path')::json) WITH ORDINALITY AS p(value, place)
+),
 relation AS MATERIALIZED (
-  SELECT c.oid, c.relkind, c.relpersistence, c.relnamespace, n.nspname, c.relname,
+  SELECT c.oid, c.relkind, c.relpersistence, c.relispopulated, c.relnamespace, n.nspname,
+    c.relname,
     {"coalesce(v.visible, false)" if by_name else "false"} AS visible
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   {_VISIBLE if by_name else ""}

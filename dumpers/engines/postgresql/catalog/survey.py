@@ -18,16 +18,14 @@ from dumpers.runtime.interrupt import Interrupt
 # The server's own function looks at every file of the database, which are three for a table at
 # least. What autovacuum keeps up to date is nearly as good; what it has never seen is small, or was
 # just filled.
-_CONTEXT = """
-SELECT json_build_object('path', pg_catalog.current_schemas(true),
-  'encoding', (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'client_encoding'),
-  'size', CASE WHEN pg_catalog.current_setting('autovacuum')::pg_catalog.bool
-    THEN (SELECT pg_catalog.sum(CASE
-        WHEN relpages > 0
-        THEN relpages * pg_catalog.current_setting('block_size')::pg_catalog.int8
-        ELSE 100 * pg_catalog.pg_stat_get_live_tuples(oid) END)::pg_catalog.int8
-      FROM pg_catalog.pg_class WHERE relkind IN ('r', 'm', 't'))
-    ELSE pg_catalog.pg_database_size(pg_catalog.current_database()) END)"""
+_CONTEXT = """json_build_object('path', current_setting('ksnapshot.path')::json,
+  'encoding', (SELECT reset_val FROM pg_settings WHERE name = 'client_encoding'),
+  'size', CASE WHEN current_setting('autovacuum')::bool
+    THEN (SELECT sum(CASE
+        WHEN relpages > 0 THEN relpages * current_setting('block_size')::int8
+        ELSE 100 * pg_stat_get_live_tuples(oid) END)::int8
+      FROM pg_class WHERE relkind IN ('r', 'm', 't'))
+    ELSE pg_database_size(current_database()) END)"""
 _READABLE = "readable"
 
 
@@ -56,12 +54,13 @@ def ask_survey(
 ) -> Survey:
     """Ask the session's database, for a pg_dump of the major version `tool`.
 
-    Two queries, which wait for no lock of a table. Raises SourceRefusedError for a sequence that
+    One query, which waits for no lock of a table. Raises SourceRefusedError for a sequence that
     this account may not read.
     """
-    context = _parse(session.ask_text(_CONTEXT, interrupt, path=False, role=choice.role))
-    query = survey_query(choice, server, context["path"])
-    found = _parse(session.ask_text(query, interrupt, role=choice.role))
+    members = f"'context', {_CONTEXT}, 'found', ({survey_query(choice, server)})"
+    query = f"SELECT json_build_object({members})"
+    answer = _parse(session.ask_text(query, interrupt, role=choice.role))
+    context, found = answer["context"], answer["found"]
     if shut := found.pop("shut_sequences", []):
         raise SourceRefusedError(
             f"permission denied for sequence {abbreviate(shut)}: grant the account "
