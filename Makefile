@@ -58,8 +58,8 @@ faults: setup ## fail every request of a pass and of a dump in every way, end du
 e2e: setup ## run the tests in a real one-node cluster, or the one of KUBECONFIG
 	$(BIN)/pytest tests/disaster tests/e2e $(PYTEST_ARGS)
 
-test: setup ## run every test that this machine can run, three worlds of servers at a time
-	$(BIN)/pytest --numprocesses=3 --no-loadscope-reorder $(PYTEST_ARGS)
+test: setup ## run every test that this machine can run, two worlds of servers at a time
+	$(BIN)/pytest --numprocesses=2 --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: setup ## compare a dump with the bare dump tool, in one run
 	$(BIN)/python -m benchmarks.dump

@@ -188,7 +188,7 @@ def start(name: str, *, options: Sequence[str] = ()) -> MySQLServer:
             os.chown(path, uid, uid)
     init.chmod(0o600)
     mariadb = name.startswith("mariadb")
-    (_initialise_mariadb if mariadb else _initialise_mysql)(name, base, data, uid)
+    (_initialise_mariadb if mariadb else _initialise_mysql)(name, base, data, temporary, uid)
     port = processes.free_port()
     command = [*_program(name, base), "--no-defaults", f"--basedir={_basedir(name, base)}"]
     command += [
@@ -355,15 +355,19 @@ def _messages(name: str, base: Path) -> list[str]:
     return [f"--lc-messages-dir={share}"]
 
 
-def _initialise_mysql(name: str, base: Path, data: Path, uid: int | None) -> None:
+def _initialise_mysql(name: str, base: Path, data: Path, temporary: Path, uid: int | None) -> None:
     command = [*_program(name, base), "--no-defaults", "--initialize-insecure"]
     command += [f"--basedir={_basedir(name, base)}", f"--datadir={data}", *_messages(name, base)]
+    command.append(f"--tmpdir={temporary}")
     if name == NEWEST:
         command.append("--secure-file-priv=")
     processes.run(command, uid=uid)
 
 
-def _initialise_mariadb(name: str, base: Path, data: Path, uid: int | None) -> None:
+def _initialise_mariadb(
+    _name: str, base: Path, data: Path, temporary: Path, uid: int | None
+) -> None:
     command = [f"{base}/scripts/mariadb-install-db", "--no-defaults", f"--basedir={base}"]
     command += [f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
+    command.append(f"--tmpdir={temporary}")
     processes.run(command, uid=uid)
