@@ -119,8 +119,7 @@ def plans(
 ) -> Iterator[tuple[str, Plan | None]]:
     """Yield the plan of each namespace; None where making it failed, which is then logged.
 
-    `found` holds the workloads of namespaces where they were looked for already, `laid` remembers
-    manifests from pass to pass.
+    `found` holds workloads that were looked for already, `laid` what is known of their manifests.
     """
     owned_objects = owned.index_owned(view, settings)
 
