@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.testbed.monitoring.readiness import is_ready
 from tests.testbed.toolchain import processes
 from tests.testbed.toolchain.tools import tool
 
@@ -52,17 +52,9 @@ def start(inhibit_rules: Sequence[Mapping[str, Any]]) -> Iterator[Alertmanager]:
                 "--cluster.listen-address=",
             ],
             log=Path(data, "log"),
-            ready=lambda: _is_ready(port),
+            ready=lambda: is_ready(port),
         )
         try:
             yield Alertmanager(port=port)
         finally:
             server.stop()
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready") as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, ConnectionError):
-        return False

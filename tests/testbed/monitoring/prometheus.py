@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.testbed.monitoring.readiness import is_ready
 from tests.testbed.toolchain import packages, processes
 from tests.testbed.toolchain.require import require
 
@@ -89,17 +90,9 @@ def start(
                 "--rules.alert.resend-delay=1s",
             ],
             log=Path(folder, "log"),
-            ready=lambda: _is_ready(port),
+            ready=lambda: is_ready(port),
         )
         try:
             yield Prometheus(port=port)
         finally:
             server.stop()
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready") as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, ConnectionError):
-        return False
