@@ -12,7 +12,7 @@ from dumpers.engines.mysql.conversation import Conversation
 from dumpers.engines.mysql.programs import Flavour, Program
 from dumpers.runtime.errors import ErrorClasses
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import Command, run_for_output
+from dumpers.streams.tools.tool import Command, run_for_output
 
 # If one client cannot log in for want of a plugin or of TLS, the other may. By text, as the number
 # of such an error is often that of a login that failed for any reason.

@@ -16,7 +16,7 @@ from dumpers.engines.mysql.errors import (
 )
 from dumpers.engines.mysql.programs import Program, arguments, session
 from dumpers.runtime.errors import ErrorClasses, KsnapshotError
-from dumpers.streams.tool import Command
+from dumpers.streams.tools.tool import Command
 
 # Holds in each session how many rows the server would give to one that sets nothing.
 GIVEN_LIMIT = "@ksnapshot_given_limit"

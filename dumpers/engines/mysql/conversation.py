@@ -13,7 +13,7 @@ from typing import Self
 
 from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import Command, ToolReader
+from dumpers.streams.tools.tool import Command, ToolReader
 
 
 class Conversation:

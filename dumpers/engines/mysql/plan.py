@@ -18,7 +18,7 @@ from dumpers.engines.tool_warnings import warning_notes
 from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from dumpers.streams.tool import Command, ToolReader
+from dumpers.streams.tools.tool import Command, ToolReader
 
 _ENDING = ".sql"
 # The part of the views that need several databases. No table can be called so: it lies in a folder

@@ -12,9 +12,9 @@ from dumpers.engines.mysql.programs import Flavour, Program
 from dumpers.engines.mysql.survey.database import Survey
 from dumpers.runtime.errors import DUMP_ERRORS
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.held_tool import HeldToolReader
 from dumpers.streams.reader import PrefixedReader, Reader
-from dumpers.streams.tool import Command, ToolReader
+from dumpers.streams.tools.held_tool import HeldToolReader
+from dumpers.streams.tools.tool import Command, ToolReader
 
 _HEAD = re.compile(
     rb"(?:/\*M?!999999\\- enable the sandbox mode \*/ ?\n)?-- (?:MySQL|MariaDB) dump \d"

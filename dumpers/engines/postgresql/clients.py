@@ -17,7 +17,7 @@ from dumpers.runtime.errors import (
     SourceRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import Command, run_for_output
+from dumpers.streams.tools.tool import Command, run_for_output
 
 _NAME = "pg_dump"
 _WRAPPER = "pg_wrapper"

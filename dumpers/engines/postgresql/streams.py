@@ -18,7 +18,7 @@ from dumpers.engines.tool_warnings import warning_notes
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from dumpers.streams.tool import ToolReader
+from dumpers.streams.tools.tool import ToolReader
 
 
 @dataclass(kw_only=True)

@@ -7,7 +7,7 @@ from typing import Self
 
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from dumpers.streams.tool import WRITE_BYTES, Command, EndProof, ToolReader, widen_pipe
+from dumpers.streams.tools.tool import WRITE_BYTES, Command, EndProof, ToolReader, widen_pipe
 
 
 class FedToolReader(ToolReader):

@@ -12,7 +12,7 @@ from typing import Self
 
 from dumpers.runtime.errors import InterruptedRunError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import Command, EndProof, ToolReader
+from dumpers.streams.tools.tool import Command, EndProof, ToolReader
 
 # The server can write on only once a third of its socket's buffer is free, mostly of 4 MiB, and
 # a dump has up to twice the bytes that came over the network. Enough for five minutes.

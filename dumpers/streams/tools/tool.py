@@ -20,7 +20,7 @@ from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.runtime.masking import mask
 from dumpers.streams.reader import Reader
-from dumpers.streams.tool_messages import ToolMessages, summarise
+from dumpers.streams.tools.tool_messages import ToolMessages, summarise
 
 _LOG = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from dumpers.engines.simple_stream import SimpleStream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from dumpers.streams.tool import Command, ToolReader
+from dumpers.streams.tools.tool import Command, ToolReader
 
 SIZE, NOISE = "GENERATED_MIB", "GENERATED_NOISE_MIB"
 HEAD, END = b"-- head\n", b"-- end\n"

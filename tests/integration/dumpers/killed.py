@@ -26,7 +26,7 @@ import contextlib, functools, importlib, json, os, signal, sys, urllib3
 from pathlib import Path
 from dumpers.contract.restore.request import RestoreRequest
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams import tool
+from dumpers.streams.tools import tool
 from dumpers.contract.connection import Connection
 from dumpers.engines.protocol import StoredDump
 

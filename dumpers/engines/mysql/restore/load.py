@@ -16,7 +16,7 @@ from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import RESTORE_ERRORS, KsnapshotError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import IterReader, PrefixedReader, Reader
-from dumpers.streams.tool import Command, run_with_stdin
+from dumpers.streams.tools.tool import Command, run_with_stdin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dumpers.engines.mysql.errors import is_unopened
 from dumpers.engines.mysql.survey.database import Survey
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import Command
+from dumpers.streams.tools.tool import Command
 
 
 class SecondLook:

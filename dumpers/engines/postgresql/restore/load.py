@@ -15,7 +15,7 @@ from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from dumpers.streams.tool import run_for_output, run_with_stdin
+from dumpers.streams.tools.tool import run_for_output, run_with_stdin
 
 # Without a failed statement's details and context, which show the rows.
 _PSQL = (

@@ -6,9 +6,9 @@ from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.proofs import prove_plain
 from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.fed_tool import FedToolReader
 from dumpers.streams.reader import Reader
-from dumpers.streams.tool import Command
+from dumpers.streams.tools.fed_tool import FedToolReader
+from dumpers.streams.tools.tool import Command
 
 _TOO_NEW = "unsupported version"
 

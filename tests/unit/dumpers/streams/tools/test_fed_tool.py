@@ -11,9 +11,9 @@ from dumpers.runtime.errors import (
     StorageFailedError,
 )
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.fed_tool import FedToolReader
 from dumpers.streams.reader import IterReader, Reader
-from dumpers.streams.tool import Command
+from dumpers.streams.tools.fed_tool import FedToolReader
+from dumpers.streams.tools.tool import Command
 
 _PASS_ON = "import shutil, sys; shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)"
 

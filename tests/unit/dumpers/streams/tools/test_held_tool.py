@@ -5,8 +5,8 @@ import pytest
 
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.held_tool import HeldToolReader
-from dumpers.streams.tool import Command
+from dumpers.streams.tools.held_tool import HeldToolReader
+from dumpers.streams.tools.tool import Command
 from tests.testbed.toolchain.processes import wait_until
 
 MIB = 1 << 20

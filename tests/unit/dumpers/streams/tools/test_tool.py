@@ -13,7 +13,7 @@ from dumpers.runtime.errors import (
     SourceRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import Command, ToolReader, run_for_output, run_with_stdin
+from dumpers.streams.tools.tool import Command, ToolReader, run_for_output, run_with_stdin
 
 
 def failure(status: int, said: str) -> KsnapshotError:

@@ -4,8 +4,8 @@ import pytest
 
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tool import Command, run_for_output
-from dumpers.streams.tool_messages import summarise
+from dumpers.streams.tools.tool import Command, run_for_output
+from dumpers.streams.tools.tool_messages import summarise
 
 LOCKS = ", ".join(f"public.measurements_{number}" for number in range(1500))
 DENIED = "ERROR:  permission denied for table measurements_7"
