@@ -62,7 +62,7 @@ def test_the_first_page_of_ten_thousand_backups_takes_few_requests(
     assert bool(found.next) == (count > 20)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.datetimes(datetime(2019, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dumpers.engines.elasticsearch.read.page_size import LARGEST, TARGET, PageSize
@@ -62,6 +62,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(
     documents=st.lists(st.dictionaries(st.text(), _JSON), min_size=1, max_size=4),
     indent=st.sampled_from([None, 0, 2]),
