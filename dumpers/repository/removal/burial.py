@@ -26,7 +26,7 @@ from dumpers.storage.s3.answers import Head
 _LOG = logging.getLogger(__name__)
 
 _NO_DEADLINE = timedelta(hours=24)
-_FOR_EVER = "for as long as its legal hold lasts"
+_FOR_EVER = "its legal hold is lifted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
