@@ -42,7 +42,7 @@ from dumpers.contract.names import (
     VERIFY,
     WORKLOAD,
 )
-from dumpers.contract.notes import NoteCode, parse_codes
+from dumpers.contract.notes import SHRUNK, parse_codes
 from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key, split_recipients
 from dumpers.runtime.errors import ConfigurationError
 
@@ -103,8 +103,9 @@ class DumpJob(Job):
     `recipients` are age recipients, none meaning no encryption; `options` holds the engine's own
     variables that are set, `numbers` all those that are numbers; `part_size` is in bytes, None
     meaning that the estimate decides; `verify` is READ_BACK or empty; `accepted` holds the codes of
-    notes that are no reason to look at a dump. `retention` is a policy as the controller checked
-    it, empty where everything is kept, and `time_zone` the zone that cuts its days.
+    notes that are no reason to look at a dump. `size_accepted` is true where somebody found the
+    size of the backups right. `retention` is a policy as the controller checked it, empty where
+    everything is kept, and `time_zone` the zone that cuts its days.
     """
 
     engine: EngineSpec
@@ -114,7 +115,8 @@ class DumpJob(Job):
     numbers: Mapping[str, int]
     part_size: int | None
     verify: str = ""
-    accepted: frozenset[NoteCode] = frozenset()
+    accepted: frozenset[str] = frozenset()
+    size_accepted: bool = False
     retention: str = ""
     time_zone: str = ""
 
@@ -154,7 +156,8 @@ class DumpJob(Job):
             numbers=numbers,
             part_size=part_size,
             verify=verify,
-            accepted=accepted,
+            accepted=accepted - {SHRUNK},
+            size_accepted=SHRUNK in accepted,
             # Not read here: a policy that nobody understands keeps everything, and fails no dump.
             retention=reader.text(RETENTION),
             time_zone=reader.text(TIME_ZONE),
@@ -186,8 +189,8 @@ def _verify(reader: EnvReader, location: S3Location) -> str:
     return value
 
 
-def _accepted(reader: EnvReader) -> frozenset[NoteCode]:
-    """The codes of the notes that are accepted."""
+def _accepted(reader: EnvReader) -> frozenset[str]:
+    """The codes of the notes that are accepted, and SHRUNK where the size is."""
     try:
         return parse_codes(reader.text(ACCEPT))
     except ValueError as error:

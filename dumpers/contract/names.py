@@ -58,6 +58,15 @@ LIST_SCOPES = ("cronjob", "cluster", "all")
 # `true` lists the dumps of ksnapshot 0.6.0, too, which have no records.
 LIST_LEGACY = "KSNAPSHOT_LIST_LEGACY"
 
+# Variables of jobs that delete backups. The floor is a policy, or `none`: what prune keeps whatever
+# the policies in the bucket say.
+RETENTION_FLOOR = "KSNAPSHOT_RETENTION_FLOOR"
+# `true` says what would be deleted; nothing is written or deleted.
+DRY_RUN = "KSNAPSHOT_DRY_RUN"
+# Ids of runs separated by commas, or ALL_BACKUPS of the CronJob.
+BACKUPS = "KSNAPSHOT_BACKUPS"
+ALL_BACKUPS = "all"
+
 # Variables of jobs that hand a backup to one person. An age recipient: what these jobs print is
 # encrypted to it.
 REPLY_TO = "KSNAPSHOT_REPLY_TO"

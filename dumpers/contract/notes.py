@@ -11,6 +11,9 @@ from typing import Protocol
 
 # Objects that a text shows; a manifest holds all of them.
 _SHOWN = 20
+# Stands beside the codes in the annotation `accept`: the size of the backups is right, however
+# small they became.
+SHRUNK = "shrunk"
 
 
 class NoteCode(StrEnum):
@@ -60,14 +63,17 @@ class Note:
         return f"{self.text}: {listed}" if listed else self.text
 
 
-def parse_codes(text: str) -> frozenset[NoteCode]:
-    """The codes in a comma-separated list; ValueError names the first that is not one."""
+def parse_codes(text: str) -> frozenset[str]:
+    """The codes in a comma-separated list, and SHRUNK if it is there.
+
+    ValueError names the first that is neither.
+    """
     names = [name.strip() for name in text.split(",") if name.strip()]
-    known = {str(code): code for code in NoteCode}
+    known = (*map(str, NoteCode), SHRUNK)
     for name in names:
         if name not in known:
             raise ValueError(f"{name[:40]!r} is no code of a note: {', '.join(known)}")
-    return frozenset(known[name] for name in names)
+    return frozenset(names)
 
 
 class JudgedNote(Protocol):

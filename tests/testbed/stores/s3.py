@@ -94,10 +94,13 @@ class S3Server:
             config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, proxies={}),
         )
 
-    def create_bucket(self, name: str) -> str:
-        """An empty bucket, owned by root."""
+    def create_bucket(self, name: str, *, versions: bool = False, locks: bool = False) -> str:
+        """An empty bucket, owned by root; one with locks keeps versions, too."""
         client = self.client()
-        client.create_bucket(Bucket=name)
+        client.create_bucket(Bucket=name, **({"ObjectLockEnabledForBucket": True} if locks else {}))
+        if versions or locks:
+            enabled = {"Status": "Enabled"}
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration=enabled)
         return name
 
     def create_user(self, name: str) -> Keys:
@@ -166,9 +169,9 @@ def start(*, tls: bool = False) -> S3Server:
         pair = authority.server("s3")
         command += ["--cert", pair.cert, "--key", pair.key]
         ca = authority.pair.cert
-    for name in ("iam", "data"):
+    for name in ("iam", "data", "versions"):
         (folder / name).mkdir()
-    command.append("posix")
+    command += ["posix", "--versioning-dir", folder / "versions"]
     if not _has_attributes(folder / "data"):
         (folder / "attributes").mkdir()
         command += ["--sidecar", folder / "attributes"]

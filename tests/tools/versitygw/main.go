@@ -3,7 +3,7 @@
 // The stock program links its own test suite and the clients of Azure and AWS IAM, a third of its
 // build time. The options that are here mean, and default to, what they do there:
 //
-//	versitygw [options] posix [--sidecar folder] folder
+//	versitygw [options] posix [--sidecar folder] [--versioning-dir folder] folder
 //	versitygw admin [options] create-user [options]
 package main
 
@@ -42,6 +42,7 @@ var (
 	quiet      = options.Bool("quiet", false, "do not print each request")
 	keepAlive  = options.Bool("keep-alive", false, "keep connections")
 	sidecarDir = options.String("sidecar", "", "folder for what else is in extended attributes")
+	versionDir = options.String("versioning-dir", "", "folder of old versions of objects")
 	endpoint   = options.String("endpoint-url", "", "server to administrate")
 	insecure   = options.Bool("allow-insecure", false, "do not verify the server's certificate")
 	access     = options.String("access", "", "access key: the administrator's, then the user's")
@@ -76,7 +77,8 @@ func next() string {
 
 func serve() {
 	store := posix.PosixOpts{
-		SideCarDir: *sidecarDir, Concurrency: 5000, IOBufferSize: 1 << 20, CopyObjectThreshold: 5 << 30,
+		SideCarDir: *sidecarDir, VersioningDir: *versionDir,
+		Concurrency: 5000, IOBufferSize: 1 << 20, CopyObjectThreshold: 5 << 30,
 	}
 	var attributes meta.MetadataStorer = meta.XattrMeta{}
 	if *sidecarDir != "" {

@@ -21,12 +21,15 @@ from dumpers.repository.records import (
     Verification,
 )
 from tests.unit.dumpers.repository.records_made import (
+    ACCEPTANCES,
     BOOTSTRAPS,
+    CHECKS,
     FAILURES,
     MANIFESTS,
     METADATA,
     PINS,
     RESTORATIONS,
+    SHRUNK,
     STARTED,
     TIMES,
     VERIFICATIONS,
@@ -78,7 +81,18 @@ def read(document: object) -> object:
     return read_record(json.dumps(document).encode())
 
 
-@given(STARTED | MANIFESTS | FAILURES | VERIFICATIONS | RESTORATIONS | PINS | BOOTSTRAPS)
+@given(
+    STARTED
+    | MANIFESTS
+    | FAILURES
+    | VERIFICATIONS
+    | RESTORATIONS
+    | PINS
+    | BOOTSTRAPS
+    | ACCEPTANCES
+    | CHECKS
+    | SHRUNK
+)
 def test_what_is_written_is_what_is_read(record: Record) -> None:
     assert read_record(write_record(record)) == record
 

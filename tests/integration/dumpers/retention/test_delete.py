@@ -1,0 +1,75 @@
+"""Deletions that somebody asks for: whole or not at all, and what stays is named."""
+
+import secrets
+
+import pytest
+
+from dumpers.runs.retention.delete import DeletionRefusedError
+from dumpers.runtime.errors import ConfigurationError
+from tests.integration.dumpers.retention.pruned_world import World, fill
+from tests.testbed.stores.s3 import S3Server
+
+
+@pytest.fixture
+def world(s3: S3Server, bucket: str) -> World:
+    return fill(World(s3=s3, bucket=bucket))
+
+
+def test_chosen_backups_go_whatever_the_policy_says(world: World) -> None:
+    before = world.left()
+    foreseen, _ = world.delete("alpha", "alpha-0", "alpha-1", dry_run=True)
+    assert (foreseen.deleted, foreseen.freed_bytes) == (2, 40)
+    assert world.left() == before
+    result, documents = world.delete("alpha", "alpha-0", "alpha-1")
+    assert (result.deleted, result.freed_bytes, result.left) == (2, 40, 0)
+    assert documents[-1] == {
+        "delete": "end",
+        "deleted": 2,
+        "freed_bytes": 40,
+        "left": 0,
+        "dry_run": False,
+    }
+    assert [item["id"] for item in documents[:-1]] == ["alpha-1", "alpha-0"]
+    assert before - world.left() == {key for key in before if "alpha-0" in key or "alpha-1" in key}
+
+
+@pytest.mark.parametrize("wanted", [(), ("alpha-0", "alpha-4")], ids=["all", "some"])
+def test_nothing_goes_where_one_is_pinned(world: World, wanted: tuple[str, ...]) -> None:
+    before = world.left()
+    with pytest.raises(DeletionRefusedError, match=r"nothing was deleted: alpha-4 of .* is pinned"):
+        world.delete("alpha", *wanted)
+    assert world.left() == before
+
+
+def test_an_id_that_is_none_deletes_nothing(world: World) -> None:
+    before = world.left()
+    with pytest.raises(ConfigurationError, match="there is no backup 'alpha-9'; did you mean"):
+        world.delete("alpha", "alpha-0", "alpha-9")
+    assert world.left() == before
+
+
+def test_all_of_a_cronjob_goes_with_what_crashes_left(world: World) -> None:
+    result, _ = world.delete("delta")
+    assert result.deleted == 3
+    left = {key for key in world.left() if "delta" in key}
+    # The tombstone of the sweep stays, as a run that was only suspended might come back.
+    assert left == {"p/manifests/c/delta/20260530T120000Z-delta-2/manifest.json"}
+    again, documents = world.delete("delta")
+    assert (again.deleted, again.left) == (0, 1)
+    assert documents[0]["why"].startswith("it was removed already")
+
+
+def test_nothing_goes_where_one_is_locked(s3: S3Server) -> None:
+    world = World(s3=s3, bucket=s3.create_bucket(f"b-{secrets.token_hex(4)}", locks=True))
+    world.backup("alpha", 0)
+    world.backup("alpha", 1)
+    world.store()
+    s3.client().put_object_legal_hold(
+        Bucket=world.bucket, Key="p/dump-alpha-1-0", LegalHold={"Status": "ON"}
+    )
+    before = world.left()
+    with pytest.raises(
+        DeletionRefusedError, match=r"alpha-1-0: the store has locked it until .*hold"
+    ):
+        world.delete("alpha")
+    assert world.left() == before
