@@ -4,7 +4,8 @@ import hashlib
 import re
 from functools import lru_cache
 
-PREFIX = "ksnapshot.clickandmortar.fr/"
+API_GROUP = "ksnapshot.clickandmortar.fr"
+PREFIX = f"{API_GROUP}/"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "ksnapshot"
 COMPONENT_LABEL = "app.kubernetes.io/component"
