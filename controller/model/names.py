@@ -37,6 +37,8 @@ HELD_BY = f"{PREFIX}held-by"
 HELD_SUSPEND = f"{PREFIX}held-suspend"
 # On Jobs that people asked for: the dump CronJob that they were made from.
 CRONJOB = f"{PREFIX}cronjob"
+# On Jobs that only say what they would delete.
+DRY_RUN = f"{PREFIX}dry-run"
 LAST_RESULT = f"{PREFIX}last-result"
 LAST_SUCCESS = f"{PREFIX}last-success"
 HISTORY = f"{PREFIX}history"

@@ -32,6 +32,8 @@ def job_that_deletes(
     metadata = body["metadata"]
     # It is no run of that CronJob, whose backups may not even be meant.
     own = {key: text for key, text in metadata["annotations"].items() if key != names.CRONJOB}
+    if env.get(variables.DRY_RUN) == words_of(yes=True):
+        own[names.DRY_RUN] = words_of(yes=True)
     return {**body, "metadata": {**metadata, "annotations": own}}
 
 

@@ -237,7 +237,7 @@ def test_backups_of_a_workload_that_is_no_more_are_found_in_the_bucket(
 ) -> None:
     gone = {"workload": "gone/shop", "cronjob": "ksnapshot-postgresql-gone-shop-1"}
     other = {"workload": "gone/other", "cronjob": "ksnapshot-postgresql-gone-other-1"}
-    listed = [
+    listed: list[Json] = [
         {"catalogue": "run"} | _backup(command, "cccc", **gone),
         {"catalogue": "end", "records": "r/", "runs": 1, "next": ""},
         {"catalogue": "run"} | _backup(command, "dddd", **other),
@@ -245,6 +245,7 @@ def test_backups_of_a_workload_that_is_no_more_are_found_in_the_bucket(
     ]
     list_result = BackupResult(**_DONE, objects=2)
     told = _deletions(command, "cccc")
+    answers: list[tuple[Sequence[Json], Any]]
     answers = [(listed, list_result), (told, _result(1, dry_run=True))]
     with _answered(command, tmp_path, "delete-4", answers) as jobs:
         done = command.run("delete", "gone/shop", "cccc", "--dry-run", identity=deleter)
