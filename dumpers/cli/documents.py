@@ -13,9 +13,15 @@ def print_documents(
     """Print one JSON document a line, and return a result with how many of them count."""
     count = 0
     for document in documents:
-        sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
+        print_document(document)
         count += is_counted(document)
-    sys.stdout.flush()
     return BackupResult(
         succeeded=True, exit_code=ExitCode.DONE, reason="Succeeded", message="", objects=count
     )
+
+
+def print_document(document: Mapping[str, Any]) -> None:
+    """Print one JSON document as a line."""
+    sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
+    # The process ends at once when its work does.
+    sys.stdout.flush()

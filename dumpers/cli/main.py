@@ -14,7 +14,9 @@ _LOG = logging.getLogger(__name__)
 
 # Where the command of each verb is: a module of this folder, and a name in it.
 _VERBS = {
+    "accept": ("accept", "accept"),
     "check": ("check", "check"),
+    "delete": ("delete", "delete"),
     "dump": ("dump", "dump"),
     "forget": ("after_restore", "forget"),
     "headers": ("headers", "headers"),
@@ -22,6 +24,7 @@ _VERBS = {
     "load": ("load", "load"),
     "pin": ("pin", "pin"),
     "presign": ("fetch", "presign"),
+    "prune": ("prune", "prune"),
     "restore": ("restore", "restore"),
     "send": ("fetch", "send"),
     "undo": ("after_restore", "undo"),

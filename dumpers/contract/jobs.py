@@ -103,9 +103,9 @@ class DumpJob(Job):
     `recipients` are age recipients, none meaning no encryption; `options` holds the engine's own
     variables that are set, `numbers` all those that are numbers; `part_size` is in bytes, None
     meaning that the estimate decides; `verify` is READ_BACK or empty; `accepted` holds the codes of
-    notes that are no reason to look at a dump. `size_accepted` is true where the size of the backups
-    was found right, however small they became. `retention` is a policy as the controller checked
-    it, empty where everything is kept, and `time_zone` the zone that cuts its days.
+    notes that are no reason to look at a dump. `size_accepted` is true where somebody found the
+    size of the backups right. `retention` is a policy as the controller checked it, empty where
+    everything is kept, and `time_zone` the zone that cuts its days.
     """
 
     engine: EngineSpec

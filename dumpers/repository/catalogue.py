@@ -11,7 +11,16 @@ from typing import Any
 
 from dumpers.contract.key_names import quote
 from dumpers.contract.notes import codes_of
-from dumpers.repository.keys import FAILED, MANIFEST, PINNED, STARTED, RunFolder, read_proof
+from dumpers.repository.keys import (
+    ACCEPTED,
+    CHECKED,
+    FAILED,
+    MANIFEST,
+    PINNED,
+    STARTED,
+    RunFolder,
+    read_proof,
+)
 from dumpers.repository.record_json import read_record
 from dumpers.repository.records import (
     DamagedRecord,
@@ -59,8 +68,9 @@ class Entry:
 
     `record` is the folder of the run's records, with its trailing slash. `why` explains a state
     that is no backup. `notes` are the codes of those that nobody accepted. `checked` is true where
-    the store confirmed size and checksum of every object when it was written. `retention` is None
-    where all backups were to be kept when this one was made.
+    the store confirmed size and checksum of every object, when it was written or when prune asked.
+    `retention` is None where all backups were to be kept when this one was made. `size_accepted` is
+    true where somebody found the sizes of all backups up to this one right.
     """
 
     id: str
@@ -83,6 +93,7 @@ class Entry:
     notes: tuple[str, ...] = ()
     checked: bool = False
     retention: Retention | None = None
+    size_accepted: bool = False
 
     @property
     def is_restorable(self) -> bool:
@@ -151,7 +162,7 @@ def read_entry(
         why=why,
         pinned=PINNED in names,
         proof=proof,
-        **_facts(record),
+        **_facts(record, names),
     )
 
 
@@ -200,7 +211,7 @@ def _running(record: StartedRecord, *, started: datetime, now: datetime) -> tupl
     return State.CRASHED, "it ended without a word, and is past its deadline"
 
 
-def _facts(record: object) -> dict[str, Any]:
+def _facts(record: object, names: Collection[str]) -> dict[str, Any]:
     """What the records of a run say about its backup."""
     match record:
         case Manifest():
@@ -212,8 +223,9 @@ def _facts(record: object) -> dict[str, Any]:
                 "objects": len(objects),
                 "recipients": record.encryption.recipients if record.encryption else (),
                 "notes": codes_of(record.notes),
-                "checked": all(item.checked for item in objects),
+                "checked": CHECKED in names or all(item.checked for item in objects),
                 "retention": record.retention,
+                "size_accepted": record.size_accepted or ACCEPTED in names,
             }
         case StartedRecord():
             return _whose(record)

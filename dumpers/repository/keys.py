@@ -16,7 +16,9 @@ AGE_SUFFIX = ".age"
 _STAMP = "%Y%m%dT%H%M%SZ"
 # Names of a run's records.
 STARTED, MANIFEST, FAILED = "started.json", "manifest.json", "failed.json"
-PINNED = "pinned.json"
+PINNED, ACCEPTED = "pinned.json", "accepted.json"
+# What prune finds out: that the store holds what the manifest says, and that a backup is small.
+CHECKED, SHRUNK = "checked.json", "shrunk.json"
 # The only record that belongs to a CronJob, and not to one of its runs.
 BOOTSTRAP = "bootstrap.json"
 # The mark of a sweep that has begun and not ended; holds what the tombstone holds.
@@ -153,6 +155,11 @@ def records_prefix(*, path: str, cluster: str, cronjob: str) -> str:
 def bootstrap_key(*, path: str, cluster: str, cronjob: str) -> str:
     """Key of the record of the restore that a CronJob's workload began with."""
     return records_prefix(path=path, cluster=cluster, cronjob=cronjob) + BOOTSTRAP
+
+
+def probe_key(*, path: str, cluster: str) -> str:
+    """Key of a small object by which prune finds out what the store and its keys can do."""
+    return _join(path, "manifests", quote(cluster), "probe.json")
 
 
 def _join(*segments: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from dumpers.repository.records import (
+    Acceptance,
     BootstrapRecord,
     DamagedRecord,
     FailedRecord,
@@ -21,7 +22,9 @@ from dumpers.repository.records import (
     Record,
     Removal,
     Restoration,
+    ShrunkRecord,
     StartedRecord,
+    StoreCheck,
     Time,
     Tombstone,
     UnknownRecord,
@@ -32,7 +35,8 @@ FORMAT = 1
 _STARTED, _MANIFEST, _FAILED = "started", "manifest", "failed"
 _VERIFIED, _DAMAGED = "verified", "damaged"
 _RESTORED, _PINNED, _BOOTSTRAP = "restored", "pinned", "bootstrap"
-_WITH_DIGEST = {_MANIFEST, _VERIFIED, _DAMAGED}
+_ACCEPTED, _CHECKED, _SHRUNK = "accepted", "checked", "shrunk"
+_WITH_DIGEST = {_MANIFEST, _VERIFIED, _DAMAGED, _CHECKED}
 # A manifest's JSON holds the members of the started record as its own.
 _MEMBERS_OF: dict[str, Any] = {
     _STARTED: StartedRecord,
@@ -40,6 +44,9 @@ _MEMBERS_OF: dict[str, Any] = {
     _FAILED: FailedRecord,
     _RESTORED: Restoration,
     _PINNED: Pin,
+    _ACCEPTED: Acceptance,
+    _CHECKED: StoreCheck,
+    _SHRUNK: ShrunkRecord,
     _BOOTSTRAP: BootstrapRecord,
 }
 
@@ -59,7 +66,7 @@ def write_record(record: Record) -> bytes:
                 "removed": msgspec.to_builtins(record.removed),
                 "buried": record.document,
             }
-        case StartedRecord() | FailedRecord() | Restoration() | Pin() | BootstrapRecord():
+        case _:
             kind = next(kind for kind, type_ in _MEMBERS_OF.items() if type_ is type(record))
             members = _members(record)
     document = {"format": FORMAT, "record": kind, **members}

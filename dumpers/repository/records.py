@@ -93,6 +93,7 @@ class Manifest:
 
     `begun` is the run's started record, `encryption` None for a backup in the clear, `retention`
     None where all were to be kept, `metadata` what the engine knows of the whole dump.
+    `size_accepted` is true where the workload's annotations said that the size is right.
     """
 
     begun: StartedRecord
@@ -104,6 +105,7 @@ class Manifest:
     objects: tuple[ObjectRecord, ...]
     notes: tuple[NoteRecord, ...] = ()
     retention: Retention | None = None
+    size_accepted: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -176,6 +178,44 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """Says that the sizes of all backups up to this one are right; `by` as in Restoration."""
+
+    run: str
+    accepted: Time
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedObject:
+    """One object as the store described it; `crc32` is empty where the store keeps none."""
+
+    key: str
+    size: int
+    crc32: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreCheck:
+    """The store was asked later, and holds every object of the backup as its manifest says.
+
+    The run itself could not ask: its keys may write only.
+    """
+
+    run: str
+    finished: Time
+    objects: tuple[AskedObject, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShrunkRecord:
+    """The backup was found suspiciously small among those before it, which may be gone by now."""
+
+    run: str
+    found: Time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BootstrapRecord:
     """That a new workload was restored before its first backup, or how that failed.
 
@@ -242,6 +282,9 @@ Record = (
     | Verification
     | Restoration
     | Pin
+    | Acceptance
+    | StoreCheck
+    | ShrunkRecord
     | BootstrapRecord
     | Tombstone
 )

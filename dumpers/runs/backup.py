@@ -16,7 +16,7 @@ from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.extent import Extent, read_extent
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import read_record, write_record
-from dumpers.repository.sweep import sweep
+from dumpers.repository.removal.sweep import sweep
 from dumpers.runs import verify
 from dumpers.runs.failure import recorded_failure
 from dumpers.runs.naming import key_of, run_of
@@ -147,6 +147,7 @@ def _commit(
         objects=tuple(objects),
         notes=judge(plan.source.notes, plan.job),
         retention=_retention(plan.job),
+        size_accepted=plan.job.size_accepted,
         metadata=plan.source.metadata,
     )
     key = plan.run.manifest_key

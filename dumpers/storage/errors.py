@@ -15,6 +15,10 @@ class AlreadyThereError(StorageRefusedError):
     """An object that must not exist yet does."""
 
 
+class ChangedInStoreError(StorageRefusedError):
+    """An object that was to be replaced is another one by now, or gone."""
+
+
 class UnknownToStoreError(StorageRefusedError):
     """The store does not know an optional feature that the request used."""
 

@@ -43,7 +43,7 @@ class PruneResult:
     dry_run: bool = False
 
     def to_json(self) -> str:
-        """Compact JSON of at most RESULT_MAX_BYTES bytes: names go first, then the message's end."""
+        """Compact JSON of at most RESULT_MAX_BYTES bytes: without names, then a shorter message."""
         return _bounded({"version": 1, "prune": True} | asdict(self))
 
     @classmethod
@@ -72,7 +72,7 @@ class DeleteResult:
     dry_run: bool = False
 
     def to_json(self) -> str:
-        """Compact JSON of at most RESULT_MAX_BYTES bytes: keys go first, then the message's end."""
+        """Compact JSON of at most RESULT_MAX_BYTES bytes: without keys, then a shorter message."""
         return _bounded({"version": 1, "delete": True} | asdict(self))
 
     @classmethod

@@ -11,10 +11,11 @@ from typing import Any
 
 from dumpers.contract.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageRefusedError
-from dumpers.storage.errors import StoreAwayError
+from dumpers.storage.errors import AlreadyThereError, ChangedInStoreError
 from dumpers.storage.rate_limit import OnSent
 from dumpers.storage.s3 import part_body
-from dumpers.storage.s3.answers import CreatedUpload
+from dumpers.storage.s3.answers import CreatedUpload, proof
+from dumpers.storage.s3.deletes import BatchDelete, md5_for_deletes, proven_deletion
 from dumpers.storage.s3.options import given, md5, object_options
 from dumpers.storage.s3.reads import RUN_METADATA, UPLOAD_METADATA, BucketReads
 
@@ -30,10 +31,30 @@ class S3Bucket(BucketReads):
         # The SDK reads the body once more to sign it; only what is sent counts for the pace.
         self._client.meta.events.register("before-send.s3.UploadPart", part_body.mark_as_sent)
         self._client.meta.events.register("before-sign.s3.UploadPart", part_body.trust_checksum)
+        self._client.meta.events.register("before-sign.s3.DeleteObjects", md5_for_deletes)
+        self._deletes = BatchDelete(
+            send=lambda keys: self._client.delete_objects(
+                Bucket=location.bucket, Delete={"Objects": [{"Key": key} for key in keys]}
+            ),
+            send_one=self.delete,
+            errors=self._errors,
+        )
 
     def put(self, key: str, body: bytes, *, only_new: bool) -> None:
         """Write a small object; AlreadyThereError if it exists and `only_new`."""
-        condition = {"IfNoneMatch": "*"} if only_new else {}
+        self._put(key, body, {"IfNoneMatch": "*"} if only_new else {})
+
+    def replace(self, key: str, body: bytes, *, etag: str) -> None:
+        """Write a small object in place of the one that has this ETag.
+
+        ChangedInStoreError if there is another one, or none any more.
+        """
+        try:
+            self._put(key, body, {"IfMatch": etag})
+        except AlreadyThereError as error:
+            raise ChangedInStoreError(f"{key} is not what it was when it was read") from error
+
+    def _put(self, key: str, body: bytes, condition: Mapping[str, str]) -> None:
         with self._errors(f"write {key}") as doing:
             answer = self._client.put_object(
                 Bucket=self._location.bucket,
@@ -45,7 +66,7 @@ class S3Bucket(BucketReads):
                 **condition,
                 **self._options,
             )
-            _proof(answer, "ETag", doing)
+            proof(answer, "ETag", doing)
             self._check_encryption(answer, doing)
 
     def create_upload(self, key: str, *, run: str, token: str, checksums: bool) -> CreatedUpload:
@@ -60,7 +81,7 @@ class S3Bucket(BucketReads):
                 **(checksum if checksums else {}),
                 **self._dump_options,
             )
-            upload = _proof(answer, "UploadId", doing)
+            upload = proof(answer, "UploadId", doing)
             try:
                 self._check_encryption(answer, doing)
             except StorageRefusedError:
@@ -87,7 +108,7 @@ class S3Bucket(BucketReads):
                 Body=part_body.PartBody(data, self.pace),
                 **checksum,
             )
-            return {"PartNumber": number, "ETag": _proof(answer, "ETag", doing), **checksum}
+            return {"PartNumber": number, "ETag": proof(answer, "ETag", doing), **checksum}
 
     def complete_upload(
         self,
@@ -108,7 +129,7 @@ class S3Bucket(BucketReads):
                 MultipartUpload={"Parts": list(parts)},
                 **(whole if crc32 else {}),
             )
-            _proof(answer, "ETag", doing)
+            proof(answer, "ETag", doing)
 
     def abort_upload(self, key: str, upload: str) -> None:
         """Drop an upload and its parts; one that is gone already is fine."""
@@ -121,9 +142,18 @@ class S3Bucket(BucketReads):
             )
 
     def delete(self, key: str) -> None:
-        """Remove an object."""
-        with self._errors(f"delete {key}"):
-            self._client.delete_object(Bucket=self._location.bucket, Key=key)
+        """Remove an object; one that is gone already is fine."""
+        with self._errors(f"delete {key}") as doing:
+            answer = self._client.delete_object(Bucket=self._location.bucket, Key=key)
+            proven_deletion(answer, doing)
+
+    def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
+        """Remove objects, up to MAX_DELETED by a request; those that are gone already are fine.
+
+        Returns why the store refused which of them. Where it does not know such requests, each
+        object is removed by itself.
+        """
+        return self._deletes.delete(keys)
 
     def _check_encryption(self, answer: Mapping[str, Any], doing: str) -> None:
         """Refuse a store that ignores S3_SSE and would keep the objects in the clear."""
@@ -133,14 +163,3 @@ class S3Bucket(BucketReads):
                 f"cannot {doing}: S3_SSE asks for {self._location.sse}, and the store answered "
                 f"with {said or 'no encryption'}: remove S3_SSE, or use a store that knows it"
             )
-
-
-def _proof(answer: Mapping[str, Any], name: str, doing: str) -> str:
-    """A member that only the store itself answers with; a proxy's page has status 200, too."""
-    value = answer.get(name)
-    if not value:
-        raise StoreAwayError(
-            f"cannot {doing}: the answer was a success, but without {name}, so it is not the "
-            "store's: see what stands between, such as a proxy or a login page"
-        )
-    return str(value)

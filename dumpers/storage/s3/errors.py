@@ -41,6 +41,8 @@ _MAY_BE_AN_OPTION = {400, _FORBIDDEN, _NOT_IMPLEMENTED}
 # How a store refuses a header that it does not know; GCS and proxies by the signature, which covers
 # the header.
 MAY_BE_A_HEADER = {400, _FORBIDDEN, PRECONDITION_FAILED, _NOT_IMPLEMENTED}
+# How a store answers a question that it does not know.
+MAY_BE_A_QUESTION = {NOT_FOUND, 405, _NOT_IMPLEMENTED}
 # Handshakes that fail again; all others may be those of a store that is just starting or ending.
 _TLS_HINTS = {
     "Hostname mismatch": (

@@ -13,7 +13,7 @@ from dumpers.runtime.log import fields
 from dumpers.storage.errors import StoreAwayError
 from dumpers.storage.rate_limit import OnSent
 from dumpers.storage.s3 import client, errors
-from dumpers.storage.s3.answers import Head, OpenObject
+from dumpers.storage.s3.answers import Head, OpenObject, proof
 
 _LOG = logging.getLogger(__name__)
 _READ_BLOCK = 1 << 18
@@ -33,12 +33,42 @@ class BucketReads:
         with self._errors("set up the S3 client"):
             self._client = client.connect(location)
 
+    @property
+    def name(self) -> str:
+        """The bucket's name."""
+        return self._location.bucket
+
     def get(self, key: str) -> bytes:
         """Read a small object."""
         with self._errors(f"read {key}"):
             answer = self._client.get_object(Bucket=self._location.bucket, Key=key)
             body: bytes = answer["Body"].read()
         return body
+
+    def get_version(self, key: str) -> tuple[bytes, str] | None:
+        """Read a small object and its ETag, by which `replace` knows it; None if there is none."""
+        with self._errors(f"read {key}") as doing:
+            try:
+                answer = self._client.get_object(Bucket=self._location.bucket, Key=key)
+            except self._client.exceptions.NoSuchKey:
+                return None
+            body: bytes = answer["Body"].read()
+        return body, proof(answer, "ETag", doing)
+
+    def versioning(self) -> str:
+        """`Enabled` or `Suspended`; empty for a bucket, or a store, that keeps no old versions.
+
+        ForbiddenByStoreError where the keys may not ask.
+        """
+        with self._errors("ask whether the bucket keeps versions"):
+            try:
+                answer = self._client.get_bucket_versioning(Bucket=self._location.bucket)
+            except ClientError as error:
+                if errors.http_status(error) in errors.MAY_BE_A_QUESTION:
+                    return ""
+                raise
+        said = answer.get("Status", "")
+        return str(said) if said in {"Enabled", "Suspended"} else ""
 
     def beginning(self, key: str, size: int) -> bytes:
         """Read the first bytes of an object, at most `size` of them."""
@@ -84,6 +114,9 @@ class BucketReads:
             crc32=None if "-" in crc32 else crc32,
             run=answer.get("Metadata", {}).get(RUN_METADATA),
             upload=answer.get("Metadata", {}).get(UPLOAD_METADATA),
+            etag=str(answer.get("ETag", "")),
+            locked_until=answer.get("ObjectLockRetainUntilDate"),
+            legal_hold=answer.get("ObjectLockLegalHoldStatus") == "ON",
         )
 
     def _head(self, key: str) -> Mapping[str, Any]:

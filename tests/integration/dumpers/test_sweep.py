@@ -17,7 +17,7 @@ from dumpers.repository.records import (
     StartedRecord,
     Tombstone,
 )
-from dumpers.repository.sweep import sweep
+from dumpers.repository.removal.sweep import sweep
 from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import RunStorage

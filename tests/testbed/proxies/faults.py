@@ -83,6 +83,8 @@ class Rule:
     """Only the nth that matches, from 1."""
     times: int | None = None
     """Only the first so many that match."""
+    since: int = 1
+    """Only from this one on, of those that match."""
 
     def matches(self, method: str, path: str) -> bool:
         return (self.method is None or self.method == method) and (
@@ -119,6 +121,7 @@ class Ruled:
                 continue
             count = self.counts[position] = self.counts.get(position, 0) + 1
             fires = rule.nth in {None, count} and (rule.times is None or count <= rule.times)
+            fires = fires and count >= rule.since
             if fires and picked is None:
                 picked = rule.fault
         return picked

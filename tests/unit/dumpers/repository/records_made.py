@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from dumpers.repository.records import (
+    Acceptance,
+    AskedObject,
     BootstrapRecord,
     CheckedObject,
     Encryption,
@@ -15,7 +17,9 @@ from dumpers.repository.records import (
     Pin,
     Restoration,
     Retention,
+    ShrunkRecord,
     StartedRecord,
+    StoreCheck,
     Verification,
 )
 
@@ -75,6 +79,7 @@ MANIFESTS = st.builds(
     objects=st.lists(OBJECTS, max_size=3).map(tuple),
     notes=st.lists(NOTES, max_size=2).map(tuple),
     retention=st.none() | st.builds(Retention, policy=TEXTS, time_zone=TEXTS),
+    size_accepted=st.booleans(),
     metadata=METADATA,
 )
 FAILURES = st.builds(
@@ -118,3 +123,13 @@ BOOTSTRAPS = st.builds(
     reason=TEXTS,
     message=TEXTS,
 )
+ACCEPTANCES = st.builds(Acceptance, run=TEXTS, accepted=TIMES, by=TEXTS)
+CHECKS = st.builds(
+    StoreCheck,
+    run=TEXTS,
+    finished=TIMES,
+    objects=st.lists(st.builds(AskedObject, key=TEXTS, size=SIZES, crc32=TEXTS), max_size=3).map(
+        tuple
+    ),
+)
+SHRUNK = st.builds(ShrunkRecord, run=TEXTS, found=TIMES)

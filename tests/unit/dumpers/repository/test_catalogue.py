@@ -151,6 +151,7 @@ def test_what_an_entry_says() -> None:
         "recipients": ["age1x"],
         "notes": [],
         "checked": True,
+        "size_accepted": False,
         "retention": None,
         "restorable": True,
     }

@@ -1,0 +1,227 @@
+"""Deletes one backup: its manifest gives way to a tombstone before the first object goes.
+
+So no backup is ever listed whose objects are not all there. The tombstone holds the manifest whole:
+whoever finds one goes on with the deletion. It is removed last.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from dumpers.repository.catalogue import rfc3339
+from dumpers.repository.keys import MANIFEST, PINNED, STARTED, read_proof
+from dumpers.repository.record_json import make_tombstone, read_record, write_record
+from dumpers.repository.records import Manifest, Removal, StartedRecord, Tombstone
+from dumpers.repository.removal.crashed import MARGIN_WITHOUT_CONDITIONS
+from dumpers.repository.removal.folders import Folder, list_names
+from dumpers.repository.removal.leftovers import Burial, Leftover
+from dumpers.repository.removal.store_traits import StoreTraits
+from dumpers.runtime.log import fields
+from dumpers.storage.errors import ChangedInStoreError
+from dumpers.storage.run_storage import RunStorage
+from dumpers.storage.s3.answers import Head
+
+_LOG = logging.getLogger(__name__)
+
+_NO_DEADLINE = timedelta(hours=24)
+_FOR_EVER = "for as long as its legal hold lasts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undertaker:
+    """Deletes backups of one CronJob, as seen at `now`."""
+
+    storage: RunStorage
+    traits: StoreTraits
+    now: datetime
+
+    def bury(self, folder: Folder, *, cover: Folder | None) -> Burial:
+        """Delete a backup that was judged as `folder` has it.
+
+        It is kept, with the reason, where something speaks against that by now: a pin, another
+        manifest, a lock, or that the backup which covers it (None where nobody asks for one) is
+        not what it was. InterruptedRunError and errors of the store may leave the deletion half
+        done, behind its tombstone.
+        """
+        record = folder.entry.record
+        if why := self._speaks_against(record, cover):
+            return _keep(record, why)
+        found = self._get(record)
+        if found is None or found[1] != folder.etag:
+            return _keep(record, "its manifest is not what it was when it was judged")
+        tombstone = self._tombstone(folder, found[0])
+        if tombstone is None:
+            return _keep(record, "no record of it says which objects it has")
+        heads = self._look(_keys(tombstone))
+        if locked := locks_of(heads, self.now):
+            return Burial(is_done=False, freed=0, left=tuple(locked))
+        if why := self._put(record, tombstone, folder.etag):
+            return _keep(record, why)
+        return self._remove(record, tombstone, heads)
+
+    def _speaks_against(self, record: str, cover: Folder | None) -> str:
+        if PINNED in list_names(self.storage, record):
+            return "it was pinned since it was judged"
+        if cover is not None and not self._still_covers(cover):
+            return f"{cover.entry.record} is not what it was when it was judged"
+        return ""
+
+    def finish(self, folder: Folder) -> Burial:
+        """Go on with a deletion that was interrupted; `folder` holds its tombstone."""
+        record = folder.entry.record
+        found = self._get(record)
+        tombstone = read_record(found[0]) if found else None
+        if not isinstance(tombstone, Tombstone) or tombstone.removal is not Removal.PRUNED:
+            return _keep(record, "its tombstone is not what it was when it was read")
+        heads = self._look(_keys(tombstone))
+        return self._remove(record, tombstone, heads)
+
+    def foresee(self, folder: Folder) -> Burial:
+        """What `bury` would do as things are now; nothing is written or deleted."""
+        found = self._get(folder.entry.record)
+        tombstone = self._tombstone(folder, found[0]) if found else None
+        if tombstone is None:
+            return _keep(folder.entry.record, "no record of it says which objects it has")
+        heads = self._look(_keys(tombstone))
+        if locked := locks_of(heads, self.now):
+            return Burial(is_done=False, freed=0, left=tuple(locked))
+        own = {key: head for key, head in heads.items() if head and head.run == tombstone.run}
+        versions = self._versions(own)
+        freed = 0 if versions else sum(head.size for head in own.values())
+        return Burial(is_done=True, freed=freed, left=(*_unknown(heads), *versions))
+
+    def _still_covers(self, cover: Folder) -> bool:
+        record = cover.entry.record
+        key = f"{record}{MANIFEST}"
+        head = self.storage.call(lambda: self.storage.bucket.head(key))
+        proofs = [proof for proof in map(read_proof, list_names(self.storage, record)) if proof]
+        is_damaged = bool(proofs) and not max(proofs)[1]
+        return head is not None and head.etag == cover.etag and not is_damaged
+
+    def _get(self, record: str) -> tuple[bytes, str] | None:
+        key = f"{record}{MANIFEST}"
+        return self.storage.call(lambda: self.storage.bucket.get_version(key))
+
+    def _tombstone(self, folder: Folder, body: bytes) -> Tombstone | None:
+        """The tombstone for a manifest; for one that is damaged, by the run's started record."""
+        made = make_tombstone(body, removal=Removal.PRUNED, removed=self.now)
+        if not isinstance(made, Tombstone) and STARTED in folder.names:
+            key = f"{folder.entry.record}{STARTED}"
+            started = self.storage.call(lambda: self.storage.bucket.get(key))
+            made = make_tombstone(started, removal=Removal.PRUNED, removed=self.now)
+        return made if isinstance(made, Tombstone) else None
+
+    def _is_old(self, tombstone: Tombstone) -> bool:
+        """Whether no run can be suspended any more that might still write this manifest."""
+        begun = _begun(tombstone)
+        seconds = begun.deadline_seconds
+        deadline = _NO_DEADLINE if seconds is None else timedelta(seconds=seconds)
+        return self.now > begun.started + deadline + MARGIN_WITHOUT_CONDITIONS
+
+    def _put(self, record: str, tombstone: Tombstone, etag: str) -> str:
+        """Let the tombstone take the manifest's key; the reason where that may not be."""
+        key, body, storage = f"{record}{MANIFEST}", write_record(tombstone), self.storage
+        if not self.traits.conditional:
+            if not self._is_old(tombstone):
+                return "the store ignores conditions, and its run's deadline is not a day past"
+            storage.call(lambda: storage.bucket.put(key, body, only_new=False))
+            return ""
+        try:
+            storage.call(lambda: storage.bucket.replace(key, body, etag=etag))
+        except ChangedInStoreError:
+            # By an attempt whose answer got lost, perhaps.
+            found = self._get(record)
+            if found is None or found[0] != body:
+                return "its manifest changed while it was to be deleted"
+        return ""
+
+    def _look(self, keys: Sequence[str]) -> dict[str, Head | None]:
+        """What the store says of these objects, asked side by side."""
+        storage = self.storage
+        asking = {
+            key: storage.submit(partial(storage.repeat, partial(_head, storage, key)))
+            for key in keys
+        }
+        return {key: storage.interrupt.result(head) for key, head in asking.items()}
+
+    def _remove(
+        self,
+        record: str,
+        tombstone: Tombstone,
+        heads: Mapping[str, Head | None],
+    ) -> Burial:
+        """Delete the objects, then the other records, then the tombstone."""
+        storage = self.storage
+        own = {key: head for key, head in heads.items() if head and head.run == tombstone.run}
+        left = _unknown(heads)
+        refused = storage.call(lambda: storage.bucket.delete_many(list(own)))
+        left += [Leftover(key=key, why=why) for key, why in refused.items()]
+        gone = {key: head for key, head in own.items() if key not in refused}
+        versions = self._versions(gone)
+        if not left:
+            # As they are by now: a restore may have written one.
+            others = sorted(list_names(storage, record) - {MANIFEST})
+            refused = storage.call(
+                lambda: storage.bucket.delete_many([record + name for name in others])
+            )
+            left = [Leftover(key=key, why=why) for key, why in refused.items()]
+        if not left:
+            storage.call(lambda: storage.bucket.delete(f"{record}{MANIFEST}"))
+        freed = 0 if versions else sum(head.size for head in gone.values())
+        _LOG.info(
+            "backup deleted",
+            extra=fields(record=record, objects=len(gone), freed_bytes=freed, left=len(left)),
+        )
+        return Burial(is_done=True, freed=freed, left=(*left, *versions))
+
+    def _versions(self, gone: Mapping[str, Head]) -> tuple[Leftover, ...]:
+        """What stays of deleted objects where the bucket keeps old versions."""
+        if not gone or not self.traits.keeps_versions:
+            return ()
+        why = "the bucket keeps old versions"
+        return tuple(Leftover(key=key, why=why) for key in gone)
+
+
+def _unknown(heads: Mapping[str, Head | None]) -> list[Leftover]:
+    """The objects of which nothing proves the run."""
+    why = "nothing in the store says which run it is of"
+    return [Leftover(key=key, why=why) for key, head in heads.items() if head and head.run is None]
+
+
+def locks_of(heads: Mapping[str, Head | None], now: datetime) -> list[Leftover]:
+    """The objects that the store has locked beyond now, and until when."""
+    return [
+        Leftover(key=key, until=_until(head), why="the store has locked it")
+        for key, head in heads.items()
+        if head and (head.legal_hold or (head.locked_until and head.locked_until > now))
+    ]
+
+
+def _until(head: Head) -> str:
+    if head.legal_hold:
+        return _FOR_EVER
+    return rfc3339(head.locked_until) if head.locked_until else ""
+
+
+def _keep(record: str, why: str) -> Burial:
+    _LOG.warning("a backup is kept after all", extra=fields(record=record, why=why))
+    return Burial(is_done=False, freed=0, left=(Leftover(key=record, why=why),))
+
+
+def _keys(tombstone: Tombstone) -> list[str]:
+    """The objects that a tombstone names: those of the manifest, or that the run was to write."""
+    buried = tombstone.buried
+    if isinstance(buried, Manifest):
+        return [item.key for item in buried.objects]
+    return list(buried.keys)
+
+
+def _begun(tombstone: Tombstone) -> StartedRecord:
+    buried = tombstone.buried
+    return buried.begun if isinstance(buried, Manifest) else buried
+
+
+def _head(storage: RunStorage, key: str) -> Head | None:
+    return storage.bucket.head(key)

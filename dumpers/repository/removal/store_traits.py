@@ -1,0 +1,76 @@
+"""What prune has to know of a store before it deletes: found out once, when it first matters."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from dumpers.repository.keys import probe_key
+from dumpers.runtime.log import fields
+from dumpers.storage.errors import (
+    AlreadyThereError,
+    ChangedInStoreError,
+    ForbiddenByStoreError,
+    SignatureRefusedError,
+    UnknownToStoreError,
+)
+from dumpers.storage.run_storage import RunStorage
+
+_LOG = logging.getLogger(__name__)
+
+_PROBE = json.dumps({"format": 1, "record": "probe"}).encode()
+_NO_ETAG = f'"{"0" * 32}"'
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreTraits:
+    """The store of a cluster's records, which lie under `path`."""
+
+    storage: RunStorage
+    path: str
+    cluster: str
+
+    @cached_property
+    def conditional(self) -> bool:
+        """Whether the store refuses writes whose condition does not hold.
+
+        Tried with a key of its own, which is removed again: so the rights to write and to delete
+        are proved, too, before anything is deleted. ForbiddenByStoreError without them.
+        """
+        key, storage = probe_key(path=self.path, cluster=self.cluster), self.storage
+        storage.call(lambda: storage.bucket.put(key, _PROBE, only_new=False))
+        holds = self._refuses(lambda: storage.bucket.put(key, _PROBE, only_new=True))
+        holds = holds and self._refuses(
+            lambda: storage.bucket.replace(key, _PROBE, etag=_NO_ETAG),
+        )
+        storage.call(lambda: storage.bucket.delete(key))
+        if not holds:
+            _LOG.warning(
+                "the store takes writes whose condition does not hold, so that nothing is deleted "
+                "within a day after a run's deadline",
+                extra=fields(key=key),
+            )
+        return holds
+
+    def _refuses(self, write: Callable[[], None]) -> bool:
+        try:
+            self.storage.call(write)
+        except (AlreadyThereError, ChangedInStoreError):
+            return True
+        except (UnknownToStoreError, SignatureRefusedError):
+            # It refuses the condition itself.
+            return False
+        return False
+
+    @cached_property
+    def keeps_versions(self) -> bool:
+        """Whether old versions of what is deleted stay; taken for no where nobody may ask."""
+
+        def ask() -> str:
+            return self.storage.bucket.versioning()
+
+        try:
+            return self.storage.call(ask) != ""
+        except (ForbiddenByStoreError, UnknownToStoreError):
+            return False

@@ -1,0 +1,52 @@
+"""Sweeps crashed runs in the midst of a prune: with its patience, and its interrupt."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from dumpers.repository.removal.crashed import CrashedRuns
+from dumpers.repository.removal.folders import Folder
+from dumpers.repository.removal.store_traits import StoreTraits
+from dumpers.storage.run_storage import RunStorage
+
+# How long the sweep of one crashed run may take; the next prune goes on with it.
+_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeper:
+    """Sweeps the crashed runs of one CronJob, as seen at `now`."""
+
+    storage: RunStorage
+    traits: StoreTraits
+    cluster: str
+    cronjob: str
+    now: datetime
+
+    def sweep(self, folder: Folder) -> bool:
+        """Remove what a run left if it crashed; whether there was anything."""
+        conditional = self.traits.conditional
+
+        def call() -> bool:
+            done = self._runs(conditional=conditional).sweep(folder.entry.record, folder.names)
+            return done is not None and bool(done.uploads or done.objects)
+
+        return self.storage.call(call)
+
+    def remove_tombstone(self, folder: Folder) -> None:
+        """Remove the tombstone of a sweep once it has stood long enough."""
+        record, names = folder.entry.record, folder.names
+        self.storage.call(
+            lambda: self._runs(conditional=True).remove_tombstone(record, names),
+        )
+
+    def _runs(self, *, conditional: bool) -> CrashedRuns:
+        return CrashedRuns(
+            bucket=self.storage.bucket,
+            cluster=self.cluster,
+            cronjob=self.cronjob,
+            run="",
+            now=self.now,
+            ends=time.monotonic() + _SECONDS,
+            conditional=lambda: conditional,
+        )
