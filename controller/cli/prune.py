@@ -28,9 +28,9 @@ _OF_A_VERDICT = {PRUNE}
 @output_option
 @connected
 def prune(connection: Connection, **given: Any) -> None:
-    """Judge the backups of all workloads, delete what no policy keeps, and show every verdict.
+    """Judge all backups by their policies, and delete what is not to be kept.
 
-    It is what the chart's CronJob does. WORKLOAD and --namespace choose what is shown: all of the
+    Every verdict is shown. It is what the chart's CronJob does. WORKLOAD and --namespace choose what is shown: all of the
     cluster is judged, also what no workload has any more.
     """
     check_may_delete(connection)
