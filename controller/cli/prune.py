@@ -30,8 +30,8 @@ _OF_A_VERDICT = {PRUNE}
 def prune(connection: Connection, **given: Any) -> None:
     """Judge all backups by their policies, and delete what is not to be kept.
 
-    Every verdict is shown. It is what the chart's CronJob does. WORKLOAD and --namespace choose what is shown: all of the
-    cluster is judged, also what no workload has any more.
+    Every verdict is shown. It is what the chart's CronJob does. WORKLOAD and --namespace choose
+    what is shown: all of the cluster is judged, also what no workload has any more.
     """
     check_may_delete(connection)
     known, install = read_known(connection), connection.install
