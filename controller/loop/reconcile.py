@@ -213,7 +213,7 @@ def _write_status(
     writer.write(state.status, subjects, unseen, watched, observation.prunes)
     state.findings = findings_of(state.status, subjects, unseen, view.now)
     events = EventWriter(kube=writer.kube, settings=writer.settings, now=view.now)
-    events.write(state.events, subjects, observation.found)
+    events.write(state.events, subjects, observation.found, observation.prunes)
 
 
 def _tell_forgotten(

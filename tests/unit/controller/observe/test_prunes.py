@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from controller.plan.changes import PassResult
 from controller.report.metrics.metrics import Metrics
 from dumpers.contract.retention.result import PruneResult
 from tests.fakes.kube_memory import Document, MemoryApi, unavailable
-from tests.fakes.worlds import CONTROL, cluster, one_pass, settings, small
+from tests.fakes.worlds import CONTROL, DB, cluster, one_pass, settings, small
 
 _RESULT = PruneResult(
     succeeded=True,
@@ -211,3 +212,22 @@ def test_figures_of_prunes() -> None:
     }
     assert figures(4) == expected
     assert figures(5) == expected
+
+
+def test_the_people_of_a_workload_are_told_what_is_held_back() -> None:
+    api, state = _converged()
+    api.events.clear()
+    result = replace(_RESULT, held_back_cronjobs=(DB,), shrunk_cronjobs=())
+    _pod(api, _prune(api, "prune-1", ended="2026-01-01T00:03:30Z"), result.to_json())
+    one_pass(api, memory=state, minutes=4)
+    [told] = api.events
+    assert (told["reason"], told["type"]) == ("BackupsHeldBack", "Warning")
+    assert told["involvedObject"]["name"] == "db"
+    one_pass(api, memory=state, minutes=5)
+    assert len(api.events) == 1
+    # The next one finds that they are covered.
+    better = replace(_RESULT, held_back_cronjobs=())
+    _pod(api, _prune(api, "prune-2", ended="2026-01-01T00:05:30Z"), better.to_json())
+    one_pass(api, memory=state, minutes=6)
+    one_pass(api, memory=state, minutes=120)
+    assert len(api.events) == 1
