@@ -1,5 +1,6 @@
 """`ksnapshot prune`: judges every backup by its policy, and deletes what is not to be kept."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,12 +70,18 @@ def prune(connection: Connection, **given: Any) -> None:
     told.check("the prune")
     counted = result.kept + result.deleted if result else None
     try:
-        check_whole(told.documents, PRUNE, _VERDICT, counted)
+        # Runs that left no backup are shown, and not counted.
+        shown = [item for item in told.documents if _is_counted(item)]
+        check_whole(shown, PRUNE, _VERDICT, counted)
     except CommandError as error:
         if given["dry_run"]:
             raise
         # What was to be done is done; only the list of it is not whole.
         note(f"all is done, but {error.format_message()}")
+
+
+def _is_counted(document: Mapping[str, Any]) -> bool:
+    return document[PRUNE] != _VERDICT or document.get("restorable") is True
 
 
 def _of_kind(documents: Documents, kind: str) -> list[dict[str, Any]]:

@@ -39,7 +39,9 @@ def write_verdicts(verdicts: Documents, now: datetime) -> None:
 
 
 def write_deletions(backups: Documents, now: datetime) -> None:
-    """Write one row for each backup that somebody wants deleted."""
+    """Write one row for each backup that somebody wants deleted; nothing without any."""
+    if not backups:
+        return
     rows = [
         [*_backup(item, now), "yes" if item.get("deleted") else "no", str(item.get("why") or "")]
         for item in backups

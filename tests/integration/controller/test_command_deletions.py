@@ -55,6 +55,7 @@ def _backup(command: Command, id_: str, **members: Any) -> Json:
         "workload": command.owner,
         "cronjob": command.cronjob()["metadata"]["name"],
         "stored_bytes": 1024,
+        "restorable": True,
         **_TIMES,
         **members,
     }
@@ -127,6 +128,8 @@ def _verdicts(command: Command, **end: Any) -> list[Json]:
     return [
         verdict | _backup(command, "aaaa", keep=True, reasons=["keep-last=1"]),
         verdict | _backup(command, "bbbb", keep=False, reasons=[]),
+        # A run that crashed is shown, and is no backup.
+        verdict | _backup(command, "cccc", keep=True, reasons=["NoBackup"], restorable=False),
         {"prune": "workload", "kept": 1, "deleted": 1, "held_back": 2, "shrunk": 0, **key},
         {"prune": "end", "kept": 1, "deleted": 1, **end},
     ]
@@ -171,7 +174,7 @@ def test_a_list_of_verdicts_that_was_cut_is_an_error_of_a_dry_run_only(
     assert done.returncode == 0, done.stderr
     assert "all is done, but" in done.stderr
     document = json.loads(done.stdout)
-    assert [item["id"] for item in document["verdicts"]] == ["bbbb"]
+    assert [item["id"] for item in document["verdicts"]] == ["bbbb", "cccc"]
     assert document["totals"] == {"kept": 1, "deleted": 1}
 
 
