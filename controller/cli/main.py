@@ -43,6 +43,18 @@ VERBS = {
         place="controller.cli.pin:unpin",
         help="Let a pinned backup of WORKLOAD be pruned again, when its time comes.",
     ),
+    "accept": Verb(
+        place="controller.cli.accept:accept",
+        help="Say that the sizes of WORKLOAD's backups up to this one are right, however small.",
+    ),
+    "delete": Verb(
+        place="controller.cli.delete:delete",
+        help="Delete backups of WORKLOAD for good, also of one that is no more.",
+    ),
+    "prune": Verb(
+        place="controller.cli.prune:prune",
+        help="Judge all backups by their policies, and delete what is not to be kept.",
+    ),
     "logs": Verb(
         place="controller.cli.logs:logs",
         help="Show the log of WORKLOAD's newest run, or of one Job.",

@@ -14,6 +14,7 @@ from controller.client.cluster.known import Known, read_known
 from controller.client.cluster.unprotected import find_unprotected, running_pods
 from controller.client.cluster.workload_names import find_workload
 from controller.client.status.documents import document_of
+from controller.client.status.prune import prune_line
 from controller.client.status.rows import Row, history_of, make_rows
 from controller.client.status.view import write_details, write_list, write_unprotected
 from controller.client.terminal.errors import VerbCommand
@@ -79,6 +80,8 @@ def status(
         write_details(rows, now)
     else:
         write_list(rows, now)
+        if known.status.prune:
+            click.echo(f"\n{prune_line(known.status.prune, now)}")
 
 
 def _show_unprotected(connection: Connection, namespace: str, output: str) -> None:
@@ -102,6 +105,7 @@ def _document(install: Install, known: Known, rows: Sequence[Row]) -> dict[str, 
         "controller": install.to_document(),
         "status_known": not known.status.fault,
         "omitted": known.status.omitted,
+        "prune": known.status.prune,
         "workloads": [document_of(row) for row in rows],
     }
 

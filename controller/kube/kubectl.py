@@ -24,6 +24,7 @@ _SECONDS = 60
 # Time for a login program that asks a person, beside the request's own.
 _PATIENCE = 60
 _REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 def path_of(
@@ -163,6 +164,17 @@ class Kubectl:
             # Servers before 1.28 do not know it.
             return ""
         return str(((answer.get("status") or {}).get("userInfo") or {}).get("username") or "")
+
+    def may(self, verb: str, group: str, resource: str, namespace: str) -> bool:
+        """Ask the API server whether its rules let this user do something."""
+        wanted = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": wanted},
+        }
+        answer = self._send("create", "POST", _ACCESS_REVIEWS, body)
+        return (answer.get("status") or {}).get("allowed") is True
 
     def context_namespace(self) -> str:
         """The namespace of the context; `default` where it names none. Asks no server.

@@ -143,10 +143,11 @@ class _JobStatus(TypedDict, total=False):
 
 class _JobSpec(TypedDict, total=False):
     suspend: bool | None
+    activeDeadlineSeconds: int | None
 
 
 class Job(Object, total=False):
-    """A Job: who owns it, whether it waits, when it began, and how it ended."""
+    """A Job: who owns it, whether it waits, when it began, how long it may, and how it ended."""
 
     spec: _JobSpec | None
     status: _JobStatus | None

@@ -104,6 +104,7 @@ def run(
         stopped=stopping(),
         running=running_since(control.jobs, control.unread),
         restores=observation.restores,
+        prunes=observation.prunes,
     )
     _tell_forgotten(result, done, state, tell)
     _remember(result, done, state)
@@ -209,10 +210,10 @@ def _write_status(
     }
     subjects = list_subjects(done.results, observation.found)
     unseen = Unseen.of(view, done.unplanned)
-    writer.write(state.status, subjects, unseen, watched)
+    writer.write(state.status, subjects, unseen, watched, observation.prunes)
     state.findings = findings_of(state.status, subjects, unseen, view.now)
     events = EventWriter(kube=writer.kube, settings=writer.settings, now=view.now)
-    events.write(state.events, subjects, observation.found)
+    events.write(state.events, subjects, observation.found, observation.prunes)
 
 
 def _tell_forgotten(

@@ -54,6 +54,13 @@ def reader_account(settings: Settings) -> Account:
     )
 
 
+def pruner_account(settings: Settings) -> Account:
+    """The account of Jobs that delete, or judge what is to be deleted."""
+    return Account(
+        secret=settings.prune_secret_name, service_account=settings.prune_service_account
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerbJob:
     """What a Job is to do.

@@ -4,7 +4,8 @@ import hashlib
 import re
 from functools import lru_cache
 
-PREFIX = "ksnapshot.clickandmortar.fr/"
+API_GROUP = "ksnapshot.clickandmortar.fr"
+PREFIX = f"{API_GROUP}/"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "ksnapshot"
 COMPONENT_LABEL = "app.kubernetes.io/component"
@@ -36,6 +37,8 @@ HELD_BY = f"{PREFIX}held-by"
 HELD_SUSPEND = f"{PREFIX}held-suspend"
 # On Jobs that people asked for: the dump CronJob that they were made from.
 CRONJOB = f"{PREFIX}cronjob"
+# On Jobs that only say what they would delete.
+DRY_RUN = f"{PREFIX}dry-run"
 LAST_RESULT = f"{PREFIX}last-result"
 LAST_SUCCESS = f"{PREFIX}last-success"
 HISTORY = f"{PREFIX}history"

@@ -22,10 +22,12 @@ from controller.model.status import ReadFailure, Reason
 from controller.model.view import ClusterView, ControlView
 from controller.observe import control_namespace, namespace
 from controller.observe.namespace import NamespaceReading
+from controller.observe.prunes import observe_prunes
 from controller.observe.readers import Readers
 from controller.observe.restores import new_ends_of_restores
 from controller.observe.secret_cache import CachedSecret, SecretCache
 from controller.plan import owned
+from controller.runs.retention.prunes import PastPrune, Prunes
 from controller.settings.settings import Settings
 from controller.workloads.discovery import Workloads
 
@@ -41,7 +43,8 @@ class ObservationCache:
     `cluster_id` is None until it was read. `secrets` holds the Secrets and ConfigMaps that
     containers refer to, `objects` by uid the full objects whose metadata show whether they have
     changed, `interner` their equal parts. `ended_restores` are the uids of restores whose end was
-    seen, None before the first look.
+    seen, None before the first look. `prunes` are those that have ended, by Job uid, None before
+    the first look, and `last_prunes` what that found.
     """
 
     cluster_id: str | None = None
@@ -49,6 +52,8 @@ class ObservationCache:
     objects: Mapping[str, CachedObject] = field(default_factory=dict, repr=False)
     interner: JsonInterner = field(default_factory=JsonInterner, repr=False)
     ended_restores: frozenset[str] | None = None
+    prunes: Mapping[str, PastPrune] | None = None
+    last_prunes: Prunes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,7 @@ class Observation:
     view: ClusterView
     found: Mapping[str, Workloads] = field(repr=False)
     restores: tuple[tuple[str, str], ...] = ()
+    prunes: Prunes = field(default_factory=Prunes)
 
 
 def observe_cluster(
@@ -121,7 +127,11 @@ def observe_cluster(
     restores, cache.ended_restores = new_ends_of_restores(
         control, readers.cluster, settings, cache.ended_restores
     )
-    return Observation(view=view, found=found, restores=restores)
+    prunes, cache.prunes = observe_prunes(
+        control, readers.cluster, settings, cache.last_prunes, cache.prunes
+    )
+    cache.last_prunes = prunes if prunes.is_known else None
+    return Observation(view=view, found=found, restores=restores, prunes=prunes)
 
 
 def _readers(kube: Kube, settings: Settings, cache: ObservationCache, now: datetime) -> Readers:

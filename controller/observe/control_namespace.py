@@ -19,6 +19,7 @@ from controller.runs import proofs, results
 from controller.runs.blocked import blocked_run
 from controller.runs.causes.event_causes import events_of_job
 from controller.runs.restores import open_jobs as open_jobs_of_restores
+from controller.runs.retention.prunes import is_prune
 from controller.settings.settings import Settings
 from controller.workloads import backup_spec
 from controller.workloads.discovery import Workloads
@@ -125,7 +126,9 @@ def _jobs(
         for job in listed
         if any(reference.get("uid") in owners for reference in owner_references(job))
     }
-    wanted |= {name_of(job) for job in listed if is_restore(job, settings)}
+    wanted |= {
+        name_of(job) for job in listed if is_restore(job, settings) or is_prune(job, settings)
+    }
     wanted |= {holder.name for cronjob in cronjobs if (holder := ownership.holder_of(cronjob))}
     known = set(map(name_of, cronjobs))
     wanted |= {

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from controller.model.objects import Json, ObjectRef, name_of
 from controller.model.status import Reason, Rejected, WorkloadStatus
+from controller.runs.retention.prunes import Prunes
 
 FAULT = Rejected(Reason.INTERNAL_ERROR, "a fault of the controller, see its log")
 
@@ -96,7 +97,7 @@ class PassResult:
     `failures` holds a line for everything that could not be read, decided or written. With
     `stopped` the pass was abandoned on request. `running` holds by CronJob uid since when its
     oldest run goes on, in RFC 3339. `restores` are outcome and reason of each restore whose end
-    this pass was the first to see.
+    this pass was the first to see, `prunes` what is known of prunes.
     """
 
     results: tuple[ApplyResult, ...]
@@ -105,6 +106,7 @@ class PassResult:
     stopped: bool = False
     running: Mapping[str, str] = field(default_factory=dict, repr=False)
     restores: tuple[tuple[str, str], ...] = ()
+    prunes: Prunes = field(default_factory=Prunes, repr=False)
 
     @property
     def succeeded(self) -> bool:

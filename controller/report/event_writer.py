@@ -16,8 +16,17 @@ from controller.model.kinds import OWNER_GROUP
 from controller.model.names import OWNER_UID
 from controller.model.objects import annotations_of
 from controller.model.owner import Owner
-from controller.report.events import REFRESH_SECONDS, UNKNOWN, Notice, Place, event, notices
+from controller.report.events import (
+    REFRESH_SECONDS,
+    UNKNOWN,
+    Notice,
+    Place,
+    event,
+    notices,
+    prune_notices,
+)
 from controller.report.status_subjects import RowKey, Subject, namespace_of
+from controller.runs.retention.prunes import Prunes
 from controller.settings.settings import Settings
 from controller.workloads.discovery import Workloads
 from dumpers.runtime.log import fields
@@ -60,11 +69,15 @@ class EventWriter:
         memory: EventMemory,
         subjects: Mapping[RowKey, Subject],
         found: Mapping[str, Workloads],
+        prunes: Prunes | None = None,
     ) -> None:
         """Send what is new, and anew what is not well; `found` are the workloads by namespace.
 
+        `prunes` tell of those whose backups are held back.
+
         After a start, what is well was told by the process before, or is no news any more.
         """
+        of_prune = prune_notices(prunes) if prunes else {}
         before, is_first = memory.told or {}, memory.told is None
         told: dict[_Topic, tuple[Notice, datetime]] = {}
         due: list[tuple[_Topic, Notice]] = []
@@ -73,7 +86,8 @@ class EventWriter:
             key: _noticed(subject, earlier.get(key)) for key, subject in subjects.items()
         }
         for key, (_, items) in memory.noticed.items():
-            for name, notice in items:
+            pruned = of_prune.get(key[2])
+            for name, notice in (*items, ("prune", pruned)) if pruned else items:
                 topic = (key, name)
                 last = before.get(topic)
                 # A read that fails once mostly works in the next pass.

@@ -5,7 +5,7 @@ Whoever may not read logs, nor anything of the controller's namespace, sees thes
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from controller.model.status import Reason, State
 from controller.report.status_document import in_units
 from controller.report.status_subjects import Subject
 from controller.runs.results import finished_at
+from controller.runs.retention.prunes import Prunes
 
 # The API server takes 1,024 bytes; a message may have characters of several.
 _LONGEST = 1000
@@ -67,6 +68,32 @@ def notices(subject: Subject) -> Iterator[tuple[str, Notice]]:
         yield "state", state
     if subject.cronjob is not None and (run := _run_notice(subject.cronjob)):
         yield "run", run
+
+
+def prune_notices(prunes: Prunes) -> Mapping[str, Notice]:
+    """What the last good prune has to tell of workloads, by the names of their CronJobs."""
+    last = prunes.last_success
+    if last is None or last.result is None:
+        return {}
+    shrunk = _notice(
+        "BackupsShrunk",
+        "backups are much smaller than the ones before, and cover none of them: prune keeps the "
+        "full ones. To do: see what is missing; `ksnapshot accept` says that nothing is",
+        is_warning=True,
+        of=last.finished,
+    )
+    held = _notice(
+        "BackupsHeldBack",
+        "ProofMissing: the retention policy wants backups gone, and no newer, proved one covers "
+        "them. To do: `ksnapshot verify`, or see why the newer ones are not good",
+        is_warning=True,
+        of=last.finished,
+    )
+    # What is shrunk is mostly why the others are held back.
+    return {
+        **dict.fromkeys(last.result.held_back_cronjobs, held),
+        **dict.fromkeys(last.result.shrunk_cronjobs, shrunk),
+    }
 
 
 def event(notice: Notice, place: Place, instance: str, now: datetime) -> Json:

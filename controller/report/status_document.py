@@ -12,12 +12,12 @@ from typing import Any
 from controller.model.objects import Json
 from controller.report.status_board import RESTORE_POINTS
 from controller.report.status_subjects import Rows
-from controller.report.written_status import VERSION, WORKLOADS
+from controller.report.written_status import PRUNE, VERSION, WORKLOADS
 
 SUMMARY = "summary.txt"
 # The API server takes a MiB of data, and its store little more with everything around it.
 MAX_BYTES = 900 * 1024
-_HEAD_BYTES = 2048
+_HEAD_BYTES = 8192
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP = 1024
 
@@ -55,10 +55,14 @@ class _Texts:
     cut: _Cut
 
 
-def status_data(rows: Rows, written: str) -> Mapping[str, str]:
-    """Write the status ConfigMap's data; `written` is the moment of its last change."""
+def status_data(rows: Rows, written: str, prune: Json | None = None) -> Mapping[str, str]:
+    """Write the status ConfigMap's data; `written` is the moment of its last change.
+
+    `prune` is how the last prune ended, None where none is known.
+    """
     texts = _fitting([rows[key] for key in sorted(rows)], has_summary=False)
-    return {WORKLOADS: _document({"version": VERSION, "written": written}, texts)}
+    head = {"version": VERSION, "written": written, **({PRUNE: prune} if prune else {})}
+    return {WORKLOADS: _document(head, texts)}
 
 
 def board_data(namespace: str, rows: Rows, written: str) -> Mapping[str, str]:

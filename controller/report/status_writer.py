@@ -28,7 +28,8 @@ from controller.report.status_subjects import (
     Unseen,
     namespace_of,
 )
-from controller.report.written_status import rows_in, written_in
+from controller.report.written_status import prune_in, rows_in, written_in
+from controller.runs.retention.prunes import Prunes
 from controller.settings.settings import Settings
 from dumpers.runtime.log import fields
 
@@ -45,12 +46,14 @@ class DocumentMemory:
     """What a process knows of one ConfigMap of these.
 
     `rows` are those that it should hold, made of `subjects`; None until it was read once. With
-    `is_written` it holds them. `complaint` is what was last logged of a write that failed, and
+    `is_written` it holds them, and `prune`: how the last prune ended, None where no one is known.
+    `complaint` is what was last logged of a write that failed, and
     `failed` when that was, None if it did not fail since.
     """
 
     subjects: Subjects = field(default_factory=dict, repr=False)
     rows: Rows | None = field(default=None, repr=False)
+    prune: Json | None = field(default=None, repr=False)
     is_written: bool = False
     complaint: str = ""
     failed: datetime | None = None
@@ -83,16 +86,21 @@ class StatusWriter:
         subjects: Mapping[RowKey, Subject],
         unseen: Unseen,
         watched: Mapping[str, bool],
+        prunes: Prunes | None = None,
     ) -> None:
-        """Bring all of them up to date; `watched` says of each namespace whether it may exist."""
+        """Bring all of them up to date; `watched` says of each namespace whether it may exist.
+
+        Without `prunes`, or where they are not known, what is written of them stays.
+        """
         control = self.settings.control_namespace
         status = _Document(
             namespace=control,
             memory=memory.status,
             subjects=subjects,
             make_rows=partial(status_rows, now=self.now),
-            make_data=status_data,
+            make_data=lambda rows, written: status_data(rows, written, memory.status.prune),
             is_board=False,
+            prunes=prunes if prunes and prunes.is_known else None,
         )
         self._bring_up_to_date([status], unseen)
         if self.settings.boards:
@@ -165,6 +173,7 @@ class StatusWriter:
         data: Mapping[str, str] = (found or {}).get("data") or {}
         if memory.rows is None:
             memory.rows = rows_in(data, is_board=document.is_board)
+            memory.prune = prune_in(data)
             document.renew_rows(unseen)
         written = written_in(data, is_board=document.is_board)
         if not (found and written and document.data(written) == data):
@@ -211,11 +220,12 @@ class _Document:
     make_rows: _MakeRows
     make_data: _MakeData
     is_board: bool
+    prunes: Prunes | None = None
 
     def is_current(self, unseen: Unseen) -> bool:
         """Whether it was written, and nothing that its rows are made of changed since."""
         memory = self.memory
-        if memory.rows is None or not memory.is_written:
+        if memory.rows is None or not memory.is_written or self._has_new_prune():
             return False
         subjects = unseen.with_rows(self.subjects, memory.rows)
         if subjects != memory.subjects:
@@ -230,9 +240,14 @@ class _Document:
         assert memory.rows is not None
         memory.subjects = unseen.with_rows(self.subjects, memory.rows)
         rows = self.make_rows(memory.subjects, memory.rows)
-        if rows != memory.rows:
+        if rows != memory.rows or self._has_new_prune():
             memory.rows, memory.is_written, memory.complaint = rows, False, ""
+        if self.prunes:
+            memory.prune = self.prunes.document()
         return not memory.is_written
+
+    def _has_new_prune(self) -> bool:
+        return self.prunes is not None and self.prunes.document() != self.memory.prune
 
     def data(self, written: str) -> Mapping[str, str]:
         """The ConfigMap's data."""

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
+from controller.model.objects import Json
 from controller.report.status_subjects import Rows
 
 WORKLOADS = "workloads.json"
+# The member of the status that says how the last prune ended.
+PRUNE = "prune"
 VERSION = 1
 
 
@@ -65,6 +68,8 @@ class _StatusDocument(TypedDict):
     version: int
     written: str
     workloads: list[_StatusRow]
+    # Absent where no prune is known.
+    prune: NotRequired[dict[str, Any]]
 
 
 class _BoardDocument(TypedDict):
@@ -88,6 +93,13 @@ def written_in(data: Mapping[str, str], *, is_board: bool) -> str:
     """Read when a document last changed; empty if somebody broke it."""
     document = _parsed(data, is_board=is_board)
     return document["written"] if document else ""
+
+
+def prune_in(data: Mapping[str, str]) -> Json | None:
+    """Read how the last prune ended by a status that was written earlier; None if unknown."""
+    document = _parsed(data, is_board=False)
+    found: Any = document.get(PRUNE) if document else None
+    return found if isinstance(found, dict) else None
 
 
 def _parsed(

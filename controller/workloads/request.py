@@ -102,10 +102,10 @@ class Request:
     for other encryption than is enforced. An empty `credentials_secret`, `database`, `container`,
     `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to the client, and
     with an empty `restore_credentials_secret` restores use the login of dumps.
-    `accept` holds sorted codes of notes, `retention` a policy in its one form. `group`, and what
-    asks for something once, are not compared, as owners of one group may differ. `read_from` is
-    None without replicas, `suspend` and `log_level` are None and `resources`, as JSON, empty where
-    nothing is asked. `deadline` is in seconds.
+    `accept` holds sorted codes of notes, and SHRUNK, `retention` a policy in its one form. `group`,
+    and what asks for something once, are not compared, as owners of one group may differ.
+    `read_from` is None without replicas, `suspend` and `log_level` are None and `resources`, as
+    JSON, empty where nothing is asked. `deadline` is in seconds.
     """
 
     engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
@@ -168,7 +168,7 @@ class Request:
             key="accept",
             default="",
             help="Codes of notes that are fine for this workload, separated by commas: "
-            "`standby, foreign-tables`. All others are shown.",
+            "`standby, foreign-tables`. All others are shown. `shrunk`: its size is right, too.",
             read=unset_or("", _accepted),
             longest=1024,
         )

@@ -220,6 +220,7 @@ class World:
             "encryption.recipient": self.recipient,
             "clusterName": "demo",
             "controller.pollIntervalSeconds": 5,
+            "prune.enabled": "true",
             **values,
         }
         keys = {

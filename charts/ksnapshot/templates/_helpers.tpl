@@ -43,6 +43,72 @@ Deployment's selector cannot. */}}
 {{- end }}
 {{- end }}
 
+{{/* Of prune; empty means that of the dump jobs. Absent with `helm upgrade --reuse-values`. */}}
+{{- define "ksnapshot.pruneServiceAccountName" -}}
+{{- $account := (.Values.prune | default dict).serviceAccount | default dict }}
+{{- if $account.create }}
+{{- default (printf "%s-prune" (include "ksnapshot.fullname" .)) $account.name }}
+{{- else }}
+{{- $account.name }}
+{{- end }}
+{{- end }}
+
+{{/* The Secret with the keys of prune; empty means that it gets none. An identity of its own counts
+before the keys of the dump jobs, which may be for writing only. */}}
+{{- define "ksnapshot.pruneSecretName" -}}
+{{- $prune := .Values.prune | default dict }}
+{{- $account := $prune.serviceAccount | default dict }}
+{{- if $prune.existingSecret }}
+{{- $prune.existingSecret }}
+{{- else if not (ternary $account.annotations $account.name ($account.create | default false)) }}
+{{- include "ksnapshot.secretName" . }}
+{{- end }}
+{{- end }}
+
+{{/* The cluster's name in the paths of the bucket, as the controller finds it; empty where nobody can
+say, as in `helm template`. */}}
+{{- define "ksnapshot.clusterId" -}}
+{{- if .Values.clusterName }}
+{{- .Values.clusterName }}
+{{- else }}
+{{- $system := lookup "v1" "Namespace" "" "kube-system" | default dict }}
+{{- dig "metadata" "uid" "" $system | trunc 8 }}
+{{- end }}
+{{- end }}
+
+{{/* The variables of the store that every job has, with their keys in the ConfigMap. */}}
+{{- define "ksnapshot.storeVariables" -}}
+BACKEND_BUCKET: S3_BUCKET
+{{- range $key := list "S3_REGION" "S3_ENDPOINT" "S3_PATH_STYLE" "S3_CA_BUNDLE" "S3_STORAGE_CLASS" "S3_SSE" "S3_SSE_KMS_KEY_ID" "S3_TAGS" "S3_MAX_BANDWIDTH" "S3_PATIENCE" }}
+BACKEND_{{ $key }}: {{ $key }}
+{{- end }}
+{{- range $key := list "HTTP_PROXY" "HTTPS_PROXY" "NO_PROXY" }}
+{{ $key }}: {{ $key }}
+{{- end }}
+{{- end }}
+
+{{/* What keeps sidecars out of prune's pods, as the controller does of dump pods: one that stays would
+keep the Job, and every later one waiting. */}}
+{{- define "ksnapshot.sidecarsOut" -}}
+labels:
+  sidecar.istio.io/inject: "false"
+  kuma.io/sidecar-injection: disabled
+annotations:
+  sidecar.istio.io/inject: "false"
+  linkerd.io/inject: disabled
+  kuma.io/sidecar-injection: disabled
+  consul.hashicorp.com/connect-inject: "false"
+  vault.hashicorp.com/agent-inject: "false"
+  sidecar.opentelemetry.io/inject: "false"
+  injector.nsm.nginx.com/auto-inject: "false"
+  appmesh.k8s.aws/sidecarInjectorWebhook: disabled
+  openservicemesh.io/sidecar-injection: disabled
+{{- end }}
+
+{{- define "ksnapshot.pruneName" -}}
+{{- printf "%s-prune" (include "ksnapshot.fullname" . | trunc 46 | trimSuffix "-") }}
+{{- end }}
+
 {{/* The ConfigMaps that the controller writes: in the release's namespace, and the boards. */}}
 {{- define "ksnapshot.statusName" -}}
 {{- printf "%s-status" (include "ksnapshot.fullname" .) }}
@@ -190,6 +256,9 @@ includes this first. */}}
 {{- if and (gt (int .Values.replicaCount) 1) (eq (include "ksnapshot.leaderElection" .) "false") }}
 {{- $faults = append $faults "leaderElection.enabled must not be false when replicaCount is more than 1: all of them would write" }}
 {{- end }}
+{{- if and (.Values.prune | default dict).enabled (not (include "ksnapshot.clusterId" .)) }}
+{{- $faults = append $faults "clusterName is required when prune.enabled is true and helm cannot ask the cluster; backups that were made without it lie under the first eight characters of:\n      kubectl get namespace kube-system -o jsonpath={.metadata.uid}" }}
+{{- end }}
 {{- with include "ksnapshot.strategyFault" . }}{{ $faults = append $faults . }}{{ end }}
 {{- if $faults }}
 {{- fail (printf "\n\nksnapshot cannot be installed like this:\n  - %s\n" (join "\n  - " $faults)) }}
@@ -228,4 +297,29 @@ upgrade with a sentence that helps nobody. */}}
   resources: [configmaps]
   resourceNames: [{{ include "ksnapshot.fullname" . }}-status]
   verbs: [get]
+{{- end }}
+
+{{/* What a person may do besides looking, but for deleting backups. */}}
+{{- define "ksnapshot.adminRules" -}}
+{{ include "ksnapshot.viewRules" . }}
+# Backups now, restores, verifications, and their end.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [create, patch, delete]
+# A restore suspends the schedule while it writes.
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [update, patch]
+# The identity of a restore, which goes with its Job; the keys of Secrets that are named.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, create]
+# What a Job says of its progress, and the list of backups.
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+# A fetch whose bytes come through the cluster.
+- apiGroups: [""]
+  resources: [pods/portforward]
+  verbs: [create]
 {{- end }}

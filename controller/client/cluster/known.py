@@ -23,11 +23,13 @@ class Status:
     """The controller's status: the workloads that are not simply backed up.
 
     `fault` says why it is not known, empty where it is; `omitted` counts those without room in it.
+    `prune` is how the last prune ended, None where none is known.
     """
 
     entries: Sequence[Json] = field(default=(), repr=False)
     written: str = ""
     omitted: int = 0
+    prune: Json | None = None
     fault: str = ""
 
 
@@ -70,11 +72,13 @@ def parse_status(text: str) -> Status:
         version = document["version"]
         entries = [entry for entry in document["workloads"] if entry.get("workload")]
         omitted = int(document.get("omitted") or 0)
+        prune = dict(document["prune"]) if document.get("prune") else None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Status(fault="the controller's status cannot be read")
     if version != STATUS_VERSION:
         return Status(fault=f"the controller's status has version {version}: renew this command")
-    return Status(entries=entries, written=str(document.get("written") or ""), omitted=omitted)
+    written = str(document.get("written") or "")
+    return Status(entries=entries, written=written, omitted=omitted, prune=prune)
 
 
 def _read_status(connection: Connection) -> Status:

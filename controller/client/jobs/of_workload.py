@@ -33,6 +33,9 @@ _VERBS = {
     "keys": "a look at the headers of backups",
     "verify": "a check of a backup",
     "catalogue": "a listing of backups",
+    "prune": "a prune",
+    "delete": "a deletion of backups",
+    "accept": "an acceptance of a backup's size",
 }
 
 
@@ -79,7 +82,9 @@ def unfinished(jobs: Iterable[Json]) -> list[Json]:
 
 def is_of_ours(job: Json) -> bool:
     """Whether a Job is one of ksnapshot's: of a dump CronJob, or of a verb."""
-    is_managed = labels_of(job).get(MANAGED_BY_LABEL) == MANAGED_BY
+    labels = labels_of(job)
+    is_managed = labels.get(MANAGED_BY_LABEL) == MANAGED_BY
+    is_managed |= labels.get(names.PART_OF_LABEL) == names.PART_OF
     return is_managed or bool(variable_of(job, CRONJOB))
 
 

@@ -1,9 +1,11 @@
 """Verbs about one backup of a workload: a Job does it, and its result is shown."""
 
+from collections.abc import Callable
 from typing import Any
 
 from controller.client.cluster.connection import Connection
 from controller.client.cluster.known import find
+from controller.client.cluster.workload_names import Workload
 from controller.client.jobs.asked import create_job, new_job_name
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_on_screen
@@ -22,11 +24,16 @@ _READING = {"verify"}
 
 
 def run_on_backup(
-    connection: Connection, verb: str, what: str, options: dict[str, Any]
+    connection: Connection,
+    verb: str,
+    what: str,
+    options: dict[str, Any],
+    done: Callable[[Workload, BackupResult], None] | None = None,
 ) -> BackupResult | None:
     """Run the dumpers' `verb` on a backup, and return its result if it is to be shown as text.
 
-    `what` names the work in an error. Raises CommandError with the Job's exit code where it failed.
+    `what` names the work in an error, `done` is called once it is done.
+    Raises CommandError with the Job's exit code where it failed.
     """
     workload = find(connection, options["workload"], options["namespace"])
     wanted = VerbJob(
@@ -50,4 +57,6 @@ def run_on_backup(
         write_document(document_of_end(started, end, result), options["output"])
     if end.outcome is not Outcome.SUCCEEDED:
         raise failure_of(ref, end, f"{what} of {workload.key}", words_of_failure(result))
+    if done and result:
+        done(workload, result)
     return result if options["output"] == "table" else None

@@ -112,6 +112,44 @@ RESTORES = Family(
     labels=("outcome", "reason"),
     kind=Kind.COUNTER,
 )
+PRUNE_LAST_SUCCESS = Family(
+    name="ksnapshot_prune_last_success_timestamp_seconds", help="When the last good prune ended."
+)
+PRUNE_LAST_ATTEMPT = Family(
+    name="ksnapshot_prune_last_attempt_timestamp_seconds",
+    help="When the last prune ended, however it did.",
+)
+PRUNE_DUE = Family(
+    name="ksnapshot_prune_due_timestamp_seconds",
+    help="When the next good prune must have ended, by schedule, last good one and deadline.",
+)
+PRUNE_LAST_STATUS = Family(
+    name="ksnapshot_prune_last_status",
+    help="Whether the last prune was good (1) or failed (0), and for which reason.",
+    labels=("reason",),
+)
+PRUNE_HELD_BACK = Family(
+    name="ksnapshot_prune_held_back_backups",
+    help="Backups that a policy wants gone and no newer, proved one covers, by the last prune.",
+)
+PRUNE_SHRUNK = Family(
+    name="ksnapshot_prune_shrunk_backups",
+    help="Backups that are too small to cover any, until that is accepted, by the last prune.",
+)
+PRUNE_LEFT = Family(
+    name="ksnapshot_prune_left_objects",
+    help="Objects that the store does not let go yet, by the last prune.",
+)
+PRUNE_DELETED = Family(
+    name="ksnapshot_prune_deleted_backups_total",
+    help="Backups that were deleted by prunes whose end this process has seen.",
+    kind=Kind.COUNTER,
+)
+PRUNE_FREED = Family(
+    name="ksnapshot_prune_freed_bytes_total",
+    help="What the store gave back by them.",
+    kind=Kind.COUNTER,
+)
 WORKLOADS = Family(
     name="ksnapshot_workloads",
     help="Annotated workloads and existing CronJobs by state and reason.",
@@ -163,6 +201,15 @@ FAMILIES = (
     RUNS,
     DURATIONS,
     RESTORES,
+    PRUNE_LAST_SUCCESS,
+    PRUNE_LAST_ATTEMPT,
+    PRUNE_DUE,
+    PRUNE_LAST_STATUS,
+    PRUNE_HELD_BACK,
+    PRUNE_SHRUNK,
+    PRUNE_LEFT,
+    PRUNE_DELETED,
+    PRUNE_FREED,
     WORKLOADS,
     PASS_DURATION,
     PASS_FAILURES,

@@ -20,6 +20,7 @@ from controller.report.metrics.exposition import (
     render_durations,
 )
 from controller.report.metrics.families import Family
+from controller.report.metrics.prune_figures import PruneFigures
 from controller.report.metrics.run_counts import RunCounts
 from controller.report.metrics.workload_figures import (
     Figures,
@@ -53,6 +54,7 @@ class Metrics:
         self._succeeded: float | None = None
         self._runs = RunCounts()
         self._restores: Counter[tuple[str, str]] = Counter()
+        self._prunes = PruneFigures(settings=settings, slack=self._slack)
         self._figures: dict[str, _Remembered] = {}
         self._workloads: tuple[Mapping[Family, list[Sample]], bytes] = ({}, b"")
         self._exposition = EMPTY
@@ -67,6 +69,7 @@ class Metrics:
         if not result.stopped:
             self._runs.count(result.results)
             self._restores.update(result.restores)
+            self._prunes.count(result.prunes)
         samples = self._samples(result, rows)
         known, text = self._workloads
         if samples != known:
@@ -118,6 +121,7 @@ class Metrics:
         counted: Mapping[Any, int] = _by_status(result.results)
         found: dict[Family, Iterable[Sample]] = {
             families.RESTORES: sorted(self._restores.items()),
+            **self._prunes.samples(result.prunes),
             families.WORKLOADS: sorted(counted.items()),
             families.PASS_DURATION: [((), result.seconds)],
             families.PASS_FAILURES: [((), len(result.failures))],

@@ -16,7 +16,7 @@ from controller.runs.history import PastRun, history_of
 from controller.runs.releases.host import host_of
 from controller.runs.restorable import restorable_of
 from controller.runs.results import finished_at
-from controller.runs.shrinking import is_shrunk
+from controller.runs.retention.shrinking import is_shrunk
 from dumpers.contract.notes import NoteCode
 
 # The values of the labels beyond those of the workload, and the value.

@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 from controller.plan.absence import format_time
 from controller.report.page.entries import TROUBLES, Entry, Level, count_levels
+from controller.report.page.findings import Findings
 from controller.report.page.markup import Child, Html, div, element, join, span
+from controller.report.page.prune import prune_sentence
 from controller.report.page.style import CSS
 from controller.report.page.table import KINDS, table
 from controller.report.page.words import counted, moment
@@ -17,14 +19,16 @@ MOST = 100
 NAMESPACES = "namespaces"
 
 
-def front_page(entries: Sequence[Entry], now: datetime, old: str) -> Html:
+def front_page(entries: Sequence[Entry], findings: Findings, old: str) -> Html:
     """Show all workloads, or, of more than `MOST`, those in trouble and all namespaces.
 
     `old` says what is wrong with the age of this, and is empty if nothing is.
     """
+    now = findings.now
+    prune = prune_sentence(findings.prune) if findings.prune else None
     if len(entries) <= MOST:
         shown: Child = table(_caption(entries), entries, now) if entries else _nothing()
-        return _page("Backups", entries, now, old, shown)
+        return _page("Backups", entries, now, old, shown, prune)
     troubles = [entry for entry in entries if entry.level in TROUBLES]
     more = len(troubles) - MOST
     return _page(
@@ -39,6 +43,7 @@ def front_page(entries: Sequence[Entry], now: datetime, old: str) -> Html:
         element("p", f"{more} more are on the pages of their namespaces.") if more > 0 else None,
         element("h2", "Namespaces"),
         _namespaces(entries),
+        prune,
     )
 
 

@@ -11,7 +11,7 @@ from controller.model.status import Reason, State
 from controller.report.page.findings import Findings
 from controller.runs.due import due_at
 from controller.runs.history import FAILED, PastRun, history_of
-from controller.runs.shrinking import is_shrunk
+from controller.runs.retention.shrinking import is_shrunk
 
 
 class Level(StrEnum):

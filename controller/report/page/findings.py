@@ -16,7 +16,7 @@ class Findings:
 
     `known` are the rows of boards, and those of the status of workloads that the pass could not
     see; `status` are all of the status. `running` holds by CronJob uid since when a run goes on, in
-    RFC 3339.
+    RFC 3339. `prune` is how the last prune ended, None where none is known.
     """
 
     now: datetime
@@ -24,6 +24,7 @@ class Findings:
     known: Rows = field(repr=False)
     status: Rows = field(repr=False)
     running: Mapping[str, str] = field(default_factory=dict, repr=False)
+    prune: Json | None = field(default=None, repr=False)
 
     def rows(self) -> Rows:
         """Make the rows of all workloads, as boards show them.
@@ -45,4 +46,4 @@ def findings_of(
     for key, subject in every.items():
         if subject is None and key not in known:
             known[key] = status[key]
-    return Findings(now=now, subjects=every, known=known, status=status)
+    return Findings(now=now, subjects=every, known=known, status=status, prune=memory.status.prune)

@@ -100,7 +100,7 @@ class StatusPage:
             pause = duration(self._limit)
             old = f"This is old: no pass over the cluster has ended well for {pause} or longer."
         if not namespace:
-            return front_page(entries, findings.now, old) if part == 1 else None
+            return front_page(entries, findings, old) if part == 1 else None
         found = by_namespace(entries).get(namespace, ())
         if not found or part > count_parts(len(found)):
             return None

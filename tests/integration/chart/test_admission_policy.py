@@ -15,7 +15,7 @@ from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.registry import ENGINES
 from tests.integration.chart.helm import CHART, helm
 from tests.testbed.cluster.apiserver import ApiServer
-from tests.testbed.cluster.kubeapi import ApiError
+from tests.testbed.cluster.kubeapi import Api, ApiError
 from tests.unit.controller.manifests.test_restore_job import cronjob
 
 _POSTGRESQL = next(engine for engine in ENGINES if engine.type == "postgresql")
@@ -39,6 +39,7 @@ def _policy(apiserver: ApiServer, namespace: str) -> Iterator[None]:
         "--set=admissionPolicy.secrets={kept-identity}",
         "--set=reader.existingSecret=reading,reader.serviceAccount.name=reader",
         "--set=admissionPolicy.secrets={kept-identity},identitySecret=operators/key.txt",
+        "--set=prune.enabled=true,prune.existingSecret=deleting,clusterName=c",
     ]
     helm("install", "ksnapshot", CHART, *place, *more, kubeconfig=apiserver.kubeconfig)
     refused = _changed(namespace, lambda pod: pod["containers"][0].update(image="busybox"))
@@ -72,11 +73,12 @@ def _changed(namespace: str, change: Callable[[Any], None]) -> Any:
     return job
 
 
-def _create(apiserver: ApiServer, job: Any) -> int:
+def _create(as_whom: ApiServer | Api, job: Any) -> int:
     """The status of an attempt that stores nothing."""
     path = f"/apis/batch/v1/namespaces/{job['metadata']['namespace']}/jobs"
+    api = as_whom.api if isinstance(as_whom, ApiServer) else as_whom
     try:
-        apiserver.api.request("POST", path, job, query={"dryRun": "All"})
+        api.request("POST", path, job, query={"dryRun": "All"})
     except ApiError as error:
         return error.code
     return 201
@@ -158,3 +160,52 @@ def test_jobs_of_the_product_pass_and_others_do_not(apiserver: ApiServer, guarde
     # The policy ends at the namespace.
     other = apiserver.create_namespace(f"other-{secrets.token_hex(4)}")
     assert _create(apiserver, _changed(other, _REFUSED["image"])) == 201
+
+
+_MAKE_JOBS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]}
+_DELETE = {
+    "apiGroups": ["ksnapshot.clickandmortar.fr"],
+    "resources": ["backups"],
+    "verbs": ["delete"],
+}
+
+
+def _user(apiserver: ApiServer, namespace: str, user: str, *rules: Any) -> Api:
+    """Requests as a user with these rights in the namespace."""
+    name = f"role-{secrets.token_hex(4)}"
+    meta = {"name": name, "namespace": namespace}
+    rbac = "rbac.authorization.k8s.io"
+    api_version = f"{rbac}/v1"
+    role = {"apiVersion": api_version, "kind": "Role", "metadata": meta, "rules": [*rules]}
+    apiserver.api.create(role)
+    apiserver.api.create(
+        {
+            "apiVersion": api_version,
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": name},
+            "subjects": [{"kind": "User", "name": user, "apiGroup": rbac}],
+        }
+    )
+    return apiserver.api_of(user)
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        Account(secret="deleting", service_account="sa"),
+        Account(secret="keys", service_account="ksnapshot-prune"),
+        Account(secret="deleting", service_account="ksnapshot-prune"),
+    ],
+)
+def test_only_who_may_delete_backups_gets_at_prunes_keys(
+    apiserver: ApiServer, guarded: str, account: Account
+) -> None:
+    def status_for(user: str, *rules: Any) -> int:
+        api = _user(apiserver, guarded, user, _MAKE_JOBS, *rules)
+        return _create(api, _restore(guarded, account=account))
+
+    assert status_for("adam") == 403
+    assert status_for("dora", _DELETE) == 201
+    # Whoever makes the Jobs of CronJobs.
+    assert status_for("system:serviceaccount:kube-system:cronjob-controller") == 201

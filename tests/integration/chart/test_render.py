@@ -50,12 +50,14 @@ def test_default_objects() -> None:
         ("Deployment", "backup", "ksnapshot"),
         ("Role", "backup", "ksnapshot"),
         ("Role", "backup", "ksnapshot-admin"),
+        ("Role", "backup", "ksnapshot-delete"),
         ("Role", "backup", "ksnapshot-view"),
         ("Role", "default", "ksnapshot-watch"),
         ("RoleBinding", "backup", "ksnapshot"),
         ("RoleBinding", "default", "ksnapshot-watch"),
         ("ServiceAccount", "backup", "ksnapshot"),
         ("ServiceAccount", "backup", "ksnapshot-backup"),
+        ("ServiceAccount", "backup", "ksnapshot-prune"),
     ]
 
 
@@ -74,6 +76,12 @@ def test_default_environment() -> None:
         "BACKUP_IMAGE_PULL_POLICY": "IfNotPresent",
         "BACKUP_VERIFY": "none",
         "RETENTION_POLICY": "none",
+        "RETENTION_FLOOR": "keep-last=3,keep-within=7d",
+        "PRUNE_SECRET_NAME": "ksnapshot-secret",
+        "PRUNE_SERVICE_ACCOUNT_NAME": "ksnapshot-prune",
+        "PRUNE_ENABLED": "false",
+        "PRUNE_SCHEDULE": "17 4 * * *",
+        "PRUNE_TIME_ZONE": "Etc/UTC",
         "BACKUP_MAX_CONCURRENT": "0",
         "BACKUP_MAX_CONCURRENT_PER_HOST": "0",
         "MYSQL_DUMPER_IMAGE_5_7": "ghcr.io/clickandmortar/ksnapshot-dumper-mysql-5.7:0.7.0",
@@ -433,6 +441,7 @@ def test_nothing_but_what_is_asked_for() -> None:
         "--set=rbac.create=false",
         "--set=serviceAccount.create=false",
         "--set=backupJob.serviceAccount.create=false",
+        "--set=prune.serviceAccount.create=false",
         "--set=existingConfigMap=cm",
     )
     assert [item["kind"] for item in objects] == ["Deployment"]

@@ -99,14 +99,25 @@ class Command:
 
     def admin(self, name: str, *, without: str = "") -> Identity:
         """A user with the chart's Role for admins, but for the verbs on one resource."""
+        return self._user(
+            name, [rule for rule in self._rules("admin") if rule["resources"] != [without]]
+        )
+
+    def deleter(self, name: str) -> Identity:
+        """A user with the chart's Role for those who may delete backups."""
+        return self._user(name, self._rules("delete"))
+
+    def _rules(self, role: str) -> list[Json]:
+        """The rules of a Role that the chart makes for people."""
         watched, control = self.world.watched[0], self.world.control
         chart = render(f"--set=rbac.watchNamespaces={{{watched}}}", namespace=control)
-        [role] = [
+        [found] = [
             item
             for item in chart
-            if item["kind"] == "Role" and item["metadata"]["name"] == "ksnapshot-admin"
+            if item["kind"] == "Role" and item["metadata"]["name"] == f"ksnapshot-{role}"
         ]
-        return self._user(name, [rule for rule in role["rules"] if rule["resources"] != [without]])
+        rules: list[Json] = found["rules"]
+        return rules
 
     def _user(self, name: str, rules: Sequence[Json]) -> Identity:
         """A user with these rights in the control namespace."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from controller.manifests.restore_job import RESTORE
 from controller.model import names
+from controller.runs.retention.prunes import PRUNE
 from tests.integration.controller.world import (
     World,
     build,
@@ -80,6 +81,17 @@ class Watched:
         job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": template}
         finish(self.world, self.world.api.create(job))
 
+    def prune(self) -> None:
+        """Let a prune end well."""
+        meta: Json = {"name": "prune-1", "namespace": self.world.control}
+        meta |= {"labels": {names.COMPONENT_LABEL: PRUNE}}
+        meta |= {"annotations": {names.INSTANCE: self.world.settings.instance}}
+        template = self._cronjob(GOOD)["spec"]["jobTemplate"]["spec"]
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": template}
+        made = self.world.api.create(job)
+        dump_pod(self.world, made, deleted=4, freed_bytes=1024, held_back=1, reason="Succeeded")
+        finish(self.world, made)
+
     def has_counted(self, what: str, count: int) -> bool:
         """Whether the controller's counter of that name and labels has come to a number."""
         lines = (line for line in self.figures().splitlines() if line.startswith(what))
@@ -112,6 +124,7 @@ def watching(server: ApiServer) -> Iterator[Watched]:
                 "WATCH_NAMESPACES": shop,
                 "CONTROL_NAMESPACE": world.control,
                 "POLL_INTERVAL_SECONDS": "1",
+                "PRUNE_ENABLED": "true",
                 "HTTP_PORT": str(watched.metrics),
                 "STATUS_PAGE_LISTEN": f"127.0.0.1:{watched.page}",
             },

@@ -378,3 +378,30 @@ def test_an_old_page_says_so() -> None:
         )
     world.passed(10)
     assert b"This is old" not in world.page.answer("/").body
+
+
+@pytest.mark.parametrize(
+    ("prune", "shown"),
+    [
+        (None, None),
+        (
+            {"outcome": "succeeded", "finished": "2026-01-01T04:17:00Z", "deleted": 1},
+            "1 backup deleted",
+        ),
+        (
+            {"outcome": "succeeded", "finished": "2026-01-01T04:17:00Z", "held_back": 2},
+            "2 backups held back",
+        ),
+        (
+            {"outcome": "failed", "finished": "x", "reason": "StorageRefused", "message": "<b>"},
+            "StorageRefused: &lt;b&gt;",
+        ),
+    ],
+)
+def test_the_front_page_says_how_the_last_prune_ended(
+    prune: dict[str, Any] | None, shown: str | None
+) -> None:
+    findings = Findings(now=NOW, subjects={}, known={}, status={}, prune=prune)
+    body = page_of(findings).answer("/").body.decode()
+    assert ("last prune" in body) == (prune is not None)
+    assert shown is None or shown in body

@@ -1,7 +1,11 @@
 import pytest
 
+from controller.model.names import SIZE_ACCEPTED
 from controller.runs.history import FAILED, SUCCEEDED, PastRun
-from controller.runs.shrinking import is_shrunk, shrunk_runs
+from controller.runs.results import result_annotations
+from controller.runs.retention.shrinking import is_shrunk, shrunk_runs
+from dumpers.contract.names import ACCEPT
+from tests.fakes.worlds import Document, job
 
 
 def _runs(*sizes: int, source: bool = False) -> tuple[PastRun, ...]:
@@ -69,3 +73,36 @@ def test_a_size_is_fine_once_it_was_accepted() -> None:
     # Afterwards the small size is the usual one, and a smaller one is told again.
     later = (*_runs(2, 10, 10, 10, 10, 100, 100, 100),)
     assert is_shrunk(later, "2026-01-05T12:00:00Z")
+
+
+def _cronjob(accept: str, **annotations: str) -> Document:
+    env = [{"name": ACCEPT, "value": accept}] if accept else []
+    pod = {"spec": {"containers": [{"name": "job", "env": env}]}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "c", "uid": "u", "annotations": annotations},
+        "spec": {"jobTemplate": {"spec": {"template": pod}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("accept", "how", "marked"),
+    [
+        ("shrunk", "Complete", True),
+        ("shrunk,standby", "Complete", True),
+        ("standby", "Complete", False),
+        ("", "Complete", False),
+        # What failed left no backup.
+        ("shrunk", "Failed", False),
+    ],
+)
+def test_a_run_of_a_workload_that_accepts_its_size_is_marked_with_its_result(
+    accept: str, how: str, *, marked: bool
+) -> None:
+    cronjob = _cronjob(accept)
+    done = job(cronjob, ended="2026-01-02T03:00:00Z", how=how)
+    found = result_annotations(cronjob, (done,), {})
+    assert (found.get(SIZE_ACCEPTED) == "2026-01-02T03:00:00Z") == marked
+    # Once only: a steady pass writes nothing.
+    assert result_annotations(_cronjob(accept, **found), (done,), {}) == {}

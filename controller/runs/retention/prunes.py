@@ -1,0 +1,173 @@
+"""Jobs that prune → how they ended, and when the next one must have.
+
+They belong to no workload. Kubernetes keeps the last of them that were good and the last that were
+not, and so nothing is recorded elsewhere.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from controller.model import names
+from controller.model.objects import (
+    Json,
+    Objects,
+    annotations_of,
+    created_at,
+    labels_of,
+    name_of,
+)
+from controller.runs.causes.pod_causes import cause_in_pod, container_end, pods_newest_first
+from controller.runs.due import Expectation, due, seconds_of
+from controller.runs.job_status import end_of, ended_at, is_complete
+from controller.runs.reasons import shortened
+from controller.settings.settings import Settings
+from dumpers.contract.retention.result import PruneResult
+
+PRUNE = "prune"
+_FAILED, _SUCCEEDED = "Failed", "Succeeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastPrune:
+    """How one prune ended; `finished` is RFC 3339.
+
+    `result` is None where its pod left none, or is gone: then no figure of it is known.
+    """
+
+    job: str
+    finished: str
+    succeeded: bool
+    reason: str
+    message: str
+    result: PruneResult | None = field(default=None, repr=False)
+
+    def to_document(self) -> dict[str, Any]:
+        """The prune as JSON, for the status ConfigMap; figures that are not known are left out."""
+        told = json.loads(self.result.to_json()) if self.result else {}
+        figures = {key: told[key] for key in _FIGURES if key in told}
+        return {
+            "job": self.job,
+            "finished": self.finished,
+            "outcome": "succeeded" if self.succeeded else "failed",
+            "reason": self.reason,
+            "message": self.message,
+            **figures,
+        }
+
+
+_FIGURES = (
+    "seconds",
+    "workloads",
+    "kept",
+    "deleted",
+    "freed_bytes",
+    "held_back",
+    "shrunk",
+    "left",
+    "swept",
+    "held_back_cronjobs",
+    "shrunk_cronjobs",
+    "failed_cronjobs",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prunes:
+    """The prunes that are known: the last one, the last good one, and those that ended just now.
+
+    `since` is when the first of their Jobs was made, in RFC 3339; `allowance` how many seconds the
+    last one was given. `is_known` is false where nobody could look yet.
+    """
+
+    last: PastPrune | None = None
+    last_success: PastPrune | None = None
+    new: tuple[PastPrune, ...] = ()
+    since: str = ""
+    allowance: int = 0
+    is_known: bool = True
+
+    def document(self) -> dict[str, Any] | None:
+        """What the status says of them; None where there was none."""
+        if self.last is None:
+            return None
+        success = self.last_success.finished if self.last_success else ""
+        return {**self.last.to_document(), "last_success": success}
+
+
+def is_prune(job: Json, settings: Settings) -> bool:
+    """Whether a Job prunes for this install; metadata alone are enough to say."""
+    is_ours = annotations_of(job).get(names.INSTANCE) == settings.instance
+    return is_ours and labels_of(job).get(names.COMPONENT_LABEL) == PRUNE
+
+
+def is_rehearsal(job: Json) -> bool:
+    """Whether a Job only says what it would delete."""
+    return annotations_of(job).get(names.DRY_RUN) == "true"
+
+
+def past_prune(job: Json, pods: Objects) -> PastPrune:
+    """How a Job ended that has ended; by its own word, else by what Kubernetes shows."""
+    end = end_of(job) or {}
+    finished, succeeded = ended_at(job, end), is_complete(end)
+    tries = pods_newest_first(pods)
+    told = next((result for pod in tries if (result := _result(pod))), None)
+    if told and told.succeeded == succeeded:
+        reason, message = told.reason, told.message
+    elif succeeded:
+        reason, message = _SUCCEEDED, ""
+    else:
+        cause = next((found for pod in tries if (found := cause_in_pod(pod))), None)
+        reason = str(cause.reason) if cause else str(end.get("reason") or _FAILED)
+        message = shortened(cause.message if cause else end.get("message"))
+    return PastPrune(
+        job=name_of(job),
+        finished=finished,
+        succeeded=succeeded,
+        reason=reason,
+        message=message,
+        result=told,
+    )
+
+
+def prunes_of(jobs: Iterable[Json], ended: Mapping[str, PastPrune], new: Iterable[str]) -> Prunes:
+    """Put together what is known; `ended` goes by Job uid, `new` are uids of those."""
+    jobs = tuple(jobs)
+    in_order = sorted(ended.values(), key=lambda item: (item.finished, item.job))
+    good = [item for item in in_order if item.succeeded]
+    newest = max(jobs, key=lambda job: (created_at(job), name_of(job)), default=None)
+    spec = (newest or {}).get("spec") or {}
+    return Prunes(
+        last=in_order[-1] if in_order else None,
+        last_success=good[-1] if good else None,
+        new=tuple(ended[uid] for uid in new),
+        since=min(map(created_at, jobs), default=""),
+        allowance=int(spec.get("activeDeadlineSeconds") or 0),
+    )
+
+
+def prune_due(prunes: Prunes, settings: Settings, slack: int) -> int | None:
+    """When the next good prune must have ended, in seconds since the epoch.
+
+    None where there is no CronJob of it, or none of its Jobs is known.
+    """
+    since = seconds_of(prunes.last_success.finished if prunes.last_success else prunes.since)
+    if not settings.prune_enabled or since is None:
+        return None
+    return due(
+        Expectation(
+            schedule=settings.prune_schedule,
+            zone=settings.prune_time_zone,
+            since=since,
+            anchor=since,
+            allowance=prunes.allowance + slack,
+        )
+    )
+
+
+def _result(pod: Json) -> PruneResult | None:
+    try:
+        return PruneResult.from_json(str((container_end(pod) or {}).get("message") or ""))
+    except ValueError:
+        return None
