@@ -31,19 +31,24 @@ _FOR_EVER = "its legal hold is lifted"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undertaker:
-    """Deletes backups of one CronJob, as seen at `now`."""
+    """Deletes backups of one CronJob, as seen at `now`.
+
+    With `is_asked` somebody asked for that: objects that do not say of which run they are stay
+    then, and the rest goes. A policy lets such a backup stay whole.
+    """
 
     storage: RunStorage
     traits: StoreTraits
     now: datetime
+    is_asked: bool
 
     def bury(self, folder: Folder, *, cover: Folder | None) -> Burial:
         """Delete a backup that was judged as `folder` has it.
 
         It is kept, with the reason, where something speaks against that by now: a pin, another
-        manifest, a lock, or that the backup which covers it (None where nobody asks for one) is
-        not what it was. InterruptedRunError and errors of the store may leave the deletion half
-        done, behind its tombstone.
+        manifest, an object that has to stay, or that the backup which covers it (None where nobody
+        asks for one) is not what it was. InterruptedRunError and errors of the store may leave it
+        half done, behind its tombstone.
         """
         record = folder.entry.record
         if why := self._speaks_against(record, cover):
@@ -55,8 +60,8 @@ class Undertaker:
         if tombstone is None:
             return _keep(record, "no record of it says which objects it has")
         heads = self._look(_keys(tombstone))
-        if locked := locks_of(heads, self.now):
-            return Burial(is_done=False, freed=0, left=tuple(locked))
+        if staying := self._staying(heads):
+            return Burial(is_done=False, freed=0, left=staying)
         if why := self._put(record, tombstone, folder.etag):
             return _keep(record, why)
         return self._remove(record, tombstone, heads)
@@ -85,12 +90,17 @@ class Undertaker:
         if tombstone is None:
             return _keep(folder.entry.record, "no record of it says which objects it has")
         heads = self._look(_keys(tombstone))
-        if locked := locks_of(heads, self.now):
-            return Burial(is_done=False, freed=0, left=tuple(locked))
+        if staying := self._staying(heads):
+            return Burial(is_done=False, freed=0, left=staying)
         own = {key: head for key, head in heads.items() if head and head.run == tombstone.run}
         versions = self._versions(own)
         freed = 0 if versions else sum(head.size for head in own.values())
         return Burial(is_done=True, freed=freed, left=(*_unknown(heads), *versions))
+
+    def _staying(self, heads: Mapping[str, Head | None]) -> tuple[Leftover, ...]:
+        """What keeps a backup whole."""
+        unknown = () if self.is_asked else _unknown(heads)
+        return (*locks_of(heads, self.now), *unknown)
 
     def _still_covers(self, cover: Folder) -> bool:
         record = cover.entry.record

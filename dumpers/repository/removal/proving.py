@@ -49,13 +49,29 @@ class Prover:
                     failed.add(record)
         return known
 
+    def holds(self, folder: Folder) -> bool:
+        """Whether the store holds a backup as it was judged, with every object of its manifest."""
+        return self._ask(folder) is not None
+
     def _prove(self, folder: Folder) -> bool:
         """Ask for one backup's objects, and record that they are there."""
+        record, storage = folder.entry.record, self.storage
+        objects = self._ask(folder)
+        if objects is None:
+            return False
+        if not self.dry_run:
+            check = StoreCheck(run=folder.entry.id, finished=self.now, objects=objects)
+            key, body = f"{record}{CHECKED}", write_record(check)
+            storage.call(lambda: storage.bucket.put(key, body, only_new=False))
+        return True
+
+    def _ask(self, folder: Folder) -> tuple[AskedObject, ...] | None:
+        """The objects of a backup as the store describes them; None where one is not as it was."""
         record, storage = folder.entry.record, self.storage
         found = storage.call(lambda: storage.bucket.get_version(f"{record}{MANIFEST}"))
         manifest = read_record(found[0]) if found and found[1] == folder.etag else None
         if not isinstance(manifest, Manifest):
-            return False
+            return None
         asking = [
             (item, storage.submit(partial(storage.repeat, partial(_head, storage, item.key))))
             for item in manifest.objects
@@ -67,17 +83,12 @@ class Prover:
                 "the store does not hold what a manifest says",
                 extra=fields(record=record, key=wrong[0], count=len(wrong)),
             )
-            return False
-        if not self.dry_run:
-            objects = [
-                AskedObject(key=item.key, size=head.size, crc32=head.crc32 or "")
-                for item, head in heads
-                if head
-            ]
-            check = StoreCheck(run=folder.entry.id, finished=self.now, objects=tuple(objects))
-            key, body = f"{record}{CHECKED}", write_record(check)
-            storage.call(lambda: storage.bucket.put(key, body, only_new=False))
-        return True
+            return None
+        return tuple(
+            AskedObject(key=item.key, size=head.size, crc32=head.crc32 or "")
+            for item, head in heads
+            if head
+        )
 
 
 def _wanted(

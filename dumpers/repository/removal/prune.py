@@ -7,7 +7,7 @@ speaks against a deletion by then only keeps.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -107,9 +107,8 @@ class Pruner:
             self._foresee(judged, folders, pruned)
             return pruned
         self._note_shrunk(judged, folders)
-        for verdict in reversed(judged):
-            if not verdict.keep:
-                self._delete(verdict, folders, pruned)
+        for verdict in self._going(judged, folders, pruned):
+            self._delete(verdict, folders, pruned)
         self._sweep(folders, pruned)
         return pruned
 
@@ -141,8 +140,7 @@ class Pruner:
                 shrunk_before=shrunk,
             )
 
-        prover = Prover(storage=self.storage, now=self.now, dry_run=self.dry_run)
-        verdicts = judge(prover.prove(judge, folders, read_proofs(entries)))
+        verdicts = judge(self._prover.prove(judge, folders, read_proofs(entries)))
         pruned.policy, pruned.fault = print_policy(recorded.policy), recorded.fault
         pruned.judged(verdicts)
         if recorded.fault:
@@ -163,6 +161,26 @@ class Pruner:
                 body = write_record(ShrunkRecord(run=entry.id, found=self.now))
                 storage.call(partial(_put, storage, f"{entry.record}{SHRUNK}", body))
 
+    def _going(
+        self, judged: list[Verdict], folders: Mapping[str, Folder], pruned: Pruned
+    ) -> Iterator[Verdict]:
+        """The backups that go, the oldest first, as long as the store holds what covers them.
+
+        What a dump was told of its objects is as old as the dump: they may have been deleted by
+        hand since.
+        """
+        held: dict[str, bool] = {}
+        for verdict in reversed(judged):
+            if verdict.keep:
+                continue
+            cover = verdict.covered_by
+            if cover not in held:
+                held[cover] = self._prover.holds(folders[cover])
+            if held[cover]:
+                yield verdict
+            else:
+                pruned.held_back += 1
+
     def _delete(self, verdict: Verdict, folders: Mapping[str, Folder], pruned: Pruned) -> None:
         record = verdict.entry.record
         burial = self._undertaker.bury(folders[record], cover=folders[verdict.covered_by])
@@ -172,10 +190,9 @@ class Pruner:
         self, judged: list[Verdict], folders: Mapping[str, Folder], pruned: Pruned
     ) -> None:
         """Count what would be deleted, and find out what would stay."""
-        for verdict in judged:
-            if not verdict.keep:
-                burial = self._undertaker.foresee(folders[verdict.entry.record])
-                pruned.count_deletion(burial)
+        for verdict in self._going(judged, folders, pruned):
+            burial = self._undertaker.foresee(folders[verdict.entry.record])
+            pruned.count_deletion(burial)
 
     def _sweep(self, folders: Mapping[str, Folder], pruned: Pruned) -> None:
         """Clear away what crashed runs left, and tombstones of sweeps that are old enough."""
@@ -196,8 +213,12 @@ class Pruner:
         )
 
     @property
+    def _prover(self) -> Prover:
+        return Prover(storage=self.storage, now=self.now, dry_run=self.dry_run)
+
+    @property
     def _undertaker(self) -> Undertaker:
-        return Undertaker(storage=self.storage, traits=self.traits, now=self.now)
+        return Undertaker(storage=self.storage, traits=self.traits, now=self.now, is_asked=False)
 
 
 def _accepted(entries: Iterable[Entry], now: datetime) -> datetime | None:

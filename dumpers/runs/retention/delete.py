@@ -62,7 +62,7 @@ def delete(
         prefix = records_prefix(path=path, cluster=job.cluster, cronjob=job.cronjob)
         folders = read_folders(storage, prefix, now=lambda: moment)
         traits = StoreTraits(storage=storage, path=path, cluster=job.cluster)
-        undertaker = Undertaker(storage=storage, traits=traits, now=moment)
+        undertaker = Undertaker(storage=storage, traits=traits, now=moment, is_asked=True)
         wanted = _wanted(job, folders)
         foreseen = _check(job, wanted, undertaker)
         sweeper = Sweeper(

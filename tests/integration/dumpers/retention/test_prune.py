@@ -193,18 +193,29 @@ def test_a_store_that_ignores_conditions_keeps_what_may_still_be_written(
     assert any("condition does not hold" in text for text in caplog.messages)
 
 
-def test_an_object_of_which_nothing_proves_the_run_stays(world: World) -> None:
+def test_a_backup_stays_whole_where_nothing_proves_the_run_of_its_objects(world: World) -> None:
     world.backup("alpha", 0, policy="keep-last=1")
     world.backup("alpha", 1, owner="")
     world.backup("alpha", 2, owner="another")
     world.store()
     result, documents = world.prune()
-    assert (result.deleted, result.left) == (2, 2)
+    assert (result.deleted, result.left) == (1, 2)
     left = {item["key"] for item in documents[-2]["left"]}
     assert left == {"p/dump-alpha-1-0", "p/dump-alpha-1-1"}
     # What another run has written since is not ours to name.
     assert world.left() >= left | {"p/dump-alpha-2-0"}
-    assert world.ids() == {"alpha-0"}
+    assert world.ids() == {"alpha-0", "alpha-1"}
+
+
+def test_a_backup_whose_objects_were_deleted_by_hand_covers_nothing(world: World) -> None:
+    for days in range(3):
+        world.backup("alpha", days, policy="keep-last=1")
+    world.store()
+    world.s3.client().delete_object(Bucket=world.bucket, Key="p/dump-alpha-0-1")
+    for dry_run in (True, False):
+        result, _ = world.prune(dry_run=dry_run)
+        assert (result.deleted, result.kept, result.held_back) == (0, 3, 2)
+    assert world.ids() == {"alpha-0", "alpha-1", "alpha-2"}
 
 
 def test_what_changed_since_it_was_judged_is_kept(world: World) -> None:
@@ -217,7 +228,7 @@ def test_what_changed_since_it_was_judged_is_kept(world: World) -> None:
     prefix = records_prefix(path="p", cluster=CLUSTER, cronjob="alpha")
     with RunStorage(world.location(), run="t", interrupt=Interrupt()) as storage:
         traits = StoreTraits(storage=storage, path="p", cluster=CLUSTER)
-        undertaker = Undertaker(storage=storage, traits=traits, now=NOW)
+        undertaker = Undertaker(storage=storage, traits=traits, now=NOW, is_asked=False)
         judged, client = folders(), world.s3.client()
 
         def put(key: str, body: bytes) -> None:
