@@ -9,7 +9,7 @@ from controller.plan.changes import WrittenObject
 from controller.plan.laid_manifests import LaidManifests
 from controller.report.event_writer import EventMemory
 from controller.report.page.findings import Findings
-from controller.report.status_writer import StatusMemory
+from controller.report.written_status import StatusMemory
 
 
 @dataclass(slots=True, kw_only=True)

@@ -78,8 +78,7 @@ def run(
     )
     release = partial(release_runs, kube, settings, observation.view.control, stopping)
     unreleased = isolate("releases", release)
-    if unreleased is None:
-        unreleased = [f"releases: {Reason.INTERNAL_ERROR}"]
+    unreleased = [f"releases: {Reason.INTERNAL_ERROR}"] if unreleased is None else unreleased
     done = _apply_plans(
         plans(observation.view, settings, observation.found, state.laid),
         partial(_apply, kube=kube, settings=settings, state=state, stopping=stopping, tell=tell),

@@ -28,7 +28,13 @@ from controller.report.status_subjects import (
     Unseen,
     namespace_of,
 )
-from controller.report.written_status import prune_in, rows_in, written_in
+from controller.report.written_status import (
+    DocumentMemory,
+    StatusMemory,
+    prune_in,
+    rows_in,
+    written_in,
+)
 from controller.runs.retention.prunes import Prunes
 from controller.settings.settings import Settings
 from dumpers.runtime.log import fields
@@ -39,32 +45,6 @@ _log = logging.getLogger(__name__)
 
 _MakeRows: TypeAlias = Callable[[Subjects, Rows], Rows]
 _MakeData: TypeAlias = Callable[[Rows, str], Mapping[str, str]]
-
-
-@dataclass(slots=True, kw_only=True)
-class DocumentMemory:
-    """What a process knows of one ConfigMap of these.
-
-    `rows` are those that it should hold, made of `subjects`; None until it was read once. With
-    `is_written` it holds them, and `prune`: how the last prune ended, None where no one is known.
-    `complaint` is what was last logged of a write that failed, and
-    `failed` when that was, None if it did not fail since.
-    """
-
-    subjects: Subjects = field(default_factory=dict, repr=False)
-    rows: Rows | None = field(default=None, repr=False)
-    prune: Json | None = field(default=None, repr=False)
-    is_written: bool = False
-    complaint: str = ""
-    failed: datetime | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class StatusMemory:
-    """What a process knows of the status ConfigMap, and of the boards by their namespace."""
-
-    status: DocumentMemory = field(default_factory=DocumentMemory)
-    boards: dict[str, DocumentMemory] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,14 @@
 """Reads a status ConfigMap or a board that was written earlier, to go on from it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
 from controller.model.objects import Json
-from controller.report.status_subjects import Rows
+from controller.report.status_subjects import Rows, Subjects
 
 WORKLOADS = "workloads.json"
 # The member of the status that says how the last prune ended.
@@ -113,3 +114,29 @@ def _parsed(
     except (ValueError, RecursionError):
         return None
     return document if is_whole and document["version"] == VERSION else None
+
+
+@dataclass(slots=True, kw_only=True)
+class DocumentMemory:
+    """What a process knows of one ConfigMap of these.
+
+    `rows` are those that it should hold, made of `subjects`; None until it was read once. With
+    `is_written` it holds them, and `prune`: how the last prune ended, None where no one is known.
+    `complaint` is what was last logged of a write that failed, and
+    `failed` when that was, None if it did not fail since.
+    """
+
+    subjects: Subjects = field(default_factory=dict, repr=False)
+    rows: Rows | None = field(default=None, repr=False)
+    prune: Json | None = field(default=None, repr=False)
+    is_written: bool = False
+    complaint: str = ""
+    failed: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class StatusMemory:
+    """What a process knows of the status ConfigMap, and of the boards by their namespace."""
+
+    status: DocumentMemory = field(default_factory=DocumentMemory)
+    boards: dict[str, DocumentMemory] = field(default_factory=dict)

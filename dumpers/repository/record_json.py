@@ -12,23 +12,38 @@ from typing import Any
 
 import msgspec
 
-from dumpers.repository.records import (
+from dumpers.repository.added_records import (
     Acceptance,
+    Pin,
+    Restoration,
+    ShrunkRecord,
+    StoreCheck,
+    Verification,
+)
+from dumpers.repository.records import (
     BootstrapRecord,
     DamagedRecord,
     FailedRecord,
     Manifest,
-    Pin,
-    Record,
     Removal,
-    Restoration,
-    ShrunkRecord,
     StartedRecord,
-    StoreCheck,
     Time,
     Tombstone,
     UnknownRecord,
-    Verification,
+)
+
+Record = (
+    StartedRecord
+    | Manifest
+    | FailedRecord
+    | Verification
+    | Restoration
+    | Pin
+    | Acceptance
+    | StoreCheck
+    | ShrunkRecord
+    | BootstrapRecord
+    | Tombstone
 )
 
 FORMAT = 1

@@ -12,6 +12,7 @@ from dumpers.contract.notes import codes_of
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpEngine, DumpStream, SourceInfo
 from dumpers.repository import records
+from dumpers.repository.added_records import Verification
 from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.extent import Extent, read_extent
 from dumpers.repository.keys import Run
@@ -104,7 +105,7 @@ def _verify(
     now: Callable[[], datetime],
 ) -> None:
     """Read the objects back and record what was found; StorageFailedError if one is damaged."""
-    verification = records.Verification(
+    verification = Verification(
         run=plan.run.id,
         method=plan.job.verify,
         objects=verify.read_back(storage, objects),

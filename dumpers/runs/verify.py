@@ -10,12 +10,13 @@ from functools import partial
 from dumpers.contract.names import READ_BACK, VERIFY
 from dumpers.contract.restore.jobs import BackupJob
 from dumpers.contract.restore.result import BackupResult
+from dumpers.repository.added_records import CheckedObject, Verification
 from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.extent import read_extent
 from dumpers.repository.keys import records_prefix, verification_name
 from dumpers.repository.listing import Catalogue
 from dumpers.repository.record_json import write_record
-from dumpers.repository.records import CheckedObject, ObjectRecord, Verification
+from dumpers.repository.records import ObjectRecord
 from dumpers.runtime.errors import (
     BackupDamagedError,
     ExitCode,

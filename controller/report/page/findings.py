@@ -7,7 +7,7 @@ from datetime import datetime
 from controller.model.objects import Json
 from controller.report.status_board import board_rows
 from controller.report.status_subjects import RowKey, Rows, Subjects, Unseen
-from controller.report.status_writer import StatusMemory
+from controller.report.written_status import StatusMemory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

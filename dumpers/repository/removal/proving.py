@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from dumpers.repository.added_records import AskedObject, StoreCheck
 from dumpers.repository.keys import CHECKED, MANIFEST
 from dumpers.repository.record_json import read_record, write_record
-from dumpers.repository.records import AskedObject, Manifest, ObjectRecord, StoreCheck
+from dumpers.repository.records import Manifest, ObjectRecord
 from dumpers.repository.removal.folders import Folder
 from dumpers.repository.retention.plan import Verdict
 from dumpers.repository.retention.proof import Grade

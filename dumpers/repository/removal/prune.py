@@ -13,10 +13,10 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import unquote
 
+from dumpers.repository.added_records import ShrunkRecord
 from dumpers.repository.catalogue import Entry, State
 from dumpers.repository.keys import MANIFEST, SHRUNK, SWEEPING
 from dumpers.repository.record_json import write_record
-from dumpers.repository.records import ShrunkRecord
 from dumpers.repository.removal.burial import Undertaker
 from dumpers.repository.removal.folders import Folder, entries_of, read_folders
 from dumpers.repository.removal.leftovers import Burial, Leftovers

@@ -2,8 +2,7 @@
 
 import logging
 
-from dumpers.repository.record_json import write_record
-from dumpers.repository.records import Record
+from dumpers.repository.record_json import Record, write_record
 from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import RunStorage

@@ -13,9 +13,10 @@ from datetime import datetime
 
 from dumpers.contract.restore.jobs import RestoreJob
 from dumpers.contract.restore.result import RestoreResult
+from dumpers.repository.added_records import Restoration
 from dumpers.repository.catalogue import Entry, State, rfc3339
 from dumpers.repository.keys import restored_name
-from dumpers.repository.records import Manifest, Restoration
+from dumpers.repository.records import Manifest
 from dumpers.runs.find import find_backup
 from dumpers.runs.restore.exchange.messages import (
     VERSION,

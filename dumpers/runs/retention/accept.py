@@ -6,11 +6,11 @@ from datetime import datetime
 
 from dumpers.contract.restore.jobs import BackupJob
 from dumpers.contract.restore.result import BackupResult
+from dumpers.repository.added_records import Acceptance
 from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.keys import ACCEPTED, records_prefix
 from dumpers.repository.listing import Catalogue
 from dumpers.repository.record_json import write_record
-from dumpers.repository.records import Acceptance
 from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import RunStorage

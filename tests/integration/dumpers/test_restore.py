@@ -9,8 +9,8 @@ import pytest
 
 from dumpers.cli.clock import now
 from dumpers.contract.restore.jobs import RestoreJob
+from dumpers.repository.added_records import Restoration
 from dumpers.repository.record_json import read_record
-from dumpers.repository.records import Restoration
 from dumpers.runs.restore.exchange.serving import Listener
 from dumpers.runs.restore.reader import restore
 from dumpers.runtime.errors import (

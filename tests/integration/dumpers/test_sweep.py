@@ -10,13 +10,7 @@ import pytest
 from dumpers.contract.location import S3Location
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import make_tombstone, read_record, write_record
-from dumpers.repository.records import (
-    FailedRecord,
-    Manifest,
-    Removal,
-    StartedRecord,
-    Tombstone,
-)
+from dumpers.repository.records import FailedRecord, Manifest, Removal, StartedRecord, Tombstone
 from dumpers.repository.removal.sweep import sweep
 from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt

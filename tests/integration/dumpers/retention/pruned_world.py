@@ -10,6 +10,7 @@ from dumpers.contract.jobs import MAIN, NamedStorage
 from dumpers.contract.location import S3Location
 from dumpers.contract.retention.jobs import DeleteJob, PruneJob
 from dumpers.contract.retention.result import DeleteResult, PruneResult
+from dumpers.repository.added_records import Pin
 from dumpers.repository.catalogue import Entry
 from dumpers.repository.keys import PINNED, Run
 from dumpers.repository.listing import list_cronjobs
@@ -17,7 +18,6 @@ from dumpers.repository.record_json import make_tombstone, write_record
 from dumpers.repository.records import (
     Manifest,
     ObjectRecord,
-    Pin,
     Removal,
     Retention,
     StartedRecord,

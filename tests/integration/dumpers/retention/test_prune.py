@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from dumpers.contract.restore.jobs import BackupJob
+from dumpers.repository.added_records import CheckedObject, Pin, Verification
 from dumpers.repository.catalogue import State
 from dumpers.repository.keys import records_prefix
 from dumpers.repository.record_json import write_record
-from dumpers.repository.records import CheckedObject, Pin, Verification
 from dumpers.repository.removal.burial import Undertaker
 from dumpers.repository.removal.folders import Folder, read_folders
 from dumpers.repository.removal.store_traits import StoreTraits

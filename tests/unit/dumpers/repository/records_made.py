@@ -4,23 +4,25 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from dumpers.repository.records import (
+from dumpers.repository.added_records import (
     Acceptance,
     AskedObject,
-    BootstrapRecord,
     CheckedObject,
+    Pin,
+    Restoration,
+    ShrunkRecord,
+    StoreCheck,
+    Verification,
+)
+from dumpers.repository.records import (
+    BootstrapRecord,
     Encryption,
     FailedRecord,
     Manifest,
     NoteRecord,
     ObjectRecord,
-    Pin,
-    Restoration,
     Retention,
-    ShrunkRecord,
     StartedRecord,
-    StoreCheck,
-    Verification,
 )
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

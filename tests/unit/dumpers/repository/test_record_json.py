@@ -6,19 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.repository.record_json import digest, make_tombstone, read_record, write_record
+from dumpers.repository.added_records import Verification
+from dumpers.repository.record_json import Record, digest, make_tombstone, read_record, write_record
 from dumpers.repository.records import (
     DamagedRecord,
     Encryption,
     FailedRecord,
     Manifest,
     ObjectRecord,
-    Record,
     Removal,
     StartedRecord,
     Tombstone,
     UnknownRecord,
-    Verification,
 )
 from tests.unit.dumpers.repository.records_made import (
     ACCEPTANCES,
