@@ -12,47 +12,47 @@ VERBS = {
         help="Show every workload's state, its last backup and its next one.",
     ),
     "backup": Verb(
-        place="controller.cli.backup:backup",
+        place="controller.cli.backup_verbs.backup:backup",
         help="Back WORKLOAD up now, beside its schedule.",
     ),
     "backups": Verb(
-        place="controller.cli.backups:backups",
+        place="controller.cli.backup_verbs.backups:backups",
         help="List the backups of WORKLOAD, or of every workload, the newest first.",
     ),
     "restore": Verb(
-        place="controller.cli.restore:restore",
+        place="controller.cli.backup_verbs.restore:restore",
         help="Restore a backup of WORKLOAD, or with --all those of a namespace.",
     ),
     "fetch": Verb(
-        place="controller.cli.fetch:fetch",
+        place="controller.cli.backup_verbs.fetch:fetch",
         help="Download a backup of WORKLOAD, prove it, and decrypt it on this machine.",
     ),
     "keys": Verb(
-        place="controller.cli.keys:keys",
+        place="controller.cli.backup_verbs.keys:keys",
         help="Show which workloads' newest backups a private key opens.",
     ),
     "verify": Verb(
-        place="controller.cli.verify:verify",
+        place="controller.cli.backup_verbs.verify:verify",
         help="Read a backup of WORKLOAD back from the store, and compare it with its manifest.",
     ),
     "pin": Verb(
-        place="controller.cli.pin:pin",
+        place="controller.cli.backup_verbs.pin:pin",
         help="Keep a backup of WORKLOAD for good.",
     ),
     "unpin": Verb(
-        place="controller.cli.pin:unpin",
+        place="controller.cli.backup_verbs.pin:unpin",
         help="Let a pinned backup of WORKLOAD be pruned again, when its time comes.",
     ),
     "accept": Verb(
-        place="controller.cli.accept:accept",
+        place="controller.cli.backup_verbs.accept:accept",
         help="Say that the sizes of WORKLOAD's backups up to this one are right, however small.",
     ),
     "delete": Verb(
-        place="controller.cli.delete:delete",
+        place="controller.cli.backup_verbs.delete:delete",
         help="Delete backups of WORKLOAD for good, also of one that is no more.",
     ),
     "prune": Verb(
-        place="controller.cli.prune:prune",
+        place="controller.cli.backup_verbs.prune:prune",
         help="Judge all backups by their policies, and delete what is not to be kept.",
     ),
     "logs": Verb(

@@ -12,23 +12,23 @@ from dumpers.runtime.version import VERSION
 
 _LOG = logging.getLogger(__name__)
 
-# Where the command of each verb is: a module of this folder, and a name in it.
+# Where the command of each verb is: a module below this folder, and a name in it.
 _VERBS = {
-    "accept": ("accept", "accept"),
+    "accept": ("retention.accept", "accept"),
     "check": ("check", "check"),
-    "delete": ("delete", "delete"),
+    "delete": ("retention.delete", "delete"),
     "dump": ("dump", "dump"),
-    "forget": ("after_restore", "forget"),
-    "headers": ("headers", "headers"),
+    "forget": ("restoring.after_restore", "forget"),
+    "headers": ("restoring.headers", "headers"),
     "list": ("list", "list_backups"),
-    "load": ("load", "load"),
-    "pin": ("pin", "pin"),
+    "load": ("restoring.load", "load"),
+    "pin": ("retention.pin", "pin"),
     "presign": ("fetch", "presign"),
-    "prune": ("prune", "prune"),
-    "restore": ("restore", "restore"),
+    "prune": ("retention.prune", "prune"),
+    "restore": ("restoring.restore", "restore"),
     "send": ("fetch", "send"),
-    "undo": ("after_restore", "undo"),
-    "unpin": ("pin", "unpin"),
+    "undo": ("restoring.after_restore", "undo"),
+    "unpin": ("retention.pin", "unpin"),
     "verify": ("verify", "verify"),
 }
 

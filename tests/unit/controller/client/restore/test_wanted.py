@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from controller.cli.restore import restore
+from controller.cli.backup_verbs.restore import restore
 from controller.client.restore.options import Address, OptionError
 from controller.client.restore.wanted import RestoreWanted, read_wanted
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from controller.cli.backups import parse_document, why_not_whole
+from controller.cli.backup_verbs.backups import parse_document, why_not_whole
 
 RUN = {"catalogue": "run"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from controller.cli.backups import CATALOGUE, run_list
+from controller.cli.backup_verbs.backups import CATALOGUE, run_list
 from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
 from controller.client.jobs.asked import new_job_name
