@@ -8,6 +8,8 @@ prune brings about what an unhurt one does.
 import os
 import random
 
+import pytest
+
 from dumpers.runtime.errors import StorageFailedError
 from tests.integration.dumpers.retention.pruned_world import World, fill
 from tests.testbed.fixtures import Faults
@@ -19,6 +21,7 @@ _SOME = 8
 _SIDES: tuple[Side, Side] = ("request", "response")
 
 
+@pytest.mark.timeout(3600)
 def test_a_prune_that_is_ended_at_any_request(s3: S3Server, faults: Faults) -> None:
     proxy = faults.http(s3.port)
     unhurt = fill(_world(s3))
