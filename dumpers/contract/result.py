@@ -1,9 +1,16 @@
 """How a run ended, as its termination message says."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
+Item = TypeVar("Item")
+Types: TypeAlias = type | tuple[type, ...]
 
 # Kubernetes keeps at most this much of a container's termination message.
 RESULT_MAX_BYTES = 4096
@@ -51,11 +58,7 @@ class DumpResult:
         document: dict[str, Any] = {"version": 1} | without_unknown(members)
         if json_size(document) > RESULT_MAX_BYTES:
             document["keys"] = []
-        message = self.message
-        while json_size(document) > RESULT_MAX_BYTES and message:
-            message = message[: len(message) * 3 // 4]
-            document["message"] = message + "…"
-        return compact_json(document)
+        return fitting_json(document)
 
     @classmethod
     def from_json(cls, text: str) -> "DumpResult":
@@ -91,6 +94,47 @@ def without_unknown(members: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in members.items()
         if name not in {"oldest_backup", "backups"} or value
     }
+
+
+def fitting_json(document: dict[str, Any]) -> str:
+    """Compact JSON of a result, whose `message` is cut until RESULT_MAX_BYTES bytes are enough."""
+    message = document["message"]
+    while json_size(document) > RESULT_MAX_BYTES and message:
+        message = message[: len(message) * 3 // 4]
+        document["message"] = message + "…"
+    return compact_json(document)
+
+
+def read_result(
+    kind: type[T],
+    text: str,
+    types: Mapping[str, Types],
+    items: Mapping[str, Callable[[object], Item]],
+) -> T:
+    """Read a termination message as a `kind`, a dataclass; members that it has not are left out.
+
+    `types` are those of its members, `items` say for each list how an item is read: they raise
+    ValueError. ValueError if the message is not one of ours.
+    """
+    try:
+        document = json.loads(text)
+        names = [item.name for item in fields(kind)]
+        known = {name: document[name] for name in names if name in document}
+        lists = {name: tuple(map(items[name], known[name])) for name in items if name in known}
+        result = kind(**{**known, **lists})
+    except (TypeError, KeyError, AttributeError, RecursionError, ValueError) as error:
+        raise ValueError(f"no {kind.__name__}: {type(error).__name__}") from error
+    for name in known:
+        if not isinstance(getattr(result, name), types[name]):
+            raise ValueError(f"no {kind.__name__}: {name} has another type")  # noqa: TRY004  one error
+    return result
+
+
+def read_text(item: object) -> str:
+    """An item of a list of texts; ValueError if it is something else."""
+    if not isinstance(item, str):
+        raise ValueError("no text")  # noqa: TRY004  what read_result asks for
+    return item
 
 
 def compact_json(document: Mapping[str, Any]) -> str:

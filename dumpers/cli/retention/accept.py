@@ -6,7 +6,7 @@ from dumpers.cli import process
 from dumpers.cli.clock import now
 from dumpers.contract.restore.jobs import BackupJob
 from dumpers.contract.restore.result import BackupResult
-from dumpers.runs.retention.accept import accept as run_accept
+from dumpers.runs.retention.marks import accept as run_accept
 
 
 @click.command()

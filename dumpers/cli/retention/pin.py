@@ -7,7 +7,7 @@ from dumpers.cli import process
 from dumpers.cli.clock import now
 from dumpers.contract.restore.jobs import BackupJob
 from dumpers.contract.restore.result import BackupResult
-from dumpers.runs.pin import pin as run_pin
+from dumpers.runs.retention.marks import pin as run_pin
 
 
 @click.command()

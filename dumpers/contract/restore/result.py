@@ -1,13 +1,19 @@
 """How jobs that restore, or look after one backup, ended, as their termination messages say."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from dumpers.contract.result import RESULT_MAX_BYTES, compact_json, json_size, without_unknown
+from dumpers.contract.result import (
+    RESULT_MAX_BYTES,
+    Types,
+    fitting_json,
+    json_size,
+    read_result,
+    read_text,
+    without_unknown,
+)
 
-T = TypeVar("T", "RestoreResult", "BackupResult")
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -55,7 +61,7 @@ class RestoreResult:
     @classmethod
     def from_json(cls, text: str) -> "RestoreResult":
         """Read a termination message; ValueError if it is not one of ours."""
-        return _read(cls, text)
+        return read_result(cls, text, _TYPES, _ITEMS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +92,7 @@ class BackupResult:
     @classmethod
     def from_json(cls, text: str) -> "BackupResult":
         """Read a termination message; ValueError if it is not one of ours."""
-        return _read(cls, text)
+        return read_result(cls, text, _TYPES, _ITEMS)
 
 
 _PAIRS, _TEXTS = ("restored", "kept"), ("actions", "notes")
@@ -101,30 +107,7 @@ def _bounded(document: dict[str, Any]) -> str:
         dropped = max(1, len(longest) // 8)
         del longest[-dropped:]
         document["left_out"] += dropped
-    message = document["message"]
-    while json_size(document) > RESULT_MAX_BYTES and message:
-        message = message[: len(message) * 3 // 4]
-        document["message"] = message + "…"
-    return compact_json(document)
-
-
-def _read(kind: type[T], text: str) -> T:
-    try:
-        document = json.loads(text)
-        names = {item.name for item in fields(kind)}
-        known = {name: value for name, value in document.items() if name in names}
-        texts = {name: tuple(known[name]) for name in _TEXTS if name in known}
-        pairs = {name: tuple(map(_pair, known[name])) for name in _PAIRS if name in known}
-        result = kind(**{**known, **texts, **pairs})
-    except (TypeError, KeyError, AttributeError, RecursionError, ValueError) as error:
-        raise ValueError(f"no {kind.__name__}: {type(error).__name__}") from error
-    for name in known:
-        if not isinstance(getattr(result, name), _TYPES[name]):
-            raise ValueError(f"no {kind.__name__}: {name} has another type")  # noqa: TRY004  one error
-    flat = [item for name in texts for item in texts[name]]
-    if not all(isinstance(item, str) for item in flat):
-        raise ValueError(f"no {kind.__name__}: a list holds another type")
-    return result
+    return fitting_json(document)
 
 
 def _pair(item: object) -> tuple[str, str]:
@@ -134,7 +117,7 @@ def _pair(item: object) -> tuple[str, str]:
     raise ValueError("no pair of names")
 
 
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
+_TYPES: Mapping[str, Types] = {
     **dict.fromkeys(("reason", "message", "backup", "began", "engine", "target"), str),
     **dict.fromkeys(("server_version", "record", "oldest_backup"), str),
     **dict.fromkeys(("exit_code", "source_bytes", "stored_bytes", "objects", "left_out"), int),
@@ -142,4 +125,8 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("succeeded", "target_partial"), bool),
     **dict.fromkeys((*_PAIRS, *_TEXTS), tuple),
     "seconds": (int, float),
+}
+_ITEMS: Mapping[str, Callable[[object], Any]] = {
+    **dict.fromkeys(_PAIRS, _pair),
+    **dict.fromkeys(_TEXTS, read_text),
 }

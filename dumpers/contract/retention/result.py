@@ -1,13 +1,19 @@
 """How jobs that delete backups ended, as their termination messages say."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from dumpers.contract.result import RESULT_MAX_BYTES, compact_json, json_size
+from dumpers.contract.result import (
+    RESULT_MAX_BYTES,
+    Types,
+    compact_json,
+    fitting_json,
+    json_size,
+    read_result,
+    read_text,
+)
 
-T = TypeVar("T", "PruneResult", "DeleteResult")
 # Names in a result, and keys of what stays.
 MAX_NAMES = 20
 
@@ -49,7 +55,7 @@ class PruneResult:
     @classmethod
     def from_json(cls, text: str) -> "PruneResult":
         """Read a termination message; ValueError if it is not one of ours."""
-        return _read(cls, text)
+        return read_result(cls, text, _TYPES, _ITEMS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +84,7 @@ class DeleteResult:
     @classmethod
     def from_json(cls, text: str) -> "DeleteResult":
         """Read a termination message; ValueError if it is not one of ours."""
-        return _read(cls, text)
+        return read_result(cls, text, _TYPES, _ITEMS)
 
 
 _LISTS = ("held_back_cronjobs", "shrunk_cronjobs", "failed_cronjobs", "left_keys")
@@ -89,31 +95,10 @@ def _bounded(document: dict[str, Any]) -> str:
     document |= lists
     while json_size(document) > RESULT_MAX_BYTES and any(lists.values()):
         max(lists.values(), key=lambda names: len(compact_json({"": names}))).pop()
-    message = document["message"]
-    while json_size(document) > RESULT_MAX_BYTES and message:
-        message = message[: len(message) * 3 // 4]
-        document["message"] = message + "…"
-    return compact_json(document)
+    return fitting_json(document)
 
 
-def _read(kind: type[T], text: str) -> T:
-    try:
-        document = json.loads(text)
-        names = {item.name for item in fields(kind)}
-        known = {name: value for name, value in document.items() if name in names}
-        lists = {name: tuple(known[name]) for name in _LISTS if name in known}
-        result = kind(**{**known, **lists})
-    except (TypeError, KeyError, AttributeError, RecursionError, ValueError) as error:
-        raise ValueError(f"no {kind.__name__}: {type(error).__name__}") from error
-    for name in known:
-        if not isinstance(getattr(result, name), _TYPES[name]):
-            raise ValueError(f"no {kind.__name__}: {name} has another type")  # noqa: TRY004  one error
-    if not all(isinstance(item, str) for names in lists.values() for item in names):
-        raise ValueError(f"no {kind.__name__}: a list holds another type")
-    return result
-
-
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
+_TYPES: Mapping[str, Types] = {
     **dict.fromkeys(("reason", "message"), str),
     **dict.fromkeys(("exit_code", "workloads", "kept", "deleted", "freed_bytes"), int),
     **dict.fromkeys(("held_back", "shrunk", "left", "swept"), int),
@@ -121,3 +106,4 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(_LISTS, tuple),
     "seconds": (int, float),
 }
+_ITEMS = dict.fromkeys(_LISTS, read_text)

@@ -5,10 +5,9 @@ whoever finds one goes on with the deletion. It is removed last.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.keys import MANIFEST, PINNED, STARTED, read_proof
@@ -16,6 +15,7 @@ from dumpers.repository.record_json import make_tombstone, read_record, write_re
 from dumpers.repository.records import Manifest, Removal, StartedRecord, Tombstone
 from dumpers.repository.removal.crashed import MARGIN_WITHOUT_CONDITIONS
 from dumpers.repository.removal.folders import Folder, list_names
+from dumpers.repository.removal.heads import read_heads
 from dumpers.repository.removal.leftovers import Burial, Leftover
 from dumpers.repository.removal.store_traits import StoreTraits
 from dumpers.runtime.log import fields
@@ -59,7 +59,7 @@ class Undertaker:
         tombstone = self._tombstone(folder, found[0])
         if tombstone is None:
             return _keep(record, "no record of it says which objects it has")
-        heads = self._look(_keys(tombstone))
+        heads = read_heads(self.storage, _keys(tombstone))
         if staying := self._staying(heads):
             return Burial(is_done=False, freed=0, left=staying)
         if why := self._put(record, tombstone, folder.etag):
@@ -80,7 +80,7 @@ class Undertaker:
         tombstone = read_record(found[0]) if found else None
         if not isinstance(tombstone, Tombstone) or tombstone.removal is not Removal.PRUNED:
             return _keep(record, "its tombstone is not what it was when it was read")
-        heads = self._look(_keys(tombstone))
+        heads = read_heads(self.storage, _keys(tombstone))
         return self._remove(record, tombstone, heads)
 
     def foresee(self, folder: Folder) -> Burial:
@@ -89,7 +89,7 @@ class Undertaker:
         tombstone = self._tombstone(folder, found[0]) if found else None
         if tombstone is None:
             return _keep(folder.entry.record, "no record of it says which objects it has")
-        heads = self._look(_keys(tombstone))
+        heads = read_heads(self.storage, _keys(tombstone))
         if staying := self._staying(heads):
             return Burial(is_done=False, freed=0, left=staying)
         own = {key: head for key, head in heads.items() if head and head.run == tombstone.run}
@@ -146,15 +146,6 @@ class Undertaker:
             if found is None or found[0] != body:
                 return "its manifest changed while it was to be deleted"
         return ""
-
-    def _look(self, keys: Sequence[str]) -> dict[str, Head | None]:
-        """What the store says of these objects, asked side by side."""
-        storage = self.storage
-        asking = {
-            key: storage.submit(partial(storage.repeat, partial(_head, storage, key)))
-            for key in keys
-        }
-        return {key: storage.interrupt.result(head) for key, head in asking.items()}
 
     def _remove(
         self,
@@ -231,7 +222,3 @@ def _keys(tombstone: Tombstone) -> list[str]:
 def _begun(tombstone: Tombstone) -> StartedRecord:
     buried = tombstone.buried
     return buried.begun if isinstance(buried, Manifest) else buried
-
-
-def _head(storage: RunStorage, key: str) -> Head | None:
-    return storage.bucket.head(key)

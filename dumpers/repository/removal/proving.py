@@ -4,13 +4,13 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from dumpers.repository.added_records import AskedObject, StoreCheck
 from dumpers.repository.keys import CHECKED, MANIFEST
 from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.records import Manifest, ObjectRecord
 from dumpers.repository.removal.folders import Folder
+from dumpers.repository.removal.heads import read_heads
 from dumpers.repository.retention.plan import Verdict
 from dumpers.repository.retention.proof import Grade
 from dumpers.runtime.log import fields
@@ -73,11 +73,8 @@ class Prover:
         manifest = read_record(found[0]) if found and found[1] == folder.etag else None
         if not isinstance(manifest, Manifest):
             return None
-        asking = [
-            (item, storage.submit(partial(storage.repeat, partial(_head, storage, item.key))))
-            for item in manifest.objects
-        ]
-        heads = [(item, storage.interrupt.result(head)) for item, head in asking]
+        found_heads = read_heads(storage, (item.key for item in manifest.objects))
+        heads = [(item, found_heads[item.key]) for item in manifest.objects]
         wrong = [item.key for item, head in heads if not _is_whole(item, head, folder.entry.id)]
         if wrong:
             _LOG.warning(
@@ -118,7 +115,3 @@ def _is_whole(item: ObjectRecord, head: Head | None, run: str) -> bool:
         and (head.crc32 is None or not item.crc32 or head.crc32 == item.crc32)
         and head.run in {None, run}
     )
-
-
-def _head(storage: RunStorage, key: str) -> Head | None:
-    return storage.bucket.head(key)

@@ -15,7 +15,7 @@ from dumpers.repository.record_json import write_record
 from dumpers.repository.removal.burial import Undertaker
 from dumpers.repository.removal.folders import Folder, read_folders
 from dumpers.repository.removal.store_traits import StoreTraits
-from dumpers.runs.retention.accept import accept
+from dumpers.runs.retention.marks import accept
 from dumpers.runtime.errors import ConfigurationError, InterruptedRunError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import RunStorage

@@ -1,0 +1,80 @@
+"""Marks that people put beside a backup: never to be pruned, or of a size that is right."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from dumpers.contract.restore.jobs import BackupJob
+from dumpers.contract.restore.result import BackupResult
+from dumpers.repository.added_records import Acceptance, Pin
+from dumpers.repository.catalogue import Entry, rfc3339
+from dumpers.repository.keys import ACCEPTED, PINNED, records_prefix
+from dumpers.repository.listing import Catalogue
+from dumpers.repository.record_json import Record, write_record
+from dumpers.runtime.errors import ExitCode
+from dumpers.runtime.interrupt import Interrupt
+from dumpers.storage.run_storage import RunStorage
+
+# Changes the mark with this key, of this backup.
+_Change = Callable[[RunStorage, Entry, str], None]
+
+
+def pin(
+    job: BackupJob, *, interrupt: Interrupt, now: Callable[[], datetime], is_pinned: bool
+) -> BackupResult:
+    """Write the pin of a backup, or remove it where `is_pinned` is false; may be done twice.
+
+    StorageRefusedError where the keys may not write.
+    """
+
+    def change(storage: RunStorage, entry: Entry, key: str) -> None:
+        if is_pinned and not entry.pinned:
+            _put(storage, key, Pin(run=entry.id, pinned=now(), by=job.requested_by))
+        elif not is_pinned:
+            storage.call(lambda: storage.bucket.delete(key))
+
+    return _mark(job, PINNED, change, interrupt=interrupt, now=now)
+
+
+def accept(job: BackupJob, *, interrupt: Interrupt, now: Callable[[], datetime]) -> BackupResult:
+    """Accept the size of a backup and of all before it; may be done twice.
+
+    StorageRefusedError where the keys may not write.
+    """
+
+    def change(storage: RunStorage, entry: Entry, key: str) -> None:
+        _put(storage, key, Acceptance(run=entry.id, accepted=now(), by=job.requested_by))
+
+    return _mark(job, ACCEPTED, change, interrupt=interrupt, now=now)
+
+
+def _mark(
+    job: BackupJob,
+    name: str,
+    change: _Change,
+    *,
+    interrupt: Interrupt,
+    now: Callable[[], datetime],
+) -> BackupResult:
+    """Change the record of this name beside the backup that is asked for."""
+    began = time.monotonic()
+    with RunStorage(job.location, run="mark", interrupt=interrupt) as storage:
+        prefix = records_prefix(path=job.location.path, cluster=job.cluster, cronjob=job.cronjob)
+        entry = Catalogue(storage=storage, prefix=prefix, now=now).find(job.backup)
+        key = f"{entry.record}{name}"
+        change(storage, entry, key)
+    return BackupResult(
+        succeeded=True,
+        exit_code=ExitCode.DONE,
+        reason="Succeeded",
+        message="",
+        backup=entry.id,
+        began=rfc3339(entry.started),
+        seconds=round(time.monotonic() - began, 3),
+        record=key,
+    )
+
+
+def _put(storage: RunStorage, key: str, record: Record) -> None:
+    body = write_record(record)
+    storage.call(lambda: storage.bucket.put(key, body, only_new=False))
