@@ -160,8 +160,8 @@ def reads(fetching: Fetching, key: str) -> list[int | None]:
 
 
 def test_every_command_of_the_page_about_keys(fetching: Fetching, tmp_path: Path) -> None:
-    for name in ("age", "age-keygen", "setsid"):
-        require_command(name, "age, util-linux")
+    for name, package in (("age", "age"), ("age-keygen", "age"), ("setsid", "util-linux")):
+        require_command(name, package)
     folder, programs = tmp_path / "laptop", tmp_path / "programs"
     folder.mkdir()
     programs.mkdir()

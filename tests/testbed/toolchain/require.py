@@ -1,9 +1,10 @@
 """What a machine lacks is skipped with a reason; KSNAPSHOT_REQUIRE=all makes that a failure."""
 
 import os
-import shutil
 
 import pytest
+
+from tests.testbed.toolchain import packages
 
 
 def require(present: object, reason: str) -> None:
@@ -16,10 +17,12 @@ def require(present: object, reason: str) -> None:
 
 
 def require_command(name: str, package: str) -> str:
-    """The path of a command; skips where it is missing, naming its Debian package."""
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    require(path, f"{name} is missing (package {package})")
-    return str(path)
+    """The path of a command, installed from its Debian package; skips where that cannot work."""
+    try:
+        return packages.command(name, package)
+    except packages.MissingPackageError as error:
+        require(None, str(error))
+        raise
 
 
 def require_root() -> None:
