@@ -16,7 +16,7 @@ from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.of_workload import cronjob_of, describe_job, jobs_of, unfinished
 from controller.client.jobs.progress import JobEnd, Outcome
-from controller.client.jobs.results import document_of_end, read_result, words_of_failure
+from controller.client.jobs.results import document_of_end, result_of, words_of_failure
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import duration, note, output_option, size, write_document
 from controller.kube.client import JOBS
@@ -77,7 +77,7 @@ def backup(
 
 def _show(job: JobRef, end: JobEnd, workload: str, started: Mapping[str, Any], output: str) -> None:
     """Show the result; raises CommandError with the run's exit code if there is no backup."""
-    result = read_result(end.message, DumpResult.from_json)
+    result = result_of(end, DumpResult.from_json)
     if output != "table":
         write_document(document_of_end(started, end, result), output)
     if end.outcome is not Outcome.SUCCEEDED:

@@ -19,6 +19,7 @@ from controller.model.objects import (
     name_of,
 )
 from controller.runs.causes.pod_causes import cause_in_pod, container_end, pods_newest_first
+from controller.runs.causes.stopped import why_stopped
 from controller.runs.due import Expectation, due, seconds_of
 from controller.runs.job_status import end_of, ended_at, is_complete
 from controller.runs.reasons import shortened
@@ -112,9 +113,10 @@ def past_prune(job: Json, pods: Objects) -> PastPrune:
     end = end_of(job) or {}
     finished, succeeded = ended_at(job, end), is_complete(end)
     tries = pods_newest_first(pods)
-    told = next((result for pod in tries if (result := _result(pod))), None)
+    pod, told = next(((pod, result) for pod in tries if (result := _result(pod))), ({}, None))
     if told and told.succeeded == succeeded:
-        reason, message = told.reason, told.message
+        stopped = why_stopped(told.reason, pod, end)
+        reason, message = str(stopped.reason) if stopped else told.reason, told.message
     elif succeeded:
         reason, message = _SUCCEEDED, ""
     else:
