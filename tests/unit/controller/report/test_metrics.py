@@ -19,6 +19,7 @@ from controller.report.metrics.metrics import Metrics
 from controller.report.metrics.run_counts import new_runs
 from controller.report.metrics.workload_figures import workload_figures
 from controller.report.status_subjects import Rows
+from controller.runs.due import due_at
 from dumpers.runtime.version import VERSION
 from tests.fakes.kube_memory import MemoryApi
 from tests.fakes.worlds import DB, cluster, job, one_pass, settings, small
@@ -186,7 +187,7 @@ def test_a_workload_has_at_most_eighteen_series() -> None:
     last |= {"source_bytes": 10, "stored_bytes": 5, "notes": ["standby"]}
     last |= {"oldest_backup": "2026-01-01T03:00:00Z", "backups": 1}
     cronjob = _cronjob(_MANY[::-1], LAST_SUCCESS=last, LAST_RESULT=last)
-    figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", 300)
+    figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", due_at(cronjob))
     # A workload is due or suspended; one that is backed up has no state, and there are four counts.
     missing = {family.name for family in WORKLOAD_FAMILIES} - {family.name for family in figures}
     assert len(missing) == 2
@@ -198,7 +199,7 @@ def test_the_oldest_backup_is_as_whoever_looked_last_saw_it() -> None:
     proof = {"finished": "2026-01-31T05:00:00Z", "oldest_backup": "2026-01-02T03:00:00Z"}
     plain = {"job": "x", "seconds": 9.5, "succeeded": True, "backups": 7}
     cronjob = _cronjob([], LAST_SUCCESS=plain | success, LAST_PROOF=plain | proof)
-    figure = workload_figures(cronjob, "", 300)[families.FIRST_RESTORABLE]
+    figure = workload_figures(cronjob, "", due_at(cronjob))[families.FIRST_RESTORABLE]
     assert figure == ((), datetime(2026, 1, 2, 3, tzinfo=UTC).timestamp())
 
 
@@ -218,7 +219,7 @@ def test_notes_are_new_until_seven_runs_have_had_them(
 ) -> None:
     dated = [run | {"finished": f"2026-01-{20 - age}T03:00:00Z"} for age, run in enumerate(runs)]
     record = {"finished": "2026-01-20T03:00:00Z", "notes": notes, "succeeded": True}
-    figures = workload_figures(_cronjob(dated, LAST_SUCCESS=record), "", 300)
+    figures = workload_figures(_cronjob(dated, LAST_SUCCESS=record), "", None)
     by_name = {family.name: value for family, (_, value) in figures.items()}
     assert by_name["ksnapshot_backup_notes"] == len(notes)
     assert by_name["ksnapshot_backup_new_notes"] == new
