@@ -16,7 +16,7 @@ from dumpers.repository.records import Manifest, Removal, StartedRecord, Tombsto
 from dumpers.repository.removal.crashed import MARGIN_WITHOUT_CONDITIONS
 from dumpers.repository.removal.folders import Folder, list_names
 from dumpers.repository.removal.heads import read_heads
-from dumpers.repository.removal.leftovers import Burial, Leftover
+from dumpers.repository.removal.leftovers import OLD_VERSIONS, UNPROVEN, Burial, Leftover
 from dumpers.repository.removal.store_traits import StoreTraits
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import ChangedInStoreError
@@ -181,14 +181,14 @@ class Undertaker:
         """What stays of deleted objects where the bucket keeps old versions."""
         if not gone or not self.traits.keeps_versions:
             return ()
-        why = "the bucket keeps old versions"
-        return tuple(Leftover(key=key, why=why) for key in gone)
+        return tuple(Leftover(key=key, why=OLD_VERSIONS) for key in gone)
 
 
 def _unknown(heads: Mapping[str, Head | None]) -> list[Leftover]:
     """The objects of which nothing proves the run."""
-    why = "nothing in the store says which run it is of"
-    return [Leftover(key=key, why=why) for key, head in heads.items() if head and head.run is None]
+    return [
+        Leftover(key=key, why=UNPROVEN) for key, head in heads.items() if head and head.run is None
+    ]
 
 
 def locks_of(heads: Mapping[str, Head | None], now: datetime) -> list[Leftover]:

@@ -16,6 +16,7 @@ from dumpers.repository.keys import PINNED, Run
 from dumpers.repository.listing import list_cronjobs
 from dumpers.repository.record_json import make_tombstone, write_record
 from dumpers.repository.records import (
+    FailedRecord,
     Manifest,
     ObjectRecord,
     Removal,
@@ -51,7 +52,7 @@ class World:
     def backup(
         self,
         cronjob: str,
-        days: int,
+        days: float,
         *,
         policy: str = "",
         size: int = _SIZE,
@@ -84,10 +85,19 @@ class World:
             self.bodies[f"{run.record_prefix}{PINNED}"] = (pin, "")
         return run
 
-    def crashed(self, cronjob: str, days: int) -> Run:
+    def crashed(
+        self, cronjob: str, days: float, *, deadline: int | None = 3600, owner: str | None = None
+    ) -> Run:
         """A run that ended without a word, with one of its two objects."""
-        run = self.backup(cronjob, days)
+        run = self.backup(cronjob, days, deadline=deadline, owner=owner)
         del self.bodies[run.manifest_key], self.bodies[f"p/dump-{run.id}-1"]
+        return run
+
+    def failed(self, cronjob: str, days: float) -> Run:
+        """The same, and it said why."""
+        run = self.crashed(cronjob, days)
+        said = FailedRecord(run=run.id, finished=NOW, exit_code=10, reason="r", message="m")
+        self.bodies[run.failed_key] = (write_record(said), "")
         return run
 
     def half_deleted(self, cronjob: str, days: int) -> Run:

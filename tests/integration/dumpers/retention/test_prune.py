@@ -11,7 +11,8 @@ from dumpers.contract.restore.jobs import BackupJob
 from dumpers.repository.added_records import CheckedObject, Pin, Verification
 from dumpers.repository.catalogue import State
 from dumpers.repository.keys import records_prefix
-from dumpers.repository.record_json import write_record
+from dumpers.repository.record_json import make_tombstone, write_record
+from dumpers.repository.records import Removal, Tombstone
 from dumpers.repository.removal.burial import Undertaker
 from dumpers.repository.removal.folders import Folder, read_folders
 from dumpers.repository.removal.store_traits import StoreTraits
@@ -31,6 +32,15 @@ PAGE = b"<html>please log in</html>"
 def gone(documents: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The verdicts of those that may be deleted."""
     return [item for item in documents if item["prune"] == "verdict" and not item["keep"]]
+
+
+def swept(documents: list[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    """The crashed runs that are cleared away, with what they left."""
+    return [
+        (item["id"], item["objects"], item["bytes"])
+        for item in documents
+        if item["prune"] == "sweep"
+    ]
 
 
 @pytest.fixture
@@ -58,8 +68,9 @@ def test_a_prune_deletes_what_is_covered_and_nothing_else(world: World, faults: 
         "swept": 1,
         "dry_run": False,
     }
-    assert (foreseen.deleted, foreseen.kept, foreseen.shrunk) == (7, 8, 2)
+    assert (foreseen.deleted, foreseen.kept, foreseen.shrunk, foreseen.swept) == (7, 8, 2, 1)
     assert gone(planned) == gone(documents) != []
+    assert swept(planned) == swept(documents) == [("delta-2", 1, 10)]
     assert world.ids() == {
         *("alpha-0", "alpha-1", "alpha-4", "beta-0"),
         *("gamma-0", "gamma-1", "gamma-2", "delta-0"),
@@ -281,6 +292,37 @@ def test_locked_backups_stay_until_the_lock_ends(s3: S3Server) -> None:
     assert result.deleted == 1
     assert world.prune(now=until + timedelta(seconds=1))[0].deleted == 1
     assert world.ids() == {"alpha-0"}
+
+
+def test_a_rehearsal_names_the_runs_that_would_be_cleared_away_and_no_others(
+    world: World, s3: S3Server
+) -> None:
+    crashed = world.crashed("alpha", 2)
+    world.failed("alpha", 1)
+    world.failed("alpha", 0)
+    world.crashed("alpha", 4, deadline=None)
+    begun = world.crashed("alpha", 3)
+    world.store()
+    s3.client().create_multipart_upload(Bucket=world.bucket, Key=f"p/dump-{crashed.id}-1")
+    # A sweep that was interrupted behind its tombstone.
+    body, _ = world.bodies[begun.started_key]
+    tombstone = make_tombstone(body, removal=Removal.SWEPT, removed=NOW)
+    assert isinstance(tombstone, Tombstone)
+    for name in ("manifest.json", "sweeping.json"):
+        key = f"{begun.record_prefix}{name}"
+        s3.client().put_object(Bucket=world.bucket, Key=key, Body=write_record(tombstone))
+    before = world.left()
+    foreseen, planned = world.prune(dry_run=True)
+    assert world.left() == before
+    result, documents = world.prune()
+    assert [item for item in planned if item["prune"] == "sweep"] == [
+        item for item in documents if item["prune"] == "sweep"
+    ]
+    assert swept(planned) == [("alpha-3", 1, 10), ("alpha-2", 1, 10), ("alpha-1", 1, 10)]
+    assert (foreseen.swept, result.swept) == (3, 3)
+    assert {key for key in world.left() if "/dump-" in key} == {
+        *("p/dump-alpha-0-0", "p/dump-alpha-4-0")
+    }
 
 
 def test_a_prune_that_is_told_to_stop(world: World) -> None:
