@@ -1,7 +1,9 @@
 """Prunes of a real S3 server: what goes, what stays and is said to, and what nothing can hide."""
 
+import re
 import secrets
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from dumpers.contract.restore.jobs import BackupJob
 from dumpers.repository.added_records import CheckedObject, Pin, Verification
 from dumpers.repository.catalogue import State
-from dumpers.repository.keys import records_prefix
+from dumpers.repository.keys import PINNED, records_prefix
 from dumpers.repository.record_json import make_tombstone, write_record
 from dumpers.repository.records import Removal, Tombstone
 from dumpers.repository.removal.burial import Undertaker
@@ -22,8 +24,9 @@ from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import RunStorage
 from tests.integration.dumpers.retention.pruned_world import CLUSTER, NOW, World, fill
 from tests.testbed.fixtures import Faults
-from tests.testbed.proxies.faults import Rule, Status
+from tests.testbed.proxies.faults import Hang, Rule, Status
 from tests.testbed.stores.s3 import READ, WRITE, S3Server
+from tests.testbed.toolchain.processes import wait_until
 
 READS = {"GET", "HEAD"}
 PAGE = b"<html>please log in</html>"
@@ -261,6 +264,29 @@ def test_what_changed_since_it_was_judged_is_kept(world: World) -> None:
         assert undertaker.bury(judged["alpha-2"], cover=judged["alpha-1"]).is_done
     kept = {f"p/dump-alpha-{days}-{part}" for days in (0, 1, 3, 4) for part in range(2)}
     assert world.s3.objects(world.bucket, "p/dump-").keys() == kept
+
+
+def test_a_record_that_is_written_as_the_tombstone_goes_goes_too(
+    world: World, s3: S3Server, faults: Faults
+) -> None:
+    world.backup("alpha", 0, policy="keep-last=1")
+    run = world.backup("alpha", 1)
+    world.store()
+    tombstone = re.escape(run.manifest_key)
+    proxy = faults.http(s3.port)
+    proxy.set(Rule(Hang(3.0, of="request"), "DELETE", tombstone))
+    with ThreadPoolExecutor(1) as pool:
+        pruning = pool.submit(world.prune, url=proxy.url)
+        wait_until(
+            lambda: proxy.seen("DELETE", tombstone), seconds=60, what="the tombstone's deletion"
+        )
+        pin = write_record(Pin(run=run.id, pinned=NOW, by="me"))
+        s3.client().put_object(Bucket=world.bucket, Key=f"{run.record_prefix}{PINNED}", Body=pin)
+        assert len(s3.objects(world.bucket, run.record_prefix)) == 2
+        result, _ = pruning.result()
+    assert (result.deleted, result.left) == (1, 0)
+    assert s3.objects(world.bucket, run.record_prefix) == {}
+    assert [(item.id, item.state) for item in world.entries()] == [("alpha-0", State.COMPLETE)]
 
 
 def test_a_bucket_that_keeps_versions(s3: S3Server) -> None:
