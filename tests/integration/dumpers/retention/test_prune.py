@@ -25,10 +25,11 @@ from dumpers.storage.run_storage import RunStorage
 from tests.integration.dumpers.retention.pruned_world import CLUSTER, NOW, World, fill
 from tests.testbed.fixtures import Faults
 from tests.testbed.proxies.faults import Hang, Rule, Status
-from tests.testbed.stores.s3 import READ, WRITE, S3Server
+from tests.testbed.stores.s3 import DELETE, READ, WRITE, S3Server
 from tests.testbed.toolchain.processes import wait_until
 
 READS = {"GET", "HEAD"}
+OF_VERSIONS = "s3:DeleteObjectVersion"
 PAGE = b"<html>please log in</html>"
 
 
@@ -301,6 +302,27 @@ def test_a_bucket_that_keeps_versions(s3: S3Server) -> None:
     assert documents[-2]["left"][0]["why"] == "the bucket keeps old versions"
     assert world.ids() == {"alpha-0"}
     assert world.prune()[0].left == 0
+    kept = s3.client().list_object_versions(Bucket=world.bucket, Prefix="p/manifests/c/probe.json")
+    assert kept.get("Versions", []) + kept.get("DeleteMarkers", []) == []
+
+
+@pytest.mark.parametrize(
+    "rights", [(*READ, *WRITE, *DELETE), (*READ, *WRITE, *DELETE, OF_VERSIONS)]
+)
+def test_keys_that_may_not_delete_versions_prune_all_the_same(
+    s3: S3Server, rights: tuple[str, ...]
+) -> None:
+    world = World(s3=s3, bucket=s3.create_bucket(f"b-{secrets.token_hex(4)}", versions=True))
+    world.backup("alpha", 0, policy="keep-last=1")
+    world.backup("alpha", 1)
+    world.store()
+    user = s3.create_user(f"user{secrets.token_hex(4)}")
+    s3.allow(world.bucket, {user.access: rights})
+    result, _ = world.prune(keys=user)
+    assert (result.succeeded, result.deleted) == (True, 1)
+    kept = s3.client().list_object_versions(Bucket=world.bucket, Prefix="p/manifests/c/probe.json")
+    count = 0 if OF_VERSIONS in rights else 1
+    assert [len(kept.get(name, [])) for name in ("Versions", "DeleteMarkers")] == [count, count]
 
 
 def test_locked_backups_stay_until_the_lock_ends(s3: S3Server) -> None:
