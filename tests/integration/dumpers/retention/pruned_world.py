@@ -36,17 +36,14 @@ CLUSTER = "c"
 _SIZE = 1000
 
 
-def run_of(cronjob: str, age: timedelta, id_: str) -> Run:
-    return Run(path="p", cluster=CLUSTER, cronjob=cronjob, host="pod", started=NOW - age, id=id_)
-
-
 @dataclass(kw_only=True)
 class World:
-    """What is put is written by `store`, all at once."""
+    """What is put is written by `store`, all at once; ages count from `now`."""
 
     s3: S3Server
     bucket: str
     patience: int = 0
+    now: datetime = NOW
     bodies: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def backup(
@@ -63,7 +60,14 @@ class World:
         accepted: bool = False,
     ) -> Run:
         """A backup of two objects, so many days old; `owner` is the run that the objects name."""
-        run = run_of(cronjob, timedelta(days=days), f"{cronjob}-{days}")
+        run = Run(
+            path="p",
+            cluster=CLUSTER,
+            cronjob=cronjob,
+            host="pod",
+            started=self.now - timedelta(days=days),
+            id=f"{cronjob}-{days}",
+        )
         keys = tuple(f"p/dump-{run.id}-{number}" for number in range(2))
         for key in keys:
             self.bodies[key] = (b"x" * 10, run.id if owner is None else owner)
@@ -81,7 +85,7 @@ class World:
         self.bodies[run.started_key] = (write_record(begun), "")
         self.bodies[run.manifest_key] = (write_record(manifest), "")
         if pinned:
-            pin = write_record(Pin(run=run.id, pinned=NOW, by="me"))
+            pin = write_record(Pin(run=run.id, pinned=self.now, by="me"))
             self.bodies[f"{run.record_prefix}{PINNED}"] = (pin, "")
         return run
 
@@ -96,7 +100,7 @@ class World:
     def failed(self, cronjob: str, days: float) -> Run:
         """The same, and it said why."""
         run = self.crashed(cronjob, days)
-        said = FailedRecord(run=run.id, finished=NOW, exit_code=10, reason="r", message="m")
+        said = FailedRecord(run=run.id, finished=self.now, exit_code=10, reason="r", message="m")
         self.bodies[run.failed_key] = (write_record(said), "")
         return run
 
@@ -104,7 +108,7 @@ class World:
         """A backup whose deletion was interrupted when one of its objects was gone."""
         run = self.backup(cronjob, days)
         manifest, _ = self.bodies[run.manifest_key]
-        tombstone = make_tombstone(manifest, removal=Removal.PRUNED, removed=NOW)
+        tombstone = make_tombstone(manifest, removal=Removal.PRUNED, removed=self.now)
         assert isinstance(tombstone, Tombstone)
         self.bodies[run.manifest_key] = (write_record(tombstone), "")
         del self.bodies[f"p/dump-{run.id}-0"]
@@ -159,7 +163,7 @@ class World:
             return [
                 folder.entry
                 for prefix in list_cronjobs(storage, path="p", cluster=CLUSTER)
-                for folder in read_folders(storage, prefix, now=lambda: NOW).values()
+                for folder in read_folders(storage, prefix, now=lambda: self.now).values()
             ]
 
     def unreadable(self) -> list[str]:
