@@ -54,6 +54,8 @@ def test_a_dump_restores_with_stock_tools(
         dumper.env |= {"ENCRYPTION_ENABLED": "true", "ENCRYPTION_RECIPIENT": recipient}
         # A policy is recorded, whatever it says.
         dumper.env |= {"KSNAPSHOT_RETENTION": "keep-last=7", "KSNAPSHOT_TIME_ZONE": "Europe/Paris"}
+        # So is that somebody finds the size right; the controller hears it from the result alone.
+        dumper.env |= {"KSNAPSHOT_ACCEPT": "shrunk"}
 
     ended = dumper.run()
 
@@ -72,6 +74,7 @@ def test_a_dump_restores_with_stock_tools(
     stored = s3.read(bucket, key)
     manifest = json.loads(s3.read(bucket, f"{prefix}manifest.json"))
     [entry] = manifest["objects"]
+    assert result.size_accepted == manifest["size_accepted"] == encrypted
     assert manifest["digest"] == digest(manifest)
     assert entry["key"] == key
     assert entry["size"] == result.stored_bytes == len(stored)
