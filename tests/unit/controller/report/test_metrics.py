@@ -20,9 +20,10 @@ from controller.report.metrics.run_counts import new_runs
 from controller.report.metrics.workload_figures import workload_figures
 from controller.report.status_subjects import Rows
 from controller.runs.due import due_at
+from dumpers.contract.restore.result import RestoreResult
 from dumpers.runtime.version import VERSION
 from tests.fakes.kube_memory import MemoryApi
-from tests.fakes.worlds import DB, cluster, job, one_pass, settings, small
+from tests.fakes.worlds import CONTROL, DB, cluster, job, one_pass, reference, settings, small
 
 _LABELS = f'cronjob="{DB}",namespace="demo",workload="db"'
 _ENDED = 1767236409.0  # 2026-01-01T03:00:09Z
@@ -167,6 +168,25 @@ def test_restores_are_counted_once_and_not_those_of_before() -> None:
         world.passed(minutes)
     found = _samples(world.metrics)
     assert found['ksnapshot_restore_runs_total{outcome="failed",reason="Failed"}'] == 1
+
+    # Its reader was told to stop, and only its Job knows why.
+    put("restore-3", ended="2026-01-01T05:00:09Z", how="Failed")
+    late = world.api.items["Job", CONTROL, "restore-3"]
+    late["status"]["conditions"][0]["reason"] = "DeadlineExceeded"
+    told = RestoreResult(succeeded=False, exit_code=14, reason="Interrupted", message="SIGTERM")
+    ended = {"exitCode": 14, "reason": "Error", "message": told.to_json()}
+    meta = {"name": "restore-3-abcde", "namespace": CONTROL, "labels": {"job-name": "restore-3"}}
+    world.api.put(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": meta | {"ownerReferences": [reference(late)]},
+            "status": {"containerStatuses": [{"name": "job", "state": {"terminated": ended}}]},
+        }
+    )
+    world.passed(7)
+    found = _samples(world.metrics)
+    assert found['ksnapshot_restore_runs_total{outcome="failed",reason="DeadlineExceeded"}'] == 1
 
 
 _MANY = [{"finished": f"2026-01-{day:02}T03:00:00Z", "seconds": 60.0} for day in range(1, 31)]
