@@ -85,14 +85,14 @@ def write_record(record: Record) -> bytes:
                 "run": record.run,
                 "removed": msgspec.to_builtins(record.removed),
                 "buried": record.document,
-            }
+            } | ({} if record.is_decided else {"decided": False})
         case _:
             kind = next(kind for kind, type_ in _MEMBERS_OF.items() if type_ is type(record))
             members = _members(record)
     document = {"format": FORMAT, "record": kind, **members}
     if kind in _WITH_DIGEST:
         document["digest"] = digest(document)
-    return _encode(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return _print(document)
 
 
 def read_record(body: bytes) -> Record | UnknownRecord | DamagedRecord:
@@ -126,11 +126,20 @@ def make_tombstone(
     )
 
 
+def unbury(tombstone: Tombstone) -> bytes:
+    """The record that a tombstone holds, as it was written."""
+    return _print(tombstone.document)
+
+
 def digest(document: Mapping[str, Any]) -> str:
     """sha256 of a record's canonical JSON (sorted, compact, UTF-8) without its own digest."""
     bare = {name: value for name, value in document.items() if name != "digest"}
     canonical = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return f"sha256:{hashlib.sha256(_encode(canonical)).hexdigest()}"
+
+
+def _print(document: Mapping[str, Any]) -> bytes:
+    return _encode(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def _encode(text: str) -> bytes:
@@ -180,6 +189,7 @@ def _read_tombstone(
         removed=msgspec.convert(document.get("removed"), Time),
         buried=buried,
         document=document["buried"],
+        is_decided=msgspec.convert(document.get("decided", True), bool),
     )
 
 

@@ -152,7 +152,8 @@ class Tombstone:
     """Takes the place of a run's manifest before anything of the run is deleted.
 
     `buried` is the started record or the manifest that lists what to delete, so that another run
-    can finish an interrupted deletion; `document` is its JSON form with all members.
+    can finish an interrupted deletion; `document` is its JSON form with all members. As long as
+    `is_decided` is false, nothing is deleted yet, and a pin still calls the deletion off.
     """
 
     removal: Removal
@@ -160,6 +161,7 @@ class Tombstone:
     removed: Time
     buried: StartedRecord | Manifest
     document: Mapping[str, Any]
+    is_decided: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,31 +1,29 @@
 """Deletes one backup: its manifest gives way to a tombstone before the first object goes.
 
-So no backup is ever listed whose objects are not all there. The tombstone holds the manifest whole:
-whoever finds one goes on with the deletion. It is removed last.
+So no backup is ever listed whose objects are not all there, and no pin is overlooked that somebody
+was told of (see `removal.tombstones`). Whoever finds a tombstone goes on with the deletion. It is
+removed last.
 """
 
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from dumpers.repository.catalogue import rfc3339
-from dumpers.repository.keys import MANIFEST, PINNED, STARTED, read_proof
-from dumpers.repository.record_json import make_tombstone, read_record, write_record
-from dumpers.repository.records import Manifest, Removal, StartedRecord, Tombstone
-from dumpers.repository.removal.crashed import MARGIN_WITHOUT_CONDITIONS
+from dumpers.repository.keys import MANIFEST, PINNED, read_proof
+from dumpers.repository.records import Manifest, Tombstone
 from dumpers.repository.removal.folders import Folder, list_names
 from dumpers.repository.removal.heads import read_heads
 from dumpers.repository.removal.leftovers import OLD_VERSIONS, UNPROVEN, Burial, Leftover
 from dumpers.repository.removal.store_traits import StoreTraits
+from dumpers.repository.removal.tombstones import SINCE_PINNED, Tombstones
 from dumpers.runtime.log import fields
-from dumpers.storage.errors import ChangedInStoreError
 from dumpers.storage.run_storage import RunStorage
 from dumpers.storage.s3.answers import Head
 
 _LOG = logging.getLogger(__name__)
 
-_NO_DEADLINE = timedelta(hours=24)
 _FOR_EVER = "its legal hold is lifted"
 
 
@@ -53,40 +51,45 @@ class Undertaker:
         record = folder.entry.record
         if why := self._speaks_against(record, cover):
             return _keep(record, why)
-        found = self._get(record)
+        found = self._tombstones.get(record)
         if found is None or found[1] != folder.etag:
             return _keep(record, "its manifest is not what it was when it was judged")
-        tombstone = self._tombstone(folder, found[0])
+        tombstone = self._tombstones.make(folder, found[0])
         if tombstone is None:
             return _keep(record, "no record of it says which objects it has")
         heads = read_heads(self.storage, _keys(tombstone))
         if staying := self._staying(heads):
             return Burial(is_done=False, freed=0, left=staying)
-        if why := self._put(record, tombstone, folder.etag):
+        why = self._tombstones.put(record, tombstone, folder.etag)
+        if why := why or self._tombstones.decide(record, tombstone):
             return _keep(record, why)
         return self._remove(record, tombstone, heads)
 
     def _speaks_against(self, record: str, cover: Folder | None) -> str:
         if PINNED in list_names(self.storage, record):
-            return "it was pinned since it was judged"
+            return SINCE_PINNED
         if cover is not None and not self._still_covers(cover):
             return f"{cover.entry.record} is not what it was when it was judged"
         return ""
 
     def finish(self, folder: Folder) -> Burial:
-        """Go on with a deletion that was interrupted; `folder` holds its tombstone."""
+        """Go on with a deletion that was interrupted; `folder` holds its tombstone.
+
+        Where a pin calls it off, or the tombstone is gone, all that is there by now is kept.
+        """
         record = folder.entry.record
-        found = self._get(record)
-        tombstone = read_record(found[0]) if found else None
-        if not isinstance(tombstone, Tombstone) or tombstone.removal is not Removal.PRUNED:
+        tombstone = self._tombstones.find(record)
+        if tombstone is None:
             return _keep(record, "its tombstone is not what it was when it was read")
+        if why := self._tombstones.decide(record, tombstone):
+            return _keep(record, why)
         heads = read_heads(self.storage, _keys(tombstone))
         return self._remove(record, tombstone, heads)
 
     def foresee(self, folder: Folder) -> Burial:
         """What `bury` would do as things are now; nothing is written or deleted."""
-        found = self._get(folder.entry.record)
-        tombstone = self._tombstone(folder, found[0]) if found else None
+        found = self._tombstones.get(folder.entry.record)
+        tombstone = self._tombstones.make(folder, found[0]) if found else None
         if tombstone is None:
             return _keep(folder.entry.record, "no record of it says which objects it has")
         heads = read_heads(self.storage, _keys(tombstone))
@@ -96,6 +99,17 @@ class Undertaker:
         versions = self._versions(own)
         freed = 0 if versions else sum(head.size for head in own.values())
         return Burial(is_done=True, freed=freed, left=(*_unknown(heads), *versions))
+
+    def foresee_finish(self, folder: Folder) -> Burial:
+        """What `finish` would do as things are now; what it would free is not asked for."""
+        tombstone = self._tombstones.find(folder.entry.record)
+        if tombstone is not None and not tombstone.is_decided and folder.entry.pinned:
+            return _keep(folder.entry.record, SINCE_PINNED)
+        return Burial(is_done=True, freed=0)
+
+    @property
+    def _tombstones(self) -> Tombstones:
+        return Tombstones(storage=self.storage, traits=self.traits, now=self.now)
 
     def _staying(self, heads: Mapping[str, Head | None]) -> tuple[Leftover, ...]:
         """What keeps a backup whole."""
@@ -109,43 +123,6 @@ class Undertaker:
         proofs = [proof for proof in map(read_proof, list_names(self.storage, record)) if proof]
         is_damaged = bool(proofs) and not max(proofs)[1]
         return head is not None and head.etag == cover.etag and not is_damaged
-
-    def _get(self, record: str) -> tuple[bytes, str] | None:
-        key = f"{record}{MANIFEST}"
-        return self.storage.call(lambda: self.storage.bucket.get_version(key))
-
-    def _tombstone(self, folder: Folder, body: bytes) -> Tombstone | None:
-        """The tombstone for a manifest; for one that is damaged, by the run's started record."""
-        made = make_tombstone(body, removal=Removal.PRUNED, removed=self.now)
-        if not isinstance(made, Tombstone) and STARTED in folder.names:
-            key = f"{folder.entry.record}{STARTED}"
-            started = self.storage.call(lambda: self.storage.bucket.get(key))
-            made = make_tombstone(started, removal=Removal.PRUNED, removed=self.now)
-        return made if isinstance(made, Tombstone) else None
-
-    def _is_old(self, tombstone: Tombstone) -> bool:
-        """Whether no run can be suspended any more that might still write this manifest."""
-        begun = _begun(tombstone)
-        seconds = begun.deadline_seconds
-        deadline = _NO_DEADLINE if seconds is None else timedelta(seconds=seconds)
-        return self.now > begun.started + deadline + MARGIN_WITHOUT_CONDITIONS
-
-    def _put(self, record: str, tombstone: Tombstone, etag: str) -> str:
-        """Let the tombstone take the manifest's key; the reason where that may not be."""
-        key, body, storage = f"{record}{MANIFEST}", write_record(tombstone), self.storage
-        if not self.traits.conditional:
-            if not self._is_old(tombstone):
-                return "the store ignores conditions, and its run's deadline is not a day past"
-            storage.call(lambda: storage.bucket.put(key, body, only_new=False))
-            return ""
-        try:
-            storage.call(lambda: storage.bucket.replace(key, body, etag=etag))
-        except ChangedInStoreError:
-            # By an attempt whose answer got lost, perhaps.
-            found = self._get(record)
-            if found is None or found[0] != body:
-                return "its manifest changed while it was to be deleted"
-        return ""
 
     def _remove(
         self,
@@ -229,8 +206,3 @@ def _keys(tombstone: Tombstone) -> list[str]:
     if isinstance(buried, Manifest):
         return [item.key for item in buried.objects]
     return list(buried.keys)
-
-
-def _begun(tombstone: Tombstone) -> StartedRecord:
-    buried = tombstone.buried
-    return buried.begun if isinstance(buried, Manifest) else buried

@@ -102,8 +102,9 @@ class Pruner:
         cronjob = unquote(prefix.rstrip("/").rpartition("/")[2])
         folders = read_folders(self.storage, prefix, now=lambda: self.now)
         pruned = Pruned(prefix=prefix, cronjob=cronjob)
-        if not self.dry_run:
-            self._finish(folders, pruned)
+        if not self.dry_run and not self._finish(folders, pruned):
+            # The manifest of one that was pinned may be back, and counts.
+            folders = read_folders(self.storage, prefix, now=lambda: self.now)
         judged = self._judge(folders, pruned)
         if self.dry_run:
             self._foresee(judged, folders, pruned)
@@ -115,10 +116,13 @@ class Pruner:
         self._sweep(folders, pruned)
         return pruned
 
-    def _finish(self, folders: Mapping[str, Folder], pruned: Pruned) -> None:
-        for folder in folders.values():
-            if folder.entry.state is State.PRUNED:
-                pruned.count(self._undertaker.finish(folder))
+    def _finish(self, folders: Mapping[str, Folder], pruned: Pruned) -> bool:
+        """Go on with deletions that were interrupted; whether all of them go."""
+        pruned_before = [item for item in folders.values() if item.entry.state is State.PRUNED]
+        burials = [self._undertaker.finish(folder) for folder in pruned_before]
+        for burial in burials:
+            pruned.count(burial)
+        return all(burial.is_done for burial in burials)
 
     def _judge(self, folders: Mapping[str, Folder], pruned: Pruned) -> list[Verdict]:
         """The plan's verdicts, once the store was asked for the proofs that are missing."""

@@ -118,7 +118,9 @@ def _check(
     against: list[str] = []
     for folder in wanted:
         entry = folder.entry
-        if entry.pinned:
+        if entry.state is State.PRUNED:
+            foreseen[entry.record] = undertaker.foresee_finish(folder)
+        elif entry.pinned:
             against.append(f"{entry.id} of {rfc3339(entry.started)} is pinned: unpin it first")
         elif job.backups is not None and (why := _stays(entry)):
             against.append(f"{entry.id} of {rfc3339(entry.started)}: {why}")

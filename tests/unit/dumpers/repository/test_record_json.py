@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dumpers.repository.added_records import Verification
-from dumpers.repository.record_json import Record, digest, make_tombstone, read_record, write_record
+from dumpers.repository.record_json import (
+    Record,
+    digest,
+    make_tombstone,
+    read_record,
+    unbury,
+    write_record,
+)
 from dumpers.repository.records import (
     DamagedRecord,
     Encryption,
@@ -104,7 +112,12 @@ def test_a_tombstone_holds_what_it_buries(
     tombstone = make_tombstone(write_record(record), removal=removal, removed=removed)
     assert isinstance(tombstone, Tombstone)
     assert tombstone.buried == record
-    assert read_record(write_record(tombstone)) == tombstone
+    assert tombstone.is_decided
+    for stands in (tombstone, replace(tombstone, is_decided=False)):
+        again = read_record(write_record(stands))
+        assert again == stands
+        assert isinstance(again, Tombstone)
+        assert unbury(again) == write_record(record)
 
 
 def test_a_tombstone_keeps_members_that_nobody_knows() -> None:
@@ -112,6 +125,15 @@ def test_a_tombstone_keeps_members_that_nobody_knows() -> None:
     tombstone = make_tombstone(body, removal=Removal.SWEPT, removed=LATER)
     assert isinstance(tombstone, Tombstone)
     assert document_of(tombstone)["buried"]["later"] == [1]
+    assert json.loads(unbury(tombstone)) == json.loads(body)
+
+
+def test_a_tombstone_that_does_not_say_whether_it_is_decided_is_damaged() -> None:
+    tombstone = make_tombstone(write_record(RUN), removal=Removal.PRUNED, removed=LATER)
+    assert isinstance(tombstone, Tombstone)
+    document = document_of(tombstone)
+    assert "decided" not in document
+    assert isinstance(read(document | {"decided": "no"}), DamagedRecord)
 
 
 @given(METADATA)
