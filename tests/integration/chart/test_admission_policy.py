@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from controller.manifests.restore_job import RestoreJob, SecretKey, Target, build_restore_job
+from controller.manifests.reading.identity import SecretKey
+from controller.manifests.restore_job import RestoreJob, Target, build_restore_job
 from controller.manifests.verb_job import WRITER, Account, VerbJob
 from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.registry import ENGINES
