@@ -17,6 +17,7 @@ from controller.runs.releases.host import host_of
 from controller.runs.restorable import restorable_of
 from controller.runs.results import finished_at
 from controller.runs.retention.shrinking import is_shrunk
+from controller.runs.verifications import last_verification_of, verification_due
 from dumpers.contract.notes import NoteCode
 
 # The values of the labels beyond those of the workload, and the value.
@@ -65,6 +66,20 @@ def _figures(cronjob: Json, running: str, slack: int) -> Iterator[tuple[Family, 
         yield families.FIRST_RESTORABLE, _plain(seconds_of(restorable and restorable.oldest))
         accepted = annotations_of(cronjob).get(SIZE_ACCEPTED, "")
         yield families.SHRUNK, _plain(is_shrunk(history, accepted))
+    yield from _verifications(cronjob, slack)
+
+
+def _verifications(cronjob: Json, slack: int) -> Iterator[tuple[Family, Figure | None]]:
+    """The figures of what verifies its backups by a schedule; all are None without one."""
+    yield families.VERIFY_DUE, _plain(verification_due(cronjob, slack))
+    last = last_verification_of(cronjob)
+    if last is None:
+        return
+    yield families.VERIFY_LAST_SUCCESS, _plain(seconds_of(last.last_success))
+    yield families.VERIFY_LAST_ATTEMPT, _plain(seconds_of(last.finished))
+    yield families.VERIFY_LAST_STATUS, ((last.reason,), float(last.succeeded))
+    yield families.VERIFY_DAMAGED, _plain(last.damaged)
+    yield families.VERIFY_OLDEST_UNREAD, _plain(seconds_of(last.oldest_unread))
 
 
 def _plain(value: float | None) -> Figure | None:

@@ -189,8 +189,29 @@ def test_a_workload_has_at_most_eighteen_series() -> None:
     figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", 300)
     # A workload is due or suspended; one that is backed up has no state, and there are four counts.
     missing = {family.name for family in WORKLOAD_FAMILIES} - {family.name for family in figures}
-    assert len(missing) == 2
+    assert len({name for name in missing if "verify" not in name}) == 2
     assert len(figures) + 1 + 4 <= 18
+
+
+def test_a_workload_that_verifies_by_a_schedule_has_six_series_more() -> None:
+    last: dict[str, Any] = {"job": "x", "finished": "2026-01-04T06:10:00Z"}
+    last |= {"last_success": "2026-01-04T06:10:00Z"}
+    last |= {"succeeded": False, "reason": "BackupDamaged", "message": "", "damaged": 2}
+    last |= {"oldest_unread": "2026-01-01T03:00:00Z"}
+    cronjob = _cronjob([], LAST_VERIFY=last)
+    figures = workload_figures(cronjob, "", 300)
+    assert not [family for family in figures if "verify" in family.name]
+    cronjob["metadata"]["annotations"] |= {
+        names.VERIFY_SCHEDULE: "0 6 * * 0",
+        names.VERIFY_SINCE: "2026-01-01T00:00:00Z",
+    }
+    figures = workload_figures(cronjob, "", 300)
+    found = {family.name: figure for family, figure in figures.items() if "verify" in family.name}
+    assert len(found) == 6
+    assert found["ksnapshot_verify_last_status"] == (("BackupDamaged",), 0.0)
+    assert found["ksnapshot_verify_damaged_backups"] == ((), 2.0)
+    due = datetime(2026, 1, 12, 6, 5, tzinfo=UTC).timestamp()
+    assert found["ksnapshot_verify_due_timestamp_seconds"] == ((), due)
 
 
 def test_the_oldest_backup_is_as_whoever_looked_last_saw_it() -> None:
