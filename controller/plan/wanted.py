@@ -127,9 +127,11 @@ def _deletions(
     """
     owned = context.owned
     others = owned.others.get((spec.owner.namespace, spec.owner.ref), ()) if owned.others else ()
-    other_refs = (
+    # Also where it records another kind of the owner.
+    verifying = owned.objects.get(verify_ref(spec.name))
+    other_refs = dict.fromkeys(
         ObjectRef(kind=CRONJOB, name=name_of(cronjob))
-        for cronjob in others
+        for cronjob in (*others, *([verifying] if verifying else []))
         if annotations_of(cronjob).get(names.CRONJOB, spec.name) == spec.name
         and owned.is_idle(cronjob)
     )
