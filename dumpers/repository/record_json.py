@@ -186,6 +186,8 @@ def _members(record: Record) -> dict[str, Any]:
 def _manifest_members(manifest: Manifest) -> dict[str, Any]:
     members = _members(manifest)
     begun: dict[str, Any] = members.pop("begun")
+    if not members["required_proof"]:
+        del members["required_proof"]
     for part in (members, *members["objects"]):
         if not part["metadata"]:
             del part["metadata"]

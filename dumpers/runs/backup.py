@@ -149,6 +149,7 @@ def _commit(
         notes=judge(plan.source.notes, plan.job),
         retention=_retention(plan.job),
         size_accepted=plan.job.size_accepted,
+        required_proof=plan.job.required_proof,
         metadata=plan.source.metadata,
     )
     key = plan.run.manifest_key

@@ -82,6 +82,7 @@ MANIFESTS = st.builds(
     notes=st.lists(NOTES, max_size=2).map(tuple),
     retention=st.none() | st.builds(Retention, policy=TEXTS, time_zone=TEXTS),
     size_accepted=st.booleans(),
+    required_proof=TEXTS,
     metadata=METADATA,
 )
 FAILURES = st.builds(
