@@ -74,6 +74,9 @@ def write_record(record: Record) -> bytes:
         case Verification():
             kind = _VERIFIED if record.good else _DAMAGED
             members = _members(record) | {"good": record.good}
+            for item in members["objects"]:
+                if not item["why"]:
+                    del item["why"]
         case Tombstone():
             kind = record.removal.value
             members = {

@@ -94,7 +94,9 @@ VERIFICATIONS = st.builds(
     method=TEXTS,
     finished=TIMES,
     objects=st.lists(
-        st.builds(CheckedObject, key=TEXTS, size=SIZES, sha256=TEXTS, good=st.booleans()),
+        st.builds(
+            CheckedObject, key=TEXTS, size=SIZES, sha256=TEXTS, good=st.booleans(), why=TEXTS
+        ),
         max_size=3,
     ).map(tuple),
 )
