@@ -90,6 +90,9 @@ def test_a_wrong_key_is_no_damage(world: World) -> None:
     assert (result.verified, result.damaged) == (1, 0)
     assert world.methods() == {"d0": ("read-back", True)}
     assert world.entries()["d0"].is_restorable
+    asked = world.verify_one(identity=world.folder / "keys.txt")
+    assert (asked.exit_code, asked.reason) == (ExitCode.ENCRYPTION, "EncryptionFailed")
+    assert f"what is stored is as it was sent: {asked.record}" in asked.message
 
 
 def test_older_backups_may_be_for_others(world: World) -> None:
@@ -214,6 +217,33 @@ def test_what_somebody_else_compressed_is_no_dump(world: World) -> None:
     assert world.entries()["d0"].is_restorable
 
 
+def test_what_was_read_covers_what_is_older(world: World) -> None:
+    for days in range(4):
+        world.backup(days, policy="keep-last=1")
+    held = ["ProofMissing"]
+    assert world.reasons() == {
+        "d0": ["keep-last", "NewestGood"],
+        "d1": held,
+        "d2": held,
+        "d3": held,
+    }
+    world.verify("1/4")
+    assert world.methods() == {"d0": ("decoded", True), "d3": ("decoded", True)}
+    assert world.reasons() == {
+        "d0": ["keep-last", "NewestGood"],
+        **{run: ["Covered"] for run in ("d1", "d2", "d3")},
+    }
+    world.put("ksnapshot/dump-d0-0", b"other bytes")
+    assert not world.verify_one("d0").succeeded
+    # What was read before it covers only what is older still.
+    assert world.reasons() == {
+        "d0": ["Damaged"],
+        "d1": ["keep-last", "NewestGood"],
+        "d2": held,
+        "d3": held,
+    }
+
+
 def test_keys_that_may_not_write_records_verify_and_say_so(world: World, s3: S3Server) -> None:
     world.backup(0)
     keys = s3.create_user(f"looker-{secrets.token_hex(4)}")
@@ -275,7 +305,7 @@ def test_a_backup_that_is_pruned_meanwhile_is_not_damaged(
 ) -> None:
     runs: list[Run] = [world.backup(days) for days in range(3)]
     thread, ended = started(world, proxy := faults.http(world.s3.port), f"dump-d2-{place}")
-    world.prune(runs[2])
+    world.remove(runs[2])
     proxy.clear()
     thread.join(60)
     [result] = ended

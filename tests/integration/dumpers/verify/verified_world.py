@@ -14,7 +14,9 @@ import pyrage
 
 from dumpers.contract.jobs import MAIN, NamedStorage
 from dumpers.contract.location import S3Location
+from dumpers.contract.names import PROOF_READ
 from dumpers.contract.restore.result import BackupResult
+from dumpers.contract.retention.jobs import PruneJob
 from dumpers.contract.verify.jobs import VerifyJob
 from dumpers.contract.verify.result import VerifyResult
 from dumpers.contract.verify.sample import parse_sample
@@ -26,10 +28,12 @@ from dumpers.repository.records import (
     Manifest,
     ObjectRecord,
     Removal,
+    Retention,
     StartedRecord,
     Tombstone,
 )
 from dumpers.repository.removal.folders import entries_of, read_folders
+from dumpers.runs.retention.prune import prune
 from dumpers.runs.verify.one import verify_backup
 from dumpers.runs.verify.scheduled import verify_on_schedule
 from dumpers.runtime.interrupt import Interrupt
@@ -62,8 +66,11 @@ class World:
     folder: Path
     now: Clock = field(default_factory=Clock)
 
-    def backup(self, days: int, recipient: str = "", **changes: Any) -> Run:
-        """Store a backup so many days old; `changes` are to what its manifest says of objects."""
+    def backup(self, days: int, recipient: str = "", *, policy: str = "", **changes: Any) -> Run:
+        """Store a backup so many days old; `changes` are to what its manifest says of objects.
+
+        With a `policy` of retention, what covers others must have been read.
+        """
         run = Run(
             path="ksnapshot",
             cluster=CLUSTER,
@@ -95,6 +102,8 @@ class World:
             tool_version="17",
             encryption=Encryption(recipients=(recipient,)) if recipient else None,
             objects=objects,
+            retention=Retention(policy=policy, time_zone="Etc/UTC") if policy else None,
+            required_proof=PROOF_READ if policy else "",
         )
         self.put(run.started_key, write_record(begun))
         self.put(run.manifest_key, write_record(manifest))
@@ -106,7 +115,24 @@ class World:
     def delete(self, key: str) -> None:
         self.s3.client().delete_object(Bucket=self.bucket, Key=key)
 
-    def prune(self, run: Run) -> None:
+    def reasons(self) -> dict[str, list[str]]:
+        """Why a prune would keep or delete each backup, by its id."""
+        documents: list[Mapping[str, Any]] = []
+        storages = (NamedStorage(name=MAIN, location=self.location()),)
+        job = PruneJob(
+            storages=storages,
+            host="pod",
+            cluster=CLUSTER,
+            workload="",
+            cronjob="",
+            deadline=None,
+            floor="none",
+            dry_run=True,
+        )
+        prune(job, interrupt=Interrupt(), now=self.now, emit=documents.append)
+        return {item["id"]: item["reasons"] for item in documents if item["prune"] == "verdict"}
+
+    def remove(self, run: Run) -> None:
         """Remove a backup as a prune does: its manifest says so first."""
         manifest = self.s3.read(self.bucket, run.manifest_key)
         tombstone = make_tombstone(manifest, removal=Removal.PRUNED, removed=NOW)
