@@ -1,8 +1,11 @@
 """A scheduled verification as its container runs it."""
 
+import contextlib
 import json
+import re
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pyrage
@@ -17,15 +20,19 @@ from tests.testbed.proxies.faults import Hang, Rule
 from tests.testbed.stores.s3 import S3Server
 from tests.testbed.toolchain.processes import wait_until
 
+# Half of what is read.
+_MOST_MIB = 100
 IDENTITY = pyrage.x25519.Identity.generate()
 
 
 @pytest.fixture
 def world(s3: S3Server, bucket: str, tmp_path: Path) -> World:
-    made = World(s3=s3, bucket=bucket, folder=tmp_path)
+    return World(s3=s3, bucket=bucket, folder=tmp_path)
+
+
+def fill(world: World) -> None:
     for days in range(3):
-        made.backup(days, str(IDENTITY.to_public()))
-    return made
+        world.backup(days, str(IDENTITY.to_public()))
 
 
 @pytest.fixture
@@ -56,6 +63,7 @@ def end(job: Dumper) -> tuple[int, VerifyResult, str]:
 
 
 def test_sigterm_in_the_middle_loses_no_verdict(world: World, job: Dumper, faults: Faults) -> None:
+    fill(world)
     proxy = faults.http(world.s3.port)
     # The newest is read first, then the oldest.
     proxy.set(Rule(Hang(), "GET", "dump-d2-1"))
@@ -85,6 +93,24 @@ def test_sigterm_in_the_middle_loses_no_verdict(world: World, job: Dumper, fault
     ]
     assert lines[-1]["message"] == "verify done"
     assert lines[-1]["verified"] == 2
+
+
+def test_memory_does_not_grow_with_the_backups(world: World, job: Dumper) -> None:
+    world.size = 32
+    fill(world)
+    process = job.start()
+    status, peak = Path(f"/proc/{process.pid}/status"), 0
+    while job.process and job.process.poll() is None:
+        # Of a process that has ended, nothing is said.
+        with contextlib.suppress(OSError):
+            found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
+            peak = max(peak, int(found[1]) >> 10 if found else 0)
+        time.sleep(0.05)
+    code, result, log = end(job)
+    assert code == ExitCode.DONE, log
+    assert result.verified == 3
+    assert result.stored_bytes > 6 * world.size << 20
+    assert 0 < peak <= _MOST_MIB
 
 
 @pytest.mark.parametrize(

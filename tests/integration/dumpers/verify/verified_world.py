@@ -42,8 +42,8 @@ from tests.testbed.stores.s3 import Keys, S3Server
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CLUSTER, CRONJOB = "test", "cj"
-# Of the dump in each object: several blocks of a download, packed or not.
-_BYTES = 1 << 20
+# Several blocks of a download.
+_MIB = 1 << 20
 
 
 class Clock:
@@ -59,11 +59,15 @@ class Clock:
 
 @dataclass(kw_only=True)
 class World:
-    """A backup has two objects, and the id `d<days>`; the newest is the one of the fewest days."""
+    """A backup has two objects, and the id `d<days>`; the newest is the one of the fewest days.
+
+    `size` is that of the dump in each object, in MiB.
+    """
 
     s3: S3Server
     bucket: str
     folder: Path
+    size: int = 1
     now: Clock = field(default_factory=Clock)
 
     def backup(self, days: int, recipient: str = "", *, policy: str = "", **changes: Any) -> Run:
@@ -226,7 +230,7 @@ class World:
         )
 
     def _object(self, key: str, recipient: str) -> ObjectRecord:
-        plain = random.Random(key).randbytes(_BYTES)
+        plain = random.Random(key).randbytes(_MIB) * self.size
         stored = gzip.compress(plain, 1)
         if recipient:
             stored = pyrage.encrypt(stored, [pyrage.x25519.Recipient.from_str(recipient)])
