@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dumpers.repository.added_records import CheckedObject
 from dumpers.repository.records import Manifest, ObjectRecord
+from dumpers.runs.verify.meter import Meter
 from dumpers.runtime.errors import BackupDamagedError, EncryptionError, NoKeyFitsError
 from dumpers.storage.download import Download
 from dumpers.storage.run_storage import RunStorage
@@ -30,19 +31,24 @@ class ReadObject:
     locked: str = ""
 
 
-def read_stored(storage: RunStorage, item: ObjectRecord) -> CheckedObject:
+def read_stored(storage: RunStorage, item: ObjectRecord, meter: Meter) -> CheckedObject:
     """Read an object as it is stored, and compare it with what was sent.
 
     Where the connection breaks, reading goes on, as long as the run's patience with the store
     lasts; StorageFailedError where that does not help.
     """
-    with Download(storage, item.key) as download, CountingReader(download) as stored:
+    with (
+        Download(storage, item.key) as download,
+        CountingReader(download) as stored,
+        meter.of(download, stored),
+    ):
         return _drain(stored, item, why="")
 
 
 def read_object(
     storage: RunStorage,
     item: ObjectRecord,
+    meter: Meter,
     *,
     manifest: Manifest,
     identities: Sequence[age.Identity],
@@ -53,10 +59,14 @@ def read_object(
     know how it was compressed: what is stored is compared then. Raises as `read_stored` does.
     """
     if manifest.compression != GZIP or (manifest.encryption and not identities):
-        return ReadObject(found=read_stored(storage, item), is_decoded=False)
+        return ReadObject(found=read_stored(storage, item, meter), is_decoded=False)
     keys = identities if manifest.encryption else ()
     why = locked = ""
-    with Download(storage, item.key) as download, CountingReader(download) as stored:
+    with (
+        Download(storage, item.key) as download,
+        CountingReader(download) as stored,
+        meter.of(download, stored),
+    ):
         try:
             why = _decode(stored, item, keys, storage)
         except NoKeyFitsError:

@@ -8,6 +8,8 @@ from dumpers.repository.added_records import Verification
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import write_record
 from dumpers.repository.records import ObjectRecord
+from dumpers.runs.progress import READING, shown
+from dumpers.runs.verify.meter import Meter
 from dumpers.runs.verify.objects import read_stored
 from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
 from dumpers.storage.run_storage import RunStorage
@@ -40,10 +42,13 @@ def read_back(
     now: Callable[[], datetime],
 ) -> None:
     """Read the objects back and record what was found; StorageFailedError if one is damaged."""
+    meter, total = Meter(), sum(item.size for item in objects)
+    with shown(READING, total, meter.done, meter.where):
+        read = tuple(read_stored(storage, item, meter) for item in objects)
     verification = Verification(
         run=run.id,
         method=method,
-        objects=tuple(read_stored(storage, item) for item in objects),
+        objects=read,
         finished=now(),
     )
     key = run.verification_key(verification.finished, good=verification.good)

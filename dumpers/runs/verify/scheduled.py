@@ -68,9 +68,8 @@ def verify_on_schedule(
         prefix = records_prefix(path=job.location.path, cluster=job.cluster, cronjob=job.cronjob)
         entries = entries_of(read_folders(storage, prefix, now=now))
         verifier = Verifier(storage=storage, identities=identities, now=now)
-        [*newest] = choose_sample(entries, None)
-        for entry in newest if identities else ():
-            run.wrong_key += _check_keys(verifier, entry)
+        for newest in choose_sample(entries, None) if identities else ():
+            run.wrong_key += _check_keys(verifier, newest)
         _read(run, verifier, choose_sample(entries, job.sample))
     known = _judged(entries, run.verdicts)
     failure = _failure(run, known)

@@ -14,7 +14,9 @@ from dumpers.repository.catalogue import Entry
 from dumpers.repository.keys import MANIFEST, verification_name
 from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.records import Manifest, ObjectRecord, Tombstone
+from dumpers.runs.progress import READING, shown
 from dumpers.runs.restore.pieces import StoredBackup
+from dumpers.runs.verify.meter import Meter
 from dumpers.runs.verify.objects import GZIP, ReadObject, read_object
 from dumpers.runtime.errors import BackupDamagedError, StorageRefusedError
 from dumpers.runtime.log import fields
@@ -72,8 +74,10 @@ class Verifier:
             return None
         objects = manifest.objects
         _LOG.info("verifying", extra=fields(backup=entry.id, objects=len(objects)))
+        meter, total = Meter(), sum(item.size for item in objects)
         try:
-            read = [self._read(item, manifest) for item in objects]
+            with shown(READING, total, meter.done, meter.where):
+                read = [self._read(item, manifest, meter) for item in objects]
         except StorageRefusedError:
             if self._manifest(entry) == manifest:
                 raise
@@ -106,10 +110,10 @@ class Verifier:
         with suppress(StorageRefusedError):
             backup.check_keys()
 
-    def _read(self, item: ObjectRecord, manifest: Manifest) -> ReadObject:
+    def _read(self, item: ObjectRecord, manifest: Manifest, meter: Meter) -> ReadObject:
         storage = self.storage
         if storage.call(partial(_has, storage, item.key)):
-            return read_object(storage, item, manifest=manifest, identities=self.identities)
+            return read_object(storage, item, meter, manifest=manifest, identities=self.identities)
         gone = CheckedObject(key=item.key, size=0, sha256="", good=False, why="it is gone")
         return ReadObject(found=gone, is_decoded=False)
 

@@ -16,7 +16,7 @@ from dumpers.runtime.errors import ExitCode
 from tests.integration.dumpers.verify.verified_world import CLUSTER, CRONJOB, World
 from tests.testbed.dumper import PATIENCE_SECONDS, Dumper, storage_env
 from tests.testbed.fixtures import Faults
-from tests.testbed.proxies.faults import Hang, Rule
+from tests.testbed.proxies.faults import Hang, Rule, Slow
 from tests.testbed.stores.s3 import S3Server
 from tests.testbed.toolchain.processes import wait_until
 
@@ -93,6 +93,20 @@ def test_sigterm_in_the_middle_loses_no_verdict(world: World, job: Dumper, fault
     ]
     assert lines[-1]["message"] == "verify done"
     assert lines[-1]["verified"] == 2
+
+
+def test_how_far_it_is_is_told(world: World, job: Dumper, faults: Faults) -> None:
+    world.backup(0)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Slow(bytes_per_second=1 << 17), "GET", "dump-d0-1"))
+    job.start(BACKEND_S3_ENDPOINT=proxy.url)
+    code, result, log = end(job)
+    assert code == ExitCode.DONE, log
+    lines = [json.loads(line) for line in log.splitlines()]
+    told = [line for line in lines if line["message"] == "reading"]
+    assert told, log
+    assert {line["bytes_total"] for line in told} == {result.stored_bytes}
+    assert 1 << 20 <= told[0]["bytes_done"] < result.stored_bytes
 
 
 def test_memory_does_not_grow_with_the_backups(world: World, job: Dumper) -> None:
