@@ -94,6 +94,8 @@ class Manifest:
     `begun` is the run's started record, `encryption` None for a backup in the clear, `retention`
     None where all were to be kept, `metadata` what the engine knows of the whole dump.
     `size_accepted` is true where the workload's annotations said that the size is right.
+    `required_proof` is PROOF_READ where a backup of the workload must have been read before it
+    covers others, empty where the store's word is enough; later versions may add to the words.
     """
 
     begun: StartedRecord
@@ -106,6 +108,7 @@ class Manifest:
     notes: tuple[NoteRecord, ...] = ()
     retention: Retention | None = None
     size_accepted: bool = False
+    required_proof: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -82,6 +82,7 @@ MANIFESTS = st.builds(
     notes=st.lists(NOTES, max_size=2).map(tuple),
     retention=st.none() | st.builds(Retention, policy=TEXTS, time_zone=TEXTS),
     size_accepted=st.booleans(),
+    required_proof=TEXTS,
     metadata=METADATA,
 )
 FAILURES = st.builds(
@@ -93,7 +94,9 @@ VERIFICATIONS = st.builds(
     method=TEXTS,
     finished=TIMES,
     objects=st.lists(
-        st.builds(CheckedObject, key=TEXTS, size=SIZES, sha256=TEXTS, good=st.booleans()),
+        st.builds(
+            CheckedObject, key=TEXTS, size=SIZES, sha256=TEXTS, good=st.booleans(), why=TEXTS
+        ),
         max_size=3,
     ).map(tuple),
 )
