@@ -194,4 +194,7 @@ def _manifest_members(manifest: Manifest) -> dict[str, Any]:
     for part in (members, *members["objects"]):
         if not part["metadata"]:
             del part["metadata"]
+    for item in members["objects"]:
+        if item["fingerprint"] is None:
+            del item["fingerprint"]
     return begun | members
