@@ -44,16 +44,25 @@ class TableRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FingerprintRecord:
-    """What an object held, in digests that the dump of an equal database has, too.
+class ObjectFingerprint:
+    """What the object `key` held, in digests that the dump of an equal database has, too.
 
     As dumpers.streams.fingerprint has it: `tables` by the name that the dump gives them, `rest` of
     all else. Digests are hex, of the algorithm of that name.
     """
 
+    key: str
     algorithm: str
     tables: Mapping[str, TableRecord]
     rest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FingerprintRecord:
+    """The fingerprints of a run's objects, apart from the manifest, which is read more often."""
+
+    run: str
+    objects: tuple[ObjectFingerprint, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +72,7 @@ class ObjectRecord:
     `part` is empty unless `name` is stored in parts. `ending` is the format's own, such as `.sql`,
     without those of compression and encryption. `sha256` is of the object as stored,
     `source_sha256` of the dump tool's output. `checked` is true where the store confirmed the
-    object after its upload. `metadata` comes from the engine. `fingerprint` is None where the
-    engine has none for this format, and in manifests of earlier versions.
+    object after its upload. `metadata` comes from the engine.
     """
 
     key: str
@@ -78,7 +86,6 @@ class ObjectRecord:
     source_sha256: str
     checked: bool
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    fingerprint: FingerprintRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +126,7 @@ class Manifest:
     `size_accepted` is true where the workload's annotations said that the size is right.
     `required_proof` is PROOF_READ where a backup of the workload must have been read before it
     covers others, empty where the store's word is enough; later versions may add to the words.
+    `fingerprint` is the sha256, as hex, of the FingerprintRecord beside it, empty without one.
     """
 
     begun: StartedRecord
@@ -132,6 +140,7 @@ class Manifest:
     retention: Retention | None = None
     size_accepted: bool = False
     required_proof: str = ""
+    fingerprint: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 

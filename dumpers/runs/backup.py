@@ -18,6 +18,7 @@ from dumpers.repository.keys import Run
 from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.removal.sweep import sweep
 from dumpers.runs.failure import recorded_failure
+from dumpers.runs.fingerprints import record_fingerprint
 from dumpers.runs.naming import key_of, run_of
 from dumpers.runs.notes import judge, log_notes, with_learned_notes
 from dumpers.runs.pipeline import store_all
@@ -78,7 +79,7 @@ def dump(
             if job.verify:
                 prove_right(storage, run.started_key, started_record)
             sweep(storage, run, record)
-            objects = store_all(
+            stored = store_all(
                 streams,
                 keys=record.keys,
                 parallel=source.parallel,
@@ -86,11 +87,13 @@ def dump(
                 recipients=recipients,
                 storage=storage,
             )
+            objects = [item.record for item in stored]
             plan = replace(plan, source=with_learned_notes(source, streams, job))
         # Not before the engine has ended what its streams share: it may still fail the dump.
         if job.verify:
             read_back(storage, run, objects, method=job.verify, now=now)
-        _commit(plan, record, objects, storage=storage, now=now)
+        fingerprint = record_fingerprint(storage, run, stored)
+        _commit(plan, record, objects, fingerprint, storage=storage, now=now)
         seconds = time.monotonic() - began
         extent = read_extent(storage, run.records_prefix, now=now)
     return _result(plan, objects=objects, seconds=seconds, extent=extent)
@@ -100,6 +103,7 @@ def _commit(
     plan: _Plan,
     record: records.StartedRecord,
     objects: Sequence[records.ObjectRecord],
+    fingerprint: str,
     *,
     storage: RunStorage,
     now: Callable[[], datetime],
@@ -123,6 +127,7 @@ def _commit(
         retention=_retention(plan.job),
         size_accepted=plan.job.size_accepted,
         required_proof=plan.job.required_proof,
+        fingerprint=fingerprint,
         metadata=plan.source.metadata,
     )
     key = plan.run.manifest_key

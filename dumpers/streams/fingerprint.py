@@ -1,5 +1,6 @@
 """Fingerprints: what a dump holds, table by table, as digests taken while its bytes pass."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,6 +10,9 @@ import xxhash
 from dumpers.streams.reader import Reader
 
 ALGORITHM = "xxh3-128"
+# Before each place at which rows of a table stand: no dump holds it, as text has no such byte.
+_PLACE = b"\0"
+_LONGEST_LAST_LINE = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,28 +64,49 @@ class ScannedReader:
 
 
 class Digests:
-    """The digests of one dump under way: of the rest, and of each table."""
+    """The digests of one dump under way: of the rest, and of each table.
 
-    def __init__(self) -> None:
+    No two dumps that differ have the same ones: where the rows of a table begin, the rest has the
+    head of the rows, and they have a mark. Of the rest, what `last_line` matches is left out.
+    """
+
+    def __init__(self, last_line: re.Pattern[bytes]) -> None:
+        self._last_line = last_line
         self._rest = xxhash.xxh3_128()
+        self._tail = b""
         self._tables: dict[str, xxhash.xxh3_128] = {}
         self._rows: dict[str, int] = {}
+        self._table: str | None = None
 
     def add(self, data: bytes | memoryview) -> None:
         """Add bytes that are no rows."""
-        self._rest.update(data)
+        if data:
+            self._table = None
+            tail = self._tail + data
+            sure = max(len(tail) - _LONGEST_LAST_LINE, 0)
+            self._rest.update(memoryview(tail)[:sure])
+            self._tail = tail[sure:]
 
-    def add_rows(self, table: str, data: bytes | memoryview, *, rows: int | None = None) -> None:
-        """Add bytes of a table's rows, and how many rows begin in them where that is known."""
+    def begin(self, table: str, head: bytes) -> None:
+        """Begin rows of a table; several statements that follow each other are one place of it."""
         found = self._tables.get(table)
         if found is None:
             found = self._tables[table] = xxhash.xxh3_128()
-        found.update(data)
+        if table != self._table:
+            self.add(head)
+            found.update(_PLACE)
+            self._table = table
+        found.update(head)
+
+    def add_rows(self, table: str, data: memoryview, *, rows: int | None) -> None:
+        """Add bytes of a table's rows with the mark behind them, and how many begin in them."""
+        self._tables[table].update(data)
         if rows is not None:
             self._rows[table] = self._rows.get(table, 0) + rows
 
     def fingerprint(self) -> Fingerprint:
         """Return all digests."""
+        self._rest.update(self._last_line.sub(b"", self._tail))
         return Fingerprint(
             tables={
                 name: TableDigest(digest=found.hexdigest(), rows=self._rows.get(name))

@@ -9,7 +9,7 @@ from dumpers.contract.notes import Note
 from dumpers.engines.postgresql import locks
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.errors import is_locked
-from dumpers.engines.postgresql.fingerprint import PLAIN_FORM
+from dumpers.engines.postgresql.fingerprint import PLAIN_FORM, is_repeatable
 from dumpers.engines.postgresql.heads import ChangedHead, Followed, head_changes
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, PLAIN_ENDING
 from dumpers.engines.postgresql.proofs import prove_custom, prove_globals, prove_plain
@@ -82,7 +82,9 @@ class DatabaseStream:
 
     def scanner(self) -> Scanner | None:
         """Return a scanner; the custom format has packed its rows."""
-        return None if self.custom else ScriptScanner(PLAIN_FORM)
+        if self.custom or not is_repeatable(self.arguments):
+            return None
+        return ScriptScanner(PLAIN_FORM)
 
     def can_retry(self, _error: KsnapshotError) -> bool:
         """Return False: there is no other place to read the same rows from."""

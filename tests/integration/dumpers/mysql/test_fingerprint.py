@@ -27,7 +27,7 @@ CHANGES = {
     "a value, size and rows kept": ("UPDATE `select` SET `a b``c` = 'y'", {"`select`"}),
     "bytes": ("UPDATE people SET picture = X'0002' WHERE id = 0", {"`people`"}),
     "a row": ("DELETE FROM parts WHERE id = 1", {"`parts`"}),
-    "all rows": ("DELETE FROM keyless", {"`keyless`"}),
+    "all rows": ("DELETE FROM keyless", {"`keyless`", REST}),
     "a table": ("DROP TABLE heap", {"`heap`", REST}),
     "an index": ("ALTER TABLE people DROP KEY born", {REST}),
     "the next number": ("ALTER TABLE log AUTO_INCREMENT = 90000", {REST}),

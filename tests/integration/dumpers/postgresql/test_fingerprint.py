@@ -1,13 +1,17 @@
 """A restored database has the fingerprint of what was dumped; what differs shows in it."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from dumpers.engines.postgresql.engine import ENGINE
 from dumpers.engines.postgresql.fingerprint import PLAIN_FORM
 from dumpers.engines.script_scanner import ScriptScanner
+from dumpers.repository.keys import FINGERPRINT
+from dumpers.repository.record_json import read_record
+from dumpers.repository.records import FingerprintRecord, ObjectFingerprint
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.fingerprint import Fingerprint
 from tests.integration.dumpers.postgresql.test_zoo import VECTOR, ZOO
@@ -95,17 +99,23 @@ def test_a_restored_zoo_has_the_fingerprint_of_the_dumped_one_until_it_is_change
     server.psql("CREATE PUBLICATION part FOR TABLE app.people", live)
     server.psql("CREATE PUBLICATION every FOR ALL TABLES", live)
 
-    def dump(database: str) -> tuple[bytes, Mapping[str, Any]]:
+    def dump(database: str) -> tuple[bytes, ObjectFingerprint]:
         ended = dumper.run(POSTGRESQL_DATABASE=database)
-        [item] = manifest(s3, bucket, ended)["objects"]
         [sql] = stored(s3, bucket, ended).values()
-        return sql, item["fingerprint"]
+        body = s3.read(bucket, f"{ended.result.record}{FINGERPRINT}")
+        made = manifest(s3, bucket, ended)
+        assert made["fingerprint"] == hashlib.sha256(body).hexdigest()
+        found = read_record(body)
+        assert isinstance(found, FingerprintRecord)
+        [item] = found.objects
+        assert item.key == made["objects"][0]["key"]
+        return sql, replace(item, key="")
 
     sql, dumped = dump(live)
     ENGINE.restore(connection(server, copy), [piece(sql)], Interrupt())
     _, restored = dump(copy)
     assert restored == dumped
-    assert dumped["tables"]["app.base"]["rows"] == 1
+    assert dumped.tables["app.base"].rows == 1
     if server.psql("SHOW server_version").startswith("18"):
         assert changes_shown(server, copy) == CHANGES_SHOWN
 

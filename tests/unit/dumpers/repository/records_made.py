@@ -21,6 +21,7 @@ from dumpers.repository.records import (
     FingerprintRecord,
     Manifest,
     NoteRecord,
+    ObjectFingerprint,
     ObjectRecord,
     Retention,
     StartedRecord,
@@ -50,13 +51,19 @@ STARTED = st.builds(
     deadline_seconds=st.none() | SIZES,
     keys=st.lists(TEXTS, max_size=3).map(tuple),
 )
-FINGERPRINTS = st.builds(
-    FingerprintRecord,
+OBJECT_FINGERPRINTS = st.builds(
+    ObjectFingerprint,
+    key=TEXTS,
     algorithm=TEXTS,
     tables=st.dictionaries(
         TEXTS, st.builds(TableRecord, digest=TEXTS, rows=st.none() | SIZES), max_size=2
     ),
     rest=TEXTS,
+)
+FINGERPRINTS = st.builds(
+    FingerprintRecord,
+    run=TEXTS,
+    objects=st.lists(OBJECT_FINGERPRINTS, max_size=2).map(tuple),
 )
 OBJECTS = st.builds(
     ObjectRecord,
@@ -71,7 +78,6 @@ OBJECTS = st.builds(
     source_sha256=TEXTS,
     checked=st.booleans(),
     metadata=METADATA,
-    fingerprint=st.none() | FINGERPRINTS,
 )
 NOTES = st.builds(
     NoteRecord,
@@ -94,6 +100,7 @@ MANIFESTS = st.builds(
     retention=st.none() | st.builds(Retention, policy=TEXTS, time_zone=TEXTS),
     size_accepted=st.booleans(),
     required_proof=TEXTS,
+    fingerprint=TEXTS,
     metadata=METADATA,
 )
 FAILURES = st.builds(

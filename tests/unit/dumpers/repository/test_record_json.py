@@ -24,6 +24,7 @@ from tests.unit.dumpers.repository.records_made import (
     BOOTSTRAPS,
     CHECKS,
     FAILURES,
+    FINGERPRINTS,
     MANIFESTS,
     METADATA,
     PINS,
@@ -83,6 +84,7 @@ def read(document: object) -> object:
 @given(
     STARTED
     | MANIFESTS
+    | FINGERPRINTS
     | FAILURES
     | VERIFICATIONS
     | RESTORATIONS

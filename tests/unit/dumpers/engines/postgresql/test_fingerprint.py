@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.postgresql.fingerprint import PLAIN_FORM
+from dumpers.engines.postgresql.fingerprint import PLAIN_FORM, is_repeatable
 from dumpers.engines.script_scanner import ScriptScanner
 from dumpers.streams.fingerprint import Fingerprint
 
@@ -90,6 +90,39 @@ def test_every_other_byte_matters(place: int) -> None:
     is_of_the_run = b"restrict " in line or line.startswith(b"-- Dumped ")
     if not is_of_the_run:
         assert scan(changed) != WHOLE
+
+
+@pytest.mark.parametrize(
+    ("head", "names"),
+    [
+        (b"COPY public.t (a, b) FROM stdin;", {"public.t"}),
+        (b"COPY public.t  FROM stdin;", {"public.t"}),
+        (b'COPY public."a\nb" ("x\n) FROM stdin;", y) FROM stdin;', {'public."a\nb"'}),
+        (b"-- COPY public.t (a) FROM stdin;", set()),
+        (b"-- x FROM stdin;COPY public.t (a) FROM stdin;", set()),
+        (b'COPY public."t (a) FROM stdin;', set()),
+    ],
+)
+def test_heads_stand_at_the_start_of_a_line(head: bytes, names: set[str]) -> None:
+    script = b"SET x = 1;\n%b\n1\n\\.\n" % head
+    whole = scan(script)
+    assert set(whole.tables) == names
+    assert scan(*(script[at : at + 1] for at in range(len(script)))) == whole
+
+
+def test_what_a_user_wrote_like_the_tool_is_left_in() -> None:
+    comment = b"COMMENT ON TABLE t IS 'x\n-- Dumped by pg_dump version secret\n\\restrict y\n';\n"
+    dump = DUMP.replace(b"SET client", comment + b"SET client")
+    assert scan(dump) != scan(dump.replace(b"version secret", b"version other"))
+    assert scan(dump) != scan(dump.replace(b"\\restrict y\n", b""))
+
+
+@pytest.mark.parametrize(
+    ("argument", "is_same"),
+    [("--verbose", False), ("-v", False), ("-xvO", False), ("--statistics", False), ("-x", True)],
+)
+def test_what_is_written_otherwise_each_time_has_none(argument: str, *, is_same: bool) -> None:
+    assert is_repeatable(["--no-owner", argument, "--table=v"]) == is_same
 
 
 def test_one_changed_value_shows_in_its_table_alone() -> None:
