@@ -79,6 +79,9 @@ def write_record(record: Record) -> bytes:
         case Verification():
             kind = _VERIFIED if record.good else _DAMAGED
             members = _members(record) | {"good": record.good}
+            for item in members["objects"]:
+                if not item["why"]:
+                    del item["why"]
         case Tombstone():
             kind = record.removal.value
             members = {
@@ -191,7 +194,12 @@ def _members(record: Record) -> dict[str, Any]:
 def _manifest_members(manifest: Manifest) -> dict[str, Any]:
     members = _members(manifest)
     begun: dict[str, Any] = members.pop("begun")
+    if not members["required_proof"]:
+        del members["required_proof"]
     for part in (members, *members["objects"]):
         if not part["metadata"]:
             del part["metadata"]
+    for item in members["objects"]:
+        if item["fingerprint"] is None:
+            del item["fingerprint"]
     return begun | members

@@ -36,13 +36,35 @@ class StartedRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableRecord:
+    """The digest of one table's rows, and their number where the dump counted them."""
+
+    digest: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FingerprintRecord:
+    """What an object held, in digests that the dump of an equal database has, too.
+
+    As dumpers.streams.fingerprint has it: `tables` by the name that the dump gives them, `rest` of
+    all else. Digests are hex, of the algorithm of that name.
+    """
+
+    algorithm: str
+    tables: Mapping[str, TableRecord]
+    rest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectRecord:
     """One object of a backup: `size` in the store, `source_size` before compression.
 
     `part` is empty unless `name` is stored in parts. `ending` is the format's own, such as `.sql`,
     without those of compression and encryption. `sha256` is of the object as stored,
     `source_sha256` of the dump tool's output. `checked` is true where the store confirmed the
-    object after its upload. `metadata` comes from the engine.
+    object after its upload. `metadata` comes from the engine. `fingerprint` is None where the
+    engine has none for this format, and in manifests of earlier versions.
     """
 
     key: str
@@ -56,6 +78,7 @@ class ObjectRecord:
     source_sha256: str
     checked: bool
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: FingerprintRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +117,8 @@ class Manifest:
     `begun` is the run's started record, `encryption` None for a backup in the clear, `retention`
     None where all were to be kept, `metadata` what the engine knows of the whole dump.
     `size_accepted` is true where the workload's annotations said that the size is right.
+    `required_proof` is PROOF_READ where a backup of the workload must have been read before it
+    covers others, empty where the store's word is enough; later versions may add to the words.
     """
 
     begun: StartedRecord
@@ -106,6 +131,7 @@ class Manifest:
     notes: tuple[NoteRecord, ...] = ()
     retention: Retention | None = None
     size_accepted: bool = False
+    required_proof: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from dumpers.engines.protocol import DumpStream
-from dumpers.repository.records import ObjectRecord
+from dumpers.engines.protocol import DumpStream, FingerprintedStream
+from dumpers.repository.records import FingerprintRecord, ObjectRecord, TableRecord
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.log import fields
 from dumpers.runtime.progress import Progress
@@ -17,6 +17,7 @@ from dumpers.storage.part_size import choose_part_size
 from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
 from dumpers.streams.filters import CountingReader, GzipReader
+from dumpers.streams.fingerprint import Fingerprint, ScannedReader
 from dumpers.streams.reader import copy
 
 _LOG = logging.getLogger(__name__)
@@ -137,12 +138,13 @@ class _Storing:
 
     def _store(self, stream: DumpStream, key: str) -> ObjectRecord:
         part_size = self.part_size or choose_part_size(stream.estimate, self.at_a_time)
+        scanner = stream.scanner() if isinstance(stream, FingerprintedStream) else None
         # The upload is left after the tool has ended: a dump that goes wrong at its very end still
         # aborts it.
         with (
             Upload.begin(self.storage, key, part_size=part_size) as upload,
             stream.open(self.storage.interrupt) as tool,
-            CountingReader(tool) as raw,
+            CountingReader(ScannedReader(tool, scanner) if scanner else tool) as raw,
         ):
             packed = GzipReader(raw)
             name = ".".join((stream.name, *stream.part))
@@ -163,4 +165,16 @@ class _Storing:
             source_size=raw.count,
             source_sha256=raw.sha256(),
             checked=stored.checked,
+            fingerprint=_recorded(scanner.end()) if scanner else None,
         )
+
+
+def _recorded(found: Fingerprint) -> FingerprintRecord:
+    return FingerprintRecord(
+        algorithm=found.algorithm,
+        tables={
+            name: TableRecord(digest=table.digest, rows=table.rows)
+            for name, table in found.tables.items()
+        },
+        rest=found.rest,
+    )

@@ -18,11 +18,13 @@ from dumpers.repository.records import (
     BootstrapRecord,
     Encryption,
     FailedRecord,
+    FingerprintRecord,
     Manifest,
     NoteRecord,
     ObjectRecord,
     Retention,
     StartedRecord,
+    TableRecord,
 )
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -48,6 +50,14 @@ STARTED = st.builds(
     deadline_seconds=st.none() | SIZES,
     keys=st.lists(TEXTS, max_size=3).map(tuple),
 )
+FINGERPRINTS = st.builds(
+    FingerprintRecord,
+    algorithm=TEXTS,
+    tables=st.dictionaries(
+        TEXTS, st.builds(TableRecord, digest=TEXTS, rows=st.none() | SIZES), max_size=2
+    ),
+    rest=TEXTS,
+)
 OBJECTS = st.builds(
     ObjectRecord,
     key=TEXTS,
@@ -61,6 +71,7 @@ OBJECTS = st.builds(
     source_sha256=TEXTS,
     checked=st.booleans(),
     metadata=METADATA,
+    fingerprint=st.none() | FINGERPRINTS,
 )
 NOTES = st.builds(
     NoteRecord,
@@ -82,6 +93,7 @@ MANIFESTS = st.builds(
     notes=st.lists(NOTES, max_size=2).map(tuple),
     retention=st.none() | st.builds(Retention, policy=TEXTS, time_zone=TEXTS),
     size_accepted=st.booleans(),
+    required_proof=TEXTS,
     metadata=METADATA,
 )
 FAILURES = st.builds(
@@ -93,7 +105,9 @@ VERIFICATIONS = st.builds(
     method=TEXTS,
     finished=TIMES,
     objects=st.lists(
-        st.builds(CheckedObject, key=TEXTS, size=SIZES, sha256=TEXTS, good=st.booleans()),
+        st.builds(
+            CheckedObject, key=TEXTS, size=SIZES, sha256=TEXTS, good=st.booleans(), why=TEXTS
+        ),
         max_size=3,
     ).map(tuple),
 )
