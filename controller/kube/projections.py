@@ -151,3 +151,6 @@ class Job(Object, total=False):
 
     spec: _JobSpec | None
     status: _JobStatus | None
+
+
+SHAPES: tuple[type, ...] = (Object, Pod, RunPod, Event, Owner, Service, Job)

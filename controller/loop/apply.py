@@ -19,12 +19,14 @@ from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import Json, annotations_of, name_of, uid_of, version_of
 from controller.model.status import Reason, State, WorkloadStatus
 from controller.plan.changes import Action, ApplyResult, Change, WorkloadPlan, WrittenObject
+from controller.runs.due import due_at, slack_of
+from controller.settings.settings import Settings
 
 
 def execute(
     workload_plan: WorkloadPlan,
     kube: Kube,
-    namespace: str,
+    settings: Settings,
     stopping: Callable[[], bool],
     last_written: Mapping[str, WrittenObject],
     *,
@@ -36,6 +38,26 @@ def execute(
     holds by uid what earlier passes wrote: a write that an admission webhook reverted is not
     repeated. `interner` shares the parts of CronJobs that outlive the pass.
     """
+    namespace = settings.control_namespace
+    result = _carry_out_all(
+        workload_plan, kube, namespace, stopping, last_written, interner=interner
+    )
+    if result.cronjob is workload_plan.kept:
+        return replace(result, due=workload_plan.due)
+    # As the API server has it now: a write that was refused changed nothing.
+    return replace(result, due=due_at(result.cronjob or {}, slack_of(settings)))
+
+
+def _carry_out_all(
+    workload_plan: WorkloadPlan,
+    kube: Kube,
+    namespace: str,
+    stopping: Callable[[], bool],
+    last_written: Mapping[str, WrittenObject],
+    *,
+    interner: JsonInterner,
+) -> ApplyResult:
+    """See `execute`; the result has no due time."""
     result = ApplyResult(
         workload_plan=workload_plan,
         status=workload_plan.status,

@@ -156,10 +156,9 @@ def _apply(
     tell: Callable[[Transition], None],
 ) -> ApplyResult:
     """Carry out one workload's plan, and tell what that changed."""
-    namespace = settings.control_namespace
     last_written, interner = state.last_written, state.observation.interner
     part = partial(
-        execute, workload_plan, kube, namespace, stopping, last_written, interner=interner
+        execute, workload_plan, kube, settings, stopping, last_written, interner=interner
     )
     result = isolate(workload_plan.workload, part) or ApplyResult(
         workload_plan=workload_plan,

@@ -46,7 +46,8 @@ class WorkloadPlan:
 
     `changes` are in order, and a failed one stops those behind it. `cronjob` names the dump
     CronJob, and is empty while there is none. `kept` is the dump CronJob as it will be after the
-    pass, None without one.
+    pass, None without one, and `due` is when its next good run must have ended, see
+    controller.runs.due.
     """
 
     namespace: str
@@ -55,6 +56,7 @@ class WorkloadPlan:
     status: WorkloadStatus
     changes: tuple[Change, ...] = ()
     kept: Json | None = field(default=None, repr=False)
+    due: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +79,16 @@ class WrittenObject:
 class ApplyResult:
     """What came of a workload's plan. `done` holds the changes that were carried out.
 
-    `cronjob` is the dump CronJob as it is now, None without one. With `failed` some change was not
-    carried out, and `status` says why. `last_written` is what the next pass has to
-    know of the writes, by uid.
+    `cronjob` is the dump CronJob as it is now, None without one, and `due` is when its next good
+    run must have ended. With `failed` some change was not carried out, and `status` says why.
+    `last_written` is what the next pass has to know of the writes, by uid.
     """
 
     workload_plan: WorkloadPlan
     status: WorkloadStatus
     done: tuple[Change, ...] = ()
     cronjob: Json | None = field(default=None, repr=False)
+    due: int | None = None
     failed: bool = False
     last_written: dict[str, WrittenObject] = field(default_factory=dict, repr=False)
 

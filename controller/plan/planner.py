@@ -14,6 +14,7 @@ from controller.plan.context import PlanContext
 from controller.plan.owned import OwnedObjects
 from controller.plan.unwanted import plan_unwanted
 from controller.plan.wanted import plan_wanted
+from controller.runs.due import due_at, slack_of
 from controller.workloads import backup_spec
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.workload import Workload
@@ -75,12 +76,14 @@ def _is_recorded(owner: ObjectRef, recorded: set[ObjectRef]) -> bool:
 
 def _faulty(context: PlanContext, workload: str, cronjob: str) -> WorkloadPlan:
     """What a fault of ours leaves of a workload's plan: its CronJob is kept as it is."""
+    kept = context.owned.cronjob(cronjob)
     return WorkloadPlan(
         namespace=context.namespace,
         workload=workload,
         cronjob=cronjob,
         status=WorkloadStatus.unknown(FAULT),
-        kept=context.owned.cronjob(cronjob),
+        kept=kept,
+        due=due_at(kept or {}, slack_of(context.settings)),
     )
 
 

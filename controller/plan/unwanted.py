@@ -25,6 +25,7 @@ from controller.plan.holding import with_hold
 from controller.plan.owned import OwnedObjects
 from controller.plan.restores.asked import follow_restores
 from controller.plan.wanted import with_results, with_schedule_marks, write
+from controller.runs.due import due_at, slack_of
 from controller.settings.choices import UnwatchedPolicy
 
 
@@ -50,8 +51,8 @@ def plan_unwanted(
     if _may_delete(status, context.settings.unwatched_policy):
         gone = absence.absence_of(cronjob, context)
         passes = gone.passes
-        due = absence.is_deletion_due(gone, context.settings, context.view.now)
-        if due and _is_idle(cronjob, context.owned):
+        is_due = absence.is_deletion_due(gone, context.settings, context.view.now)
+        if is_due and _is_idle(cronjob, context.owned):
             return replace(made, changes=tuple(_deletion(cronjob, context))), passes
         since = {names.GONE_SINCE: absence.format_time(gone.since)}
         target = overlay(cronjob, {"metadata": {"annotations": since}})
@@ -63,7 +64,8 @@ def plan_unwanted(
         target = follow_restores(cronjob, target, context)
         target = with_schedule_marks(target, cronjob, context.view)
     change = write(ObjectRef(kind=CRONJOB, name=name), cronjob, target)
-    return replace(made, changes=(change,) if change else (), kept=target), passes
+    due = due_at(target, slack_of(context.settings))
+    return replace(made, changes=(change,) if change else (), kept=target, due=due), passes
 
 
 def _may_delete(status: WorkloadStatus, policy: UnwatchedPolicy) -> bool:

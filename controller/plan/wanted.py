@@ -26,7 +26,7 @@ from controller.plan.owned import OwnedObjects
 from controller.plan.restores.asked import AskedRestores, plan_restores
 from controller.plan.run_now import plan_run_now
 from controller.runs import results
-from controller.runs.due import overdue_message, slack_of
+from controller.runs.due import due_at, overdue_message, slack_of
 from controller.runs.proofs import proof_annotations
 from controller.runs.releases.choice import limits_of
 from controller.runs.schedule_marks import schedule_marks
@@ -47,7 +47,8 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
     )
     cluster = _cluster(context.view, existing)
     if isinstance(cluster, ReadFailure):
-        return made(status=WorkloadStatus.unknown(cluster), kept=existing)
+        due = due_at(existing or {}, slack_of(context.settings))
+        return made(status=WorkloadStatus.unknown(cluster), kept=existing, due=due)
     if existing and spec.members:
         spec = replace(spec, members=absence.members_to_record(spec, existing, context))
     dump, *others = context.laid.lay(spec, cluster, context.settings, owned.objects)
@@ -64,8 +65,10 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
     # only verifies a Job that somebody waits for.
     changes += [*restores.changes, now.change]
     changes += [_write_laid(item) for item in others if item.ref == verifying]
-    status = _status(spec, cronjob, context, restores, now.message)
-    return made(status=status, changes=tuple(filter(None, changes)), kept=cronjob)
+    due = due_at(cronjob, slack_of(context.settings))
+    late = overdue_message(cronjob, due, context.view.now)
+    status = _status(spec, cronjob, context, restores, (late, now.message))
+    return made(status=status, changes=tuple(filter(None, changes)), kept=cronjob, due=due)
 
 
 def write(
@@ -142,10 +145,17 @@ def _deletions(
 
 
 def _status(
-    spec: BackupSpec, cronjob: Json, context: PlanContext, restores: AskedRestores, waits: str
+    spec: BackupSpec,
+    cronjob: Json,
+    context: PlanContext,
+    restores: AskedRestores,
+    found: tuple[str, str],
 ) -> WorkloadStatus:
-    """The status of a workload that is backed up by this CronJob; `waits` is of a run now."""
-    late = overdue_message(cronjob, slack_of(context.settings), context.view.now)
+    """The status of a workload that is backed up by this CronJob.
+
+    `found` says since when a good run is late, and what a run now waits for; empty where nothing.
+    """
+    late, waits = found
     reason = restores.reason or (Reason.OVERDUE if late else Reason.ANNOTATED)
     messages = [text for text in (*restores.messages, late, waits) if text]
     for run in blocked_runs_of(cronjob, context.owned, context.view):

@@ -29,10 +29,14 @@ class Asked(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What the row of a workload is made of: equal ones make equal rows."""
+    """What the row of a workload is made of: equal ones make equal rows.
+
+    `due` is when the CronJob's next good run must have ended, in seconds since the epoch.
+    """
 
     status: WorkloadStatus
     cronjob: Json | None
+    due: int | None = None
     asked: Asked = Asked()
 
     @property
@@ -93,7 +97,7 @@ def list_subjects(
             continue
         kind = annotations_of(cronjob).get(OWNER_KIND, "")
         subjects[item.workload_plan.workload, kind, name_of(cronjob)] = Subject(
-            item.status, cronjob
+            item.status, cronjob, item.due
         )
     if without_cronjob:
         taken = {(workload, kind) for workload, kind, _ in subjects}
@@ -104,7 +108,9 @@ def list_subjects(
                 workload = _seen_workload(item, candidates)
                 kind = workload.owner.ref.kind if workload else ""
                 asked = _asked(workload) if workload else Asked()
-                subjects[item.workload_plan.workload, kind, ""] = Subject(item.status, None, asked)
+                subjects[item.workload_plan.workload, kind, ""] = Subject(
+                    item.status, None, asked=asked
+                )
     return subjects
 
 

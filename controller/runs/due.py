@@ -45,9 +45,11 @@ def slack_of(settings: Settings) -> int:
     return _SLACK + settings.poll_interval
 
 
-def overdue_message(cronjob: Json, slack: int, now: datetime) -> str:
-    """Say since when a good run should be there; empty where none is late."""
-    due_by = due_at(cronjob, slack)
+def overdue_message(cronjob: Json, due_by: int | None, now: datetime) -> str:
+    """Say since when a good run should be there; empty where none is late.
+
+    `due_by` is as `due_at` says.
+    """
     if due_by is None or due_by >= now.timestamp():
         return ""
     last = last_success_of(cronjob)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from controller.model import names
 from controller.model.objects import Json, Objects, annotations_of, created_at
 from controller.runs.causes.pod_causes import cause_in_pod, container_end, pods_newest_first
+from controller.runs.causes.stopped import why_stopped
 from controller.runs.job_status import end_of, ended_at, is_complete
 from controller.runs.reasons import shortened
 from dumpers.contract.restore.result import RestoreResult
@@ -146,14 +147,19 @@ def is_done(result: RestoreResult) -> bool:
 def result_of_restore(end: Json, pods: Objects) -> RestoreResult:
     """How a Job ended: by its last pod that says so, else by what Kubernetes shows.
 
-    The reader's word counts: a Job that was failed behind it has restored all the same.
+    The reader's word counts: a Job that was failed behind it has restored all the same. Only why
+    it was told to stop others know better.
     """
     tries = pods_newest_first(pods)
     for pod in tries:
         try:
-            return RestoreResult.from_json(str((container_end(pod) or {}).get("message", "")))
+            told = RestoreResult.from_json(str((container_end(pod) or {}).get("message", "")))
         except ValueError:
             continue
+        if cause := why_stopped(told.reason, pod, end):
+            why = "; ".join(filter(None, (cause.message, told.message)))
+            return replace(told, reason=str(cause.reason), message=why)
+        return told
     if is_complete(end):
         return RestoreResult(succeeded=True, exit_code=0, reason="Succeeded", message="")
     cause = next(filter(None, map(cause_in_pod, tries)), None)

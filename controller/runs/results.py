@@ -25,7 +25,6 @@ from controller.runs.dump_outcome import (
 from controller.runs.history import history_of, history_with, past_run
 from controller.runs.job_status import end_of, ended_at, is_active, is_complete, started_at
 from controller.runs.reasons import UNKNOWN_EXIT, RunReason, shortened
-from controller.runs.retention.shrinking import accepts_size
 from dumpers.contract.result import DumpResult
 
 _FAILED = "Failed"
@@ -99,7 +98,7 @@ def result_annotations(
         latest = max(candidates, key=lambda run: (run.finished, run.job), default=None)
         if latest and latest.finished > _finished(record):
             annotations[key] = _record(latest)
-            if key == LAST_SUCCESS and accepts_size(cronjob):
+            if key == LAST_SUCCESS and latest.result.size_accepted:
                 annotations[SIZE_ACCEPTED] = latest.finished
     if annotations and (history := _history(cronjob, records, runs)):
         annotations[HISTORY] = history

@@ -26,7 +26,8 @@ class DumpResult:
     notes that nobody accepted, `accepted` those of the others: what the backup lacks or alters is
     in its manifest. `oldest_backup` is when the oldest of this CronJob's backups that can be
     restored began (RFC 3339), `backups` how many there are, as of the run's end; empty and 0 where
-    its keys may not list.
+    its keys may not list. `size_accepted` says that the run was told, when it began, that its size
+    is right however small.
     """
 
     succeeded: bool
@@ -48,6 +49,7 @@ class DumpResult:
     oldest_backup: str = ""
     backups: int = 0
     accepted: tuple[str, ...] = ()
+    size_accepted: bool = False
 
     def to_json(self) -> str:
         """Compact JSON of at most RESULT_MAX_BYTES bytes.
@@ -82,17 +84,17 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("reason", "message", "engine", "server_version", "tool_version"), str),
     **dict.fromkeys(("sha256", "record", "verified", "oldest_backup"), str),
     **dict.fromkeys(("exit_code", "key_count", "source_bytes", "stored_bytes", "backups"), int),
-    "succeeded": bool,
+    **dict.fromkeys(("succeeded", "size_accepted"), bool),
     "seconds": (int, float),
 }
 
 
 def without_unknown(members: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a result, without what is said of all backups where nothing is known of it."""
+    """The members of a result, without those beyond its own backup that say nothing."""
     return {
         name: value
         for name, value in members.items()
-        if name not in {"oldest_backup", "backups"} or value
+        if name not in {"oldest_backup", "backups", "size_accepted"} or value
     }
 
 

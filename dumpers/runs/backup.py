@@ -231,4 +231,5 @@ def _result(
         accepted=codes_of(notes, accepted=True),
         oldest_backup=rfc3339(extent.oldest) if extent else "",
         backups=extent.count if extent else 0,
+        size_accepted=plan.job.size_accepted,
     )

@@ -22,7 +22,7 @@ from controller.client.jobs.of_workload import (
     verifies_by_schedule,
 )
 from controller.client.jobs.progress import JobEnd, Outcome
-from controller.client.jobs.results import document_of_end, read_result, words_of_failure
+from controller.client.jobs.results import document_of_end, result_of, words_of_failure
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import duration, note, output_option, size, write_document
 from controller.kube.client import JOBS
@@ -84,7 +84,7 @@ def backup(
 
 def _show(job: JobRef, end: JobEnd, workload: str, started: Mapping[str, Any], output: str) -> None:
     """Show the result; raises CommandError with the run's exit code if there is no backup."""
-    result = read_result(end.message, DumpResult.from_json)
+    result = result_of(end, DumpResult.from_json)
     if output != "table":
         write_document(document_of_end(started, end, result), output)
     if end.outcome is not Outcome.SUCCEEDED:

@@ -17,7 +17,7 @@ from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_lines
 from controller.client.jobs.of_workload import cronjob_of
 from controller.client.jobs.progress import Outcome
-from controller.client.jobs.results import read_result, words_of_failure
+from controller.client.jobs.results import result_of, words_of_failure
 from controller.client.terminal.errors import CommandError, VerbCommand
 from controller.client.terminal.output import (
     Column,
@@ -121,7 +121,7 @@ def run_list(
 
     ref = JobRef.of(job)
     end = follow_lines(connection, ref, read)
-    result = read_result(end.message, BackupResult.from_json)
+    result = result_of(end, BackupResult.from_json)
     if end.outcome is not Outcome.SUCCEEDED:
         raise failure_of(ref, end, "the list of backups", words_of_failure(result))
     if why := why_not_whole(documents, result.objects if result else None, is_page=is_page):

@@ -76,6 +76,9 @@ def delete(connection: Connection, **given: Any) -> None:
         _write(given, target, done)
         done.check(f"deleting backups of {target.key}")
         if is_table and done.result:
+            # What the look before could not foresee.
+            kept = [item for item in _parts(done.documents)[0] if not item.get("deleted")]
+            write_deletions(kept, datetime.now(UTC))
             click.echo(delete_line(done.result, target.key))
 
 

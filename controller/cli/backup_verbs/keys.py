@@ -14,7 +14,7 @@ from controller.client.jobs.asked import create_job, new_job_name
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_lines
 from controller.client.jobs.progress import Outcome
-from controller.client.jobs.results import read_result, words_of_failure
+from controller.client.jobs.results import result_of, words_of_failure
 from controller.client.keys.age_tool import find_age
 from controller.client.keys.key_check import KeyRow, Verdict, check_key
 from controller.client.restore.identity import read_identity
@@ -112,7 +112,7 @@ def _read_headers(connection: Connection, cronjob: Json, cluster: str) -> list[M
 
     ref = JobRef.of(job)
     end = follow_lines(connection, ref, read)
-    result = read_result(end.message, BackupResult.from_json)
+    result = result_of(end, BackupResult.from_json)
     if end.outcome is not Outcome.SUCCEEDED:
         raise failure_of(ref, end, "the look at the keys", words_of_failure(result))
     found = [item for item in documents if item[KEYS] == "backup"]

@@ -11,14 +11,19 @@ from controller.client.cluster.known import read_known
 from controller.client.jobs.any_cronjob import any_cronjob
 from controller.client.retention.job import PRUNE, job_that_deletes, words_of
 from controller.client.retention.rights import check_may_delete
-from controller.client.retention.shown import note_workloads, prune_line, write_verdicts
+from controller.client.retention.shown import (
+    note_workloads,
+    prune_line,
+    write_sweeps,
+    write_verdicts,
+)
 from controller.client.retention.told import Documents, check_whole, run_told
 from controller.client.terminal.errors import CommandError, VerbCommand
 from controller.client.terminal.output import note, output_option, write_document
 from dumpers.contract import names as variables
 from dumpers.contract.retention.result import PruneResult
 
-_VERDICT, _WORKLOAD = "verdict", "workload"
+_VERDICT, _SWEEP, _WORKLOAD = "verdict", "sweep", "workload"
 _OF_A_VERDICT = {PRUNE}
 
 
@@ -49,10 +54,13 @@ def prune(connection: Connection, **given: Any) -> None:
         PruneResult.from_json,
     )
     verdicts = _chosen(told.documents, _VERDICT, given)
+    sweeps = _chosen(told.documents, _SWEEP, given)
     workloads = _chosen(told.documents, _WORKLOAD, given)
     result = told.result
     if given["output"] == "table":
-        write_verdicts(verdicts, datetime.now(UTC))
+        now = datetime.now(UTC)
+        write_verdicts(verdicts, now)
+        write_sweeps(sweeps, now)
         note_workloads(workloads)
         if result:
             click.echo(prune_line(result))
@@ -63,6 +71,7 @@ def prune(connection: Connection, **given: Any) -> None:
             "dry_run": given["dry_run"],
             "succeeded": told.has_succeeded,
             "verdicts": verdicts,
+            "sweeps": sweeps,
             "workloads": workloads,
             "totals": next(iter(_of_kind(told.documents, "end")), None),
         }

@@ -13,7 +13,7 @@ from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import follow_lines
 from controller.client.jobs.log_lines import parse_line
 from controller.client.jobs.progress import JobEnd, Outcome
-from controller.client.jobs.results import read_result
+from controller.client.jobs.results import result_of
 from controller.client.status.rows import FINE, Row, make_rows
 from controller.manifests.verb_job import CHECK, VerbJob, build_check_job
 from controller.model.fixes import RUN_FIXES, STATE_FIXES
@@ -135,7 +135,7 @@ def _tried(passed: list[str], end: JobEnd) -> Iterator[Finding]:
 
 
 def _failure(end: JobEnd) -> tuple[str, str]:
-    result = read_result(end.message, DumpResult.from_json)
+    result = result_of(end, DumpResult.from_json)
     if result is None:
         return end.reason, end.why or f"exit code {end.exit_code}"
     return result.reason, result.message

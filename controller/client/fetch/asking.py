@@ -8,7 +8,7 @@ from controller.client.jobs.asked import create_job, new_job_name
 from controller.client.jobs.follow import JobRef, pods_of
 from controller.client.jobs.following import failure_of, follow_lines
 from controller.client.jobs.progress import Outcome, newest_pod
-from controller.client.jobs.results import read_result, words_of_failure
+from controller.client.jobs.results import result_of, words_of_failure
 from controller.client.keys.age_tool import AgeTool
 from controller.client.terminal.errors import CommandError
 from controller.manifests.verb_job import VerbJob, build_verb_job, reader_account
@@ -88,7 +88,7 @@ class Asking:
             assert lines.message is not None
             return lines.message
         if end.outcome is not Outcome.SUCCEEDED:
-            result = read_result(end.message, BackupResult.from_json)
+            result = result_of(end, BackupResult.from_json)
             raise failure_of(ref, end, f"the fetch of {self.key}", words_of_failure(result))
         self._read_again(ref, lines)
         if lines.message is None:

@@ -11,7 +11,7 @@ from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.of_workload import cronjob_of
 from controller.client.jobs.progress import Outcome
-from controller.client.jobs.results import document_of_end, read_result, words_of_failure
+from controller.client.jobs.results import document_of_end, result_of, words_of_failure
 from controller.client.terminal.output import note, write_document
 from controller.manifests.verb_job import WRITER, VerbJob, build_verb_job, reader_account
 from controller.model.objects import name_of
@@ -51,7 +51,7 @@ def run_on_backup(
     note(f"started {name_of(job)}")
     ref = JobRef.of(job)
     end = follow_on_screen(connection, ref)
-    result = read_result(end.message, BackupResult.from_json)
+    result = result_of(end, BackupResult.from_json)
     if options["output"] != "table":
         started = {"version": 1, "workload": workload.key, "job": name_of(job)}
         write_document(document_of_end(started, end, result), options["output"])

@@ -1,7 +1,7 @@
 """Where a Job stands, by itself, its pods and its Events; pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -9,7 +9,7 @@ from controller.model.objects import Json, Objects, name_of
 from controller.runs.causes.event_causes import cause_in_events
 from controller.runs.causes.pod_causes import cause_in_pod, pods_newest_first
 from controller.runs.job_status import end_of, is_complete
-from controller.runs.reasons import shortened
+from controller.runs.reasons import RunReason, shortened
 
 # A container that waits for these reasons is on its way.
 _STARTING = {"ContainerCreating": "its container is being made", "PodInitializing": "it starts"}
@@ -31,7 +31,8 @@ class JobEnd:
 
     `message` is the termination message of the container that knows the result, empty where there
     is none; `exit_code` is None where no container ended. `reason` and `why` are what Kubernetes
-    shows, empty where the container speaks for itself.
+    shows, empty where the container speaks for itself. `is_late` says that the Job's deadline ended
+    it.
     """
 
     outcome: Outcome
@@ -39,6 +40,7 @@ class JobEnd:
     message: str = ""
     reason: str = ""
     why: str = ""
+    is_late: bool = False
 
 
 def newest_pod(pods: Iterable[Json]) -> Json | None:
@@ -79,13 +81,15 @@ def end_of_job(job: Json, pods: Objects, events: Objects, container: str) -> Job
         return _failure(*ends[0], events) if lingers else None
     if is_complete(end):
         return JobEnd(outcome=Outcome.SUCCEEDED, exit_code=0)
+    is_late = end.get("reason") == RunReason.DEADLINE_EXCEEDED
     if ends:
-        return _failure(*ends[0], events)
+        return replace(_failure(*ends[0], events), is_late=is_late)
     cause = next(filter(None, map(cause_in_pod, tries)), None) or cause_in_events(events)
     return JobEnd(
         outcome=Outcome.FAILED,
         reason=str(cause.reason if cause else end.get("reason") or ""),
         why=cause.message if cause else shortened(end.get("message")),
+        is_late=is_late,
     )
 
 

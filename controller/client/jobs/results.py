@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from dataclasses import replace
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from controller.client.jobs.progress import JobEnd, Outcome
+from controller.runs.reasons import RunReason
+from dumpers.runtime.errors import InterruptedRunError
 
 
 class Result(Protocol):
-    """What the results of all kinds of Jobs have; see dumpers.contract."""
+    """What the dataclasses of all kinds of Jobs' results have; see dumpers.contract."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def succeeded(self) -> bool: ...  # noqa: D102  see the class
@@ -30,6 +35,17 @@ def read_result(message: str, read: Callable[[str], T]) -> T | None:
         return read(message)
     except ValueError:
         return None
+
+
+def result_of(end: JobEnd, read: Callable[[str], T]) -> T | None:
+    """The result of a Job that was followed to its end, as `read_result` has it.
+
+    One that was told to stop does not know that it was the deadline of its Job.
+    """
+    result = read_result(end.message, read)
+    if result and end.is_late and result.reason == InterruptedRunError.reason:
+        return replace(result, reason=str(RunReason.DEADLINE_EXCEEDED))
+    return result
 
 
 def words_of_failure(result: Result | None) -> str:

@@ -15,7 +15,7 @@ from controller.client.jobs.follow import JobRef, pods_of
 from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.of_workload import cronjob_of, jobs_of
 from controller.client.jobs.progress import Outcome, newest_pod, state_of
-from controller.client.jobs.results import read_result, words_of_failure
+from controller.client.jobs.results import read_result, result_of, words_of_failure
 from controller.client.restore.left import Left, is_undone, what_is_left
 from controller.client.terminal.ask import confirm
 from controller.client.terminal.errors import CommandError, Exit
@@ -101,7 +101,7 @@ def _run(
     note(f"started {name_of(job)}")
     ref = JobRef.of(job)
     end = follow_on_screen(connection, ref)
-    result = read_result(end.message, RestoreResult.from_json)
+    result = result_of(end, RestoreResult.from_json)
     if end.outcome is not Outcome.SUCCEEDED:
         raise failure_of(ref, end, f"the {verb} of {workload.key}", words_of_failure(result))
     return result.actions if result else ()

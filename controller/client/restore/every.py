@@ -11,7 +11,7 @@ from controller.client.cluster.workload_names import Workload
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import follow_on_screen
 from controller.client.jobs.progress import JobEnd, Outcome
-from controller.client.jobs.results import read_result, words_of_failure
+from controller.client.jobs.results import result_of, words_of_failure
 from controller.client.restore.start import start_restore
 from controller.client.restore.wanted import RestoreWanted
 from controller.client.terminal.errors import CommandError, Exit
@@ -86,7 +86,7 @@ def _restore(
 
 def _outcome(end: JobEnd) -> dict[str, str]:
     outcome = "succeeded" if end.outcome is Outcome.SUCCEEDED else "failed"
-    result = read_result(end.message, RestoreResult.from_json)
+    result = result_of(end, RestoreResult.from_json)
     if result is None:
         why = ": ".join(filter(None, (end.reason, end.why)))
         return {"outcome": outcome, "message": why}

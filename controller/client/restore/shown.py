@@ -9,7 +9,7 @@ from controller.client.cluster.connection import Connection
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.progress import Outcome
-from controller.client.jobs.results import document_of_end, read_result, words_of_failure
+from controller.client.jobs.results import document_of_end, result_of, words_of_failure
 from controller.client.terminal.output import clock, duration, moment_of, note, size, write_document
 from controller.manifests.restore_job import CLIENT
 from controller.model.names import CONTAINER
@@ -36,7 +36,7 @@ def finish(connection: Connection, job: Json, workload: str, options: Mapping[st
     note(f"started {name_of(job)}")
     ref = JobRef.of(job, containers=(CONTAINER, CLIENT))
     end = follow_on_screen(connection, ref)
-    result = read_result(end.message, RestoreResult.from_json)
+    result = result_of(end, RestoreResult.from_json)
     if options["output"] != _TABLE:
         write_document(document_of_end(started, end, result), options["output"])
     if end.outcome is not Outcome.SUCCEEDED:

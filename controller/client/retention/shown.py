@@ -18,6 +18,12 @@ _VERDICTS = (
     Column(title="WHY", shrink=True),
 )
 _DELETIONS = (*_VERDICTS[:5], Column(title="GOES"), Column(title="WHY", shrink=True))
+_SWEEPS = (
+    *_VERDICTS[:4],
+    Column(title="CRASHED RUN LEFT", right=True),
+    Column(title="OBJECTS", right=True),
+    Column(title="OPEN UPLOADS", right=True),
+)
 _LEFT = (
     Column(title="STAYS IN THE BUCKET", shrink=True),
     Column(title="UNTIL"),
@@ -36,6 +42,22 @@ def write_verdicts(verdicts: Documents, now: datetime) -> None:
         for item in verdicts
     ]
     write_table(_VERDICTS, rows)
+
+
+def write_sweeps(sweeps: Documents, now: datetime) -> None:
+    """Write one row for each crashed run that is cleared away; nothing without any."""
+    if not sweeps:
+        return
+    rows = [
+        [
+            *_backup(item, now)[:4],
+            size(item.get("bytes") or None),
+            str(item.get("objects", "")),
+            str(item.get("uploads", "")),
+        ]
+        for item in sweeps
+    ]
+    write_table(_SWEEPS, rows)
 
 
 def write_deletions(backups: Documents, now: datetime) -> None:
@@ -76,7 +98,7 @@ def note_workloads(workloads: Documents) -> None:
 def prune_line(result: PruneResult) -> str:
     """What a prune came to."""
     would = "would be " if result.dry_run else ""
-    swept = f", {result.swept} crashed runs cleared away" if result.swept else ""
+    swept = f", {result.swept} crashed runs {would}cleared away" if result.swept else ""
     return (
         f"{result.workloads} workloads: {result.kept} backups kept, {result.deleted} {would}deleted"
         f" ({size(result.freed_bytes)}){swept}"

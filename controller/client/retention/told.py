@@ -10,7 +10,7 @@ from controller.client.jobs.asked import create_job
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_lines
 from controller.client.jobs.progress import JobEnd, Outcome
-from controller.client.jobs.results import Result, read_result, words_of_failure
+from controller.client.jobs.results import Result, result_of, words_of_failure
 from controller.client.terminal.errors import CommandError
 from controller.client.terminal.output import note
 from controller.model.objects import Json
@@ -54,7 +54,7 @@ def run_told(connection: Connection, body: Json, kind: str, read: Callable[[str]
             documents.append(document)
 
     end = follow_lines(connection, job, on_line)
-    return Told(job=job, documents=documents, end=end, result=read_result(end.message, read))
+    return Told(job=job, documents=documents, end=end, result=result_of(end, read))
 
 
 def parse_document(text: str, kind: str) -> Mapping[str, Any] | None:

@@ -100,7 +100,7 @@ class Metrics:
             name = name_of(item.cronjob)
             labels = labels_of_workload(item.workload_plan.workload, name)
             running = result.running.get(uid_of(item.cronjob), "")
-            remembered[name] = self._figures_of(name, item.cronjob, running)
+            remembered[name] = self._figures_of(name, item.cronjob, running, item.due)
             for family, (more, value) in remembered[name][2].items():
                 found[family].append(((*labels, *more), value))
             for key, count in sorted(self._runs.runs.get(name, {}).items()):
@@ -110,12 +110,12 @@ class Metrics:
         order = (*families.WORKLOAD_FAMILIES, families.RUNS)
         return {family: found[family] for family in order if found.get(family)}
 
-    def _figures_of(self, name: str, cronjob: Json, running: str) -> _Remembered:
+    def _figures_of(self, name: str, cronjob: Json, running: str, due: int | None) -> _Remembered:
         """Read a CronJob anew only where it is another object than in the last pass."""
         known = self._figures.get(name)
         if known and known[0] is cronjob and known[1] == running:
             return known
-        return cronjob, running, workload_figures(cronjob, running, self._slack)
+        return cronjob, running, workload_figures(cronjob, running, due, self._slack)
 
     def _of_pass(self, result: PassResult) -> Mapping[Family, Iterable[Sample]]:
         counted: Mapping[Any, int] = _by_status(result.results)

@@ -11,7 +11,7 @@ from controller.model.objects import Json, annotations_of, name_of, recorded
 from controller.report.metrics import families
 from controller.report.metrics.families import Family
 from controller.runs.causes.failure_causes import failure_cause
-from controller.runs.due import due_at, last_success_of, seconds_of, suspended_since
+from controller.runs.due import last_success_of, seconds_of, suspended_since
 from controller.runs.history import PastRun, history_of
 from controller.runs.releases.host import host_of
 from controller.runs.restorable import restorable_of
@@ -28,12 +28,14 @@ _LONGEST_WORD = 64
 _EVERY_NOTE = frozenset(map(str, NoteCode))
 
 
-def workload_figures(cronjob: Json, running: str, slack: int) -> Figures:
+def workload_figures(cronjob: Json, running: str, due: int | None, slack: int) -> Figures:
     """Collect what a CronJob shows; `running` is RFC 3339, and empty where no run goes on.
 
-    `slack` is how many seconds after its end a run may be recorded.
+    `due` is when its next good run must have ended, in seconds since the epoch; `slack` is how many
+    seconds after its end a verification may be recorded.
     """
-    return {family: figure for family, figure in _figures(cronjob, running, slack) if figure}
+    figures = (*_figures(cronjob, running, due), *_verifications(cronjob, slack))
+    return {family: figure for family, figure in figures if figure}
 
 
 def labels_of_workload(workload: str, cronjob: str) -> tuple[str, str, str]:
@@ -42,11 +44,13 @@ def labels_of_workload(workload: str, cronjob: str) -> tuple[str, str, str]:
     return namespace, name, cronjob
 
 
-def _figures(cronjob: Json, running: str, slack: int) -> Iterator[tuple[Family, Figure | None]]:
+def _figures(
+    cronjob: Json, running: str, due: int | None
+) -> Iterator[tuple[Family, Figure | None]]:
     history = history_of(cronjob)
     success, result = recorded(cronjob, LAST_SUCCESS), recorded(cronjob, LAST_RESULT)
     yield families.LAST_SUCCESS, _plain(last_success_of(cronjob))
-    yield families.DUE, _plain(due_at(cronjob, slack))
+    yield families.DUE, _plain(due)
     yield families.RUNNING_SINCE, _plain(seconds_of(running))
     yield families.SUSPENDED_SINCE, _plain(suspended_since(cronjob))
     if finished_at(result) is not None:
@@ -66,7 +70,6 @@ def _figures(cronjob: Json, running: str, slack: int) -> Iterator[tuple[Family, 
         yield families.FIRST_RESTORABLE, _plain(seconds_of(restorable and restorable.oldest))
         accepted = annotations_of(cronjob).get(SIZE_ACCEPTED, "")
         yield families.SHRUNK, _plain(is_shrunk(history, accepted))
-    yield from _verifications(cronjob, slack)
 
 
 def _verifications(cronjob: Json, slack: int) -> Iterator[tuple[Family, Figure | None]]:

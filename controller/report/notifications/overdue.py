@@ -31,9 +31,8 @@ _log = logging.getLogger(__name__)
 
 
 class _Look(NamedTuple):
-    """A CronJob as it was looked at last, when it was due then, and the moment of that."""
+    """When a CronJob was due as it was looked at last, and the moment of that."""
 
-    cronjob: Json
     due: int | None
     at: int
 
@@ -44,7 +43,7 @@ class OverdueWatch:
 
     What was due by `_start` is told of CronJobs that this process has not looked at, None until it
     was read. `_noted` is the moment in the ConfigMap, None without one, and `_told` the latest due
-    time that was told. `_looks` goes by CronJob; to find a due time costs more than all else here.
+    time that was told. `_looks` goes by CronJob.
     """
 
     kube: Kube
@@ -88,7 +87,7 @@ class OverdueWatch:
                 since, due_before = before.at, before.due
             else:
                 since, due_before = start, self._due_before(item)
-            if self._look_at(cronjob, since, due_before, now):
+            if self._look_at(cronjob, (item.due, due_before), since, now):
                 found.append(self._told_of(item.workload_plan.workload, cronjob))
         return tuple(found)
 
@@ -110,18 +109,19 @@ class OverdueWatch:
                 break
             if not is_ours(cronjob, self.settings):
                 del self._looks[name]
-            elif self._look_at(cronjob, before.at, before.due, now):
+            elif self._look_at(cronjob, (due_at(cronjob, self.slack), before.due), before.at, now):
                 found.append(self._told_of(annotations_of(cronjob).get(OWNER, name), cronjob))
         return tuple(found)
 
-    def _look_at(self, cronjob: Json, since: int, due_before: int | None, now: int) -> bool:
-        """Whether a CronJob has become overdue since it was looked at, by then or by a new plan."""
-        name = name_of(cronjob)
-        known = self._looks.get(name)
-        # The same object as long as nothing of it changes.
-        is_known = known is not None and known.cronjob is cronjob
-        due = known.due if known and is_known else due_at(cronjob, self.slack)
-        self._looks[name] = _Look(cronjob, due, max(since, now))
+    def _look_at(
+        self, cronjob: Json, dues: tuple[int | None, int | None], since: int, now: int
+    ) -> bool:
+        """Whether a CronJob has become overdue since it was looked at, by then or by a new plan.
+
+        `dues` are its due time, and the one before.
+        """
+        due, due_before = dues
+        self._looks[name_of(cronjob)] = _Look(due, max(since, now))
         if due is None or due > now:
             return False
         return due > since or (due_before is not None and due_before > since)

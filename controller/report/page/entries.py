@@ -10,7 +10,7 @@ from controller.model.objects import Json, annotations_of, uid_of
 from controller.model.status import Reason, State
 from controller.report.page.findings import Findings
 from controller.report.status_board import VERIFICATION
-from controller.runs.due import due_at
+from controller.report.status_subjects import Subject
 from controller.runs.history import FAILED, PastRun, history_of
 from controller.runs.retention.shrinking import is_shrunk
 
@@ -73,12 +73,10 @@ class Entry:
         return str(self.row["workload"]).partition("/")[2]
 
 
-def entries_of(findings: Findings, slack: int) -> tuple[Entry, ...]:
-    """Make the entries of all workloads, the worst first; `slack` is that of the due time."""
+def entries_of(findings: Findings) -> tuple[Entry, ...]:
+    """Make the entries of all workloads, the worst first."""
     made = [
-        _entry(row, subject.cronjob if subject else None, findings, slack)
-        for key, row in findings.rows().items()
-        for subject in [findings.subjects.get(key)]
+        _entry(row, findings.subjects.get(key), findings) for key, row in findings.rows().items()
     ]
     return tuple(sorted(made, key=_place))
 
@@ -95,10 +93,10 @@ def _place(entry: Entry) -> tuple[int, str, str]:
     return _ORDER[entry.level], str(entry.row["workload"]), str(entry.row["kind"])
 
 
-def _entry(row: Json, cronjob: Json | None, findings: Findings, slack: int) -> Entry:
-    if cronjob is None:
+def _entry(row: Json, subject: Subject | None, findings: Findings) -> Entry:
+    if subject is None or (cronjob := subject.cronjob) is None:
         return Entry(row=row, level=_level(row, findings.now, due=None, is_shrunk=False))
-    runs, due = history_of(cronjob), due_at(cronjob, slack)
+    runs, due = history_of(cronjob), subject.due
     shrunk = is_shrunk(runs, annotations_of(cronjob).get(SIZE_ACCEPTED, ""))
     return Entry(
         row=row,

@@ -21,7 +21,6 @@ from controller.report.page.entries import Entry, entries_of
 from controller.report.page.findings import Findings
 from controller.report.page.markup import Html
 from controller.report.page.words import duration
-from controller.runs.due import slack_of
 from controller.settings.settings import Settings
 
 _NOT_YET = (
@@ -49,7 +48,6 @@ class StatusPage:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._limit = settings.longest_silence
-        self._slack = slack_of(settings)
         self._clock = clock
         self._findings: Findings | None = None
         self._rendered: _Rendered | None = None
@@ -82,7 +80,7 @@ class StatusPage:
     def _page(self, findings: Findings, namespace: str, part: int) -> bytes | None:
         """A page, made when it is asked for first; None where there is none."""
         if self._rendered is None:
-            self._rendered = _Rendered(entries_of(findings, self._slack), {})
+            self._rendered = _Rendered(entries_of(findings), {})
         rendered = self._rendered
         key = (namespace, part, self._is_old(findings))
         if key not in rendered.pages:

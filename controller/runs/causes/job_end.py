@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from controller.model.objects import Json, Objects
 from controller.runs.causes.pod_causes import cause_in_pod, container_end, pods_newest_first
+from controller.runs.causes.stopped import why_stopped
 from controller.runs.job_status import end_of, ended_at, is_complete
 from controller.runs.reasons import shortened
 
@@ -50,9 +51,11 @@ def job_end(job: Json, pods: Objects, read: Callable[[str], T]) -> JobEnd[T]:
     end = end_of(job) or {}
     finished, succeeded = ended_at(job, end), is_complete(end)
     tries = pods_newest_first(pods)
-    told = next((result for pod in tries if (result := _result(pod, read))), None)
+    results = ((pod, result) for pod in tries if (result := _result(pod, read)))
+    pod, told = next(results, ({}, None))
     if told and told.succeeded == succeeded:
-        reason, message = told.reason, told.message
+        stopped = why_stopped(told.reason, pod, end)
+        reason, message = str(stopped.reason) if stopped else told.reason, told.message
     elif succeeded:
         reason, message = _SUCCEEDED, ""
     else:

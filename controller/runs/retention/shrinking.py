@@ -2,28 +2,11 @@
 
 from collections.abc import Sequence
 
-from controller.model.objects import Json
 from controller.runs.history import PastRun
-from dumpers.contract.names import ACCEPT
-from dumpers.contract.notes import SHRUNK
 from dumpers.repository.retention.shrinking import Size, find_shrunk
 
 # A new workload's first runs are no alarm.
 _ENOUGH = 3
-
-
-def accepts_size(cronjob: Json) -> bool:
-    """Whether the runs of a CronJob record in their manifests that the size is right.
-
-    One that began before its workload said so does not, and the next one does.
-    """
-    job = ((cronjob.get("spec") or {}).get("jobTemplate") or {}).get("spec") or {}
-    pod = (job.get("template") or {}).get("spec") or {}
-    return any(
-        item.get("name") == ACCEPT and SHRUNK in str(item.get("value") or "").split(",")
-        for container in pod.get("containers") or ()
-        for item in container.get("env") or ()
-    )
 
 
 def is_shrunk(history: Sequence[PastRun], accepted: str = "") -> bool:

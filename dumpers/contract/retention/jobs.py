@@ -10,7 +10,14 @@ from typing import Any
 from dumpers.contract.env_reader import EnvReader
 from dumpers.contract.jobs import Job
 from dumpers.contract.location import S3_CA_BUNDLE
-from dumpers.contract.names import ALL_BACKUPS, BACKUPS, DRY_RUN, REQUESTED_BY, RETENTION_FLOOR
+from dumpers.contract.names import (
+    ALL_BACKUPS,
+    BACKUPS,
+    CRONJOB,
+    DRY_RUN,
+    REQUESTED_BY,
+    RETENTION_FLOOR,
+)
 from dumpers.runtime.errors import ConfigurationError
 
 
@@ -55,6 +62,7 @@ class DeleteJob(Job):
         """Read the environment."""
         reader = _reader(env)
         shared = _members(Job.read(reader))
+        reader.required(CRONJOB, "the CronJob whose backups are deleted")
         listed = reader.required(BACKUPS, f"ids of backups separated by commas, or {ALL_BACKUPS}")
         ids = tuple(dict.fromkeys(filter(None, map(str.strip, listed.split(",")))))
         if listed and (not ids or (ALL_BACKUPS in ids and len(ids) > 1)):

@@ -66,6 +66,10 @@ _OWN_NAMES = (
 )
 _RAW_BY_NAME = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STATE = msgspec.json.Decoder(_State)
+# Here and not where they are used: parts are read side by side, and two threads that let msgspec
+# meet a type for the first time together crash the process (seen with 0.22).
+_NAMED = msgspec.json.Decoder(_Named)
+_META, _POLICY = msgspec.json.Decoder(_Meta), msgspec.json.Decoder(_Policy)
 
 
 def parts(product: Product) -> tuple[Part, ...]:
@@ -86,20 +90,20 @@ def parts(product: Product) -> tuple[Part, ...]:
     )
     ism = "/_plugins/_ism/policies"
     return (
-        Part(name="template", what="legacy templates", path="/_template", kept=_by_name(_Meta)),
+        Part(name="template", what="legacy templates", path="/_template", kept=_by_name(_META)),
         Part(
             name="policy",
             what="ISM policies" if product.is_opensearch else "ILM policies",
             path=ism if product.is_opensearch else "/_ilm/policy",
             all_path=f"{ism}?size=10000" if product.is_opensearch else "",
-            kept=_policies if product.is_opensearch else _by_name(_Policy),
+            kept=_policies if product.is_opensearch else _by_name(_POLICY),
         ),
         *(composable if product.has_composable_templates else ()),
         Part(
             name="pipeline",
             what="ingest pipelines",
             path="/_ingest/pipeline",
-            kept=_by_name(_Meta),
+            kept=_by_name(_META),
         ),
         Part(
             name="script",
@@ -113,13 +117,13 @@ def parts(product: Product) -> tuple[Part, ...]:
 
 
 def _by_name(
-    shape: type[_Meta] | type[_Policy],
+    shape: "msgspec.json.Decoder[_Meta] | msgspec.json.Decoder[_Policy]",
 ) -> Callable[[bytes, frozenset[str]], tuple[bytes, int]]:
     def kept(body: bytes, _: frozenset[str]) -> tuple[bytes, int]:
         found = {
             name: raw
             for name, raw in _RAW_BY_NAME.decode(body).items()
-            if not _is_servers_own(name, msgspec.json.decode(raw, type=shape))
+            if not _is_servers_own(name, shape.decode(raw))
         }
         return msgspec.json.encode(found), len(found)
 
@@ -130,7 +134,7 @@ def _listed(member: str) -> Callable[[bytes, frozenset[str]], tuple[bytes, int]]
     def kept(body: bytes, _: frozenset[str]) -> tuple[bytes, int]:
         found = []
         for raw in _items(body, member):
-            one = msgspec.json.decode(raw, type=_Named)
+            one = _NAMED.decode(raw)
             inner = one.index_template or one.component_template
             if not _is_servers_own(one.name, inner):
                 found.append(_portable(raw))
@@ -160,11 +164,7 @@ def _scripts(body: bytes, _: frozenset[str]) -> tuple[bytes, int]:
 
 
 def _streams(body: bytes, chosen: frozenset[str]) -> tuple[bytes, int]:
-    found = [
-        raw
-        for raw in _items(body, "data_streams")
-        if msgspec.json.decode(raw, type=_Named).name in chosen
-    ]
+    found = [raw for raw in _items(body, "data_streams") if _NAMED.decode(raw).name in chosen]
     return msgspec.json.encode({"data_streams": found}), len(found)
 
 

@@ -5,7 +5,7 @@ whoever finds one goes on with the deletion. It is removed last.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from dumpers.repository.records import Manifest, Removal, StartedRecord, Tombsto
 from dumpers.repository.removal.crashed import MARGIN_WITHOUT_CONDITIONS
 from dumpers.repository.removal.folders import Folder, list_names
 from dumpers.repository.removal.heads import read_heads
-from dumpers.repository.removal.leftovers import Burial, Leftover
+from dumpers.repository.removal.leftovers import OLD_VERSIONS, UNPROVEN, Burial, Leftover
 from dumpers.repository.removal.store_traits import StoreTraits
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import ChangedInStoreError
@@ -163,13 +163,10 @@ class Undertaker:
         versions = self._versions(gone)
         if not left:
             # As they are by now: a restore may have written one.
-            others = sorted(list_names(storage, record) - {MANIFEST})
-            refused = storage.call(
-                lambda: storage.bucket.delete_many([record + name for name in others])
-            )
-            left = [Leftover(key=key, why=why) for key, why in refused.items()]
+            left = self._remove_records(record, list_names(storage, record) - {MANIFEST})
         if not left:
             storage.call(lambda: storage.bucket.delete(f"{record}{MANIFEST}"))
+            left = self._remove_late(record)
         freed = 0 if versions else sum(head.size for head in gone.values())
         _LOG.info(
             "backup deleted",
@@ -177,18 +174,33 @@ class Undertaker:
         )
         return Burial(is_done=True, freed=freed, left=(*left, *versions))
 
+    def _remove_late(self, record: str) -> list[Leftover]:
+        """Delete what somebody wrote between the last listing and the tombstone's end.
+
+        Else it would be a run of which nothing tells how it stands. Where a manifest is there
+        again, all of it is left to whoever wrote that.
+        """
+        late = list_names(self.storage, record)
+        return [] if MANIFEST in late else self._remove_records(record, late)
+
+    def _remove_records(self, record: str, names: Collection[str]) -> list[Leftover]:
+        """Delete these records of a run; those that the store refuses to delete."""
+        keys, storage = [record + name for name in sorted(names)], self.storage
+        refused = storage.call(lambda: storage.bucket.delete_many(keys)) if keys else {}
+        return [Leftover(key=key, why=why) for key, why in refused.items()]
+
     def _versions(self, gone: Mapping[str, Head]) -> tuple[Leftover, ...]:
         """What stays of deleted objects where the bucket keeps old versions."""
         if not gone or not self.traits.keeps_versions:
             return ()
-        why = "the bucket keeps old versions"
-        return tuple(Leftover(key=key, why=why) for key in gone)
+        return tuple(Leftover(key=key, why=OLD_VERSIONS) for key in gone)
 
 
 def _unknown(heads: Mapping[str, Head | None]) -> list[Leftover]:
     """The objects of which nothing proves the run."""
-    why = "nothing in the store says which run it is of"
-    return [Leftover(key=key, why=why) for key, head in heads.items() if head and head.run is None]
+    return [
+        Leftover(key=key, why=UNPROVEN) for key, head in heads.items() if head and head.run is None
+    ]
 
 
 def locks_of(heads: Mapping[str, Head | None], now: datetime) -> list[Leftover]:

@@ -13,10 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.keys import MANIFEST, STARTED, SWEEPING
 from dumpers.repository.record_json import make_tombstone, read_record, write_record
 from dumpers.repository.records import Manifest, Removal, StartedRecord, Tombstone
-from dumpers.repository.removal.deletion import Deletion, delete_other_records, delete_stored
+from dumpers.repository.removal.deletion import (
+    Deletion,
+    NotSwept,
+    delete_other_records,
+    delete_stored,
+)
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError
 
@@ -32,6 +38,7 @@ _MARGIN = timedelta(minutes=15)
 MARGIN_WITHOUT_CONDITIONS = timedelta(hours=24)
 # How long the tombstone of a sweep stays.
 WINDOW = timedelta(days=60)
+_COMMITTED = NotSwept(why="it has committed its backup after all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,26 +58,26 @@ class CrashedRuns:
     ends: float
     conditional: Callable[[], bool]
 
-    def sweep(self, folder: str, names: Collection[str]) -> Deletion | None:
-        """Remove what a run left, and return what that was; None where it may be no crashed run.
+    def sweep(self, folder: str, names: Collection[str]) -> Deletion | NotSwept:
+        """Remove what a run left, and return what that was, or why it may be no crashed run.
 
         `folder` has its trailing slash, `names` are those of all its records.
         """
-        if SWEEPING in names and self.bucket.head(f"{folder}{MANIFEST}") is not None:
+        if self._is_decided(folder, names):
             crashed = self._read_decision(folder)
         else:
             crashed = self._decide(folder)
-        if crashed is None:
-            return None
+        if isinstance(crashed, NotSwept):
+            return crashed
         deletion = delete_stored(self.bucket, crashed, ends=self.ends)
         swept = fields(
             run=crashed.run,
             record=folder,
             uploads=deletion.uploads or 0,
             objects=deletion.objects,
-            left=list(deletion.left),
+            left=[item.key for item in deletion.left],
         )
-        if deletion.uploads or deletion.objects:
+        if deletion.is_anything:
             _LOG.info("swept what a crashed run left", extra=swept)
         if deletion.left:
             _LOG.info("objects of a crashed run stay: they are no backup", extra=swept)
@@ -78,17 +85,40 @@ class CrashedRuns:
             delete_other_records(self.bucket, folder, names)
         return deletion
 
-    def _decide(self, folder: str) -> StartedRecord | None:
+    def foresee(self, folder: str, names: Collection[str]) -> Deletion | NotSwept:
+        """What `sweep` would do on a store that heeds conditions; nothing is written or deleted."""
+        if self._is_decided(folder, names):
+            crashed = self._decided(folder)
+        else:
+            crashed = self._candidate(self.bucket.get(f"{folder}{STARTED}"))
+        if isinstance(crashed, NotSwept):
+            return crashed
+        return delete_stored(self.bucket, crashed, ends=self.ends, dry_run=True)
+
+    def _is_decided(self, folder: str, names: Collection[str]) -> bool:
+        """Whether an earlier sweep has begun, or the run has committed its backup behind that."""
+        return SWEEPING in names and self.bucket.head(f"{folder}{MANIFEST}") is not None
+
+    def _candidate(self, body: bytes) -> StartedRecord | NotSwept:
+        """The started record of a run that has crashed for certain; `body` is that record's."""
+        crashed = read_record(body)
+        if not isinstance(crashed, StartedRecord):
+            return NotSwept(why="no started record that can be read says what it was to write")
+        if not self._is_ours(crashed):
+            return NotSwept(why="its started record names another CronJob or bucket, or no keys")
+        if not self._is_past_deadline(crashed, _MARGIN):
+            return NotSwept(why=_may_go_on(crashed, _MARGIN))
+        return crashed
+
+    def _decide(self, folder: str) -> StartedRecord | NotSwept:
         """Put the mark, then the tombstone of a run that crashed, and return what to delete.
 
-        None where the run may still go on, is not of this CronJob, or has committed its backup.
+        Not where the run may still go on, is not of this CronJob, or has committed its backup.
         """
         body = self.bucket.get(f"{folder}{STARTED}")
-        crashed = read_record(body)
-        if not isinstance(crashed, StartedRecord) or not self._is_ours(crashed):
-            return None
-        if not self._is_past_deadline(crashed, _MARGIN):
-            return None
+        crashed = self._candidate(body)
+        if isinstance(crashed, NotSwept):
+            return crashed
         conditional = self.conditional()
         if not conditional and not self._is_past_deadline(crashed, MARGIN_WITHOUT_CONDITIONS):
             _LOG.info(
@@ -96,7 +126,8 @@ class CrashedRuns:
                 "is swept a day after its deadline",
                 extra=fields(run=crashed.run, record=folder),
             )
-            return None
+            why = _may_go_on(crashed, MARGIN_WITHOUT_CONDITIONS)
+            return NotSwept(why=f"the store ignores conditions, and {why}")
         removed = datetime.now(UTC).replace(microsecond=0)
         tombstone = make_tombstone(body, removal=Removal.SWEPT, removed=removed)
         assert isinstance(tombstone, Tombstone)  # The same body was read above.
@@ -109,21 +140,28 @@ class CrashedRuns:
                 return crashed
         return self._read_decision(folder)
 
-    def _read_decision(self, folder: str) -> StartedRecord | None:
+    def _read_decision(self, folder: str) -> StartedRecord | NotSwept:
+        """See `_decided`; the mark is removed where the run committed its backup first."""
+        found = self._decided(folder)
+        if found is _COMMITTED:
+            with suppress(ForbiddenByStoreError):
+                self.bucket.delete(f"{folder}{SWEEPING}")
+        return found
+
+    def _decided(self, folder: str) -> StartedRecord | NotSwept:
         """Read what has the manifest's key, and return what is to be deleted.
 
-        None, and the mark is removed, where the run committed its backup first. None where the
-        record is of another kind or format: the mark is kept for whoever knows the record.
+        Nothing where the run committed its backup first, or the record is of another kind or
+        format: the mark is kept for whoever knows the record.
         """
         found = read_record(self.bucket.get(f"{folder}{MANIFEST}"))
         if isinstance(found, Manifest):
-            with suppress(ForbiddenByStoreError):
-                self.bucket.delete(f"{folder}{SWEEPING}")
-        elif isinstance(found, Tombstone) and found.removal is Removal.SWEPT:
+            return _COMMITTED
+        if isinstance(found, Tombstone) and found.removal is Removal.SWEPT:
             crashed = found.buried
             if isinstance(crashed, StartedRecord) and self._is_ours(crashed):
                 return crashed
-        return None
+        return NotSwept(why="what stands in its manifest's place is no tombstone of this CronJob")
 
     def _is_ours(self, crashed: StartedRecord) -> bool:
         """Whether the record is of another run of this CronJob, and names keys in this bucket."""
@@ -152,3 +190,11 @@ class CrashedRuns:
         ):
             for name in (*sorted(set(names) - {MANIFEST}), MANIFEST):
                 self.bucket.delete(f"{folder}{name}")
+
+
+def _may_go_on(crashed: StartedRecord, margin: timedelta) -> str:
+    """Why a run is not swept yet."""
+    if crashed.deadline_seconds is None:
+        return "it had no deadline, so nothing says that it does not go on"
+    until = crashed.started + timedelta(seconds=crashed.deadline_seconds) + margin
+    return f"it may go on until {rfc3339(until)}"

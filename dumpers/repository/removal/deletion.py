@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dumpers.repository.keys import MANIFEST, SWEEPING
 from dumpers.repository.records import StartedRecord
+from dumpers.repository.removal.leftovers import UNPROVEN, Leftover
 from dumpers.storage.errors import ForbiddenByStoreError, UnknownToStoreError
 
 if TYPE_CHECKING:
@@ -22,31 +23,47 @@ _MAX_BESIDE = 10_000
 class Deletion:
     """What was deleted of a run.
 
-    `uploads` is the number of aborted uploads, None where the store does not list them. `left` are
-    the keys of objects that may not be deleted, or whose run the store does not know any more.
-    `is_complete` is true if nothing of the run is left but its records.
+    `uploads` is the number of aborted uploads, None where the store does not list them. `size` is
+    that of the objects, in bytes. `left` are objects that may not be deleted, or whose run the
+    store does not know any more. `is_complete` is true if nothing of the run is left but its
+    records.
     """
 
     uploads: int | None
     objects: int
-    left: tuple[str, ...]
+    size: int
+    left: tuple[Leftover, ...]
     is_complete: bool
 
+    @property
+    def is_anything(self) -> bool:
+        """Whether the run had left something that could be deleted."""
+        return bool(self.uploads or self.objects)
 
-def delete_stored(bucket: "S3Bucket", crashed: StartedRecord, *, ends: float) -> Deletion:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSwept:
+    """A run of which nothing was touched, and why."""
+
+    why: str
+
+
+def delete_stored(
+    bucket: "S3Bucket", crashed: StartedRecord, *, ends: float, dry_run: bool = False
+) -> Deletion:
     """Abort the run's open uploads and delete its objects, until `ends` (monotonic seconds).
 
     Touched are only uploads of the keys that the record names, and objects under these keys that
-    carry the run's id. The record must name at least one key.
+    carry the run's id. The record must name at least one key. With `dry_run` they are only counted.
     """
     named = frozenset(crashed.keys)
     # Character by character: a prefix of keys is no path.
     shared = commonprefix(crashed.keys)  # noqa: RUF071
-    uploads = _abort_uploads(bucket, shared, named)
+    uploads = _abort_uploads(bucket, shared, named, dry_run=dry_run)
     limit = len(named) + _MAX_BESIDE
     listed = bucket.keys(shared, since="", limit=limit)
     is_whole = uploads is not None and len(listed) < limit
-    objects, left = 0, list[str]()
+    objects, size, left = 0, 0, list[Leftover]()
     for key in filter(named.__contains__, listed):
         if time.monotonic() > ends:
             is_whole = False
@@ -56,15 +73,21 @@ def delete_stored(bucket: "S3Bucket", crashed: StartedRecord, *, ends: float) ->
             continue
         if head.run is None:
             # A store that drops metadata: nothing proves whose object this is.
-            left.append(key)
+            left.append(Leftover(key=key, why=UNPROVEN))
             continue
         try:
-            bucket.delete(key)
-            objects += 1
+            if not dry_run:
+                bucket.delete(key)
         except ForbiddenByStoreError:
-            left.append(key)
+            left.append(Leftover(key=key, why="the store does not let these keys delete it"))
+        else:
+            objects, size = objects + 1, size + head.size
     return Deletion(
-        uploads=uploads, objects=objects, left=tuple(left), is_complete=is_whole and not left
+        uploads=uploads,
+        objects=objects,
+        size=size,
+        left=tuple(left),
+        is_complete=is_whole and not left,
     )
 
 
@@ -79,7 +102,9 @@ def delete_other_records(bucket: "S3Bucket", folder: str, names: Collection[str]
             bucket.delete(f"{folder}{name}")
 
 
-def _abort_uploads(bucket: "S3Bucket", shared: str, named: Collection[str]) -> int | None:
+def _abort_uploads(
+    bucket: "S3Bucket", shared: str, named: Collection[str], *, dry_run: bool
+) -> int | None:
     """Abort the open uploads of these keys and count them; None where they cannot be listed.
 
     Some keys may not list uploads, and some stores do not know the request.
@@ -88,7 +113,8 @@ def _abort_uploads(bucket: "S3Bucket", shared: str, named: Collection[str]) -> i
     try:
         for key, upload in bucket.uploads(shared):
             if key in named:
-                bucket.abort_upload(key, upload)
+                if not dry_run:
+                    bucket.abort_upload(key, upload)
                 aborted += 1
     except (ForbiddenByStoreError, UnknownToStoreError):
         return None

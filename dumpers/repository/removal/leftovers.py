@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 _SHOWN = 20
+OLD_VERSIONS = "the bucket keeps old versions"
+UNPROVEN = "nothing in the store says which run it is of"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

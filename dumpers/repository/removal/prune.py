@@ -18,6 +18,7 @@ from dumpers.repository.catalogue import Entry, State
 from dumpers.repository.keys import MANIFEST, SHRUNK, SWEEPING
 from dumpers.repository.record_json import write_record
 from dumpers.repository.removal.burial import Undertaker
+from dumpers.repository.removal.deletion import Deletion
 from dumpers.repository.removal.folders import Folder, entries_of, read_folders
 from dumpers.repository.removal.leftovers import Burial, Leftovers
 from dumpers.repository.removal.proving import Prover
@@ -40,7 +41,7 @@ class Pruned:
     `policy` is in its one form, `fault` says why a recorded one does not count. `kept` counts
     backups that stay, `deleted` those that do not, in a dry run those that would go; `held_back`
     those that a policy wants gone and no proof covers, `shrunk` those that are suspiciously small,
-    `swept` crashed runs. `freed` is in bytes.
+    `swept` crashed runs, `sweeps` what was deleted of each. `freed` is in bytes, of backups.
     """
 
     prefix: str
@@ -55,6 +56,7 @@ class Pruned:
     deleted: int = 0
     freed: int = 0
     swept: int = 0
+    sweeps: list[tuple[Entry, Deletion]] = field(default_factory=list)
     left: Leftovers = field(default_factory=Leftovers)
 
     def judged(self, verdicts: list[Verdict]) -> None:
@@ -105,6 +107,7 @@ class Pruner:
         judged = self._judge(folders, pruned)
         if self.dry_run:
             self._foresee(judged, folders, pruned)
+            self._sweep(folders, pruned)
             return pruned
         self._note_shrunk(judged, folders)
         for verdict in self._going(judged, folders, pruned):
@@ -196,14 +199,18 @@ class Pruner:
 
     def _sweep(self, folders: Mapping[str, Folder], pruned: Pruned) -> None:
         """Clear away what crashed runs left, and tombstones of sweeps that are old enough."""
+        sweeper = self._sweeper(pruned.cronjob)
         for folder in folders.values():
             names, state = folder.names, folder.entry.state
             if SWEEPING in names or state in {State.CRASHED, State.FAILED}:
-                pruned.swept += self._crashed(pruned.cronjob).sweep(folder)
-            elif state is State.SWEPT and names == {MANIFEST}:
-                self._crashed(pruned.cronjob).remove_tombstone(folder)
+                found = sweeper.foresee(folder) if self.dry_run else sweeper.sweep(folder)
+                if isinstance(found, Deletion) and found.is_anything:
+                    pruned.swept += 1
+                    pruned.sweeps.append((folder.entry, found))
+            elif state is State.SWEPT and names == {MANIFEST} and not self.dry_run:
+                sweeper.remove_tombstone(folder)
 
-    def _crashed(self, cronjob: str) -> Sweeper:
+    def _sweeper(self, cronjob: str) -> Sweeper:
         return Sweeper(
             storage=self.storage,
             traits=self.traits,

@@ -2,11 +2,13 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from dumpers.repository.keys import probe_key
+from dumpers.runtime.errors import StorageRefusedError
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import (
     AlreadyThereError,
@@ -39,12 +41,14 @@ class StoreTraits:
         are proved, too, before anything is deleted. ForbiddenByStoreError without them.
         """
         key, storage = probe_key(path=self.path, cluster=self.cluster), self.storage
-        storage.call(lambda: storage.bucket.put(key, _PROBE, only_new=False))
-        holds = self._refuses(lambda: storage.bucket.put(key, _PROBE, only_new=True))
+        bucket, versions = storage.bucket, list[str]()
+        storage.call(lambda: versions.append(bucket.put(key, _PROBE, only_new=False)))
+        holds = self._refuses(lambda: versions.append(bucket.put(key, _PROBE, only_new=True)))
         holds = holds and self._refuses(
-            lambda: storage.bucket.replace(key, _PROBE, etag=_NO_ETAG),
+            lambda: versions.append(bucket.replace(key, _PROBE, etag=_NO_ETAG)),
         )
-        storage.call(lambda: storage.bucket.delete(key))
+        storage.call(lambda: versions.append(bucket.delete(key)))
+        self._remove_versions(key, versions)
         if not holds:
             _LOG.warning(
                 "the store takes writes whose condition does not hold, so that nothing is deleted "
@@ -52,6 +56,14 @@ class StoreTraits:
                 extra=fields(key=key),
             )
         return holds
+
+    def _remove_versions(self, key: str, versions: Iterable[str]) -> None:
+        """Remove what a bucket that keeps versions keeps of the probe, where the keys may."""
+        bucket = self.storage.bucket
+        # What is locked, or may not be deleted for good, ends by the bucket's lifecycle rule.
+        with suppress(StorageRefusedError):
+            for version in dict.fromkeys(filter(None, versions)):
+                self.storage.call(partial(bucket.delete, key, version=version))
 
     def _refuses(self, write: Callable[[], None]) -> bool:
         try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dumpers.repository.removal.crashed import CrashedRuns
+from dumpers.repository.removal.deletion import Deletion, NotSwept
 from dumpers.repository.removal.folders import Folder
 from dumpers.repository.removal.store_traits import StoreTraits
 from dumpers.storage.run_storage import RunStorage
@@ -23,15 +24,15 @@ class Sweeper:
     cronjob: str
     now: datetime
 
-    def sweep(self, folder: Folder) -> bool:
-        """Remove what a run left if it crashed; whether there was anything."""
-        conditional = self.traits.conditional
+    def sweep(self, folder: Folder) -> Deletion | NotSwept:
+        """Remove what a run left if it crashed; what that was, or why it stays."""
+        record, names, conditional = folder.entry.record, folder.names, self.traits.conditional
+        return self.storage.call(lambda: self._runs(conditional=conditional).sweep(record, names))
 
-        def call() -> bool:
-            done = self._runs(conditional=conditional).sweep(folder.entry.record, folder.names)
-            return done is not None and bool(done.uploads or done.objects)
-
-        return self.storage.call(call)
+    def foresee(self, folder: Folder) -> Deletion | NotSwept:
+        """What `sweep` would do as things are now; nothing is written or deleted."""
+        record, names = folder.entry.record, folder.names
+        return self.storage.call(lambda: self._runs(conditional=True).foresee(record, names))
 
     def remove_tombstone(self, folder: Folder) -> None:
         """Remove the tombstone of a sweep once it has stood long enough."""

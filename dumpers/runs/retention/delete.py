@@ -14,8 +14,9 @@ from dumpers.repository.choice import choose_by_id
 from dumpers.repository.keys import records_prefix
 from dumpers.repository.legacy_listing import LegacyDumps
 from dumpers.repository.removal.burial import Undertaker
+from dumpers.repository.removal.deletion import Deletion, NotSwept
 from dumpers.repository.removal.folders import Folder, entries_of, read_folders
-from dumpers.repository.removal.leftovers import Burial, Leftover, Leftovers
+from dumpers.repository.removal.leftovers import OLD_VERSIONS, Burial, Leftover, Leftovers
 from dumpers.repository.removal.store_traits import StoreTraits
 from dumpers.repository.removal.sweeper import Sweeper
 from dumpers.runtime.errors import ExitCode, StorageRefusedError
@@ -52,9 +53,9 @@ def delete(
 ) -> DeleteResult:
     """Delete the runs that are asked for, with their objects and records, the oldest first.
 
-    DeletionRefusedError where one of them is pinned, locked, still running, or of a format that
-    this version does not know: then nothing is deleted. Of all runs of a CronJob, those that still
-    run, or are not known, stay and are named, as are the dumps of ksnapshot 0.6.0.
+    DeletionRefusedError where one of them is pinned, locked, may still run, or of a format that
+    this version does not know: then nothing is deleted. Of all runs of a CronJob, those that may
+    still run, or are not known, stay and are named, as are the dumps of ksnapshot 0.6.0.
     """
     began, done = time.monotonic(), _Done()
     with RunStorage(job.location, run="delete", interrupt=interrupt) as storage:
@@ -64,10 +65,10 @@ def delete(
         traits = StoreTraits(storage=storage, path=path, cluster=job.cluster)
         undertaker = Undertaker(storage=storage, traits=traits, now=moment, is_asked=True)
         wanted = _wanted(job, folders)
-        foreseen = _check(job, wanted, undertaker)
         sweeper = Sweeper(
             storage=storage, traits=traits, cluster=job.cluster, cronjob=job.cronjob, now=moment
         )
+        foreseen = _check(job, wanted, undertaker, sweeper)
         _LOG.info(
             "deleting", extra=fields(records=prefix, backups=len(wanted), dry_run=job.dry_run)
         )
@@ -109,7 +110,9 @@ def _wanted(job: DeleteJob, folders: Mapping[str, Folder]) -> list[Folder]:
     return [folders[record] for record in sorted(chosen)]
 
 
-def _check(job: DeleteJob, wanted: Sequence[Folder], undertaker: Undertaker) -> dict[str, Burial]:
+def _check(
+    job: DeleteJob, wanted: Sequence[Folder], undertaker: Undertaker, sweeper: Sweeper
+) -> dict[str, Burial]:
     """What the deletion of each backup would do; DeletionRefusedError where one must stay."""
     foreseen: dict[str, Burial] = {}
     against: list[str] = []
@@ -119,6 +122,10 @@ def _check(job: DeleteJob, wanted: Sequence[Folder], undertaker: Undertaker) -> 
             against.append(f"{entry.id} of {rfc3339(entry.started)} is pinned: unpin it first")
         elif job.backups is not None and (why := _stays(entry)):
             against.append(f"{entry.id} of {rfc3339(entry.started)}: {why}")
+        elif entry.state in _CRASHED:
+            burial = foreseen[entry.record] = _swept(folder, sweeper.foresee(folder), sweeper)
+            if job.backups is not None and not burial.is_done:
+                against.append(f"{entry.id} of {rfc3339(entry.started)}: {burial.left[0].why}")
         elif entry.state in _BACKUPS:
             burial = foreseen[entry.record] = undertaker.foresee(folder)
             # Of all runs, one that no record describes any more stays alone.
@@ -152,9 +159,22 @@ def _delete(folder: Folder, undertaker: Undertaker, sweeper: Sweeper) -> Burial:
     if folder.entry.state is State.PRUNED:
         return undertaker.finish(folder)
     if folder.entry.state in _CRASHED:
-        sweeper.sweep(folder)
-        return Burial(is_done=True, freed=0)
+        return _swept(folder, sweeper.sweep(folder), sweeper)
     return undertaker.bury(folder, cover=None)
+
+
+def _swept(folder: Folder, found: Deletion | NotSwept, sweeper: Sweeper) -> Burial:
+    """What became of a run that crashed or failed; it is kept where nothing was touched."""
+    record = folder.entry.record
+    if isinstance(found, NotSwept):
+        return Burial(is_done=False, freed=0, left=(Leftover(key=record, why=found.why),))
+    left, freed = list(found.left), found.size
+    if found.objects and sweeper.traits.keeps_versions:
+        left.append(Leftover(key=record, why=f"{OLD_VERSIONS} of {found.objects} objects"))
+        freed = 0
+    if not (left or found.is_complete):
+        left.append(Leftover(key=record, why="the store does not list all that it left"))
+    return Burial(is_done=True, freed=freed, left=tuple(left))
 
 
 def _count(done: _Done, entry: Entry, burial: Burial, emit: Emit) -> None:

@@ -12,7 +12,9 @@ from urllib.parse import unquote
 from dumpers.contract.names import RETENTION_FLOOR
 from dumpers.contract.retention.jobs import PruneJob
 from dumpers.contract.retention.result import MAX_NAMES, PruneResult
+from dumpers.repository.catalogue import Entry
 from dumpers.repository.listing import list_cronjobs
+from dumpers.repository.removal.deletion import Deletion
 from dumpers.repository.removal.prune import Pruned, Pruner
 from dumpers.repository.removal.store_traits import StoreTraits
 from dumpers.repository.retention.plan import Verdict
@@ -94,6 +96,8 @@ def _prune_one(pruner: Pruner, prefix: str, totals: _Totals, emit: Emit) -> None
     totals.done.append(pruned)
     for verdict in pruned.verdicts:
         emit(_verdict(verdict))
+    for entry, deletion in pruned.sweeps:
+        emit(_sweep(entry, deletion))
     emit(_workload(pruned))
     _LOG.info(
         "pruned",
@@ -110,7 +114,7 @@ def _prune_one(pruner: Pruner, prefix: str, totals: _Totals, emit: Emit) -> None
         ),
     )
     # The totals need no verdicts: ten thousand a CronJob would add up.
-    pruned.verdicts = []
+    pruned.verdicts, pruned.sweeps = [], []
 
 
 def _verdict(verdict: Verdict) -> Mapping[str, Any]:
@@ -121,6 +125,17 @@ def _verdict(verdict: Verdict) -> Mapping[str, Any]:
         "reasons": list(verdict.reasons),
         "covered_by": verdict.covered_by,
         "shrunk": verdict.is_shrunk,
+    }
+
+
+def _sweep(entry: Entry, deletion: Deletion) -> Mapping[str, Any]:
+    return {
+        "prune": "sweep",
+        **entry.to_document(),
+        "uploads": deletion.uploads or 0,
+        "objects": deletion.objects,
+        "bytes": deletion.size,
+        "left": [item.to_document() for item in deletion.left],
     }
 
 
@@ -136,6 +151,7 @@ def _workload(pruned: Pruned) -> Mapping[str, Any]:
         "deleted": pruned.deleted,
         "held_back": pruned.held_back,
         "shrunk": pruned.shrunk,
+        "swept": pruned.swept,
         "left": [item.to_document() for item in pruned.left.first],
         "left_count": pruned.left.count,
     }

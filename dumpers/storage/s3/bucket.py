@@ -40,21 +40,24 @@ class S3Bucket(BucketReads):
             errors=self._errors,
         )
 
-    def put(self, key: str, body: bytes, *, only_new: bool) -> None:
-        """Write a small object; AlreadyThereError if it exists and `only_new`."""
-        self._put(key, body, {"IfNoneMatch": "*"} if only_new else {})
+    def put(self, key: str, body: bytes, *, only_new: bool) -> str:
+        """Write a small object; AlreadyThereError if it exists and `only_new`.
 
-    def replace(self, key: str, body: bytes, *, etag: str) -> None:
-        """Write a small object in place of the one that has this ETag.
+        Returns its version, empty where the bucket keeps none.
+        """
+        return self._put(key, body, {"IfNoneMatch": "*"} if only_new else {})
+
+    def replace(self, key: str, body: bytes, *, etag: str) -> str:
+        """Write a small object in place of the one that has this ETag, and return its version.
 
         ChangedInStoreError if there is another one, or none any more.
         """
         try:
-            self._put(key, body, {"IfMatch": etag})
+            return self._put(key, body, {"IfMatch": etag})
         except AlreadyThereError as error:
             raise ChangedInStoreError(f"{key} is not what it was when it was read") from error
 
-    def _put(self, key: str, body: bytes, condition: Mapping[str, str]) -> None:
+    def _put(self, key: str, body: bytes, condition: Mapping[str, str]) -> str:
         with self._errors(f"write {key}") as doing:
             answer = self._client.put_object(
                 Bucket=self._location.bucket,
@@ -68,6 +71,7 @@ class S3Bucket(BucketReads):
             )
             proof(answer, "ETag", doing)
             self._check_encryption(answer, doing)
+            return str(answer.get("VersionId") or "")
 
     def create_upload(self, key: str, *, run: str, token: str, checksums: bool) -> CreatedUpload:
         """Begin a multipart upload whose object carries its run's id and the upload's `token`."""
@@ -141,11 +145,16 @@ class S3Bucket(BucketReads):
                 Bucket=self._location.bucket, Key=key, UploadId=upload
             )
 
-    def delete(self, key: str) -> None:
-        """Remove an object; one that is gone already is fine."""
+    def delete(self, key: str, *, version: str = "") -> str:
+        """Remove an object, or one version of it for good; one that is gone already is fine.
+
+        Returns the version by which the bucket marks that it is gone, empty where it marks nothing.
+        """
+        which = {"VersionId": version} if version else {}
         with self._errors(f"delete {key}") as doing:
-            answer = self._client.delete_object(Bucket=self._location.bucket, Key=key)
+            answer = self._client.delete_object(Bucket=self._location.bucket, Key=key, **which)
             proven_deletion(answer, doing)
+            return "" if version else str(answer.get("VersionId") or "")
 
     def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
         """Remove objects, up to MAX_DELETED by a request; those that are gone already are fine.

@@ -40,7 +40,7 @@ class BatchDelete:
     """
 
     send: Callable[[Sequence[str]], Mapping[str, Any]]
-    send_one: Callable[[str], None]
+    send_one: Callable[[str], object]
     errors: Callable[[str], AbstractContextManager[str]]
     is_known: bool = True
 

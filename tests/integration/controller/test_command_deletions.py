@@ -130,6 +130,7 @@ def _verdicts(command: Command, **end: Any) -> list[Json]:
         verdict | _backup(command, "bbbb", keep=False, reasons=[]),
         # A run that crashed is shown, and is no backup.
         verdict | _backup(command, "cccc", keep=True, reasons=["NoBackup"], restorable=False),
+        {"prune": "sweep", **_backup(command, "cccc"), "bytes": 3072, "objects": 2, "uploads": 1},
         {"prune": "workload", "kept": 1, "deleted": 1, "held_back": 2, "shrunk": 0, **key},
         {"prune": "end", "kept": 1, "deleted": 1, **end},
     ]
@@ -146,6 +147,8 @@ def test_prune_shows_every_verdict_and_runs_with_its_own_keys(
     assert [row[1] for row in rows[1:3]] == ["aaaa", "bbbb"]
     assert "keep" in rows[1]
     assert "delete" in rows[2]
+    [swept] = [row for row in rows[3:] if "cccc" in row and "3.0" in row]
+    assert swept[-2:] == ["2", "1"]
     assert "1 would be deleted (2.0 KiB)" in done.stdout
     assert f"{command.owner}: 2 backups are held back" in done.stderr
     [job] = jobs
@@ -175,6 +178,7 @@ def test_a_list_of_verdicts_that_was_cut_is_an_error_of_a_dry_run_only(
     assert "all is done, but" in done.stderr
     document = json.loads(done.stdout)
     assert [item["id"] for item in document["verdicts"]] == ["bbbb", "cccc"]
+    assert [item["bytes"] for item in document["sweeps"]] == [3072]
     assert document["totals"] == {"kept": 1, "deleted": 1}
 
 

@@ -55,6 +55,8 @@ def test_a_dump_restores_with_stock_tools(
         # A policy is recorded, whatever it says, and so is a proof.
         dumper.env |= {"KSNAPSHOT_RETENTION": "keep-last=7", "KSNAPSHOT_TIME_ZONE": "Europe/Paris"}
         dumper.env["KSNAPSHOT_REQUIRED_PROOF"] = "read"
+        # So is that somebody finds the size right; the controller hears it from the result alone.
+        dumper.env |= {"KSNAPSHOT_ACCEPT": "shrunk"}
 
     ended = dumper.run()
 
@@ -73,6 +75,7 @@ def test_a_dump_restores_with_stock_tools(
     stored = s3.read(bucket, key)
     manifest = json.loads(s3.read(bucket, f"{prefix}manifest.json"))
     [entry] = manifest["objects"]
+    assert result.size_accepted == manifest["size_accepted"] == encrypted
     assert manifest["digest"] == digest(manifest)
     assert entry["key"] == key
     assert entry["size"] == result.stored_bytes == len(stored)

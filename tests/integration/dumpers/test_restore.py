@@ -264,6 +264,23 @@ def test_either_side_ends_with_the_other(
     assert is_empty(postgres, copy)
 
 
+def test_the_deadline_is_the_reason_of_a_restore_whose_client_still_answers(
+    restorer: Restorer, s3: S3Server, postgres: PostgresServer, copy: str, faults: Faults
+) -> None:
+    proxy = faults.http(s3.port)
+    proxy.set(Rule(Slow(bytes_per_second=200_000), "GET", DUMP))
+    restorer.reader_env |= {
+        "BACKEND_S3_ENDPOINT": proxy.url,
+        "KSNAPSHOT_DEADLINE_SECONDS": "10",
+    }
+    ended = restorer.run()
+    assert ended.reader.exit_code == ended.client.exit_code == ExitCode.INTERRUPTED, ended.logs
+    assert ended.result.reason == "DeadlineExceeded", ended.result.message
+    assert "close to the job's deadline" in ended.result.message
+    assert ended.result.target_partial
+    assert is_empty(postgres, copy)
+
+
 def test_a_store_that_is_away_for_a_while_is_waited_for(
     restorer: Restorer,
     s3: S3Server,

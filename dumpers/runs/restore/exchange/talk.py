@@ -3,6 +3,8 @@
 import logging
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from dumpers.runs.restore.exchange.channel import BrokenExchangeError, Channel, Kind
 from dumpers.runs.restore.exchange.messages import (
     VERSION,
@@ -103,18 +105,23 @@ class _Talking:
                 _log_plan(message)
 
     def stop(self, error: InterruptedRunError) -> Verdict:
-        """Tell the client to stop, and return what it then says, or what is known without it."""
+        """Tell the client to stop, and return what it then says, or what is known without it.
+
+        A client that was ended by that does not know why; its verdict gets this side's reason.
+        """
         failure = describe_failure(error)
         stop = Stop(exit_code=failure.exit_code, reason=failure.reason, message=failure.message)
         last = Interrupt(_LAST_ANSWER_SECONDS, work="wait for the client", is_part=True)
         try:
             self._channel.send(Kind.MESSAGE, encode(stop), last)
-            return self.wait_for_verdict(last)
+            verdict = self.wait_for_verdict(last)
         except KsnapshotError:
             unknown = type(error)(
                 f"{error}; the container that loads the backup gave no verdict: {self.state}"
             )
             return failed_verdict(unknown, partial=self.is_partial)
+        is_stopped = verdict.reason == InterruptedRunError.reason
+        return replace(verdict, reason=failure.reason) if is_stopped else verdict
 
     def _receive(self, interrupt: Interrupt) -> Message:
         kind, body = self._channel.receive(interrupt)

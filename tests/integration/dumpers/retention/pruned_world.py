@@ -17,6 +17,7 @@ from dumpers.repository.keys import PINNED, Run
 from dumpers.repository.listing import list_cronjobs
 from dumpers.repository.record_json import make_tombstone, write_record
 from dumpers.repository.records import (
+    FailedRecord,
     Manifest,
     ObjectRecord,
     Removal,
@@ -36,23 +37,20 @@ CLUSTER = "c"
 _SIZE = 1000
 
 
-def run_of(cronjob: str, age: timedelta, id_: str) -> Run:
-    return Run(path="p", cluster=CLUSTER, cronjob=cronjob, host="pod", started=NOW - age, id=id_)
-
-
 @dataclass(kw_only=True)
 class World:
-    """What is put is written by `store`, all at once."""
+    """What is put is written by `store`, all at once; ages count from `now`."""
 
     s3: S3Server
     bucket: str
     patience: int = 0
+    now: datetime = NOW
     bodies: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def backup(
         self,
         cronjob: str,
-        days: int,
+        days: float,
         *,
         policy: str = "",
         size: int = _SIZE,
@@ -69,7 +67,14 @@ class World:
         `proof` is what its manifest wants of a backup that covers others; `read` is true for one
         that was read back.
         """
-        run = run_of(cronjob, timedelta(days=days), f"{cronjob}-{days}")
+        run = Run(
+            path="p",
+            cluster=CLUSTER,
+            cronjob=cronjob,
+            host="pod",
+            started=self.now - timedelta(days=days),
+            id=f"{cronjob}-{days}",
+        )
         keys = tuple(f"p/dump-{run.id}-{number}" for number in range(2))
         for key in keys:
             self.bodies[key] = (b"x" * 10, run.id if owner is None else owner)
@@ -88,25 +93,34 @@ class World:
         self.bodies[run.started_key] = (write_record(begun), "")
         self.bodies[run.manifest_key] = (write_record(manifest), "")
         if read:
-            found = Verification(run=run.id, method=READ_BACK, finished=NOW, objects=())
+            found = Verification(run=run.id, method=READ_BACK, finished=self.now, objects=())
             key = run.verification_key(found.finished, good=True)
             self.bodies[key] = (write_record(found), "")
         if pinned:
-            pin = write_record(Pin(run=run.id, pinned=NOW, by="me"))
+            pin = write_record(Pin(run=run.id, pinned=self.now, by="me"))
             self.bodies[f"{run.record_prefix}{PINNED}"] = (pin, "")
         return run
 
-    def crashed(self, cronjob: str, days: int) -> Run:
+    def crashed(
+        self, cronjob: str, days: float, *, deadline: int | None = 3600, owner: str | None = None
+    ) -> Run:
         """A run that ended without a word, with one of its two objects."""
-        run = self.backup(cronjob, days)
+        run = self.backup(cronjob, days, deadline=deadline, owner=owner)
         del self.bodies[run.manifest_key], self.bodies[f"p/dump-{run.id}-1"]
+        return run
+
+    def failed(self, cronjob: str, days: float) -> Run:
+        """The same, and it said why."""
+        run = self.crashed(cronjob, days)
+        said = FailedRecord(run=run.id, finished=self.now, exit_code=10, reason="r", message="m")
+        self.bodies[run.failed_key] = (write_record(said), "")
         return run
 
     def half_deleted(self, cronjob: str, days: int) -> Run:
         """A backup whose deletion was interrupted when one of its objects was gone."""
         run = self.backup(cronjob, days)
         manifest, _ = self.bodies[run.manifest_key]
-        tombstone = make_tombstone(manifest, removal=Removal.PRUNED, removed=NOW)
+        tombstone = make_tombstone(manifest, removal=Removal.PRUNED, removed=self.now)
         assert isinstance(tombstone, Tombstone)
         self.bodies[run.manifest_key] = (write_record(tombstone), "")
         del self.bodies[f"p/dump-{run.id}-0"]
@@ -161,7 +175,7 @@ class World:
             return [
                 folder.entry
                 for prefix in list_cronjobs(storage, path="p", cluster=CLUSTER)
-                for folder in read_folders(storage, prefix, now=lambda: NOW).values()
+                for folder in read_folders(storage, prefix, now=lambda: self.now).values()
             ]
 
     def unreadable(self) -> list[str]:

@@ -7,6 +7,8 @@ import pytest
 from dumpers.runs.retention.delete import DeletionRefusedError
 from dumpers.runtime.errors import ConfigurationError
 from tests.integration.dumpers.retention.pruned_world import World, fill
+from tests.testbed.fixtures import Faults
+from tests.testbed.proxies.faults import Rule, Status
 from tests.testbed.stores.s3 import S3Server
 
 
@@ -57,6 +59,65 @@ def test_all_of_a_cronjob_goes_with_what_crashes_left(world: World) -> None:
     again, documents = world.delete("delta")
     assert (again.deleted, again.left) == (0, 1)
     assert documents[0]["why"].startswith("it was removed already")
+
+
+@pytest.mark.parametrize(
+    ("days", "deadline", "why"),
+    [
+        # Its pod may have another try, or not have ended.
+        (0, 3600, "it may go on until 2026-06-01T13:15:00Z"),
+        (3, None, "it had no deadline, so nothing says that it does not go on"),
+    ],
+)
+def test_a_run_whose_sweep_is_put_off_is_not_said_to_be_deleted(
+    s3: S3Server, bucket: str, days: int, deadline: int | None, why: str
+) -> None:
+    world = World(s3=s3, bucket=bucket)
+    run = world.crashed("alpha", days, deadline=deadline) if days else world.failed("alpha", days)
+    world.backup("alpha", 4)
+    world.store()
+    before = world.left()
+    with pytest.raises(DeletionRefusedError, match=f"nothing was deleted: {run.id} of .*: {why}"):
+        world.delete("alpha", run.id, "alpha-4")
+    foreseen, planned = world.delete("alpha", dry_run=True)
+    assert world.left() == before
+    result, documents = world.delete("alpha")
+    assert documents[:-1] == planned[:-1]
+    told = {item["id"]: (item["deleted"], item["why"]) for item in documents if "id" in item}
+    assert told == {run.id: (False, why), "alpha-4": (True, "")}
+    assert (result.deleted, result.left, result.left_keys) == (1, 1, (run.record_prefix,))
+    assert (foreseen.deleted, foreseen.left) == (1, 1)
+    assert world.left() == {key for key in before if "alpha-4" not in key}
+
+
+def test_what_stays_of_a_run_that_crashed_is_named(s3: S3Server, bucket: str) -> None:
+    world = World(s3=s3, bucket=bucket)
+    world.crashed("alpha", 2, owner="")
+    world.crashed("alpha", 3)
+    world.store()
+    _, planned = world.delete("alpha", dry_run=True)
+    result, documents = world.delete("alpha", "alpha-2", "alpha-3")
+    assert documents[:-1] == planned[:-1]
+    assert (result.deleted, result.freed_bytes) == (2, 10)
+    assert result.left_keys == ("p/dump-alpha-2-0",)
+    assert {key for key in world.left() if "/dump-" in key} == {"p/dump-alpha-2-0"}
+
+
+def test_a_store_that_ignores_conditions_puts_off_what_was_foreseen(
+    s3: S3Server, bucket: str, faults: Faults
+) -> None:
+    world = World(s3=s3, bucket=bucket)
+    world.crashed("alpha", 0.5)
+    world.store()
+    proxy = faults.http(s3.port)
+    proxy.set(Rule(Status(200, headers=(("ETag", '"e"'),)), "PUT", "probe", nth=2))
+    assert world.delete("alpha", url=proxy.url, dry_run=True)[0].deleted == 1
+    result, documents = world.delete("alpha", "alpha-0.5", url=proxy.url)
+    assert (result.deleted, result.left) == (0, 1)
+    assert documents[0]["why"] == (
+        "the store ignores conditions, and it may go on until 2026-06-02T01:00:00Z"
+    )
+    assert "p/dump-alpha-0.5-0" in world.left()
 
 
 def test_nothing_goes_where_one_is_locked(s3: S3Server) -> None:

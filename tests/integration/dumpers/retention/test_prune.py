@@ -1,7 +1,9 @@
 """Prunes of a real S3 server: what goes, what stays and is said to, and what nothing can hide."""
 
+import re
 import secrets
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 from dumpers.contract.restore.jobs import BackupJob
 from dumpers.repository.added_records import CheckedObject, Pin, Verification
 from dumpers.repository.catalogue import State
-from dumpers.repository.keys import records_prefix
-from dumpers.repository.record_json import write_record
+from dumpers.repository.keys import PINNED, records_prefix
+from dumpers.repository.record_json import make_tombstone, write_record
+from dumpers.repository.records import Removal, Tombstone
 from dumpers.repository.removal.burial import Undertaker
 from dumpers.repository.removal.folders import Folder, read_folders
 from dumpers.repository.removal.store_traits import StoreTraits
@@ -21,16 +24,27 @@ from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import RunStorage
 from tests.integration.dumpers.retention.pruned_world import CLUSTER, NOW, World, fill
 from tests.testbed.fixtures import Faults
-from tests.testbed.proxies.faults import Rule, Status
-from tests.testbed.stores.s3 import READ, WRITE, S3Server
+from tests.testbed.proxies.faults import Hang, Rule, Status
+from tests.testbed.stores.s3 import DELETE, READ, WRITE, S3Server
+from tests.testbed.toolchain.processes import wait_until
 
 READS = {"GET", "HEAD"}
+OF_VERSIONS = "s3:DeleteObjectVersion"
 PAGE = b"<html>please log in</html>"
 
 
 def gone(documents: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The verdicts of those that may be deleted."""
     return [item for item in documents if item["prune"] == "verdict" and not item["keep"]]
+
+
+def swept(documents: list[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    """The crashed runs that are cleared away, with what they left."""
+    return [
+        (item["id"], item["objects"], item["bytes"])
+        for item in documents
+        if item["prune"] == "sweep"
+    ]
 
 
 @pytest.fixture
@@ -58,8 +72,9 @@ def test_a_prune_deletes_what_is_covered_and_nothing_else(world: World, faults: 
         "swept": 1,
         "dry_run": False,
     }
-    assert (foreseen.deleted, foreseen.kept, foreseen.shrunk) == (7, 8, 2)
+    assert (foreseen.deleted, foreseen.kept, foreseen.shrunk, foreseen.swept) == (7, 8, 2, 1)
     assert gone(planned) == gone(documents) != []
+    assert swept(planned) == swept(documents) == [("delta-2", 1, 10)]
     assert world.ids() == {
         *("alpha-0", "alpha-1", "alpha-4", "beta-0"),
         *("gamma-0", "gamma-1", "gamma-2", "delta-0"),
@@ -274,6 +289,29 @@ def test_what_changed_since_it_was_judged_is_kept(world: World) -> None:
     assert world.s3.objects(world.bucket, "p/dump-").keys() == kept
 
 
+def test_a_record_that_is_written_as_the_tombstone_goes_goes_too(
+    world: World, s3: S3Server, faults: Faults
+) -> None:
+    world.backup("alpha", 0, policy="keep-last=1")
+    run = world.backup("alpha", 1)
+    world.store()
+    tombstone = re.escape(run.manifest_key)
+    proxy = faults.http(s3.port)
+    proxy.set(Rule(Hang(3.0, of="request"), "DELETE", tombstone))
+    with ThreadPoolExecutor(1) as pool:
+        pruning = pool.submit(world.prune, url=proxy.url)
+        wait_until(
+            lambda: proxy.seen("DELETE", tombstone), seconds=60, what="the tombstone's deletion"
+        )
+        pin = write_record(Pin(run=run.id, pinned=NOW, by="me"))
+        s3.client().put_object(Bucket=world.bucket, Key=f"{run.record_prefix}{PINNED}", Body=pin)
+        assert len(s3.objects(world.bucket, run.record_prefix)) == 2
+        result, _ = pruning.result()
+    assert (result.deleted, result.left) == (1, 0)
+    assert s3.objects(world.bucket, run.record_prefix) == {}
+    assert [(item.id, item.state) for item in world.entries()] == [("alpha-0", State.COMPLETE)]
+
+
 def test_a_bucket_that_keeps_versions(s3: S3Server) -> None:
     world = World(s3=s3, bucket=s3.create_bucket(f"b-{secrets.token_hex(4)}", versions=True))
     world.backup("alpha", 0, policy="keep-last=1")
@@ -286,6 +324,27 @@ def test_a_bucket_that_keeps_versions(s3: S3Server) -> None:
     assert documents[-2]["left"][0]["why"] == "the bucket keeps old versions"
     assert world.ids() == {"alpha-0"}
     assert world.prune()[0].left == 0
+    kept = s3.client().list_object_versions(Bucket=world.bucket, Prefix="p/manifests/c/probe.json")
+    assert kept.get("Versions", []) + kept.get("DeleteMarkers", []) == []
+
+
+@pytest.mark.parametrize(
+    "rights", [(*READ, *WRITE, *DELETE), (*READ, *WRITE, *DELETE, OF_VERSIONS)]
+)
+def test_keys_that_may_not_delete_versions_prune_all_the_same(
+    s3: S3Server, rights: tuple[str, ...]
+) -> None:
+    world = World(s3=s3, bucket=s3.create_bucket(f"b-{secrets.token_hex(4)}", versions=True))
+    world.backup("alpha", 0, policy="keep-last=1")
+    world.backup("alpha", 1)
+    world.store()
+    user = s3.create_user(f"user{secrets.token_hex(4)}")
+    s3.allow(world.bucket, {user.access: rights})
+    result, _ = world.prune(keys=user)
+    assert (result.succeeded, result.deleted) == (True, 1)
+    kept = s3.client().list_object_versions(Bucket=world.bucket, Prefix="p/manifests/c/probe.json")
+    count = 0 if OF_VERSIONS in rights else 1
+    assert [len(kept.get(name, [])) for name in ("Versions", "DeleteMarkers")] == [count, count]
 
 
 def test_locked_backups_stay_until_the_lock_ends(s3: S3Server) -> None:
@@ -303,6 +362,37 @@ def test_locked_backups_stay_until_the_lock_ends(s3: S3Server) -> None:
     assert result.deleted == 1
     assert world.prune(now=until + timedelta(seconds=1))[0].deleted == 1
     assert world.ids() == {"alpha-0"}
+
+
+def test_a_rehearsal_names_the_runs_that_would_be_cleared_away_and_no_others(
+    world: World, s3: S3Server
+) -> None:
+    crashed = world.crashed("alpha", 2)
+    world.failed("alpha", 1)
+    world.failed("alpha", 0)
+    world.crashed("alpha", 4, deadline=None)
+    begun = world.crashed("alpha", 3)
+    world.store()
+    s3.client().create_multipart_upload(Bucket=world.bucket, Key=f"p/dump-{crashed.id}-1")
+    # A sweep that was interrupted behind its tombstone.
+    body, _ = world.bodies[begun.started_key]
+    tombstone = make_tombstone(body, removal=Removal.SWEPT, removed=NOW)
+    assert isinstance(tombstone, Tombstone)
+    for name in ("manifest.json", "sweeping.json"):
+        key = f"{begun.record_prefix}{name}"
+        s3.client().put_object(Bucket=world.bucket, Key=key, Body=write_record(tombstone))
+    before = world.left()
+    foreseen, planned = world.prune(dry_run=True)
+    assert world.left() == before
+    result, documents = world.prune()
+    assert [item for item in planned if item["prune"] == "sweep"] == [
+        item for item in documents if item["prune"] == "sweep"
+    ]
+    assert swept(planned) == [("alpha-3", 1, 10), ("alpha-2", 1, 10), ("alpha-1", 1, 10)]
+    assert (foreseen.swept, result.swept) == (3, 3)
+    assert {key for key in world.left() if "/dump-" in key} == {
+        *("p/dump-alpha-0-0", "p/dump-alpha-4-0")
+    }
 
 
 def test_a_prune_that_is_told_to_stop(world: World) -> None:

@@ -19,6 +19,7 @@ from controller.model import names
 from controller.model.status import Reason, State
 from controller.plan.changes import Action, PassResult
 from controller.report.transitions import RunFinished, Transition
+from controller.runs.due import due_at, slack_of
 from tests.fakes.kube_golden import CASES, Golden
 from tests.fakes.kube_memory import MemoryApi
 from tests.fakes.recipients import RECIPIENTS
@@ -230,6 +231,38 @@ def test_a_refused_cronjob_leaves_no_secret_and_is_told() -> None:
     result = one_pass(api)
     assert states(result) == {"demo/db": f"{State.UNKNOWN} {Reason.REFUSED}"}
     assert api.writes == []
+
+
+def dues(result: PassResult) -> tuple[list[int | None], list[int | None]]:
+    """When runs are due by what the pass hands on, and by the CronJobs as they are."""
+    slack = slack_of(settings())
+    known = [item for item in result.results if item.cronjob]
+    return [item.due for item in known], [due_at(item.cronjob or {}, slack) for item in known]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_pass_hands_on_when_runs_are_due(case: str) -> None:
+    golden = Golden.read(case)
+    api, memory = golden.cluster(), golden.memory()
+    for minutes in (0, 1):
+        handed_on, found = dues(golden.one_pass(api, memory, minutes))
+        assert handed_on == found
+
+
+def test_a_schedule_that_is_refused_changes_nothing_of_when_a_run_is_due() -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    [before], found = dues(one_pass(api, memory=memory, minutes=1))
+    assert [before] == found
+    assert before is not None
+    new_schedule(api)
+
+    def refuse(_: str) -> None:
+        raise RefusedError("422: spec.schedule: no")
+
+    api.on_write = refuse
+    for minutes in (2, 30):
+        assert dues(one_pass(api, memory=memory, minutes=minutes)) == ([before], [before])
 
 
 def test_what_verifies_and_is_refused_keeps_nothing_else_back_and_is_told() -> None:

@@ -19,9 +19,11 @@ from controller.report.metrics.metrics import Metrics
 from controller.report.metrics.run_counts import new_runs
 from controller.report.metrics.workload_figures import workload_figures
 from controller.report.status_subjects import Rows
+from controller.runs.due import due_at
+from dumpers.contract.restore.result import RestoreResult
 from dumpers.runtime.version import VERSION
 from tests.fakes.kube_memory import MemoryApi
-from tests.fakes.worlds import DB, cluster, job, one_pass, settings, small
+from tests.fakes.worlds import CONTROL, DB, cluster, job, one_pass, reference, settings, small
 
 _LABELS = f'cronjob="{DB}",namespace="demo",workload="db"'
 _ENDED = 1767236409.0  # 2026-01-01T03:00:09Z
@@ -167,6 +169,25 @@ def test_restores_are_counted_once_and_not_those_of_before() -> None:
     found = _samples(world.metrics)
     assert found['ksnapshot_restore_runs_total{outcome="failed",reason="Failed"}'] == 1
 
+    # Its reader was told to stop, and only its Job knows why.
+    put("restore-3", ended="2026-01-01T05:00:09Z", how="Failed")
+    late = world.api.items["Job", CONTROL, "restore-3"]
+    late["status"]["conditions"][0]["reason"] = "DeadlineExceeded"
+    told = RestoreResult(succeeded=False, exit_code=14, reason="Interrupted", message="SIGTERM")
+    ended = {"exitCode": 14, "reason": "Error", "message": told.to_json()}
+    meta = {"name": "restore-3-abcde", "namespace": CONTROL, "labels": {"job-name": "restore-3"}}
+    world.api.put(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": meta | {"ownerReferences": [reference(late)]},
+            "status": {"containerStatuses": [{"name": "job", "state": {"terminated": ended}}]},
+        }
+    )
+    world.passed(7)
+    found = _samples(world.metrics)
+    assert found['ksnapshot_restore_runs_total{outcome="failed",reason="DeadlineExceeded"}'] == 1
+
 
 _MANY = [{"finished": f"2026-01-{day:02}T03:00:00Z", "seconds": 60.0} for day in range(1, 31)]
 
@@ -186,7 +207,7 @@ def test_a_workload_has_at_most_eighteen_series() -> None:
     last |= {"source_bytes": 10, "stored_bytes": 5, "notes": ["standby"]}
     last |= {"oldest_backup": "2026-01-01T03:00:00Z", "backups": 1}
     cronjob = _cronjob(_MANY[::-1], LAST_SUCCESS=last, LAST_RESULT=last)
-    figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", 300)
+    figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", due_at(cronjob), 300)
     # A workload is due or suspended; one that is backed up has no state, and there are four counts.
     missing = {family.name for family in WORKLOAD_FAMILIES} - {family.name for family in figures}
     assert len({name for name in missing if "verify" not in name}) == 2
@@ -199,13 +220,13 @@ def test_a_workload_that_verifies_by_a_schedule_has_six_series_more() -> None:
     last |= {"succeeded": False, "reason": "BackupDamaged", "message": "", "damaged": 2}
     last |= {"oldest_unread": "2026-01-01T03:00:00Z"}
     cronjob = _cronjob([], LAST_VERIFY=last)
-    figures = workload_figures(cronjob, "", 300)
+    figures = workload_figures(cronjob, "", None, 300)
     assert not [family for family in figures if "verify" in family.name]
     cronjob["metadata"]["annotations"] |= {
         names.VERIFY_SCHEDULE: "0 6 * * 0",
         names.VERIFY_SINCE: "2026-01-01T00:00:00Z",
     }
-    figures = workload_figures(cronjob, "", 300)
+    figures = workload_figures(cronjob, "", None, 300)
     found = {family.name: figure for family, figure in figures.items() if "verify" in family.name}
     assert len(found) == 6
     assert found["ksnapshot_verify_last_status"] == (("BackupDamaged",), 0.0)
@@ -219,7 +240,7 @@ def test_the_oldest_backup_is_as_whoever_looked_last_saw_it() -> None:
     proof = {"finished": "2026-01-31T05:00:00Z", "oldest_backup": "2026-01-02T03:00:00Z"}
     plain = {"job": "x", "seconds": 9.5, "succeeded": True, "backups": 7}
     cronjob = _cronjob([], LAST_SUCCESS=plain | success, LAST_PROOF=plain | proof)
-    figure = workload_figures(cronjob, "", 300)[families.FIRST_RESTORABLE]
+    figure = workload_figures(cronjob, "", due_at(cronjob), 300)[families.FIRST_RESTORABLE]
     assert figure == ((), datetime(2026, 1, 2, 3, tzinfo=UTC).timestamp())
 
 
@@ -239,7 +260,7 @@ def test_notes_are_new_until_seven_runs_have_had_them(
 ) -> None:
     dated = [run | {"finished": f"2026-01-{20 - age}T03:00:00Z"} for age, run in enumerate(runs)]
     record = {"finished": "2026-01-20T03:00:00Z", "notes": notes, "succeeded": True}
-    figures = workload_figures(_cronjob(dated, LAST_SUCCESS=record), "", 300)
+    figures = workload_figures(_cronjob(dated, LAST_SUCCESS=record), "", None, 300)
     by_name = {family.name: value for family, (_, value) in figures.items()}
     assert by_name["ksnapshot_backup_notes"] == len(notes)
     assert by_name["ksnapshot_backup_new_notes"] == new

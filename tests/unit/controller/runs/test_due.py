@@ -211,7 +211,8 @@ def test_a_cronjob_that_was_broken_raises_nothing(path: str, value: object) -> N
 )
 def test_what_is_said_of_an_overdue_run(last: str, now: str, said: str) -> None:
     at = datetime.fromtimestamp(_moment(now), UTC)
-    message = overdue_message(_cronjob(_DAY, _UTC, last), 300, at)
+    cronjob = _cronjob(_DAY, _UTC, last)
+    message = overdue_message(cronjob, due_at(cronjob), at)
     assert message.endswith(said)
     assert bool(message) is bool(said)
 

@@ -43,6 +43,20 @@ def said(*, succeeded: bool = True, **members: Any) -> str:
     return RestoreResult(succeeded=succeeded, **base | members).to_json()
 
 
+INTERRUPTED = said(
+    succeeded=False,
+    exit_code=14,
+    reason="Interrupted",
+    message="stopped by SIGTERM",
+    restored=(("a", "a_restored"),),
+    target_partial=True,
+)
+
+
+def evicted(found: Document) -> Document:
+    return {"status": found["status"] | {"reason": "Evicted", "message": "out of memory"}}
+
+
 def test_a_record_comes_back_from_its_annotation() -> None:
     record = RestoreRecord(
         asked="latest#2 Zoë",
@@ -131,18 +145,7 @@ def test_jobs_are_open_until_their_end_is_recorded() -> None:
         ),
         (
             job("BackoffLimitExceeded"),
-            (
-                pod(
-                    said(
-                        succeeded=False,
-                        exit_code=14,
-                        reason="Interrupted",
-                        restored=(("a", "a_restored"),),
-                        target_partial=True,
-                    ),
-                    14,
-                ),
-            ),
+            (pod(INTERRUPTED, 14),),
             Stage.FAILED,
             "Interrupted",
             ("a_restored",),
@@ -162,6 +165,30 @@ def test_jobs_are_open_until_their_end_is_recorded() -> None:
             (),
         ),
         (job("DeadlineExceeded"), (), Stage.FAILED, "DeadlineExceeded", ()),
+        # Who is told to stop does not know why; the Job does.
+        (
+            job("DeadlineExceeded"),
+            (pod(INTERRUPTED, 14),),
+            Stage.FAILED,
+            "DeadlineExceeded",
+            ("a_restored",),
+        ),
+        (
+            job("BackoffLimitExceeded"),
+            (evicted(pod(INTERRUPTED, 14)),),
+            Stage.FAILED,
+            "Evicted",
+            ("a_restored",),
+        ),
+        # The deadline came after the restore, or after what failed by itself.
+        (job("DeadlineExceeded"), (pod(said()),), Stage.DONE, "Succeeded", ()),
+        (
+            job("DeadlineExceeded"),
+            (pod(said(succeeded=False, exit_code=13, reason="TargetFailed"), 13),),
+            Stage.FAILED,
+            "TargetFailed",
+            (),
+        ),
     ],
 )
 def test_the_end_of_a_job(
@@ -175,6 +202,11 @@ def test_the_end_of_a_job(
     assert (after.stage, after.reason, after.beside) == (stage, reason, beside)
     assert after.asked == RUNNING.asked
     assert len(json.loads(after.to_json())["job"]) == 1
+
+
+def test_the_words_of_a_restore_stay_beside_why_it_was_ended() -> None:
+    found = followed(RUNNING, job("PodFailurePolicy"), (evicted(pod(INTERRUPTED, 14)),))
+    assert found.message == "out of memory; stopped by SIGTERM"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from dumpers.repository.records import (
     Tombstone,
     UnknownRecord,
 )
+from tests.fakes.first_meetings import first_meetings
 from tests.unit.dumpers.repository.records_made import (
     ACCEPTANCES,
     BOOTSTRAPS,
@@ -192,3 +193,17 @@ def test_a_verdict_is_that_of_the_objects() -> None:
     verification = Verification(run="r", method="read-back", finished=LATER, objects=())
     document = document_of(verification) | {"record": "damaged"}
     assert isinstance(read(document | {"digest": digest(document)}), DamagedRecord)
+
+
+def test_every_type_is_met_before_threads_read_records() -> None:
+    """See the module: two threads that meet one at once crash the process."""
+    kinds = "(r.Verification, *r._MEMBERS_OF.values())"
+    assert (
+        first_meetings(
+            "import contextlib, msgspec; from dumpers.repository import record_json as r",
+            f"for kind in {kinds}:\n"
+            " with contextlib.suppress(msgspec.ValidationError):\n"
+            "  msgspec.convert({}, kind)",
+        )
+        == []
+    )

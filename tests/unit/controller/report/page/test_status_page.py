@@ -296,7 +296,7 @@ def many(namespaces: int, each: int, level: Level = Level.REJECTED) -> Findings:
             body["spec"] = {"schedule": "0 3 * * *", "suspend": True}
             cronjob = body if level is Level.PAUSED else None
             subjects[name, "StatefulSet", called if cronjob else ""] = Subject(
-                state, cronjob, Asked("mysql", "0 3 * * *", "Etc/UTC")
+                state, cronjob, asked=Asked("mysql", "0 3 * * *", "Etc/UTC")
             )
     return Findings(now=NOW, subjects=subjects, known={}, status={})
 

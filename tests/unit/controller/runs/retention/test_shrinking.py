@@ -5,6 +5,7 @@ from controller.runs.history import FAILED, SUCCEEDED, PastRun
 from controller.runs.results import result_annotations
 from controller.runs.retention.shrinking import is_shrunk, shrunk_runs
 from dumpers.contract.names import ACCEPT
+from dumpers.contract.result import DumpResult
 from tests.fakes.worlds import Document, job
 
 
@@ -75,8 +76,9 @@ def test_a_size_is_fine_once_it_was_accepted() -> None:
     assert is_shrunk(later, "2026-01-05T12:00:00Z")
 
 
-def _cronjob(accept: str, **annotations: str) -> Document:
-    env = [{"name": ACCEPT, "value": accept}] if accept else []
+def _cronjob(**annotations: str) -> Document:
+    # It says so by now, whatever its runs were told.
+    env = [{"name": ACCEPT, "value": "shrunk"}]
     pod = {"spec": {"containers": [{"name": "job", "env": env}]}}
     return {
         "apiVersion": "batch/v1",
@@ -86,23 +88,34 @@ def _cronjob(accept: str, **annotations: str) -> Document:
     }
 
 
+def _pod(*, succeeded: bool, size_accepted: bool) -> Document:
+    code = 0 if succeeded else 11
+    told = DumpResult(
+        succeeded=succeeded, exit_code=code, reason="", message="", size_accepted=size_accepted
+    )
+    ended = {"exitCode": code, "message": told.to_json()}
+    return {"status": {"containerStatuses": [{"name": "job", "state": {"terminated": ended}}]}}
+
+
 @pytest.mark.parametrize(
-    ("accept", "how", "marked"),
+    ("how", "told", "marked"),
     [
-        ("shrunk", "Complete", True),
-        ("shrunk,standby", "Complete", True),
-        ("standby", "Complete", False),
-        ("", "Complete", False),
+        ("Complete", True, True),
+        # It began before its workload said so, and its manifest does not say it either.
+        ("Complete", False, False),
+        # Its pod is gone, and what the run was told with it.
+        ("Complete", None, False),
         # What failed left no backup.
-        ("shrunk", "Failed", False),
+        ("Failed", True, False),
     ],
 )
-def test_a_run_of_a_workload_that_accepts_its_size_is_marked_with_its_result(
-    accept: str, how: str, *, marked: bool
+def test_a_run_that_was_told_that_its_size_is_right_is_marked_with_its_result(
+    how: str, *, told: bool | None, marked: bool
 ) -> None:
-    cronjob = _cronjob(accept)
+    cronjob = _cronjob()
     done = job(cronjob, ended="2026-01-02T03:00:00Z", how=how)
-    found = result_annotations(cronjob, (done,), {})
+    pods = () if told is None else (_pod(succeeded=how == "Complete", size_accepted=told),)
+    found = result_annotations(cronjob, (done,), {"job-run-1": pods})
     assert (found.get(SIZE_ACCEPTED) == "2026-01-02T03:00:00Z") == marked
     # Once only: a steady pass writes nothing.
-    assert result_annotations(_cronjob(accept, **found), (done,), {}) == {}
+    assert result_annotations(_cronjob(**found), (done,), {"job-run-1": pods}) == {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from msgspec.structs import replace
 
 from dumpers.runs.restore.exchange.fetching import ReaderConnection
 from dumpers.runs.restore.exchange.messages import Offer, Piece, Planned, Verdict, failed_verdict
@@ -218,6 +219,32 @@ def test_a_reader_that_has_to_stop_stops_the_client(tmp_path: Path) -> None:
         reading.end()
         assert reading.talk is not None
         assert reading.talk.verdict.message == "rolled back"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        # Whom the reader has stopped knows that it was stopped; the reader knows by what.
+        (failed_verdict(InterruptedRunError("rolled back"), partial=True), "DeadlineExceeded"),
+        (failed_verdict(TargetFailedError("disk full"), partial=True), "TargetFailed"),
+        (GOOD, "Succeeded"),
+    ],
+)
+def test_the_deadline_is_the_reason_of_a_client_that_it_stopped(
+    tmp_path: Path, said: Verdict, reason: str
+) -> None:
+    interrupt = Interrupt(work="restore")
+    reading = Reading(tmp_path, open_body)
+    reading.interrupt = Interrupt(0.5, work="restore")
+    with reading, client(tmp_path, interrupt) as connection:
+        connection.ask()
+        connection.tell(PLANNED)
+        with pytest.raises(InterruptedRunError, match="close to the job's deadline"):
+            interrupt.sleep(30)
+        assert connection.give(said)
+        reading.end()
+        assert reading.talk is not None
+        assert reading.talk.verdict == replace(said, reason=reason)
 
 
 def test_a_reader_that_ends_stops_the_client(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from dumpers.runtime.errors import (
     StorageFailedError,
     TargetFailedError,
 )
+from tests.fakes.first_meetings import first_meetings
 
 PIECE = Piece(
     name="sh\udc80p", part=("a", "b"), ending=".sql", size=3, metadata={"é": [1, None, "\ud800"]}
@@ -108,3 +109,12 @@ def test_a_fault_of_ours_is_not_shown_in_a_verdict() -> None:
     verdict = failed_verdict(LookupError("hunter2"), partial=True)
     assert (verdict.succeeded, verdict.target_partial, verdict.exit_code) == (False, True, 1)
     assert "hunter2" not in json.dumps(str(verdict))
+
+
+def test_every_type_is_met_before_connections_have_threads() -> None:
+    code = "".join(
+        f"with contextlib.suppress(ValueError): m._convert(b'{{}}', m.{name})\n"
+        for name in ("Message", "Trouble", *("Offer", "Planned", "Verdict", "Piece", "Stop"))
+    )
+    before = "import contextlib; from dumpers.runs.restore.exchange import messages as m"
+    assert first_meetings(before, code) == []
