@@ -1,12 +1,13 @@
-"""Reading and loading a backup over the stock pipe from a local file: same object, in turns.
+"""Reading, verifying and loading a backup over the stock pipe from a local file, in turns.
 
     python -m benchmarks.restore [--rows 2000000] [--rounds 7] [--read-only]
 
 Ours downloads from a store that speaks TLS, decrypts, unpacks and checks all digests, first to
-/dev/null, then by the two processes of a restore into an empty database. The stock tools read a
-local file, and check nothing but what age and gzip check by themselves: `age -d | gunzip`, then
-with `psql` behind. Prints one JSON document with the ratios of pairs, their median, lowest and
-highest. CPU seconds are those of the client's side, without the server's and the store's.
+/dev/null, then as a scheduled verification does, then by the two processes of a restore into an
+empty database. The stock tools read a local file, and check nothing but what age and gzip check by
+themselves: `age -d | gunzip`, then with `sha256sum` and with `psql` behind. Prints one JSON
+document with the ratios of pairs, their median, lowest and highest. CPU seconds are those of the
+client's side, without the server's and the store's.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from tests.testbed.stores import s3
 from tests.testbed.toolchain import packages
 
 READ = 'set -euo pipefail; age -d -i "$IDENTITY" "$FILE" | gunzip >/dev/null'
+VERIFY = 'set -euo pipefail; age -d -i "$IDENTITY" "$FILE" | gunzip | sha256sum'
 LOAD = """
 set -euo pipefail
 { echo 'BEGIN;' && age -d -i "$IDENTITY" "$FILE" | gunzip && echo 'COMMIT;'; } |
@@ -97,6 +99,12 @@ def main() -> None:
             "source_mib": round(result["source_bytes"] / 2**20),
             "stored_mib": round(result["stored_bytes"] / 2**20),
             "reading": _compare(options.rounds, ours, ["bash", "-c", READ], job),
+            "verifying": _compare(
+                options.rounds,
+                [sys.executable, "-m", "dumpers", "verify"],
+                ["bash", "-c", VERIFY],
+                job,
+            ),
         }
         if not options.read_only:
             document["loading"] = _compare(

@@ -9,17 +9,20 @@ import click
 from controller.kube.client import ATTEMPTS, CallCounts, Kube, KubeError, WriteLimit, no_limit
 from controller.settings.choices import Mode
 from controller.settings.settings import Settings
+from controller.workloads.verifying import check_default
 from dumpers.runtime.errors import ConfigurationError
 
 
 def load_settings() -> Settings:
     """Read the settings from the environment; print every fault and exit with 1 if any."""
     try:
-        return Settings.from_env(os.environ)
+        settings = Settings.from_env(os.environ)
+        check_default(settings)
     except ConfigurationError as error:
         for fault in error.faults:
             click.echo(f"error: {fault}", err=True)
         sys.exit(1)
+    return settings
 
 
 def connect(

@@ -82,7 +82,7 @@ def _carry_out_all(
         if written and change.after:
             now = WrittenObject(body=change.after, version=version_of(written))
             result = replace(result, last_written=result.last_written | {uid_of(written): now})
-        if (change.kind, change.name) == (CRONJOB, workload_plan.cronjob):
+        if _is_dump(change, workload_plan):
             # It is remembered, and the next pass reads the whole CronJob once more beside it.
             result = replace(result, cronjob=written and interner.intern(written))
     return result
@@ -99,6 +99,11 @@ def would_repeat_reverted_write(change: Change, last: WrittenObject) -> bool:
         return False
     reverted = list(field_changes(before, last.body))
     return all(asked in reverted for asked in field_changes(before, change.after))
+
+
+def _is_dump(change: Change, workload_plan: WorkloadPlan) -> bool:
+    """Whether a change is of the workload's dump CronJob."""
+    return (change.kind, change.name) == (CRONJOB, workload_plan.cronjob)
 
 
 def _listed_cronjob(workload_plan: WorkloadPlan) -> Json | None:
@@ -156,7 +161,7 @@ def _failure(workload_plan: WorkloadPlan, change: Change, error: KubeError) -> W
         reason = Reason.WRITE_CONFLICT
     elif change.kind == SECRET:
         reason = Reason.SECRET_FAILED
-    elif change.kind == CRONJOB and isinstance(error, RefusedError):
+    elif isinstance(error, RefusedError) and _is_dump(change, workload_plan):
         state, reason = State.UNKNOWN, Reason.REFUSED
     else:
         reason = Reason.WRITE_FAILED

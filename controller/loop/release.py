@@ -14,7 +14,7 @@ from controller.kube.client import (
     NotLeadingError,
     UnavailableError,
 )
-from controller.manifests.ownership import PENDING, holder_of, is_ours
+from controller.manifests.ownership import DUMP, PENDING, component_of, holder_of, is_ours
 from controller.model.names import AWAITS_RELEASE
 from controller.model.objects import Json, annotations_of, metadata, name_of, uid_of
 from controller.model.status import ReadFailure
@@ -89,7 +89,7 @@ def _runs(control: ControlView, settings: Settings) -> Iterator[Run]:
         return
     jobs = by_owner(control.jobs)
     for cronjob in control.cronjobs:
-        if is_ours(cronjob, settings):
+        if is_ours(cronjob, settings) and component_of(cronjob) == DUMP:
             host, is_held = host_of(cronjob), _is_held(cronjob)
             for job in jobs.get(uid_of(cronjob), ()):
                 yield Run(job=job, cronjob=name_of(cronjob), host=host, is_held=is_held)

@@ -3,6 +3,9 @@
 The body holds only the fields that are ours; a field that must be absent is DELETE.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from controller.manifests.job_pod import build_job
 from controller.manifests.optional_fields import (
     WAITING_JOBS,
@@ -52,6 +55,7 @@ def build_cronjob(
                 names.CLUSTER: cluster,
                 names.OPTIONAL_FIELDS: record(requested) or DELETE,
                 names.ASKED_SCHEDULE: asked if is_spread(asked) else DELETE,
+                **_verification(verify_schedule(spec, cluster)),
                 names.GONE_SINCE: DELETE,
             },
         },
@@ -65,6 +69,20 @@ def build_cronjob(
             "jobTemplate": _job_template(build_job(spec, settings, cluster, optional), optional),
         },
     }
+
+
+def verify_schedule(spec: BackupSpec, cluster: str) -> str:
+    """The cron line by which the workload's backups are read back; empty without one."""
+    asked = spec.request.verify_schedule
+    # Drawn by another key than the dump's, so that the two are not at one time.
+    return asked and plain_schedule(asked, cluster, f"{spec.owner.key}/{names.VERIFY}")
+
+
+def _verification(schedule: str) -> Mapping[str, Any]:
+    """The annotations about reading backups back by a schedule, which go with it."""
+    if schedule:
+        return {names.VERIFY_SCHEDULE: schedule}
+    return dict.fromkeys((names.VERIFY_SCHEDULE, names.VERIFY_SINCE, names.LAST_VERIFY), DELETE)
 
 
 def _job_template(job: Json, optional: OptionalValues) -> Json:

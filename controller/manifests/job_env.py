@@ -45,7 +45,7 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
     """Build the variables: first those of 0.6.0 in its order, then ours."""
     config, keys = settings.backup_configmap_name, settings.backup_secret_name
     env = [
-        *_store(config, keys),
+        *store(config, keys),
         plain_variable(spec.engine.host_variable, spec.host),
         plain_variable(spec.engine.port_variable, str(spec.port)),
         *(plain_variable(name, str(number)) for name, number in spec.request.numbers),
@@ -64,7 +64,7 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
         plain_variable(variables.WORKLOAD, spec.owner.key),
         plain_variable(variables.CRONJOB, spec.name),
         plain_variable(variables.DEADLINE, str(spec.request.deadline)),
-        *_more_of_store(config),
+        *more_of_store(config),
         *(plain_variable(name, text) for name, text in spec.request.texts),
     ]
     if spec.request.tls:
@@ -78,6 +78,8 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
     if spec.request.retention != NONE:
         env.append(plain_variable(variables.RETENTION, spec.request.retention))
         env.append(plain_variable(variables.TIME_ZONE, spec.request.time_zone))
+    if spec.request.verify_schedule:
+        env.append(plain_variable(variables.REQUIRED_PROOF, variables.PROOF_READ))
     if spec.request.log_level:
         env.append(plain_variable(variables.LOG_LEVEL, spec.request.log_level))
     return env
@@ -85,7 +87,8 @@ def build_env(spec: BackupSpec, settings: Settings, cluster: str) -> list[Json]:
 
 # All CronJobs share these: they are most of what a CronJob holds.
 @cache
-def _store(config: str, keys: str) -> tuple[Json, ...]:
+def store(config: str, keys: str) -> tuple[Json, ...]:
+    """The variables of the store that 0.6.0 knew; `keys` is a Secret, or empty for no keys."""
     return (
         plain_variable(location.BACKEND_TYPE, location.BACKEND_S3),
         plain_variable(location.BACKEND_PATH, _BACKEND_PATH),
@@ -100,7 +103,8 @@ def key_variables(secret: str) -> tuple[Json, ...]:
 
 
 @cache
-def _more_of_store(config: str) -> tuple[Json, ...]:
+def more_of_store(config: str) -> tuple[Json, ...]:
+    """The other variables of the store."""
     return tuple(_from_configmap(config, *entry) for entry in _MORE_CONFIGMAP_KEYS)
 
 

@@ -14,14 +14,14 @@ from dumpers.runtime.errors import FINAL_EXIT_CODES
 
 # The pod's volumes: scratch space, and the certificates to trust.
 _TMP, _CA = "tmp", "ca"
-_POD_SECURITY = {
+POD_SECURITY = {
     "runAsUser": 65532,
     "runAsGroup": 65532,
     "fsGroup": 65532,
     "runAsNonRoot": True,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-_CONTAINER_SECURITY = {
+CONTAINER_SECURITY = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
@@ -70,7 +70,7 @@ def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: OptionalV
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "serviceAccountName": settings.backup_service_account,
-        "securityContext": _POD_SECURITY,
+        "securityContext": POD_SECURITY,
         **fields_at(Place.POD_SPEC, optional),
         "containers": [
             {
@@ -81,7 +81,7 @@ def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: OptionalV
                 "args": DELETE,
                 "env": build_env(spec, settings, cluster),
                 **fields_at(Place.CONTAINER, optional),
-                "securityContext": _CONTAINER_SECURITY,
+                "securityContext": CONTAINER_SECURITY,
                 "volumeMounts": [
                     {"name": _TMP, "mountPath": "/tmp"},  # noqa: S108  the pod's
                     *_ca_mount(optional),

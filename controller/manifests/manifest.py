@@ -1,7 +1,7 @@
 """BackupSpec → every object that its workload wants, in the order of creation.
 
-A new component, such as a verifying CronJob, needs a builder and an entry in `list_manifests` and
-`manifest_refs`; the planner lays whatever is listed here over what exists.
+A new component needs a builder and an entry in `list_manifests`, and in `manifest_refs` or a
+function of its own like `verify_ref`; the planner lays whatever is listed here over what exists.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from controller.manifests.cronjob import build_cronjob
 from controller.manifests.ownership import DUMP
+from controller.manifests.reading.verify_cronjob import build_verify_cronjob
 from controller.manifests.secret import build_secret
 from controller.model import names
 from controller.model.kinds import CRONJOB, SECRET
@@ -49,6 +50,8 @@ def list_manifests(
 ) -> tuple[Manifest, ...]:
     """List the objects that a backup wants: the dump CronJob first, then what it owns.
 
+    A CronJob that verifies comes last: what is wrong with it must keep nothing else back.
+
     `existing` holds the control namespace's objects: a CronJob records which optional fields are
     to be taken back.
     """
@@ -69,16 +72,32 @@ def list_manifests(
                 owned_by=cronjob,
             )
         )
+    if spec.request.verify_schedule:
+        ref = verify_ref(spec.name)
+        manifests.append(
+            Manifest(
+                ref=ref,
+                component=names.VERIFY,
+                body=build_verify_cronjob(spec, settings, cluster, existing.get(ref)),
+                owned_by=cronjob,
+            )
+        )
     return tuple(manifests)
 
 
 @lru_cache(maxsize=8192)
 def manifest_refs(cronjob: str) -> tuple[ObjectRef, ObjectRef]:
-    """The objects that `list_manifests` may list for a dump CronJob of this name."""
+    """The objects that `list_manifests` lists for most dump CronJobs, by such a one's name."""
     return (
         ObjectRef(kind=CRONJOB, name=cronjob),
         ObjectRef(kind=SECRET, name=names.secret_name(cronjob)),
     )
+
+
+@lru_cache(maxsize=8192)
+def verify_ref(cronjob: str) -> ObjectRef:
+    """The CronJob that verifies the backups of a dump CronJob of this name."""
+    return ObjectRef(kind=CRONJOB, name=names.verify_cronjob_name(cronjob))
 
 
 @lru_cache(maxsize=8192)

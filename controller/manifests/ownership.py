@@ -32,7 +32,12 @@ def owner_of(cronjob: Json) -> tuple[str, ObjectRef]:
     """
     annotations = annotations_of(cronjob)
     kind = annotations.get(names.OWNER_KIND, "")
-    return _recorded_owner(name_of(cronjob), annotations.get(names.OWNER, ""), kind)
+    name, key = name_of(cronjob), annotations.get(names.OWNER, "")
+    if names.type_in(name) == names.VERIFY and (dump := annotations.get(names.CRONJOB)):
+        # It is named after the CronJob whose backups it verifies.
+        is_ours = name == names.verify_cronjob_name(dump)
+        return _recorded_owner(dump if is_ours else name, key, kind)
+    return _recorded_owner(name, key, kind)
 
 
 @lru_cache(maxsize=8192)
@@ -110,10 +115,15 @@ def component_of(item: Json) -> str:
     """The component of a generated CronJob; DUMP for one without a mark.
 
     Dump CronJobs have an engine in their name, as 0.6.0 made them, and no mark. The label that
-    marks other components is a common one, so on a dump CronJob it is its users'.
+    marks other components is a common one, so on a dump CronJob it is its users'. Those that verify
+    have that word in their name.
     """
-    if find_engine(names.type_in(name_of(item))):
+    word = names.type_in(name_of(item))
+    if find_engine(word):
         return DUMP
+    if word == names.VERIFY:
+        # Whatever became of its label: it must never pass for one that dumps.
+        return names.VERIFY
     return labels_of(item).get(names.COMPONENT_LABEL) or DUMP
 
 

@@ -9,6 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.manifests.job_env import CA_FOLDER
+from controller.manifests.reading.identity import (
+    IDENTITY_MOUNT,
+    IDENTITY_PATH,
+    SecretKey,
+    identity_volume,
+)
 from controller.manifests.secret import restore_key
 from controller.manifests.verb_job import (
     VerbJob,
@@ -29,23 +35,8 @@ RESTORE, LOAD, UNDO, FORGET = "restore", "load", "undo", "forget"
 WRITERS = frozenset({RESTORE, UNDO, FORGET})
 CLIENT = "client"
 _EXCHANGE_FOLDER = "/run/ksnapshot/exchange"
-_IDENTITY_FOLDER = "/run/ksnapshot/identity"
-_IDENTITY_FILE = "identity"
-_IDENTITY_PATH = f"{_IDENTITY_FOLDER}/{_IDENTITY_FILE}"
 _EXCHANGE = {"name": "exchange", "emptyDir": {}}
 _NO_IDENTITY = "eks.amazonaws.com/skip-containers"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretKey:
-    """One key of a Secret of the control namespace.
-
-    A volume with an optional one is empty without it, so that a pod begins and says so.
-    """
-
-    secret: str
-    key: str
-    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +84,7 @@ class RestoreJob:
         return {
             variables.BACKUP: self.backup,
             **({variables.REQUESTED_BY: self.requested_by} if self.requested_by else {}),
-            **({variables.IDENTITY_FILE: _IDENTITY_PATH} if self.identity else {}),
+            **({variables.IDENTITY_FILE: IDENTITY_PATH} if self.identity else {}),
         }
 
 
@@ -164,16 +155,7 @@ def login_of_restores(cronjob: Json, engine: EngineSpec) -> Mapping[Role, Secret
 
 def _identity(identity: SecretKey | None) -> list[tuple[Json, Json]]:
     """The mount and the volume with the private keys; empty without them."""
-    if identity is None:
-        return []
-    source = {
-        "secretName": identity.secret,
-        "items": [{"key": identity.key, "path": _IDENTITY_FILE}],
-        "defaultMode": 0o440,
-        **({"optional": True} if identity.is_optional else {}),
-    }
-    mount = {"name": "identity", "mountPath": _IDENTITY_FOLDER, "readOnly": True}
-    return [(mount, {"name": "identity", "secret": source})]
+    return [] if identity is None else [(IDENTITY_MOUNT, identity_volume(identity))]
 
 
 def _certificates(cronjob: Json, container: Json) -> list[tuple[Json, Json]]:

@@ -35,7 +35,8 @@ BOOTSTRAP = f"{PREFIX}bootstrap"
 # While a restore writes into the CronJob's database: the Job as `name/uid`, and what `suspend` was.
 HELD_BY = f"{PREFIX}held-by"
 HELD_SUSPEND = f"{PREFIX}held-suspend"
-# On Jobs that people asked for: the dump CronJob that they were made from.
+# On Jobs that people asked for, and on what verifies by schedule: the dump CronJob that they were
+# made from.
 CRONJOB = f"{PREFIX}cronjob"
 # On Jobs that only say what they would delete.
 DRY_RUN = f"{PREFIX}dry-run"
@@ -44,6 +45,11 @@ LAST_SUCCESS = f"{PREFIX}last-success"
 HISTORY = f"{PREFIX}history"
 # What the last verification of one of its backups found.
 LAST_PROOF = f"{PREFIX}last-proof"
+# While the backups of a dump CronJob are verified by schedule: the cron line, since when it is in
+# force, and how the last of these runs ended, as JSON: see runs.verifications.
+VERIFY_SCHEDULE = f"{PREFIX}verify-schedule"
+VERIFY_SINCE = f"{PREFIX}verify-since"
+LAST_VERIFY = f"{PREFIX}last-verify"
 # The schedule that was asked for, where the CronJob's own was made of it.
 ASKED_SCHEDULE = f"{PREFIX}asked-schedule"
 # When somebody found the size of a workload's backups right: earlier ones are not compared with.
@@ -62,11 +68,13 @@ SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 # On Jobs that were made suspended, until there is a place for them.
 AWAITS_RELEASE = f"{PREFIX}awaits-release"
 
+# The component of what verifies backups, and the word for it in names.
+VERIFY = "verify"
+
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52
 _MAX_LABEL = 63
 _HASH_LENGTH = 8
-_MAX_LABEL = 63
 
 
 def owner_key(namespace: str, name: str) -> str:
@@ -77,10 +85,24 @@ def owner_key(namespace: str, name: str) -> str:
 @lru_cache(maxsize=8192)
 def cronjob_name(type_: str, key: str) -> str:
     """Name of the CronJob for an owner key: at most 52 characters, made unique by a hash."""
-    digest = hashlib.sha256(key.encode()).hexdigest()[:_HASH_LENGTH]
-    head = f"ksnapshot-{type_}-"
+    return _cronjob_name(type_, key, of=key)
+
+
+@lru_cache(maxsize=8192)
+def verify_cronjob_name(cronjob: str) -> str:
+    """Name of the CronJob that verifies the backups of a dump CronJob.
+
+    It follows from that CronJob's own name: owners of one key may have one of each type.
+    """
+    readable = cronjob.removeprefix("ksnapshot-")[: -1 - _HASH_LENGTH]
+    return _cronjob_name(VERIFY, readable, of=cronjob)
+
+
+def _cronjob_name(word: str, readable: str, *, of: str) -> str:
+    digest = hashlib.sha256(of.encode()).hexdigest()[:_HASH_LENGTH]
+    head = f"ksnapshot-{word}-"
     room = MAX_CRONJOB_NAME - len(head) - 1 - _HASH_LENGTH
-    return f"{head}{_slug(key)[:room].rstrip('-') or 'owner'}-{digest}"
+    return f"{head}{_slug(readable)[:room].rstrip('-') or 'owner'}-{digest}"
 
 
 def job_name(verb: str, key: str, random: str) -> str:

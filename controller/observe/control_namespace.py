@@ -8,6 +8,7 @@ from datetime import datetime
 from controller.kube.client import CRONJOBS, EVENTS, JOBS, RUN_PODS, SECRETS, Resource
 from controller.kube.reader import ClusterReader
 from controller.manifests import ownership
+from controller.manifests.ownership import DUMP
 from controller.model import names
 from controller.model.objects import Json, ObjectRef, Objects, name_of, owner_references, uid_of
 from controller.model.status import ReadFailure
@@ -59,13 +60,12 @@ def complete_control_namespace(
     `found` are the workloads of all watched namespaces.
     """
     namespace = settings.control_namespace
-    wanted_names = (
-        backup_spec.wanted_name(workload) for workloads in found for workload in workloads.items
-    )
-    wanted = {name for name in wanted_names if name}
+    workloads = [workload for group in found for workload in group.items]
+    wanted = {name for name in map(backup_spec.wanted_name, workloads) if name}
+    verifying = {name for name in map(backup_spec.wanted_verify_name, workloads) if name}
     unread = {ref.name for ref in control.unread}
     cronjobs, unread_cronjobs = _with_namesakes(
-        CRONJOBS, namespace, control.cronjobs, wanted - unread, readers
+        CRONJOBS, namespace, control.cronjobs, (wanted | verifying) - unread, readers
     )
     secret_names = set(map(names.secret_name, wanted))
     secrets, unread_secrets = _with_namesakes(
@@ -151,7 +151,7 @@ def _with_runs(
     open_jobs = [
         (cronjob, job)
         for cronjob in view.cronjobs
-        if ownership.is_ours(cronjob, settings)
+        if ownership.is_ours(cronjob, settings) and ownership.component_of(cronjob) == DUMP
         for job in results.jobs_with_open_result(cronjob, jobs_by_cronjob.get(uid_of(cronjob), ()))
         # A Job that could not be read shows nothing of its state.
         if _ref(JOBS, job) not in view.unread

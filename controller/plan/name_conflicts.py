@@ -1,6 +1,6 @@
 """Who may have the name of a CronJob: two installs, two kinds, one name (contract 9.1, 9.15)."""
 
-from controller.manifests.manifest import manifest_refs
+from controller.manifests.manifest import manifest_refs, verify_ref
 from controller.manifests.ownership import is_ours, objects_of, owner_of
 from controller.model import names
 from controller.model.objects import Json, annotations_of
@@ -14,7 +14,8 @@ from controller.workloads.workload import Workload
 def check(workload: Workload, spec: BackupSpec, context: PlanContext) -> Rejected | None:
     """Why a workload that could be backed up must not have its CronJob's name; None if it may."""
     unread = context.view.control.unread
-    for ref in manifest_refs(spec.name):
+    refs = manifest_refs(spec.name)
+    for ref in (*refs, verify_ref(spec.name)) if spec.request.verify_schedule else refs:
         if unread and (failed := unread.get(ref)):
             return Rejected(failed.reason, failed.message)
         existing = context.owned.objects.get(ref)

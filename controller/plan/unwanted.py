@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from controller.manifests.manifest import dependent_refs
+from controller.manifests.manifest import dependent_refs, verify_ref
 from controller.manifests.overlay import overlay
 from controller.manifests.ownership import is_ours, owner_of, owner_reference
 from controller.model import names
@@ -22,6 +22,7 @@ from controller.plan import absence
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
+from controller.plan.owned import OwnedObjects
 from controller.plan.restores.asked import follow_restores
 from controller.plan.wanted import with_results, with_schedule_marks, write
 from controller.runs.due import due_at, slack_of
@@ -51,7 +52,7 @@ def plan_unwanted(
         gone = absence.absence_of(cronjob, context)
         passes = gone.passes
         is_due = absence.is_deletion_due(gone, context.settings, context.view.now)
-        if is_due and context.owned.is_idle(cronjob):
+        if is_due and _is_idle(cronjob, context.owned):
             return replace(made, changes=tuple(_deletion(cronjob, context))), passes
         since = {names.GONE_SINCE: absence.format_time(gone.since)}
         target = overlay(cronjob, {"metadata": {"annotations": since}})
@@ -74,6 +75,12 @@ def _may_delete(status: WorkloadStatus, policy: UnwatchedPolicy) -> bool:
     return status.state in {State.GONE, State.REPLACED}
 
 
+def _is_idle(cronjob: Json, owned: OwnedObjects) -> bool:
+    """Whether no Job of the CronJob is active, nor one of that which verifies and goes with it."""
+    verifying = owned.objects.get(verify_ref(name_of(cronjob)))
+    return owned.is_idle(cronjob) and (verifying is None or owned.is_idle(verifying))
+
+
 def _deletion(cronjob: Json, context: PlanContext) -> Iterator[Change]:
     """Delete the CronJob, which takes along what names it as owner.
 
@@ -81,7 +88,7 @@ def _deletion(cronjob: Json, context: PlanContext) -> Iterator[Change]:
     """
     name, uid = name_of(cronjob), uid_of(cronjob)
     owner = ObjectRef(kind=CRONJOB, name=name)
-    for ref in dependent_refs(name):
+    for ref in (*dependent_refs(name), verify_ref(name)):
         dependent = context.owned.objects.get(ref)
         if dependent is None or not is_ours(dependent, context.settings):
             continue

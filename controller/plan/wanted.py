@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
 
-from controller.manifests.manifest import dependent_refs
+from controller.manifests.manifest import dependent_refs, verify_ref
 from controller.manifests.overlay import overlay
 from controller.manifests.ownership import holder_of, is_ours
 from controller.model import names
@@ -30,6 +30,7 @@ from controller.runs.due import due_at, overdue_message, slack_of
 from controller.runs.proofs import proof_annotations
 from controller.runs.releases.choice import limits_of
 from controller.runs.schedule_marks import schedule_marks
+from controller.runs.verifications import verification_annotations, verification_marks
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract.names import DEFAULT_CLUSTER
 
@@ -50,21 +51,20 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
         return made(status=WorkloadStatus.unknown(cluster), kept=existing, due=due)
     if existing and spec.members:
         spec = replace(spec, members=absence.members_to_record(spec, existing, context))
-    laid = context.laid.lay(spec, cluster, context.settings, owned.objects)
-    targets = [_with_findings(item, context) for item in laid]
-    restores = plan_restores(spec, existing, targets[0], context)
-    targets[0] = with_schedule_marks(restores.cronjob, existing, context.view)
+    dump, *others = context.laid.lay(spec, cluster, context.settings, owned.objects)
+    restores = plan_restores(spec, existing, _with_findings(dump, context), context)
+    cronjob = with_schedule_marks(restores.cronjob, existing, context.view)
     now = plan_run_now(spec, existing, context)
     if now.marks:
-        targets[0] = overlay(targets[0], {"metadata": {"annotations": now.marks}})
-    changes = [
-        write(item.ref, item.before, target, item.owned_by)
-        for item, target in zip(laid, targets, strict=True)
-    ]
-    changes += _deletions(spec, [item.ref for item in laid], context)
-    # Last, so that a Job that is refused does not keep the other changes back.
+        cronjob = overlay(cronjob, {"metadata": {"annotations": now.marks}})
+    changes = [write(dump.ref, dump.before, cronjob)]
+    verifying = verify_ref(spec.name)
+    changes += [_write_laid(item) for item in others if item.ref != verifying]
+    changes += _deletions(spec, {dump.ref, *(item.ref for item in others)}, context)
+    # Last, so that a Job that is refused does not keep the other changes back, nor a CronJob which
+    # only verifies a Job that somebody waits for.
     changes += [*restores.changes, now.change]
-    cronjob = targets[0]
+    changes += [_write_laid(item) for item in others if item.ref == verifying]
     due = due_at(cronjob, slack_of(context.settings))
     late = overdue_message(cronjob, due, context.view.now)
     status = _status(spec, cronjob, context, restores, (late, now.message))
@@ -92,23 +92,30 @@ def with_results(target: Json, existing: Json | None, owned: OwnedObjects) -> Js
     jobs, pods = owned.jobs, owned.pods
     if existing is None or isinstance(jobs, ReadFailure) or isinstance(pods, ReadFailure):
         return target
+    proofs = owned.proofs.get(name_of(existing), ())
     found = {
         **results.result_annotations(existing, jobs.get(uid_of(existing), ()), pods, owned.events),
-        **proof_annotations(existing, owned.proofs.get(name_of(existing), ()), pods),
+        **proof_annotations(existing, proofs, pods),
+        **verification_annotations(target, proofs, pods),
     }
     return overlay(target, {"metadata": {"annotations": found}}) if found else target
 
 
 def with_schedule_marks(target: Json, existing: Json | None, view: ClusterView) -> Json:
-    """A CronJob marked with since when it goes by its schedule, or is suspended."""
-    marks = schedule_marks(target, existing, view.now)
+    """A CronJob marked with since when it goes by its schedules, or is suspended."""
+    marks = {
+        **schedule_marks(target, existing, view.now),
+        **verification_marks(target, existing, view.now),
+    }
     return overlay(target, {"metadata": {"annotations": marks}}) if marks else target
 
 
+def _write_laid(item: LaidManifest) -> Change | None:
+    return write(item.ref, item.before, item.target, item.owned_by)
+
+
 def _with_findings(item: LaidManifest, context: PlanContext) -> Json:
-    """The whole object that a manifest makes, a CronJob with what its Jobs have told."""
-    if item.ref.kind != CRONJOB:
-        return item.target
+    """The whole dump CronJob that a manifest makes, with what its Jobs have told."""
     found = with_results(item.target, item.before, context.owned)
     return with_hold(found, item.before, context.view)
 
@@ -118,14 +125,18 @@ def _deletions(
 ) -> Iterator[Change]:
     """Delete the objects of this owner, of any component, that are not among its manifests.
 
-    A CronJob with an active Job stays until that Job has ended.
+    A CronJob with an active Job stays until that Job has ended. One that goes with another dump
+    CronJob of the owner is that one's.
     """
     owned = context.owned
     others = owned.others.get((spec.owner.namespace, spec.owner.ref), ()) if owned.others else ()
-    other_refs = (
+    # Also where it records another kind of the owner.
+    verifying = owned.objects.get(verify_ref(spec.name))
+    other_refs = dict.fromkeys(
         ObjectRef(kind=CRONJOB, name=name_of(cronjob))
-        for cronjob in others
-        if owned.is_idle(cronjob)
+        for cronjob in (*others, *([verifying] if verifying else []))
+        if annotations_of(cronjob).get(names.CRONJOB, spec.name) == spec.name
+        and owned.is_idle(cronjob)
     )
     for ref in (*dependent_refs(spec.name), *other_refs):
         existing = None if ref in wanted else owned.objects.get(ref)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from controller.model.fixes import RUN_FIXES, STATE_FIXES
+from controller.model.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES
 from controller.model.names import ASKED_SCHEDULE, LAST_RESULT
 from controller.model.objects import Json, annotations_of, name_of, recorded
 from controller.model.status import Reason, State
@@ -18,6 +18,8 @@ from controller.report.status_document import in_units
 from controller.report.status_subjects import Subject
 from controller.runs.results import finished_at
 from controller.runs.retention.prunes import Prunes
+from controller.runs.verifications import last_verification_of
+from dumpers.runtime.errors import BackupDamagedError
 
 # The API server takes 1,024 bytes; a message may have characters of several.
 _LONGEST = 1000
@@ -68,6 +70,8 @@ def notices(subject: Subject) -> Iterator[tuple[str, Notice]]:
         yield "state", state
     if subject.cronjob is not None and (run := _run_notice(subject.cronjob)):
         yield "run", run
+    if subject.cronjob is not None and (seen := _verification_notice(subject.cronjob)):
+        yield "verification", seen
 
 
 def prune_notices(prunes: Prunes) -> Mapping[str, Notice]:
@@ -172,6 +176,28 @@ def _run_notice(cronjob: Json) -> Notice | None:
     fix = f". To do: {RUN_FIXES[reason]}" if reason in RUN_FIXES else ""
     message = f"the run that ended {finished} failed{took}: {reason}: {record.get('message')}{fix}"
     return _notice("BackupFailed", message, is_warning=True, of=finished)
+
+
+def _verification_notice(cronjob: Json) -> Notice | None:
+    """How the last run that verifies by schedule ended; None before the first one."""
+    last = last_verification_of(cronjob)
+    if last is None:
+        return None
+    if last.succeeded:
+        what = f"{last.verified} backups were read back and are good" if last.verified else ""
+        said = what or last.message or "there was nothing to read"
+        return _notice(
+            "BackupsVerified", f"the run that ended {last.finished}: {said}", of=last.job
+        )
+    is_damaged = last.reason == BackupDamagedError.reason
+    fix = DAMAGED_FIX if is_damaged else RUN_FIXES.get(last.reason, "")
+    message = f"the verification that ended {last.finished} failed: {last.reason}: {last.message}"
+    return _notice(
+        "BackupsDamaged" if is_damaged else "VerificationFailed",
+        f"{message}{f'. To do: {fix}' if fix else ''}",
+        is_warning=True,
+        of=last.job,
+    )
 
 
 def _why(subject: Subject) -> str:

@@ -9,18 +9,27 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from controller.model.names import LAST_PROOF, LAST_RESULT, LAST_SUCCESS, type_in
-from controller.model.objects import Json, recorded
+from controller.model.names import (
+    LAST_PROOF,
+    LAST_RESULT,
+    LAST_SUCCESS,
+    VERIFY_SCHEDULE,
+    type_in,
+)
+from controller.model.objects import Json, annotations_of, recorded
 from controller.model.status import WorkloadStatus
 from controller.plan.absence import format_time
 from controller.report.status_subjects import RowKey, Rows, Subject, Subjects
 from controller.runs.history import history_of, past_run
 from controller.runs.restorable import last_proof_of, restorable_of
 from controller.runs.results import finished_at
+from controller.runs.verifications import last_verification_of
 from controller.workloads.timing.run_times import next_run
 from dumpers.contract.result import DumpResult
 
 RESTORE_POINTS = 10
+# The member of a row that only workloads have which verify by a schedule.
+VERIFICATION = "verification"
 _UTC = "Etc/UTC"
 
 
@@ -98,6 +107,28 @@ def _runs(subject: Subject) -> dict[str, Any]:
         ],
         "restorable": asdict(restorable) if restorable else None,
         "last_proof": asdict(proven) if proven else None,
+        **_verification(cronjob),
+    }
+
+
+def _verification(cronjob: Json) -> dict[str, Any]:
+    """The member about what verifies its backups by a schedule; nothing without one."""
+    schedule = annotations_of(cronjob).get(VERIFY_SCHEDULE)
+    if schedule is None:
+        return {}
+    last = last_verification_of(cronjob)
+    return {
+        VERIFICATION: {
+            "schedule": schedule,
+            "finished": last.finished if last else "",
+            "outcome": last.outcome if last else "",
+            "reason": last.reason if last else "",
+            "message": last.message if last else "",
+            "verified": last.verified if last else 0,
+            "damaged": last.damaged if last else 0,
+            "oldest_unread": last.oldest_unread if last else "",
+            "last_success": last.last_success if last else "",
+        }
     }
 
 

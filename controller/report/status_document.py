@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.model.objects import Json
-from controller.report.status_board import RESTORE_POINTS
+from controller.report.status_board import RESTORE_POINTS, VERIFICATION
 from controller.report.status_subjects import Rows
 from controller.report.written_status import PRUNE, VERSION, WORKLOADS
 
@@ -115,6 +115,8 @@ def _shortened(row: Json, cut: _Cut) -> Json:
     shown = {**row, "message": _cut_text(row["message"], cut.message)}
     if result := row.get("last_result"):
         shown["last_result"] = {**result, "message": _cut_text(result["message"], cut.message)}
+    if found := row.get(VERIFICATION):
+        shown[VERIFICATION] = {**found, "message": _cut_text(found["message"], cut.message)}
     if "restore_points" in row:
         shown["restore_points"] = row["restore_points"][: cut.points]
     return shown
@@ -159,7 +161,10 @@ def _paragraph(row: Json) -> str:
         lines.append(f"  restorable: {since}{found['newest']}{count}, as of {found['as_of']}")
     if proof := row.get("last_proof"):
         verdict = "good" if proof["good"] else "DAMAGED"
-        lines.append(f"  last proof: {verdict} {proof['when']}, backup {proof['backup']}")
+        which = f", backup {proof['backup']}" if proof["backup"] else ""
+        lines.append(f"  last proof: {verdict} {proof['when']}{which}")
+    if found := row.get(VERIFICATION):
+        lines.append(f"  verified by schedule: {found['schedule']}, {_verified(found)}")
     for point in row["restore_points"]:
         notes = f", notes: {', '.join(point['notes'])}" if point["notes"] else ""
         lines.append(f"  restore point: {point['finished']}, {in_units(point['bytes'])}{notes}")
@@ -172,6 +177,17 @@ def _described(result: Json) -> str:
         return f"{text}, {in_units(result['bytes'])} in {result['seconds']:g} s"
     why = f": {result['message']}" if result["message"] else ""
     return f"{text}, {result['reason']}{why}"
+
+
+def _verified(found: Json) -> str:
+    """How the last run ended that verifies by schedule."""
+    if not found["finished"]:
+        return "not yet"
+    text = f"{found['outcome']} {found['finished']}"
+    if found["outcome"] == "succeeded":
+        return f"{text}, {found['verified']} backups read"
+    why = f": {found['message']}" if found["message"] else ""
+    return f"{text}, {found['reason']}{why}"
 
 
 def in_units(size: float) -> str:

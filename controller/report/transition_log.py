@@ -8,6 +8,7 @@ from controller.report.transitions import (
     RunFinished,
     StatusChanged,
     Transition,
+    VerificationFinished,
     WorkloadForgotten,
     WorkloadOverdue,
 )
@@ -49,6 +50,19 @@ def log_transition(transition: Transition) -> None:
             )
             level = logging.INFO if transition.succeeded else logging.WARNING
             _log.log(level, "run finished", extra=line)
+        case VerificationFinished():
+            line = fields(
+                workload=transition.workload,
+                cronjob=transition.cronjob,
+                job=transition.job,
+                succeeded=transition.succeeded,
+                reason=transition.reason,
+                why=transition.message,
+                verified=transition.verified,
+                damaged=transition.damaged,
+            )
+            level = logging.INFO if transition.succeeded else logging.WARNING
+            _log.log(level, "verification finished", extra=line)
         case WorkloadOverdue():
             line = fields(
                 workload=transition.workload,

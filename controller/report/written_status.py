@@ -53,6 +53,18 @@ class _LastProof(TypedDict):
     backup: str
 
 
+class _Verification(TypedDict):
+    schedule: str
+    finished: str
+    outcome: str
+    reason: str
+    message: str
+    verified: int
+    damaged: int
+    oldest_unread: str
+    last_success: str
+
+
 class _BoardRow(_StatusRow):
     schedule: str
     time_zone: str
@@ -63,6 +75,8 @@ class _BoardRow(_StatusRow):
     # Absent in boards that an older controller wrote.
     restorable: NotRequired[_Restorable | None]
     last_proof: NotRequired[_LastProof | None]
+    # Absent without a schedule for it.
+    verification: NotRequired[_Verification]
 
 
 class _StatusDocument(TypedDict):

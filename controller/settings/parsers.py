@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key
+from dumpers.contract.verify.sample import parse_sample
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?", re.ASCII)
@@ -16,6 +17,8 @@ _SECRET_KEY = re.compile(r"[-._A-Za-z0-9]{1,253}", re.ASCII)
 _NAMESPACES = re.compile(r"[-a-z0-9*]{1,63}", re.ASCII)
 # The key of a Secret that holds private keys, where nothing else is said.
 IDENTITY_KEY = "identity"
+# What turns off something that has a default of the operator's.
+NONE = "none"
 _MAX_LABEL = 63
 _MAX_NAME = 253
 _MAX_NUMBER = 2**31 - 1
@@ -90,6 +93,21 @@ def boolean(text: str) -> bool:
     if text not in {"true", "false"}:
         raise ValueError("must be true or false")
     return text == "true"
+
+
+def unless_none(read: Callable[[str], str]) -> Callable[[str], str]:
+    """The texts that `read` takes, and `none`, which acts as an empty one."""
+    return lambda text: "" if text == NONE else read(text)
+
+
+def sample(text: str) -> str:
+    """A share of all backups, `n/m`."""
+    try:
+        return str(parse_sample(text))
+    except ValueError:
+        raise ValueError(
+            "must be a share of the backups as n/m, with n at least 1 and at most m, such as 1/7"
+        ) from None
 
 
 def label(text: str) -> str:

@@ -8,8 +8,8 @@ from controller.settings import parsers
 from controller.settings.choices import BootstrapFrom, Mode, UnwatchedPolicy, Verify
 from controller.settings.images import IMAGES, PullPolicy
 from controller.settings.job_pod import POD_FIELDS, parse_job_pod
-from controller.settings.retention import RetentionSettings
 from controller.settings.setting import RECORD, Setting, setting_field
+from controller.settings.verification import VerificationSettings
 from dumpers.contract.engine_spec import DumperImage
 from dumpers.contract.recipients import check_recipients
 from dumpers.runtime.errors import ConfigurationError
@@ -18,7 +18,7 @@ _MISSED_INTERVALS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(RetentionSettings):
+class Settings(VerificationSettings):
     """All settings of the controller; durations are in seconds.
 
     `dumper_images` holds the container images by the env names of the engines' images.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.model.names import cronjob_name
+from controller.model.names import cronjob_name, verify_cronjob_name
 from controller.model.objects import labels_of
 from controller.model.owner import Owner
 from controller.model.status import ReadFailure, Rejected
@@ -43,6 +43,14 @@ def wanted_name(workload: Workload) -> str | None:
     if isinstance(workload.request, Rejected):
         return None
     return cronjob_name(workload.request.engine.type, workload.key)
+
+
+def wanted_verify_name(workload: Workload) -> str | None:
+    """Name of the CronJob that verifies a workload's backups; None where it wants none."""
+    if isinstance(workload.request, Rejected) or not workload.request.verify_schedule:
+        return None
+    name = wanted_name(workload)
+    return verify_cronjob_name(name) if name else None
 
 
 def references(workload: Workload) -> tuple[login.SecretKeys, ...]:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from controller.model.status import Reason, Rejected, RejectedError
 from controller.settings import choices, parsers
 from controller.settings.settings import Settings
+from controller.workloads import verifying
 from controller.workloads.annotations import (
     CONTAINER,
     CREDENTIALS_SECRET,
@@ -102,8 +103,10 @@ class Request:
     for other encryption than is enforced. An empty `credentials_secret`, `database`, `container`,
     `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to the client, and
     with an empty `restore_credentials_secret` restores use the login of dumps.
-    `accept` holds sorted codes of notes, and SHRUNK, `retention` a policy in its one form. `group`,
-    and what asks for something once, are not compared, as owners of one group may differ.
+    `accept` holds sorted codes of notes, and SHRUNK, `retention` a policy in its one form.
+    `verify_schedule` is empty where nothing is read back by a schedule, `verify_sample` where that
+    reads the newest backup alone. `group`, and what asks for something once, are not compared, as
+    owners of one group may differ.
     `read_from` is None without replicas, `suspend` and `log_level` are None and `resources`, as
     JSON, empty where nothing is asked. `deadline` is in seconds.
     """
@@ -174,6 +177,12 @@ class Request:
         )
     )
     retention: str = annotation_field(RETENTION, lambda given: given.settings.retention)
+    verify_schedule: str = annotation_field(
+        verifying.SCHEDULE, lambda given: given.settings.verify_schedule
+    )
+    verify_sample: str = annotation_field(
+        verifying.SAMPLE, lambda given: given.settings.verify_sample
+    )
     group: str = annotation_field(GROUP, compare=False)
     container: str = annotation_field(CONTAINER)
     read_from: ServerRole | None = derived_field(_read_from, READ_FROM)

@@ -37,6 +37,7 @@ from dumpers.contract.names import (
     MIN_PART_MIB,
     PART_SIZE,
     READ_BACK,
+    REQUIRED_PROOF,
     RETENTION,
     TIME_ZONE,
     VERIFY,
@@ -105,7 +106,8 @@ class DumpJob(Job):
     meaning that the estimate decides; `verify` is READ_BACK or empty; `accepted` holds the codes of
     notes that are no reason to look at a dump. `size_accepted` is true where somebody found the
     size of the backups right. `retention` is a policy as the controller checked it, empty where
-    everything is kept, and `time_zone` the zone that cuts its days.
+    everything is kept, and `time_zone` the zone that cuts its days. `required_proof` is the proof
+    that a backup needs to cover others, empty for the store's word.
     """
 
     engine: EngineSpec
@@ -119,6 +121,7 @@ class DumpJob(Job):
     size_accepted: bool = False
     retention: str = ""
     time_zone: str = ""
+    required_proof: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], engines: Sequence[EngineSpec]) -> "DumpJob":
@@ -161,6 +164,7 @@ class DumpJob(Job):
             # Not read here: a policy that nobody understands keeps everything, and fails no dump.
             retention=reader.text(RETENTION),
             time_zone=reader.text(TIME_ZONE),
+            required_proof=reader.text(REQUIRED_PROOF),
         )
 
 

@@ -13,6 +13,10 @@ ACCEPT = "KSNAPSHOT_ACCEPT"
 # Which backups of the workload are kept, and the zone whose days count: only recorded by a dump.
 RETENTION = "KSNAPSHOT_RETENTION"
 TIME_ZONE = "KSNAPSHOT_TIME_ZONE"
+# The proof that a backup of the workload needs to cover others: PROOF_READ, or not set for the
+# store's word. Only recorded by a dump.
+REQUIRED_PROOF = "KSNAPSHOT_REQUIRED_PROOF"
+PROOF_READ = "read"
 # A LogLevel; every kind of job has it.
 LOG_LEVEL = "KSNAPSHOT_LOG_LEVEL"
 TERMINATION_LOG = "KSNAPSHOT_TERMINATION_LOG"
@@ -22,7 +26,8 @@ HOSTNAME = "HOSTNAME"
 TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
 # The key of a Secret with certificates to trust, as cert-manager and CloudNativePG have it.
 CA_KEY = "ca.crt"
-READ_BACK = "read-back"
+# How the objects of a backup were read: as they are stored, or decrypted and unpacked to the end.
+READ_BACK, DECODED = "read-back", "decoded"
 DEFAULT_CLUSTER = "default"
 DEFAULT_TERMINATION_LOG = "/dev/termination-log"
 # What S3 takes; the last part may be smaller.
@@ -35,7 +40,7 @@ BACKUP = "KSNAPSHOT_BACKUP"
 RESTORE = "KSNAPSHOT_RESTORE"
 # `true` checks everything and changes nothing.
 PLAN_ONLY = "KSNAPSHOT_PLAN_ONLY"
-# The file with the private keys, in the reader's container only.
+# The file with the private keys, in the container that reads the store only.
 IDENTITY_FILE = "KSNAPSHOT_IDENTITY_FILE"
 # The folder of the socket between the reader's container and the client's.
 EXCHANGE = "KSNAPSHOT_EXCHANGE"
@@ -57,6 +62,9 @@ LIST_SCOPE = "KSNAPSHOT_LIST_SCOPE"
 LIST_SCOPES = ("cronjob", "cluster", "all")
 # `true` lists the dumps of ksnapshot 0.6.0, too, which have no records.
 LIST_LEGACY = "KSNAPSHOT_LIST_LEGACY"
+
+# Variables of jobs that verify on a schedule. The share of the backups that each run reads, as n/m.
+VERIFY_SAMPLE = "KSNAPSHOT_VERIFY_SAMPLE"
 
 # Variables of jobs that delete backups. The floor is a policy, or `none`: what prune keeps whatever
 # the policies in the bucket say.

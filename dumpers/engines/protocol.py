@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dumpers.contract.notes import Note
 from dumpers.contract.restore.request import RestoreRequest
+from dumpers.streams.fingerprint import Scanner
 from dumpers.streams.reader import Reader
 
 if TYPE_CHECKING:
@@ -89,6 +90,15 @@ class NotedStream(Protocol):
 
     def notes(self) -> Sequence[Note]:
         """Return the notes of the last reading, once all streams were uploaded."""
+        ...
+
+
+@runtime_checkable
+class FingerprintedStream(Protocol):
+    """A DumpStream that an equal database writes again, but for what its scanner leaves out."""
+
+    def scanner(self) -> Scanner | None:
+        """Return what takes the fingerprint of the next reading; None where nothing can."""
         ...
 
 

@@ -7,17 +7,25 @@ from dumpers.repository.records import Time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedObject:
-    """One object as it was read back; `good` if size and sha256 are those that were sent."""
+    """One object as it was read; `good` if it is as it was sent, else `why` says how it differs.
+
+    `size` and `sha256` are those of what the store gave.
+    """
 
     key: str
     size: int
     sha256: str
     good: bool
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What reading a backup's objects found; `method` is READ_BACK."""
+    """What reading a backup's objects found.
+
+    `method` is READ_BACK where they were compared as they are stored, DECODED where they were
+    decrypted and unpacked to the end besides, and what came out was compared.
+    """
 
     run: str
     method: str

@@ -69,8 +69,9 @@ class Entry:
     `record` is the folder of the run's records, with its trailing slash. `why` explains a state
     that is no backup. `notes` are the codes of those that nobody accepted. `checked` is true where
     the store confirmed size and checksum of every object, when it was written or when prune asked.
-    `retention` is None where all backups were to be kept when this one was made. `size_accepted` is
-    true where somebody found the sizes of all backups up to this one right.
+    `retention` is None where all backups were to be kept when this one was made, `required_proof`
+    what its workload wants of a backup that covers others, see Manifest. `size_accepted` is true
+    where somebody found the sizes of all backups up to this one right.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Entry:
     checked: bool = False
     retention: Retention | None = None
     size_accepted: bool = False
+    required_proof: str = ""
 
     @property
     def is_restorable(self) -> bool:
@@ -226,6 +228,7 @@ def _facts(record: object, names: Collection[str]) -> dict[str, Any]:
                 "checked": CHECKED in names or all(item.checked for item in objects),
                 "retention": record.retention,
                 "size_accepted": record.size_accepted or ACCEPTED in names,
+                "required_proof": record.required_proof,
             }
         case StartedRecord():
             return _whose(record)

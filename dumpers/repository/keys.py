@@ -16,6 +16,7 @@ AGE_SUFFIX = ".age"
 _STAMP = "%Y%m%dT%H%M%SZ"
 # Names of a run's records.
 STARTED, MANIFEST, FAILED = "started.json", "manifest.json", "failed.json"
+FINGERPRINT = "fingerprint.json"
 PINNED, ACCEPTED = "pinned.json", "accepted.json"
 # What prune finds out: that the store holds what the manifest says, and that a backup is small.
 CHECKED, SHRUNK = "checked.json", "shrunk.json"
@@ -89,6 +90,11 @@ class Run:
     def manifest_key(self) -> str:
         """Key of the record that is written last, or of the tombstone in its place."""
         return f"{self.record_prefix}{MANIFEST}"
+
+    @property
+    def fingerprint_key(self) -> str:
+        """Key of the record that tells what the backup holds, written before the manifest."""
+        return f"{self.record_prefix}{FINGERPRINT}"
 
     @property
     def failed_key(self) -> str:

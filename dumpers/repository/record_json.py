@@ -24,6 +24,7 @@ from dumpers.repository.records import (
     BootstrapRecord,
     DamagedRecord,
     FailedRecord,
+    FingerprintRecord,
     Manifest,
     Removal,
     StartedRecord,
@@ -35,6 +36,7 @@ from dumpers.repository.records import (
 Record = (
     StartedRecord
     | Manifest
+    | FingerprintRecord
     | FailedRecord
     | Verification
     | Restoration
@@ -48,14 +50,16 @@ Record = (
 
 FORMAT = 1
 _STARTED, _MANIFEST, _FAILED = "started", "manifest", "failed"
+_FINGERPRINT = "fingerprint"
 _VERIFIED, _DAMAGED = "verified", "damaged"
 _RESTORED, _PINNED, _BOOTSTRAP = "restored", "pinned", "bootstrap"
 _ACCEPTED, _CHECKED, _SHRUNK = "accepted", "checked", "shrunk"
-_WITH_DIGEST = {_MANIFEST, _VERIFIED, _DAMAGED, _CHECKED}
+_WITH_DIGEST = {_MANIFEST, _FINGERPRINT, _VERIFIED, _DAMAGED, _CHECKED}
 # A manifest's JSON holds the members of the started record as its own.
 _MEMBERS_OF: dict[str, Any] = {
     _STARTED: StartedRecord,
     _MANIFEST: Manifest,
+    _FINGERPRINT: FingerprintRecord,
     _FAILED: FailedRecord,
     _RESTORED: Restoration,
     _PINNED: Pin,
@@ -79,6 +83,9 @@ def write_record(record: Record) -> bytes:
         case Verification():
             kind = _VERIFIED if record.good else _DAMAGED
             members = _members(record) | {"good": record.good}
+            for item in members["objects"]:
+                if not item["why"]:
+                    del item["why"]
         case Tombstone():
             kind = record.removal.value
             members = {
@@ -201,6 +208,9 @@ def _members(record: Record) -> dict[str, Any]:
 def _manifest_members(manifest: Manifest) -> dict[str, Any]:
     members = _members(manifest)
     begun: dict[str, Any] = members.pop("begun")
+    for name in ("required_proof", "fingerprint"):
+        if not members[name]:
+            del members[name]
     for part in (members, *members["objects"]):
         if not part["metadata"]:
             del part["metadata"]

@@ -36,6 +36,36 @@ class StartedRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableRecord:
+    """The digest of one table's rows, and their number where the dump counted them."""
+
+    digest: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectFingerprint:
+    """What the object `key` held, in digests that the dump of an equal database has, too.
+
+    As dumpers.streams.fingerprint has it: `tables` by the name that the dump gives them, `rest` of
+    all else. Digests are hex, of the algorithm of that name.
+    """
+
+    key: str
+    algorithm: str
+    tables: Mapping[str, TableRecord]
+    rest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FingerprintRecord:
+    """The fingerprints of a run's objects, apart from the manifest, which is read more often."""
+
+    run: str
+    objects: tuple[ObjectFingerprint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectRecord:
     """One object of a backup: `size` in the store, `source_size` before compression.
 
@@ -94,6 +124,9 @@ class Manifest:
     `begun` is the run's started record, `encryption` None for a backup in the clear, `retention`
     None where all were to be kept, `metadata` what the engine knows of the whole dump.
     `size_accepted` is true where the workload's annotations said that the size is right.
+    `required_proof` is PROOF_READ where a backup of the workload must have been read before it
+    covers others, empty where the store's word is enough; later versions may add to the words.
+    `fingerprint` is the sha256, as hex, of the FingerprintRecord beside it, empty without one.
     """
 
     begun: StartedRecord
@@ -106,6 +139,8 @@ class Manifest:
     notes: tuple[NoteRecord, ...] = ()
     retention: Retention | None = None
     size_accepted: bool = False
+    required_proof: str = ""
+    fingerprint: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 

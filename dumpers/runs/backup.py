@@ -12,17 +12,17 @@ from dumpers.contract.notes import codes_of
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpEngine, DumpStream, SourceInfo
 from dumpers.repository import records
-from dumpers.repository.added_records import Verification
 from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.extent import Extent, read_extent
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.removal.sweep import sweep
-from dumpers.runs import verify
 from dumpers.runs.failure import recorded_failure
+from dumpers.runs.fingerprints import record_fingerprint
 from dumpers.runs.naming import key_of, run_of
 from dumpers.runs.notes import judge, log_notes, with_learned_notes
 from dumpers.runs.pipeline import store_all
+from dumpers.runs.verify.read_back import prove_right, read_back
 from dumpers.runtime.errors import ExitCode, InterruptedRunError, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
@@ -77,9 +77,9 @@ def dump(
             recorded.enter_context(recorded_failure(storage, run, now=now))
             probe(storage, record.keys[0])
             if job.verify:
-                verify.prove_right(storage, run.started_key, started_record)
+                prove_right(storage, run.started_key, started_record)
             sweep(storage, run, record)
-            objects = store_all(
+            stored = store_all(
                 streams,
                 keys=record.keys,
                 parallel=source.parallel,
@@ -87,46 +87,23 @@ def dump(
                 recipients=recipients,
                 storage=storage,
             )
+            objects = [item.record for item in stored]
             plan = replace(plan, source=with_learned_notes(source, streams, job))
         # Not before the engine has ended what its streams share: it may still fail the dump.
         if job.verify:
-            _verify(plan, objects, storage=storage, now=now)
-        _commit(plan, record, objects, storage=storage, now=now)
+            read_back(storage, run, objects, method=job.verify, now=now)
+        fingerprint = record_fingerprint(storage, run, stored)
+        _commit(plan, record, objects, fingerprint, storage=storage, now=now)
         seconds = time.monotonic() - began
         extent = read_extent(storage, run.records_prefix, now=now)
     return _result(plan, objects=objects, seconds=seconds, extent=extent)
-
-
-def _verify(
-    plan: _Plan,
-    objects: Sequence[records.ObjectRecord],
-    *,
-    storage: RunStorage,
-    now: Callable[[], datetime],
-) -> None:
-    """Read the objects back and record what was found; StorageFailedError if one is damaged."""
-    verification = Verification(
-        run=plan.run.id,
-        method=plan.job.verify,
-        objects=verify.read_back(storage, objects),
-        finished=now(),
-    )
-    key = plan.run.verification_key(verification.finished, good=verification.good)
-    storage.put_once(key, write_record(verification))
-    for sent, found in zip(objects, verification.objects, strict=True):
-        if not found.good:
-            raise StorageFailedError(
-                f"{sent.key} was read back and is damaged: sent were {sent.size} bytes with sha256 "
-                f"{sent.sha256}, the store gives {found.size} bytes with {found.sha256}. There is "
-                f"no manifest, so this is no backup, and {key} has the details: check the store, "
-                "dump again"
-            )
 
 
 def _commit(
     plan: _Plan,
     record: records.StartedRecord,
     objects: Sequence[records.ObjectRecord],
+    fingerprint: str,
     *,
     storage: RunStorage,
     now: Callable[[], datetime],
@@ -149,6 +126,8 @@ def _commit(
         notes=judge(plan.source.notes, plan.job),
         retention=_retention(plan.job),
         size_accepted=plan.job.size_accepted,
+        required_proof=plan.job.required_proof,
+        fingerprint=fingerprint,
         metadata=plan.source.metadata,
     )
     key = plan.run.manifest_key

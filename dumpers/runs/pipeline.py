@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from dumpers.engines.protocol import DumpStream
+from dumpers.engines.protocol import DumpStream, FingerprintedStream
 from dumpers.repository.records import ObjectRecord
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.log import fields
@@ -17,12 +17,21 @@ from dumpers.storage.part_size import choose_part_size
 from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
 from dumpers.streams.filters import CountingReader, GzipReader
+from dumpers.streams.fingerprint import Fingerprint, ScannedReader
 from dumpers.streams.reader import copy
 
 _LOG = logging.getLogger(__name__)
 
 # Of all groups together: each stream has the buffers of an upload, all of them some 15 MiB.
 _MOST_AT_A_TIME = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """The record of an object, and what it holds; None where its stream has no fingerprint."""
+
+    record: ObjectRecord
+    fingerprint: Fingerprint | None
 
 
 def store_all(
@@ -33,8 +42,8 @@ def store_all(
     part_size: int | None,
     recipients: Sequence[age.Recipient],
     storage: RunStorage,
-) -> Sequence[ObjectRecord]:
-    """Store every stream under its key and return the objects' records, in the order given.
+) -> Sequence[StoredObject]:
+    """Store every stream under its key and return what was stored, in the order given.
 
     `parallel` streams of each concurrency group are read at a time. A stream that fails, or that
     the engine withdraws after all are stored, is read again if the stream says that this may help.
@@ -51,7 +60,7 @@ def store_all(
         recipients=recipients,
         progress=progress,
     )
-    stored: dict[str, ObjectRecord] = {}
+    stored: dict[str, StoredObject] = {}
     with progress.shown():
         withdrawn = jobs
         while withdrawn:
@@ -82,8 +91,8 @@ def _at_a_time(workers: Sequence[deque[_Job]]) -> int:
     return min(len(workers), _MOST_AT_A_TIME)
 
 
-def _run(workers: Sequence[deque[_Job]], storing: "_Storing") -> dict[str, ObjectRecord]:
-    stored: dict[str, ObjectRecord] = {}
+def _run(workers: Sequence[deque[_Job]], storing: "_Storing") -> dict[str, StoredObject]:
+    stored: dict[str, StoredObject] = {}
 
     def work(queue: deque[_Job]) -> None:
         while queue:
@@ -112,16 +121,18 @@ class _Storing:
     recipients: Sequence[age.Recipient]
     progress: Progress
 
-    def prove(self, job: _Job, stored: dict[str, ObjectRecord]) -> bool:
+    def prove(self, job: _Job, stored: dict[str, StoredObject]) -> bool:
         """Add what the engine knows of a stream once all are stored; False if it withdraws it."""
         try:
-            stored[job.key] = replace(stored[job.key], metadata=job.stream.metadata())
+            found = stored[job.key]
+            record = replace(found.record, metadata=job.stream.metadata())
+            stored[job.key] = replace(found, record=record)
         except SourceFailedError as error:
             self._ask(job, error)
             return False
         return True
 
-    def store_again(self, job: _Job) -> ObjectRecord:
+    def store_again(self, job: _Job) -> StoredObject:
         """Store a stream, from its start again as long as the stream says that this may help."""
         while True:
             try:
@@ -135,14 +146,15 @@ class _Storing:
             raise error
         _LOG.warning("reading once more", extra=fields(key=job.key, why=str(error)))
 
-    def _store(self, stream: DumpStream, key: str) -> ObjectRecord:
+    def _store(self, stream: DumpStream, key: str) -> StoredObject:
         part_size = self.part_size or choose_part_size(stream.estimate, self.at_a_time)
+        scanner = stream.scanner() if isinstance(stream, FingerprintedStream) else None
         # The upload is left after the tool has ended: a dump that goes wrong at its very end still
         # aborts it.
         with (
             Upload.begin(self.storage, key, part_size=part_size) as upload,
             stream.open(self.storage.interrupt) as tool,
-            CountingReader(tool) as raw,
+            CountingReader(ScannedReader(tool, scanner) if scanner else tool) as raw,
         ):
             packed = GzipReader(raw)
             name = ".".join((stream.name, *stream.part))
@@ -152,7 +164,7 @@ class _Storing:
                 else:
                     copy(packed, upload)
             stored = upload.complete()
-        return ObjectRecord(
+        record = ObjectRecord(
             key=stored.key,
             name=stream.name,
             part=stream.part,
@@ -164,3 +176,4 @@ class _Storing:
             source_sha256=raw.sha256(),
             checked=stored.checked,
         )
+        return StoredObject(record=record, fingerprint=scanner.end() if scanner else None)

@@ -43,8 +43,8 @@ class DecryptReader(BufferedReader):
     def __exit__(self, *_: object) -> None:
         self._scope.cancel("the end of the decryption")
 
-    def join(self, seconds: float) -> None:
-        """Wait so long for the thread, once this was left.
+    def join(self, seconds: float | None = None) -> None:
+        """Wait so long for the thread, once this was left; without a limit where none is given.
 
         A thread that wakes within the library while Python ends would take the process with it.
         """

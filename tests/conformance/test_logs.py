@@ -16,7 +16,7 @@ _LOGGERS = {"_log", "_LOG"}
 _LEVELS = {"debug", "info", "warning", "error", "exception", "log"}
 # Of calls that do not say the event themselves: those that they may be about.
 _ELSEWHERE = {
-    "dumpers/runs/restore/progress.py": ("restoring", "no progress"),
+    "dumpers/runs/progress.py": ("restoring", "reading", "no progress"),
     "dumpers/runs/restore/last_record.py": (
         "the bootstrap is not recorded in the store",
         "the restore is not recorded beside the backup",

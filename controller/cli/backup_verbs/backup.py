@@ -14,7 +14,13 @@ from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.asked import new_job_name
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_on_screen
-from controller.client.jobs.of_workload import cronjob_of, describe_job, jobs_of, unfinished
+from controller.client.jobs.of_workload import (
+    cronjob_of,
+    describe_job,
+    jobs_of,
+    unfinished,
+    verifies_by_schedule,
+)
 from controller.client.jobs.progress import JobEnd, Outcome
 from controller.client.jobs.results import document_of_end, result_of, words_of_failure
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
@@ -51,7 +57,8 @@ def backup(
     known = read_known(connection, with_jobs=True)
     found = find_workload(workload, namespace, known.workloads)
     cronjob = cronjob_of(found)
-    active = unfinished(jobs_of(cronjob, known.jobs or ()))
+    others = (job for job in known.jobs or () if not verifies_by_schedule(job))
+    active = unfinished(jobs_of(cronjob, others))
     if active and not even_if_running:
         raise CommandError(
             f"{describe_job(active[0], datetime.now(UTC))} is not done yet ({name_of(active[0])}):"

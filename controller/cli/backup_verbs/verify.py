@@ -28,8 +28,9 @@ from dumpers.contract.restore.request import LATEST
 def verify(connection: Connection, **given: Any) -> None:
     """Read a backup of WORKLOAD back from the store, and compare it with its manifest.
 
-    No key is needed: what is stored is compared, not what is in it. The verdict goes into the
-    store beside the backup, and `ksnapshot backups` shows it.
+    No key is needed: of an encrypted backup what is stored is compared, any other one is
+    unpacked to its end, too. The verdict goes into the store beside the backup, and `ksnapshot
+    backups` shows it.
     """
     result = run_on_backup(connection, "verify", "the verification of a backup", given)
     if result:

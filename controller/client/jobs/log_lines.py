@@ -8,8 +8,8 @@ from typing import Any
 
 from controller.client.terminal.output import duration, moment_of, size
 
-# Of a dump, and of a restore.
-_PROGRESS, _RESTORING = "progress", "restoring"
+# Of a dump, and of what reads a backup: a restore, and a verification.
+_PROGRESS, _READING = "progress", {"restoring", "reading"}
 _HEAD = ("time", "level", "message")
 _SECONDS_A_MINUTE = 60
 
@@ -27,7 +27,7 @@ class LogLine:
     @property
     def is_progress(self) -> bool:
         """Whether it says no more than how far the run is."""
-        return self.message in {_PROGRESS, _RESTORING}
+        return self.message in {_PROGRESS, *_READING}
 
 
 def parse_line(text: str) -> LogLine:
@@ -66,9 +66,9 @@ def describe_progress(line: LogLine, expected: int | None = None) -> str:
     seconds, read, rate = (
         _number(fields.get(name)) for name in ("seconds", "bytes_read", "bytes_per_second")
     )
-    if line.message == _RESTORING:
+    if line.message in _READING:
         read = _number(fields.get("bytes_done"))
-    waiting = line.message if line.message == _RESTORING else "waiting"
+    waiting = line.message if line.message in _READING else "waiting"
     parts = [str(fields.get("name") or waiting)]
     if (total := _number(fields.get("total"))) and total > 1:
         parts.append(f"{_number(fields.get('done')) or 0:.0f}/{total:.0f}")

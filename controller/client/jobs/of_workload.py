@@ -21,6 +21,7 @@ from controller.model.objects import (
     uid_of,
 )
 from controller.runs.job_status import end_of, started_at
+from controller.runs.proofs import is_scheduled
 from controller.runs.releases.choice import is_waiting
 from dumpers.contract.names import CRONJOB, WORKLOAD
 
@@ -42,6 +43,11 @@ _VERBS = {
 def is_a_look(job: Json) -> bool:
     """Whether a Job only looks at backups, or hands one over: no run of the workload."""
     return labels_of(job).get(names.COMPONENT_LABEL) in LOOKS
+
+
+def verifies_by_schedule(job: Json) -> bool:
+    """Whether a Job reads backups back by the workload's schedule: it keeps nothing waiting."""
+    return labels_of(job).get(names.COMPONENT_LABEL) == names.VERIFY and is_scheduled(job)
 
 
 def cronjob_of(workload: Workload) -> Json:

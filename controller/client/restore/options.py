@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from controller.manifests.restore_job import SecretKey
+from controller.manifests.reading.identity import SecretKey
 from controller.workloads.credentials.named_secret import keys_of_role
 from dumpers.contract.engine_spec import EngineSpec, Role
 

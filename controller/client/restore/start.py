@@ -20,10 +20,10 @@ from controller.client.restore.wanted import RestoreWanted
 from controller.client.terminal.ask import confirm
 from controller.client.terminal.errors import CommandError, Exit
 from controller.kube.client import SECRETS, Document
+from controller.manifests.reading.identity import SecretKey
 from controller.manifests.restore_job import (
     RESTORE,
     RestoreJob,
-    SecretKey,
     Target,
     build_restore_job,
 )

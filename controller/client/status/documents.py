@@ -1,5 +1,6 @@
 """A row of `ksnapshot status` as JSON has it; the schema is in docs/command.md."""
 
+from collections.abc import Container
 from dataclasses import asdict
 from typing import Any
 
@@ -7,6 +8,7 @@ from controller.client.status.past_run import run_document
 from controller.client.status.rows import Row
 from controller.client.terminal.output import utc
 from controller.runs.restorable import LastProof, Restorable
+from controller.runs.verifications import LastVerification
 
 
 def document_of(row: Row) -> dict[str, Any]:
@@ -35,12 +37,18 @@ def document_of(row: Row) -> dict[str, Any]:
         "last_result": run_document(row.last_result),
         "restorable": _known(row.restorable),
         "last_proof": _known(row.last_proof),
+        "verify_schedule": row.verify_schedule or None,
+        "last_verification": _known(row.last_verification, unknown=("",)),
     }
 
 
-def _known(found: Restorable | LastProof | None) -> dict[str, Any] | None:
+def _known(
+    found: Restorable | LastProof | LastVerification | None, unknown: Container[Any] = ("", 0)
+) -> dict[str, Any] | None:
     """Its members, and None for those that are not known."""
     if found is None:
         return None
-    members = asdict(found)
-    return {name: value if value or value is False else None for name, value in members.items()}
+    return {
+        name: None if value in unknown and value is not False else value
+        for name, value in asdict(found).items()
+    }

@@ -24,6 +24,7 @@ from controller.model.objects import (
 from controller.model.status import Reason, State
 from controller.runs.job_status import is_active, started_at
 from controller.runs.restorable import LastProof, Restorable, last_proof_of, restorable_of
+from controller.runs.verifications import LastVerification, last_verification_of
 from controller.workloads.timing.run_times import next_run
 
 # States and reasons in which nobody has to do anything.
@@ -67,6 +68,8 @@ class Row:
     last_success: Run | None = None
     restorable: Restorable | None = None
     last_proof: LastProof | None = None
+    verify_schedule: str = ""
+    last_verification: LastVerification | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -79,10 +82,15 @@ class Row:
         return self.last_proof is not None and not self.last_proof.good
 
     @property
+    def is_unverified(self) -> bool:
+        """Whether the last run that verifies by schedule failed, by a verdict or without one."""
+        return self.last_verification is not None and not self.last_verification.succeeded
+
+    @property
     def is_problem(self) -> bool:
         """Whether somebody should look at it."""
         settled = self.state in {"", *_SETTLED} or self.reason in FINE
-        return self.has_failed or self.is_damaged or not settled
+        return self.has_failed or self.is_damaged or self.is_unverified or not settled
 
     @property
     def fix(self) -> str:
@@ -93,7 +101,10 @@ class Row:
             return STATE_FIXES.get(self.reason, "")
         if self.has_failed and self.last_result:
             return RUN_FIXES.get(self.last_result.reason, "")
-        return DAMAGED_FIX if self.is_damaged else ""
+        if self.is_damaged:
+            return DAMAGED_FIX
+        last = self.last_verification
+        return RUN_FIXES.get(last.reason, "") if last and not last.succeeded else ""
 
 
 def make_rows(
@@ -161,6 +172,8 @@ def _row(
         last_success=read_run(success),
         restorable=restorable_of(success, proof),
         last_proof=last_proof_of(success, proof),
+        verify_schedule=annotations.get(names.VERIFY_SCHEDULE, ""),
+        last_verification=last_verification_of(cronjob),
     )
 
 

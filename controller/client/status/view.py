@@ -145,7 +145,11 @@ def _why(row: Row) -> str:
         parts.append(f"the last run failed ({last.reason}): {last.message}")
     if row.is_damaged and row.last_proof:
         proof = row.last_proof
-        parts.append(f"the backup {proof.backup} was found damaged at {proof.when}")
+        which = f"the backup {proof.backup}" if proof.backup else "a backup"
+        parts.append(f"{which} was found damaged at {proof.when}")
+    if row.is_unverified and row.last_verification:
+        last_seen = row.last_verification
+        parts.append(f"the last verification failed ({last_seen.reason}): {last_seen.message}")
     return "; ".join(parts)
 
 
@@ -190,7 +194,20 @@ def _details(row: Row, now: datetime) -> Iterator[tuple[str, str]]:
         yield "restorable", f"{oldest}{clock(moment_of(found.newest))}{count} (as of {as_of})"
     if row.last_proof:
         yield "last proof", f"{_proof(row, now)}: backup {row.last_proof.backup or 'not named'}"
+    if row.verify_schedule:
+        yield "verification", f"{row.verify_schedule} ({row.zone}), {_verification(row, now)}"
     yield "to do", row.fix
+
+
+def _verification(row: Row, now: datetime) -> str:
+    """How the last run ended that verifies by schedule."""
+    last = row.last_verification
+    if last is None:
+        return "not yet"
+    when = _at(moment_of(last.finished), now)
+    if last.succeeded:
+        return f"succeeded {when}: {last.verified} backups read"
+    return f"failed {when}: {last.reason}: {last.message}"
 
 
 def _past(run: Json) -> tuple[str, ...]:

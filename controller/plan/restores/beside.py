@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from controller.manifests.ownership import holder_of
+from controller.manifests.reading.identity import identity_of
 from controller.manifests.restore_job import RESTORE, RestoreJob, Target, build_restore_job
 from controller.manifests.verb_job import VerbJob, reader_account
 from controller.model import names
@@ -27,7 +28,6 @@ from controller.plan.restores.jobs import (
     find_job,
     follow,
     going_on,
-    identity_of,
     is_past,
     job_name,
     shown_copies,

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from controller.manifests.overlay import overlay
 from controller.manifests.ownership import PENDING, Holder, hold, holder_of
+from controller.manifests.reading.identity import identity_of
 from controller.manifests.restore_job import RESTORE, RestoreJob, Target, build_restore_job
 from controller.manifests.verb_job import VerbJob, reader_account
 from controller.model import names
@@ -30,7 +31,6 @@ from controller.plan.restores.jobs import (
     find_job,
     follow,
     going_on,
-    identity_of,
     is_past,
     job_name,
     why_blocked,

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from controller.manifests.restore_job import SecretKey
 from controller.model import names
 from controller.model.kinds import JOB
 from controller.model.objects import Json, ObjectRef, name_of, uid_of
@@ -15,7 +14,6 @@ from controller.plan.context import PlanContext
 from controller.runs.blocked import blocked_run
 from controller.runs.job_status import end_of
 from controller.runs.restores import RestoreRecord, followed
-from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 
 PAUSE = timedelta(minutes=10)
@@ -99,15 +97,6 @@ def is_past(moment: str, pause: timedelta, now: datetime) -> bool:
         return now - datetime.fromisoformat(moment) >= pause
     except (ValueError, TypeError):
         return True
-
-
-def identity_of(settings: Settings) -> SecretKey | None:
-    """The private keys to restore with; None where the operator gave none.
-
-    Optional to its pod, which says then that it is not there, instead of waiting for it.
-    """
-    secret, _, key = settings.identity_secret.partition("/")
-    return SecretKey(secret=secret, key=key, is_optional=True) if secret else None
 
 
 def shown_copies(record: RestoreRecord) -> str:

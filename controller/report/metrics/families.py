@@ -93,6 +93,29 @@ STATE_SINCE = _of_workload(
     "state",
     "reason",
 )
+VERIFY_LAST_SUCCESS = _of_workload(
+    "ksnapshot_verify_last_success_timestamp_seconds",
+    "When the last good run ended that verified by schedule.",
+)
+VERIFY_LAST_ATTEMPT = _of_workload(
+    "ksnapshot_verify_last_attempt_timestamp_seconds", "When the last of them ended, however."
+)
+VERIFY_DUE = _of_workload(
+    "ksnapshot_verify_due_timestamp_seconds",
+    "When the next good one must have ended; absent while suspended.",
+)
+VERIFY_LAST_STATUS = _of_workload(
+    "ksnapshot_verify_last_status",
+    "Whether the last one was good (1) or failed (0), and for which reason.",
+    "reason",
+)
+VERIFY_DAMAGED = _of_workload(
+    "ksnapshot_verify_damaged_backups", "Backups that the last one found damaged."
+)
+VERIFY_OLDEST_UNREAD = _of_workload(
+    "ksnapshot_verify_oldest_unread_timestamp_seconds",
+    "When the oldest backup began that nobody has read yet; absent if there is none.",
+)
 RUNS = _of_workload(
     "ksnapshot_backup_runs_total",
     "Runs whose end this process has recorded; reasons beyond a few are `Other`.",
@@ -195,6 +218,12 @@ WORKLOAD_FAMILIES = (
     FIRST_RESTORABLE,
     SUSPENDED_SINCE,
     STATE_SINCE,
+    VERIFY_LAST_SUCCESS,
+    VERIFY_LAST_ATTEMPT,
+    VERIFY_DUE,
+    VERIFY_LAST_STATUS,
+    VERIFY_DAMAGED,
+    VERIFY_OLDEST_UNREAD,
 )
 FAMILIES = (
     *WORKLOAD_FAMILIES,

@@ -50,10 +50,11 @@ class Metrics:
     ) -> None:
         self._calls, self._leads = calls, leads
         self._notifications = notifications
+        self._slack = slack_of(settings)
         self._succeeded: float | None = None
         self._runs = RunCounts()
         self._restores: Counter[tuple[str, str]] = Counter()
-        self._prunes = PruneFigures(settings=settings, slack=slack_of(settings))
+        self._prunes = PruneFigures(settings=settings, slack=self._slack)
         self._figures: dict[str, _Remembered] = {}
         self._workloads: tuple[Mapping[Family, list[Sample]], bytes] = ({}, b"")
         self._exposition = EMPTY
@@ -114,7 +115,7 @@ class Metrics:
         known = self._figures.get(name)
         if known and known[0] is cronjob and known[1] == running:
             return known
-        return cronjob, running, workload_figures(cronjob, running, due)
+        return cronjob, running, workload_figures(cronjob, running, due, self._slack)
 
     def _of_pass(self, result: PassResult) -> Mapping[Family, Iterable[Sample]]:
         counted: Mapping[Any, int] = _by_status(result.results)

@@ -17,6 +17,7 @@ from controller.runs.releases.host import host_of
 from controller.runs.restorable import restorable_of
 from controller.runs.results import finished_at
 from controller.runs.retention.shrinking import is_shrunk
+from controller.runs.verifications import last_verification_of, verification_due
 from dumpers.contract.notes import NoteCode
 
 # The values of the labels beyond those of the workload, and the value.
@@ -27,12 +28,14 @@ _LONGEST_WORD = 64
 _EVERY_NOTE = frozenset(map(str, NoteCode))
 
 
-def workload_figures(cronjob: Json, running: str, due: int | None) -> Figures:
+def workload_figures(cronjob: Json, running: str, due: int | None, slack: int) -> Figures:
     """Collect what a CronJob shows; `running` is RFC 3339, and empty where no run goes on.
 
-    `due` is when its next good run must have ended, in seconds since the epoch.
+    `due` is when its next good run must have ended, in seconds since the epoch; `slack` is how many
+    seconds after its end a verification may be recorded.
     """
-    return {family: figure for family, figure in _figures(cronjob, running, due) if figure}
+    figures = (*_figures(cronjob, running, due), *_verifications(cronjob, slack))
+    return {family: figure for family, figure in figures if figure}
 
 
 def labels_of_workload(workload: str, cronjob: str) -> tuple[str, str, str]:
@@ -67,6 +70,19 @@ def _figures(
         yield families.FIRST_RESTORABLE, _plain(seconds_of(restorable and restorable.oldest))
         accepted = annotations_of(cronjob).get(SIZE_ACCEPTED, "")
         yield families.SHRUNK, _plain(is_shrunk(history, accepted))
+
+
+def _verifications(cronjob: Json, slack: int) -> Iterator[tuple[Family, Figure | None]]:
+    """The figures of what verifies its backups by a schedule; all are None without one."""
+    yield families.VERIFY_DUE, _plain(verification_due(cronjob, slack))
+    last = last_verification_of(cronjob)
+    if last is None:
+        return
+    yield families.VERIFY_LAST_SUCCESS, _plain(seconds_of(last.last_success))
+    yield families.VERIFY_LAST_ATTEMPT, _plain(seconds_of(last.finished))
+    yield families.VERIFY_LAST_STATUS, ((last.reason,), float(last.succeeded))
+    yield families.VERIFY_DAMAGED, _plain(last.damaged)
+    yield families.VERIFY_OLDEST_UNREAD, _plain(seconds_of(last.oldest_unread))
 
 
 def _plain(value: float | None) -> Figure | None:

@@ -9,6 +9,7 @@ from controller.model.names import SIZE_ACCEPTED
 from controller.model.objects import Json, annotations_of, uid_of
 from controller.model.status import Reason, State
 from controller.report.page.findings import Findings
+from controller.report.status_board import VERIFICATION
 from controller.report.status_subjects import Subject
 from controller.runs.history import FAILED, PastRun, history_of
 from controller.runs.retention.shrinking import is_shrunk
@@ -110,7 +111,8 @@ def _entry(row: Json, subject: Subject | None, findings: Findings) -> Entry:
 def _level(row: Json, now: datetime, *, due: int | None, is_shrunk: bool) -> Level:
     state, reason = row["state"], row["reason"]
     has_failed = (row.get("last_result") or {}).get("outcome") == FAILED
-    is_odd = state != State.WANTED or reason not in _WELL or is_shrunk
+    is_unverified = (row.get(VERIFICATION) or {}).get("outcome") == FAILED
+    is_odd = state != State.WANTED or reason not in _WELL or is_shrunk or is_unverified
     levels = (
         (Level.LEAVING, state in _LEAVING),
         (Level.OVERDUE, due is not None and due < now.timestamp()),

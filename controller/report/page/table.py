@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 
-from controller.model.fixes import RUN_FIXES, STATE_FIXES
+from controller.model.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES
 from controller.model.objects import Json
 from controller.model.status import Reason
 from controller.plan.absence import format_time
@@ -12,9 +12,10 @@ from controller.report.page.curves import curve
 from controller.report.page.entries import Entry, Level
 from controller.report.page.markup import Child, Html, div, element, join, span
 from controller.report.page.words import counted, duration, moment, shortened
-from controller.report.status_board import following_run
+from controller.report.status_board import VERIFICATION, following_run
 from controller.report.status_document import in_units
 from controller.runs.history import FAILED
+from dumpers.runtime.errors import BackupDamagedError
 
 KINDS = {
     Level.OVERDUE: "bad",
@@ -152,6 +153,7 @@ def _backups(entry: Entry) -> Html:
     return join(
         _restorable(row.get("restorable")),
         _proof(row.get("last_proof")),
+        _verification(row.get(VERIFICATION)),
         div("warn", "notes: ", ", ".join(map(str, notes))) if notes else None,
         _points(row.get("restore_points") or ()),
     )
@@ -175,6 +177,19 @@ def _proof(proof: Json | None) -> Html | None:
         return None
     kind, verdict = ("good", "proven good") if proof["good"] else ("bad", "found DAMAGED")
     return div(kind, f"{verdict} ", moment(proof["when"]))
+
+
+def _verification(found: Json | None) -> Html | None:
+    """What to do about a run that verifies by schedule and failed; a good one is the proof."""
+    if not found or found["outcome"] != FAILED:
+        return None
+    reason = str(found["reason"])
+    is_damaged = reason == BackupDamagedError.reason
+    return join(
+        div("bad", "verification failed ", moment(found["finished"])),
+        div("", reason, ": " if found["message"] else "", shortened(found["message"])),
+        _fix(DAMAGED_FIX if is_damaged else RUN_FIXES.get(reason)),
+    )
 
 
 def _points(points: Iterable[Json]) -> Html | None:

@@ -18,16 +18,12 @@ from controller.model.objects import (
     labels_of,
     name_of,
 )
-from controller.runs.causes.pod_causes import cause_in_pod, container_end, pods_newest_first
-from controller.runs.causes.stopped import why_stopped
+from controller.runs.causes.job_end import job_end
 from controller.runs.due import Expectation, due, seconds_of
-from controller.runs.job_status import end_of, ended_at, is_complete
-from controller.runs.reasons import shortened
 from controller.settings.settings import Settings
 from dumpers.contract.retention.result import PruneResult
 
 PRUNE = "prune"
-_FAILED, _SUCCEEDED = "Failed", "Succeeded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,26 +106,14 @@ def is_rehearsal(job: Json) -> bool:
 
 def past_prune(job: Json, pods: Objects) -> PastPrune:
     """How a Job ended that has ended; by its own word, else by what Kubernetes shows."""
-    end = end_of(job) or {}
-    finished, succeeded = ended_at(job, end), is_complete(end)
-    tries = pods_newest_first(pods)
-    pod, told = next(((pod, result) for pod in tries if (result := _result(pod))), ({}, None))
-    if told and told.succeeded == succeeded:
-        stopped = why_stopped(told.reason, pod, end)
-        reason, message = str(stopped.reason) if stopped else told.reason, told.message
-    elif succeeded:
-        reason, message = _SUCCEEDED, ""
-    else:
-        cause = next((found for pod in tries if (found := cause_in_pod(pod))), None)
-        reason = str(cause.reason) if cause else str(end.get("reason") or _FAILED)
-        message = shortened(cause.message if cause else end.get("message"))
+    end = job_end(job, pods, PruneResult.from_json)
     return PastPrune(
         job=name_of(job),
-        finished=finished,
-        succeeded=succeeded,
-        reason=reason,
-        message=message,
-        result=told,
+        finished=end.finished,
+        succeeded=end.succeeded,
+        reason=end.reason,
+        message=end.message,
+        result=end.result,
     )
 
 
@@ -166,10 +150,3 @@ def prune_due(prunes: Prunes, settings: Settings, slack: int) -> int | None:
             allowance=prunes.allowance + slack,
         )
     )
-
-
-def _result(pod: Json) -> PruneResult | None:
-    try:
-        return PruneResult.from_json(str((container_end(pod) or {}).get("message") or ""))
-    except ValueError:
-        return None

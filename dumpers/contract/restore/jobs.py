@@ -1,4 +1,4 @@
-"""The environments of jobs that restore, list, verify and pin; see contract.jobs for dumps.
+"""The environments of jobs that restore, list and pin; see contract.jobs for dumps.
 
 Every `from_env` raises ConfigurationError, which names every fault at once.
 """
@@ -46,7 +46,7 @@ class BackupJob(Job):
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "BackupJob":
-        """Read the environment of a job that verifies or pins."""
+        """Read the environment of a job that pins, or accepts a size."""
         reader = _reader(env)
         shared = _members(Job.read(reader))
         _check(reader)

@@ -10,9 +10,9 @@ from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.mysql import client, options
 from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.options import character_set, has_option
+from dumpers.engines.mysql.output.reading import DumpTool
 from dumpers.engines.mysql.plan import plan_streams
 from dumpers.engines.mysql.programs import Flavour, Program
-from dumpers.engines.mysql.reading import DumpTool
 from dumpers.engines.mysql.restore.counts import count_rows
 from dumpers.engines.mysql.restore.plan import plan_restore
 from dumpers.engines.mysql.restore.run import restore_backup

@@ -2,20 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dumpers.contract.notes import Note
-from dumpers.engines.mysql.reading import DumpTool, dump_command, run_tool
-from dumpers.engines.mysql.sections import Sections
+from dumpers.engines.mysql.output.reading import DumpTool, dump_command, run_tool
+from dumpers.engines.mysql.output.sections import Sections
+from dumpers.engines.mysql.output.tool_stream import ToolStream
 from dumpers.engines.mysql.survey.database import Survey
 from dumpers.engines.mysql.survey.references import Reference, needing
 from dumpers.engines.mysql.survey.second_look import SecondLook
 from dumpers.engines.protocol import DumpStream
-from dumpers.engines.simple_stream import SimpleStream
-from dumpers.engines.tool_warnings import warning_notes
-from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 from dumpers.streams.tools.tool import Command, ToolReader
@@ -25,28 +22,6 @@ _ENDING = ".sql"
 # below the tables'.
 ACROSS = ("views", "across-databases")
 _NO_PROGRAMS = ("--skip-triggers", "--skip-routines", "--skip-events")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ToolStream(SimpleStream):
-    """A stream that tells of the tools' runs in `heard`, if there are any.
-
-    With a `look` it may be read once more, without the tables that the tool could not open.
-    """
-
-    heard: Sequence[ToolReader] = ()
-    look: SecondLook | None = None
-
-    def can_retry(self, error: KsnapshotError) -> bool:
-        """Whether a second look at the database may help."""
-        return self.look is not None and self.look.may_help(error)
-
-    def notes(self) -> Sequence[Note]:
-        """Return what a second look found, and the tool's warnings of a dump that succeeded."""
-        warnings = [
-            note for tool in self.heard for note in warning_notes(tool.complaint, self.name)
-        ]
-        return [*(self.look.notes if self.look else ()), *warnings]
 
 
 def plan_streams(
@@ -134,7 +109,7 @@ def _stream(
             tool, command, [by.database], opening=opening, heard=heard, interrupt=interrupt
         )
 
-    return _ToolStream(
+    return ToolStream(
         name=found.database,
         ending=_ENDING,
         estimate=found.estimate,
@@ -180,7 +155,7 @@ def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> lis
     others = replace(_without(found, names), all_tables=True)
     return [
         *(
-            _ToolStream(
+            ToolStream(
                 name=found.database,
                 part=(table.name,),
                 ending=_ENDING,
@@ -224,7 +199,7 @@ def _stream_of_views(
     def opener(interrupt: Interrupt) -> AbstractContextManager[Reader]:
         return run_tool(tool, command, databases, opening="", heard=heard, interrupt=interrupt)
 
-    return _ToolStream(
+    return ToolStream(
         name=databases[0], part=ACROSS, ending=_ENDING, estimate=0, opener=opener, heard=heard
     )
 

@@ -9,14 +9,17 @@ from dumpers.contract.notes import Note
 from dumpers.engines.postgresql import locks
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.errors import is_locked
+from dumpers.engines.postgresql.fingerprint import PLAIN_FORM, is_repeatable
 from dumpers.engines.postgresql.heads import ChangedHead, Followed, head_changes
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, PLAIN_ENDING
 from dumpers.engines.postgresql.proofs import prove_custom, prove_globals, prove_plain
 from dumpers.engines.protocol import DumpStream
+from dumpers.engines.script_scanner import ScriptScanner
 from dumpers.engines.simple_stream import SimpleStream
 from dumpers.engines.tool_warnings import warning_notes
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.fingerprint import Scanner
 from dumpers.streams.reader import Reader
 from dumpers.streams.tools.tool import ToolReader
 
@@ -76,6 +79,12 @@ class DatabaseStream:
     def notes(self) -> Sequence[Note]:
         """Return the warnings, pg_dump's and the server's, of a dump that was taken for good."""
         return warning_notes(self._said, self.name)
+
+    def scanner(self) -> Scanner | None:
+        """Return a scanner; the custom format has packed its rows."""
+        if self.custom or not is_repeatable(self.arguments):
+            return None
+        return ScriptScanner(PLAIN_FORM)
 
     def can_retry(self, _error: KsnapshotError) -> bool:
         """Return False: there is no other place to read the same rows from."""

@@ -132,7 +132,7 @@ class Pruner:
             policy=recorded.policy,
             floor=self.floor,
             zone=recorded.zone,
-            required=Grade.STORED,
+            required=recorded.required,
             accepted=_accepted(entries, self.now),
         )
         shrunk = {record for record, item in folders.items() if SHRUNK in item.names}

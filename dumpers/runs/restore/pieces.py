@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
 from dumpers.repository.records import Manifest, ObjectRecord
+from dumpers.runs.identities import read_identities
 from dumpers.runtime.errors import (
     BackupDamagedError,
     ConfigurationError,
@@ -77,17 +77,13 @@ def read_identity_file(path: str, manifest: Manifest) -> tuple[age.Identity, ...
     """
     if manifest.encryption is None:
         return ()
-    recipients = name_recipients(manifest.encryption.recipients)
     if not path:
+        recipients = name_recipients(manifest.encryption.recipients)
         raise EncryptionError(
             f"the backup is encrypted for {recipients}: give the file with the private key of one "
             "of them"
         )
-    try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise EncryptionError(f"cannot read the identity file: {error.strerror}") from error
-    return age.read_identities(text)
+    return read_identities(path)
 
 
 class PieceReader(BufferedReader):

@@ -18,6 +18,7 @@ from dumpers.repository.catalogue import Entry, State, rfc3339
 from dumpers.repository.keys import restored_name
 from dumpers.repository.records import Manifest
 from dumpers.runs.find import find_backup
+from dumpers.runs.progress import RESTORING, shown
 from dumpers.runs.restore.exchange.messages import (
     VERSION,
     Offer,
@@ -31,7 +32,6 @@ from dumpers.runs.restore.exchange.serving import Listener
 from dumpers.runs.restore.exchange.talk import Talk, hear_out
 from dumpers.runs.restore.last_record import record_at_end
 from dumpers.runs.restore.pieces import PieceReader, StoredBackup, read_identity_file
-from dumpers.runs.restore.progress import shown
 from dumpers.runtime.errors import TargetFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
@@ -86,7 +86,12 @@ def restore(
         work = _prepare(job, storage, now)
         total = sum(item.source_size for item in work.manifest.objects)
         listener.serve(work.open)
-        with shown(total, lambda: listener.served.bytes_sent, lambda: _where(work, listener)):
+        with shown(
+            RESTORING,
+            total,
+            lambda: listener.served.bytes_sent,
+            lambda: _where(work, listener),
+        ):
             talk = hear_out(
                 listener, _offer(work), interrupt=interrupt, client_seconds=CLIENT_SECONDS
             )

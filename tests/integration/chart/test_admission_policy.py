@@ -9,13 +9,18 @@ from typing import Any
 
 import pytest
 
-from controller.manifests.restore_job import RestoreJob, SecretKey, Target, build_restore_job
+from controller.manifests.overlay import overlay
+from controller.manifests.reading.identity import SecretKey
+from controller.manifests.reading.verify_cronjob import build_verify_cronjob
+from controller.manifests.restore_job import RestoreJob, Target, build_restore_job
 from controller.manifests.verb_job import WRITER, Account, VerbJob
 from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.registry import ENGINES
+from tests.fakes.worlds import settings
 from tests.integration.chart.helm import CHART, helm
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Api, ApiError
+from tests.unit.controller.manifests.reading.test_verify_cronjob import spec as verified
 from tests.unit.controller.manifests.test_restore_job import cronjob
 
 _POSTGRESQL = next(engine for engine in ENGINES if engine.type == "postgresql")
@@ -74,8 +79,9 @@ def _changed(namespace: str, change: Callable[[Any], None]) -> Any:
 
 
 def _create(as_whom: ApiServer | Api, job: Any) -> int:
-    """The status of an attempt that stores nothing."""
-    path = f"/apis/batch/v1/namespaces/{job['metadata']['namespace']}/jobs"
+    """The status of an attempt that stores nothing, of a Job or a CronJob."""
+    kind = f"{job['kind'].lower()}s"
+    path = f"/apis/batch/v1/namespaces/{job['metadata']['namespace']}/{kind}"
     api = as_whom.api if isinstance(as_whom, ApiServer) else as_whom
     try:
         api.request("POST", path, job, query={"dryRun": "All"})
@@ -160,6 +166,29 @@ def test_jobs_of_the_product_pass_and_others_do_not(apiserver: ApiServer, guarde
     # The policy ends at the namespace.
     other = apiserver.create_namespace(f"other-{secrets.token_hex(4)}")
     assert _create(apiserver, _changed(other, _REFUSED["image"])) == 201
+
+
+def test_what_verifies_by_a_schedule_passes_with_the_readers_account_alone(
+    apiserver: ApiServer, guarded: str
+) -> None:
+    env = {
+        "CONTROL_NAMESPACE": guarded,
+        "BACKUP_SECRET_NAME": "keys",
+        "BACKUP_JOB_SERVICE_ACCOUNT_NAME": "sa",
+        "READER_SECRET_NAME": "reading",
+        "READER_SERVICE_ACCOUNT_NAME": "reader",
+        "IDENTITY_SECRET": "operators/key.txt",
+    }
+
+    def status_with(**changed: str) -> int:
+        made = build_verify_cronjob(verified(), settings(**env | changed), "cluster", None)
+        return _create(apiserver, overlay(None, made))
+
+    assert status_with() == 201
+    assert status_with(IDENTITY_SECRET="") == 201
+    assert status_with(IDENTITY_SECRET="tenants-secret") == 403
+    assert status_with(READER_SECRET_NAME="other") == 403
+    assert status_with(READER_SERVICE_ACCOUNT_NAME="other") == 403
 
 
 _MAKE_JOBS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]}

@@ -188,6 +188,7 @@ def test_the_dashboard_asks_for_metrics_and_labels_that_there_are() -> None:
     assert missing == {
         "ksnapshot_backup_last_attempt_timestamp_seconds",
         "ksnapshot_notifications_total",
+        "ksnapshot_verify_last_attempt_timestamp_seconds",
     }
 
 
@@ -257,10 +258,13 @@ def test_alerts_name_metrics_labels_and_causes_that_there_are() -> None:
 
 # A workload of each kind of trouble, and two in none; all times in seconds at the start.
 def _workload(
-    name: str, series: Mapping[str, object], host: str = "", cause: str = ""
+    name: str, series: Mapping[str, object], host: str = "", cause: str = "", verify: str = ""
 ) -> list[Any]:
     labels = f'workload="{name}",cronjob="ksnapshot-postgresql-demo-{name}"'
-    found = []
+    found: list[Any] = []
+    if verify:
+        status = f'ksnapshot_verify_last_status{{NAMESPACE,{labels},reason="{verify}"}}'
+        found.append((status, int(verify == "Succeeded")))
     for metric, value in series.items():
         more = ""
         if metric == "ksnapshot_backup_last_status":
@@ -282,6 +286,8 @@ _DUE, _GOOD = (
 _TRIED, _STATUS = "ksnapshot_backup_last_attempt_timestamp_seconds", "ksnapshot_backup_last_status"
 _STATE = "ksnapshot_workload_state_since_timestamp_seconds"
 _SUSPENDED = "ksnapshot_suspended_since_timestamp_seconds"
+_VERIFY_DUE = "ksnapshot_verify_due_timestamp_seconds"
+_VERIFY_DAMAGED = "ksnapshot_verify_damaged_backups"
 _LATER = _NOW + _HOUR
 _FINE = {_DUE: _LATER, _GOOD: 0, _TRIED: 0, _STATUS: 1}
 _CALM = [
@@ -359,6 +365,24 @@ _CASES: list[tuple[str, Sequence[tuple[str, object]], list[dict[str, str]]]] = [
             {"alertname": "KsnapshotWorkloadNotBackedUp", "workload": "stuck"},
             {"alertname": "KsnapshotCredentialsStale", "workload": "login"},
             {"alertname": "KsnapshotBackupSuspended", "workload": "asleep"},
+        ],
+    ),
+    (
+        "verified by schedule",
+        [
+            *_workload(
+                "fine", {**_FINE, _VERIFY_DUE: _LATER, _VERIFY_DAMAGED: 0}, verify="Succeeded"
+            ),
+            *_workload("bad", {**_FINE, _VERIFY_DAMAGED: 2}, verify="BackupDamaged"),
+            *_workload("away", {**_FINE, _VERIFY_DAMAGED: 0}, verify="StorageFailed"),
+            *_workload("never", {**_FINE, _VERIFY_DUE: 60}),
+            *_CALM,
+            *_PROCESS,
+        ],
+        [
+            {"alertname": "KsnapshotBackupDamaged", "workload": "bad"},
+            {"alertname": "KsnapshotVerifyFailed", "workload": "away"},
+            {"alertname": "KsnapshotVerifyOverdue", "workload": "never"},
         ],
     ),
     ("no controller", [*_CALM], [{"alertname": "KsnapshotNoLeader"}]),

@@ -77,6 +77,8 @@ def test_default_environment() -> None:
         "BACKUP_VERIFY": "none",
         "RETENTION_POLICY": "none",
         "RETENTION_FLOOR": "keep-last=3,keep-within=7d",
+        "VERIFY_SCHEDULE": "none",
+        "VERIFY_SAMPLE": "none",
         "PRUNE_SECRET_NAME": "ksnapshot-secret",
         "PRUNE_SERVICE_ACCOUNT_NAME": "ksnapshot-prune",
         "PRUNE_ENABLED": "false",

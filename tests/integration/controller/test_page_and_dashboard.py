@@ -67,10 +67,12 @@ def prometheus(watched: Watched) -> Iterator[Prometheus]:
         watched.begin_dump(RUNNING)
         watched.restore()
         watched.prune()
+        watched.verify()
         sees(f'{_RUNS}{{outcome="succeeded"}}', SUCCEEDED)
         sees(f'{_RUNS}{{outcome="failed"}}', 1)
         sees("ksnapshot_restore_runs_total", 1)
         sees("ksnapshot_prune_deleted_backups_total", 4)
+        sees("ksnapshot_verify_last_status", 1)
         sees("ksnapshot_backup_running_since_timestamp_seconds > bool 0", 1)
         yield server
 

@@ -13,13 +13,10 @@ from controller.loop.reconcile import run
 from controller.model.names import AWAITS_RELEASE, CONTAINER
 from controller.runs.job_status import end_of
 from controller.runs.releases.host import host_of
+from tests.integration.controller.kube_controllers import api_server_with
 from tests.integration.controller.world import World, build, database
-from tests.testbed.cluster import apiserver as testbed
 from tests.testbed.cluster.apiserver import ApiServer
-from tests.testbed.toolchain import processes
 from tests.testbed.toolchain.processes import wait_until
-from tests.testbed.toolchain.require import require_linux
-from tests.testbed.toolchain.tools import build_all, tool
 
 Json = dict[str, Any]
 _JOBS, _PLACES, _PER_HOST, _HOSTS = 40, 4, 2, 5
@@ -27,24 +24,8 @@ _JOBS, _PLACES, _PER_HOST, _HOSTS = 40, 4, 2, 5
 
 @pytest.fixture
 def with_controllers(tmp_path: Path) -> Iterator[ApiServer]:
-    """An API server of its own: what other tests leave must not begin to run."""
-    require_linux()
-    build_all(["kube-controller-manager"])
-    with testbed.start() as server:
-        manager = processes.start(
-            "kube-controller-manager",
-            [
-                tool("kube-controller-manager"),
-                f"--kubeconfig={server.kubeconfig}",
-                f"--cert-dir={tmp_path}",
-                f"--secure-port={processes.free_port()}",
-                "--controllers=job-controller,cronjob-controller",
-                "--leader-elect=false",
-            ],
-            log=tmp_path / "controller-manager.log",
-        )
+    with api_server_with("job-controller,cronjob-controller", tmp_path) as server:
         yield server
-        manager.kill()
 
 
 def _jobs(world: World) -> list[Json]:

@@ -19,6 +19,7 @@ from tests.integration.controller.world import (
     dump_pod,
     fail,
     finish,
+    reference,
     running_job,
 )
 from tests.testbed.cluster.apiserver import ApiServer
@@ -92,6 +93,20 @@ class Watched:
         dump_pod(self.world, made, deleted=4, freed_bytes=1024, held_back=1, reason="Succeeded")
         finish(self.world, made)
 
+    def verify(self) -> None:
+        """Let a run of the CronJob that verifies end well, with a backup left that none read."""
+        dump = self._cronjob(NOTED)
+        verifier = self.world.cronjobs()[names.verify_cronjob_name(dump["metadata"]["name"])]
+        template = verifier["spec"]["jobTemplate"]
+        meta = {"name": "check-1", "namespace": self.world.control}
+        meta |= template["metadata"] | {"ownerReferences": [reference(verifier)]}
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": template["spec"]}
+        made = self.world.api.create(job)
+        told: Json = {"verified": 1, "backups": ["3f9c"]}
+        told |= {"oldest_unread": "2025-12-01T00:00:00Z"}
+        dump_pod(self.world, made, reason="Succeeded", **told)
+        finish(self.world, made)
+
     def has_counted(self, what: str, count: int) -> bool:
         """Whether the controller's counter of that name and labels has come to a number."""
         lines = (line for line in self.figures().splitlines() if line.startswith(what))
@@ -109,8 +124,9 @@ def watching(server: ApiServer) -> Iterator[Watched]:
     """Start a controller over these workloads, and let happen what it has to tell of."""
     world = build(server)
     (shop,) = world.watched
-    for name in (GOOD, NOTED, RUNNING, BAD, FRESH):
+    for name in (GOOD, RUNNING, BAD, FRESH):
         database(world.api, shop, name)
+    database(world.api, shop, NOTED, verify_schedule="0 6 * * 0")
     database(world.api, shop, PAUSED, suspend="true")
     database(world.api, shop, BROKEN, schedule="every <day>")
     watched = Watched(world=world, metrics=free_port(), page=free_port())
@@ -131,7 +147,7 @@ def watching(server: ApiServer) -> Iterator[Watched]:
             ready=lambda: processes.listens(watched.metrics),
         )
         try:
-            wait_until(lambda: len(world.cronjobs()) == 6, seconds=60, what="the CronJobs")
+            wait_until(lambda: len(world.cronjobs()) == 7, seconds=60, what="the CronJobs")
             yield watched
         finally:
             process.stop()

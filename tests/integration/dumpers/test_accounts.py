@@ -63,7 +63,7 @@ def test_a_writer_dumps_and_a_reader_lists_verifies_and_restores(
     for who, records in (("looker", False), ("reader", True)):
         listed = look(dumper, "list", **env_of(keys[who]))
         assert [item["catalogue"] for item in listed.documents] == ["run", "end"], listed.log
-        verified = look(dumper, "verify", **env_of(keys[who]))
+        verified = look(dumper, "verify", KSNAPSHOT_BACKUP="latest", **env_of(keys[who]))
         assert verified.exit_code == ExitCode.DONE, verified.log
         assert bool(verified.result.record) == records, verified.log
         assert ("may not write it" in verified.result.message) == (not records)
@@ -100,7 +100,7 @@ def test_a_damaged_backup_is_said_even_where_nothing_can_be_recorded(
     postgres.psql(SCHEMA, database)
     [stored] = dumper.run(**env_of(keys["writer"])).result.keys
     s3.client().put_object(Bucket=bucket, Key=stored, Body=b"other bytes")
-    verified = look(dumper, "verify", **env_of(keys["looker"]))
+    verified = look(dumper, "verify", KSNAPSHOT_BACKUP="latest", **env_of(keys["looker"]))
     assert verified.exit_code == verified.result.exit_code == ExitCode.STORAGE_REFUSED
     assert verified.result.reason == "BackupDamaged"
     assert stored in verified.result.message

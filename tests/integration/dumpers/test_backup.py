@@ -52,8 +52,9 @@ def test_a_dump_restores_with_stock_tools(
     if encrypted:
         recipient = str(identity.to_public())
         dumper.env |= {"ENCRYPTION_ENABLED": "true", "ENCRYPTION_RECIPIENT": recipient}
-        # A policy is recorded, whatever it says.
+        # A policy is recorded, whatever it says, and so is a proof.
         dumper.env |= {"KSNAPSHOT_RETENTION": "keep-last=7", "KSNAPSHOT_TIME_ZONE": "Europe/Paris"}
+        dumper.env["KSNAPSHOT_REQUIRED_PROOF"] = "read"
         # So is that somebody finds the size right; the controller hears it from the result alone.
         dumper.env |= {"KSNAPSHOT_ACCEPT": "shrunk"}
 
@@ -82,6 +83,7 @@ def test_a_dump_restores_with_stock_tools(
     assert entry["checked"] is True
     kept = {"policy": "keep-last=7", "time_zone": "Europe/Paris"}
     assert manifest["retention"] == (kept if encrypted else None)
+    assert manifest.get("required_proof") == ("read" if encrypted else None)
 
     sql = gzip.decompress(pyrage.decrypt(stored, [identity]) if encrypted else stored)
     assert entry["source_size"] == result.source_bytes == len(sql)

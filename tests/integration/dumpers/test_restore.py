@@ -319,7 +319,7 @@ def test_a_backup_is_listed_verified_and_pinned(
     )
     assert run["recipients"] == [str(IDENTITY.to_public())]
 
-    verified = look(dumper, "verify")
+    verified = look(dumper, "verify", KSNAPSHOT_BACKUP="latest")
     assert verified.exit_code == ExitCode.DONE, verified.log
     assert (verified.result.backup, verified.result.objects) == (id_, 1)
     assert look(dumper, "pin", KSNAPSHOT_BACKUP=id_[:6]).exit_code == ExitCode.DONE
@@ -331,7 +331,7 @@ def test_a_backup_is_listed_verified_and_pinned(
     [stored] = dumped.result.keys
     body = s3.read(bucket, stored)
     s3.client().put_object(Bucket=bucket, Key=stored, Body=body[::-1])
-    damaged = look(dumper, "verify")
+    damaged = look(dumper, "verify", KSNAPSHOT_BACKUP="latest")
     assert damaged.exit_code == ExitCode.STORAGE_REFUSED, damaged.log
     assert (damaged.result.reason, damaged.result.succeeded) == ("BackupDamaged", False)
     assert stored in damaged.result.message
@@ -339,7 +339,7 @@ def test_a_backup_is_listed_verified_and_pinned(
     assert (run["state"], run["restorable"], run["pinned"]) == ("damaged", False, False)
     missing = look(dumper, "list", KSNAPSHOT_BACKUP="nope")
     assert (missing.exit_code, missing.documents) == (ExitCode.CONFIGURATION, [])
-    assert look(dumper, "verify").exit_code == ExitCode.CONFIGURATION
+    assert look(dumper, "verify", KSNAPSHOT_BACKUP="latest").exit_code == ExitCode.CONFIGURATION
 
 
 def test_a_dump_of_0_6_0_is_listed_and_restored(

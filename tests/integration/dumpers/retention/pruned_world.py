@@ -8,9 +8,10 @@ from typing import Any
 
 from dumpers.contract.jobs import MAIN, NamedStorage
 from dumpers.contract.location import S3Location
+from dumpers.contract.names import READ_BACK
 from dumpers.contract.retention.jobs import DeleteJob, PruneJob
 from dumpers.contract.retention.result import DeleteResult, PruneResult
-from dumpers.repository.added_records import Pin
+from dumpers.repository.added_records import Pin, Verification
 from dumpers.repository.catalogue import Entry
 from dumpers.repository.keys import PINNED, Run
 from dumpers.repository.listing import list_cronjobs
@@ -58,8 +59,14 @@ class World:
         owner: str | None = None,
         deadline: int | None = 3600,
         accepted: bool = False,
+        proof: str = "",
+        read: bool = False,
     ) -> Run:
-        """A backup of two objects, so many days old; `owner` is the run that the objects name."""
+        """A backup of two objects, so many days old; `owner` is the run that the objects name.
+
+        `proof` is what its manifest wants of a backup that covers others; `read` is true for one
+        that was read back.
+        """
         run = Run(
             path="p",
             cluster=CLUSTER,
@@ -81,9 +88,14 @@ class World:
             objects=tuple(_object(key, size, checked=checked) for key in keys),
             retention=Retention(policy=policy, time_zone="Etc/UTC") if policy else None,
             size_accepted=accepted,
+            required_proof=proof,
         )
         self.bodies[run.started_key] = (write_record(begun), "")
         self.bodies[run.manifest_key] = (write_record(manifest), "")
+        if read:
+            found = Verification(run=run.id, method=READ_BACK, finished=self.now, objects=())
+            key = run.verification_key(found.finished, good=True)
+            self.bodies[key] = (write_record(found), "")
         if pinned:
             pin = write_record(Pin(run=run.id, pinned=self.now, by="me"))
             self.bodies[f"{run.record_prefix}{PINNED}"] = (pin, "")

@@ -135,6 +135,28 @@ def test_a_proof_that_the_store_does_not_give_covers_nothing(world: World) -> No
     assert {name for name in world.ids() if name.startswith("beta")} == {"beta-0", "beta-1"}
 
 
+def test_a_workload_that_verifies_deletes_only_what_a_backup_that_was_read_covers(
+    world: World,
+) -> None:
+    for days in range(4):
+        world.backup("alpha", days, policy="keep-last=1", proof="read", read=days == 2)
+        world.backup("beta", days, policy="keep-last=1", read=days == 2)
+        world.backup("gamma", days, policy="keep-last=1", proof="seance", read=True)
+    world.store()
+    result, documents = world.prune()
+    assert world.ids() == {
+        *("alpha-0", "alpha-1", "alpha-2", "beta-0"),
+        *(f"gamma-{days}" for days in range(4)),
+    }
+    assert (result.held_back, result.held_back_cronjobs) == (2, ("alpha",))
+    reasons = {item["id"]: item["reasons"] for item in documents if item["prune"] == "verdict"}
+    assert reasons["alpha-1"] == reasons["alpha-2"] == ["ProofMissing"]
+    [fault] = [
+        item["fault"] for item in documents if item.get("cronjob") == "gamma" and "fault" in item
+    ]
+    assert "the proof 'seance'" in fault
+
+
 def test_errors_of_one_cronjob_keep_no_other_from_being_pruned(
     world: World, faults: Faults
 ) -> None:

@@ -265,6 +265,25 @@ def test_a_schedule_that_is_refused_changes_nothing_of_when_a_run_is_due() -> No
         assert dues(one_pass(api, memory=memory, minutes=minutes)) == ([before], [before])
 
 
+def test_what_verifies_and_is_refused_keeps_nothing_else_back_and_is_told() -> None:
+    api = cluster(*small(asks(verify_schedule="0 6 * * 0")))
+    calls = itertools.count()
+
+    def refuse(moment: str) -> None:
+        # Each write is told before and after it: the third is that of the CronJob that verifies.
+        if next(calls) == 4:
+            raise RefusedError("403: exceeded quota: count/cronjobs.batch")
+
+    api.on_write = refuse
+    result = one_pass(api)
+    assert states(result) == {"demo/db": f"{State.WANTED} {Reason.WRITE_FAILED}"}
+    (item,) = result.results
+    assert "exceeded quota" in item.status.message
+    assert {kind for kind, space, _ in api.items if space == CONTROL} >= {"CronJob", "Secret"}
+    one_pass(api)
+    assert ("CronJob", CONTROL, names.verify_cronjob_name(DB)) in api.items
+
+
 def test_a_secret_that_cannot_be_written_is_a_visible_state() -> None:
     api = cluster(*small())
     calls = itertools.count()

@@ -12,13 +12,29 @@ from controller.loop.reconcile import isolate
 from controller.manifests.overlay import overlay
 from controller.manifests.ownership import PENDING, Holder, hold
 from controller.manifests.run_now_job import build_run_now_job
-from controller.model.names import AWAITS_RELEASE, INSTANTIATE, SCHEDULED_FOR
+from controller.model.names import (
+    AWAITS_RELEASE,
+    INSTANTIATE,
+    SCHEDULED_FOR,
+    verify_cronjob_name,
+)
 from controller.model.objects import name_of
 from controller.model.status import Reason, State
 from controller.observe.cluster import ObservationCache, observe_cluster
 from controller.settings.settings import Settings
 from tests.fakes.kube_memory import MemoryApi, unavailable
-from tests.fakes.worlds import CONTROL, DB, NOW, cluster, job, one_pass, settings, small, states
+from tests.fakes.worlds import (
+    CONTROL,
+    DB,
+    NOW,
+    asks,
+    cluster,
+    job,
+    one_pass,
+    settings,
+    small,
+    states,
+)
 
 FOUR = settings(BACKUP_MAX_CONCURRENT="4")
 PER_HOST = settings(BACKUP_MAX_CONCURRENT_PER_HOST="1")
@@ -296,3 +312,21 @@ def test_a_run_that_is_asked_for_does_not_wait() -> None:
     assert AWAITS_RELEASE not in made["metadata"]["annotations"]
     # Its own template still says so.
     assert cronjob["spec"]["jobTemplate"]["spec"]["suspend"] is True
+
+
+def test_a_verification_takes_no_place_and_waits_for_none() -> None:
+    says = asks(verify_schedule="0 6 * * 0")
+    api = cluster(*small(says))
+    how = settings(BACKUP_MAX_CONCURRENT="1")
+    one_pass(api, how)
+    cronjob = api.items["CronJob", CONTROL, DB]
+    verifier = api.items["CronJob", CONTROL, verify_cronjob_name(DB)]
+    assert "suspend" not in verifier["spec"]["jobTemplate"]["spec"]
+    waiting(api, cronjob, "run-1")
+    going_on = job(verifier, "check-1")
+    going_on["metadata"] |= verifier["spec"]["jobTemplate"]["metadata"]
+    going_on["spec"] = verifier["spec"]["jobTemplate"]["spec"]
+    api.put(going_on)
+    assert suspended(api) == ["run-1"]
+    one_pass(api, how)
+    assert suspended(api) == []

@@ -9,10 +9,10 @@ import pytest
 from controller.manifests.cronjob import build_cronjob
 from controller.manifests.job_env import CA_FOLDER
 from controller.manifests.overlay import overlay
+from controller.manifests.reading.identity import SecretKey
 from controller.manifests.restore_job import (
     CLIENT,
     RestoreJob,
-    SecretKey,
     Target,
     build_client_job,
     build_restore_job,

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.model.names import MAX_CRONJOB_NAME, cronjob_name, job_name
+from controller.model.names import (
+    MAX_CRONJOB_NAME,
+    cronjob_name,
+    job_name,
+    type_in,
+    verify_cronjob_name,
+)
 
 # Contract section 6.
 VECTORS = [
@@ -44,6 +50,20 @@ def test_every_name_is_one_that_kubernetes_takes(key: str) -> None:
     assert len(name) <= MAX_CRONJOB_NAME
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name)
     assert "--" not in name
+
+
+@given(st.text())
+def test_what_verifies_is_named_after_what_dumps_and_told_apart_by_type(key: str) -> None:
+    name = verify_cronjob_name(cronjob_name("mysql", key))
+    assert len(name) <= MAX_CRONJOB_NAME
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name)
+    assert type_in(name) == "verify"
+    assert name != verify_cronjob_name(cronjob_name("postgresql", key))
+
+
+def test_the_name_of_what_verifies() -> None:
+    dump = cronjob_name("mysql", "demo/database")
+    assert verify_cronjob_name(dump) == "ksnapshot-verify-mysql-demo-database-a5bc95cc"
 
 
 @given(st.sampled_from(["backup", "catalogue"]), st.text(min_size=1, max_size=300))

@@ -153,7 +153,7 @@ def test_a_dump_cronjob_is_known_by_its_name_whatever_its_labels_are() -> None:
         }
     }
     assert component_of(cronjob) == DUMP
-    cronjob["metadata"]["name"] = cronjob_name("verify", "demo/db")
+    cronjob["metadata"]["name"] = cronjob_name("drill", "demo/db")
     assert component_of(cronjob) == "backup"
 
 

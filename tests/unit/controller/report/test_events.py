@@ -1,3 +1,5 @@
+import copy
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -5,7 +7,7 @@ import pytest
 
 from controller.kube.client import ForbiddenError
 from controller.loop.pass_state import PassState
-from controller.model.names import PREFIX
+from controller.model.names import LAST_VERIFY, PREFIX
 from controller.model.status import Reason
 from controller.plan.changes import PassResult
 from controller.report import event_writer, events
@@ -168,3 +170,44 @@ def test_an_event_fits_into_what_the_api_server_takes() -> None:
     custom = events.event(plain, Place("demo", "Rollout.argoproj.io", "x", ""), "ksnapshot", NOW)
     assert custom["involvedObject"] == {"kind": "Rollout", "namespace": "demo", "name": "x"}
     assert PREFIX.rstrip("/") in custom["reportingComponent"]
+
+
+@pytest.mark.parametrize(
+    ("last", "type_", "reason", "said"),
+    [
+        ({"verified": 3}, "Normal", "BackupsVerified", "3 backups were read back and are good"),
+        ({"message": "no backup yet"}, "Normal", "BackupsVerified", "no backup yet"),
+        (
+            {"succeeded": False, "reason": "BackupDamaged", "message": "3f9c is damaged"},
+            "Warning",
+            "BackupsDamaged",
+            "failed: BackupDamaged: 3f9c is damaged. To do: restore another one",
+        ),
+        (
+            {"succeeded": False, "reason": "StorageFailed", "message": "away"},
+            "Warning",
+            "VerificationFailed",
+            "failed: StorageFailed: away. To do: see the store",
+        ),
+    ],
+)
+def test_how_a_verification_by_schedule_ended_is_told_on_the_owner(
+    last: dict[str, Any], type_: str, reason: str, said: str
+) -> None:
+    says = asks(verify_schedule="0 6 * * 0")
+    api, memory = cluster(*small(says)), PassState()
+    one_pass(api, memory=memory)
+    one_pass(api, memory=memory, minutes=1)
+    api.events.clear()
+    plain = {"job": "check-1", "finished": "2026-01-04T06:10:00Z", "succeeded": True}
+    record = plain | {"reason": "Succeeded", "message": ""} | last
+    noted = copy.deepcopy(api.items["CronJob", "ksnapshot", DB])
+    noted["metadata"]["annotations"][LAST_VERIFY] = json.dumps(record)
+    api.put(noted)
+    one_pass(api, memory=memory, minutes=2)
+    [item] = [item for item in api.events if "erif" in item["reason"] or "amaged" in item["reason"]]
+    assert (item["type"], item["reason"]) == (type_, reason)
+    assert said in item["message"]
+    api.events.clear()
+    one_pass(api, memory=memory, minutes=3)
+    assert not api.events

@@ -207,11 +207,32 @@ def test_a_workload_has_at_most_eighteen_series() -> None:
     last |= {"source_bytes": 10, "stored_bytes": 5, "notes": ["standby"]}
     last |= {"oldest_backup": "2026-01-01T03:00:00Z", "backups": 1}
     cronjob = _cronjob(_MANY[::-1], LAST_SUCCESS=last, LAST_RESULT=last)
-    figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", due_at(cronjob))
+    figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", due_at(cronjob), 300)
     # A workload is due or suspended; one that is backed up has no state, and there are four counts.
     missing = {family.name for family in WORKLOAD_FAMILIES} - {family.name for family in figures}
-    assert len(missing) == 2
+    assert len({name for name in missing if "verify" not in name}) == 2
     assert len(figures) + 1 + 4 <= 18
+
+
+def test_a_workload_that_verifies_by_a_schedule_has_six_series_more() -> None:
+    last: dict[str, Any] = {"job": "x", "finished": "2026-01-04T06:10:00Z"}
+    last |= {"last_success": "2026-01-04T06:10:00Z"}
+    last |= {"succeeded": False, "reason": "BackupDamaged", "message": "", "damaged": 2}
+    last |= {"oldest_unread": "2026-01-01T03:00:00Z"}
+    cronjob = _cronjob([], LAST_VERIFY=last)
+    figures = workload_figures(cronjob, "", None, 300)
+    assert not [family for family in figures if "verify" in family.name]
+    cronjob["metadata"]["annotations"] |= {
+        names.VERIFY_SCHEDULE: "0 6 * * 0",
+        names.VERIFY_SINCE: "2026-01-01T00:00:00Z",
+    }
+    figures = workload_figures(cronjob, "", None, 300)
+    found = {family.name: figure for family, figure in figures.items() if "verify" in family.name}
+    assert len(found) == 6
+    assert found["ksnapshot_verify_last_status"] == (("BackupDamaged",), 0.0)
+    assert found["ksnapshot_verify_damaged_backups"] == ((), 2.0)
+    due = datetime(2026, 1, 12, 6, 5, tzinfo=UTC).timestamp()
+    assert found["ksnapshot_verify_due_timestamp_seconds"] == ((), due)
 
 
 def test_the_oldest_backup_is_as_whoever_looked_last_saw_it() -> None:
@@ -219,7 +240,7 @@ def test_the_oldest_backup_is_as_whoever_looked_last_saw_it() -> None:
     proof = {"finished": "2026-01-31T05:00:00Z", "oldest_backup": "2026-01-02T03:00:00Z"}
     plain = {"job": "x", "seconds": 9.5, "succeeded": True, "backups": 7}
     cronjob = _cronjob([], LAST_SUCCESS=plain | success, LAST_PROOF=plain | proof)
-    figure = workload_figures(cronjob, "", due_at(cronjob))[families.FIRST_RESTORABLE]
+    figure = workload_figures(cronjob, "", due_at(cronjob), 300)[families.FIRST_RESTORABLE]
     assert figure == ((), datetime(2026, 1, 2, 3, tzinfo=UTC).timestamp())
 
 
@@ -239,7 +260,7 @@ def test_notes_are_new_until_seven_runs_have_had_them(
 ) -> None:
     dated = [run | {"finished": f"2026-01-{20 - age}T03:00:00Z"} for age, run in enumerate(runs)]
     record = {"finished": "2026-01-20T03:00:00Z", "notes": notes, "succeeded": True}
-    figures = workload_figures(_cronjob(dated, LAST_SUCCESS=record), "", None)
+    figures = workload_figures(_cronjob(dated, LAST_SUCCESS=record), "", None, 300)
     by_name = {family.name: value for family, (_, value) in figures.items()}
     assert by_name["ksnapshot_backup_notes"] == len(notes)
     assert by_name["ksnapshot_backup_new_notes"] == new

@@ -176,6 +176,50 @@ def test_the_board_shows_what_can_be_restored_and_what_was_proven() -> None:
     assert row(api, "demo")["last_proof"]["good"] is False
 
 
+def checked(api: MemoryApi, hour: int, *, succeeded: bool = True, **said: Any) -> None:
+    """A run of the CronJob that verifies, which ended at that hour."""
+    verifier = api.items["CronJob", CONTROL, names.verify_cronjob_name(DB)]
+    finished = f"2026-01-01T{hour:02}:00:00Z"
+    how = "Complete" if succeeded else "Failed"
+    made = job(verifier, f"check-{hour:02}", ended=finished, how=how)
+    made["metadata"] |= verifier["spec"]["jobTemplate"]["metadata"]
+    told = {"succeeded": succeeded, "exit_code": 0 if succeeded else 21} | said
+    ended_pod(api, api.put(made), finished, **told)
+
+
+def test_the_board_shows_how_verifications_by_schedule_ended() -> None:
+    api, memory = cluster(*small(asks(verify_schedule="30 * * * *"))), PassState()
+    one_pass(api, memory=memory)
+    empty = dict.fromkeys(
+        ("finished", "outcome", "reason", "message", "oldest_unread", "last_success"), ""
+    )
+    shown = row(api, "demo")["verification"]
+    assert shown == {"schedule": "30 * * * *", "verified": 0, "damaged": 0, **empty}
+    assert "  verified by schedule: 30 * * * *, not yet" in summary(api, "demo")
+    checked(api, 1, verified=2, backups=["3f9c", "77aa"])
+    one_pass(api, memory=memory, minutes=65)
+    good = row(api, "demo")["verification"]
+    assert (good["outcome"], good["verified"]) == ("succeeded", 2)
+    assert good["finished"] == good["last_success"] == "2026-01-01T01:00:00Z"
+    assert row(api, "demo")["last_proof"]["backup"] == "3f9c"
+    assert row(api, "demo")["last_result"] is None
+    said = {"reason": "BackupDamaged", "message": "77aa is damaged", "damaged": 1}
+    checked(api, 2, succeeded=False, **said)
+    one_pass(api, memory=memory, minutes=125)
+    bad = row(api, "demo")["verification"]
+    assert (bad["outcome"], bad["reason"], bad["damaged"]) == ("failed", "BackupDamaged", 1)
+    assert bad["last_success"] == "2026-01-01T01:00:00Z"
+    lines = summary(api, "demo").splitlines()
+    assert "  last proof: DAMAGED 2026-01-01T02:00:00Z" in lines
+    told = "30 * * * *, failed 2026-01-01T02:00:00Z, BackupDamaged: 77aa is damaged"
+    assert f"  verified by schedule: {told}" in lines
+    # A steady pass writes nothing, nor does one that begins anew.
+    writes = [len(api.writes), len(api.shown)]
+    one_pass(api, memory=memory, minutes=126)
+    one_pass(api, minutes=127)
+    assert [len(api.writes), len(api.shown)] == writes
+
+
 def test_the_board_has_the_last_ten_restore_points() -> None:
     api, memory = cluster(*small()), PassState()
     one_pass(api, memory=memory)

@@ -6,18 +6,24 @@ from typing import Any
 import pytest
 
 from controller.loop.pass_state import PassState
-from controller.model.names import LAST_RESULT
+from controller.model.names import (
+    LAST_RESULT,
+    LAST_VERIFY,
+    VERIFY_SCHEDULE,
+    verify_cronjob_name,
+)
 from controller.model.status import Reason, State, WorkloadStatus
 from controller.plan.changes import Action, ApplyResult, Change, WorkloadPlan
 from controller.report.transitions import (
     ObjectWritten,
     RunFinished,
     StatusChanged,
+    VerificationFinished,
     WorkloadForgotten,
     forgotten_workloads,
     workload_transitions,
 )
-from tests.fakes.worlds import CONTROL, DB, cluster, job, one_pass, small
+from tests.fakes.worlds import CONTROL, DB, asks, cluster, job, one_pass, small
 
 WANTED = WorkloadStatus(state=State.WANTED, reason=Reason.ANNOTATED)
 UNKNOWN = WorkloadStatus(state=State.UNKNOWN, reason=Reason.NO_RUNNING_POD)
@@ -149,4 +155,46 @@ def test_a_namespace_without_a_plan_forgets_nothing(
         "a fault of the controller",
         "pass finished",
         "pass finished",
+    ]
+
+
+def test_the_end_of_a_verification_is_told_once_and_is_no_run() -> None:
+    def verified(**record: Any) -> dict[str, Any]:
+        values = {VERIFY_SCHEDULE: "0 6 * * 0", LAST_VERIFY: json.dumps(record)}
+        return {"metadata": {"name": "c", "annotations": values}}
+
+    record = {"job": "check-1", "finished": "2026-01-01T06:10:00Z", "succeeded": False}
+    record |= {"reason": "BackupDamaged", "message": "3f9c is damaged", "damaged": 1}
+    after = verified(**record)
+    _, told = workload_transitions(WANTED, result(update(verified(), after)))
+    assert told == VerificationFinished(
+        workload="demo/db",
+        cronjob="c",
+        job="check-1",
+        succeeded=False,
+        reason="BackupDamaged",
+        message="3f9c is damaged",
+        damaged=1,
+    )
+    (written,) = workload_transitions(WANTED, result(update(after, after)))
+    assert isinstance(written, ObjectWritten)
+    again = verified(**record | {"finished": "2026-01-02T06:10:00Z", "job": "check-2"})
+    assert len(list(workload_transitions(WANTED, result(update(after, again))))) == 2
+
+
+def test_the_log_has_the_end_of_a_verification(caplog: pytest.LogCaptureFixture) -> None:
+    api, state = cluster(*small(asks(verify_schedule="0 6 * * 0"))), PassState()
+    one_pass(api, memory=state)
+    verifier = api.items["CronJob", CONTROL, verify_cronjob_name(DB)]
+    made = job(verifier, "check-1", ended="2026-01-01T00:01:00Z", how="Failed")
+    made["metadata"] |= verifier["spec"]["jobTemplate"]["metadata"]
+    api.put(made)
+    caplog.set_level("INFO")
+    caplog.clear()
+    one_pass(api, memory=state, minutes=2)
+    lines = [(record.message, record.levelname) for record in caplog.records]
+    assert lines == [
+        ("object written", "INFO"),
+        ("verification finished", "WARNING"),
+        ("pass finished", "INFO"),
     ]

@@ -14,6 +14,7 @@ from controller.model.view import NamespaceView, SecretData
 from controller.settings.choices import Verify
 from controller.workloads.backup_spec import BackupSpec, build_spec
 from controller.workloads.request import Request, parse_request
+from controller.workloads.verifying import check_default
 from controller.workloads.workload import Workload
 from dumpers.contract import location
 from dumpers.contract import names as variables
@@ -157,3 +158,55 @@ def test_a_policy_that_is_none_is_rejected_with_the_place_of_its_fault() -> None
     assert "did you mean keep-daily?" in refused.message
     with pytest.raises(ConfigurationError, match="RETENTION_POLICY is 'keep-last=0': it keeps no"):
         settings(RETENTION_POLICY="keep-last=0")
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"verify_schedule": "0 6 * * 8"}, "/verify-schedule is '0 6 * * 8': '8' is not within"),
+        ({"verify_schedule": "weekly"}, "/verify-schedule is 'weekly': it has 1 fields"),
+        ({"verify_schedule": "TZ=UTC 0 6 * * 0"}, "TZ is not allowed in it"),
+        ({"verify_sample": "8/7"}, "/verify-sample is '8/7': must be a share of the backups"),
+        ({"verify_sample": "0/3"}, "/verify-sample is '0/3': must be a share of the backups"),
+        ({"verify_sample": "x"}, "/verify-sample is 'x': must be a share of the backups as n/m"),
+    ],
+)
+def test_a_wrong_word_about_verifying_is_rejected_by_its_name(
+    asked: dict[str, str], why: str
+) -> None:
+    refused = parse_request(asks(**asked), settings())
+    assert isinstance(refused, Rejected)
+    assert why in refused.message
+
+
+@pytest.mark.parametrize(
+    ("asked", "env", "schedule", "sample"),
+    [
+        ({}, {}, "", ""),
+        ({"verify_schedule": "H 6 * * 0", "verify_sample": "2 / 14"}, {}, "H 6 * * 0", "2/14"),
+        (
+            {},
+            {"VERIFY_SCHEDULE": "@weekly-random", "VERIFY_SAMPLE": "1/7"},
+            "@weekly-random",
+            "1/7",
+        ),
+        ({"verify_schedule": "none"}, {"VERIFY_SCHEDULE": "@daily"}, "", ""),
+        ({"verify_schedule": "@weekly"}, {"VERIFY_SCHEDULE": "none"}, "@weekly", ""),
+        ({"verify_schedule": ""}, {"VERIFY_SCHEDULE": "@daily"}, "@daily", ""),
+    ],
+)
+def test_an_annotation_takes_the_place_of_the_operators_word_about_verifying(
+    asked: dict[str, str], env: dict[str, str], schedule: str, sample: str
+) -> None:
+    found = parse_request(asks(**asked), settings(**env))
+    assert isinstance(found, Request)
+    assert (found.verify_schedule, found.verify_sample) == (schedule, sample)
+
+
+def test_a_schedule_of_the_operator_that_is_none_is_told_at_the_start() -> None:
+    check_default(settings())
+    check_default(settings(VERIFY_SCHEDULE="@weekly-random"))
+    with pytest.raises(ConfigurationError, match="VERIFY_SCHEDULE is '0 6 \\* \\* 8': '8' is not"):
+        check_default(settings(VERIFY_SCHEDULE="0 6 * * 8"))
+    with pytest.raises(ConfigurationError, match="VERIFY_SAMPLE is '8/7': it must be a share"):
+        settings(VERIFY_SAMPLE="8/7")

@@ -90,6 +90,12 @@ def test_a_policy_of_retention_is_recorded_whatever_it_says() -> None:
     assert DumpJob.from_env(ENV, ENGINES).retention == ""
 
 
+def test_a_required_proof_is_recorded_whatever_it_says() -> None:
+    job = DumpJob.from_env(ENV | {"KSNAPSHOT_REQUIRED_PROOF": "seance"}, ENGINES)
+    assert job.required_proof == "seance"
+    assert DumpJob.from_env(ENV, ENGINES).required_proof == ""
+
+
 def test_every_fault_is_listed_at_once() -> None:
     faulty = {
         "KSNAPSHOT_ENGINE": "postgresql",

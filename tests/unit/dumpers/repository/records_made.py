@@ -18,11 +18,14 @@ from dumpers.repository.records import (
     BootstrapRecord,
     Encryption,
     FailedRecord,
+    FingerprintRecord,
     Manifest,
     NoteRecord,
+    ObjectFingerprint,
     ObjectRecord,
     Retention,
     StartedRecord,
+    TableRecord,
 )
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -47,6 +50,20 @@ STARTED = st.builds(
     started=TIMES,
     deadline_seconds=st.none() | SIZES,
     keys=st.lists(TEXTS, max_size=3).map(tuple),
+)
+OBJECT_FINGERPRINTS = st.builds(
+    ObjectFingerprint,
+    key=TEXTS,
+    algorithm=TEXTS,
+    tables=st.dictionaries(
+        TEXTS, st.builds(TableRecord, digest=TEXTS, rows=st.none() | SIZES), max_size=2
+    ),
+    rest=TEXTS,
+)
+FINGERPRINTS = st.builds(
+    FingerprintRecord,
+    run=TEXTS,
+    objects=st.lists(OBJECT_FINGERPRINTS, max_size=2).map(tuple),
 )
 OBJECTS = st.builds(
     ObjectRecord,
@@ -82,6 +99,8 @@ MANIFESTS = st.builds(
     notes=st.lists(NOTES, max_size=2).map(tuple),
     retention=st.none() | st.builds(Retention, policy=TEXTS, time_zone=TEXTS),
     size_accepted=st.booleans(),
+    required_proof=TEXTS,
+    fingerprint=TEXTS,
     metadata=METADATA,
 )
 FAILURES = st.builds(
@@ -93,7 +112,9 @@ VERIFICATIONS = st.builds(
     method=TEXTS,
     finished=TIMES,
     objects=st.lists(
-        st.builds(CheckedObject, key=TEXTS, size=SIZES, sha256=TEXTS, good=st.booleans()),
+        st.builds(
+            CheckedObject, key=TEXTS, size=SIZES, sha256=TEXTS, good=st.booleans(), why=TEXTS
+        ),
         max_size=3,
     ).map(tuple),
 )

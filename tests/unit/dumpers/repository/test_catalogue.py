@@ -152,6 +152,7 @@ def test_what_an_entry_says() -> None:
         "notes": [],
         "checked": True,
         "size_accepted": False,
+        "required_proof": "",
         "retention": None,
         "restorable": True,
     }

@@ -33,6 +33,7 @@ from tests.unit.dumpers.repository.records_made import (
     BOOTSTRAPS,
     CHECKS,
     FAILURES,
+    FINGERPRINTS,
     MANIFESTS,
     METADATA,
     PINS,
@@ -92,6 +93,7 @@ def read(document: object) -> object:
 @given(
     STARTED
     | MANIFESTS
+    | FINGERPRINTS
     | FAILURES
     | VERIFICATIONS
     | RESTORATIONS

@@ -1,5 +1,6 @@
 """What InnoDB itself lists of a server's tables: with it, most of them need not be opened."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -7,6 +8,9 @@ from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.programs import Flavour
 from dumpers.engines.mysql.survey.server.grants import Grants
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.runtime.log import fields
+
+_LOG = logging.getLogger(__name__)
 
 # A file's name in the form of a name of SQL; only MariaDB can be asked for it.
 _PLAIN = "CONVERT(CONVERT(CAST({} AS BINARY) USING filename) USING utf8mb4)"
@@ -30,16 +34,21 @@ class InnoDB:
 def ask_innodb(server: Server, rights: Grants, *, interrupt: Interrupt) -> InnoDB:
     """Read InnoDB's lists, which are empty for an account without the right PROCESS."""
     if not rights.may("PROCESS", "*"):
-        return InnoDB()
+        return _unlisted("the account lacks the right PROCESS")
     try:
         sizes = _sizes(server, interrupt=interrupt)
         references = None
         if server.flavour is Flavour.MARIADB:
             references = _references(server, interrupt=interrupt)
-    except (server.errors.failed, server.errors.refused):
+    except (server.errors.failed, server.errors.refused) as error:
         # A server without InnoDB. Where it is the connection, the next question fails, too.
-        return InnoDB()
+        return _unlisted(str(error))
     return InnoDB(sizes=sizes, references=references)
+
+
+def _unlisted(why: str) -> InnoDB:
+    _LOG.info("every table will be opened", extra=fields(why=why))
+    return InnoDB()
 
 
 def _sizes(server: Server, *, interrupt: Interrupt) -> dict[str, dict[str, int]]:

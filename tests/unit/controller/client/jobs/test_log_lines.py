@@ -54,14 +54,15 @@ def test_progress_of_one_part_and_of_a_line_that_lacks_all() -> None:
     assert describe_progress(parse_line('{"message": "progress"}')) == "waiting"
 
 
-def test_progress_of_a_restore() -> None:
+@pytest.mark.parametrize("message", ["restoring", "reading"])
+def test_progress_of_what_reads_a_backup(message: str) -> None:
     line = parse_line(
-        '{"message": "restoring", "bytes_done": 1073741824, "bytes_total": 5368709120,'
+        f'{{"message": "{message}", "bytes_done": 1073741824, "bytes_total": 5368709120,'
         ' "bytes_per_second": 20971520, "seconds": 65}'
     )
     assert line.is_progress
     shown = describe_progress(line)
-    assert shown == "restoring  1:05  1.0 GiB read  20 MiB/s  about 3 min left"
+    assert shown == f"{message}  1:05  1.0 GiB read  20 MiB/s  about 3 min left"
 
 
 def test_what_a_run_estimates_itself() -> None:

@@ -9,6 +9,7 @@ from controller.client.jobs.of_workload import (
     is_of_ours,
     jobs_of,
     unfinished,
+    verifies_by_schedule,
 )
 from controller.client.terminal.errors import CommandError, Exit
 from controller.manifests.run_now_job import build_run_now_job
@@ -117,3 +118,17 @@ def test_a_run_now_is_the_cronjobs_own() -> None:
         ],
     }
     assert made["spec"] == CRONJOB["spec"]["jobTemplate"]["spec"]
+
+
+def test_a_verification_by_schedule_is_known_from_one_that_somebody_asked_for() -> None:
+    made = dict(job("ksnapshot-verify-a-b-1-x", cronjob=name_of(CRONJOB)))
+    labels = {"labels": {names.COMPONENT_LABEL: names.VERIFY}}
+    made["metadata"] = {**made["metadata"], **labels, "ownerReferences": []}
+    assert not verifies_by_schedule(made)
+    owners = {"ownerReferences": [{"kind": "CronJob", "uid": "verifier"}]}
+    scheduled = {**made, "metadata": {**made["metadata"], **owners}}
+    assert verifies_by_schedule(scheduled)
+    assert jobs_of(CRONJOB, [scheduled]) == [scheduled]
+    assert describe_job(scheduled, NOW) == "a check of a backup of a/b that runs since 5 min"
+    of_dump = {**scheduled, "metadata": {**scheduled["metadata"], "labels": {}}}
+    assert not verifies_by_schedule(of_dump)

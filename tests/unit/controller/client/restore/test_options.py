@@ -9,7 +9,7 @@ from controller.client.restore.options import (
     parse_names,
     parse_secret_key,
 )
-from controller.manifests.restore_job import SecretKey
+from controller.manifests.reading.identity import SecretKey
 from dumpers.contract.engine_spec import Role
 from dumpers.engines.registry import ENGINES
 

@@ -52,8 +52,11 @@ def row(
     status: Json | None = None,
     proof: Any = None,
     asked: str | None = None,
+    verify: Any = None,
 ) -> Row:
     records = {
+        names.VERIFY_SCHEDULE: None if verify is None else "0 6 * * 0",
+        names.LAST_VERIFY: verify,
         names.LAST_RESULT: last,
         names.LAST_SUCCESS: good,
         names.LAST_PROOF: proof,
@@ -147,6 +150,34 @@ def test_what_can_be_restored_and_what_was_proven() -> None:
     assert damaged.fix == fixes.DAMAGED_FIX
     assert "3f9c was found damaged" in _why(damaged)
     assert document_of(damaged)["last_proof"]["good"] is False
+
+
+def test_how_verifications_by_schedule_ended() -> None:
+    good = {"job": "c", "finished": "2026-01-10T05:00:00Z", "succeeded": True}
+    good |= {"last_success": "2026-01-10T05:00:00Z", "reason": "Succeeded", "verified": 2}
+    found = row(verify=good)
+    assert not found.is_problem
+    shown = "0 6 * * 0 (Europe/Paris), succeeded 2026-01-10 05:00 UTC (7 h ago): 2 backups read"
+    assert ("verification", shown) in _details(found, NOW)
+    document = document_of(found)
+    assert document["verify_schedule"] == "0 6 * * 0"
+    assert document["last_verification"]["damaged"] == 0
+    assert document["last_verification"]["oldest_unread"] is None
+    bad = good | {"succeeded": False, "reason": "StorageFailed", "message": "away"}
+    failed = row(verify=bad)
+    assert failed.is_problem
+    assert failed.fix == fixes.RUN_FIXES["StorageFailed"]
+    assert _why(failed) == "the last verification failed (StorageFailed): away"
+    proof = {"finished": "2026-01-10T05:00:00Z", "backup": "", "good": False}
+    damaged = row(verify=bad | {"reason": "BackupDamaged", "message": "77aa"}, proof=proof)
+    assert damaged.fix == fixes.DAMAGED_FIX
+    assert _why(damaged) == (
+        "a backup was found damaged at 2026-01-10T05:00:00Z;"
+        " the last verification failed (BackupDamaged): 77aa"
+    )
+    assert ("verification", "0 6 * * 0 (Europe/Paris), not yet") in _details(row(verify={}), NOW)
+    assert document_of(row())["verify_schedule"] is None
+    assert document_of(row())["last_verification"] is None
 
 
 def test_a_run_that_failed_is_a_problem_with_its_fix() -> None:

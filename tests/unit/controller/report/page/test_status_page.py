@@ -135,6 +135,26 @@ def test_what_can_be_restored_and_what_was_proven_is_shown() -> None:
     assert "found DAMAGED 2026-01-03 05:00" in shown
 
 
+def test_a_verification_by_schedule_that_failed_says_why_and_what_to_do() -> None:
+    world = one(asks(verify_schedule="0 6 * * 0"))
+    ran(world.api, past(3))
+    cronjob = world.api.items["CronJob", CONTROL, DB]
+    told = {"job": "check-1", "finished": "2026-01-03T06:10:00Z", "succeeded": False}
+    told |= {"reason": "BackupDamaged", "message": "77aa is damaged"}
+    cronjob["metadata"]["annotations"][names.LAST_VERIFY] = json.dumps(told)
+    world.api.put(cronjob)
+    world.passed(2 * DAY + 301)
+    assert cell(world.read(), "demo/db", "State") == Level.ODD
+    shown = cell(world.read(), "demo/db", "Backups")
+    assert "verification failed 2026-01-03 06:10 BackupDamaged: 77aa is damaged To do: res" in shown
+    good = told | {"succeeded": True, "reason": "Succeeded", "message": ""}
+    cronjob["metadata"]["annotations"][names.LAST_VERIFY] = json.dumps(good)
+    world.api.put(cronjob)
+    world.passed(2 * DAY + 302)
+    assert cell(world.read(), "demo/db", "State") == Level.GOOD
+    assert "verification" not in cell(world.read(), "demo/db", "Backups")
+
+
 def test_a_failed_run_says_why_and_what_to_do() -> None:
     world = one()
     ran(world.api, past(3, good=False), past(2), message="login refused")

@@ -5,7 +5,7 @@ import pytest
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.mysql import options
 from dumpers.engines.mysql.engine import ENGINE
-from dumpers.engines.mysql.reading import prove
+from dumpers.engines.mysql.output.reading import prove
 from dumpers.engines.mysql.survey.server import grants
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError, ExitCode

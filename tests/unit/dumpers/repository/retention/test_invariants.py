@@ -114,6 +114,14 @@ def test_a_policy_that_keeps_more_deletes_no_more(data: st.DataObject) -> None:
 
 
 @given(st.data())
+def test_more_proof_that_is_wanted_deletes_no_more(data: st.DataObject) -> None:
+    entries = data.draw(histories())
+    proofs, wanted = data.draw(proofs_of(entries)), data.draw(RULES)
+    more = replace(wanted, required=max(wanted.required, data.draw(REQUIRED)))
+    assert kept(judge(entries, wanted, proofs=proofs)) <= kept(judge(entries, more, proofs=proofs))
+
+
+@given(st.data())
 def test_the_order_of_the_records_does_not_matter(data: st.DataObject) -> None:
     entries = data.draw(histories())
     proofs, wanted = data.draw(proofs_of(entries)), data.draw(RULES)

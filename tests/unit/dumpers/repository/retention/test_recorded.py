@@ -6,6 +6,7 @@ import pytest
 from dumpers.repository.catalogue import Entry, State
 from dumpers.repository.records import Retention
 from dumpers.repository.retention.policy import parse_policy
+from dumpers.repository.retention.proof import Grade
 from dumpers.repository.retention.recorded import RecordedPolicy, recorded_policy
 from tests.unit.dumpers.repository.retention.histories import NOW, backup
 
@@ -32,6 +33,20 @@ def test_where_nothing_is_recorded_everything_is_kept() -> None:
     for entries in ([], [backup(0)], [recorded(2, "keep-last=2"), backup(1, days=1)]):
         assert recorded_policy(entries, NOW) == RecordedPolicy(policy=None)
     assert recorded_policy([recorded(1, "none")], NOW).policy is None
+
+
+def test_the_newest_manifests_proof_is_required() -> None:
+    read = replace(recorded(1, "keep-last=1"), required_proof="read")
+    older = recorded(2, "keep-last=1")
+    assert recorded_policy([older], NOW).required is Grade.STORED
+    assert recorded_policy([older, read], NOW).required is Grade.READ
+    assert recorded_policy([read, recorded(0, "keep-last=1")], NOW).required is Grade.STORED
+
+
+def test_a_proof_that_is_not_known_keeps_everything_and_says_so() -> None:
+    found = recorded_policy([replace(recorded(1, "keep-last=1"), required_proof="s" * 99)], NOW)
+    assert found.policy is None
+    assert found.fault == f"the proof '{'s' * 40}' that manifests/c/cj/0/ wants is not known here"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-from dumpers.runs.restore.progress import Watch
+from dumpers.runs.progress import READING, RESTORING, Watch
 
 
 def test_progress_is_told_when_there_is_some() -> None:
-    watch = Watch(total=1000, began=100.0)
+    watch = Watch(doing=RESTORING, total=1000, began=100.0)
     assert watch.look(0, 105.0) is None
     assert watch.look(100, 110.0) == (
         "restoring",
@@ -11,8 +11,14 @@ def test_progress_is_told_when_there_is_some() -> None:
     assert watch.look(100, 115.0) is None
 
 
+def test_what_is_done_is_the_line() -> None:
+    line = Watch(doing=READING, total=10, began=0.0).look(5, 5.0)
+    assert line
+    assert line[0] == "reading"
+
+
 def test_ten_minutes_without_any_are_told_again_and_again() -> None:
-    watch = Watch(total=1000, began=0.0)
+    watch = Watch(doing=RESTORING, total=1000, began=0.0)
     assert watch.look(1, 10.0)
     told = [
         now
@@ -27,7 +33,7 @@ def test_ten_minutes_without_any_are_told_again_and_again() -> None:
 
 
 def test_a_restore_that_never_begins_is_told_too() -> None:
-    watch = Watch(total=1000, began=0.0)
+    watch = Watch(doing=RESTORING, total=1000, began=0.0)
     assert watch.look(0, 599.0) is None
     assert watch.look(0, 600.0) == (
         "no progress",

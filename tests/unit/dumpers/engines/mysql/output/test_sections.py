@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dumpers.engines.mysql.sections import Cutter
+from dumpers.engines.mysql.output.sections import Cutter
 from dumpers.engines.mysql.survey.schema import Table
 from dumpers.runtime.errors import SourceFailedError
 

@@ -1,4 +1,4 @@
-"""Shows how far a restore is, and where it hangs if it does."""
+"""Shows how far a restore or a verification is, and where it hangs if it does."""
 
 import logging
 import threading
@@ -11,17 +11,20 @@ from dumpers.runtime.log import fields
 
 _LOG = logging.getLogger(__name__)
 
+# Events of the log.
+RESTORING, READING = "restoring", "reading"
 _SECONDS = 5.0
 _STALLED_SECONDS = 600.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Watch:
-    """Decides what is to be logged; `done` bytes of `total` at a time in seconds.
+    """Decides what is to be logged of a `doing`; `done` bytes of `total` at a time in seconds.
 
     A piece may be read more than once, so that more is done than there is in all.
     """
 
+    doing: str
     total: int
     began: float
     _done: int = 0
@@ -29,12 +32,12 @@ class Watch:
     _warned: float | None = None
 
     def look(self, done: int, now: float) -> tuple[str, dict[str, object]] | None:
-        """The log line that is due, if any: `restoring`, or `no progress`."""
+        """The log line that is due, if any: what is done, or `no progress`."""
         moved = self._moved if self._moved is not None else self.began
         if done != self._done:
             self._done, self._moved, self._warned = done, now, None
             seconds = now - self.began
-            return "restoring", {
+            return self.doing, {
                 "bytes_done": done,
                 "bytes_total": self.total,
                 "bytes_per_second": round(done / seconds) if seconds else 0,
@@ -51,10 +54,15 @@ class Watch:
 
 
 @contextmanager
-def shown(total: int, done: Callable[[], int], where: Callable[[], str]) -> Iterator[None]:
-    """Log the progress from a thread of its own; `where` says what is waited for."""
+def shown(
+    doing: str, total: int, done: Callable[[], int], where: Callable[[], str]
+) -> Iterator[None]:
+    """Log the progress from a thread of its own; `where` says what is waited for.
+
+    `doing` is RESTORING or READING.
+    """
     ended = threading.Event()
-    watch = Watch(total=total, began=time.monotonic())
+    watch = Watch(doing=doing, total=total, began=time.monotonic())
 
     def report() -> None:
         while not ended.wait(_SECONDS):
