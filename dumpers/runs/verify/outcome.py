@@ -9,7 +9,7 @@ from dumpers.runs.verify.verifier import NOT_GRANTED, Verdict
 from dumpers.runtime.errors import BackupDamagedError, Failure
 
 _NOTHING = "there was no backup that can be restored: nothing was read"
-# Of damaged backups, in a message.
+# Of backups, in a message.
 _SHOWN = 5
 _HOW_LONG = "that is said until each is deleted, or verified again by its id and found good"
 
@@ -18,16 +18,26 @@ _HOW_LONG = "that is said until each is deleted, or verified again by its id and
 class Outcome:
     """What was read so far, and what went wrong besides.
 
-    `removed` are the records of backups that went while they were read. `stopped` ended the run
-    before all was read, `refused` are backups that the store does not give, `wrong_key` is that the
-    keys do not open the newest backup.
+    `removed` are the records of backups that went while they were read. `unread` are backups that
+    the store does not give, and why. `stopped` ended the run before all was read, `wrong_key` is
+    that the keys do not open the newest backup.
     """
 
     verdicts: list[Verdict] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
+    unread: list[tuple[Entry, Failure]] = field(default_factory=list)
     stopped: list[Failure] = field(default_factory=list)
-    refused: list[Failure] = field(default_factory=list)
     wrong_key: list[Failure] = field(default_factory=list)
+
+    @property
+    def read(self) -> set[str]:
+        """The records of the backups that were read."""
+        return {verdict.entry.record for verdict in self.verdicts}
+
+    @property
+    def passed(self) -> set[str]:
+        """The records of those whose turn it was, and that cannot be read."""
+        return self.removed | {entry.record for entry, _ in self.unread}
 
     def judged(self, entries: Iterable[Entry]) -> list[Entry]:
         """The entries as they are behind the run, whether its verdicts could be recorded or not."""
@@ -40,7 +50,7 @@ class Outcome:
 
     def failure(self, entries: Sequence[Entry]) -> Failure | None:
         """How the run failed, by the entries behind it, the worst first: no stop hides damage."""
-        failures = [*self._damage(entries), *self.stopped, *self.refused[:1], *self.wrong_key]
+        failures = [*self._damage(entries), *self.stopped, *self._unread(), *self.wrong_key]
         if not failures:
             return None
         return replace(failures[0], message="; ".join(failure.message for failure in failures))
@@ -57,6 +67,15 @@ class Outcome:
             "the next run reads the same backups again"
         )
 
+    def _unread(self) -> list[Failure]:
+        """Which backups could not be read."""
+        if not self.unread:
+            return []
+        shown = [f"{entry.id} ({failure.message})" for entry, failure in self.unread]
+        (_, first), *_ = self.unread
+        are = "backup" if len(shown) == 1 else "backups"
+        return [replace(first, message=f"{len(shown)} {are} could not be read: {_some(shown)}")]
+
     def _damage(self, entries: Sequence[Entry]) -> list[Failure]:
         """That backups are damaged, whoever found that and when: one result may get lost."""
         is_bare = not any(entry.is_restorable for entry in entries)
@@ -66,9 +85,8 @@ class Outcome:
         shown = [*map(_show, here), *map(_show_known, sorted(before, key=age, reverse=True))]
         if shown:
             bare = "there is no backup that can be restored: " if is_bare else ""
-            more = f"; and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
             are = "backup is" if len(shown) == 1 else "backups are"
-            text = f"{bare}{len(shown)} {are} damaged: {'; '.join(shown[:_SHOWN])}{more}"
+            text = f"{bare}{len(shown)} {are} damaged: {_some(shown)}"
             return [_damaged(f"{text}: {_HOW_LONG}")]
         unread = [entry for entry in entries if entry.state is State.DAMAGED]
         if unread and is_bare:
@@ -107,6 +125,11 @@ def _behind(entry: Entry, verdict: Verdict) -> Entry:
 def _damaged(text: str) -> Failure:
     kind = BackupDamagedError
     return Failure(exit_code=kind.exit_code, reason=kind.reason, message=text)
+
+
+def _some(shown: Sequence[str]) -> str:
+    more = f"; and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return f"{'; '.join(shown[:_SHOWN])}{more}"
 
 
 def _show(verdict: Verdict) -> str:

@@ -15,7 +15,7 @@ from dumpers.runtime.errors import EncryptionError, ExitCode
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.verify.verified_world import World
 from tests.testbed.fixtures import Faults
-from tests.testbed.proxies.faults import Cut, Hang, Rule, Status
+from tests.testbed.proxies.faults import Cut, Fault, Hang, Rule, Status
 from tests.testbed.proxies.http_faults import HttpProxy
 from tests.testbed.stores.s3 import READ, S3Server
 from tests.testbed.toolchain.processes import wait_until
@@ -293,7 +293,7 @@ def test_what_the_store_refuses_keeps_no_other_from_being_read(
     proxy.set(Rule(Status(403), "GET", "dump-d1"))
     result = world.verify("1/1", url=proxy.url)
     assert (result.exit_code, result.reason) == (ExitCode.STORAGE_REFUSED, "StorageRefused")
-    assert "dump-d1-0" in result.message
+    assert "1 backup could not be read: d1 (cannot read ksnapshot/dump-d1-0" in result.message
     assert result.backups == ("d0", "d2")
     assert set(world.verdicts()) == {"d0", "d2"}
 
@@ -302,12 +302,85 @@ def test_a_store_that_goes_away_loses_no_verdict(world: World, faults: Faults) -
     for days in range(3):
         world.backup(days)
     proxy = faults.http(world.s3.port)
-    # Read in this order: the newest, then the oldest.
-    proxy.set(Rule(Cut(after=100), "GET", "dump-d2-1"))
+    # Read in this order: the newest, then the oldest; its manifest was read twice by then.
+    away = Rule(Status(503), "GET", "-d2/manifest", since=3)
+    proxy.set(Rule(Cut(after=100), "GET", "dump-d2-1"), away)
     result = world.verify("1/1", url=proxy.url)
     assert (result.exit_code, result.reason) == (ExitCode.STORAGE_FAILED, "StorageFailed")
     assert (result.verified, result.backups) == (1, ("d0",))
+    assert not world.unread()
     assert world.verify("1/2").backups == ("d1", "d2")
+
+
+@pytest.mark.parametrize("fault", [Status(500), Cut(after=100)], ids=["500", "cut"])
+def test_an_object_that_always_fails_starves_no_other(
+    world: World, faults: Faults, fault: Fault
+) -> None:
+    """Never read, it would be the first each time."""
+    for days in range(5):
+        world.backup(days)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(fault, "GET", "dump-d4-1"))
+    read: list[str] = []
+    results = [world.verify("1/5", url=proxy.url) for _ in range(4)]
+    for result in results:
+        read += result.backups
+    assert {*read} == {"d0", "d1", "d2", "d3"}
+    first = results[0]
+    assert (first.exit_code, first.reason) == (ExitCode.STORAGE_REFUSED, "BackupUnreadable")
+    assert first.message.startswith("1 backup could not be read: d4 (")
+    assert "dump-d4-1" in first.message
+    assert (first.verified, first.damaged, first.backups) == (2, 0, ("d0", "d3"))
+    # It waits for its turn, and is not forgotten.
+    assert [result.succeeded for result in results] == [False, True, True, True]
+    assert {result.oldest_unread for result in results} == {"2026-05-28T12:00:00Z"}
+    assert world.unread() == {"d4": 1}
+    assert world.verify("1/1", url=proxy.url).reason == "BackupUnreadable"
+    assert world.verify("1/1").oldest_unread == ""
+    assert world.entries()["d4"].is_restorable
+
+
+def test_where_it_cannot_be_noted_the_others_have_their_turn_all_the_same(
+    world: World, faults: Faults
+) -> None:
+    for days in range(4):
+        world.backup(days)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Status(403), "GET", "dump-d3-"), Rule(Status(403), "PUT", "unread-"))
+    results = [world.verify("1/4", url=proxy.url) for _ in range(2)]
+    assert [result.backups for result in results] == [("d0", "d2"), ("d1",)]
+    assert {result.reason for result in results} == {"StorageRefused"}
+    assert not world.unread()
+
+
+def test_one_that_takes_longer_than_a_run_may_starves_no_other(
+    world: World, faults: Faults
+) -> None:
+    for days in range(3):
+        world.backup(days)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Hang(), "GET", "dump-d2-1"))
+    interrupt = Interrupt(8, work="verification")
+    result = world.verify("1/3", url=proxy.url, interrupt=interrupt)
+    assert (result.exit_code, result.reason) == (ExitCode.INTERRUPTED, "DeadlineExceeded")
+    assert (result.verified, result.backups) == (1, ("d0",))
+    assert world.unread() == {"d2": 1}
+    result = world.verify("1/3", url=proxy.url)
+    assert (result.succeeded, result.backups) == (True, ("d1",))
+
+
+def test_where_none_of_many_can_be_read_it_is_not_about_the_backups(
+    world: World, faults: Faults
+) -> None:
+    for days in range(22):
+        world.backup(days)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Status(403), "GET", "dump-d"))
+    result = world.verify("1/1", url=proxy.url)
+    assert (result.exit_code, result.reason) == (ExitCode.STORAGE_REFUSED, "StorageRefused")
+    assert result.message.startswith("20 backups could not be read: d0 (")
+    assert result.message.endswith("; and 15 more")
+    assert len(world.unread()) == 20
 
 
 def started(

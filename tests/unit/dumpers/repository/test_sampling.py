@@ -1,6 +1,6 @@
 """Which backups a scheduled verification reads, run after run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from dumpers.contract.verify.sample import Sample, parse_sample
 from dumpers.repository.catalogue import Entry, Proof, State
-from dumpers.repository.sampling import choose_sample, newest_verified, oldest_unread
+from dumpers.repository.sampling import (
+    newest_backup,
+    newest_verified,
+    oldest_unread,
+    take_turns,
+)
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -32,6 +37,30 @@ def backup(
         proof=proof,
         stored_bytes=size,
     )
+
+
+def choose_sample(
+    entries: Sequence[Entry],
+    sample: Sample | None,
+    *,
+    broken: Collection[str] = (),
+    tried: dict[str, datetime] | None = None,
+) -> tuple[Entry, ...]:
+    """What a run reads where the store does not give the `broken` records; these are noted."""
+    tried = {} if tried is None else tried
+    turns = take_turns(entries, sample, tried=tried)
+    read: list[Entry] = []
+    unread: set[str] = set()
+    for entry in turns.order:
+        if turns.is_enough({item.record for item in read}, unread):
+            break
+        if entry.record in broken:
+            unread.add(entry.record)
+        else:
+            read.append(entry)
+    moment = max((entry.proof.when for entry in entries if entry.proof), default=NOW)
+    tried |= dict.fromkeys(unread, moment + timedelta(hours=1))
+    return tuple(read)
 
 
 NO_BACKUPS = [
@@ -110,6 +139,38 @@ def test_all_that_stays_is_read_in_as_many_runs_as_the_share_goes_into_it(
         moment = began + timedelta(days=number)
         entries = after(entries, choose_sample(entries, sample), moment)
     assert all(entry.proof and entry.proof.when >= began for entry in entries)
+
+
+@pytest.mark.parametrize("noted", [True, False])
+@given(entries=BACKUPS, sample=SAMPLES, data=st.data())
+def test_what_cannot_be_read_keeps_no_other_from_its_turn(
+    entries: list[Entry], sample: Sample, data: st.DataObject, *, noted: bool
+) -> None:
+    """Whether it can be noted or not."""
+    records = [entry.record for entry in entries]
+    broken = data.draw(st.sets(st.sampled_from(records))) if records else set()
+    tried: dict[str, datetime] = {}
+    began = NOW + timedelta(days=1)
+    for number in range(-(-sample.of // sample.parts)):
+        moment = began + timedelta(days=number)
+        chosen = choose_sample(entries, sample, broken=broken, tried=tried if noted else {})
+        entries = after(entries, chosen, moment)
+    assert all(
+        entry.proof and entry.proof.when >= began for entry in entries if entry.record not in broken
+    )
+
+
+def test_what_ended_a_run_comes_behind_the_others() -> None:
+    """Also the newest that was never read, and one that fills the share alone."""
+    entries = [backup(0), backup(1, size=1000), backup(2), backup(3, read=1)]
+    order = take_turns(entries, parse_sample("1/7"), tried={}).order
+    assert [entry.id for entry in order] == ["d0", "d2", "d1", "d3"]
+    tried = {entries[0].record: NOW, entries[1].record: NOW - timedelta(hours=1)}
+    turns = take_turns(entries, parse_sample("1/7"), tried=tried)
+    assert [entry.id for entry in turns.order] == ["d2", "d3", "d1", "d0"]
+    assert turns.besides == 0
+    assert newest_backup(entries) == entries[0]
+    assert newest_backup(NO_BACKUPS) is None
 
 
 @given(BACKUPS, SAMPLES, st.data())
