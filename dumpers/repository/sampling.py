@@ -38,47 +38,53 @@ class Turns:
 
 
 def take_turns(
-    entries: Iterable[Entry], sample: Sample | None, *, tried: Mapping[str, datetime]
+    entries: Iterable[Entry],
+    sample: Sample | None,
+    *,
+    tried: Mapping[str, datetime],
+    now: datetime,
 ) -> Turns:
-    """The order in which a run reads backups.
+    """The order in which a run reads backups; one that is dated later than `now` has no turn yet.
 
     Without a sample the newest that can be restored. With one, the newest if it was never read, and
     besides at least one other backup where there is one, until the sample's share of the bytes of
     all that can be restored is reached. `tried` says by their records when backups last could not
     be read.
     """
-    backups = sorted(filter(_is_backup, entries), key=_age, reverse=True)
+    backups = sorted(_backups(entries, now), key=_age, reverse=True)
     if sample is None:
         return Turns(order=tuple(backups[:1]), besides=0, sample=None)
     first = [item for item in backups[:1] if item.proof is None and item.record not in tried]
 
     def turn(entry: Entry) -> tuple[datetime, datetime, str]:
         proved = entry.proof.when if entry.proof else _NEVER
-        return max(proved, tried.get(entry.record, _NEVER)), *_age(entry)
+        # By a clock that is ahead, it may have been read long ago.
+        met = [each for each in (proved, tried.get(entry.record, _NEVER)) if each <= now]
+        return max(met, default=_NEVER), *_age(entry)
 
     others = sorted(backups[len(first) :], key=turn)
     return Turns(order=(*first, *others), besides=len(first), sample=sample)
 
 
-def newest_backup(entries: Iterable[Entry]) -> Entry | None:
+def newest_backup(entries: Iterable[Entry], now: datetime) -> Entry | None:
     """The newest backup that can be restored; None where there is none."""
-    return max(filter(_is_backup, entries), key=_age, default=None)
+    return max(_backups(entries, now), key=_age, default=None)
 
 
-def oldest_unread(entries: Iterable[Entry]) -> Entry | None:
+def oldest_unread(entries: Iterable[Entry], now: datetime) -> Entry | None:
     """The oldest backup that can be restored and was never read; None where there is none."""
-    unread = (entry for entry in entries if _is_backup(entry) and entry.proof is None)
+    unread = (entry for entry in _backups(entries, now) if entry.proof is None)
     return min(unread, key=_age, default=None)
 
 
-def newest_verified(entries: Iterable[Entry]) -> Entry | None:
+def newest_verified(entries: Iterable[Entry], now: datetime) -> Entry | None:
     """The newest backup that can be restored and was read; None where there is none."""
-    read = (entry for entry in entries if _is_backup(entry) and entry.proof is not None)
+    read = (entry for entry in _backups(entries, now) if entry.proof is not None)
     return max(read, key=_age, default=None)
 
 
-def _is_backup(entry: Entry) -> bool:
-    return entry.is_restorable
+def _backups(entries: Iterable[Entry], now: datetime) -> list[Entry]:
+    return [entry for entry in entries if entry.is_restorable and entry.started <= now]
 
 
 def _age(entry: Entry) -> tuple[datetime, str]:

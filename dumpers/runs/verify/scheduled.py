@@ -57,20 +57,20 @@ def verify_on_schedule(
     run = Outcome()
     with RunStorage(job.location, run="verify", interrupt=interrupt) as storage:
         prefix = records_prefix(path=job.location.path, cluster=job.cluster, cronjob=job.cronjob)
-        folders = read_folders(storage, prefix, now=now)
+        folders, moment = read_folders(storage, prefix, now=now), now()
         entries = entries_of(folders)
         tried = {
-            record: moment
+            record: when
             for record, folder in folders.items()
-            if (moment := last_unread(folder.names))
+            if (when := last_unread(folder.names))
         }
         verifier = Verifier(storage=storage, identities=identities, now=now)
-        if identities and (newest := newest_backup(entries)):
+        if identities and (newest := newest_backup(entries, moment)):
             run.wrong_key += _check_keys(verifier, newest)
-        _read_in_turn(run, verifier, take_turns(entries, job.sample, tried=tried))
+        _read_in_turn(run, verifier, take_turns(entries, job.sample, tried=tried, now=moment))
     known = run.judged(entries)
     failure = run.failure(known)
-    unread, verified = oldest_unread(known), newest_verified(known)
+    unread, verified = oldest_unread(known, moment), newest_verified(known, moment)
     read = sorted((verdict.entry for verdict in run.verdicts), key=age, reverse=True)
     return VerifyResult(
         succeeded=failure is None,

@@ -18,6 +18,7 @@ from dumpers.repository.sampling import (
 )
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+LATER = NOW + timedelta(days=1000)
 
 
 def backup(
@@ -45,10 +46,11 @@ def choose_sample(
     *,
     broken: Collection[str] = (),
     tried: dict[str, datetime] | None = None,
+    now: datetime = LATER,
 ) -> tuple[Entry, ...]:
     """What a run reads where the store does not give the `broken` records; these are noted."""
     tried = {} if tried is None else tried
-    turns = take_turns(entries, sample, tried=tried)
+    turns = take_turns(entries, sample, tried=tried, now=now)
     read: list[Entry] = []
     unread: set[str] = set()
     for entry in turns.order:
@@ -163,14 +165,14 @@ def test_what_cannot_be_read_keeps_no_other_from_its_turn(
 def test_what_ended_a_run_comes_behind_the_others() -> None:
     """Also the newest that was never read, and one that fills the share alone."""
     entries = [backup(0), backup(1, size=1000), backup(2), backup(3, read=1)]
-    order = take_turns(entries, parse_sample("1/7"), tried={}).order
+    order = take_turns(entries, parse_sample("1/7"), tried={}, now=NOW).order
     assert [entry.id for entry in order] == ["d0", "d2", "d1", "d3"]
     tried = {entries[0].record: NOW, entries[1].record: NOW - timedelta(hours=1)}
-    turns = take_turns(entries, parse_sample("1/7"), tried=tried)
+    turns = take_turns(entries, parse_sample("1/7"), tried=tried, now=NOW)
     assert [entry.id for entry in turns.order] == ["d2", "d3", "d1", "d0"]
     assert turns.besides == 0
-    assert newest_backup(entries) == entries[0]
-    assert newest_backup(NO_BACKUPS) is None
+    assert newest_backup(entries, NOW) == entries[0]
+    assert newest_backup(NO_BACKUPS, NOW) is None
 
 
 @given(BACKUPS, SAMPLES, st.data())
@@ -206,7 +208,7 @@ def test_a_backup_that_comes_and_goes_unread_starves_no_other() -> None:
         chosen = choose_sample(entries, parse_sample("1/7"))
         assert chosen[0] == fresh[1]
         entries = after(entries, chosen, moment)
-    unread = oldest_unread(entries)
+    unread = oldest_unread(entries, LATER)
     assert unread is None or NOW + timedelta(days=59) - unread.started < timedelta(days=15)
 
 
@@ -219,8 +221,30 @@ def test_what_was_never_read_and_what_was_read_last() -> None:
         backup(3),
         backup(7),
     ]
-    unread, verified = oldest_unread(entries), newest_verified(entries)
+    unread, verified = oldest_unread(entries, NOW), newest_verified(entries, NOW)
     assert unread
     assert verified
     assert (unread.id, verified.id) == ("d7", "d4")
-    assert oldest_unread([]) is newest_verified([backup(1)]) is None
+    assert oldest_unread([], NOW) is newest_verified([backup(1)], NOW) is None
+
+
+@pytest.mark.parametrize("sample", ["", "1/7", "1/1"])
+def test_what_is_dated_in_the_future_has_no_turn_yet(sample: str) -> None:
+    """Else it would be the newest for as long."""
+    ahead = backup(-900)
+    entries, wanted = [ahead, backup(1)], parse_sample(sample) if sample else None
+    assert [entry.id for entry in choose_sample(entries, wanted, now=NOW)] == ["d1"]
+    unread, newest = oldest_unread(entries, NOW), newest_backup(entries, NOW)
+    assert unread == newest == entries[1]
+    assert newest_verified([replace(ahead, proof=Proof(when=NOW, good=True))], NOW) is None
+    assert ahead in choose_sample(entries, wanted)
+
+
+def test_what_was_read_by_a_clock_that_is_ahead_has_its_turn_all_the_same() -> None:
+    entries = [backup(1, read=-900), backup(2, read=1), backup(3, read=2)]
+    sample = parse_sample("1/3")
+    assert [entry.id for entry in choose_sample(entries, sample, now=NOW)] == ["d1"]
+    assert [entry.id for entry in choose_sample(entries, sample)] == ["d3"]
+    tried = {entries[1].record: NOW + timedelta(days=900)}
+    turns = take_turns(entries[1:], sample, tried=tried, now=NOW)
+    assert [entry.id for entry in turns.order] == ["d3", "d2"]
