@@ -19,7 +19,7 @@ from dumpers.repository.keys import (
     PINNED,
     STARTED,
     RunFolder,
-    read_proof,
+    last_proof,
 )
 from dumpers.repository.record_json import read_record
 from dumpers.repository.records import (
@@ -148,8 +148,8 @@ def read_entry(
     run = RunFolder.parse(folder)
     assert run is not None
     record = read_record(body)
-    proofs = [proof for proof in map(read_proof, names) if proof]
-    proof = Proof(when=max(proofs)[0], good=max(proofs)[1]) if proofs else None
+    last = last_proof(names, now=now)
+    proof = Proof(when=last[0], good=last[1]) if last else None
     state, why, finished = _stand(record, started=run.started, now=now)
     if isinstance(record, Manifest) and not _is_of(record, prefix, run):
         state, why = State.DAMAGED, "its manifest is that of another run"

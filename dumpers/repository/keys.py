@@ -143,6 +143,23 @@ def read_proof(name: str) -> tuple[datetime, bool] | None:
     return (moment, found[1] == "verified") if found and moment else None
 
 
+def last_proof(names: Iterable[str], *, now: datetime) -> tuple[datetime, bool] | None:
+    """The verdict that counts of a run's records: when it was found, and whether it is good.
+
+    It is the newest. A good one that is dated later than `now`, by a clock that was ahead,
+    outweighs a bad one only if that is dated so, too: who wrote it knew that one.
+    """
+    proofs = [proof for proof in map(read_proof, names) if proof]
+    ahead = [moment for moment, good in proofs if not good and moment > now]
+    known = min(ahead, default=None)
+    counting = [
+        (moment, good)
+        for moment, good in proofs
+        if not good or moment <= now or (known is not None and moment > known)
+    ]
+    return max(counting or proofs, default=None)
+
+
 def last_unread(names: Iterable[str]) -> datetime | None:
     """When a verification last could not read a backup with these records; None if none tried."""
     found = filter(None, map(_UNREAD.fullmatch, names))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dumpers.repository.catalogue import rfc3339
-from dumpers.repository.keys import MANIFEST, PINNED, STARTED, read_proof
+from dumpers.repository.keys import MANIFEST, PINNED, STARTED, last_proof
 from dumpers.repository.record_json import make_tombstone, read_record, write_record
 from dumpers.repository.records import Manifest, Removal, StartedRecord, Tombstone
 from dumpers.repository.removal.crashed import MARGIN_WITHOUT_CONDITIONS
@@ -106,8 +106,8 @@ class Undertaker:
         record = cover.entry.record
         key = f"{record}{MANIFEST}"
         head = self.storage.call(lambda: self.storage.bucket.head(key))
-        proofs = [proof for proof in map(read_proof, list_names(self.storage, record)) if proof]
-        is_damaged = bool(proofs) and not max(proofs)[1]
+        proof = last_proof(list_names(self.storage, record), now=self.now)
+        is_damaged = proof is not None and not proof[1]
         return head is not None and head.etag == cover.etag and not is_damaged
 
     def _get(self, record: str) -> tuple[bytes, str] | None:

@@ -3,6 +3,7 @@
 import gzip
 import secrets
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pyrage
@@ -11,9 +12,12 @@ import pytest
 from dumpers.contract.verify.result import VerifyResult
 from dumpers.repository.catalogue import State
 from dumpers.repository.keys import Run
+from dumpers.runs.identities import read_identities
+from dumpers.runs.verify.verifier import Verifier
 from dumpers.runtime.errors import EncryptionError, ExitCode
 from dumpers.runtime.interrupt import Interrupt
-from tests.integration.dumpers.verify.verified_world import World
+from dumpers.storage.run_storage import RunStorage
+from tests.integration.dumpers.verify.verified_world import NOW, World
 from tests.testbed.fixtures import Faults
 from tests.testbed.proxies.faults import Cut, Fault, Hang, Rule, Status
 from tests.testbed.proxies.http_faults import HttpProxy
@@ -447,3 +451,41 @@ def test_damage_that_was_found_is_said_also_by_a_run_that_is_told_to_stop(
     [result] = ended
     assert (result.exit_code, result.damaged) == (ExitCode.STORAGE_REFUSED, 1)
     assert result.message.endswith("; stopped by SIGTERM before the verification was complete")
+
+
+def test_a_clock_that_is_ahead_hides_no_damage(world: World) -> None:
+    world.backup(0)
+    key = "ksnapshot/dump-d0-0"
+    whole = world.s3.read(world.bucket, key)
+    world.now.moment += timedelta(days=1000)
+    assert world.verify().succeeded
+    world.now.moment -= timedelta(days=1000)
+    world.put(key, b"other bytes")
+    assert world.verify().reason == "BackupDamaged"
+    assert world.entries()["d0"].state is State.DAMAGED
+    world.put(key, whole)
+    assert world.verify_one("d0").succeeded
+    assert world.entries()["d0"].is_restorable
+    # What is found by a clock that is ahead is healed by one that is right.
+    world.put(key, b"other bytes")
+    world.now.moment += timedelta(days=1000)
+    assert world.verify().reason == "BackupDamaged"
+    world.now.moment -= timedelta(days=1000)
+    world.put(key, whole)
+    assert world.verify_one("d0").succeeded
+    assert world.entries()["d0"].is_restorable
+
+
+def test_verifications_that_end_in_one_second_have_a_verdict_each(world: World) -> None:
+    world.backup(0, recipient(KEY))
+    entry, keys = world.entries()["d0"], read_identities(str(world.identity("keys.txt", KEY)))
+    with RunStorage(world.location(), run="verify", interrupt=Interrupt()) as storage:
+        ended = [
+            Verifier(storage=storage, identities=identities, now=lambda: NOW).verify(entry)
+            for identities in ((), keys)
+        ]
+    assert [verdict and verdict.record[-21:] for verdict in ended] == [
+        "20260601T120000Z.json",
+        "20260601T120001Z.json",
+    ]
+    assert world.methods() == {"d0": ("decoded", True)}
