@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dumpers.contract.verify.sample import Sample
-from dumpers.repository.catalogue import Entry
+from dumpers.repository.catalogue import Entry, State
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -38,7 +38,7 @@ class Turns:
 
 
 def take_turns(
-    entries: Iterable[Entry],
+    entries: Collection[Entry],
     sample: Sample | None,
     *,
     tried: Mapping[str, datetime],
@@ -48,8 +48,8 @@ def take_turns(
 
     Without a sample the newest that can be restored. With one, the newest if it was never read, and
     besides at least one other backup where there is one, until the sample's share of the bytes of
-    all that can be restored is reached. `tried` says by their records when backups last could not
-    be read.
+    all that can be restored, or were found damaged, is reached. `tried` says by their records when
+    backups last could not be read.
     """
     backups = sorted(_backups(entries, now), key=_age, reverse=True)
     if sample is None:
@@ -62,7 +62,9 @@ def take_turns(
         met = [each for each in (proved, tried.get(entry.record, _NEVER)) if each <= now]
         return max(met, default=_NEVER), *_age(entry)
 
-    others = sorted(backups[len(first) :], key=turn)
+    # A verdict may have been wrong, or what was lost be put back.
+    damaged = [entry for entry in entries if _may_heal(entry) and entry.started <= now]
+    others = sorted([*backups[len(first) :], *damaged], key=turn)
     return Turns(order=(*first, *others), besides=len(first), sample=sample)
 
 
@@ -85,6 +87,13 @@ def newest_verified(entries: Iterable[Entry], now: datetime) -> Entry | None:
 
 def _backups(entries: Iterable[Entry], now: datetime) -> list[Entry]:
     return [entry for entry in entries if entry.is_restorable and entry.started <= now]
+
+
+def _may_heal(entry: Entry) -> bool:
+    """Whether a verification found it damaged, and its manifest says what to read."""
+    proof = entry.proof
+    is_judged = entry.state is State.DAMAGED and proof is not None and not proof.good
+    return is_judged and entry.objects > 0
 
 
 def _age(entry: Entry) -> tuple[datetime, str]:

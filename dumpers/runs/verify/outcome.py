@@ -116,10 +116,10 @@ def age(entry: Entry) -> tuple[datetime, str]:
 def _behind(entry: Entry, verdict: Verdict) -> Entry:
     found = verdict.found
     state = entry.state if found.good else State.DAMAGED
+    if found.good and entry.state is State.DAMAGED:
+        state = State.NOTES if entry.notes else State.COMPLETE
     why = "" if found.good else f"it reads differently since {rfc3339(found.finished)}"
-    return replace(
-        entry, proof=Proof(when=found.finished, good=found.good), state=state, why=why or entry.why
-    )
+    return replace(entry, proof=Proof(when=found.finished, good=found.good), state=state, why=why)
 
 
 def _damaged(text: str) -> Failure:

@@ -489,3 +489,27 @@ def test_verifications_that_end_in_one_second_have_a_verdict_each(world: World) 
         "20260601T120001Z.json",
     ]
     assert world.methods() == {"d0": ("decoded", True)}
+
+
+def test_one_altered_reading_damages_nothing(world: World, faults: Faults) -> None:
+    world.backup(0)
+    proxy = faults.http(world.s3.port)
+    altered = Status(200, b"altered", (("ETag", '"x"'),))
+    proxy.set(Rule(altered, "GET", "dump-d0-1", times=1))
+    result = world.verify(url=proxy.url)
+    assert (result.succeeded, result.damaged, result.message) == (True, 0, "")
+    assert len(proxy.seen("GET", "dump-d0-1")) == 2
+    assert world.methods() == {"d0": ("decoded", True)}
+
+
+def test_a_wrong_verdict_heals_by_a_sample(world: World, faults: Faults) -> None:
+    for days in range(3):
+        world.backup(days)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Status(200, b"altered", (("ETag", '"x"'),)), "GET", "dump-d1-1"))
+    result = world.verify("1/1", url=proxy.url)
+    assert (result.reason, result.damaged) == ("BackupDamaged", 1)
+    assert world.entries()["d1"].state is State.DAMAGED
+    result = world.verify("1/1")
+    assert (result.succeeded, result.verified, result.damaged) == (True, 3, 0)
+    assert world.entries()["d1"].is_restorable

@@ -37,6 +37,7 @@ def backup(
         state=state,
         proof=proof,
         stored_bytes=size,
+        objects=2,
     )
 
 
@@ -101,8 +102,12 @@ WEEK = [backup(days, read=days) for days in range(7)]
         # Everything, each time.
         (WEEK, "1/1", ["d6", "d5", "d4", "d3", "d2", "d1", "d0"]),
         (WEEK, "7/7", ["d6", "d5", "d4", "d3", "d2", "d1", "d0"]),
-        # What is damaged is known.
-        ([backup(0, read=3, state=State.DAMAGED), backup(1, read=1)], "1/1", ["d1"]),
+        # What is damaged may heal, and is read in its turn; it is never the newest.
+        ([backup(0, read=3, state=State.DAMAGED), backup(1, read=1)], "1/1", ["d0", "d1"]),
+        ([backup(0, read=3, state=State.DAMAGED), backup(1, read=1)], "", ["d1"]),
+        ([backup(0, read=0, state=State.DAMAGED), backup(1)], "1/9", ["d1", "d0"]),
+        # But not where its manifest says nothing.
+        ([replace(backup(0, read=3, state=State.DAMAGED), objects=0), backup(1)], "1/1", ["d1"]),
     ],
 )
 def test_what_a_run_reads(entries: list[Entry], sample: str, chosen: list[str]) -> None:
