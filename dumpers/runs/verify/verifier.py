@@ -17,8 +17,8 @@ from dumpers.repository.records import Manifest, ObjectRecord, Tombstone
 from dumpers.runs.progress import READING, shown
 from dumpers.runs.restore.pieces import StoredBackup
 from dumpers.runs.verify.meter import Meter
-from dumpers.runs.verify.objects import GZIP, ReadObject, read_object
-from dumpers.runtime.errors import BackupDamagedError, StorageRefusedError
+from dumpers.runs.verify.objects import ReadObject, is_known, read_object
+from dumpers.runtime.errors import BackupDamagedError, StorageFailedError, StorageRefusedError
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError
 from dumpers.storage.run_storage import RunStorage
@@ -109,13 +109,14 @@ class Verifier:
 
     def check_keys(self, entry: Entry) -> None:
         """EncryptionError where none of the keys opens a backup that is encrypted."""
-        manifest = self._manifest(entry)
-        if manifest is None or manifest.encryption is None or manifest.compression != GZIP:
-            return
-        backup = StoredBackup(storage=self.storage, manifest=manifest, identities=self.identities)
-        # Reading it shows what is damaged or gone.
-        with suppress(StorageRefusedError):
-            backup.check_keys()
+        # Reading it shows what is damaged or gone, or not to be had.
+        with suppress(StorageRefusedError, StorageFailedError):
+            manifest = self._manifest(entry)
+            if manifest is None or manifest.encryption is None or not is_known(manifest):
+                return
+            StoredBackup(
+                storage=self.storage, manifest=manifest, identities=self.identities
+            ).check_keys()
 
     def _read(self, item: ObjectRecord, manifest: Manifest, meter: Meter) -> ReadObject:
         """Read an object, and one that is faulty once more from its start: that counts."""

@@ -3,6 +3,7 @@
 import gzip
 import secrets
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from dumpers.contract.verify.result import VerifyResult
 from dumpers.repository.catalogue import State
 from dumpers.repository.keys import Run
+from dumpers.repository.record_json import read_record, write_record
+from dumpers.repository.records import Encryption, Manifest
 from dumpers.runs.identities import read_identities
 from dumpers.runs.verify.verifier import Verifier
 from dumpers.runtime.errors import EncryptionError, ExitCode
@@ -513,3 +516,38 @@ def test_a_wrong_verdict_heals_by_a_sample(world: World, faults: Faults) -> None
     result = world.verify("1/1")
     assert (result.succeeded, result.verified, result.damaged) == (True, 3, 0)
     assert world.entries()["d1"].is_restorable
+
+
+def test_what_a_later_version_encrypted_is_compared_as_it_is_stored(world: World) -> None:
+    run = world.backup(0)
+    manifest = read_record(world.s3.read(world.bucket, run.manifest_key))
+    assert isinstance(manifest, Manifest)
+    later = replace(manifest, encryption=Encryption(scheme="later", recipients=("x",)))
+    world.put(run.manifest_key, write_record(later))
+    result = world.verify(identity=world.identity("keys.txt", KEY))
+    assert (result.succeeded, result.message) == (True, "")
+    assert world.methods() == {"d0": ("read-back", True)}
+
+
+def test_a_newest_backup_that_cannot_be_read_keeps_no_other_from_it(
+    world: World, faults: Faults
+) -> None:
+    """Also where a look at its beginning says whether the keys open it."""
+    world.backup(0, recipient(KEY))
+    world.backup(1, recipient(KEY))
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Status(500), "GET", "dump-d0-"))
+    result = world.verify("1/1", identity=world.identity("keys.txt", KEY), url=proxy.url)
+    assert (result.reason, result.backups) == ("BackupUnreadable", ("d1",))
+
+
+def test_a_verdict_that_outlives_its_backup_is_none(world: World) -> None:
+    """It was written by a verification that waited for the store while a prune ended."""
+    run = world.backup(1)
+    world.backup(0)
+    assert world.verify("1/1").succeeded
+    world.delete(run.started_key)
+    world.delete(run.manifest_key)
+    assert world.s3.objects(world.bucket, run.record_prefix)
+    assert set(world.entries()) == {"d0"}
+    assert world.verify("1/1").succeeded

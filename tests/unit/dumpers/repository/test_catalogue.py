@@ -232,6 +232,7 @@ def test_one_record_tells_how_a_run_stands(names: set[str], telling: str) -> Non
 
 def test_keys_that_are_no_records_of_a_run_do_not_count() -> None:
     keys = [f"{FOLDER}/started.json", f"{FOLDER}/manifest.json", "x/started.json", "20260102"]
+    keys += ["20260103T030405Z-gone/verified-20260104T000000Z.json"]
     keys += ["20261302T000000Z-a/started.json", f"{FOLDER}/deeper/started.json"]
     assert group_keys(PREFIX, [PREFIX + key for key in keys]) == {
         FOLDER: {"started.json", "manifest.json"}
