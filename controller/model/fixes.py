@@ -63,6 +63,7 @@ RUN_FIXES: Mapping[str, str] = {
     "Interrupted": "nothing: it is tried again",
     "SourceRefused": "correct the login, database name or rights: the message says which",
     "StorageRefused": "correct the bucket's name, keys or rights: the message says which",
+    "BackupUnreadable": "see the store: the message names the objects that it does not give",
     # What Kubernetes shows.
     "OOMKilled": "raise the memory limit: annotation `resources`, or backupJob.pod.resources",
     "Error": "see its log; exit code 137 is a kill from outside",

@@ -106,3 +106,16 @@ class ShrunkRecord:
 
     run: str
     found: Time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadRecord:
+    """A verification could not read all of the backup, and came to no verdict.
+
+    `reason` and `message` are those of a failure.
+    """
+
+    run: str
+    finished: Time
+    reason: str
+    message: str

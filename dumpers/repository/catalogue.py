@@ -18,8 +18,9 @@ from dumpers.repository.keys import (
     MANIFEST,
     PINNED,
     STARTED,
+    SWEEPING,
     RunFolder,
-    read_proof,
+    last_proof,
 )
 from dumpers.repository.record_json import read_record
 from dumpers.repository.records import (
@@ -37,6 +38,7 @@ from dumpers.repository.records import (
 _MARGIN = timedelta(minutes=15)
 # What a run without a deadline is taken to need at most.
 _NO_DEADLINE = timedelta(hours=24)
+_OWN = {STARTED, MANIFEST, FAILED, SWEEPING}
 
 
 class State(StrEnum):
@@ -123,14 +125,14 @@ def rfc3339(moment: datetime) -> str:
 def group_keys(prefix: str, keys: Collection[str]) -> dict[str, set[str]]:
     """The names of records by the name of their run's folder, in the order of the keys.
 
-    Keys that are no records of a run are left out.
+    Keys that are no records of a run are left out, and records alone that others added to one.
     """
     folders: dict[str, set[str]] = {}
     for key in keys:
         folder, slash, name = key.removeprefix(prefix).partition("/")
         if slash and "/" not in name and RunFolder.parse(folder):
             folders.setdefault(folder, set()).add(name)
-    return folders
+    return {folder: names for folder, names in folders.items() if _OWN & names}
 
 
 def telling_record(names: Collection[str]) -> str:
@@ -148,8 +150,8 @@ def read_entry(
     run = RunFolder.parse(folder)
     assert run is not None
     record = read_record(body)
-    proofs = [proof for proof in map(read_proof, names) if proof]
-    proof = Proof(when=max(proofs)[0], good=max(proofs)[1]) if proofs else None
+    last = last_proof(names, now=now)
+    proof = Proof(when=last[0], good=last[1]) if last else None
     state, why, finished = _stand(record, started=run.started, now=now)
     if isinstance(record, Manifest) and not _is_of(record, prefix, run):
         state, why = State.DAMAGED, "its manifest is that of another run"

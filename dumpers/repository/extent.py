@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dumpers.repository.catalogue import group_keys, read_entry
-from dumpers.repository.keys import MANIFEST, STARTED, SWEEPING, read_proof
+from dumpers.repository.keys import MANIFEST, STARTED, SWEEPING, last_proof
 from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import RunStorage
@@ -51,17 +51,18 @@ def _read(storage: RunStorage, prefix: str, now: Callable[[], datetime]) -> Exte
     if len(keys) > _MAX_KEYS:
         return None
     folders = group_keys(prefix, keys)
-    whole = [folder for folder in sorted(folders) if _may_be_restored(folders[folder])]
+    moment = now()
+    whole = [folder for folder in sorted(folders) if _may_be_restored(folders[folder], moment)]
     for number, folder in enumerate(whole[:_MAX_READ]):
         body = bucket.get(f"{prefix}{folder}/{MANIFEST}")
-        entry = read_entry(prefix, folder, folders[folder], body, now=now())
+        entry = read_entry(prefix, folder, folders[folder], body, now=moment)
         if entry.is_restorable:
             return Extent(oldest=entry.started, count=len(whole) - number)
     return None
 
 
-def _may_be_restored(names: Collection[str]) -> bool:
+def _may_be_restored(names: Collection[str], now: datetime) -> bool:
     """Whether a run's records look like those of a backup; a tombstone is alone in the end."""
-    proofs = [proof for proof in map(read_proof, names) if proof]
-    is_damaged = bool(proofs) and not max(proofs)[1]
+    proof = last_proof(names, now=now)
+    is_damaged = proof is not None and not proof[1]
     return {STARTED, MANIFEST} <= set(names) and SWEEPING not in names and not is_damaged

@@ -4,7 +4,7 @@ Dump keys follow ksnapshot 0.6.0 to the letter; run records are ours. All times 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote
@@ -26,6 +26,7 @@ BOOTSTRAP = "bootstrap.json"
 SWEEPING = "sweeping.json"
 _FOLDER = re.compile(r"(\d{8}T\d{6}Z)-(.+)")
 _PROOF = re.compile(r"(verified|damaged)-(\d{8}T\d{6}Z)\.json")
+_UNREAD = re.compile(r"unread-(\d{8}T\d{6}Z)\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,11 @@ def verification_name(moment: datetime, *, good: bool) -> str:
     return f"{'verified' if good else 'damaged'}-{stamp(moment)}.json"
 
 
+def unread_name(moment: datetime) -> str:
+    """Name of the record of a verification that ended at this time, and could not read all."""
+    return f"unread-{stamp(moment)}.json"
+
+
 def restored_name(moment: datetime) -> str:
     """Name of the record of a restore that ended at this time."""
     return f"restored-{stamp(moment)}.json"
@@ -139,13 +145,31 @@ def restored_name(moment: datetime) -> str:
 def read_proof(name: str) -> tuple[datetime, bool] | None:
     """When a record's name says that its backup was verified, and whether it was good."""
     found = _PROOF.fullmatch(name)
-    try:
-        moment = datetime.strptime(found[2], _STAMP) if found else None  # noqa: DTZ007
-    except ValueError:
-        return None
-    if found is None or moment is None:
-        return None
-    return moment.replace(tzinfo=UTC), found[1] == "verified"
+    moment = _moment(found[2]) if found else None
+    return (moment, found[1] == "verified") if found and moment else None
+
+
+def last_proof(names: Iterable[str], *, now: datetime) -> tuple[datetime, bool] | None:
+    """The verdict that counts of a run's records: when it was found, and whether it is good.
+
+    It is the newest. A good one that is dated later than `now`, by a clock that was ahead,
+    outweighs a bad one only if that is dated so, too: who wrote it knew that one.
+    """
+    proofs = [proof for proof in map(read_proof, names) if proof]
+    ahead = [moment for moment, good in proofs if not good and moment > now]
+    known = min(ahead, default=None)
+    counting = [
+        (moment, good)
+        for moment, good in proofs
+        if not good or moment <= now or (known is not None and moment > known)
+    ]
+    return max(counting or proofs, default=None)
+
+
+def last_unread(names: Iterable[str]) -> datetime | None:
+    """When a verification last could not read a backup with these records; None if none tried."""
+    found = filter(None, map(_UNREAD.fullmatch, names))
+    return max(filter(None, (_moment(each[1]) for each in found)), default=None)
 
 
 def stamp(moment: datetime) -> str:
@@ -166,6 +190,14 @@ def bootstrap_key(*, path: str, cluster: str, cronjob: str) -> str:
 def probe_key(*, path: str, cluster: str) -> str:
     """Key of a small object by which prune finds out what the store and its keys can do."""
     return _join(path, "manifests", quote(cluster), "probe.json")
+
+
+def _moment(text: str) -> datetime | None:
+    """The time that a stamp says; None where it is none."""
+    try:
+        return datetime.strptime(text, _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _join(*segments: str) -> str:

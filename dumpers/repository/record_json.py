@@ -18,6 +18,7 @@ from dumpers.repository.added_records import (
     Restoration,
     ShrunkRecord,
     StoreCheck,
+    UnreadRecord,
     Verification,
 )
 from dumpers.repository.records import (
@@ -44,6 +45,7 @@ Record = (
     | Acceptance
     | StoreCheck
     | ShrunkRecord
+    | UnreadRecord
     | BootstrapRecord
     | Tombstone
 )
@@ -53,7 +55,7 @@ _STARTED, _MANIFEST, _FAILED = "started", "manifest", "failed"
 _FINGERPRINT = "fingerprint"
 _VERIFIED, _DAMAGED = "verified", "damaged"
 _RESTORED, _PINNED, _BOOTSTRAP = "restored", "pinned", "bootstrap"
-_ACCEPTED, _CHECKED, _SHRUNK = "accepted", "checked", "shrunk"
+_ACCEPTED, _CHECKED, _SHRUNK, _UNREAD = "accepted", "checked", "shrunk", "unread"
 _WITH_DIGEST = {_MANIFEST, _FINGERPRINT, _VERIFIED, _DAMAGED, _CHECKED}
 # A manifest's JSON holds the members of the started record as its own.
 _MEMBERS_OF: dict[str, Any] = {
@@ -66,6 +68,7 @@ _MEMBERS_OF: dict[str, Any] = {
     _ACCEPTED: Acceptance,
     _CHECKED: StoreCheck,
     _SHRUNK: ShrunkRecord,
+    _UNREAD: UnreadRecord,
     _BOOTSTRAP: BootstrapRecord,
 }
 # Many threads read records at once, and two that let msgspec meet a type for the first time

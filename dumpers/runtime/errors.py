@@ -91,6 +91,12 @@ class BackupDamagedError(StorageRefusedError):
     reason = "BackupDamaged"
 
 
+class BackupUnreadableError(StorageRefusedError):
+    """The store answers, and yet does not give all of a backup."""
+
+    reason = "BackupUnreadable"
+
+
 class EncryptionError(KsnapshotError):
     """A recipient is no age recipient, encrypting failed, or no key opens a backup."""
 

@@ -28,6 +28,7 @@ _STORE = (
     errors.StorageFailedError.reason,
     errors.StorageRefusedError.reason,
     errors.BackupDamagedError.reason,
+    errors.BackupUnreadableError.reason,
 )
 _DATABASE = (errors.SourceFailedError.reason, errors.SourceRefusedError.reason)
 _SETTINGS = (

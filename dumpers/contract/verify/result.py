@@ -13,11 +13,13 @@ MAX_BACKUPS = 10
 class VerifyResult:
     """What a scheduled verification read, and how it was found.
 
-    `finished` is RFC 3339, empty where the run failed before it knew. `verified` and `damaged`
-    count backups, `backups` are the ids of the newest MAX_BACKUPS of them, newest first,
-    `stored_bytes` were read of the store. `oldest_unread` is when the oldest backup that can be
-    restored and was never read began (RFC 3339), empty where there is none. `newest_verified` is
-    the id of the newest backup whose last verification found it good, in this run or before.
+    `finished` is RFC 3339, empty where the run failed before it knew. `verified` counts backups
+    that were read and are good, `damaged` all of the CronJob that are damaged by their last
+    verdict, of this run or an earlier one. `backups` are the ids of the newest MAX_BACKUPS that
+    were read, newest first, `stored_bytes` were read of the store. `oldest_unread` is when the
+    oldest backup that can be restored and was never read began (RFC 3339), empty where there is
+    none. `newest_verified` is the id of the newest backup whose last verification found it good, in
+    this run or before.
     """
 
     succeeded: bool

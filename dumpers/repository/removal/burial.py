@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dumpers.repository.catalogue import rfc3339
-from dumpers.repository.keys import MANIFEST, PINNED, read_proof
+from dumpers.repository.keys import MANIFEST, PINNED, last_proof
 from dumpers.repository.records import Manifest, Tombstone
 from dumpers.repository.removal.folders import Folder, list_names
 from dumpers.repository.removal.heads import read_heads
@@ -120,8 +120,8 @@ class Undertaker:
         record = cover.entry.record
         key = f"{record}{MANIFEST}"
         head = self.storage.call(lambda: self.storage.bucket.head(key))
-        proofs = [proof for proof in map(read_proof, list_names(self.storage, record)) if proof]
-        is_damaged = bool(proofs) and not max(proofs)[1]
+        proof = last_proof(list_names(self.storage, record), now=self.now)
+        is_damaged = proof is not None and not proof[1]
         return head is not None and head.etag == cover.etag and not is_damaged
 
     def _remove(

@@ -16,7 +16,7 @@ from dumpers.streams.filters import CountingReader, GunzipReader
 from dumpers.streams.reader import Reader
 from dumpers.streams.unpacking import no_key_fits
 
-GZIP = "gzip"
+GZIP, AGE = "gzip", "age"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,12 @@ def read_stored(storage: RunStorage, item: ObjectRecord, meter: Meter) -> Checke
         return _drain(stored, item, why="")
 
 
+def is_known(manifest: Manifest) -> bool:
+    """Whether this version can decrypt and unpack what is stored."""
+    encryption = manifest.encryption
+    return manifest.compression == GZIP and (encryption is None or encryption.scheme == AGE)
+
+
 def read_object(
     storage: RunStorage,
     item: ObjectRecord,
@@ -56,9 +62,10 @@ def read_object(
     """Read an object once, decrypted and unpacked to the end where that can be done.
 
     It cannot where the backup is encrypted and no key opens it, and where this version does not
-    know how it was compressed: what is stored is compared then. Raises as `read_stored` does.
+    know how it was compressed or encrypted: what is stored is compared then. Raises as
+    `read_stored` does.
     """
-    if manifest.compression != GZIP or (manifest.encryption and not identities):
+    if not is_known(manifest) or (manifest.encryption and not identities):
         return ReadObject(found=read_stored(storage, item, meter), is_decoded=False)
     keys = identities if manifest.encryption else ()
     why = locked = ""

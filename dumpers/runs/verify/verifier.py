@@ -4,8 +4,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 
 from dumpers.contract.names import DECODED, READ_BACK
@@ -17,14 +17,18 @@ from dumpers.repository.records import Manifest, ObjectRecord, Tombstone
 from dumpers.runs.progress import READING, shown
 from dumpers.runs.restore.pieces import StoredBackup
 from dumpers.runs.verify.meter import Meter
-from dumpers.runs.verify.objects import GZIP, ReadObject, read_object
-from dumpers.runtime.errors import BackupDamagedError, StorageRefusedError
+from dumpers.runs.verify.objects import ReadObject, is_known, read_object
+from dumpers.runtime.errors import BackupDamagedError, StorageFailedError, StorageRefusedError
 from dumpers.runtime.log import fields
-from dumpers.storage.errors import ForbiddenByStoreError
+from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError
 from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
 
 _LOG = logging.getLogger(__name__)
+
+_SECOND = timedelta(seconds=1)
+# Seconds in which other verifications of the backup may have ended.
+_TRIES = 10
 
 # Of keys of a reader, which may have no right to write records.
 NOT_GRANTED = "the keys of this job may not write it"
@@ -85,16 +89,19 @@ class Verifier:
         # What a prune deletes meanwhile is not damaged, and a record of it would be left behind.
         if self._manifest(entry) != manifest:
             return None
-        found = Verification(
-            run=entry.id,
-            method=DECODED if all(item.is_decoded for item in read) else READ_BACK,
-            objects=tuple(item.found for item in read),
-            finished=self.now(),
+        found, record = self._record(
+            entry,
+            Verification(
+                run=entry.id,
+                method=DECODED if all(item.is_decoded for item in read) else READ_BACK,
+                objects=tuple(item.found for item in read),
+                finished=self._moment(entry),
+            ),
         )
         verdict = Verdict(
             entry=entry,
             found=found,
-            record=self._record(entry, found),
+            record=record,
             locked=next((item.locked for item in read if item.locked), ""),
         )
         _log(verdict, seconds=time.monotonic() - began)
@@ -102,15 +109,28 @@ class Verifier:
 
     def check_keys(self, entry: Entry) -> None:
         """EncryptionError where none of the keys opens a backup that is encrypted."""
-        manifest = self._manifest(entry)
-        if manifest is None or manifest.encryption is None or manifest.compression != GZIP:
-            return
-        backup = StoredBackup(storage=self.storage, manifest=manifest, identities=self.identities)
-        # Reading it shows what is damaged or gone.
-        with suppress(StorageRefusedError):
-            backup.check_keys()
+        # Reading it shows what is damaged or gone, or not to be had.
+        with suppress(StorageRefusedError, StorageFailedError):
+            manifest = self._manifest(entry)
+            if manifest is None or manifest.encryption is None or not is_known(manifest):
+                return
+            StoredBackup(
+                storage=self.storage, manifest=manifest, identities=self.identities
+            ).check_keys()
 
     def _read(self, item: ObjectRecord, manifest: Manifest, meter: Meter) -> ReadObject:
+        """Read an object, and one that is faulty once more from its start: that counts."""
+        read = self._look(item, manifest, meter)
+        if read.found.good:
+            return read
+        # What stands between may have altered it, or a store may have been late.
+        again = self._look(item, manifest, meter)
+        if again.found.good:
+            known = fields(key=item.key, why=read.found.why)
+            _LOG.warning("an object was good at the second look", extra=known)
+        return again
+
+    def _look(self, item: ObjectRecord, manifest: Manifest, meter: Meter) -> ReadObject:
         storage = self.storage
         if storage.call(partial(_has, storage, item.key)):
             return read_object(storage, item, meter, manifest=manifest, identities=self.identities)
@@ -129,18 +149,41 @@ class Verifier:
             raise BackupDamagedError(f"{key} cannot be read: check the store")
         return record
 
-    def _record(self, entry: Entry, found: Verification) -> str:
-        """Record a verdict beside its backup; returns the key, empty where that is not granted."""
-        key = f"{entry.record}{verification_name(found.finished, good=found.good)}"
-        try:
-            self.storage.put_once(key, write_record(found))
-        except ForbiddenByStoreError as error:
-            _LOG.warning(
-                "the verdict is not recorded beside the backup",
-                extra=fields(key=key, why=str(error)),
-            )
-            return ""
-        return key
+    def _moment(self, entry: Entry) -> datetime:
+        """When a verdict is found: later than the one that it takes the place of.
+
+        One that was dated in the future counts for less than any of now, if it is good.
+        """
+        now, last = self.now(), entry.proof
+        if (
+            last is None
+            or last.when < now.replace(microsecond=0)
+            or (last.good and last.when > now)
+        ):
+            return now
+        return last.when + _SECOND
+
+    def _record(self, entry: Entry, found: Verification) -> tuple[Verification, str]:
+        """Record a verdict beside its backup.
+
+        Returns it and its key, empty where that is not granted. Where another verification ended in
+        the same second, this one takes a later one.
+        """
+        for _ in range(_TRIES):
+            key = f"{entry.record}{verification_name(found.finished, good=found.good)}"
+            try:
+                self.storage.put_once(key, write_record(found))
+            except AlreadyThereError:
+                found = replace(found, finished=found.finished + _SECOND)
+            except ForbiddenByStoreError as error:
+                _LOG.warning(
+                    "the verdict is not recorded beside the backup",
+                    extra=fields(key=key, why=str(error)),
+                )
+                return found, ""
+            else:
+                return found, key
+        raise AlreadyThereError(f"{entry.record} has too many verdicts of these seconds")
 
 
 def _has(storage: RunStorage, key: str) -> bool:

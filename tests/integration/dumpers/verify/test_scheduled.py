@@ -3,6 +3,8 @@
 import gzip
 import secrets
 import threading
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pyrage
@@ -11,11 +13,16 @@ import pytest
 from dumpers.contract.verify.result import VerifyResult
 from dumpers.repository.catalogue import State
 from dumpers.repository.keys import Run
+from dumpers.repository.record_json import read_record, write_record
+from dumpers.repository.records import Encryption, Manifest
+from dumpers.runs.identities import read_identities
+from dumpers.runs.verify.verifier import Verifier
 from dumpers.runtime.errors import EncryptionError, ExitCode
 from dumpers.runtime.interrupt import Interrupt
-from tests.integration.dumpers.verify.verified_world import World
+from dumpers.storage.run_storage import RunStorage
+from tests.integration.dumpers.verify.verified_world import NOW, World
 from tests.testbed.fixtures import Faults
-from tests.testbed.proxies.faults import Cut, Hang, Rule, Status
+from tests.testbed.proxies.faults import Cut, Fault, Hang, Rule, Status
 from tests.testbed.proxies.http_faults import HttpProxy
 from tests.testbed.stores.s3 import READ, S3Server
 from tests.testbed.toolchain.processes import wait_until
@@ -176,13 +183,38 @@ def test_damaged_backups_keep_no_other_from_being_read(world: World, encrypted: 
         assert world.entries()[run].state is State.DAMAGED
     # The oldest was read first, behind the newest.
     assert result.message.startswith(
-        "of 9 backups that were read 7 are damaged: d7 of 2026-05-25T12:00:00Z, 1 of 2 objects, the"
-        " first of them ksnapshot/dump-d7-1 (it is gone); d6 of "
+        "7 backups are damaged: d7 of 2026-05-25T12:00:00Z, 1 of 2 objects, the first of them "
+        "ksnapshot/dump-d7-1 (it is gone); d6 of "
     )
-    assert result.message.endswith("; and 2 more")
-    # They are known by then, and no reason to fail again.
-    again = world.verify("1/1")
-    assert (again.succeeded, again.backups) == (True, ("d0", "d8"))
+    assert "; and 2 more: that is said until each is deleted" in result.message
+    # A result may get lost: the next one says it all again.
+    again = world.verify()
+    assert (again.exit_code, again.reason) == (ExitCode.STORAGE_REFUSED, "BackupDamaged")
+    assert (again.verified, again.damaged, again.backups) == (1, 7, ("d0",))
+    assert again.message.startswith(
+        "7 backups are damaged: d1 of 2026-05-31T12:00:00Z (it reads differently since 2026-06-02T"
+    )
+
+
+@pytest.mark.parametrize("how", ["deleted", "verified"])
+def test_damage_is_said_until_it_is_gone(world: World, how: str) -> None:
+    runs = [world.backup(days) for days in range(3)]
+    key = f"ksnapshot/dump-{runs[1].id}-0"
+    whole = world.s3.read(world.bucket, key)
+    world.put(key, b"other bytes")
+    assert not world.verify_one("d1").succeeded
+    for sample in ("", "1/7", ""):
+        result = world.verify(sample)
+        assert (result.reason, result.damaged) == ("BackupDamaged", 1)
+        assert result.message.startswith("1 backup is damaged: d1 of 2026-05-31T12:00:00Z (it ")
+        assert result.newest_verified == "d0"
+    if how == "deleted":
+        world.remove(runs[1])
+    else:
+        world.put(key, whole)
+        assert world.verify_one("d1").succeeded
+    result = world.verify()
+    assert (result.succeeded, result.damaged, result.message) == (True, 0, "")
 
 
 def test_damage_that_was_done_before_it_was_stored_is_found_by_decoding(world: World) -> None:
@@ -198,8 +230,8 @@ def test_damage_that_was_done_before_it_was_stored_is_found_by_decoding(world: W
     # Where that is all that there is, every run says so.
     again = world.verify()
     assert (again.reason, again.verified) == ("BackupDamaged", 0)
-    assert "there is no backup that can be restored: 2 are damaged, the newest of them d0" in (
-        again.message
+    assert again.message.startswith(
+        "there is no backup that can be restored: 2 backups are damaged: d0 of 2026-06-01T12:00:00Z"
     )
 
 
@@ -268,7 +300,7 @@ def test_what_the_store_refuses_keeps_no_other_from_being_read(
     proxy.set(Rule(Status(403), "GET", "dump-d1"))
     result = world.verify("1/1", url=proxy.url)
     assert (result.exit_code, result.reason) == (ExitCode.STORAGE_REFUSED, "StorageRefused")
-    assert "dump-d1-0" in result.message
+    assert "1 backup could not be read: d1 (cannot read ksnapshot/dump-d1-0" in result.message
     assert result.backups == ("d0", "d2")
     assert set(world.verdicts()) == {"d0", "d2"}
 
@@ -277,12 +309,85 @@ def test_a_store_that_goes_away_loses_no_verdict(world: World, faults: Faults) -
     for days in range(3):
         world.backup(days)
     proxy = faults.http(world.s3.port)
-    # Read in this order: the newest, then the oldest.
-    proxy.set(Rule(Cut(after=100), "GET", "dump-d2-1"))
+    # Read in this order: the newest, then the oldest; its manifest was read twice by then.
+    away = Rule(Status(503), "GET", "-d2/manifest", since=3)
+    proxy.set(Rule(Cut(after=100), "GET", "dump-d2-1"), away)
     result = world.verify("1/1", url=proxy.url)
     assert (result.exit_code, result.reason) == (ExitCode.STORAGE_FAILED, "StorageFailed")
     assert (result.verified, result.backups) == (1, ("d0",))
+    assert not world.unread()
     assert world.verify("1/2").backups == ("d1", "d2")
+
+
+@pytest.mark.parametrize("fault", [Status(500), Cut(after=100)], ids=["500", "cut"])
+def test_an_object_that_always_fails_starves_no_other(
+    world: World, faults: Faults, fault: Fault
+) -> None:
+    """Never read, it would be the first each time."""
+    for days in range(5):
+        world.backup(days)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(fault, "GET", "dump-d4-1"))
+    read: list[str] = []
+    results = [world.verify("1/5", url=proxy.url) for _ in range(4)]
+    for result in results:
+        read += result.backups
+    assert {*read} == {"d0", "d1", "d2", "d3"}
+    first = results[0]
+    assert (first.exit_code, first.reason) == (ExitCode.STORAGE_REFUSED, "BackupUnreadable")
+    assert first.message.startswith("1 backup could not be read: d4 (")
+    assert "dump-d4-1" in first.message
+    assert (first.verified, first.damaged, first.backups) == (2, 0, ("d0", "d3"))
+    # It waits for its turn, and is not forgotten.
+    assert [result.succeeded for result in results] == [False, True, True, True]
+    assert {result.oldest_unread for result in results} == {"2026-05-28T12:00:00Z"}
+    assert world.unread() == {"d4": 1}
+    assert world.verify("1/1", url=proxy.url).reason == "BackupUnreadable"
+    assert world.verify("1/1").oldest_unread == ""
+    assert world.entries()["d4"].is_restorable
+
+
+def test_where_it_cannot_be_noted_the_others_have_their_turn_all_the_same(
+    world: World, faults: Faults
+) -> None:
+    for days in range(4):
+        world.backup(days)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Status(403), "GET", "dump-d3-"), Rule(Status(403), "PUT", "unread-"))
+    results = [world.verify("1/4", url=proxy.url) for _ in range(2)]
+    assert [result.backups for result in results] == [("d0", "d2"), ("d1",)]
+    assert {result.reason for result in results} == {"StorageRefused"}
+    assert not world.unread()
+
+
+def test_one_that_takes_longer_than_a_run_may_starves_no_other(
+    world: World, faults: Faults
+) -> None:
+    for days in range(3):
+        world.backup(days)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Hang(), "GET", "dump-d2-1"))
+    interrupt = Interrupt(8, work="verification")
+    result = world.verify("1/3", url=proxy.url, interrupt=interrupt)
+    assert (result.exit_code, result.reason) == (ExitCode.INTERRUPTED, "DeadlineExceeded")
+    assert (result.verified, result.backups) == (1, ("d0",))
+    assert world.unread() == {"d2": 1}
+    result = world.verify("1/3", url=proxy.url)
+    assert (result.succeeded, result.backups) == (True, ("d1",))
+
+
+def test_where_none_of_many_can_be_read_it_is_not_about_the_backups(
+    world: World, faults: Faults
+) -> None:
+    for days in range(22):
+        world.backup(days)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Status(403), "GET", "dump-d"))
+    result = world.verify("1/1", url=proxy.url)
+    assert (result.exit_code, result.reason) == (ExitCode.STORAGE_REFUSED, "StorageRefused")
+    assert result.message.startswith("20 backups could not be read: d0 (")
+    assert result.message.endswith("; and 15 more")
+    assert len(world.unread()) == 20
 
 
 def started(
@@ -349,3 +454,100 @@ def test_damage_that_was_found_is_said_also_by_a_run_that_is_told_to_stop(
     [result] = ended
     assert (result.exit_code, result.damaged) == (ExitCode.STORAGE_REFUSED, 1)
     assert result.message.endswith("; stopped by SIGTERM before the verification was complete")
+
+
+def test_a_clock_that_is_ahead_hides_no_damage(world: World) -> None:
+    world.backup(0)
+    key = "ksnapshot/dump-d0-0"
+    whole = world.s3.read(world.bucket, key)
+    world.now.moment += timedelta(days=1000)
+    assert world.verify().succeeded
+    world.now.moment -= timedelta(days=1000)
+    world.put(key, b"other bytes")
+    assert world.verify().reason == "BackupDamaged"
+    assert world.entries()["d0"].state is State.DAMAGED
+    world.put(key, whole)
+    assert world.verify_one("d0").succeeded
+    assert world.entries()["d0"].is_restorable
+    # What is found by a clock that is ahead is healed by one that is right.
+    world.put(key, b"other bytes")
+    world.now.moment += timedelta(days=1000)
+    assert world.verify().reason == "BackupDamaged"
+    world.now.moment -= timedelta(days=1000)
+    world.put(key, whole)
+    assert world.verify_one("d0").succeeded
+    assert world.entries()["d0"].is_restorable
+
+
+def test_verifications_that_end_in_one_second_have_a_verdict_each(world: World) -> None:
+    world.backup(0, recipient(KEY))
+    entry, keys = world.entries()["d0"], read_identities(str(world.identity("keys.txt", KEY)))
+    with RunStorage(world.location(), run="verify", interrupt=Interrupt()) as storage:
+        ended = [
+            Verifier(storage=storage, identities=identities, now=lambda: NOW).verify(entry)
+            for identities in ((), keys)
+        ]
+    assert [verdict and verdict.record[-21:] for verdict in ended] == [
+        "20260601T120000Z.json",
+        "20260601T120001Z.json",
+    ]
+    assert world.methods() == {"d0": ("decoded", True)}
+
+
+def test_one_altered_reading_damages_nothing(world: World, faults: Faults) -> None:
+    world.backup(0)
+    proxy = faults.http(world.s3.port)
+    altered = Status(200, b"altered", (("ETag", '"x"'),))
+    proxy.set(Rule(altered, "GET", "dump-d0-1", times=1))
+    result = world.verify(url=proxy.url)
+    assert (result.succeeded, result.damaged, result.message) == (True, 0, "")
+    assert len(proxy.seen("GET", "dump-d0-1")) == 2
+    assert world.methods() == {"d0": ("decoded", True)}
+
+
+def test_a_wrong_verdict_heals_by_a_sample(world: World, faults: Faults) -> None:
+    for days in range(3):
+        world.backup(days)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Status(200, b"altered", (("ETag", '"x"'),)), "GET", "dump-d1-1"))
+    result = world.verify("1/1", url=proxy.url)
+    assert (result.reason, result.damaged) == ("BackupDamaged", 1)
+    assert world.entries()["d1"].state is State.DAMAGED
+    result = world.verify("1/1")
+    assert (result.succeeded, result.verified, result.damaged) == (True, 3, 0)
+    assert world.entries()["d1"].is_restorable
+
+
+def test_what_a_later_version_encrypted_is_compared_as_it_is_stored(world: World) -> None:
+    run = world.backup(0)
+    manifest = read_record(world.s3.read(world.bucket, run.manifest_key))
+    assert isinstance(manifest, Manifest)
+    later = replace(manifest, encryption=Encryption(scheme="later", recipients=("x",)))
+    world.put(run.manifest_key, write_record(later))
+    result = world.verify(identity=world.identity("keys.txt", KEY))
+    assert (result.succeeded, result.message) == (True, "")
+    assert world.methods() == {"d0": ("read-back", True)}
+
+
+def test_a_newest_backup_that_cannot_be_read_keeps_no_other_from_it(
+    world: World, faults: Faults
+) -> None:
+    """Also where a look at its beginning says whether the keys open it."""
+    world.backup(0, recipient(KEY))
+    world.backup(1, recipient(KEY))
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Status(500), "GET", "dump-d0-"))
+    result = world.verify("1/1", identity=world.identity("keys.txt", KEY), url=proxy.url)
+    assert (result.reason, result.backups) == ("BackupUnreadable", ("d1",))
+
+
+def test_a_verdict_that_outlives_its_backup_is_none(world: World) -> None:
+    """It was written by a verification that waited for the store while a prune ended."""
+    run = world.backup(1)
+    world.backup(0)
+    assert world.verify("1/1").succeeded
+    world.delete(run.started_key)
+    world.delete(run.manifest_key)
+    assert world.s3.objects(world.bucket, run.record_prefix)
+    assert set(world.entries()) == {"d0"}
+    assert world.verify("1/1").succeeded

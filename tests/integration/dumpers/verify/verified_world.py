@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -190,6 +191,11 @@ class World:
                 assert document["record"] == key.rpartition("/")[2].partition("-")[0]
                 found[document["run"]] = document
         return found
+
+    def unread(self) -> dict[str, int]:
+        """How often it is recorded of each backup that it could not be read, by its id."""
+        keys = [key for key in self.s3.objects(self.bucket) if "/unread-" in key]
+        return dict(Counter(json.loads(self.s3.read(self.bucket, key))["run"] for key in keys))
 
     def methods(self) -> dict[str, tuple[str, bool]]:
         """How each backup was read, and whether it was good."""

@@ -12,6 +12,7 @@ from dumpers.repository.added_records import (
     Restoration,
     ShrunkRecord,
     StoreCheck,
+    UnreadRecord,
     Verification,
 )
 from dumpers.repository.records import (
@@ -156,3 +157,4 @@ CHECKS = st.builds(
     ),
 )
 SHRUNK = st.builds(ShrunkRecord, run=TEXTS, found=TIMES)
+UNREAD = st.builds(UnreadRecord, run=TEXTS, finished=TIMES, reason=TEXTS, message=TEXTS)

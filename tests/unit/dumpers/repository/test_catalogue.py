@@ -21,7 +21,7 @@ from dumpers.repository.records import (
 PREFIX = "ksnapshot/manifests/c/cj/"
 FOLDER = "20260102T030405Z-r1"
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-NOW = BEGAN + timedelta(days=1)
+NOW = BEGAN + timedelta(days=3)
 RUN = StartedRecord(
     run="r1",
     cluster="c",
@@ -186,6 +186,38 @@ def test_the_last_proof_is_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("verdicts", "when", "good"),
+    [
+        # NOW is 2026-01-05T03:04:05Z.
+        (("verified-20990101T000000Z",), 2099, True),
+        # A clock that is ahead heals nothing.
+        (("verified-20990101T000000Z", "damaged-20260102T000000Z"), 2026, False),
+        (
+            ("verified-20990101T000000Z", "damaged-20260102T000000Z", "verified-20260103T000000Z"),
+            2026,
+            True,
+        ),
+        (
+            ("verified-20990101T000000Z", "verified-20260102T000000Z", "damaged-20260103T000000Z"),
+            2026,
+            False,
+        ),
+        # What it found damaged is damaged, until a later verdict of who knew that.
+        (("damaged-20990101T000000Z", "verified-20260103T000000Z"), 2099, False),
+        (("damaged-20990101T000000Z", "verified-20990101T000001Z"), 2099, True),
+        (("damaged-20990101T000001Z", "verified-20990101T000000Z"), 2099, False),
+    ],
+)
+def test_verdicts_by_clocks_that_are_ahead(
+    verdicts: tuple[str, ...], when: int, *, good: bool
+) -> None:
+    found = entry(write_record(MANIFEST), *(f"{name}.json" for name in verdicts))
+    assert found.proof
+    assert (found.proof.when.year, found.proof.good) == (when, good)
+    assert found.is_restorable == good
+
+
+@pytest.mark.parametrize(
     ("names", "telling"),
     [
         ({"started.json", "manifest.json", "failed.json"}, "manifest.json"),
@@ -200,6 +232,7 @@ def test_one_record_tells_how_a_run_stands(names: set[str], telling: str) -> Non
 
 def test_keys_that_are_no_records_of_a_run_do_not_count() -> None:
     keys = [f"{FOLDER}/started.json", f"{FOLDER}/manifest.json", "x/started.json", "20260102"]
+    keys += ["20260103T030405Z-gone/verified-20260104T000000Z.json"]
     keys += ["20261302T000000Z-a/started.json", f"{FOLDER}/deeper/started.json"]
     assert group_keys(PREFIX, [PREFIX + key for key in keys]) == {
         FOLDER: {"started.json", "manifest.json"}

@@ -41,6 +41,7 @@ from tests.unit.dumpers.repository.records_made import (
     SHRUNK,
     STARTED,
     TIMES,
+    UNREAD,
     VERIFICATIONS,
 )
 
@@ -102,6 +103,7 @@ def read(document: object) -> object:
     | ACCEPTANCES
     | CHECKS
     | SHRUNK
+    | UNREAD
 )
 def test_what_is_written_is_what_is_read(record: Record) -> None:
     assert read_record(write_record(record)) == record

@@ -1,6 +1,6 @@
 """Which backups a scheduled verification reads, run after run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,9 +10,15 @@ from hypothesis import strategies as st
 
 from dumpers.contract.verify.sample import Sample, parse_sample
 from dumpers.repository.catalogue import Entry, Proof, State
-from dumpers.repository.sampling import choose_sample, newest_verified, oldest_unread
+from dumpers.repository.sampling import (
+    newest_backup,
+    newest_verified,
+    oldest_unread,
+    take_turns,
+)
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+LATER = NOW + timedelta(days=1000)
 
 
 def backup(
@@ -31,7 +37,33 @@ def backup(
         state=state,
         proof=proof,
         stored_bytes=size,
+        objects=2,
     )
+
+
+def choose_sample(
+    entries: Sequence[Entry],
+    sample: Sample | None,
+    *,
+    broken: Collection[str] = (),
+    tried: dict[str, datetime] | None = None,
+    now: datetime = LATER,
+) -> tuple[Entry, ...]:
+    """What a run reads where the store does not give the `broken` records; these are noted."""
+    tried = {} if tried is None else tried
+    turns = take_turns(entries, sample, tried=tried, now=now)
+    read: list[Entry] = []
+    unread: set[str] = set()
+    for entry in turns.order:
+        if turns.is_enough({item.record for item in read}, unread):
+            break
+        if entry.record in broken:
+            unread.add(entry.record)
+        else:
+            read.append(entry)
+    moment = max((entry.proof.when for entry in entries if entry.proof), default=NOW)
+    tried |= dict.fromkeys(unread, moment + timedelta(hours=1))
+    return tuple(read)
 
 
 NO_BACKUPS = [
@@ -70,8 +102,12 @@ WEEK = [backup(days, read=days) for days in range(7)]
         # Everything, each time.
         (WEEK, "1/1", ["d6", "d5", "d4", "d3", "d2", "d1", "d0"]),
         (WEEK, "7/7", ["d6", "d5", "d4", "d3", "d2", "d1", "d0"]),
-        # What is damaged is known.
-        ([backup(0, read=3, state=State.DAMAGED), backup(1, read=1)], "1/1", ["d1"]),
+        # What is damaged may heal, and is read in its turn; it is never the newest.
+        ([backup(0, read=3, state=State.DAMAGED), backup(1, read=1)], "1/1", ["d0", "d1"]),
+        ([backup(0, read=3, state=State.DAMAGED), backup(1, read=1)], "", ["d1"]),
+        ([backup(0, read=0, state=State.DAMAGED), backup(1)], "1/9", ["d1", "d0"]),
+        # But not where its manifest says nothing.
+        ([replace(backup(0, read=3, state=State.DAMAGED), objects=0), backup(1)], "1/1", ["d1"]),
     ],
 )
 def test_what_a_run_reads(entries: list[Entry], sample: str, chosen: list[str]) -> None:
@@ -112,6 +148,38 @@ def test_all_that_stays_is_read_in_as_many_runs_as_the_share_goes_into_it(
     assert all(entry.proof and entry.proof.when >= began for entry in entries)
 
 
+@pytest.mark.parametrize("noted", [True, False])
+@given(entries=BACKUPS, sample=SAMPLES, data=st.data())
+def test_what_cannot_be_read_keeps_no_other_from_its_turn(
+    entries: list[Entry], sample: Sample, data: st.DataObject, *, noted: bool
+) -> None:
+    """Whether it can be noted or not."""
+    records = [entry.record for entry in entries]
+    broken = data.draw(st.sets(st.sampled_from(records))) if records else set()
+    tried: dict[str, datetime] = {}
+    began = NOW + timedelta(days=1)
+    for number in range(-(-sample.of // sample.parts)):
+        moment = began + timedelta(days=number)
+        chosen = choose_sample(entries, sample, broken=broken, tried=tried if noted else {})
+        entries = after(entries, chosen, moment)
+    assert all(
+        entry.proof and entry.proof.when >= began for entry in entries if entry.record not in broken
+    )
+
+
+def test_what_ended_a_run_comes_behind_the_others() -> None:
+    """Also the newest that was never read, and one that fills the share alone."""
+    entries = [backup(0), backup(1, size=1000), backup(2), backup(3, read=1)]
+    order = take_turns(entries, parse_sample("1/7"), tried={}, now=NOW).order
+    assert [entry.id for entry in order] == ["d0", "d2", "d1", "d3"]
+    tried = {entries[0].record: NOW, entries[1].record: NOW - timedelta(hours=1)}
+    turns = take_turns(entries, parse_sample("1/7"), tried=tried, now=NOW)
+    assert [entry.id for entry in turns.order] == ["d2", "d3", "d1", "d0"]
+    assert turns.besides == 0
+    assert newest_backup(entries, NOW) == entries[0]
+    assert newest_backup(NO_BACKUPS, NOW) is None
+
+
 @given(BACKUPS, SAMPLES, st.data())
 def test_every_run_reads_its_share_the_newest_first_and_nothing_twice(
     entries: list[Entry], sample: Sample, data: st.DataObject
@@ -145,7 +213,7 @@ def test_a_backup_that_comes_and_goes_unread_starves_no_other() -> None:
         chosen = choose_sample(entries, parse_sample("1/7"))
         assert chosen[0] == fresh[1]
         entries = after(entries, chosen, moment)
-    unread = oldest_unread(entries)
+    unread = oldest_unread(entries, LATER)
     assert unread is None or NOW + timedelta(days=59) - unread.started < timedelta(days=15)
 
 
@@ -158,8 +226,30 @@ def test_what_was_never_read_and_what_was_read_last() -> None:
         backup(3),
         backup(7),
     ]
-    unread, verified = oldest_unread(entries), newest_verified(entries)
+    unread, verified = oldest_unread(entries, NOW), newest_verified(entries, NOW)
     assert unread
     assert verified
     assert (unread.id, verified.id) == ("d7", "d4")
-    assert oldest_unread([]) is newest_verified([backup(1)]) is None
+    assert oldest_unread([], NOW) is newest_verified([backup(1)], NOW) is None
+
+
+@pytest.mark.parametrize("sample", ["", "1/7", "1/1"])
+def test_what_is_dated_in_the_future_has_no_turn_yet(sample: str) -> None:
+    """Else it would be the newest for as long."""
+    ahead = backup(-900)
+    entries, wanted = [ahead, backup(1)], parse_sample(sample) if sample else None
+    assert [entry.id for entry in choose_sample(entries, wanted, now=NOW)] == ["d1"]
+    unread, newest = oldest_unread(entries, NOW), newest_backup(entries, NOW)
+    assert unread == newest == entries[1]
+    assert newest_verified([replace(ahead, proof=Proof(when=NOW, good=True))], NOW) is None
+    assert ahead in choose_sample(entries, wanted)
+
+
+def test_what_was_read_by_a_clock_that_is_ahead_has_its_turn_all_the_same() -> None:
+    entries = [backup(1, read=-900), backup(2, read=1), backup(3, read=2)]
+    sample = parse_sample("1/3")
+    assert [entry.id for entry in choose_sample(entries, sample, now=NOW)] == ["d1"]
+    assert [entry.id for entry in choose_sample(entries, sample)] == ["d3"]
+    tried = {entries[1].record: NOW + timedelta(days=900)}
+    turns = take_turns(entries[1:], sample, tried=tried, now=NOW)
+    assert [entry.id for entry in turns.order] == ["d3", "d2"]

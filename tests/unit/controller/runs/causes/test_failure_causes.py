@@ -28,6 +28,7 @@ def test_every_reason_of_kubernetes_has_a_cause_or_could_be_anybodys(reason: Run
     [
         (errors.StorageFailedError, FailureCause.STORE),
         (errors.BackupDamagedError, FailureCause.STORE),
+        (errors.BackupUnreadableError, FailureCause.STORE),
         (errors.SourceRefusedError, FailureCause.DATABASE),
         (errors.ConfigurationError, FailureCause.SETTINGS),
         (errors.InterruptedRunError, FailureCause.OTHER),
