@@ -110,7 +110,7 @@ VERIFY_LAST_STATUS = _of_workload(
     "reason",
 )
 VERIFY_DAMAGED = _of_workload(
-    "ksnapshot_verify_damaged_backups", "Backups that the last one found damaged."
+    "ksnapshot_verify_damaged_backups", "Backups that are damaged, as the last one knew."
 )
 VERIFY_OLDEST_UNREAD = _of_workload(
     "ksnapshot_verify_oldest_unread_timestamp_seconds",
