@@ -9,7 +9,13 @@ from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import Known, read_known
 from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.follow import pods_of
-from controller.client.jobs.of_workload import describe_job, is_of_ours, jobs_of, unfinished
+from controller.client.jobs.of_workload import (
+    describe_job,
+    is_of_ours,
+    jobs_of,
+    unfinished,
+    verifies_by_schedule,
+)
 from controller.client.jobs.progress import newest_pod, state_of
 from controller.client.restore.after import FORGET, UNDO
 from controller.client.restore.shown import outcome_lines, why_of
@@ -86,7 +92,9 @@ def _job_named(known: Known, name: str) -> Json | None:
 
 def _job_of(known: Known, text: str, namespace: str) -> Json:
     workload = find_workload(text, namespace, known.workloads)
-    active = unfinished(jobs_of(workload.cronjob, known.jobs or ())) if workload.cronjob else []
+    # A verification by schedule keeps no run waiting: it is cancelled by its Job's name.
+    others = [job for job in known.jobs or () if not verifies_by_schedule(job)]
+    active = unfinished(jobs_of(workload.cronjob, others)) if workload.cronjob else []
     if not active:
         raise CommandError(f"no run of {workload.key} is active", Exit.NOT_FOUND)
     if len(active) > 1:

@@ -11,7 +11,13 @@ from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.follow import JobRef, pods_of
 from controller.client.jobs.following import follow_on_screen
 from controller.client.jobs.log_lines import describe_line, parse_line
-from controller.client.jobs.of_workload import cronjob_of, is_a_look, is_of_ours, jobs_of
+from controller.client.jobs.of_workload import (
+    cronjob_of,
+    is_a_look,
+    is_of_ours,
+    jobs_of,
+    verifies_by_schedule,
+)
 from controller.client.jobs.progress import newest_pod, state_of
 from controller.client.status.rows import recorded_jobs
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
@@ -88,7 +94,11 @@ def _newest(connection: Connection, text: str, namespace: str) -> Json:
     known = read_known(connection, with_jobs=True)
     workload = find_workload(text, namespace, known.workloads)
     cronjob = cronjob_of(workload)
-    candidates = [job for job in jobs_of(cronjob, known.jobs or ()) if not is_a_look(job)]
+    candidates = [
+        job
+        for job in jobs_of(cronjob, known.jobs or ())
+        if not is_a_look(job) and not verifies_by_schedule(job)
+    ]
     # Those that succeeded are not among them, but the CronJob records the last of them.
     for name in recorded_jobs(cronjob) - {name_of(item) for item in candidates}:
         try:

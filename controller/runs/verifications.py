@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from controller.model.names import LAST_VERIFY, SUSPENDED_SINCE, VERIFY_SCHEDULE, VERIFY_SINCE
 from controller.model.objects import Json, Objects, annotations_of, name_of, recorded, uid_of
@@ -28,7 +27,7 @@ class LastVerification:
     """How the last run by schedule ended; `finished`, `last_success` are RFC 3339.
 
     `last_success` is empty before the first good one. The other members are as in a VerifyResult:
-    empty and 0 where the run left none.
+    empty and 0 where the run left none, but for `damaged` and `oldest_unread`, which then stay.
     """
 
     job: str
@@ -68,7 +67,11 @@ def verification_annotations(
     job, last = runs[-1]
     good = [end.finished for _, end in runs if end.succeeded]
     before = last_verification_of(cronjob)
-    told: Any = json.loads(last.result.to_json()) if last.result else {}
+    # A run that did not come to look at the backups takes nothing back that is known of them.
+    looks = (end.result for _, end in reversed(runs) if _has_looked(end.result))
+    known = next(looks, None) or before
+    figures = {name: getattr(last.result, name) for name in _FIGURES} if last.result else {}
+    lasting = {name: getattr(known, name) for name in _LASTING} if known else {}
     record = {
         "job": name_of(job),
         "finished": last.finished,
@@ -76,7 +79,8 @@ def verification_annotations(
         "succeeded": last.succeeded,
         "reason": last.reason[:_LONGEST_WORD],
         "message": shortened(last.message),
-        **{name: told[name] for name in _FIGURES if name in told},
+        **figures,
+        **lasting,
     }
     return {LAST_VERIFY: json.dumps(record, ensure_ascii=False, separators=(",", ":"))}
 
@@ -143,6 +147,11 @@ def verification_due(cronjob: Json, slack: int) -> int | None:
     )
 
 
+def _has_looked(result: VerifyResult | None) -> bool:
+    """Whether a run came to know how many backups are damaged."""
+    return result is not None and (result.succeeded or bool(result.finished or result.damaged))
+
+
 def _line_of(cronjob: Json) -> tuple[str, str]:
     """The cron line, and its time zone."""
     schedule = annotations_of(cronjob).get(VERIFY_SCHEDULE, "")
@@ -160,5 +169,7 @@ def _number(value: object) -> float:
     return float(value)
 
 
-_FIGURES = ("seconds", "verified", "damaged", "stored_bytes", "oldest_unread")
+# Of that run, and of the backups.
+_FIGURES = ("seconds", "verified", "stored_bytes")
+_LASTING = ("damaged", "oldest_unread")
 _MOST = 2**60

@@ -127,8 +127,13 @@ class OverdueWatch:
         return due > since or (due_before is not None and due_before > since)
 
     def _due_before(self, item: ApplyResult) -> int | None:
-        """When a CronJob was due before the pass changed it; None if it did not."""
-        changes = (change for change in item.done if change.kind == CRONJOB and change.before)
+        """When the dump CronJob was due before the pass changed it; None if it did not."""
+        name = item.workload_plan.cronjob
+        changes = (
+            change
+            for change in item.done
+            if change.kind == CRONJOB and change.name == name and change.before
+        )
         changed = next(changes, None)
         return due_at(changed.before or {}, self.slack) if changed else None
 

@@ -111,10 +111,35 @@ def test_the_newest_of_several_runs_counts_and_the_last_good_one_stays_known() -
     assert (record["job"], record["reason"]) == ("run-2", "DeadlineExceeded")
     assert record["last_success"] == "2026-01-04T06:10:00Z"
     assert "verified" not in record
+    assert (record["damaged"], record["oldest_unread"]) == (0, "x")
     known = cronjob(last_verify=found[names.LAST_VERIFY])
     third = ended("run-3", "2026-01-18T06:10:00Z", "Failed", "BackoffLimitExceeded")
     again = verification_annotations(known, [first, second, third], {})
     assert json.loads(again[names.LAST_VERIFY])["last_success"] == "2026-01-04T06:10:00Z"
+
+
+@pytest.mark.parametrize(
+    ("message", "damaged"),
+    [
+        ("", 2),
+        (said(succeeded=False, reason="StorageFailed", finished=""), 2),
+        (said(succeeded=False, reason="StorageFailed", finished="2026-01-11T06:10:00Z"), 0),
+        (said(finished="2026-01-11T06:10:00Z", damaged=1), 1),
+    ],
+)
+def test_a_run_that_did_not_look_takes_no_damage_back(message: str, damaged: int) -> None:
+    first = ended("run-1", "2026-01-04T06:10:00Z", "Failed")
+    bad = said(succeeded=False, reason="BackupDamaged", damaged=2, finished="2026-01-04T06:10:00Z")
+    second = ended("run-2", "2026-01-11T06:10:00Z", "Failed")
+    pods = {"job-run-1": (pod(bad, 21),), "job-run-2": (pod(message, 1),)}
+    recorded = verification_annotations(cronjob(), [first], pods)
+    known = cronjob(last_verify=recorded[names.LAST_VERIFY])
+    for found in (
+        verification_annotations(known, [second], pods),
+        verification_annotations(cronjob(), [first, second], pods),
+    ):
+        record = json.loads(found[names.LAST_VERIFY])
+        assert (record["job"], record["damaged"]) == ("run-2", damaged)
 
 
 def test_what_a_person_asked_for_and_what_has_no_schedule_is_no_run_of_it() -> None:
