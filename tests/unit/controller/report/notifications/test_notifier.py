@@ -8,7 +8,7 @@ import pytest
 from controller.kube.client import Resource
 from controller.loop.pass_state import PassState
 from controller.model.fault_boundary import FaultBoundary
-from controller.model.names import OVERDUE_TOLD_UNTIL, cronjob_name
+from controller.model.names import OVERDUE_TOLD_UNTIL, cronjob_name, verify_cronjob_name
 from controller.plan import planner
 from controller.plan.changes import Plan
 from controller.plan.context import PlanContext
@@ -97,6 +97,16 @@ def test_a_restart_before_every_pass_changes_nothing() -> None:
         if (found := Controller(api).heard(minutes))
     }
     assert heard == {2: [("failure", 1)], 7 * _HOUR + 7: [("overdue", 1)]}
+
+
+def test_a_change_of_the_cronjob_that_verifies_tells_nothing_again() -> None:
+    api = cluster(*small(asks(verify_schedule="0 6 1 1 *")))
+    assert Controller(api).heard(0) == []
+    assert Controller(api).heard(7 * _HOUR + 7) == [("overdue", 1)]
+    verifier = api.items["CronJob", CONTROL, verify_cronjob_name(DB)]
+    api.put({**verifier, "spec": {**verifier["spec"], "schedule": "0 5 * * *"}})
+    assert Controller(api).heard(7 * _HOUR + 8) == []
+    assert api.items["CronJob", CONTROL, verify_cronjob_name(DB)]["spec"]["schedule"] != "0 5 * * *"
 
 
 def test_what_fell_due_while_no_controller_ran_is_told_by_the_next_one() -> None:
