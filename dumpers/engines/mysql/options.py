@@ -96,6 +96,12 @@ def has_option(words: Sequence[str], name: str) -> bool:
     return _value(words, name) is not None
 
 
+def is_repeatable(words: Sequence[str]) -> bool:
+    """Whether an equal database is dumped alike with checked options: GTIDs are a server's own."""
+    found = _value(words, "set-gtid-purged")
+    return found is None or found.lower() == "off"
+
+
 def character_set(words: Sequence[str]) -> str:
     """The character set that checked options have the dump written in; empty for UTF-8."""
     found = (_value(words, "default-character-set") or "").lower()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from dumpers.engines.mysql.options import is_repeatable
 from dumpers.engines.mysql.output.reading import DumpTool, dump_command, run_tool
 from dumpers.engines.mysql.output.sections import Sections
 from dumpers.engines.mysql.output.tool_stream import ToolStream
@@ -114,6 +115,7 @@ def _stream(
         ending=_ENDING,
         estimate=found.estimate,
         known_metadata=_metadata(tool),
+        is_repeatable=is_repeatable(tool.own),
         opener=opener,
         heard=heard,
         look=look,
@@ -161,6 +163,7 @@ def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> lis
                 ending=_ENDING,
                 estimate=found.sizes.get(table.name, 0),
                 known_metadata=_metadata(tool),
+                is_repeatable=is_repeatable(tool.own),
                 opener=sections.open,
                 heard=heard if table is tables[0] else (),
             )
@@ -200,7 +203,13 @@ def _stream_of_views(
         return run_tool(tool, command, databases, opening="", heard=heard, interrupt=interrupt)
 
     return ToolStream(
-        name=databases[0], part=ACROSS, ending=_ENDING, estimate=0, opener=opener, heard=heard
+        name=databases[0],
+        part=ACROSS,
+        ending=_ENDING,
+        estimate=0,
+        opener=opener,
+        heard=heard,
+        is_repeatable=is_repeatable(tool.own),
     )
 
 

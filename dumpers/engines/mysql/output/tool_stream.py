@@ -19,18 +19,20 @@ class ToolStream(SimpleStream):
     """A stream that tells of the tools' runs in `heard`, if there are any.
 
     With a `look` it may be read once more, without the tables that the tool could not open.
+    `is_repeatable` says that an equal database is dumped alike.
     """
 
     heard: Sequence[ToolReader] = ()
     look: SecondLook | None = None
+    is_repeatable: bool = True
 
     def can_retry(self, error: KsnapshotError) -> bool:
         """Whether a second look at the database may help."""
         return self.look is not None and self.look.may_help(error)
 
-    def scanner(self) -> Scanner:
+    def scanner(self) -> Scanner | None:
         """Return a scanner of SQL."""
-        return ScriptScanner(DUMP_FORM)
+        return ScriptScanner(DUMP_FORM) if self.is_repeatable else None
 
     def notes(self) -> Sequence[Note]:
         """Return what a second look found, and the tool's warnings of a dump that succeeded."""

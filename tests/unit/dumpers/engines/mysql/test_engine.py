@@ -141,6 +141,19 @@ def test_options_of_what_to_dump_are_taken(text: str, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ([], True),
+        (["--set-gtid-purged=OFF", "-q"], True),
+        (["--set-gtid-purged=ON"], False),
+        (["--set-gtid-purged", "-q"], False),
+    ],
+)
+def test_a_dump_with_gtids_is_that_of_one_server(words: list[str], *, found: bool) -> None:
+    assert options.is_repeatable(words) == found
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("--no-create-info", "-qt", "--skip-quote-names", "--quote-names=0", "--order-by-size"),
