@@ -7,7 +7,10 @@ from collections.abc import Mapping
 
 _OTHERS_TURN = "the message says why"
 # Where a backup reads differently from how it was stored.
-DAMAGED_FIX = "restore another one, see the store, and verify again: `ksnapshot backups` lists all"
+DAMAGED_FIX = (
+    "restore another one and see the store, then verify it again or `ksnapshot delete` it: "
+    "`ksnapshot backups` lists all"
+)
 STATE_FIXES: Mapping[str, str] = {
     "Suspended": "remove `suspend`, its annotation or that on the CronJob, to go on",
     "RestoreRunning": "nothing: the schedule goes on once the restore has ended",
@@ -97,3 +100,14 @@ RUN_FIXES: Mapping[str, str] = {
     # A Job's own.
     "BackoffLimitExceeded": "see its log",
 }
+# Where a verification by schedule needs something else than a dump.
+_VERIFICATION_FIXES = {
+    "BackupDamaged": DAMAGED_FIX,
+    "EncryptionFailed": "put the key of the newest backup into the Secret of identitySecret",
+    "DeadlineExceeded": "let each run read less by a smaller `verify-sample`",
+}
+
+
+def verification_fix(reason: str) -> str:
+    """What to do about a verification by schedule that failed; empty for an unknown reason."""
+    return _VERIFICATION_FIXES.get(reason) or RUN_FIXES.get(reason, "")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from controller.model.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES
+from controller.model.fixes import RUN_FIXES, STATE_FIXES, verification_fix
 from controller.model.names import ASKED_SCHEDULE, LAST_RESULT
 from controller.model.objects import Json, annotations_of, name_of, recorded
 from controller.model.status import Reason, State
@@ -185,12 +185,12 @@ def _verification_notice(cronjob: Json) -> Notice | None:
         return None
     if last.succeeded:
         what = f"{last.verified} backups were read back and are good" if last.verified else ""
-        said = what or last.message or "there was nothing to read"
+        said = "; ".join(filter(None, (what, last.message))) or "there was nothing to read"
         return _notice(
             "BackupsVerified", f"the run that ended {last.finished}: {said}", of=last.job
         )
     is_damaged = last.reason == BackupDamagedError.reason
-    fix = DAMAGED_FIX if is_damaged else RUN_FIXES.get(last.reason, "")
+    fix = verification_fix(last.reason)
     message = f"the verification that ended {last.finished} failed: {last.reason}: {last.message}"
     return _notice(
         "BackupsDamaged" if is_damaged else "VerificationFailed",

@@ -185,7 +185,8 @@ def _verified(found: Json) -> str:
         return "not yet"
     text = f"{found['outcome']} {found['finished']}"
     if found["outcome"] == "succeeded":
-        return f"{text}, {found['verified']} backups read"
+        remark = f"; {found['message']}" if found["message"] else ""
+        return f"{text}, {found['verified']} backups read{remark}"
     why = f": {found['message']}" if found["message"] else ""
     return f"{text}, {found['reason']}{why}"
 

@@ -12,7 +12,7 @@ from controller.client.cluster.workload_names import Workload
 from controller.client.status.past_run import Run, read_run
 from controller.client.terminal.output import moment_of
 from controller.model import names
-from controller.model.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES
+from controller.model.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES, verification_fix
 from controller.model.objects import (
     Json,
     annotations_of,
@@ -104,7 +104,7 @@ class Row:
         if self.is_damaged:
             return DAMAGED_FIX
         last = self.last_verification
-        return RUN_FIXES.get(last.reason, "") if last and not last.succeeded else ""
+        return verification_fix(last.reason) if last and not last.succeeded else ""
 
 
 def make_rows(

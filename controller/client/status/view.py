@@ -206,7 +206,8 @@ def _verification(row: Row, now: datetime) -> str:
         return "not yet"
     when = _at(moment_of(last.finished), now)
     if last.succeeded:
-        return f"succeeded {when}: {last.verified} backups read"
+        remark = f"; {last.message}" if last.message else ""
+        return f"succeeded {when}: {last.verified} backups read{remark}"
     return f"failed {when}: {last.reason}: {last.message}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 
-from controller.model.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES
+from controller.model.fixes import RUN_FIXES, STATE_FIXES, verification_fix
 from controller.model.objects import Json
 from controller.model.status import Reason
 from controller.plan.absence import format_time
@@ -15,7 +15,6 @@ from controller.report.page.words import counted, duration, moment, shortened
 from controller.report.status_board import VERIFICATION, following_run
 from controller.report.status_document import in_units
 from controller.runs.history import FAILED
-from dumpers.runtime.errors import BackupDamagedError
 
 KINDS = {
     Level.OVERDUE: "bad",
@@ -184,11 +183,10 @@ def _verification(found: Json | None) -> Html | None:
     if not found or found["outcome"] != FAILED:
         return None
     reason = str(found["reason"])
-    is_damaged = reason == BackupDamagedError.reason
     return join(
         div("bad", "verification failed ", moment(found["finished"])),
         div("", reason, ": " if found["message"] else "", shortened(found["message"])),
-        _fix(DAMAGED_FIX if is_damaged else RUN_FIXES.get(reason)),
+        _fix(verification_fix(reason)),
     )
 
 

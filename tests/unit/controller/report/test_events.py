@@ -178,6 +178,18 @@ def test_an_event_fits_into_what_the_api_server_takes() -> None:
         ({"verified": 3}, "Normal", "BackupsVerified", "3 backups were read back and are good"),
         ({"message": "no backup yet"}, "Normal", "BackupsVerified", "no backup yet"),
         (
+            {"verified": 3, "message": "3 verdicts are not recorded"},
+            "Normal",
+            "BackupsVerified",
+            "are good; 3 verdicts are not recorded",
+        ),
+        (
+            {"succeeded": False, "reason": "EncryptionFailed", "message": "no key opens it"},
+            "Warning",
+            "VerificationFailed",
+            "To do: put the key of the newest backup into the Secret of identitySecret",
+        ),
+        (
             {"succeeded": False, "reason": "BackupDamaged", "message": "3f9c is damaged"},
             "Warning",
             "BackupsDamaged",
