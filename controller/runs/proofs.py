@@ -9,7 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from controller.model import kinds
-from controller.model.names import COMPONENT_LABEL, CRONJOB, LAST_PROOF, LAST_VERIFY, VERIFY
+from controller.model.names import (
+    COMPONENT_LABEL,
+    CRONJOB,
+    LAST_PROOF,
+    LAST_VERIFY,
+    VERIFY,
+    verify_cronjob_name,
+)
 from controller.model.objects import (
     Json,
     Objects,
@@ -21,6 +28,7 @@ from controller.model.objects import (
     uid_of,
 )
 from controller.runs.causes.pod_causes import container_end, pods_newest_first
+from controller.runs.due import seconds_of
 from controller.runs.job_status import end_of, ended_at
 from dumpers.contract.restore.result import BackupResult
 from dumpers.contract.verify.result import VerifyResult
@@ -49,8 +57,12 @@ def jobs_with_open_proof(cronjob: Json, jobs: Objects) -> Objects:
 
 
 def is_scheduled(job: Json) -> bool:
-    """Whether a Job that verifies is one of a CronJob's."""
-    return any(owner.get("kind") == kinds.CRONJOB for owner in owner_references(job))
+    """Whether a Job that verifies is one of our CronJob's for that, and not of somebody's copy."""
+    verifier = verify_cronjob_name(annotations_of(job).get(CRONJOB, ""))
+    return any(
+        (owner.get("kind"), owner.get("name")) == (kinds.CRONJOB, verifier)
+        for owner in owner_references(job)
+    )
 
 
 def proof_annotations(
@@ -117,4 +129,6 @@ def _is_damaged(result: BackupResult | VerifyResult) -> bool:
 
 
 def _finished(cronjob: Json, key: str) -> str:
-    return str(recorded(cronjob, key).get("finished", ""))
+    """When what is recorded ended; empty where it is no moment, as somebody may have edited it."""
+    found = str(recorded(cronjob, key).get("finished", ""))
+    return "" if seconds_of(found) is None else found

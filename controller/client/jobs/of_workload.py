@@ -8,7 +8,7 @@ from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import duration, moment_of
 from controller.manifests.restore_job import variable_of
 from controller.manifests.verb_job import LOOKS
-from controller.model import names
+from controller.model import kinds, names
 from controller.model.fixes import STATE_FIXES
 from controller.model.names import MANAGED_BY, MANAGED_BY_LABEL
 from controller.model.objects import (
@@ -21,7 +21,6 @@ from controller.model.objects import (
     uid_of,
 )
 from controller.runs.job_status import end_of, started_at
-from controller.runs.proofs import is_scheduled
 from controller.runs.releases.choice import is_waiting
 from dumpers.contract.names import CRONJOB, WORKLOAD
 
@@ -46,8 +45,9 @@ def is_a_look(job: Json) -> bool:
 
 
 def verifies_by_schedule(job: Json) -> bool:
-    """Whether a Job reads backups back by the workload's schedule: it keeps nothing waiting."""
-    return labels_of(job).get(names.COMPONENT_LABEL) == names.VERIFY and is_scheduled(job)
+    """Whether a Job reads backups back by a schedule, ours or another: it keeps nothing waiting."""
+    by_schedule = any(owner.get("kind") == kinds.CRONJOB for owner in owner_references(job))
+    return labels_of(job).get(names.COMPONENT_LABEL) == names.VERIFY and by_schedule
 
 
 def cronjob_of(workload: Workload) -> Json:

@@ -148,6 +148,9 @@ def test_what_a_person_asked_for_and_what_has_no_schedule_is_no_run_of_it() -> N
     assert verification_annotations(cronjob(), [asked], {"job-run-1": (pod(GOOD),)}) == {}
     run = ended("run-2", "2026-01-04T06:10:00Z")
     assert verification_annotations(cronjob(""), [run], {"job-run-2": (pod(GOOD),)}) == {}
+    copied = ended("run-4", "2026-01-04T06:10:00Z")
+    copied["metadata"]["ownerReferences"][0]["name"] = "somebodys-copy"
+    assert verification_annotations(cronjob(), [copied], {"job-run-4": (pod(GOOD),)}) == {}
     going_on = job(VERIFIER, "run-3")
     assert verification_annotations(cronjob(), [going_on], {}) == {}
 
