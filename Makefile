@@ -54,7 +54,8 @@ integration: setup ## run the tests against real servers on loopback
 faults: setup ## fail every request of a pass and of a dump in every way, end dumps and restores at any moment, lose a cluster; takes hours
 	KSNAPSHOT_FAULTS=all $(BIN)/pytest tests/disaster tests/e2e/test_killed_restores.py tests/faults \
 	  tests/integration/dumpers/*/test_restore_kills.py \
-	  tests/integration/dumpers/retention/test_prune_kills.py $(PYTEST_ARGS)
+	  tests/integration/dumpers/retention/test_prune_kills.py \
+	  tests/integration/dumpers/retention/test_processes.py $(PYTEST_ARGS)
 
 e2e: setup ## run the tests in a real one-node cluster, or the one of KUBECONFIG
 	$(BIN)/pytest tests/disaster tests/e2e $(PYTEST_ARGS)

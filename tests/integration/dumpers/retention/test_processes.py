@@ -1,7 +1,8 @@
 """The verbs that change what is kept, as processes that are told to stop in the middle.
 
 Each ends by itself with the exit code of an interrupted run, leaves no backup that is listed and
-cannot be read, and running it once more does what was left to do.
+cannot be read, and running it once more does what was left to do. `KSNAPSHOT_FAULTS=all` tries all
+moments, otherwise a few by `KSNAPSHOT_FAULT_SEED`.
 """
 
 import json
@@ -28,6 +29,8 @@ from tests.testbed.toolchain.processes import wait_until
 
 # Kubernetes kills what has not ended by then.
 _GRACE_SECONDS = 30
+# Moments of those below.
+_SOME = 8
 _PATIENCE_SECONDS = 120
 _DELETED = ("alpha-1", "alpha-2")
 _MARK = {"KSNAPSHOT_CRONJOB": "gamma", "KSNAPSHOT_BACKUP": "gamma-0"}
@@ -100,32 +103,40 @@ class Job:
         return (self.folder / "log").read_text()
 
 
-@pytest.mark.parametrize(
-    ("verb", "method", "path", "side"),
-    [
-        # Before the request arrives, or once its work is done and the answer is on its way.
-        ("prune", "GET", "list-type=2", "request"),
-        ("prune", "PUT", r"probe\.json", "response"),
-        ("prune", "PUT", _GOING, "request"),
-        ("prune", "PUT", _GOING, "response"),
-        ("prune", "POST", "delete", "request"),
-        ("prune", "POST", "delete", "response"),
-        ("prune", "DELETE", _GOING, "request"),
-        ("prune", "DELETE", _GOING, "response"),
-        ("prune", "PUT", r"delta-2/sweeping\.json", "response"),
-        ("prune", "DELETE", "dump-delta-2", "request"),
-        ("delete", "PUT", _GOING, "response"),
-        ("delete", "POST", "delete", "response"),
-        ("delete", "DELETE", _GOING, "request"),
-        ("delete", "DELETE", _GOING, "response"),
-        ("accept", "GET", "list-type=2", "request"),
-        ("accept", "PUT", r"accepted\.json", "request"),
-        ("accept", "PUT", r"accepted\.json", "response"),
-        ("pin", "PUT", r"pinned\.json", "request"),
-        ("pin", "PUT", r"pinned\.json", "response"),
-        ("unpin", "DELETE", r"pinned\.json", "response"),
-    ],
-)
+_MOMENTS: Sequence[tuple[str, str, str, Side]] = [
+    # Before the request arrives, or once its work is done and the answer is on its way.
+    ("prune", "GET", "list-type=2", "request"),
+    ("prune", "PUT", r"probe\.json", "response"),
+    ("prune", "PUT", _GOING, "request"),
+    ("prune", "PUT", _GOING, "response"),
+    ("prune", "POST", "delete", "request"),
+    ("prune", "POST", "delete", "response"),
+    ("prune", "DELETE", _GOING, "request"),
+    ("prune", "DELETE", _GOING, "response"),
+    ("prune", "PUT", r"delta-2/sweeping\.json", "response"),
+    ("prune", "DELETE", "dump-delta-2", "request"),
+    ("delete", "PUT", _GOING, "response"),
+    ("delete", "POST", "delete", "response"),
+    ("delete", "DELETE", _GOING, "request"),
+    ("delete", "DELETE", _GOING, "response"),
+    ("accept", "GET", "list-type=2", "request"),
+    ("accept", "PUT", r"accepted\.json", "request"),
+    ("accept", "PUT", r"accepted\.json", "response"),
+    ("pin", "PUT", r"pinned\.json", "request"),
+    ("pin", "PUT", r"pinned\.json", "response"),
+    ("unpin", "DELETE", r"pinned\.json", "response"),
+]
+
+
+def _chosen() -> Sequence[tuple[str, str, str, Side]]:
+    """All moments, or a few of them by the seed."""
+    if os.environ.get("KSNAPSHOT_FAULTS") == "all":
+        return _MOMENTS
+    dice = random.Random(os.environ.get("KSNAPSHOT_FAULT_SEED", "1"))
+    return dice.sample(_MOMENTS, _SOME)
+
+
+@pytest.mark.parametrize(("verb", "method", "path", "side"), _chosen())
 def test_a_job_that_is_told_to_stop_in_the_middle(
     s3: S3Server, faults: Faults, tmp_path: Path, verb: str, method: str, path: str, side: Side
 ) -> None:
