@@ -69,7 +69,8 @@ def test_a_dump_restores_with_stock_tools(
     prefix = result.record
     assert prefix.startswith(f"ksnapshot/manifests/test/{CRONJOB}/")
     objects = s3.objects(bucket)
-    assert set(objects) == {key, f"{prefix}started.json", f"{prefix}manifest.json"}
+    records = ("started.json", "fingerprint.json", "manifest.json")
+    assert set(objects) == {key, *(f"{prefix}{name}" for name in records)}
     assert s3.uploads(bucket) == []
 
     stored = s3.read(bucket, key)
@@ -108,7 +109,7 @@ def test_an_empty_database_is_a_good_backup_of_an_empty_database(
 def test_two_runs_never_meet(dumper: Dumper, s3: S3Server, bucket: str) -> None:
     first, second = dumper.run(), dumper.run(HOSTNAME=f"{CRONJOB}-29384757-aaaaa")
     assert first.result.keys != second.result.keys
-    assert len(s3.objects(bucket)) == 6
+    assert len(s3.objects(bucket)) == 8
 
 
 def test_a_database_name_cannot_leave_its_key_segment(

@@ -342,7 +342,8 @@ def test_the_manifest_cannot_be_written(
     [started] = [key for key in s3.objects(bucket) if key.endswith("started.json")]
     named = json.loads(s3.read(bucket, started))["keys"]
     failed = started.replace("started.json", "failed.json")
-    assert set(s3.objects(bucket)) == {started, failed, *named}
+    fingerprint = started.replace("started.json", "fingerprint.json")
+    assert set(s3.objects(bucket)) == {started, failed, fingerprint, *named}
 
 
 def test_sigterm_aborts_in_good_order(dumper: Dumper, s3: S3Server, bucket: str, big: str) -> None:
