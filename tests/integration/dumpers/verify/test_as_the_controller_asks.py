@@ -65,6 +65,7 @@ def told(code: int, message: str) -> dict[str, Any]:
     how = "Failed" if code else "Complete"
     made = job({"apiVersion": "batch/v1", **verifier}, ended="2026-06-01T12:00:00Z", how=how)
     made["metadata"]["labels"] = {names.COMPONENT_LABEL: names.VERIFY}
+    made["metadata"]["annotations"] = {names.CRONJOB: DB}
     state = {"terminated": {"exitCode": code, "message": message}}
     status = {"containerStatuses": [{"name": names.CONTAINER, "state": state}]}
     pods = {made["metadata"]["uid"]: ({"metadata": {"name": "p"}, "status": status},)}
