@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import stringzilla
 
-from dumpers.streams.fingerprint import Digests, Fingerprint
+from dumpers.contract.fingerprint import Fingerprint
+from dumpers.streams.fingerprint import Digests
 
 # Longer beginnings are none that a dump tool writes.
 _LONGEST_TITLE = 1 << 16

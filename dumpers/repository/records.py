@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from dumpers.contract.fingerprint import Fingerprint
+
 # RFC 3339, written in UTC.
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -36,25 +38,10 @@ class StartedRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableRecord:
-    """The digest of one table's rows, and their number where the dump counted them."""
-
-    digest: str
-    rows: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectFingerprint:
-    """What the object `key` held, in digests that the dump of an equal database has, too.
-
-    As dumpers.streams.fingerprint has it: `tables` by the name that the dump gives them, `rest` of
-    all else. Digests are hex, of the algorithm of that name.
-    """
+class ObjectFingerprint(Fingerprint):
+    """What the object `key` held."""
 
     key: str
-    algorithm: str
-    tables: Mapping[str, TableRecord]
-    rest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import write_record
-from dumpers.repository.records import FingerprintRecord, ObjectFingerprint, TableRecord
+from dumpers.repository.records import FingerprintRecord, ObjectFingerprint
 from dumpers.runs.pipeline import StoredObject
 from dumpers.storage.run_storage import RunStorage
 
@@ -19,10 +19,7 @@ def record_fingerprint(storage: RunStorage, run: Run, stored: Sequence[StoredObj
         ObjectFingerprint(
             key=item.record.key,
             algorithm=item.fingerprint.algorithm,
-            tables={
-                name: TableRecord(digest=table.digest, rows=table.rows)
-                for name, table in item.fingerprint.tables.items()
-            },
+            tables=item.fingerprint.tables,
             rest=item.fingerprint.rest,
         )
         for item in stored

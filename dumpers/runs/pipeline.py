@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
+from dumpers.contract.fingerprint import Fingerprint
 from dumpers.engines.protocol import DumpStream, FingerprintedStream
 from dumpers.repository.records import ObjectRecord
 from dumpers.runtime.errors import SourceFailedError
@@ -17,7 +18,7 @@ from dumpers.storage.part_size import choose_part_size
 from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
 from dumpers.streams.filters import CountingReader, GzipReader
-from dumpers.streams.fingerprint import Fingerprint, ScannedReader
+from dumpers.streams.fingerprint import ScannedReader
 from dumpers.streams.reader import copy
 
 _LOG = logging.getLogger(__name__)

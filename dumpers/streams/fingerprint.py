@@ -1,40 +1,17 @@
 """Fingerprints: what a dump holds, table by table, as digests taken while its bytes pass."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import xxhash
 
+from dumpers.contract.fingerprint import Fingerprint, TableDigest
 from dumpers.streams.reader import Reader
 
 ALGORITHM = "xxh3-128"
 # Before each place at which rows of a table stand: no dump holds it, as text has no such byte.
 _PLACE = b"\0"
 _LONGEST_LAST_LINE = 512
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableDigest:
-    """The rows of one table as the dump tool wrote them; `rows` is None where none were counted."""
-
-    digest: str
-    rows: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fingerprint:
-    """Digests, as hex, that the dump of an equal database has as well.
-
-    `tables` holds the rows of each table by the name that the dump gives it, `rest` is the digest
-    of all other bytes but those that differ from dump to dump. So every byte that matters is in
-    one of them.
-    """
-
-    tables: Mapping[str, TableDigest]
-    rest: str
-    algorithm: str = ALGORITHM
 
 
 class Scanner(Protocol):
@@ -108,6 +85,7 @@ class Digests:
         """Return all digests."""
         self._rest.update(self._last_line.sub(b"", self._tail))
         return Fingerprint(
+            algorithm=ALGORITHM,
             tables={
                 name: TableDigest(digest=found.hexdigest(), rows=self._rows.get(name))
                 for name, found in self._tables.items()

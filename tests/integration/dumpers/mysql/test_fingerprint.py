@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from dumpers.contract.fingerprint import Fingerprint, TableDigest
 from dumpers.engines.mysql.engine import ENGINE
 from dumpers.engines.protocol import FingerprintedStream
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.fingerprint import Fingerprint, TableDigest
 from tests.integration.dumpers.mysql.conftest import Case
 from tests.integration.dumpers.mysql.worlds import fill
 

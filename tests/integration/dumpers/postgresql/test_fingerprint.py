@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from dumpers.contract.fingerprint import Fingerprint
 from dumpers.engines.postgresql.engine import ENGINE
 from dumpers.engines.postgresql.fingerprint import PLAIN_FORM
 from dumpers.engines.script_scanner import ScriptScanner
@@ -13,7 +14,6 @@ from dumpers.repository.keys import FINGERPRINT
 from dumpers.repository.record_json import read_record
 from dumpers.repository.records import FingerprintRecord, ObjectFingerprint
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.fingerprint import Fingerprint
 from tests.integration.dumpers.postgresql.test_zoo import VECTOR, ZOO
 from tests.integration.dumpers.postgresql.worlds import (
     connection,

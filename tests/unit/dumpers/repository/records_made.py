@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from dumpers.contract.fingerprint import TableDigest
 from dumpers.repository.added_records import (
     Acceptance,
     AskedObject,
@@ -26,7 +27,6 @@ from dumpers.repository.records import (
     ObjectRecord,
     Retention,
     StartedRecord,
-    TableRecord,
 )
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -57,7 +57,7 @@ OBJECT_FINGERPRINTS = st.builds(
     key=TEXTS,
     algorithm=TEXTS,
     tables=st.dictionaries(
-        TEXTS, st.builds(TableRecord, digest=TEXTS, rows=st.none() | SIZES), max_size=2
+        TEXTS, st.builds(TableDigest, digest=TEXTS, rows=st.none() | SIZES), max_size=2
     ),
     rest=TEXTS,
 )

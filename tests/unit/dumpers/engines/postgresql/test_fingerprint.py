@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dumpers.contract.fingerprint import Fingerprint
 from dumpers.engines.postgresql.fingerprint import PLAIN_FORM, is_repeatable
 from dumpers.engines.script_scanner import ScriptScanner
-from dumpers.streams.fingerprint import Fingerprint
 
 DUMP = rb"""--
 -- PostgreSQL database dump

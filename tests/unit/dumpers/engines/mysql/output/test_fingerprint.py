@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dumpers.contract.fingerprint import Fingerprint
 from dumpers.engines.mysql.output.fingerprint import DUMP_FORM
 from dumpers.engines.script_scanner import ScriptScanner
-from dumpers.streams.fingerprint import Fingerprint
 
 DUMP = rb"""-- MySQL dump 10.13  Distrib 9.1.0, for Linux (x86_64)
 --
