@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from controller.model.names import LAST_VERIFY, SUSPENDED_SINCE, VERIFY_SCHEDULE, VERIFY_SINCE
-from controller.model.objects import Json, Objects, annotations_of, name_of, recorded, uid_of
+from controller.model.objects import Json, Objects, annotations_of, recorded, uid_of
 from controller.runs.causes.job_end import job_end
 from controller.runs.due import Expectation, due, seconds_of
 from controller.runs.proofs import is_scheduled, jobs_with_open_proof
@@ -59,21 +59,21 @@ def verification_annotations(
         return {}
     ended = [job for job in jobs_with_open_proof(cronjob, tuple(jobs)) if is_scheduled(job)]
     runs = sorted(
-        ((job, job_end(job, pods.get(uid_of(job), ()), VerifyResult.from_json)) for job in ended),
-        key=lambda run: (run[1].finished, name_of(run[0])),
+        (job_end(job, pods.get(uid_of(job), ()), VerifyResult.from_json) for job in ended),
+        key=lambda end: (end.finished, end.job),
     )
     if not runs:
         return {}
-    job, last = runs[-1]
-    good = [end.finished for _, end in runs if end.succeeded]
+    last = runs[-1]
+    good = [end.finished for end in runs if end.succeeded]
     before = last_verification_of(cronjob)
     # A run that did not come to look at the backups takes nothing back that is known of them.
-    looks = (end.result for _, end in reversed(runs) if _has_looked(end.result))
+    looks = (end.result for end in reversed(runs) if _has_looked(end.result))
     known = next(looks, None) or before
     figures = {name: getattr(last.result, name) for name in _FIGURES} if last.result else {}
     lasting = {name: getattr(known, name) for name in _LASTING} if known else {}
     record = {
-        "job": name_of(job),
+        "job": last.job,
         "finished": last.finished,
         "last_success": good[-1] if good else before.last_success if before else "",
         "succeeded": last.succeeded,
@@ -88,7 +88,7 @@ def verification_annotations(
 def verification_marks(target: Json, existing: Json | None, now: datetime) -> Mapping[str, str]:
     """The annotation that says since when the schedule is in force; empty where it stays.
 
-    It is, too, from when a CronJob goes on that was suspended.
+    Where a suspended CronJob goes on, its schedule counts as in force from then.
     """
     schedule = annotations_of(target).get(VERIFY_SCHEDULE)
     if schedule is None:

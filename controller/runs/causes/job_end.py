@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from controller.model.objects import Json, Objects
+from controller.model.objects import Json, Objects, name_of
 from controller.runs.causes.pod_causes import cause_in_pod, container_end, pods_newest_first
 from controller.runs.causes.stopped import why_stopped
 from controller.runs.job_status import end_of, ended_at, is_complete
@@ -34,11 +34,12 @@ T = TypeVar("T", bound=Told)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEnd(Generic[T]):
-    """How one Job ended; `finished` is RFC 3339.
+    """How the Job of the name `job` ended; `finished` is RFC 3339.
 
     `result` is None where its pod left none, or is gone: then no figure of it is known.
     """
 
+    job: str
     finished: str
     succeeded: bool
     reason: str
@@ -63,7 +64,12 @@ def job_end(job: Json, pods: Objects, read: Callable[[str], T]) -> JobEnd[T]:
         reason = str(cause.reason) if cause else str(end.get("reason") or _FAILED)
         message = shortened(cause.message if cause else end.get("message"))
     return JobEnd(
-        finished=finished, succeeded=succeeded, reason=reason, message=message, result=told
+        job=name_of(job),
+        finished=finished,
+        succeeded=succeeded,
+        reason=reason,
+        message=message,
+        result=told,
     )
 
 

@@ -6,7 +6,7 @@ not, and so nothing is recorded elsewhere.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from controller.model import names
@@ -18,41 +18,14 @@ from controller.model.objects import (
     labels_of,
     name_of,
 )
-from controller.runs.causes.job_end import job_end
+from controller.runs.causes.job_end import JobEnd, job_end
 from controller.runs.due import Expectation, due, seconds_of
 from controller.settings.settings import Settings
 from dumpers.contract.retention.result import PruneResult
 
 PRUNE = "prune"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastPrune:
-    """How one prune ended; `finished` is RFC 3339.
-
-    `result` is None where its pod left none, or is gone: then no figure of it is known.
-    """
-
-    job: str
-    finished: str
-    succeeded: bool
-    reason: str
-    message: str
-    result: PruneResult | None = field(default=None, repr=False)
-
-    def to_document(self) -> dict[str, Any]:
-        """The prune as JSON, for the status ConfigMap; figures that are not known are left out."""
-        told = json.loads(self.result.to_json()) if self.result else {}
-        figures = {key: told[key] for key in _FIGURES if key in told}
-        return {
-            "job": self.job,
-            "finished": self.finished,
-            "outcome": "succeeded" if self.succeeded else "failed",
-            "reason": self.reason,
-            "message": self.message,
-            **figures,
-        }
-
+# How one prune ended.
+PastPrune = JobEnd[PruneResult]
 
 _FIGURES = (
     "seconds",
@@ -90,7 +63,7 @@ class Prunes:
         if self.last is None:
             return None
         success = self.last_success.finished if self.last_success else ""
-        return {**self.last.to_document(), "last_success": success}
+        return {**_document(self.last), "last_success": success}
 
 
 def is_prune(job: Json, settings: Settings) -> bool:
@@ -106,15 +79,7 @@ def is_rehearsal(job: Json) -> bool:
 
 def past_prune(job: Json, pods: Objects) -> PastPrune:
     """How a Job ended that has ended; by its own word, else by what Kubernetes shows."""
-    end = job_end(job, pods, PruneResult.from_json)
-    return PastPrune(
-        job=name_of(job),
-        finished=end.finished,
-        succeeded=end.succeeded,
-        reason=end.reason,
-        message=end.message,
-        result=end.result,
-    )
+    return job_end(job, pods, PruneResult.from_json)
 
 
 def prunes_of(jobs: Iterable[Json], ended: Mapping[str, PastPrune], new: Iterable[str]) -> Prunes:
@@ -150,3 +115,17 @@ def prune_due(prunes: Prunes, settings: Settings, slack: int) -> int | None:
             allowance=prunes.allowance + slack,
         )
     )
+
+
+def _document(prune: PastPrune) -> dict[str, Any]:
+    """A prune as JSON, for the status ConfigMap; figures that are not known are left out."""
+    told = json.loads(prune.result.to_json()) if prune.result else {}
+    figures = {key: told[key] for key in _FIGURES if key in told}
+    return {
+        "job": prune.job,
+        "finished": prune.finished,
+        "outcome": "succeeded" if prune.succeeded else "failed",
+        "reason": prune.reason,
+        "message": prune.message,
+        **figures,
+    }
