@@ -51,7 +51,7 @@ def take_turns(
     all that can be restored, or were found damaged, is reached. `tried` says by their records when
     backups last could not be read.
     """
-    backups = sorted(_backups(entries, now), key=_age, reverse=True)
+    backups = sorted(_backups(entries, now), key=age, reverse=True)
     if sample is None:
         return Turns(order=tuple(backups[:1]), besides=0, sample=None)
     first = [item for item in backups[:1] if item.proof is None and item.record not in tried]
@@ -60,7 +60,7 @@ def take_turns(
         proved = entry.proof.when if entry.proof else _NEVER
         # By a clock that is ahead, it may have been read long ago.
         met = [each for each in (proved, tried.get(entry.record, _NEVER)) if each <= now]
-        return max(met, default=_NEVER), *_age(entry)
+        return max(met, default=_NEVER), *age(entry)
 
     # A verdict may have been wrong, or what was lost be put back.
     damaged = [entry for entry in entries if _may_heal(entry) and entry.started <= now]
@@ -68,21 +68,32 @@ def take_turns(
     return Turns(order=(*first, *others), besides=len(first), sample=sample)
 
 
+def age(entry: Entry) -> tuple[datetime, str]:
+    """The order of backups by their age, the oldest first."""
+    return entry.started, entry.record
+
+
+def is_found_damaged(entry: Entry) -> bool:
+    """Whether a backup is damaged by a verdict."""
+    proof = entry.proof
+    return entry.state is State.DAMAGED and proof is not None and not proof.good
+
+
 def newest_backup(entries: Iterable[Entry], now: datetime) -> Entry | None:
     """The newest backup that can be restored; None where there is none."""
-    return max(_backups(entries, now), key=_age, default=None)
+    return max(_backups(entries, now), key=age, default=None)
 
 
 def oldest_unread(entries: Iterable[Entry], now: datetime) -> Entry | None:
     """The oldest backup that can be restored and was never read; None where there is none."""
     unread = (entry for entry in _backups(entries, now) if entry.proof is None)
-    return min(unread, key=_age, default=None)
+    return min(unread, key=age, default=None)
 
 
 def newest_verified(entries: Iterable[Entry], now: datetime) -> Entry | None:
     """The newest backup that can be restored and was read; None where there is none."""
     read = (entry for entry in _backups(entries, now) if entry.proof is not None)
-    return max(read, key=_age, default=None)
+    return max(read, key=age, default=None)
 
 
 def _backups(entries: Iterable[Entry], now: datetime) -> list[Entry]:
@@ -91,13 +102,7 @@ def _backups(entries: Iterable[Entry], now: datetime) -> list[Entry]:
 
 def _may_heal(entry: Entry) -> bool:
     """Whether a verification found it damaged, and its manifest says what to read."""
-    proof = entry.proof
-    is_judged = entry.state is State.DAMAGED and proof is not None and not proof.good
-    return is_judged and entry.objects > 0
-
-
-def _age(entry: Entry) -> tuple[datetime, str]:
-    return entry.started, entry.record
+    return is_found_damaged(entry) and entry.objects > 0
 
 
 def _weight(entry: Entry) -> int:

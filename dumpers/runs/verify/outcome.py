@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from dumpers.repository.catalogue import Entry, Proof, State, rfc3339
+from dumpers.repository.sampling import age, is_found_damaged
 from dumpers.runs.verify.verifier import NOT_GRANTED, Verdict
 from dumpers.runtime.errors import BackupDamagedError, Failure
 
@@ -101,16 +101,7 @@ class Outcome:
 
 def damaged(entries: Iterable[Entry]) -> list[Entry]:
     """Those that are damaged by a verdict."""
-    return [
-        entry
-        for entry in entries
-        if entry.state is State.DAMAGED and entry.proof is not None and not entry.proof.good
-    ]
-
-
-def age(entry: Entry) -> tuple[datetime, str]:
-    """By which backups are put in the order of their age, the oldest first."""
-    return entry.started, entry.record
+    return list(filter(is_found_damaged, entries))
 
 
 def _behind(entry: Entry, verdict: Verdict) -> Entry:

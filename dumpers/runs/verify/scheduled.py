@@ -12,13 +12,14 @@ from dumpers.repository.keys import last_unread, records_prefix
 from dumpers.repository.removal.folders import entries_of, read_folders
 from dumpers.repository.sampling import (
     Turns,
+    age,
     newest_backup,
     newest_verified,
     oldest_unread,
     take_turns,
 )
 from dumpers.runs.identities import read_identities
-from dumpers.runs.verify.outcome import Outcome, age, damaged
+from dumpers.runs.verify.outcome import Outcome, damaged
 from dumpers.runs.verify.unread import note_unread, still_answers
 from dumpers.runs.verify.verifier import Verifier
 from dumpers.runtime.errors import (
