@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller bench-survey bench-retention demo demo-down images chart command clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-storages demo demo-down images chart command clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,8 @@ $(STAMP): locks/dev.txt pyproject.toml
 	@touch $@
 
 lock: setup ## renew the locks from pyproject.toml
-	@for extra in dumper: controller:controller,notifications dev:controller,notifications,dev; do \
+	@for extra in dumper:signing controller:controller,notifications \
+	  dev:controller,notifications,signing,dev; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 	    --no-annotate --no-header --no-emit-index-url \
 	    $$(for name in $$(echo "$${extra#*:}" | tr , ' '); do echo --extra $$name; done) \
@@ -51,9 +52,12 @@ unit: setup ## run the tests that need nothing but Python
 integration: setup ## run the tests against real servers on loopback
 	$(BIN)/pytest tests/integration $(PYTEST_ARGS)
 
-faults: setup ## fail every request of a pass and of a dump in every way, end dumps and restores at any moment, lose a cluster; takes hours
+faults: setup ## fail every request of a pass and of a dump in every way, end dumps and restores at any moment, lose a cluster, drill in every way; takes hours
 	KSNAPSHOT_FAULTS=all $(BIN)/pytest tests/disaster tests/e2e/test_killed_restores.py tests/faults \
 	  tests/integration/dumpers/*/test_restore_kills.py \
+	  tests/integration/dumpers/*/test_drill_under_writes.py \
+	  tests/integration/dumpers/copy \
+	  tests/integration/dumpers/drill \
 	  tests/integration/dumpers/retention/test_prune_kills.py \
 	  tests/integration/dumpers/retention/test_processes.py $(PYTEST_ARGS)
 
@@ -80,6 +84,9 @@ bench-survey: setup ## compare what an engine asks before a dump with the dump, 
 
 bench-retention: setup ## measure how long ten thousand records take to be judged
 	$(BIN)/python -m benchmarks.retention $(BENCH_ARGS)
+
+bench-storages: setup ## compare a dump into two storages with one into one, and parts at a time
+	$(BIN)/python -m benchmarks.storages $(BENCH_ARGS)
 
 demo: setup ## back up and restore a database in a real cluster, from nothing
 	$(BIN)/python -m tests.demo

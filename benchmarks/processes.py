@@ -5,8 +5,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from tests.testbed.stores.s3 import S3Server
 
@@ -35,6 +38,19 @@ def run(command: Sequence[str], env: Mapping[str, str], folder: Path) -> Run:
         cpu=usage.ru_utime + usage.ru_stime,
         peak=usage.ru_maxrss,
     )
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a server, of its processes that ended, and of those that run."""
+    root = psutil.Process(pid)
+    own = root.cpu_times()
+    total = own.user + own.system + own.children_user + own.children_system
+    for child in root.children(recursive=True):
+        # One that has just ended is among those of its parent.
+        with suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            total += times.user + times.system
+    return float(total)
 
 
 def backend(store: S3Server) -> dict[str, str]:

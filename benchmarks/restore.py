@@ -1,6 +1,6 @@
 """Reading, verifying and loading a backup over the stock pipe from a local file, in turns.
 
-    python -m benchmarks.restore [--rows 2000000] [--rounds 7] [--read-only]
+    python -m benchmarks.restore [--rows 2000000] [--rounds 7] [--only loading]
 
 Ours downloads from a store that speaks TLS, decrypts, unpacks and checks all digests, first to
 /dev/null, then as a scheduled verification does, then by the two processes of a restore into an
@@ -20,11 +20,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyrage
-
 from benchmarks import pairs
 from benchmarks.dump import DATA, ROOT
-from benchmarks.processes import Run, backend, run, say
+from benchmarks.encrypted_job import make_job
+from benchmarks.processes import Run, run, say
 from tests.testbed.databases import postgres
 from tests.testbed.stores import s3
 from tests.testbed.toolchain import packages
@@ -74,7 +73,7 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--read-only", action="store_true", help="leave out the loads")
+    parser.add_argument("--only", choices=["reading", "verifying", "loading"])
     options = parser.parse_args()
     packages.command("age", "age")
     with (
@@ -85,7 +84,11 @@ def main() -> None:
         database.create_database("bench")
         say(f"making {options.rows} rows")
         database.psql(DATA.format(rows=options.rows), "bench")
-        job = _job(database, store, folder)
+        job = {
+            **make_job(database, store, folder),
+            "IDENTITY": f"{folder}/key.txt",
+            "FILE": f"{folder}/dump.sql.gz.age",
+        }
         say("dumping")
         run([sys.executable, "-m", "dumpers"], job, ROOT)
         result = json.loads(Path(folder, "result").read_text())
@@ -93,54 +96,27 @@ def main() -> None:
         # To a file as it comes: what this process ever held would count as the peak of the others.
         store.client().download_file(job["BACKEND_BUCKET"], key, job["FILE"])
         load = pairs.load()
-        ours = [sys.executable, "-c", "import benchmarks.restore as b; b.read_everything()"]
+        reading = [sys.executable, "-c", "import benchmarks.restore as b; b.read_everything()"]
+        verifying = [sys.executable, "-m", "dumpers", "verify"]
+        into = {**job, "POSTGRESQL_DATABASE": COPY, **database.env(COPY)}
+        kinds: Mapping[str, Callable[[], Mapping[str, Any]]] = {
+            "reading": lambda: _compare(options.rounds, reading, ["bash", "-c", READ], job),
+            "verifying": lambda: _compare(options.rounds, verifying, ["bash", "-c", VERIFY], job),
+            "loading": lambda: _compare(
+                options.rounds,
+                ["bash", "-c", OURS],
+                ["bash", "-c", LOAD],
+                into,
+                before=lambda: _make_anew(database),
+            ),
+        }
         document = {
             "load": load,
             "source_mib": round(result["source_bytes"] / 2**20),
             "stored_mib": round(result["stored_bytes"] / 2**20),
-            "reading": _compare(options.rounds, ours, ["bash", "-c", READ], job),
-            "verifying": _compare(
-                options.rounds,
-                [sys.executable, "-m", "dumpers", "verify"],
-                ["bash", "-c", VERIFY],
-                job,
-            ),
+            **{name: measure() for name, measure in kinds.items() if options.only in {None, name}},
         }
-        if not options.read_only:
-            document["loading"] = _compare(
-                options.rounds,
-                ["bash", "-c", OURS],
-                ["bash", "-c", LOAD],
-                {**job, "POSTGRESQL_DATABASE": COPY, **database.env(COPY)},
-                before=lambda: _make_anew(database),
-            )
     print(json.dumps(document, indent=2))
-
-
-def _job(database: postgres.PostgresServer, store: s3.S3Server, folder: str) -> dict[str, str]:
-    """What a dump is told, and both sides of a restore."""
-    identity = pyrage.x25519.Identity.generate()
-    Path(folder, "key.txt").write_text(str(identity))
-    return {
-        "PATH": f"{postgres.bin_folder()}:{os.environ['PATH']}",
-        "PYTHON": sys.executable,
-        "KSNAPSHOT_ENGINE": "postgresql",
-        "KSNAPSHOT_GLOBALS": "false",
-        "KSNAPSHOT_TERMINATION_LOG": f"{folder}/result",
-        "KSNAPSHOT_EXCHANGE": folder,
-        "KSNAPSHOT_IDENTITY_FILE": f"{folder}/key.txt",
-        **backend(store),
-        "POSTGRESQL_HOST": database.host,
-        "POSTGRESQL_PORT": str(database.port),
-        "POSTGRESQL_USERNAME": database.user,
-        "POSTGRESQL_PASSWORD": database.password,
-        "POSTGRESQL_DATABASE": "bench",
-        "HOSTNAME": "bench",
-        "ENCRYPTION_ENABLED": "true",
-        "ENCRYPTION_RECIPIENT": str(identity.to_public()),
-        "IDENTITY": f"{folder}/key.txt",
-        "FILE": f"{folder}/dump.sql.gz.age",
-    }
 
 
 def _make_anew(database: postgres.PostgresServer) -> None:

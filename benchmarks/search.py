@@ -25,9 +25,9 @@ import pyrage
 
 from benchmarks import pairs
 from benchmarks.processes import Run, backend, run, say
-from dumpers.engines.elasticsearch.engine import PARALLEL
 from dumpers.engines.elasticsearch.indices import Index
 from dumpers.engines.elasticsearch.product import Flavour, Product
+from dumpers.engines.elasticsearch.read.documents import PARALLEL
 from dumpers.engines.elasticsearch.read.point_in_time import slices
 from tests.testbed.databases import search
 from tests.testbed.dumper import SEARCH_IMAGE_ENV

@@ -19,16 +19,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks import pairs
-from benchmarks.processes import Run, backend, say
+from benchmarks.processes import Run, backend, cpu_of, say
 from tests.testbed.databases import clickhouse, mysql, postgres, search
 from tests.testbed.stores import s3
 
@@ -270,7 +268,7 @@ def _share(runs: Mapping[str, Sequence[Run]], cost: str) -> dict[str, Any]:
 
 def _run(arguments: tuple[str, ...], env: Mapping[str, str], server: int) -> Run:
     """Run a command of this tree to its end; CPU is that of the server, too."""
-    before, began = _server_cpu(server), time.monotonic()
+    before, began = cpu_of(server), time.monotonic()
     with subprocess.Popen(
         [sys.executable, *arguments],
         env=dict(env),
@@ -283,21 +281,8 @@ def _run(arguments: tuple[str, ...], env: Mapping[str, str], server: int) -> Run
     if process.returncode != 0:
         raise SystemExit(f"{arguments} ended with {process.returncode}")
     wall = time.monotonic() - began
-    cpu = usage.ru_utime + usage.ru_stime + _server_cpu(server) - before
+    cpu = usage.ru_utime + usage.ru_stime + cpu_of(server) - before
     return Run(wall=wall, cpu=cpu, peak=usage.ru_maxrss)
-
-
-def _server_cpu(pid: int) -> float:
-    """CPU seconds of a server, of its processes that ended, and of those that run."""
-    root = psutil.Process(pid)
-    own = root.cpu_times()
-    total = own.user + own.system + own.children_user + own.children_system
-    for child in root.children(recursive=True):
-        # One that has just ended is among those of its parent.
-        with suppress(psutil.NoSuchProcess):
-            times = child.cpu_times()
-            total += times.user + times.system
-    return float(total)
 
 
 if __name__ == "__main__":

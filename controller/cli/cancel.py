@@ -13,8 +13,8 @@ from controller.client.jobs.of_workload import (
     describe_job,
     is_of_ours,
     jobs_of,
+    reads_by_schedule,
     unfinished,
-    verifies_by_schedule,
 )
 from controller.client.jobs.progress import newest_pod, state_of
 from controller.client.restore.after import FORGET, UNDO
@@ -93,7 +93,7 @@ def _job_named(known: Known, name: str) -> Json | None:
 def _job_of(known: Known, text: str, namespace: str) -> Json:
     workload = find_workload(text, namespace, known.workloads)
     # A verification by schedule keeps no run waiting: it is cancelled by its Job's name.
-    others = [job for job in known.jobs or () if not verifies_by_schedule(job)]
+    others = [job for job in known.jobs or () if not reads_by_schedule(job)]
     active = unfinished(jobs_of(workload.cronjob, others)) if workload.cronjob else []
     if not active:
         raise CommandError(f"no run of {workload.key} is active", Exit.NOT_FOUND)

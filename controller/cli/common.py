@@ -9,7 +9,9 @@ import click
 from controller.kube.client import ATTEMPTS, CallCounts, Kube, KubeError, WriteLimit, no_limit
 from controller.settings.choices import Mode
 from controller.settings.settings import Settings
-from controller.workloads.verifying import check_default
+from controller.workloads import verifying
+from controller.workloads.classes.checking import check_classes
+from controller.workloads.drilling import asked as drilling
 from dumpers.runtime.errors import ConfigurationError
 
 
@@ -17,7 +19,9 @@ def load_settings() -> Settings:
     """Read the settings from the environment; print every fault and exit with 1 if any."""
     try:
         settings = Settings.from_env(os.environ)
-        check_default(settings)
+        verifying.check_default(settings)
+        drilling.check_default(settings)
+        check_classes(settings)
     except ConfigurationError as error:
         for fault in error.faults:
             click.echo(f"error: {fault}", err=True)

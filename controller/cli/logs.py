@@ -13,13 +13,12 @@ from controller.client.jobs.following import follow_on_screen
 from controller.client.jobs.log_lines import describe_line, parse_line
 from controller.client.jobs.of_workload import (
     cronjob_of,
-    is_a_look,
+    is_a_run,
     is_of_ours,
     jobs_of,
-    verifies_by_schedule,
 )
 from controller.client.jobs.progress import newest_pod, state_of
-from controller.client.status.rows import recorded_jobs
+from controller.client.status.past_run import recorded_jobs
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import note
 from controller.kube.client import JOBS, NotFoundError
@@ -94,11 +93,7 @@ def _newest(connection: Connection, text: str, namespace: str) -> Json:
     known = read_known(connection, with_jobs=True)
     workload = find_workload(text, namespace, known.workloads)
     cronjob = cronjob_of(workload)
-    candidates = [
-        job
-        for job in jobs_of(cronjob, known.jobs or ())
-        if not is_a_look(job) and not verifies_by_schedule(job)
-    ]
+    candidates = [*filter(is_a_run, jobs_of(cronjob, known.jobs or ()))]
     # Those that succeeded are not among them, but the CronJob records the last of them.
     for name in recorded_jobs(cronjob) - {name_of(item) for item in candidates}:
         try:

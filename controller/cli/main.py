@@ -35,25 +35,38 @@ VERBS = {
         place="controller.cli.backup_verbs.verify:verify",
         help="Read a backup of WORKLOAD back from the store, and compare it with its manifest.",
     ),
+    "drill": Verb(
+        place="controller.cli.backup_verbs.drill:drill",
+        help="Restore a backup of WORKLOAD into a throwaway server, and compare it with what was "
+        "dumped.",
+    ),
+    "copy": Verb(
+        place="controller.cli.backup_verbs.copy:copy",
+        help="Copy a backup of WORKLOAD to another storage, as it is stored.",
+    ),
     "pin": Verb(
-        place="controller.cli.backup_verbs.pin:pin",
-        help="Keep a backup of WORKLOAD for good.",
+        place="controller.cli.retention_verbs.pin:pin",
+        help="Keep a backup of WORKLOAD for good, in every storage that it is in.",
     ),
     "unpin": Verb(
-        place="controller.cli.backup_verbs.pin:unpin",
+        place="controller.cli.retention_verbs.pin:unpin",
         help="Let a pinned backup of WORKLOAD be pruned again, when its time comes.",
     ),
     "accept": Verb(
-        place="controller.cli.backup_verbs.accept:accept",
+        place="controller.cli.retention_verbs.accept:accept",
         help="Say that the sizes of WORKLOAD's backups up to this one are right, however small.",
     ),
     "delete": Verb(
-        place="controller.cli.backup_verbs.delete:delete",
+        place="controller.cli.retention_verbs.delete:delete",
         help="Delete backups of WORKLOAD for good, also of one that is no more.",
     ),
     "prune": Verb(
-        place="controller.cli.backup_verbs.prune:prune",
+        place="controller.cli.retention_verbs.prune:prune",
         help="Judge all backups by their policies, and delete what is not to be kept.",
+    ),
+    "proof": Verb(
+        place="controller.cli.backup_verbs.proof:proof",
+        help="Say what was proved of the backups of WORKLOAD, or of all: when, how, and what not.",
     ),
     "logs": Verb(
         place="controller.cli.logs:logs",

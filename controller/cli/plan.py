@@ -18,8 +18,8 @@ from controller.loop import reconcile
 from controller.loop.release import plan_releases
 from controller.manifests import overlay
 from controller.model.kinds import SECRET
-from controller.model.names import LAST_SUCCESS
-from controller.model.objects import Json, name_of, recorded
+from controller.model.names import CLASS, LAST_SUCCESS
+from controller.model.objects import Json, annotations_of, name_of, recorded
 from controller.model.view import ClusterView, failed_reads
 from controller.observe import cluster, view_yaml
 from controller.plan import owned
@@ -72,7 +72,7 @@ def _settings(connection: Connection) -> Settings:
 
 def render(view: ClusterView, settings: Settings) -> Iterator[str]:
     """Write the plan for a person: each workload's state and reason, what changes, what begins."""
-    for failure in failed_reads(view):
+    for failure in dict.fromkeys(failed_reads(view)):
         yield f"! {failure}"
     owned_objects = owned.index_owned(view, settings)
     writes = 0
@@ -124,6 +124,8 @@ def _workload(
     status, kept = workload_plan.status, workload_plan.kept
     why = f": {status.message}" if status.message else ""
     yield f"{workload_plan.workload}  {status.state} ({status.reason}){why}"
+    if backup_class := annotations_of(kept or {}).get(CLASS):
+        yield f"    class {backup_class}"
     if kept and workload_plan.cronjob and not workload_plan.changes:
         yield f"    keep CronJob {workload_plan.cronjob}{_next_run(kept, view)}"
         yield from _last_backup(kept)

@@ -14,8 +14,9 @@ from controller.client.cluster.known import Known, read_known
 from controller.client.cluster.unprotected import find_unprotected, running_pods
 from controller.client.cluster.workload_names import find_workload
 from controller.client.status.documents import document_of
+from controller.client.status.past_run import told_history
 from controller.client.status.prune import prune_line
-from controller.client.status.rows import Row, history_of, make_rows
+from controller.client.status.rows import Row, make_rows
 from controller.client.status.view import write_details, write_list, write_unprotected
 from controller.client.terminal.errors import VerbCommand
 from controller.client.terminal.output import note, output_option, write_document
@@ -71,7 +72,7 @@ def status(
     if output != "table":
         document = _document(connection.install, known, rows)
         if workload:
-            document["workloads"][0]["history"] = history_of(rows[0].workload)
+            document["workloads"][0]["history"] = told_history(rows[0].workload)
         write_document(document, output)
         return
     for remark in _remarks(connection.install, known):

@@ -31,6 +31,7 @@ class Object(TypedDict, total=False):
 
 class _Container(TypedDict, total=False):
     name: str
+    image: str
     env: Any
     envFrom: Any
     ports: Any
@@ -120,6 +121,8 @@ class _ServiceMetadata(TypedDict, total=False):
 
 
 class _ServiceSpec(TypedDict, total=False):
+    type: str
+    externalName: str
     selector: dict[str, str] | None
     clusterIP: str
     publishNotReadyAddresses: bool | None
@@ -127,7 +130,7 @@ class _ServiceSpec(TypedDict, total=False):
 
 
 class Service(TypedDict, total=False):
-    """A Service: which pods it selects, on which ports, and whose it is."""
+    """A Service: which pods it selects or host it stands for, on which ports, and whose it is."""
 
     apiVersion: str
     kind: str

@@ -6,6 +6,7 @@ from dataclasses import replace
 from controller.kube.client import (
     RESOURCES,
     ConflictError,
+    ForbiddenError,
     Kube,
     KubeError,
     NotLeadingError,
@@ -15,6 +16,7 @@ from controller.kube.client import (
 from controller.kube.object_cache import JsonInterner
 from controller.manifests import ownership
 from controller.manifests.overlay import field_changes, overlay
+from controller.model import names
 from controller.model.kinds import CRONJOB, SECRET
 from controller.model.objects import Json, annotations_of, name_of, uid_of, version_of
 from controller.model.status import Reason, State, WorkloadStatus
@@ -33,6 +35,8 @@ def execute(
     interner: JsonInterner,
 ) -> ApplyResult:
     """Carry out a plan's changes in order, up to the first that fails or until told to stop.
+
+    A CronJob that only reads backups and is refused is no such failure.
 
     So a CronJob that is refused leaves no Secret behind (contract section 9.5). `last_written`
     holds by uid what earlier passes wrote: a write that an admission webhook reverted is not
@@ -77,7 +81,12 @@ def _carry_out_all(
             # As if told to stop: the controller that leads now carries out plans of its own.
             break
         except KubeError as error:
-            return replace(result, status=_failure(workload_plan, change, error), failed=True)
+            if not _is_refused_reader(change, workload_plan, error):
+                return replace(result, status=_failure(workload_plan, change, error), failed=True)
+            # Nothing stands on what only reads backups, and the other one may be taken.
+            status = _without_reader(result.status, change, error)
+            result = replace(result, status=status, failed=True)
+            continue
         result = replace(result, done=(*result.done, change))
         if written and change.after:
             now = WrittenObject(body=change.after, version=version_of(written))
@@ -104,6 +113,13 @@ def would_repeat_reverted_write(change: Change, last: WrittenObject) -> bool:
 def _is_dump(change: Change, workload_plan: WorkloadPlan) -> bool:
     """Whether a change is of the workload's dump CronJob."""
     return (change.kind, change.name) == (CRONJOB, workload_plan.cronjob)
+
+
+def _is_refused_reader(change: Change, workload_plan: WorkloadPlan, error: KubeError) -> bool:
+    """Whether a change that was refused is of a CronJob that reads the workload's backups."""
+    is_written = change.kind == CRONJOB and change.action is not Action.DELETE
+    is_refused = isinstance(error, RefusedError | ForbiddenError)
+    return is_written and is_refused and change.name in names.reader_names(workload_plan.cronjob)
 
 
 def _listed_cronjob(workload_plan: WorkloadPlan) -> Json | None:
@@ -166,3 +182,14 @@ def _failure(workload_plan: WorkloadPlan, change: Change, error: KubeError) -> W
     else:
         reason = Reason.WRITE_FAILED
     return WorkloadStatus(state=state, reason=reason, message=str(error))
+
+
+def _without_reader(status: WorkloadStatus, change: Change, error: KubeError) -> WorkloadStatus:
+    """Return a workload's status where a CronJob is refused that only reads its backups."""
+    why = f"the CronJob {change.name} is refused, which reads the backups; dumps go on: {error}"
+    is_fine = status.reason is Reason.ANNOTATED
+    return WorkloadStatus(
+        state=status.state,
+        reason=Reason.READER_REFUSED if is_fine else status.reason,
+        message="; ".join(filter(None, (status.message, why))),
+    )

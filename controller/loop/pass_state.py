@@ -7,7 +7,7 @@ from controller.model.status import WorkloadStatus
 from controller.observe.cluster import ObservationCache
 from controller.plan.changes import WrittenObject
 from controller.plan.laid_manifests import LaidManifests
-from controller.report.event_writer import EventMemory
+from controller.report.events.event_writer import EventMemory
 from controller.report.page.findings import Findings
 from controller.report.written_status import StatusMemory
 

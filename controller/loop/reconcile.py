@@ -22,7 +22,7 @@ from controller.plan import changes, context, owned, planner
 from controller.plan.changes import ApplyResult, PassResult, Plan, WorkloadPlan
 from controller.plan.laid_manifests import LaidManifests
 from controller.report.decision_log import log_changes, log_choices
-from controller.report.event_writer import EventWriter
+from controller.report.events.event_writer import EventWriter
 from controller.report.page.findings import findings_of
 from controller.report.status_subjects import Unseen, list_subjects
 from controller.report.status_writer import StatusWriter

@@ -6,6 +6,7 @@ The body holds only the fields that are ours; a field that must be absent is DEL
 from collections.abc import Mapping
 from typing import Any
 
+from controller.manifests.job_env import build_env
 from controller.manifests.job_pod import build_job
 from controller.manifests.optional_fields import (
     WAITING_JOBS,
@@ -17,10 +18,12 @@ from controller.manifests.optional_fields import (
     requested_fields,
 )
 from controller.manifests.ownership import LABELS, members_text
+from controller.manifests.reading.drilled import Drilled, drilled_of, required_proof
 from controller.manifests.sidecars import without_sidecars
 from controller.model import names
 from controller.model.kinds import CRONJOB, CRONJOB_API
 from controller.model.objects import DELETE, Json
+from controller.model.status import Rejected
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.timing.spread import is_spread, plain_schedule
@@ -38,6 +41,8 @@ def build_cronjob(
     asked = spec.request.schedule
     requested = requested_fields(spec, settings)
     optional = without_sidecars(managed_fields(requested, existing), existing)
+    drilled = drilled_of(spec, settings, existing)
+    env = build_env(spec, settings, cluster, required_proof(spec, drilled))
     return {
         "apiVersion": CRONJOB_API,
         "kind": CRONJOB,
@@ -54,8 +59,11 @@ def build_cronjob(
                 names.INSTANCE: settings.instance,
                 names.CLUSTER: cluster,
                 names.OPTIONAL_FIELDS: record(requested) or DELETE,
+                names.CLASS: spec.request.backup_class or DELETE,
                 names.ASKED_SCHEDULE: asked if is_spread(asked) else DELETE,
                 **_verification(verify_schedule(spec, cluster)),
+                **_drills(drill_schedule(spec, cluster), drilled),
+                names.DRILL_SQL: spec.request.drill_sql or DELETE,
                 names.GONE_SINCE: DELETE,
             },
         },
@@ -66,16 +74,24 @@ def build_cronjob(
             "concurrencyPolicy": "Forbid",
             "successfulJobsHistoryLimit": _HISTORY,
             "failedJobsHistoryLimit": _HISTORY,
-            "jobTemplate": _job_template(build_job(spec, settings, cluster, optional), optional),
+            "jobTemplate": _job_template(build_job(spec, optional, settings, env), optional),
         },
     }
 
 
 def verify_schedule(spec: BackupSpec, cluster: str) -> str:
     """The cron line by which the workload's backups are read back; empty without one."""
-    asked = spec.request.verify_schedule
+    return _drawn(spec, cluster, spec.request.verify_schedule, names.VERIFY)
+
+
+def drill_schedule(spec: BackupSpec, cluster: str) -> str:
+    """The cron line by which the workload's backups are drilled; empty without one."""
+    return _drawn(spec, cluster, spec.request.drill_schedule, names.DRILL)
+
+
+def _drawn(spec: BackupSpec, cluster: str, asked: str, component: str) -> str:
     # Drawn by another key than the dump's, so that the two are not at one time.
-    return asked and plain_schedule(asked, cluster, f"{spec.owner.key}/{names.VERIFY}")
+    return asked and plain_schedule(asked, cluster, f"{spec.owner.key}/{component}")
 
 
 def _verification(schedule: str) -> Mapping[str, Any]:
@@ -83,6 +99,16 @@ def _verification(schedule: str) -> Mapping[str, Any]:
     if schedule:
         return {names.VERIFY_SCHEDULE: schedule}
     return dict.fromkeys((names.VERIFY_SCHEDULE, names.VERIFY_SINCE, names.LAST_VERIFY), DELETE)
+
+
+def _drills(schedule: str, drilled: Drilled | Rejected | None) -> Mapping[str, Any]:
+    """The annotations about drilling backups by a schedule, which go with it.
+
+    How the last drill ended stays: somebody may have asked for it.
+    """
+    if isinstance(drilled, Drilled):
+        return {names.DRILL_SCHEDULE: schedule}
+    return dict.fromkeys((names.DRILL_SCHEDULE, names.DRILL_SINCE), DELETE)
 
 
 def _job_template(job: Json, optional: OptionalValues) -> Json:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from controller.manifests.job_env import CA_FOLDER, build_env
+from controller.manifests.job_env import CA_FOLDER
 from controller.manifests.optional_fields import CA_VOLUME, OptionalValues, Place, fields_at
 from controller.manifests.ownership import LABELS
 from controller.model.names import CONTAINER
@@ -45,15 +45,17 @@ FAILURE_POLICY = {
 }
 
 
-def build_job(spec: BackupSpec, settings: Settings, cluster: str, optional: OptionalValues) -> Json:
-    """Build the spec of the CronJob's Jobs."""
+def build_job(
+    spec: BackupSpec, optional: OptionalValues, settings: Settings, env: list[Json]
+) -> Json:
+    """Build the spec of the CronJob's Jobs, whose container has the variables `env`."""
     return {
         "activeDeadlineSeconds": spec.request.deadline,
         "backoffLimit": spec.request.retries,
         "podFailurePolicy": FAILURE_POLICY,
         "template": {
             "metadata": _pod_metadata(optional),
-            "spec": _pod(spec, settings, cluster, optional),
+            "spec": _pod(spec, optional, settings, env),
         },
     }
 
@@ -64,7 +66,7 @@ def _pod_metadata(optional: OptionalValues) -> Json:
     return {"labels": labels} | ({"annotations": annotations} if annotations else {})
 
 
-def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: OptionalValues) -> Json:
+def _pod(spec: BackupSpec, optional: OptionalValues, settings: Settings, env: list[Json]) -> Json:
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -79,7 +81,7 @@ def _pod(spec: BackupSpec, settings: Settings, cluster: str, optional: OptionalV
                 "imagePullPolicy": str(settings.image_pull_policy),
                 "command": DELETE,
                 "args": DELETE,
-                "env": build_env(spec, settings, cluster),
+                "env": env,
                 **fields_at(Place.CONTAINER, optional),
                 "securityContext": CONTAINER_SECURITY,
                 "volumeMounts": [

@@ -1,7 +1,7 @@
 """BackupSpec → every object that its workload wants, in the order of creation.
 
 A new component needs a builder and an entry in `list_manifests`, and in `manifest_refs` or a
-function of its own like `verify_ref`; the planner lays whatever is listed here over what exists.
+function of its own like `reader_refs`; the planner lays whatever is listed here over what exists.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ from functools import lru_cache
 
 from controller.manifests.cronjob import build_cronjob
 from controller.manifests.ownership import DUMP
+from controller.manifests.reading.drill_cronjob import build_drill_cronjob
+from controller.manifests.reading.drilled import Drilled, drilled_of
 from controller.manifests.reading.verify_cronjob import build_verify_cronjob
 from controller.manifests.secret import build_secret
 from controller.model import names
@@ -50,10 +52,11 @@ def list_manifests(
 ) -> tuple[Manifest, ...]:
     """List the objects that a backup wants: the dump CronJob first, then what it owns.
 
-    A CronJob that verifies comes last: what is wrong with it must keep nothing else back.
+    The CronJobs that verify and drill come last: what is wrong with them must keep nothing else
+    back.
 
     `existing` holds the control namespace's objects: a CronJob records which optional fields are
-    to be taken back.
+    to be taken back, and what its last dump has told.
     """
     cronjob, credentials = manifest_refs(spec.name)
     manifests = [
@@ -72,17 +75,19 @@ def list_manifests(
                 owned_by=cronjob,
             )
         )
+    verify, drill = reader_refs(spec.name)
     if spec.request.verify_schedule:
-        ref = verify_ref(spec.name)
-        manifests.append(
-            Manifest(
-                ref=ref,
-                component=names.VERIFY,
-                body=build_verify_cronjob(spec, settings, cluster, existing.get(ref)),
-                owned_by=cronjob,
-            )
-        )
+        body = build_verify_cronjob(spec, settings, cluster, existing.get(verify))
+        manifests.append(_reader(verify, names.VERIFY, body, cronjob))
+    drilled = drilled_of(spec, settings, existing.get(cronjob))
+    if isinstance(drilled, Drilled):
+        body = build_drill_cronjob(spec, settings, cluster, existing.get(drill), drilled)
+        manifests.append(_reader(drill, names.DRILL, body, cronjob))
     return tuple(manifests)
+
+
+def _reader(ref: ObjectRef, component: str, body: Json, cronjob: ObjectRef) -> Manifest:
+    return Manifest(ref=ref, component=component, body=body, owned_by=cronjob)
 
 
 @lru_cache(maxsize=8192)
@@ -95,9 +100,10 @@ def manifest_refs(cronjob: str) -> tuple[ObjectRef, ObjectRef]:
 
 
 @lru_cache(maxsize=8192)
-def verify_ref(cronjob: str) -> ObjectRef:
-    """The CronJob that verifies the backups of a dump CronJob of this name."""
-    return ObjectRef(kind=CRONJOB, name=names.verify_cronjob_name(cronjob))
+def reader_refs(cronjob: str) -> tuple[ObjectRef, ObjectRef]:
+    """The CronJobs that verify and drill the backups of a dump CronJob of this name."""
+    verify, drill = names.reader_names(cronjob)
+    return ObjectRef(kind=CRONJOB, name=verify), ObjectRef(kind=CRONJOB, name=drill)
 
 
 @lru_cache(maxsize=8192)

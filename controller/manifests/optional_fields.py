@@ -49,12 +49,13 @@ SUSPEND = _field("suspend", Place.CRONJOB_SPEC)
 RESOURCES = _field("resources", Place.CONTAINER)
 CA_VOLUME = _field("ca", Place.CA_VOLUME)
 WAITING_JOBS = _field("waiting-jobs", Place.JOB_TEMPLATE)
+PULL_SECRETS = _field("imagePullSecrets", Place.POD_SPEC)
 POD_FIELDS = (
     _field("nodeSelector", Place.POD_SPEC),
     _field("tolerations", Place.POD_SPEC),
     _field("affinity", Place.POD_SPEC),
     _field("priorityClassName", Place.POD_SPEC),
-    _field("imagePullSecrets", Place.POD_SPEC),
+    PULL_SECRETS,
 )
 _BY_WORD = {item.word: item for item in (SUSPEND, RESOURCES, CA_VOLUME, WAITING_JOBS, *POD_FIELDS)}
 # The pod's labels and annotations are recorded one by one, under these prefixes.

@@ -13,7 +13,12 @@ from typing import Any
 from controller.model.objects import DELETE, ENTRY, Json
 
 # Lists that are maps in truth, with the field that is the key of their entries.
-_KEYED = {"containers": "name", "volumes": "name", "volumeMounts": "mountPath"}
+_KEYED = {
+    "containers": "name",
+    "initContainers": "name",
+    "volumes": "name",
+    "volumeMounts": "mountPath",
+}
 # Fields that are ours as a whole: fields of others beside ours could weaken or break the object.
 _WHOLE = frozenset(
     {
@@ -106,7 +111,15 @@ def _mapping(existing: Json, desired: Json, path: tuple[str, ...]) -> Json:
             merged.pop(key, None)
         else:
             merged[key] = after
-    return existing if merged is None or merged == existing else merged
+    if merged is None or merged == existing:
+        return existing
+    # Older API servers show what is absent as null, as the creationTimestamp of a template.
+    is_same = None in existing.values() and merged == _without_null(existing)
+    return existing if is_same else merged
+
+
+def _without_null(existing: Json) -> Json:
+    return {key: value for key, value in existing.items() if value is not None}
 
 
 def _value(existing: Any, desired: Any, path: tuple[str, ...]) -> Any:

@@ -21,6 +21,8 @@ from dumpers.engines.registry import find as find_engine
 LABELS = {names.MANAGED_BY_LABEL: names.MANAGED_BY}
 # The component of the CronJob that dumps and of the Secret with its login.
 DUMP = "dump"
+# The components of the CronJobs that read backups.
+READERS = frozenset({names.VERIFY, names.DRILL})
 _MEMBER = re.compile(r"(?P<kind>[\w.-]+)/(?P<name>\w[\w.-]*)=(?P<uid>[\w.-]*)", re.ASCII)
 
 
@@ -33,9 +35,9 @@ def owner_of(cronjob: Json) -> tuple[str, ObjectRef]:
     annotations = annotations_of(cronjob)
     kind = annotations.get(names.OWNER_KIND, "")
     name, key = name_of(cronjob), annotations.get(names.OWNER, "")
-    if names.type_in(name) == names.VERIFY and (dump := annotations.get(names.CRONJOB)):
-        # It is named after the CronJob whose backups it verifies.
-        is_ours = name == names.verify_cronjob_name(dump)
+    if names.type_in(name) in READERS and (dump := annotations.get(names.CRONJOB)):
+        # It is named after the CronJob whose backups it reads.
+        is_ours = name in names.reader_names(dump)
         return _recorded_owner(dump if is_ours else name, key, kind)
     return _recorded_owner(name, key, kind)
 
@@ -106,6 +108,12 @@ def is_ours(item: Json, settings: Settings) -> bool:
     return labels_of(item).get(names.MANAGED_BY_LABEL) == names.MANAGED_BY
 
 
+def instance_note(item: Json) -> str:
+    """The words that name the install which made an object; empty where it records none."""
+    instance = annotations_of(item).get(names.INSTANCE)
+    return f", its {names.INSTANCE} is {instance}" if instance else ""
+
+
 def members_text(owners: Iterable[Owner]) -> str:
     """Write a group's members as CronJobs record them; empty without any."""
     return " ".join(f"{owner.ref}={owner.uid}" for owner in owners)
@@ -116,14 +124,14 @@ def component_of(item: Json) -> str:
 
     Dump CronJobs have an engine in their name, as 0.6.0 made them, and no mark. The label that
     marks other components is a common one, so on a dump CronJob it is its users'. Those that verify
-    have that word in their name.
+    or drill have that word in their name.
     """
     word = names.type_in(name_of(item))
     if find_engine(word):
         return DUMP
-    if word == names.VERIFY:
+    if word in READERS:
         # Whatever became of its label: it must never pass for one that dumps.
-        return names.VERIFY
+        return word
     return labels_of(item).get(names.COMPONENT_LABEL) or DUMP
 
 

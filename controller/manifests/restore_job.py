@@ -16,16 +16,18 @@ from controller.manifests.reading.identity import (
     identity_volume,
 )
 from controller.manifests.secret import restore_key
+from controller.manifests.storages.every_storage import every_store_variables
 from controller.manifests.verb_job import (
     VerbJob,
     build_container,
     build_job,
     container_of,
     plain_variables,
-    store_variables,
+    without_cloud_identity,
 )
 from controller.model import names
 from controller.model.objects import Json, annotations_of, name_of
+from controller.workloads.storages.dump_container import literal_of
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec, Role
 from dumpers.contract.restore.request import RestoreRequest
@@ -36,7 +38,6 @@ WRITERS = frozenset({RESTORE, UNDO, FORGET})
 CLIENT = "client"
 _EXCHANGE_FOLDER = "/run/ksnapshot/exchange"
 _EXCHANGE = {"name": "exchange", "emptyDir": {}}
-_NO_IDENTITY = "eks.amazonaws.com/skip-containers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,8 @@ def build_restore_job(
 ) -> dict[str, Any]:
     """Build the Job from the dump CronJob of the backup (`source`) and that of the target.
 
-    Both are of `engine`. `wanted.env` may name another cluster, whose backup it is.
+    Both are of `engine`. `wanted.env` may name another cluster, whose backup it is. The reader has
+    all storages of `source`.
     """
     dump, theirs = container_of(source), container_of(target.cronjob)
     certificates = _certificates(target.cronjob, theirs)
@@ -103,7 +105,7 @@ def build_restore_job(
         dump,
         name=names.CONTAINER,
         verb=RESTORE,
-        env=store_variables(
+        env=every_store_variables(
             dump,
             {**wanted.variables, **restore.reader_variables, **restore.shared_variables},
             wanted.account,
@@ -122,8 +124,7 @@ def build_restore_job(
     )
     volumes = [_EXCHANGE, *(volume for _, volume in (*identity, *certificates))]
     job = build_job(source, wanted, containers=[reader, client], volumes=volumes)
-    # A cloud's webhook would give the account's identity to every container.
-    job["spec"]["template"]["metadata"]["annotations"][_NO_IDENTITY] = CLIENT
+    job["spec"]["template"]["metadata"]["annotations"] |= without_cloud_identity(CLIENT)
     return job
 
 
@@ -225,12 +226,5 @@ def is_plan(job: Json) -> bool:
 def variable_of(job: Json, name: str) -> str:
     """The value of a variable of the Job's containers; empty without it."""
     pod = ((job.get("spec") or {}).get("template") or {}).get("spec") or {}
-    return next(
-        (
-            str(item.get("value") or "")
-            for container in pod.get("containers") or ()
-            for item in container.get("env") or ()
-            if item.get("name") == name
-        ),
-        "",
-    )
+    values = (literal_of(container, name) for container in pod.get("containers") or ())
+    return next(filter(None, values), "")

@@ -7,8 +7,8 @@ setting or on the CronJob itself. So a mesh that lets nobody in without a proxy 
 from controller.manifests.optional_fields import OptionalValues, Place, metadata_field
 from controller.model.objects import DELETE, Json
 
-# Those that Istio, Linkerd, Kuma, Consul, Vault, OpenTelemetry, NGINX, App Mesh and Open Service
-# Mesh heed. Istio and Kuma read labels, their older releases annotations.
+# Those that Istio, Linkerd, Kuma, Consul, Vault, OpenTelemetry, NGINX, App Mesh, Open Service Mesh
+# and Dapr heed. Istio and Kuma read labels, their older releases annotations.
 _LABELS = {
     "sidecar.istio.io/inject": "false",
     "kuma.io/sidecar-injection": "disabled",
@@ -23,6 +23,7 @@ _ANNOTATIONS = {
     "injector.nsm.nginx.com/auto-inject": "false",
     "appmesh.k8s.aws/sidecarInjectorWebhook": "disabled",
     "openservicemesh.io/sidecar-injection": "disabled",
+    "dapr.io/enabled": "false",
 }
 _FIELDS = (
     *(("labels", metadata_field(Place.POD_LABELS, key), text) for key, text in _LABELS.items()),

@@ -8,57 +8,44 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.manifests.job_env import KEYS, key_variables, plain_variable
 from controller.manifests.job_pod import FAILURE_POLICY
+from controller.manifests.storages.entries import plain_variable
+from controller.manifests.storages.sources import WRITER, Account
+from controller.manifests.storages.storage_env import KEYS, key_variables
 from controller.model import names
 from controller.model.kinds import JOB, JOB_API
 from controller.model.objects import Json, annotations_of, labels_of, name_of
-from controller.settings.settings import Settings
-from dumpers.contract import location
+from controller.workloads.storages.dump_container import dump_container, storages_in
 from dumpers.contract import names as variables
+from dumpers.contract.storages import variables as storage_variables
+from dumpers.contract.storages.named_storage import MAIN
+from dumpers.runtime.errors import ConfigurationError
 
 # Verbs of the dumpers that leave the workload and its backups as they are.
 LIST, HEADERS, PRESIGN, SEND, CHECK = "list", "headers", "presign", "send", "check"
-LOOKS = frozenset({LIST, HEADERS, PRESIGN, SEND, CHECK})
+PROVE = "prove"
+LOOKS = frozenset({LIST, HEADERS, PRESIGN, SEND, CHECK, PROVE})
 _SECURITY = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
 }
 _IDENTITY_OF_RUN = {variables.CLUSTER, variables.WORKLOAD, variables.CRONJOB}
-_KEPT = {*location.PROXIES, *_IDENTITY_OF_RUN, variables.LOG_LEVEL}
+_KEPT = {*storage_variables.PROXIES, *_IDENTITY_OF_RUN, variables.LOG_LEVEL}
 _TMP = "/tmp"  # noqa: S108  the pod's
 # Set by the builders themselves, or no business of a Job that ends by itself.
 _OWN_POD_FIELDS = {"containers", "initContainers", "volumes", "restartPolicy"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """As whom a Job goes to the store, where that is not as the dumps do; empty means as they do.
+def without_cloud_identity(*containers: str) -> dict[str, str]:
+    """The annotations of a pod that keep its account's identity in a cloud from these containers.
 
-    `secret` holds the S3 keys; without it but with a `service_account` the Job has no keys, and
-    the identity of that account counts.
+    The clouds' webhooks would give it to every one.
     """
-
-    secret: str = ""
-    service_account: str = ""
-
-
-WRITER = Account()
-
-
-def reader_account(settings: Settings) -> Account:
-    """The account of Jobs that only read the store."""
-    return Account(
-        secret=settings.reader_secret_name, service_account=settings.reader_service_account
-    )
-
-
-def pruner_account(settings: Settings) -> Account:
-    """The account of Jobs that delete, or judge what is to be deleted."""
-    return Account(
-        secret=settings.prune_secret_name, service_account=settings.prune_service_account
-    )
+    return {
+        "eks.amazonaws.com/skip-containers": ",".join(containers),
+        "azure.workload.identity/skip-containers": ";".join(containers),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,28 +191,37 @@ def _scratch(container: str) -> str:
 
 
 def container_of(cronjob: Json) -> Json:
-    """The container of a dump CronJob that dumps."""
-    containers = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    found: Json = next(item for item in containers if item.get("name") == names.CONTAINER)
+    """The container of a dump CronJob that dumps; ConfigurationError where it has none."""
+    found = dump_container(cronjob)
+    if found is None:
+        raise ConfigurationError(
+            f"the CronJob {name_of(cronjob)} has no container {names.CONTAINER!r}: undo what was "
+            "changed of it by hand"
+        )
     return found
 
 
 def store_variables(dump: Json, own: Mapping[str, str], account: Account = WRITER) -> list[Json]:
     """The variables of the store and those that say whose backups are meant, then the verb's own.
 
-    One of its own replaces that of the CronJob: so another cluster's backups are meant. The keys
-    are those of the `account`.
+    Of several storages the first one is meant. One of its own replaces that of the CronJob: so
+    another cluster's backups are meant. The keys are those of the `account`.
     """
-    other_keys = KEYS if account != WRITER else frozenset()
+    entries = dump.get("env") or ()
+    first = storages_in(dump)[0]
+    secret = account.secret_for(first)
+    is_bucket_info = storage_variables.S3_BUCKET_INFO in {item["name"] for item in entries}
     kept = [
         item
-        for item in dump.get("env") or ()
+        for item in entries
         if item["name"] not in own
-        and item["name"] not in other_keys
+        and (secret is None or item["name"] not in KEYS)
         and (item["name"].startswith("BACKEND_") or item["name"] in _KEPT)
     ]
-    keys = key_variables(account.secret) if account.secret else ()
-    return [*kept, *keys, *plain_variables(own)]
+    if secret:
+        kept += key_variables(secret, first, is_first=True, is_bucket_info=is_bucket_info)
+    named = () if first == MAIN else (plain_variable(variables.STORAGES, first),)
+    return [*kept, *named, *plain_variables(own)]
 
 
 def plain_variables(values: Mapping[str, str]) -> list[Json]:

@@ -11,6 +11,16 @@ DAMAGED_FIX = (
     "restore another one and see the store, then verify it again or `ksnapshot delete` it: "
     "`ksnapshot backups` lists all"
 )
+# Where a drill found that a backup is not what was dumped.
+DOUBT_FIX = (
+    "drill it once more by `ksnapshot drill`, and another one, which to restore from until then; "
+    "the record of the drill says what differs"
+)
+# Where it is, and a check of the workload's own does not hold.
+CHECK_FIX = (
+    "see whether the data or the annotation `drill-sql` is wrong, drill an older backup by "
+    "`ksnapshot drill`, and this one once more after that is settled"
+)
 STATE_FIXES: Mapping[str, str] = {
     "Suspended": "remove `suspend`, its annotation or that on the CronJob, to go on",
     "RestoreRunning": "nothing: the schedule goes on once the restore has ended",
@@ -18,6 +28,11 @@ STATE_FIXES: Mapping[str, str] = {
     "RestoredBeside": "look at the copy, then give `restore-forget` a new value, which drops it",
     "RestoreRefused": "the message says why; nothing was changed, and backups go on",
     "RestoreFailed": "see the message and the Job's log; then ask again by another value",
+    "NotDrillable": "set identitySecret, or `drill-schedule: none`: the message says why",
+    "DrillImageMissing": "name an image in drill.images, or allow its own in drill.allowedImages",
+    "DrillBlocked": "see the message: mostly the image's name, or drill.imagePullSecrets",
+    "ReaderRefused": "the message says which quota or policy refuses the CronJob that verifies or "
+    "drills",
     "RunBlocked": "see the message; `ksnapshot cancel` ends that run",
     "Waiting": "raise backupJob.maxConcurrent or maxConcurrentPerHost, or spread the schedules",
     "Overdue": "see its last run, else `kubectl describe cronjob` for why none began",
@@ -35,12 +50,20 @@ STATE_FIXES: Mapping[str, str] = {
     "StandalonePod": "use a StatefulSet or Deployment: a pod without an owner is not backed up",
     "ConflictingAnnotations": "make the annotations agree; a rollout that ends settles it",
     "TypeInvalid": "correct the annotation `type`",
+    "ClassInvalid": "correct the annotation `class`: the message names those that may be used",
+    "ClassMissing": "set the annotation `class`: the message names those that may be used",
+    "ClassAmbiguous": "set the annotation `class`, or ask those who run ksnapshot for one default",
+    "NotAllowedByClass": "remove the annotations that the message names, or ask those who run "
+    "ksnapshot to allow them",
     "VersionInvalid": "correct or remove the annotation `version`",
     "ScheduleInvalid": "correct the annotation `schedule`",
     "TimeZoneInvalid": "correct the annotation `timezone`: an IANA name, such as Europe/Paris",
     "RecipientMissing": "set `encryption-recipient`, or encryption.recipient in the chart",
     "RecipientInvalid": "correct the annotation `encryption-recipient`",
     "AnnotationInvalid": "correct the annotation that the message names",
+    "StorageUnknown": "correct the annotation `storage`, or define it in the chart's `storages`",
+    "StorageNotAllowed": "name another storage, or let the namespace use it by its `namespaces`",
+    "StorageReadOnly": "name another storage: from this one backups are only read",
     "ServiceMissing": "create a Service that selects its pods, or name one by `service` or `host`",
     "ServiceAmbiguous": "several Services fit equally: name one by the annotation `service`",
     "ReplicasOnly": "name the primary's Service by `service`, or say `read-from: replica`",
@@ -49,6 +72,14 @@ STATE_FIXES: Mapping[str, str] = {
     "CredentialSourceMissing": "create the named Secret, ConfigMap or key",
     "CredentialSourceUnsupported": "give the variable by value, Secret or ConfigMap",
     "CredentialNotText": "use a login that is UTF-8 text",
+    "TooManyWorkloads": "annotate fewer workloads of the namespace, or raise "
+    "limits.workloadsPerNamespace",
+    "ScheduleTooOften": "let the schedule that the message names run less often, or lower "
+    "limits.minIntervalSeconds",
+    "HostNotAllowed": "name a Service of the namespace, or have hosts.allowed in the chart let the "
+    "host in",
+    "SecretNotAllowed": "give the Secret the label `allow-host` that the message names, if its "
+    "login may go to that host",
     "NameTaken": "rename one of the two workloads, or remove the foreign object",
     "CronJobRefused": "the message says which quota or policy refuses the CronJob",
     "SecretWriteFailed": "the message says why the login could not be written",
@@ -67,6 +98,15 @@ RUN_FIXES: Mapping[str, str] = {
     "SourceRefused": "correct the login, database name or rights: the message says which",
     "StorageRefused": "correct the bucket's name, keys or rights: the message says which",
     "BackupUnreadable": "see the store: the message names the objects that it does not give",
+    # Of drills.
+    "DrillDiffers": DOUBT_FIX,
+    "DrillNotLoaded": DOUBT_FIX,
+    "DrillCheckFailed": CHECK_FIX,
+    "DrillServerFailed": "see the log of the container `server` of its pod; mostly drill.resources "
+    "or drill.volume is too small",
+    "DrillServerUnfit": "name an image that is as the workload's own server in drill.images",
+    "NotDrillable": "see the message; mostly the key of its backups belongs into the Secret of "
+    "identitySecret, or an image of its server into drill.images",
     # What Kubernetes shows.
     "OOMKilled": "raise the memory limit: annotation `resources`, or backupJob.pod.resources",
     "Error": "see its log; exit code 137 is a kill from outside",
@@ -108,6 +148,31 @@ _VERIFICATION_FIXES = {
 }
 
 
+# Where a drill does.
+DRILL_FIXES: Mapping[str, str] = {
+    "BackupsMissing": "see whether bucket, prefix and clusterName are those of its backups, "
+    "and the bucket's lifecycle rules; then dump it by `ksnapshot run`",
+    "NoVerdict": "drill it once more by `ksnapshot drill`",
+    "BackupDamaged": DAMAGED_FIX,
+    "EncryptionFailed": _VERIFICATION_FIXES["EncryptionFailed"],
+    "DeadlineExceeded": "raise drill.deadlineSeconds, or see what it waited for",
+    "OOMKilled": "raise the memory in drill.resources",
+    "Evicted": "raise the room in drill.volume, if the message says that it ran out; else nothing",
+    "PodStillRunning": "keep sidecars out of the pods of drills",
+}
+
+
+def storage_fix(storage: str, reason: str) -> str:
+    """What to do about a storage that has no backup of the last run, which is in others."""
+    what = RUN_FIXES.get(reason) or _OTHERS_TURN
+    return f"for the storage {storage}: {what}; `ksnapshot backup` tries it before the next run"
+
+
 def verification_fix(reason: str) -> str:
     """What to do about a verification by schedule that failed; empty for an unknown reason."""
     return _VERIFICATION_FIXES.get(reason) or RUN_FIXES.get(reason, "")
+
+
+def drill_fix(reason: str) -> str:
+    """What to do about a drill that failed or was not possible; empty for an unknown reason."""
+    return DRILL_FIXES.get(reason) or RUN_FIXES.get(reason, "")

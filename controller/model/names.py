@@ -13,6 +13,11 @@ COMPONENT_LABEL = "app.kubernetes.io/component"
 PART_OF_LABEL = "app.kubernetes.io/part-of"
 PART_OF = "ksnapshot"
 SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
+# Those that read backups by a schedule, which 0.6.0 must leave alone.
+READERS_SELECTOR = f"{PART_OF_LABEL}={PART_OF},{COMPONENT_LABEL} in (drill,verify)"
+
+# On a Secret, `"true"`: its login may go to a host that an annotation chose.
+ALLOW_HOST_LABEL = f"{PREFIX}allow-host"
 
 # Annotations that the controller writes on its CronJobs.
 OWNER = f"{PREFIX}owner"
@@ -38,22 +43,36 @@ HELD_SUSPEND = f"{PREFIX}held-suspend"
 # On Jobs that people asked for, and on what verifies by schedule: the dump CronJob that they were
 # made from.
 CRONJOB = f"{PREFIX}cronjob"
+# On Jobs that prune another storage than `main`: its name.
+STORAGE = f"{PREFIX}storage"
 # On Jobs that only say what they would delete.
 DRY_RUN = f"{PREFIX}dry-run"
 LAST_RESULT = f"{PREFIX}last-result"
 LAST_SUCCESS = f"{PREFIX}last-success"
 HISTORY = f"{PREFIX}history"
+# When each of its storages got its last backup, as JSON: see runs.storage_marks.
+STORAGES = f"{PREFIX}storages"
 # What the last verification of one of its backups found.
 LAST_PROOF = f"{PREFIX}last-proof"
 # While the backups of a dump CronJob are verified by schedule: the cron line, since when it is in
-# force, and how the last of these runs ended, as JSON: see runs.verifications.
+# force, and how the last of these runs ended, as JSON: see runs.proving.
 VERIFY_SCHEDULE = f"{PREFIX}verify-schedule"
 VERIFY_SINCE = f"{PREFIX}verify-since"
 LAST_VERIFY = f"{PREFIX}last-verify"
+# Likewise while they are drilled by schedule; the last one also stays without a schedule.
+DRILL_SCHEDULE = f"{PREFIX}drill-schedule"
+DRILL_SINCE = f"{PREFIX}drill-since"
+# Also without a schedule: what `ksnapshot drill` has asked.
+DRILL_SQL = f"{PREFIX}drill-sql"
+LAST_DRILL = f"{PREFIX}last-drill"
+# On the pods of drills: what their server finds as /etc/passwd.
+PASSWD = f"{PREFIX}passwd"
 # The schedule that was asked for, where the CronJob's own was made of it.
 ASKED_SCHEDULE = f"{PREFIX}asked-schedule"
 # When somebody found the size of a workload's backups right: earlier ones are not compared with.
 SIZE_ACCEPTED = f"{PREFIX}size-accepted"
+# The class that a workload has, on its CronJob as on the workload itself.
+CLASS = f"{PREFIX}class"
 # Since when a CronJob is suspended, and since when it goes by the schedule that it has.
 SUSPENDED_SINCE = f"{PREFIX}suspended-since"
 SCHEDULED_SINCE = f"{PREFIX}scheduled-since"
@@ -70,6 +89,8 @@ AWAITS_RELEASE = f"{PREFIX}awaits-release"
 
 # The component of what verifies backups, and the word for it in names.
 VERIFY = "verify"
+# Likewise of what drills them.
+DRILL = "drill"
 
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52
@@ -94,8 +115,23 @@ def verify_cronjob_name(cronjob: str) -> str:
 
     It follows from that CronJob's own name: owners of one key may have one of each type.
     """
+    return _name_beside(VERIFY, cronjob)
+
+
+@lru_cache(maxsize=8192)
+def drill_cronjob_name(cronjob: str) -> str:
+    """Name of the CronJob that drills the backups of a dump CronJob; as above."""
+    return _name_beside(DRILL, cronjob)
+
+
+def reader_names(cronjob: str) -> tuple[str, str]:
+    """Names of the CronJobs that verify and drill the backups of a dump CronJob."""
+    return verify_cronjob_name(cronjob), drill_cronjob_name(cronjob)
+
+
+def _name_beside(word: str, cronjob: str) -> str:
     readable = cronjob.removeprefix("ksnapshot-")[: -1 - _HASH_LENGTH]
-    return _cronjob_name(VERIFY, readable, of=cronjob)
+    return _cronjob_name(word, readable, of=cronjob)
 
 
 def _cronjob_name(word: str, readable: str, *, of: str) -> str:

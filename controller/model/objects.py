@@ -77,8 +77,11 @@ def annotations_of(item: Json) -> Mapping[str, str]:
 
 def recorded(item: Json, key: str) -> Mapping[str, Any]:
     """The JSON object in an annotation; empty where there is none that can be read."""
+    text = annotations_of(item).get(key)
+    if not text:
+        return {}
     try:
-        document = json.loads(annotations_of(item).get(key, ""))
+        document = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
@@ -88,6 +91,11 @@ def labels_of(item: Json) -> Mapping[str, str]:
     """The object's labels, empty where there are none."""
     found: Mapping[str, str] = (item.get("metadata") or _NOTHING).get("labels") or {}
     return found
+
+
+def is_suspended(item: Json) -> bool:
+    """Whether a CronJob or a Job is suspended."""
+    return (item.get("spec") or _NOTHING).get("suspend") is True
 
 
 def owner_references(item: Json) -> Objects:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from controller.model.objects import ObjectRef, Objects
+from controller.model.names import ALLOW_HOST_LABEL
+from controller.model.objects import Json, ObjectRef, Objects, labels_of
 from controller.model.status import ReadFailure, Reason
 
 
@@ -12,10 +13,17 @@ from controller.model.status import ReadFailure, Reason
 class SecretData:
     """The needed keys of a Secret or ConfigMap that a workload's container refers to.
 
-    `data` is as the API server sends it: base64 in a Secret, plain in a ConfigMap.
+    `data` is as the API server sends it: base64 in a Secret, plain in a ConfigMap. `allows_host`:
+    by its label, a login that it holds may go to a host that an annotation chose.
     """
 
     data: Mapping[str, str] = field(repr=False)
+    allows_host: bool = False
+
+
+def allows_host(secret: Json) -> bool:
+    """Whether the label of a Secret lets its login go to a host that an annotation chose."""
+    return labels_of(secret).get(ALLOW_HOST_LABEL) == "true"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

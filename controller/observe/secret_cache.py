@@ -13,7 +13,7 @@ from controller.kube.client import RESOURCES
 from controller.kube.reader import ClusterReader
 from controller.model.objects import Json, ObjectRef, version_of
 from controller.model.status import ReadFailure
-from controller.model.view import SecretData
+from controller.model.view import SecretData, allows_host
 from controller.settings.settings import Settings
 from controller.workloads.credentials.login import SecretKeys
 
@@ -96,4 +96,7 @@ def _wanted_data(found: Json | None, wanted: SecretKeys) -> SecretData | None:
     if found is None:
         return None
     data = found.get("data") or {}
-    return SecretData(data={key: str(data[key]) for key in wanted.keys & data.keys()})
+    return SecretData(
+        data={key: str(data[key]) for key in wanted.keys & data.keys()},
+        allows_host=allows_host(found),
+    )

@@ -10,7 +10,13 @@ import yaml
 from controller.model.kinds import READABLE_KINDS
 from controller.model.objects import ObjectRef, Objects
 from controller.model.status import ReadFailure, Reason
-from controller.model.view import ClusterView, ControlView, NamespaceView, SecretData
+from controller.model.view import (
+    ClusterView,
+    ControlView,
+    NamespaceView,
+    SecretData,
+    allows_host,
+)
 
 _FAILED = "failed"
 T = TypeVar("T")
@@ -39,7 +45,7 @@ def load(text: str | bytes) -> ClusterView:
     try:
         # A subclass of the safe loader.
         document = yaml.load(text, Loader=_Loader)  # noqa: S506
-        return _view(document)
+        return view_of(document)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -52,7 +58,11 @@ def load(text: str | bytes) -> ClusterView:
         raise ReplayError(f"no view: {type(error).__name__} in {last.name}") from None
 
 
-def _view(document: Mapping[str, Any]) -> ClusterView:
+def view_of(document: Mapping[str, Any]) -> ClusterView:
+    """The view that a document holds; timestamps in it are text.
+
+    Raises AttributeError, KeyError, TypeError or ValueError where it holds none.
+    """
     control = document.get("control") or {}
     now = datetime.fromisoformat(document["now"]).astimezone(UTC)
     return ClusterView(
@@ -124,4 +134,6 @@ def _list(value: Any) -> Objects | ReadFailure:
 def _content(value: Any) -> SecretData | ReadFailure | None:
     if _is_failure(value):
         return _failure(value)
-    return None if value is None else SecretData(data=dict(value.get("data") or {}))
+    if value is None:
+        return None
+    return SecretData(data=dict(value.get("data") or {}), allows_host=allows_host(value))

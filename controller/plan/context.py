@@ -15,6 +15,7 @@ from controller.plan.owned import OwnedObjects
 from controller.settings.settings import Settings
 from controller.workloads import backup_spec
 from controller.workloads.discovery import NOTHING, Workloads, find_workloads
+from controller.workloads.hosts.chosen import chooses_hosts
 from controller.workloads.owner_groups import as_group
 from controller.workloads.request import Request
 from controller.workloads.services.facts import index_keys, index_labels, selector_of
@@ -58,8 +59,8 @@ class PlanContext:
         """The watched namespace, without the Services that cannot select the workload's pods."""
         assert self.watched is not None
         request = workload.request
-        named = isinstance(request, Request) and request.service
-        if named or isinstance(self.watched.services, ReadFailure):
+        chooses = isinstance(request, Request) and chooses_hosts(request)
+        if chooses or isinstance(self.watched.services, ReadFailure):
             return self.watched
         labels = {label: None for pod in workload.pods for label in labels_of(pod).items()}
         candidates = [item for label in labels for item in self.services.get(label, ())]

@@ -35,7 +35,8 @@ class _Known:
     ) -> bool:
         """Whether a call with these arguments returns the same."""
         return (
-            all(existing.get(item.ref) is item.before for item in self.laid)
+            # Equal, not the same: Secrets are read anew in each pass.
+            all(existing.get(item.ref) == item.before for item in self.laid)
             and cluster == self.cluster
             and settings is self.settings
             and spec == self.spec
@@ -47,7 +48,7 @@ class LaidManifests:
     """Lays manifests, and remembers from pass to pass where that changes nothing.
 
     `lay_manifests` depends on its arguments alone, and makes the same of the same ones. What it
-    makes in most passes are the existing objects themselves, so remembering them takes no memory.
+    makes in most passes are existing objects themselves, so remembering them takes little memory.
     """
 
     _known: dict[str, _Known] = field(default_factory=dict, repr=False)

@@ -1,9 +1,9 @@
 """Who may have the name of a CronJob: two installs, two kinds, one name (contract 9.1, 9.15)."""
 
-from controller.manifests.manifest import manifest_refs, verify_ref
-from controller.manifests.ownership import is_ours, objects_of, owner_of
+from controller.manifests.manifest import manifest_refs
+from controller.manifests.ownership import instance_note, is_ours, objects_of, owner_of
 from controller.model import names
-from controller.model.objects import Json, annotations_of
+from controller.model.objects import Json
 from controller.model.status import Reason, Rejected, State
 from controller.plan import absence
 from controller.plan.context import PlanContext
@@ -14,13 +14,12 @@ from controller.workloads.workload import Workload
 def check(workload: Workload, spec: BackupSpec, context: PlanContext) -> Rejected | None:
     """Why a workload that could be backed up must not have its CronJob's name; None if it may."""
     unread = context.view.control.unread
-    refs = manifest_refs(spec.name)
-    for ref in (*refs, verify_ref(spec.name)) if spec.request.verify_schedule else refs:
+    for ref in manifest_refs(spec.name):
         if unread and (failed := unread.get(ref)):
             return Rejected(failed.reason, failed.message)
         existing = context.owned.objects.get(ref)
         if existing and not is_ours(existing, context.settings):
-            message = f"the {ref.kind} {ref.name} is not ours{_instance_note(existing)}"
+            message = f"the {ref.kind} {ref.name} is not ours{instance_note(existing)}"
             return Rejected(Reason.NAME_TAKEN, message)
     cronjob = context.owned.cronjob(spec.name)
     if cronjob:
@@ -50,11 +49,6 @@ def _continues(workload: Workload, cronjob: Json, context: PlanContext) -> bool:
 
 def _taken(spec: BackupSpec, kind: str) -> Rejected:
     return Rejected(Reason.NAME_TAKEN, f"{spec.name} belongs to the {kind} of the same name")
-
-
-def _instance_note(existing: Json) -> str:
-    instance = annotations_of(existing).get(names.INSTANCE)
-    return f", its {names.INSTANCE} is {instance}" if instance else ""
 
 
 def _abandoned(cronjob: Json, context: PlanContext) -> bool:

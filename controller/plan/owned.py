@@ -23,7 +23,7 @@ from controller.model.status import ReadFailure
 from controller.model.view import ClusterView
 from controller.runs import results
 from controller.runs.causes.event_causes import events_by_job
-from controller.runs.proofs import proofs_by_cronjob
+from controller.runs.proving.jobs import proofs_by_cronjob
 from controller.settings.settings import Settings
 
 
@@ -34,9 +34,9 @@ class OwnedObjects:
     `objects` holds all of them, foreign ones too; with `failed` they are not known. Of this
     install's CronJobs, `ours` holds those that dump, by the namespace of their workload and by
     name, and `others` those of other components, by the namespace and owner that they record.
-    `jobs` go by CronJob uid, `pods` and `events` by Job uid. `proofs` are the Jobs that verify
-    backups, and `restore_jobs` those that restore, or take that back, by the name of the CronJob
-    that they were made from.
+    `jobs` go by CronJob uid, `pods` and `events` by Job uid. `proofs` are the Jobs that verify or
+    drill backups, and `restore_jobs` those that restore, or take that back, by the name of the
+    CronJob that they were made from.
     """
 
     objects: Mapping[ObjectRef, Json] = field(repr=False)

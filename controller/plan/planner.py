@@ -11,12 +11,15 @@ from controller.model.view import ClusterView
 from controller.plan import name_conflicts
 from controller.plan.changes import FAULT, Plan, WorkloadPlan
 from controller.plan.context import PlanContext
+from controller.plan.limits import places
+from controller.plan.limits.intervals import too_often
 from controller.plan.owned import OwnedObjects
 from controller.plan.unwanted import plan_unwanted
 from controller.plan.wanted import plan_wanted
 from controller.runs.due import due_at, slack_of
 from controller.workloads import backup_spec
 from controller.workloads.backup_spec import BackupSpec
+from controller.workloads.storages.asked import check_storages
 from controller.workloads.workload import Workload
 
 
@@ -35,6 +38,8 @@ def plan(context: PlanContext, isolate: FaultBoundary) -> Plan:
             wanted[spec.name] = spec
         else:
             rejections[workload.owner.ref] = spec
+    for name, rejected in list(places.without_place(wanted, context)):
+        rejections[wanted.pop(name).owner.ref] = rejected
     existing = context.owned.ours.get(context.namespace, {})
     gone_passes = {uid_of(cronjob): 0 for cronjob in existing.values()}
     plans = [
@@ -63,10 +68,15 @@ def _spec_of(workload: Workload, context: PlanContext) -> BackupSpec | Rejected:
     """The backup of a workload, which may also have the name of its CronJob."""
     if failed := context.owned.failed:
         return Rejected(failed.reason, failed.message)
+    request, namespace = workload.request, workload.owner.namespace
+    if not isinstance(request, Rejected) and (
+        refused := check_storages(request.storages, namespace, context.settings)
+    ):
+        return refused
     spec = backup_spec.build_spec(workload, context.view_for(workload))
     if isinstance(spec, Rejected):
         return spec
-    return name_conflicts.check(workload, spec, context) or spec
+    return name_conflicts.check(workload, spec, context) or too_often(spec, context) or spec
 
 
 def _is_recorded(owner: ObjectRef, recorded: set[ObjectRef]) -> bool:

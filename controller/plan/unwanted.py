@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from controller.manifests.manifest import dependent_refs, verify_ref
+from controller.manifests.manifest import dependent_refs, reader_refs
 from controller.manifests.overlay import overlay
 from controller.manifests.ownership import is_ours, owner_of, owner_reference
 from controller.model import names
@@ -22,7 +22,7 @@ from controller.plan import absence
 from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
-from controller.plan.owned import OwnedObjects
+from controller.plan.reading.removal import suspend_reader
 from controller.plan.restores.asked import follow_restores
 from controller.plan.wanted import with_results, with_schedule_marks, write
 from controller.runs.due import due_at, slack_of
@@ -48,12 +48,18 @@ def plan_unwanted(
         status=status,
     )
     target, passes = cronjob, 0
+    stopped: tuple[Change, ...] = ()
     if _may_delete(status, context.settings.unwatched_policy):
         gone = absence.absence_of(cronjob, context)
         passes = gone.passes
         is_due = absence.is_deletion_due(gone, context.settings, context.view.now)
-        if is_due and _is_idle(cronjob, context.owned):
+        reading = [item for item in _readers(cronjob, context) if not context.owned.is_idle(item)]
+        is_idle = not reading and _are_read(cronjob, context) and context.owned.is_idle(cronjob)
+        if is_due and is_idle:
             return replace(made, changes=tuple(_deletion(cronjob, context))), passes
+        if is_due:
+            # Else one that is mostly at work would keep all of it for ever.
+            stopped = tuple(filter(None, map(suspend_reader, reading)))
         since = {names.GONE_SINCE: absence.format_time(gone.since)}
         target = overlay(cronjob, {"metadata": {"annotations": since}})
     elif absence.was_observed(cronjob, context):
@@ -65,7 +71,8 @@ def plan_unwanted(
         target = with_schedule_marks(target, cronjob, context.view)
     change = write(ObjectRef(kind=CRONJOB, name=name), cronjob, target)
     due = due_at(target, slack_of(context.settings))
-    return replace(made, changes=(change,) if change else (), kept=target, due=due), passes
+    changes = (*([change] if change else ()), *stopped)
+    return replace(made, changes=changes, kept=target, due=due), passes
 
 
 def _may_delete(status: WorkloadStatus, policy: UnwatchedPolicy) -> bool:
@@ -75,10 +82,16 @@ def _may_delete(status: WorkloadStatus, policy: UnwatchedPolicy) -> bool:
     return status.state in {State.GONE, State.REPLACED}
 
 
-def _is_idle(cronjob: Json, owned: OwnedObjects) -> bool:
-    """Whether no Job of the CronJob is active, nor one of that which verifies and goes with it."""
-    verifying = owned.objects.get(verify_ref(name_of(cronjob)))
-    return owned.is_idle(cronjob) and (verifying is None or owned.is_idle(verifying))
+def _are_read(cronjob: Json, context: PlanContext) -> bool:
+    """Whether none of the CronJobs that read its backups may be there unseen."""
+    unread = context.view.control.unread
+    return not any(ref in unread for ref in reader_refs(name_of(cronjob)))
+
+
+def _readers(cronjob: Json, context: PlanContext) -> list[Json]:
+    """The CronJobs of ours that read the backups of a dump CronJob."""
+    found = map(context.owned.objects.get, reader_refs(name_of(cronjob)))
+    return [item for item in found if item and is_ours(item, context.settings)]
 
 
 def _deletion(cronjob: Json, context: PlanContext) -> Iterator[Change]:
@@ -88,7 +101,7 @@ def _deletion(cronjob: Json, context: PlanContext) -> Iterator[Change]:
     """
     name, uid = name_of(cronjob), uid_of(cronjob)
     owner = ObjectRef(kind=CRONJOB, name=name)
-    for ref in (*dependent_refs(name), verify_ref(name)):
+    for ref in (*dependent_refs(name), *reader_refs(name)):
         dependent = context.owned.objects.get(ref)
         if dependent is None or not is_ours(dependent, context.settings):
             continue

@@ -1,16 +1,16 @@
 """The plan of a workload that is backed up: its manifests, laid over what exists."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from controller.manifests.manifest import dependent_refs, verify_ref
+from controller.manifests.manifest import dependent_refs, reader_refs
 from controller.manifests.overlay import overlay
 from controller.manifests.ownership import holder_of, is_ours
 from controller.model import names
 from controller.model.kinds import CRONJOB
-from controller.model.objects import Json, ObjectRef, annotations_of, name_of, uid_of
-from controller.model.status import ReadFailure, Reason, State, WorkloadStatus
+from controller.model.objects import Json, ObjectRef, annotations_of, is_suspended, name_of, uid_of
+from controller.model.status import ReadFailure, Reason, Rejected, State, WorkloadStatus
 from controller.model.view import ClusterView
 from controller.plan import absence
 from controller.plan.blocked_runs import (
@@ -23,16 +23,22 @@ from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
 from controller.plan.laid_manifests import LaidManifest
 from controller.plan.owned import OwnedObjects
+from controller.plan.reading.findings import drill_findings, sort_out_readers
+from controller.plan.reading.removal import remove_reader
 from controller.plan.restores.asked import AskedRestores, plan_restores
 from controller.plan.run_now import plan_run_now
 from controller.runs import results
 from controller.runs.due import due_at, overdue_message, slack_of
-from controller.runs.proofs import proof_annotations
+from controller.runs.proving.drills import drill_annotations
+from controller.runs.proving.proofs import proof_annotations
+from controller.runs.proving.schedules import proof_schedule_marks
+from controller.runs.proving.verifications import verification_annotations
 from controller.runs.releases.choice import limits_of
 from controller.runs.schedule_marks import schedule_marks
-from controller.runs.verifications import verification_annotations, verification_marks
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract.names import DEFAULT_CLUSTER
+
+_FINE = Reason.ANNOTATED
 
 
 def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
@@ -58,16 +64,19 @@ def plan_wanted(spec: BackupSpec, context: PlanContext) -> WorkloadPlan:
     if now.marks:
         cronjob = overlay(cronjob, {"metadata": {"annotations": now.marks}})
     changes = [write(dump.ref, dump.before, cronjob)]
-    verifying = verify_ref(spec.name)
-    changes += [_write_laid(item) for item in others if item.ref != verifying]
+    readers, findings = sort_out_readers(spec, others, context)
+    findings = [*drill_findings(spec, existing, context), *findings]
+    reading = reader_refs(spec.name)
+    changes += [_write_laid(item) for item in others if item.ref not in reading]
     changes += _deletions(spec, {dump.ref, *(item.ref for item in others)}, context)
     # Last, so that a Job that is refused does not keep the other changes back, nor a CronJob which
-    # only verifies a Job that somebody waits for.
+    # only reads backups a Job that somebody waits for.
     changes += [*restores.changes, now.change]
-    changes += [_write_laid(item) for item in others if item.ref == verifying]
+    changes += [_write_laid(item) for item in readers]
     due = due_at(cronjob, slack_of(context.settings))
     late = overdue_message(cronjob, due, context.view.now)
-    status = _status(spec, cronjob, context, restores, (late, now.message))
+    told = (late, now.message, findings)
+    status = _status(spec, cronjob, context, restores, told)
     return made(status=status, changes=tuple(filter(None, changes)), kept=cronjob, due=due)
 
 
@@ -97,6 +106,7 @@ def with_results(target: Json, existing: Json | None, owned: OwnedObjects) -> Js
         **results.result_annotations(existing, jobs.get(uid_of(existing), ()), pods, owned.events),
         **proof_annotations(existing, proofs, pods),
         **verification_annotations(target, proofs, pods),
+        **drill_annotations(existing, proofs, pods),
     }
     return overlay(target, {"metadata": {"annotations": found}}) if found else target
 
@@ -105,7 +115,7 @@ def with_schedule_marks(target: Json, existing: Json | None, view: ClusterView) 
     """A CronJob marked with since when it goes by its schedules, or is suspended."""
     marks = {
         **schedule_marks(target, existing, view.now),
-        **verification_marks(target, existing, view.now),
+        **proof_schedule_marks(target, existing, view.now),
     }
     return overlay(target, {"metadata": {"annotations": marks}}) if marks else target
 
@@ -122,26 +132,26 @@ def _with_findings(item: LaidManifest, context: PlanContext) -> Json:
 
 def _deletions(
     spec: BackupSpec, wanted: Collection[ObjectRef], context: PlanContext
-) -> Iterator[Change]:
+) -> Iterator[Change | None]:
     """Delete the objects of this owner, of any component, that are not among its manifests.
 
-    A CronJob with an active Job stays until that Job has ended. One that goes with another dump
-    CronJob of the owner is that one's.
+    A CronJob with an active Job is suspended, and stays until that Job has ended. One that goes
+    with another dump CronJob of the owner is that one's.
     """
     owned = context.owned
     others = owned.others.get((spec.owner.namespace, spec.owner.ref), ()) if owned.others else ()
-    # Also where it records another kind of the owner.
-    verifying = owned.objects.get(verify_ref(spec.name))
-    other_refs = dict.fromkeys(
-        ObjectRef(kind=CRONJOB, name=name_of(cronjob))
-        for cronjob in (*others, *([verifying] if verifying else []))
-        if annotations_of(cronjob).get(names.CRONJOB, spec.name) == spec.name
-        and owned.is_idle(cronjob)
-    )
-    for ref in (*dependent_refs(spec.name), *other_refs):
+    # Also where they record another kind of the owner.
+    readers = filter(None, map(owned.objects.get, reader_refs(spec.name)))
+    cronjobs = {ObjectRef(kind=CRONJOB, name=name_of(item)): item for item in (*others, *readers)}
+    for ref in dependent_refs(spec.name):
         existing = None if ref in wanted else owned.objects.get(ref)
         if existing and is_ours(existing, context.settings):
             yield Change(action=Action.DELETE, kind=ref.kind, name=ref.name, before=existing)
+    for ref, cronjob in cronjobs.items():
+        goes_with = annotations_of(cronjob).get(names.CRONJOB, spec.name)
+        if ref in wanted or goes_with != spec.name or not is_ours(cronjob, context.settings):
+            continue
+        yield remove_reader(cronjob, owned)
 
 
 def _status(
@@ -149,15 +159,18 @@ def _status(
     cronjob: Json,
     context: PlanContext,
     restores: AskedRestores,
-    found: tuple[str, str],
+    found: tuple[str, str, Sequence[Rejected]],
 ) -> WorkloadStatus:
     """The status of a workload that is backed up by this CronJob.
 
-    `found` says since when a good run is late, and what a run now waits for; empty where nothing.
+    `found` says since when a good run is late, what a run now waits for, empty where nothing, and
+    what keeps its backups from being verified or drilled.
     """
-    late, waits = found
-    reason = restores.reason or (Reason.OVERDUE if late else Reason.ANNOTATED)
+    late, waits, findings = found
+    of_readers = next((one.reason for one in findings if one.reason is not _FINE), _FINE)
+    reason = restores.reason or (Reason.OVERDUE if late else of_readers)
     messages = [text for text in (*restores.messages, late, waits) if text]
+    messages += [one.message for one in findings]
     for run in blocked_runs_of(cronjob, context.owned, context.view):
         reason = Reason.RUN_BLOCKED
         messages.append(f"{describe_blocked_run(run)}; no other run begins before it ends")
@@ -170,7 +183,7 @@ def _status(
         messages.append(
             f"the Job {holder.name} restores into its database: nothing is dumped meanwhile"
         )
-    elif cronjob["spec"].get("suspend") is True:
+    elif is_suspended(cronjob):
         reason = restores.reason or Reason.SUSPENDED
         messages.append("its CronJob is suspended: nothing is dumped")
     if spec.request.overruled:

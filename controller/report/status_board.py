@@ -10,26 +10,24 @@ from datetime import datetime
 from typing import Any
 
 from controller.model.names import (
+    CLASS,
     LAST_PROOF,
     LAST_RESULT,
     LAST_SUCCESS,
-    VERIFY_SCHEDULE,
     type_in,
 )
 from controller.model.objects import Json, annotations_of, recorded
 from controller.model.status import WorkloadStatus
 from controller.plan.absence import format_time
+from controller.report.proof_rows import drill_member, proof_member, verification_member
 from controller.report.status_subjects import RowKey, Rows, Subject, Subjects
 from controller.runs.history import history_of, past_run
 from controller.runs.restorable import last_proof_of, restorable_of
 from controller.runs.results import finished_at
-from controller.runs.verifications import last_verification_of
 from controller.workloads.timing.run_times import next_run
 from dumpers.contract.result import DumpResult
 
 RESTORE_POINTS = 10
-# The member of a row that only workloads have which verify by a schedule.
-VERIFICATION = "verification"
 _UTC = "Etc/UTC"
 
 
@@ -87,9 +85,10 @@ def _runs(subject: Subject) -> dict[str, Any]:
     """The members of a board's row that follow from the CronJob."""
     cronjob = subject.cronjob
     if cronjob is None:
-        _, schedule, zone = subject.asked
+        _, schedule, zone, backup_class = subject.asked
         runs: dict[str, Any] = {"last_success": "", "last_result": None, "restore_points": []}
         runs |= {"restorable": None, "last_proof": None}
+        runs |= _class_member(backup_class)
         return {"schedule": schedule, "time_zone": zone, "next": "", **runs}
     spec = cronjob.get("spec") or {}
     success = recorded(cronjob, LAST_SUCCESS)
@@ -106,30 +105,15 @@ def _runs(subject: Subject) -> dict[str, Any]:
             {"finished": run.finished, "bytes": run.bytes, "notes": list(run.notes)} for run in good
         ],
         "restorable": asdict(restorable) if restorable else None,
-        "last_proof": asdict(proven) if proven else None,
-        **_verification(cronjob),
+        "last_proof": proof_member(proven),
+        **_class_member(annotations_of(cronjob).get(CLASS, "")),
+        **verification_member(cronjob),
+        **drill_member(cronjob),
     }
 
 
-def _verification(cronjob: Json) -> dict[str, Any]:
-    """The member about what verifies its backups by a schedule; nothing without one."""
-    schedule = annotations_of(cronjob).get(VERIFY_SCHEDULE)
-    if schedule is None:
-        return {}
-    last = last_verification_of(cronjob)
-    return {
-        VERIFICATION: {
-            "schedule": schedule,
-            "finished": last.finished if last else "",
-            "outcome": last.outcome if last else "",
-            "reason": last.reason if last else "",
-            "message": last.message if last else "",
-            "verified": last.verified if last else 0,
-            "damaged": last.damaged if last else 0,
-            "oldest_unread": last.oldest_unread if last else "",
-            "last_success": last.last_success if last else "",
-        }
-    }
+def _class_member(name: str) -> dict[str, str]:
+    return {"class": name} if name else {}
 
 
 def _last_result(cronjob: Json) -> Json | None:
@@ -144,7 +128,7 @@ def _last_result(cronjob: Json) -> Json | None:
     run = past_run(str(record["finished"]), result)
     return {
         "finished": run.finished,
-        "outcome": run.outcome,
+        "outcome": run.told,
         "reason": run.reason,
         "message": result.message,
         "seconds": run.seconds,

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.model.objects import Json
-from controller.report.status_board import RESTORE_POINTS, VERIFICATION
+from controller.report.proof_rows import DRILL, VERIFICATION, proof_lines
+from controller.report.status_board import RESTORE_POINTS
 from controller.report.status_subjects import Rows
 from controller.report.written_status import PRUNE, VERSION, WORKLOADS
+from controller.runs.history import FAILED
 
 SUMMARY = "summary.txt"
 # The API server takes a MiB of data, and its store little more with everything around it.
@@ -115,8 +117,9 @@ def _shortened(row: Json, cut: _Cut) -> Json:
     shown = {**row, "message": _cut_text(row["message"], cut.message)}
     if result := row.get("last_result"):
         shown["last_result"] = {**result, "message": _cut_text(result["message"], cut.message)}
-    if found := row.get(VERIFICATION):
-        shown[VERIFICATION] = {**found, "message": _cut_text(found["message"], cut.message)}
+    for name in (VERIFICATION, DRILL):
+        if found := row.get(name):
+            shown[name] = {**found, "message": _cut_text(found["message"], cut.message)}
     if "restore_points" in row:
         shown["restore_points"] = row["restore_points"][: cut.points]
     return shown
@@ -149,6 +152,8 @@ def _paragraph(row: Json) -> str:
     lines.append(f"  {row['state']}, {row['reason']} since {row['since']}")
     if row["message"]:
         lines.append(f"  {row['message']}")
+    if found := row.get("class"):
+        lines.append(f"  class: {found}")
     if row["schedule"]:
         following = f", next run {row['next']}" if row["next"] else ""
         lines.append(f"  schedule: {row['schedule']} {row['time_zone']}{following}")
@@ -159,12 +164,7 @@ def _paragraph(row: Json) -> str:
         since = f"from {found['oldest']} to " if found["oldest"] else "up to "
         count = f" ({found['backups']} backups)" if found["backups"] else ""
         lines.append(f"  restorable: {since}{found['newest']}{count}, as of {found['as_of']}")
-    if proof := row.get("last_proof"):
-        verdict = "good" if proof["good"] else "DAMAGED"
-        which = f", backup {proof['backup']}" if proof["backup"] else ""
-        lines.append(f"  last proof: {verdict} {proof['when']}{which}")
-    if found := row.get(VERIFICATION):
-        lines.append(f"  verified by schedule: {found['schedule']}, {_verified(found)}")
+    lines += proof_lines(row)
     for point in row["restore_points"]:
         notes = f", notes: {', '.join(point['notes'])}" if point["notes"] else ""
         lines.append(f"  restore point: {point['finished']}, {in_units(point['bytes'])}{notes}")
@@ -173,22 +173,10 @@ def _paragraph(row: Json) -> str:
 
 def _described(result: Json) -> str:
     text = f"{result['outcome']} {result['finished']}"
-    if result["outcome"] == "succeeded":
-        return f"{text}, {in_units(result['bytes'])} in {result['seconds']:g} s"
     why = f": {result['message']}" if result["message"] else ""
-    return f"{text}, {result['reason']}{why}"
-
-
-def _verified(found: Json) -> str:
-    """How the last run ended that verifies by schedule."""
-    if not found["finished"]:
-        return "not yet"
-    text = f"{found['outcome']} {found['finished']}"
-    if found["outcome"] == "succeeded":
-        remark = f"; {found['message']}" if found["message"] else ""
-        return f"{text}, {found['verified']} backups read{remark}"
-    why = f": {found['message']}" if found["message"] else ""
-    return f"{text}, {found['reason']}{why}"
+    if result["outcome"] == FAILED:
+        return f"{text}, {result['reason']}{why}"
+    return f"{text}, {in_units(result['bytes'])} in {result['seconds']:g} s{why}"
 
 
 def in_units(size: float) -> str:

@@ -26,6 +26,7 @@ class Asked(NamedTuple):
     type: str = ""
     schedule: str = ""
     time_zone: str = ""
+    backup_class: str = ""
 
 
 class Subject(NamedTuple):
@@ -149,6 +150,6 @@ def _seen_workload(item: ApplyResult, candidates: dict[str, list[Workload]]) -> 
 def _asked(workload: Workload) -> Asked:
     request = workload.request
     if not isinstance(request, Rejected):
-        return Asked(request.engine.type, request.schedule, request.time_zone)
+        return Asked(request.engine.type, request.schedule, request.time_zone, request.backup_class)
     texts = (TYPE.text(annotations_of(pod)) for pod in workload.pods[:1])
     return Asked(next((text for text in texts if find_engine(text)), ""))

@@ -3,15 +3,16 @@
 import logging
 from typing import assert_never
 
+from controller.report.proof_ends import DrillFinished, VerificationFinished
 from controller.report.transitions import (
     ObjectWritten,
     RunFinished,
     StatusChanged,
     Transition,
-    VerificationFinished,
     WorkloadForgotten,
     WorkloadOverdue,
 )
+from dumpers.contract.drill.result import Outcome
 from dumpers.runtime.log import fields
 
 _log = logging.getLogger(__name__)
@@ -63,6 +64,21 @@ def log_transition(transition: Transition) -> None:
             )
             level = logging.INFO if transition.succeeded else logging.WARNING
             _log.log(level, "verification finished", extra=line)
+        case DrillFinished():
+            line = fields(
+                workload=transition.workload,
+                cronjob=transition.cronjob,
+                job=transition.job,
+                outcome=transition.outcome,
+                reason=transition.reason,
+                why=transition.message,
+                backup=transition.backup,
+                tables=transition.tables,
+                differing=transition.differing,
+                seconds=transition.seconds,
+            )
+            level = logging.WARNING if transition.outcome is Outcome.FAILED else logging.INFO
+            _log.log(level, "drill finished", extra=line)
         case WorkloadOverdue():
             line = fields(
                 workload=transition.workload,

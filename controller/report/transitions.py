@@ -13,8 +13,8 @@ from controller.model.names import LAST_RESULT
 from controller.model.objects import Json, recorded
 from controller.model.status import Reason, State, WorkloadStatus
 from controller.plan.changes import Action, ApplyResult
+from controller.report.proof_ends import ProofFinished, finished_proofs
 from controller.runs.due import due_at
-from controller.runs.verifications import last_verification_of
 
 # A workload by its owner key, and its CronJob by name, empty where there is none.
 Subject: TypeAlias = tuple[str, str]
@@ -28,6 +28,7 @@ _TROUBLES = frozenset(
         Reason.OVERDUE,
         Reason.RESTORE_FAILED,
         Reason.RESTORE_REFUSED,
+        Reason.DRILL_BLOCKED,
     }
 )
 
@@ -86,23 +87,6 @@ class RunFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerificationFinished:
-    """How a run ended that verifies by schedule was recorded on the dump CronJob.
-
-    `verified` and `damaged` count the backups that were found good, and those that were not.
-    """
-
-    workload: str
-    cronjob: str
-    job: str
-    succeeded: bool
-    reason: str
-    message: str
-    verified: int = 0
-    damaged: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadOverdue:
     """A good run of a workload should have ended by now, which the pass before did not find yet.
 
@@ -131,7 +115,7 @@ Transition: TypeAlias = (
     ObjectWritten
     | StatusChanged
     | RunFinished
-    | VerificationFinished
+    | ProofFinished
     | WorkloadOverdue
     | WorkloadForgotten
 )
@@ -154,7 +138,7 @@ def workload_transitions(before: WorkloadStatus | None, after: ApplyResult) -> I
         )
         if change.kind == CRONJOB and change.after is not None:
             yield from _finished_run(workload, change.name, change.before or {}, change.after)
-            yield from _verification(workload, change.name, change.before or {}, change.after)
+            yield from finished_proofs(workload, change.name, change.before or {}, change.after)
     if after.status != before:
         yield StatusChanged(
             workload=workload,
@@ -201,25 +185,6 @@ def _finished_run(workload: str, cronjob: str, before: Json, after: Json) -> Ite
         finished=str(record.get("finished", "")),
         before=_run_before(before),
         due=due_at(before, 0),
-    )
-
-
-def _verification(
-    workload: str, cronjob: str, before: Json, after: Json
-) -> Iterator[VerificationFinished]:
-    """Yield the run that verifies whose end this write recorded."""
-    last, known = last_verification_of(after), last_verification_of(before)
-    if last is None or (known and (known.job, known.finished) == (last.job, last.finished)):
-        return
-    yield VerificationFinished(
-        workload=workload,
-        cronjob=cronjob,
-        job=last.job,
-        succeeded=last.succeeded,
-        reason=last.reason,
-        message=last.message,
-        verified=last.verified,
-        damaged=last.damaged,
     )
 
 

@@ -51,6 +51,8 @@ class _LastProof(TypedDict):
     when: str
     good: bool
     backup: str
+    # Absent in boards that an older controller wrote.
+    grade: NotRequired[str]
 
 
 class _Verification(TypedDict):
@@ -65,7 +67,28 @@ class _Verification(TypedDict):
     last_success: str
 
 
-class _BoardRow(_StatusRow):
+class _Drill(TypedDict):
+    schedule: str
+    finished: str
+    outcome: str
+    reason: str
+    message: str
+    backup: str
+    tables: int
+    differing: int
+    seconds: float
+    age_seconds: float
+    last_success: str
+    in_doubt: bool
+    doubted: str
+    problem: bool
+
+
+# Absent without a class; in this form as the name is a word of the language.
+_ClassMember = TypedDict("_ClassMember", {"class": NotRequired[str]})
+
+
+class _BoardRow(_StatusRow, _ClassMember):
     schedule: str
     time_zone: str
     next: str
@@ -77,6 +100,8 @@ class _BoardRow(_StatusRow):
     last_proof: NotRequired[_LastProof | None]
     # Absent without a schedule for it.
     verification: NotRequired[_Verification]
+    # Absent without a schedule for it, before the first one.
+    drill: NotRequired[_Drill]
 
 
 class _StatusDocument(TypedDict):

@@ -31,6 +31,14 @@ _AT_ONCE = frozenset(
         RunReason.RUN_CONTAINER_ERROR,
     }
 )
+# Of a Job that never had a pod: the API server's own words for why it takes none.
+_REFUSED = frozenset(
+    {
+        RunReason.ADMISSION_DENIED,
+        RunReason.QUOTA_EXCEEDED,
+        RunReason.SERVICE_ACCOUNT_MISSING,
+    }
+)
 _NO_POD = Cause(reason=RunReason.NO_POD, message="its Job has no pod, or none that has not ended")
 
 
@@ -65,7 +73,8 @@ def blocked_runs(
 def blocked_run(job: Json, pods: Objects, events: Objects, now: datetime) -> BlockedRun | None:
     """Find what blocks a Job; None if nothing does, if the Job is not active, or not for long.
 
-    A container that fails to start counts at once, everything else after five minutes.
+    A container that fails to start counts at once, and so does a first pod that is refused;
+    everything else counts after five minutes.
     """
     if not is_active(job):
         return None
@@ -77,7 +86,8 @@ def blocked_run(job: Json, pods: Objects, events: Objects, now: datetime) -> Blo
         found = _with_lingering_pod(job, newest, ended)
     else:
         found = _with_pending_pod(job, newest, events)
-    if found and (found.cause.reason in _AT_ONCE or _is_long_ago(found.since, now)):
+    at_once = _REFUSED if newest is None else _AT_ONCE
+    if found and (found.cause.reason in at_once or _is_long_ago(found.since, now)):
         return found
     return None
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.model.names import LAST_SUCCESS, SCHEDULED_SINCE, SUSPENDED_SINCE
-from controller.model.objects import Json, annotations_of, created_at, recorded
+from controller.model.objects import Json, annotations_of, created_at, is_suspended, recorded
 from controller.settings.settings import Settings
 from controller.workloads.timing.run_times import next_instant
 from controller.workloads.timing.schedules import Every, parse
@@ -63,7 +63,7 @@ def due_at(cronjob: Json, slack: int = _SLACK) -> int | None:
     None while the CronJob is suspended, for one whose schedule never comes, and for one that is
     not as the API server gives it. `slack` is in seconds.
     """
-    if (cronjob.get("spec") or {}).get("suspend") is True:
+    if is_suspended(cronjob):
         return None
     expected = expectation_of(cronjob, slack)
     return None if expected is None else due(expected)
@@ -96,14 +96,13 @@ def expectation_of(cronjob: Json, slack: int = _SLACK) -> Expectation | None:
     schedule = str(spec.get("schedule") or "")
     if created is None or not schedule:
         return None
-    in_force = seconds_of(annotations_of(cronjob).get(SCHEDULED_SINCE))
     job: Json = (spec.get("jobTemplate") or {}).get("spec") or {}
     starting, active = spec.get("startingDeadlineSeconds"), job.get("activeDeadlineSeconds")
     allowed = _bounded(starting, 0) + _bounded(active, _DEADLINE)
     return Expectation(
         schedule=schedule,
         zone=str(spec.get("timeZone") or _UTC),
-        since=max(created, last_success_of(cronjob) or 0, in_force or 0),
+        since=max(created, last_success_of(cronjob) or 0, in_force_since(cronjob)),
         anchor=seconds_of(status.get("lastScheduleTime")) or created,
         allowance=allowed + slack,
     )
@@ -120,9 +119,14 @@ def last_success_of(cronjob: Json) -> int | None:
     return seconds_of((cronjob.get("status") or {}).get("lastSuccessfulTime"))
 
 
+def in_force_since(cronjob: Json) -> int:
+    """Since when a CronJob has its schedule, in seconds since the epoch; 0 where it always had."""
+    return seconds_of(annotations_of(cronjob).get(SCHEDULED_SINCE)) or 0
+
+
 def suspended_since(cronjob: Json) -> int | None:
     """Since when a CronJob is suspended, in seconds since the epoch; None while it is not."""
-    if (cronjob.get("spec") or {}).get("suspend") is not True:
+    if not is_suspended(cronjob):
         return None
     return seconds_of(annotations_of(cronjob).get(SUSPENDED_SINCE))
 

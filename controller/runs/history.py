@@ -11,7 +11,7 @@ import msgspec
 
 from controller.model.names import HISTORY
 from controller.model.objects import Json, annotations_of
-from dumpers.contract.result import DumpResult
+from dumpers.contract.result import PARTIAL, PARTIAL_REASON, DumpResult
 
 SUCCEEDED, FAILED = "succeeded", "failed"
 MAX_RUNS = 30
@@ -41,6 +41,14 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def is_good(self) -> bool:
         """Whether it left a backup."""
         return self.outcome == SUCCEEDED
+
+    @property
+    def told(self) -> str:
+        """The outcome as people read it: PARTIAL where some of its storages lack the backup.
+
+        Runs are counted and kept by `outcome`, by which a partial one is good.
+        """
+        return PARTIAL if self.is_good and self.reason == PARTIAL_REASON else self.outcome
 
 
 _parse = msgspec.json.Decoder(tuple[PastRun, ...]).decode

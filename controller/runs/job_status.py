@@ -3,7 +3,15 @@
 from collections.abc import Container, Mapping
 
 from controller.model.kinds import JOB
-from controller.model.objects import Json, ObjectRef, Objects, created_at, name_of, owner_references
+from controller.model.objects import (
+    Json,
+    ObjectRef,
+    Objects,
+    created_at,
+    is_suspended,
+    name_of,
+    owner_references,
+)
 from controller.model.status import ReadFailure
 
 _COMPLETE = "Complete"
@@ -23,8 +31,7 @@ def is_complete(end: Json) -> bool:
 
 def is_active(job: Json) -> bool:
     """Whether a Job has neither ended nor been suspended."""
-    is_suspended = (job.get("spec") or {}).get("suspend") is True
-    return end_of(job) is None and not is_suspended and _condition(job, {_SUSPENDED}) is None
+    return end_of(job) is None and not is_suspended(job) and _condition(job, {_SUSPENDED}) is None
 
 
 def started_at(job: Json) -> str:

@@ -7,6 +7,7 @@ annotation counts as not said.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from dumpers.contract.names import READ_BACK
@@ -29,9 +30,16 @@ class Restorable:
     as_of: str
 
 
+class Grade(StrEnum):
+    """How strong a proof is, in words that people read."""
+
+    DRILLED = "drilled"  # it was restored, and compared with what was dumped
+    VERIFIED = "verified"  # it was read from its first byte to its last
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastProof:
-    """The last time that a backup was read from its first byte to its last, and what was found.
+    """The last time that a backup was drilled, or read to its end, and what was found.
 
     `backup` is its id.
     """
@@ -39,6 +47,14 @@ class LastProof:
     when: str
     good: bool
     backup: str
+    grade: Grade = Grade.VERIFIED
+
+    @property
+    def verdict(self) -> str:
+        """One word for it: its grade, or what was found against the backup."""
+        if self.good:
+            return str(self.grade)
+        return "DIFFERS" if self.grade is Grade.DRILLED else "DAMAGED"
 
 
 def restorable_of(success: Mapping[str, Any], proof: Mapping[str, Any]) -> Restorable | None:
@@ -49,7 +65,8 @@ def restorable_of(success: Mapping[str, Any], proof: Mapping[str, Any]) -> Resto
     said = [
         (as_of, oldest, count)
         for record in (success, proof)
-        if (as_of := _moment(record.get("finished")))
+        # A proof keeps what an earlier one knew of this.
+        if (as_of := _moment(record.get("as_of")) or _moment(record.get("finished")))
         and (oldest := _moment(record.get("oldest_backup")))
         and (count := _count(record.get("backups")))
     ]
@@ -64,7 +81,16 @@ def last_proof_of(success: Mapping[str, Any], proof: Mapping[str, Any]) -> LastP
     found = []
     if when := _moment(proof.get("finished")):
         backup = str(proof.get("backup") or "")[:_LONGEST_ID]
-        found.append(LastProof(when=when, good=proof.get("good") is True, backup=backup))
+        # Records that an older controller wrote are all of verifications.
+        is_drill = proof.get("grade") == Grade.DRILLED
+        found.append(
+            LastProof(
+                when=when,
+                good=proof.get("good") is True,
+                backup=backup,
+                grade=Grade.DRILLED if is_drill else Grade.VERIFIED,
+            )
+        )
     if success.get("verified") == READ_BACK and (when := _moment(success.get("finished"))):
         begun = _folder(success)
         found.append(LastProof(when=when, good=True, backup=begun.id if begun else ""))

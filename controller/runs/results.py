@@ -10,7 +10,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from controller.model.names import HISTORY, LAST_RESULT, LAST_SUCCESS, SIZE_ACCEPTED
+from controller.model.names import (
+    HISTORY,
+    LAST_RESULT,
+    LAST_SUCCESS,
+    SIZE_ACCEPTED,
+    STORAGES,
+)
 from controller.model.objects import Json, Objects, name_of, recorded, uid_of
 from controller.runs.causes.event_causes import cause_in_events
 from controller.runs.causes.pod_causes import pods_newest_first, running_containers
@@ -25,6 +31,7 @@ from controller.runs.dump_outcome import (
 from controller.runs.history import history_of, history_with, past_run
 from controller.runs.job_status import end_of, ended_at, is_active, is_complete, started_at
 from controller.runs.reasons import UNKNOWN_EXIT, RunReason, shortened
+from controller.runs.storage_marks import stored_with
 from dumpers.contract.result import DumpResult
 
 _FAILED = "Failed"
@@ -102,6 +109,9 @@ def result_annotations(
                 annotations[SIZE_ACCEPTED] = latest.finished
     if annotations and (history := _history(cronjob, records, runs)):
         annotations[HISTORY] = history
+    ends = ((run.finished, run.result) for run in runs)
+    if annotations and (stored := stored_with(cronjob, ends)):
+        annotations[STORAGES] = stored
     return annotations
 
 

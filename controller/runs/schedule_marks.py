@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.model.names import HELD_BY, LAST_SUCCESS, SCHEDULED_SINCE, SUSPENDED_SINCE
-from controller.model.objects import DELETE, Json, annotations_of, recorded
+from controller.model.objects import DELETE, Json, annotations_of, is_suspended, recorded
 from controller.runs.due import seconds_of
 
 
@@ -20,11 +20,11 @@ def schedule_marks(target: Json, existing: Json | None, now: datetime) -> Mappin
     """
     annotations = annotations_of(target)
     since = annotations.get(SUSPENDED_SINCE)
-    if _is_suspended(target):
+    if is_suspended(target):
         # While a restore holds it, its command writes, too, and must not be in a race with us.
         return {} if since or HELD_BY in annotations else {SUSPENDED_SINCE: _format(now)}
     marks: dict[str, Any] = {SUSPENDED_SINCE: DELETE} if since else {}
-    if since or _is_suspended(existing or {}) or _has_changed(target, existing):
+    if since or is_suspended(existing or {}) or _has_changed(target, existing):
         return marks | {SCHEDULED_SINCE: _format(now)}
     in_force = annotations.get(SCHEDULED_SINCE)
     return {SCHEDULED_SINCE: DELETE} if in_force and _is_over(target, in_force) else {}
@@ -32,10 +32,6 @@ def schedule_marks(target: Json, existing: Json | None, now: datetime) -> Mappin
 
 def _format(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _is_suspended(cronjob: Json) -> bool:
-    return (cronjob.get("spec") or {}).get("suspend") is True
 
 
 def _has_changed(target: Json, existing: Json | None) -> bool:

@@ -1,10 +1,13 @@
-"""Settings of how work is shared: which replica acts, and how many runs may go on at once."""
+"""Settings of how work is shared: which replica acts, and how much tenants may ask for."""
 
 from dataclasses import dataclass
 
 from controller.settings import parsers
 from controller.settings.reporting import Reporting
 from controller.settings.setting import setting_field
+
+# The patterns where every host is allowed.
+ALL_HOSTS = ("*",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,5 +40,27 @@ class OperationSettings(Reporting):
         chart="backupJob.maxConcurrentPerHost",
         default="0",
         help="How many of them may read one database host at once; 0: no limit.",
+        read=parsers.whole(0),
+    )
+    allowed_hosts: tuple[str, ...] = setting_field(
+        env="HOSTS_ALLOWED",
+        chart="hosts.allowed",
+        default='["*"]',
+        help="Hosts that annotations may choose besides Services, as a JSON list: names in which "
+        "`*` stands for any characters, addresses, networks.",
+        read=parsers.host_patterns,
+    )
+    workloads_per_namespace: int = setting_field(
+        env="LIMITS_WORKLOADS_PER_NAMESPACE",
+        chart="limits.workloadsPerNamespace",
+        default="0",
+        help="How many workloads of one namespace are backed up; 0: no limit.",
+        read=parsers.whole(0),
+    )
+    min_interval: int = setting_field(
+        env="LIMITS_MIN_INTERVAL_SECONDS",
+        chart="limits.minIntervalSeconds",
+        default="0",
+        help="Fewest seconds between two runs of a schedule that an annotation asks for; 0: any.",
         read=parsers.whole(0),
     )

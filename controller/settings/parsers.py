@@ -12,11 +12,19 @@ from dumpers.contract.verify.sample import parse_sample
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?", re.ASCII)
+_HOST_PATTERN = re.compile(r"[-A-Za-z0-9_.:*]{1,253}", re.ASCII)
 _QUANTITY = re.compile(r"([0-9]{1,18}(\.[0-9]{0,9})?)([numkMGTPE]|[KMGTPE]i|)", re.ASCII)
-_SECRET_KEY = re.compile(r"[-._A-Za-z0-9]{1,253}", re.ASCII)
-_NAMESPACES = re.compile(r"[-a-z0-9*]{1,63}", re.ASCII)
+_BYTES = re.compile(r"([0-9]{1,18})([KMGTP]i|[kMGTP]|)", re.ASCII)
+_UNITS: Mapping[str, int] = {"": 1, "k": 10**3} | {
+    unit: int(base**power)
+    for power, letter in enumerate("KMGTP", start=1)
+    for unit, base in ((letter, 1000), (f"{letter}i", 1024))
+}
+SECRET_KEY = re.compile(r"[-._A-Za-z0-9]{1,253}", re.ASCII)
+NAMESPACES = re.compile(r"[-a-z0-9*]{1,63}", re.ASCII)
 # The key of a Secret that holds private keys, where nothing else is said.
 IDENTITY_KEY = "identity"
+SIGNING_KEY = "key.pem"
 # What turns off something that has a default of the operator's.
 NONE = "none"
 _MAX_LABEL = 63
@@ -136,10 +144,19 @@ def namespaces(text: str) -> tuple[str, ...]:
 
 def secret_key(text: str) -> str:
     """One key of a Secret as `NAME/KEY`; a name alone means its key `identity`."""
+    return _key_of_secret(text, IDENTITY_KEY)
+
+
+def signing_key(text: str) -> str:
+    """One key of a Secret as `NAME/KEY`; a name alone means its key `key.pem`."""
+    return _key_of_secret(text, SIGNING_KEY)
+
+
+def _key_of_secret(text: str, default: str) -> str:
     name, slash, key = text.partition("/")
-    if slash and not _SECRET_KEY.fullmatch(key):
+    if slash and not SECRET_KEY.fullmatch(key):
         raise ValueError("must be NAME or NAME/KEY, of a Secret and one of its keys")
-    return f"{object_name(name)}/{key or IDENTITY_KEY}"
+    return f"{object_name(name)}/{key or default}"
 
 
 def namespace_pairs(text: str) -> tuple[tuple[str, str], ...]:
@@ -147,7 +164,7 @@ def namespace_pairs(text: str) -> tuple[tuple[str, str], ...]:
     pairs = []
     for item in filter(None, map(str.strip, text.split(","))):
         source, _, target = item.partition(":")
-        if not (_NAMESPACES.fullmatch(source) and _NAMESPACES.fullmatch(target)):
+        if not (NAMESPACES.fullmatch(source) and NAMESPACES.fullmatch(target)):
             raise ValueError("must be pairs of namespaces such as production:staging, with commas")
         pairs.append((source, target))
     return tuple(pairs)
@@ -163,6 +180,28 @@ def host(text: str) -> str:
         if len(text) > _MAX_NAME or not fits:
             raise ValueError("must be a host name or an IP address") from None
         return text
+
+
+def host_patterns(text: str) -> tuple[str, ...]:
+    """Patterns of hosts, given as a JSON list: names with `*`, addresses, and networks of them."""
+    try:
+        # No object and no text, whose parts would be taken one by one.
+        return tuple(map(_host_pattern, json.loads(text if text[:1] == "[" else "")))
+    except (TypeError, ValueError, RecursionError):
+        raise ValueError(
+            "must be a JSON list of host names, in which * stands for any characters, of IP "
+            "addresses and of networks such as 10.0.0.0/8"
+        ) from None
+
+
+def _host_pattern(text: Any) -> str:
+    if not isinstance(text, str):
+        raise TypeError
+    if "/" in text:
+        return str(ipaddress.ip_network(text, strict=False))
+    if not _HOST_PATTERN.fullmatch(text):
+        raise ValueError(text)
+    return text if "*" in text else host(text)
 
 
 def printable(text: str) -> str:
@@ -181,6 +220,14 @@ def json_object(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("must be a JSON object")  # noqa: TRY004  every parser raises ValueError
     return found
+
+
+def whole_bytes(text: str) -> int:
+    """Bytes as Kubernetes writes them, such as `20Gi`."""
+    found = _BYTES.fullmatch(text)
+    if not found:
+        raise ValueError("must give bytes such as 500Mi or 20Gi")
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def resources(found: Mapping[str, Any]) -> dict[str, dict[str, str]]:

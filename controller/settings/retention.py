@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from controller.settings import parsers
-from controller.settings.operation import OperationSettings
 from controller.settings.setting import setting_field
+from controller.settings.storages.storage_settings import StorageSettings
 from dumpers.repository.retention.policy import NONE, parse_policy, print_policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionSettings(OperationSettings):
+class RetentionSettings(StorageSettings):
     """See Settings, which has these fields."""
 
     retention: str = setting_field(

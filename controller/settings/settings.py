@@ -6,19 +6,18 @@ from typing import Any
 
 from controller.settings import parsers
 from controller.settings.choices import BootstrapFrom, Mode, UnwatchedPolicy, Verify
+from controller.settings.classes.class_settings import ClassSettings
 from controller.settings.images import IMAGES, PullPolicy
 from controller.settings.job_pod import POD_FIELDS, parse_job_pod
 from controller.settings.setting import RECORD, Setting, setting_field
-from controller.settings.verification import VerificationSettings
 from dumpers.contract.engine_spec import DumperImage
-from dumpers.contract.recipients import check_recipients
 from dumpers.runtime.errors import ConfigurationError
 
 _MISSED_INTERVALS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(VerificationSettings):
+class Settings(ClassSettings):
     """All settings of the controller; durations are in seconds.
 
     `dumper_images` holds the container images by the env names of the engines' images.
@@ -101,28 +100,6 @@ class Settings(VerificationSettings):
         help="imagePullPolicy of the dump jobs.",
         read=parsers.one_of(PullPolicy),
     )
-    encryption_enabled: bool = setting_field(
-        env="DEFAULT_ENCRYPTION_ENABLED",
-        chart="encryption.enabled",
-        default="false",
-        help="Encrypt where no annotation decides; counts only when exactly `true`.",
-        read="true".__eq__,
-    )
-    encryption_recipient: str = setting_field(
-        env="DEFAULT_ENCRYPTION_RECIPIENT",
-        chart="encryption.recipient",
-        default="",
-        help="age recipients where no annotation names any, separated by commas.",
-        read=check_recipients,
-        hidden=True,
-    )
-    encryption_enforced: bool = setting_field(
-        env="ENCRYPTION_ENFORCED",
-        chart="encryption.enforced",
-        default="false",
-        help="`true`: encrypt every dump to the operator's recipients, whatever annotations say.",
-        read=parsers.boolean,
-    )
     verify: Verify = setting_field(
         env="BACKUP_VERIFY",
         chart="backupJob.verify",
@@ -137,12 +114,12 @@ class Settings(VerificationSettings):
         help=f"Of every dump pod, as a JSON object: {', '.join(POD_FIELDS)}.",
         read=parse_job_pod,
     )
-    identity_secret: str = setting_field(
-        env="IDENTITY_SECRET",
-        chart="identitySecret",
+    signing_key_secret: str = setting_field(
+        env="PROOF_SIGNING_KEY_SECRET",
+        chart="proof.signingKeySecret",
         default="",
-        help="Secret, as NAME or NAME/KEY, with the private key that annotations restore with.",
-        read=parsers.secret_key,
+        help="Secret, as NAME or NAME/KEY, with the ed25519 key that signs proofs; empty: none.",
+        read=parsers.signing_key,
     )
     bootstrap_from: BootstrapFrom = setting_field(
         env="BOOTSTRAP_FROM",
@@ -222,6 +199,9 @@ class Settings(VerificationSettings):
             try:
                 # An empty default stands for itself, except where it is none, or no text.
                 values[name] = record.read(text) if text or record.read in _OF_NOTHING else text
+            except ConfigurationError as error:
+                # It names its faults by their own paths.
+                faults += error.faults
             except ValueError as error:
                 shown = parsers.describe_value(text, hidden=record.hidden)
                 fault = parsers.describe_fault(text, str(error))

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.model.names import cronjob_name, verify_cronjob_name
+from controller.model.names import cronjob_name, drill_cronjob_name, verify_cronjob_name
 from controller.model.objects import labels_of
 from controller.model.owner import Owner
 from controller.model.status import ReadFailure, Rejected
 from controller.model.view import NamespaceView
+from controller.workloads.containers import container_of
 from controller.workloads.credentials import login
+from controller.workloads.hosts import chosen
 from controller.workloads.request import Request
 from controller.workloads.services import choice
 from controller.workloads.services.candidates import ServiceSearch
@@ -23,7 +25,8 @@ class BackupSpec:
 
     `name` is the dump CronJob's. `members` are the objects of an owner that is a group.
     `credentials` holds values by the job's variables, `restore_credentials` those that restores use
-    instead, empty where they are the same; `certificates` are those to trust, as PEM.
+    instead, empty where they are the same; `certificates` are those to trust, as PEM. For drills,
+    `server_image` is the image of the database, empty where it is not known or nothing is drilled.
     """
 
     name: str
@@ -36,6 +39,7 @@ class BackupSpec:
     credentials: Mapping[str, str] = field(repr=False)
     restore_credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     certificates: str = field(default="", repr=False)
+    server_image: str = ""
 
 
 def wanted_name(workload: Workload) -> str | None:
@@ -45,12 +49,13 @@ def wanted_name(workload: Workload) -> str | None:
     return cronjob_name(workload.request.engine.type, workload.key)
 
 
-def wanted_verify_name(workload: Workload) -> str | None:
-    """Name of the CronJob that verifies a workload's backups; None where it wants none."""
-    if isinstance(workload.request, Rejected) or not workload.request.verify_schedule:
-        return None
-    name = wanted_name(workload)
-    return verify_cronjob_name(name) if name else None
+def wanted_reader_names(workload: Workload) -> tuple[str, ...]:
+    """Names of the CronJobs that may read a workload's backups by schedules of their own."""
+    request, name = workload.request, wanted_name(workload)
+    if isinstance(request, Rejected) or not name:
+        return ()
+    verify = (verify_cronjob_name(name),) if request.verify_schedule else ()
+    return (*verify, drill_cronjob_name(name)) if request.drill_schedule else verify
 
 
 def references(workload: Workload) -> tuple[login.SecretKeys, ...]:
@@ -68,7 +73,9 @@ def build_spec(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected
     host = host_of(workload, request, view)
     if isinstance(host, Rejected):
         return host
-    values = login.resolve(workload.pods, request, view.contents)
+    values = chosen.check_secrets(request, view) or login.resolve(
+        workload.pods, request, view.contents
+    )
     if isinstance(values, Rejected):
         return values
     of_restores = login.resolve_for_restores(workload.pods, request, view.contents)
@@ -88,7 +95,13 @@ def build_spec(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected
         credentials=values,
         restore_credentials=of_restores,
         certificates=certificates,
+        server_image=_image_of(workload, request) if request.drill_schedule else "",
     )
+
+
+def _image_of(workload: Workload, request: Request) -> str:
+    """The image that the database runs."""
+    return str(container_of(workload.pods, request).get("image") or "")
 
 
 def database_names(workload: Workload) -> frozenset[str]:
@@ -114,6 +127,8 @@ def search_of(workload: Workload, request: Request, view: NamespaceView) -> Serv
 
 def host_of(workload: Workload, request: Request, view: NamespaceView) -> str | Rejected:
     """The database's host: of an annotation, else the named Service, else the matching one."""
+    if refused := chosen.check_hosts(request, view):
+        return refused
     if request.host:
         return request.host
     if isinstance(view.services, ReadFailure):

@@ -1,7 +1,8 @@
 """Pods and their owners → the workloads that ask for backups (contract sections 3 and 9.17)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from controller.model.kinds import READABLE_KINDS
 from controller.model.objects import Json, ObjectRef, labels_of, name_of, uid_of
@@ -10,6 +11,8 @@ from controller.model.status import ReadFailure, Reason, Rejected
 from controller.model.view import NamespaceView
 from controller.settings.settings import Settings
 from controller.workloads.annotations import TYPE, is_enabled
+from controller.workloads.classes.applying import has_classes, with_class
+from controller.workloads.classes.choice import Place
 from controller.workloads.owner_groups import form_groups, group_name, is_of_helper
 from controller.workloads.owners import (
     OwnerWithPods,
@@ -23,6 +26,8 @@ from controller.workloads.workload import IDLE, Candidate, Workload
 from dumpers.contract.engine_spec import EngineSpec
 
 _POD = "Pod"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +84,9 @@ def _candidate(owner: OwnerWithPods, view: NamespaceView, settings: Settings) ->
         return None
     own, template = owner.own_annotations, owner.template_annotations
     running = [pod for pod in enabled if (pod.get("status") or {}).get("phase") == "Running"]
-    by_template = parse_request(template, settings) if owner.item and is_enabled(template) else None
+    by_template = None
+    if owner.item and is_enabled(template):
+        by_template = _asked(_classed(template, owner, owner.template_labels, settings), settings)
     annotations = [own | ksnapshot_annotations(pod) for pod in running or enabled]
     labels = [*map(labels_of, running or enabled)]
     if any(map(is_of_helper, annotations or [template], labels or [owner.template_labels])):
@@ -93,7 +100,11 @@ def _candidate(owner: OwnerWithPods, view: NamespaceView, settings: Settings) ->
     elif not running:
         request = IDLE
     else:
-        requests = {parse_request(values, settings) for values in _distinct(annotations)}
+        classed = (
+            _classed(values, owner, of_pod, settings)
+            for values, of_pod in zip(annotations, labels, strict=True)
+        )
+        requests = {_asked(values, settings) for values in _distinct(classed)}
         if len(requests) == len(groups) == 1:
             (request,) = requests
         else:
@@ -117,9 +128,26 @@ def _candidate(owner: OwnerWithPods, view: NamespaceView, settings: Settings) ->
     )
 
 
-def _distinct(values: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+def _classed(
+    values: Mapping[str, str],
+    owner: OwnerWithPods,
+    labels: Mapping[str, str],
+    settings: Settings,
+) -> Mapping[str, str] | Rejected:
+    """The annotations of a pod or template with these labels, and those of its class beneath."""
+    if not has_classes(values, settings):
+        return values
+    place = Place(namespace=owner.owner.namespace, labels={**owner.own_labels, **labels})
+    return with_class(values, place, settings)
+
+
+def _asked(values: Mapping[str, str] | Rejected, settings: Settings) -> Request | Rejected:
+    return values if isinstance(values, Rejected) else parse_request(values, settings)
+
+
+def _distinct(values: Iterable[T]) -> list[T]:
     """Each set of annotations once: those of pods are mostly the same."""
-    found: list[dict[str, str]] = []
+    found: list[T] = []
     for item in values:
         if item not in found:
             found.append(item)

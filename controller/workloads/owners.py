@@ -41,6 +41,11 @@ class OwnerWithPods:
         return self.own_annotations | (_template_values(self.item) if self.item else {})
 
     @property
+    def own_labels(self) -> Mapping[str, str]:
+        """Labels of the owner itself; empty if it is not readable."""
+        return labels_of(self.item or {})
+
+    @property
     def template_labels(self) -> Mapping[str, str]:
         """Labels of the owner's next pods.
 

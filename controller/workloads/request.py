@@ -33,7 +33,10 @@ from controller.workloads.annotations import (
     derived_field,
     unset_or,
 )
+from controller.workloads.classes.asked import CLASS
+from controller.workloads.drilling import asked as drilling
 from controller.workloads.encryption import is_overruled, recipient_of
+from controller.workloads.hosts.asked import HOST
 from controller.workloads.job_annotations import (
     BACKUP_NOW,
     DEADLINE,
@@ -48,6 +51,7 @@ from controller.workloads.job_annotations import (
     SUSPEND,
 )
 from controller.workloads.services.roles import ServerRole
+from controller.workloads.storages.asked import STORAGE
 from controller.workloads.timing import schedules
 from controller.workloads.timing.spread import read_schedule
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
@@ -98,20 +102,24 @@ def _read_from(given: RequestInput) -> ServerRole | None:
 class Request:
     """What a workload's annotations ask for, defaults applied; pods of one owner agree on it.
 
-    `numbers` and `texts` hold the engine's own variables with their values, of texts those that
-    are set. `recipient` is empty without encryption; `overruled` says that the annotations asked
-    for other encryption than is enforced. An empty `credentials_secret`, `database`, `container`,
-    `service` or `host` is to be found out, an empty `tls` or `ca_secret` is left to the client, and
-    with an empty `restore_credentials_secret` restores use the login of dumps.
-    `accept` holds sorted codes of notes, and SHRUNK, `retention` a policy in its one form.
-    `verify_schedule` is empty where nothing is read back by a schedule, `verify_sample` where that
-    reads the newest backup alone. `group`, and what asks for something once, are not compared, as
-    owners of one group may differ.
+    `backup_class` is empty without one. `numbers` and `texts` hold the engine's own variables with
+    their values, of texts those that are set. `recipient` is empty without encryption; `overruled`
+    says that the annotations asked for other encryption than is enforced. An empty
+    `credentials_secret`, `database`, `container`, `service` or `host` is to be found out, an empty
+    `tls` or `ca_secret` is left to the client, and with an empty `restore_credentials_secret`
+    restores use the login of dumps. `allowed_hosts` are the operator's patterns for hosts that
+    annotations choose. `accept` holds sorted codes of notes, and SHRUNK, `retention` a policy in
+    its one form. Of `storages`, names, there is at least one, and the first is the one that jobs
+    read. `verify_schedule` is empty where nothing is read back by a schedule,
+    `verify_sample` where that reads the newest backup alone, `drill_schedule` where nothing is
+    drilled by one, `drill_sql` where a drill asks nothing of the user's own. `group`, and what asks
+    for something once, are not compared, as owners of one group may differ.
     `read_from` is None without replicas, `suspend` and `log_level` are None and `resources`, as
     JSON, empty where nothing is asked. `deadline` is in seconds.
     """
 
     engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
+    backup_class: str = annotation_field(CLASS)
     schedule: str = annotation_field(
         Annotation(
             key="schedule",
@@ -176,6 +184,7 @@ class Request:
             longest=1024,
         )
     )
+    storages: tuple[str, ...] = annotation_field(STORAGE)
     retention: str = annotation_field(RETENTION, lambda given: given.settings.retention)
     verify_schedule: str = annotation_field(
         verifying.SCHEDULE, lambda given: given.settings.verify_schedule
@@ -183,18 +192,16 @@ class Request:
     verify_sample: str = annotation_field(
         verifying.SAMPLE, lambda given: given.settings.verify_sample
     )
+    drill_schedule: str = annotation_field(
+        drilling.SCHEDULE, lambda given: given.settings.drill_schedule
+    )
+    drill_sql: str = derived_field(drilling.read_sql, drilling.SQL)
     group: str = annotation_field(GROUP, compare=False)
     container: str = annotation_field(CONTAINER)
     read_from: ServerRole | None = derived_field(_read_from, READ_FROM)
     service: str = annotation_field(SERVICE)
-    host: str = annotation_field(
-        Annotation(
-            key="host",
-            default="the Service's",
-            help="The host to connect to, instead of a Service.",
-            read=unset_or("", parsers.host),
-        )
-    )
+    host: str = annotation_field(HOST)
+    allowed_hosts: tuple[str, ...] = derived_field(lambda given: given.settings.allowed_hosts)
     port: int = annotation_field(
         Annotation(
             key="port",

@@ -16,7 +16,9 @@ _LOG = logging.getLogger(__name__)
 _VERBS = {
     "accept": ("retention.accept", "accept"),
     "check": ("check", "check"),
+    "copy": ("copy", "copy"),
     "delete": ("retention.delete", "delete"),
+    "drill": ("drilling.drill", "drill"),
     "dump": ("dump", "dump"),
     "forget": ("restoring.after_restore", "forget"),
     "headers": ("restoring.headers", "headers"),
@@ -24,7 +26,9 @@ _VERBS = {
     "load": ("restoring.load", "load"),
     "pin": ("retention.pin", "pin"),
     "presign": ("fetch", "presign"),
+    "prove": ("prove", "prove"),
     "prune": ("retention.prune", "prune"),
+    "rehearse": ("drilling.rehearse", "rehearse"),
     "restore": ("restoring.restore", "restore"),
     "send": ("fetch", "send"),
     "undo": ("restoring.after_restore", "undo"),
@@ -74,7 +78,8 @@ def main(context: click.Context) -> None:
     Exit codes: 0 done · 2 configuration · 10 database failed, may heal ·
     11 store failed, may heal · 12 encryption · 13 restore's target failed,
     may heal · 14 interrupted · 20 database refuses for good · 21 store
-    refuses for good, or a backup is damaged · 23 restore's target refuses.
+    refuses for good, or a backup is damaged · 23 restore's target refuses,
+    or a drill finds that a backup does not load or holds something else.
     """  # noqa: D301  \b is click's own mark
     _configure_log(os.environ.get(LOG_LEVEL, ""))
     if context.invoked_subcommand is None:

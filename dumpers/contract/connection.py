@@ -1,7 +1,8 @@
-"""Where a database answers and as whom."""
+"""Where a database answers and as whom, and what is wanted of its dump."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +26,30 @@ class Connection:
     certificate: str = ""
     certificate_key: str = field(default="", repr=False)
     servers: Mapping[str, str] = field(default_factory=dict)
+
+
+class DumpSource(Protocol):
+    """A database, and what is wanted of it; a DumpJob is one.
+
+    `options` holds the engine's own variables that are set, `numbers` all those that are numbers.
+    `deadline` is in seconds, None without one.
+    """
+
+    @property
+    def connection(self) -> Connection: ...  # noqa: D102  see the class
+    @property
+    def options(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def numbers(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def deadline(self) -> int | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredSource:
+    """A DumpSource that a drill has restored, and dumps once more to nowhere."""
+
+    connection: Connection
+    options: Mapping[str, str]
+    numbers: Mapping[str, int]
+    deadline: int | None = None

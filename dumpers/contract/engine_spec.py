@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dumpers.contract.drill.server import ThrowawayServer
+
 
 class Role(StrEnum):
     """What a credential is for, independent of the engine's own name for it."""
@@ -68,8 +70,9 @@ class NumberOption:
 class TextOption:
     """An annotation that a dumper gets as text, which has to match `pattern` as a whole.
 
-    `wanted` says in words what it must be, `longest` how many characters it may have. Several
-    engines may share one.
+    `wanted` says in words what it must be, `longest` how many characters it may have. One that
+    `names_hosts` says where the login goes: hosts, each with or without a port, between `,`, `;` or
+    spaces. Several engines may share one.
     """
 
     key: str
@@ -78,6 +81,7 @@ class TextOption:
     wanted: str
     pattern: str = r"[^\0-\x1f\x7f]+"
     longest: int = 4096
+    names_hosts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +128,9 @@ class EngineSpec:
     part of the names of images that hold its server, by which databases are found that nobody backs
     up. `server_texts` are those of `texts` that say which servers make up the database, so that a
     restore has them, too. With `swaps_aliases` a swap moves aliases and renames nothing: what was
-    loaded keeps the name that it was loaded under.
+    loaded keeps the name that it was loaded under. `drill_server` is how an image with its server
+    runs one for a drill, None where no drill is made of its backups; with `takes_checks` a user may
+    have it asked statements of SQL then.
     """
 
     type: str
@@ -147,6 +153,8 @@ class EngineSpec:
     server_images: str = ""
     server_texts: tuple[TextOption, ...] = ()
     swaps_aliases: bool = False
+    drill_server: ThrowawayServer | None = None
+    takes_checks: bool = False
 
     def __hash__(self) -> int:
         """Hash by the name alone: engines are keys of many lookups, and their fields are deep."""

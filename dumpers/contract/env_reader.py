@@ -1,8 +1,10 @@
 """Reads variables of an environment and collects every fault of them."""
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from dumpers.runtime.errors import ConfigurationError
 
 # A key with the line end of `echo | base64` breaks in ways that show the key.
 _OWN_PREFIXES = ("BACKEND_", "ENCRYPTION_", "KSNAPSHOT_", "HOSTNAME")
@@ -23,7 +25,8 @@ class EnvReader:
     def check_text(self, *, logins: Container[str], with_lines: Container[str]) -> None:
         """Find values that are no text, in a login, or do not print, in a variable of ours.
 
-        `with_lines` are variables of ours whose values have line ends.
+        `with_lines` are variables of ours whose values have line ends. Those of a job's further
+        storages are looked at where they are read.
         """
         for name, value in self.env.items():
             # Neither fault shows the value: it may be a secret.
@@ -31,15 +34,17 @@ class EnvReader:
                 self.faults.append(
                     f"{name} is not UTF-8: such a value cannot travel by environment"
                 )
-            elif (
-                name.startswith(_OWN_PREFIXES)
-                and name not in with_lines
-                and not value.isprintable()
-            ):
-                self.faults.append(
-                    f"{name} holds a character that does not print, such as a line end: write the "
-                    "value without it"
-                )
+            elif name.startswith(_OWN_PREFIXES) and name not in with_lines:
+                self.check_prints(name)
+
+    def check_prints(self, name: str) -> None:
+        """Find a value that does not print; told once, however often it is asked."""
+        fault = (
+            f"{name} holds a character that does not print, such as a line end: write the value "
+            "without it"
+        )
+        if not self.text(name).isprintable() and fault not in self.faults:
+            self.faults.append(fault)
 
     def text(self, name: str) -> str:
         """A variable's value; empty if it is not set."""
@@ -61,6 +66,23 @@ class EnvReader:
             self.faults.append(f"{name} is {value[:20]!r}: it must be a whole number above 0")
             return None
         return int(value)
+
+    def switch(self, name: str) -> bool:
+        """Whether it is `true`; `false` is the other word, and what is not set counts as that."""
+        return self.choice(name, ("", "true", "false"), "true or false") == "true"
+
+    def choice(self, name: str, words: Sequence[str], what: str) -> str:
+        """One of `words`, of which the first stands for what is not set; `what` names them."""
+        value = self.text(name) or words[0]
+        if value in words:
+            return value
+        self.faults.append(f"{name} is {value[:20]!r}: it must be {what}")
+        return words[0]
+
+    def check(self) -> None:
+        """Raise ConfigurationError, which names every fault at once, if there are any."""
+        if self.faults:
+            raise ConfigurationError(*self.faults)
 
 
 def _is_unicode(text: str) -> bool:

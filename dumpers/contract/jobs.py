@@ -5,8 +5,9 @@ here, and a test holds that what it builds is what `DumpJob.from_env` reads.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec
@@ -17,13 +18,6 @@ from dumpers.contract.engine_variables import (
     read_options,
 )
 from dumpers.contract.env_reader import EnvReader
-from dumpers.contract.location import (
-    ARCHIVES,
-    S3_CA_BUNDLE,
-    S3_STORAGE_CLASS,
-    S3Location,
-    read_location,
-)
 from dumpers.contract.names import (
     ACCEPT,
     CLUSTER,
@@ -36,6 +30,8 @@ from dumpers.contract.names import (
     MAX_PART_MIB,
     MIN_PART_MIB,
     PART_SIZE,
+    PROOF_DRILLED,
+    PROOF_READ,
     READ_BACK,
     REQUIRED_PROOF,
     RETENTION,
@@ -45,10 +41,16 @@ from dumpers.contract.names import (
 )
 from dumpers.contract.notes import SHRUNK, parse_codes
 from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key, split_recipients
+from dumpers.contract.storages.location import S3Location
+from dumpers.contract.storages.named_storage import NamedStorage, read_storages
+from dumpers.contract.storages.variables import (
+    ARCHIVES,
+    S3_STORAGE_CLASS,
+    named_variable,
+    variables_with_lines,
+)
 from dumpers.runtime.errors import ConfigurationError
 
-# The storage that a job's dumps and records go to.
-MAIN = "main"
 # A CronJob's pod is `<cronjob>-<scheduled minute>-<random>`, cut to 58 characters before the random
 # part; our CronJobs end in a hash. Enough to name the CronJob when the controller that made it
 # (0.6.0) did not.
@@ -56,18 +58,10 @@ _POD_NAME = re.compile(r"(?P<cronjob>.+-[0-9a-f]{8})-\d{4,}-?[a-z0-9]{5}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NamedStorage:
-    """One of the storages that a job may use."""
-
-    name: str
-    location: S3Location
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """What every kind of job knows: its storages, for whom it runs, and how long it may.
 
-    `host` is the pod's name, `deadline` in seconds, None without one. There is one storage, `main`.
+    `host` is the pod's name, `deadline` in seconds, None without one; `storages` has at least one.
     """
 
     storages: tuple[NamedStorage, ...]
@@ -79,8 +73,8 @@ class Job:
 
     @property
     def location(self) -> S3Location:
-        """Where the main storage is."""
-        return next(item.location for item in self.storages if item.name == MAIN)
+        """Where the first storage is."""
+        return self.storages[0].location
 
     @classmethod
     def read(cls, reader: EnvReader) -> "Job":
@@ -88,13 +82,17 @@ class Job:
         host = reader.required(HOSTNAME, "the name of this pod")
         derived = _POD_NAME.fullmatch(host)
         return Job(
-            storages=(NamedStorage(name=MAIN, location=read_location(reader)),),
+            storages=read_storages(reader),
             host=host,
             cluster=reader.text(CLUSTER) or DEFAULT_CLUSTER,
             workload=reader.text(WORKLOAD),
             cronjob=reader.text(CRONJOB) or (derived["cronjob"] if derived else host),
             deadline=reader.positive(DEADLINE),
         )
+
+    def members(self) -> dict[str, Any]:
+        """All that is known, by name, to make a job of another kind with."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +127,12 @@ class DumpJob(Job):
 
         `engines` are those that a job may be for, all of `dumpers.engines.registry.ENGINES`.
         """
-        reader = EnvReader(env)
-        reader.check_text(
-            logins={name for engine in engines for name in engine.variables},
-            with_lines={S3_CA_BUNDLE},
-        )
+        reader = job_reader(env, logins={name for item in engines for name in item.variables})
         engine = read_engine(reader, engines)
         shared = Job.read(reader)
         verify = _verify(reader, shared.location)
+        if verify:
+            shared = replace(shared, storages=_readable(shared.storages))
         recipients = _recipients(reader)
         connection = read_connection(reader, engine) if engine else None
         numbers = read_numbers(reader, engine) if engine else {}
@@ -146,12 +142,7 @@ class DumpJob(Job):
         if reader.faults or engine is None or connection is None:
             raise ConfigurationError(*reader.faults)
         return cls(
-            storages=shared.storages,
-            host=shared.host,
-            cluster=shared.cluster,
-            workload=shared.workload,
-            cronjob=shared.cronjob,
-            deadline=shared.deadline,
+            **shared.members(),
             engine=engine,
             connection=connection,
             recipients=recipients,
@@ -166,6 +157,27 @@ class DumpJob(Job):
             time_zone=reader.text(TIME_ZONE),
             required_proof=reader.text(REQUIRED_PROOF),
         )
+
+    def proof_required_in(self, storage: str) -> str:
+        """What a backup needs to cover others in the storage of this name.
+
+        Schedules read and drill the first storage alone: asked for the same, no backup in another
+        one would ever cover any. The bytes there are those of the first one.
+        """
+        is_first = storage == self.storages[0].name
+        if is_first or self.required_proof not in {PROOF_READ, PROOF_DRILLED}:
+            return self.required_proof
+        return PROOF_READ if self.verify else ""
+
+
+def job_reader(env: Mapping[str, str], *, logins: Container[str] = ()) -> EnvReader:
+    """What reads a job's environment, of which each value was looked at.
+
+    `logins` are the variables of a database's login.
+    """
+    reader = EnvReader(env)
+    reader.check_text(logins=logins, with_lines=variables_with_lines(env))
+    return reader
 
 
 def _part_size(reader: EnvReader) -> int | None:
@@ -182,15 +194,27 @@ def _part_size(reader: EnvReader) -> int | None:
 
 def _verify(reader: EnvReader, location: S3Location) -> str:
     """READ_BACK, or empty where nothing is read back."""
-    value = reader.env.get(VERIFY, "")
-    if value not in {"", READ_BACK}:
-        reader.faults.append(f"{VERIFY} is {value[:20]!r}: it must be {READ_BACK} or not be set")
-    elif value and location.storage_class in ARCHIVES:
-        reader.faults.append(
-            f"{VERIFY} is {READ_BACK}, but objects in {S3_STORAGE_CLASS}="
-            f"{location.storage_class} cannot be read: drop one of the two"
-        )
+    value = reader.choice(VERIFY, ("", READ_BACK), f"{READ_BACK} or not be set")
+    if value and location.storage_class in ARCHIVES:
+        reader.faults.append(_unreadable(S3_STORAGE_CLASS, location))
     return value
+
+
+def _readable(storages: Sequence[NamedStorage]) -> tuple[NamedStorage, ...]:
+    """The storages, with a fault where nothing of a further one can be read back."""
+    return tuple(
+        replace(item, fault=_unreadable(named_variable(S3_STORAGE_CLASS, item.name), item.location))
+        if number and not item.fault and item.location.storage_class in ARCHIVES
+        else item
+        for number, item in enumerate(storages)
+    )
+
+
+def _unreadable(variable: str, location: S3Location) -> str:
+    return (
+        f"{VERIFY} is {READ_BACK}, but objects in {variable}={location.storage_class} cannot be "
+        "read: drop one of the two"
+    )
 
 
 def _accepted(reader: EnvReader) -> frozenset[str]:
@@ -204,9 +228,9 @@ def _accepted(reader: EnvReader) -> frozenset[str]:
 
 def _recipients(reader: EnvReader) -> tuple[str, ...]:
     """The age recipients; empty where nothing is encrypted."""
-    if reader.env.get(ENCRYPTION_ENABLED) != "true":
+    if reader.text(ENCRYPTION_ENABLED) != "true":
         return ()
-    listed = reader.env.get(ENCRYPTION_RECIPIENT, "")
+    listed = reader.text(ENCRYPTION_RECIPIENT)
     if holds_private_key(listed):
         reader.faults.append(f"{ENCRYPTION_RECIPIENT} {PRIVATE_KEY}")
         return ()

@@ -10,13 +10,17 @@ DEADLINE = "KSNAPSHOT_DEADLINE_SECONDS"
 PART_SIZE = "KSNAPSHOT_PART_SIZE_MIB"
 VERIFY = "KSNAPSHOT_VERIFY"
 ACCEPT = "KSNAPSHOT_ACCEPT"
+# The names of the storages that a job may use, separated by commas; not set for MAIN alone. The
+# variables BACKEND_… say where the first one is.
+STORAGES = "KSNAPSHOT_STORAGES"
 # Which backups of the workload are kept, and the zone whose days count: only recorded by a dump.
 RETENTION = "KSNAPSHOT_RETENTION"
 TIME_ZONE = "KSNAPSHOT_TIME_ZONE"
-# The proof that a backup of the workload needs to cover others: PROOF_READ, or not set for the
-# store's word. Only recorded by a dump.
+# The proof that a backup of the workload needs to cover others: PROOF_READ, PROOF_DRILLED, or not
+# set for the store's word. Only recorded by a dump.
 REQUIRED_PROOF = "KSNAPSHOT_REQUIRED_PROOF"
 PROOF_READ = "read"
+PROOF_DRILLED = "drilled"
 # A LogLevel; every kind of job has it.
 LOG_LEVEL = "KSNAPSHOT_LOG_LEVEL"
 TERMINATION_LOG = "KSNAPSHOT_TERMINATION_LOG"
@@ -66,6 +70,21 @@ LIST_LEGACY = "KSNAPSHOT_LIST_LEGACY"
 # Variables of jobs that verify on a schedule. The share of the backups that each run reads, as n/m.
 VERIFY_SAMPLE = "KSNAPSHOT_VERIFY_SAMPLE"
 
+# Variables of jobs that say what was proved; LIST_SCOPE says of whose backups. An age, as
+# `repository.retention.duration` reads it: how far back.
+PROOF_SINCE = "KSNAPSHOT_PROOF_SINCE"
+# Only workloads of this namespace; not set for all.
+PROOF_NAMESPACE = "KSNAPSHOT_PROOF_NAMESPACE"
+# The file with the private key that signs, PEM; not set where nothing is signed.
+SIGNING_KEY_FILE = "KSNAPSHOT_SIGNING_KEY_FILE"
+
+# The image of the throwaway server, for the record of a drill.
+DRILL_IMAGE = "KSNAPSHOT_DRILL_IMAGE"
+# The statements that a drill's client asks the restored databases, as `drill.checks` reads them.
+DRILL_SQL = "KSNAPSHOT_DRILL_SQL"
+# How many these are, for the reader; not set without any.
+DRILL_CHECKS = "KSNAPSHOT_DRILL_CHECKS"
+
 # Variables of jobs that delete backups. The floor is a policy, or `none`: what prune keeps whatever
 # the policies in the bucket say.
 RETENTION_FLOOR = "KSNAPSHOT_RETENTION_FLOOR"
@@ -74,6 +93,8 @@ DRY_RUN = "KSNAPSHOT_DRY_RUN"
 # Ids of runs separated by commas, or ALL_BACKUPS of the CronJob.
 BACKUPS = "KSNAPSHOT_BACKUPS"
 ALL_BACKUPS = "all"
+# `true` passes over ids that are not in this storage, as another one may have them; each is named.
+SKIP_MISSING = "KSNAPSHOT_SKIP_MISSING"
 
 # Variables of jobs that hand a backup to one person. An age recipient: what these jobs print is
 # encrypted to it.

@@ -14,6 +14,31 @@ Types: TypeAlias = type | tuple[type, ...]
 
 # Kubernetes keeps at most this much of a container's termination message.
 RESULT_MAX_BYTES = 4096
+# The outcome of a run that stored its backup, but not in all of its storages, and its reason.
+PARTIAL = "partial"
+PARTIAL_REASON = "Partial"
+# Of a failure's message the beginning says what was tried, the end why it failed.
+_WHY_BEGINS, _WHY_ENDS = 60, 240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageResult:
+    """What one of a run's storages has: the whole backup where `stored`, else why not.
+
+    `reason` is the stable name of the failure, `message` explains it; both are empty otherwise.
+    """
+
+    name: str
+    stored: bool
+    reason: str = ""
+    message: str = ""
+
+    @classmethod
+    def given_up(cls, name: str, *, reason: str, message: str) -> "StorageResult":
+        """That of a storage which has no backup of the run; a long message loses its middle."""
+        is_long = len(message) > _WHY_BEGINS + _WHY_ENDS
+        short = f"{message[:_WHY_BEGINS]}…{message[-_WHY_ENDS:]}" if is_long else message
+        return cls(name=name, stored=False, reason=reason, message=short)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +52,10 @@ class DumpResult:
     in its manifest. `oldest_backup` is when the oldest of this CronJob's backups that can be
     restored began (RFC 3339), `backups` how many there are, as of the run's end; empty and 0 where
     its keys may not list. `size_accepted` says that the run was told, when it began, that its size
-    is right however small.
+    is right however small. `outcome` is PARTIAL where the backup is in some of the run's storages
+    and others were given up, else empty; what is said of the backup is then said of the first
+    storage that has it. `storages` has all that the run was to write to, none where `main` is the
+    only one.
     """
 
     succeeded: bool
@@ -50,52 +78,63 @@ class DumpResult:
     backups: int = 0
     accepted: tuple[str, ...] = ()
     size_accepted: bool = False
+    outcome: str = ""
+    storages: tuple[StorageResult, ...] = ()
 
     def to_json(self) -> str:
         """Compact JSON of at most RESULT_MAX_BYTES bytes.
 
-        Where it would be longer, the keys are left out, then the message is shortened.
+        Where it would be longer, the keys are left out, then the messages of the storages, then the
+        message is shortened.
         """
         members = {name: getattr(self, name) for name in self.__slots__}
+        members["storages"] = [_told(item) for item in self.storages]
         document: dict[str, Any] = {"version": 1} | without_unknown(members)
         if json_size(document) > RESULT_MAX_BYTES:
             document["keys"] = []
+        if json_size(document) > RESULT_MAX_BYTES:
+            for item in document.get("storages", []):
+                item.pop("message", None)
         return fitting_json(document)
 
     @classmethod
     def from_json(cls, text: str) -> "DumpResult":
         """Read a termination message; ValueError if it is not one of ours."""
-        try:
-            document = json.loads(text)
-            values = {name: document[name] for name in cls.__slots__ if name in document}
-            lists = {name: tuple(document.get(name, ())) for name in _LISTS}
-            result = cls(**values | lists)
-        except (TypeError, KeyError, AttributeError, RecursionError, ValueError) as error:
-            raise ValueError(f"no dump result: {type(error).__name__}") from error
-        typed = all(isinstance(getattr(result, name), kind) for name, kind in _TYPES.items())
-        texts = (*result.keys, *result.notes, *result.accepted)
-        if not typed or not all(isinstance(text, str) for text in texts):
-            raise ValueError("no dump result: a member has another type")
-        return result
+        return read_result(cls, text, _TYPES, _ITEMS)
 
 
-_LISTS = ("keys", "notes", "accepted")
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
+_LEFT_OUT = frozenset(("oldest_backup", "backups", "size_accepted", "outcome", "storages"))
+_TEXTS = ("keys", "notes", "accepted")
+_TYPES: Mapping[str, Types] = {
     **dict.fromkeys(("reason", "message", "engine", "server_version", "tool_version"), str),
-    **dict.fromkeys(("sha256", "record", "verified", "oldest_backup"), str),
+    **dict.fromkeys(("sha256", "record", "verified", "oldest_backup", "outcome"), str),
     **dict.fromkeys(("exit_code", "key_count", "source_bytes", "stored_bytes", "backups"), int),
     **dict.fromkeys(("succeeded", "size_accepted"), bool),
+    **dict.fromkeys((*_TEXTS, "storages"), tuple),
     "seconds": (int, float),
 }
 
 
+def _told(storage: StorageResult) -> dict[str, Any]:
+    """The members of a storage's result that say something."""
+    members = {name: getattr(storage, name) for name in StorageResult.__slots__}
+    return {name: value for name, value in members.items() if value != ""}
+
+
+def read_storage(item: object) -> StorageResult:
+    """An item of `storages`; ValueError if it is none. Members that are not known are left out."""
+    if not isinstance(item, dict):
+        raise ValueError("no storage")  # noqa: TRY004  one error for all
+    texts = {name: item.get(name, "") for name in ("name", "reason", "message")}
+    stored = item.get("stored")
+    if not isinstance(stored, bool) or not all(isinstance(text, str) for text in texts.values()):
+        raise ValueError("no storage")
+    return StorageResult(stored=stored, **texts)
+
+
 def without_unknown(members: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a result, without those beyond its own backup that say nothing."""
-    return {
-        name: value
-        for name, value in members.items()
-        if name not in {"oldest_backup", "backups", "size_accepted"} or value
-    }
+    return {name: value for name, value in members.items() if name not in _LEFT_OUT or value}
 
 
 def fitting_json(document: dict[str, Any]) -> str:
@@ -137,6 +176,12 @@ def read_text(item: object) -> str:
     if not isinstance(item, str):
         raise ValueError("no text")  # noqa: TRY004  what read_result asks for
     return item
+
+
+_ITEMS: Mapping[str, Callable[[object], Any]] = {
+    **dict.fromkeys(_TEXTS, read_text),
+    "storages": read_storage,
+}
 
 
 def compact_json(document: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
-"""Lists of names, as annotations give them and as messages show them."""
+"""Names: lists of them, as annotations give them and as messages show them, and new ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dumpers.runtime.errors import ConfigurationError
 
@@ -28,3 +28,11 @@ def abbreviate(names: Sequence[str]) -> str:
     first = ", ".join(repr(name) for name in names[:_SHOWN])
     more = len(names) - _SHOWN
     return f"{first} and {more} more" if more > 0 else first
+
+
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """The name that is wanted, behind it `_` as often as others have it."""
+    others = frozenset(taken)
+    while wanted in others:
+        wanted += "_"
+    return wanted

@@ -11,8 +11,7 @@ from dumpers.streams.fingerprint import Scanner
 from dumpers.streams.reader import Reader
 
 if TYPE_CHECKING:
-    from dumpers.contract.connection import Connection
-    from dumpers.contract.jobs import DumpJob
+    from dumpers.contract.connection import Connection, DumpSource
     from dumpers.runtime.errors import KsnapshotError
     from dumpers.runtime.interrupt import Interrupt
 
@@ -102,22 +101,13 @@ class FingerprintedStream(Protocol):
         ...
 
 
-class Dump(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dump:
     """A database that was looked at and is ready to be read.
 
     `streams` are the objects of the dump, at least one, in the order in which a restore loads
     them. With `info.parallel` 1 and one concurrency group, they are read in that order, too.
     """
-
-    @property
-    def info(self) -> SourceInfo: ...  # noqa: D102  see the class
-    @property
-    def streams(self) -> Sequence[DumpStream]: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedDump:
-    """A Dump whose facts and streams are all known when it is opened."""
 
     info: SourceInfo
     streams: Sequence[DumpStream]
@@ -172,7 +162,7 @@ class Restored:
 class DumpEngine(Protocol):
     """The part of an engine that dumps; see Engine."""
 
-    def open(self, job: "DumpJob", interrupt: "Interrupt") -> AbstractContextManager[Dump]:
+    def open(self, job: "DumpSource", interrupt: "Interrupt") -> AbstractContextManager[Dump]:
         """Log in and look at the database, within seconds, before anything is written anywhere.
 
         No stream has been started when the context is entered; leaving the context ends what
@@ -247,7 +237,7 @@ class Engine(DumpEngine, Protocol):
         ...
 
     def inspect(self, target: "Connection", interrupt: "Interrupt") -> Mapping[str, int]:
-        """Count the rows of every table by its full name, for a drill to compare.
+        """Count the rows of every table by its full name; a drill sees so that its server answers.
 
         Raises TargetRefusedError or TargetFailedError.
         """

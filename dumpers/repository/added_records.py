@@ -39,6 +39,70 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrilledTable:
+    """A table, or an index of a search engine, that a drill restored and compared.
+
+    `rows` are those of the throwaway server, None where they were not counted; `good` if they are
+    what was dumped, else `why` says how they differ.
+    """
+
+    name: str
+    rows: int | None
+    good: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrilledCheck:
+    """A check of the user's own, by its number; `why` says what it gave where it does not hold."""
+
+    number: int
+    good: bool
+    seconds: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """What restoring this backup into a throwaway server of version `server_version` has shown.
+
+    `by` and `reason` are as in Restoration; `image` is the server's. `method` says in a few words
+    what was compared, `faults` are sentences on what differs besides the tables, on why the backup
+    did not load, or on checks that do not hold, `unproved` sentences on what a drill cannot see.
+    `start_seconds`, `restore_seconds` and `compare_seconds` are those of its stages, `age_seconds`
+    is how old the data was when the drill ended. `source_bytes` were read, before compression.
+    `checks` are those that the user asks for, none where it did not come to them, and took
+    `check_seconds`.
+    """
+
+    run: str
+    started: Time
+    finished: Time
+    by: str
+    engine: str
+    server_version: str
+    image: str
+    reason: str
+    message: str
+    method: str
+    tables: tuple[DrilledTable, ...]
+    faults: tuple[str, ...]
+    unproved: tuple[str, ...]
+    source_bytes: int
+    age_seconds: float
+    start_seconds: float
+    restore_seconds: float
+    compare_seconds: float
+    checks: tuple[DrilledCheck, ...] = ()
+    check_seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether the backup was restored, and nothing differs."""
+        return not self.faults and all(table.good for table in self.tables)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Restoration:
     """What a restore of this backup did, where, and for whom.
 
@@ -76,6 +140,20 @@ class Acceptance:
 
     run: str
     accepted: Time
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """Says that this backup was copied here, once its dump had ended; `by` as in Restoration.
+
+    `storage` and `bucket` are those that it came from.
+    """
+
+    run: str
+    copied: Time
+    storage: str
+    bucket: str
     by: str
 
 

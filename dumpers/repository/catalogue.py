@@ -19,7 +19,10 @@ from dumpers.repository.keys import (
     PINNED,
     STARTED,
     SWEEPING,
+    Drilled,
+    Proof,
     RunFolder,
+    last_drill,
     last_proof,
 )
 from dumpers.repository.record_json import read_record
@@ -35,9 +38,9 @@ from dumpers.repository.records import (
 )
 
 # Clocks of two nodes differ, and a kill takes its time.
-_MARGIN = timedelta(minutes=15)
+MARGIN = timedelta(minutes=15)
 # What a run without a deadline is taken to need at most.
-_NO_DEADLINE = timedelta(hours=24)
+NO_DEADLINE = timedelta(hours=24)
 _OWN = {STARTED, MANIFEST, FAILED, SWEEPING}
 
 
@@ -57,14 +60,6 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """The last verification: when, and whether all objects were as they had been stored."""
-
-    when: datetime
-    good: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One run. Sizes are bytes; what is not known is empty, 0 or None.
 
@@ -73,7 +68,7 @@ class Entry:
     the store confirmed size and checksum of every object, when it was written or when prune asked.
     `retention` is None where all backups were to be kept when this one was made, `required_proof`
     what its workload wants of a backup that covers others, see Manifest. `size_accepted` is true
-    where somebody found the sizes of all backups up to this one right.
+    where somebody found the sizes of all backups up to this one right; the rest is the manifest's.
     """
 
     id: str
@@ -84,6 +79,7 @@ class Entry:
     why: str = ""
     pinned: bool = False
     proof: Proof | None = None
+    drill: Drilled | None = None
     cluster: str = ""
     workload: str = ""
     cronjob: str = ""
@@ -98,6 +94,8 @@ class Entry:
     retention: Retention | None = None
     size_accepted: bool = False
     required_proof: str = ""
+    storages: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def is_restorable(self) -> bool:
@@ -107,14 +105,17 @@ class Entry:
     def to_document(self) -> Mapping[str, Any]:
         """The entry as JSON has it; the members are described in docs/catalogue.md."""
         members: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        proof = self.proof
         return members | {
             "started": rfc3339(self.started),
             "finished": self.finished and rfc3339(self.finished),
-            "proof": proof and {"when": rfc3339(proof.when), "good": proof.good},
+            **{name: _verdict(members[name]) for name in ("proof", "drill")},
             "retention": self.retention and asdict(self.retention),
             "restorable": self.is_restorable,
         }
+
+
+def _verdict(last: Proof | Drilled | None) -> Mapping[str, Any] | None:
+    return last and {"when": rfc3339(last.when), "good": last.good}
 
 
 def rfc3339(moment: datetime) -> str:
@@ -150,8 +151,7 @@ def read_entry(
     run = RunFolder.parse(folder)
     assert run is not None
     record = read_record(body)
-    last = last_proof(names, now=now)
-    proof = Proof(when=last[0], good=last[1]) if last else None
+    proof = last_proof(names, now=now)
     state, why, finished = _stand(record, started=run.started, now=now)
     if isinstance(record, Manifest) and not _is_of(record, prefix, run):
         state, why = State.DAMAGED, "its manifest is that of another run"
@@ -166,6 +166,7 @@ def read_entry(
         why=why,
         pinned=PINNED in names,
         proof=proof,
+        drill=last_drill(names, now=now),
         **_facts(record, names),
     )
 
@@ -208,11 +209,10 @@ def _unreadable(record: object) -> tuple[State, str]:
 
 
 def _running(record: StartedRecord, *, started: datetime, now: datetime) -> tuple[State, str]:
-    deadline = record.deadline_seconds
-    allowed = _NO_DEADLINE if deadline is None else timedelta(seconds=deadline) + _MARGIN
-    if now <= started + allowed:
-        return State.RUNNING, "it has not ended yet"
-    return State.CRASHED, "it ended without a word, and is past its deadline"
+    own = record.deadline_seconds
+    is_over = now > started + (NO_DEADLINE if own is None else timedelta(seconds=own) + MARGIN)
+    why = "it ended without a word, and is past its deadline" if is_over else "it has not ended yet"
+    return State.CRASHED if is_over else State.RUNNING, why
 
 
 def _facts(record: object, names: Collection[str]) -> dict[str, Any]:
@@ -231,13 +231,12 @@ def _facts(record: object, names: Collection[str]) -> dict[str, Any]:
                 "retention": record.retention,
                 "size_accepted": record.size_accepted or ACCEPTED in names,
                 "required_proof": record.required_proof,
+                "missing": record.missing,
             }
         case StartedRecord():
             return _whose(record)
-        case Tombstone(buried=Manifest() as buried):
-            return _whose(buried.begun)
-        case Tombstone(buried=StartedRecord() as buried):
-            return _whose(buried)
+        case Tombstone(buried=buried):
+            return _whose(buried.begun if isinstance(buried, Manifest) else buried)
     return {}
 
 
@@ -247,4 +246,5 @@ def _whose(begun: StartedRecord) -> dict[str, Any]:
         "workload": begun.workload,
         "cronjob": begun.cronjob,
         "engine": begun.engine,
+        "storages": begun.storages,
     }

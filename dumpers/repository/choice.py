@@ -9,6 +9,12 @@ from dumpers.repository.catalogue import Entry, State, rfc3339
 from dumpers.runtime.errors import ConfigurationError
 
 _SHOWN = 5
+# Of a run in these states a backup may come to be there, or may be there.
+_OPEN = {State.RUNNING, State.UNKNOWN}
+
+
+class NoSuchBackupError(ConfigurationError):
+    """The backup that is meant is not in this storage: as none, or as one that is no good."""
 
 
 def choose(entries: Sequence[Entry], wanted: str) -> Entry:
@@ -16,7 +22,7 @@ def choose(entries: Sequence[Entry], wanted: str) -> Entry:
 
     `entries` are newest first. `latest` is the newest that can be restored; `at:<RFC 3339>` the
     newest of those that began at this time or before it, never a later one. ConfigurationError
-    names near misses and what there is.
+    names near misses and what there is; it is a NoSuchBackupError where none fits.
     """
     if wanted == LATEST:
         return _newest(entries, entries, "there is no backup that can be restored")
@@ -48,7 +54,7 @@ def parse_moment(wanted: str) -> datetime:
 def choose_by_id(entries: Sequence[Entry], wanted: str) -> Entry:
     """The run with this id, or whose id or folder begins so, in whatever state it is.
 
-    ConfigurationError where none or several fit.
+    NoSuchBackupError where none fits, ConfigurationError where several do.
     """
     found = [entry for entry in entries if entry.id == wanted]
     if not found and wanted:
@@ -61,14 +67,15 @@ def choose_by_id(entries: Sequence[Entry], wanted: str) -> Entry:
         )
     near = get_close_matches(wanted, [entry.id for entry in entries], n=3, cutoff=0.6)
     meant = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise ConfigurationError(f"there is no backup {wanted[:80]!r}{meant}{_there_is(entries)}")
+    raise NoSuchBackupError(f"there is no backup {wanted[:80]!r}{meant}{_there_is(entries)}")
 
 
 def check_restorable(entry: Entry) -> Entry:
     """Return the entry; ConfigurationError where it is no backup that can be restored."""
     if entry.is_restorable:
         return entry
-    raise ConfigurationError(
+    error = ConfigurationError if entry.state in _OPEN else NoSuchBackupError
+    raise error(
         f"{entry.id} of {rfc3339(entry.started)} cannot be restored, it is {entry.state}"
         f"{f' ({entry.why})' if entry.why else ''}: choose another one"
     )
@@ -77,7 +84,7 @@ def check_restorable(entry: Entry) -> Entry:
 def _newest(candidates: Sequence[Entry], entries: Sequence[Entry], otherwise: str) -> Entry:
     found = next((entry for entry in candidates if entry.is_restorable), None)
     if found is None:
-        raise ConfigurationError(f"{otherwise}{_there_is(entries)}")
+        raise NoSuchBackupError(f"{otherwise}{_there_is(entries)}")
     return found
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from dumpers.contract.key_names import quote, segment
@@ -18,6 +19,8 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 STARTED, MANIFEST, FAILED = "started.json", "manifest.json", "failed.json"
 FINGERPRINT = "fingerprint.json"
 PINNED, ACCEPTED = "pinned.json", "accepted.json"
+# Lies beside a backup that was copied here.
+COPIED = "copied.json"
 # What prune finds out: that the store holds what the manifest says, and that a backup is small.
 CHECKED, SHRUNK = "checked.json", "shrunk.json"
 # The only record that belongs to a CronJob, and not to one of its runs.
@@ -25,8 +28,10 @@ BOOTSTRAP = "bootstrap.json"
 # The mark of a sweep that has begun and not ended; holds what the tombstone holds.
 SWEEPING = "sweeping.json"
 _FOLDER = re.compile(r"(\d{8}T\d{6}Z)-(.+)")
-_PROOF = re.compile(r"(verified|damaged)-(\d{8}T\d{6}Z)\.json")
-_UNREAD = re.compile(r"unread-(\d{8}T\d{6}Z)\.json")
+# Records with a time in their name: what was found out about a backup, and when.
+VERIFIED, DAMAGED, UNREAD = "verified", "damaged", "unread"
+DRILLED, DRILL_FAILED, RESTORED = "drilled", "drill-failed", "restored"
+_TOLD = re.compile(r"(verified|damaged|unread|drilled|drill-failed|restored)-(\d{8}T\d{6}Z)\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +112,20 @@ class Run:
         return self.record_prefix + verification_name(moment, good=good)
 
 
+class Proof(NamedTuple):
+    """The last verification: when, and whether all objects were as they had been stored."""
+
+    when: datetime
+    good: bool
+
+
+class Drilled(NamedTuple):
+    """The last drill: when, and whether the restored backup held what had been dumped."""
+
+    when: datetime
+    good: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class RunFolder:
     """What the name of a run's folder of records says; sorts by time."""
@@ -118,58 +137,67 @@ class RunFolder:
     def parse(cls, name: str) -> "RunFolder | None":
         """Read a folder's name, without slashes; None where it is not one of ours."""
         found = _FOLDER.fullmatch(name)
-        try:
-            moment = datetime.strptime(found[1], _STAMP) if found else None  # noqa: DTZ007
-        except ValueError:
-            moment = None
-        if found is None or moment is None:
-            return None
-        return cls(started=moment.replace(tzinfo=UTC), id=unquote(found[2]))
+        moment = _moment(found[1]) if found else None
+        return cls(started=moment, id=unquote(found[2])) if found and moment else None
 
 
 def verification_name(moment: datetime, *, good: bool) -> str:
     """Name of the record of what a verification at this time found."""
-    return f"{'verified' if good else 'damaged'}-{stamp(moment)}.json"
+    return f"{VERIFIED if good else DAMAGED}-{stamp(moment)}.json"
+
+
+def drill_name(moment: datetime, *, good: bool) -> str:
+    """Name of the record of what a drill that ended at this time found."""
+    return f"{DRILLED if good else DRILL_FAILED}-{stamp(moment)}.json"
 
 
 def unread_name(moment: datetime) -> str:
     """Name of the record of a verification that ended at this time, and could not read all."""
-    return f"unread-{stamp(moment)}.json"
+    return f"{UNREAD}-{stamp(moment)}.json"
 
 
 def restored_name(moment: datetime) -> str:
     """Name of the record of a restore that ended at this time."""
-    return f"restored-{stamp(moment)}.json"
+    return f"{RESTORED}-{stamp(moment)}.json"
+
+
+def read_told(name: str) -> tuple[str, datetime] | None:
+    """What a record's name says that was found out about its backup, such as DRILLED, and when."""
+    found = _TOLD.fullmatch(name)
+    moment = _moment(found[2]) if found else None
+    return (found[1], moment) if found and moment else None
 
 
 def read_proof(name: str) -> tuple[datetime, bool] | None:
     """When a record's name says that its backup was verified, and whether it was good."""
-    found = _PROOF.fullmatch(name)
-    moment = _moment(found[2]) if found else None
-    return (moment, found[1] == "verified") if found and moment else None
+    return _read_verdict(VERIFIED, DAMAGED, name)
 
 
-def last_proof(names: Iterable[str], *, now: datetime) -> tuple[datetime, bool] | None:
+def read_drill(name: str) -> tuple[datetime, bool] | None:
+    """When a record's name says that its backup was drilled, and whether it held what it should."""
+    return _read_verdict(DRILLED, DRILL_FAILED, name)
+
+
+def last_proof(names: Iterable[str], *, now: datetime) -> Proof | None:
     """The verdict that counts of a run's records: when it was found, and whether it is good.
 
     It is the newest. A good one that is dated later than `now`, by a clock that was ahead,
     outweighs a bad one only if that is dated so, too: who wrote it knew that one.
     """
-    proofs = [proof for proof in map(read_proof, names) if proof]
-    ahead = [moment for moment, good in proofs if not good and moment > now]
-    known = min(ahead, default=None)
-    counting = [
-        (moment, good)
-        for moment, good in proofs
-        if not good or moment <= now or (known is not None and moment > known)
-    ]
-    return max(counting or proofs, default=None)
+    last = _last([proof for proof in map(read_proof, names) if proof], now)
+    return Proof(*last) if last else None
+
+
+def last_drill(names: Iterable[str], *, now: datetime) -> Drilled | None:
+    """The verdict of the drill that counts, of all by a run's records; as `last_proof` chooses."""
+    last = _last([drill for drill in map(read_drill, names) if drill], now)
+    return Drilled(*last) if last else None
 
 
 def last_unread(names: Iterable[str]) -> datetime | None:
     """When a verification last could not read a backup with these records; None if none tried."""
-    found = filter(None, map(_UNREAD.fullmatch, names))
-    return max(filter(None, (_moment(each[1]) for each in found)), default=None)
+    told = filter(None, map(read_told, names))
+    return max((moment for kind, moment in told if kind == UNREAD), default=None)
 
 
 def stamp(moment: datetime) -> str:
@@ -190,6 +218,22 @@ def bootstrap_key(*, path: str, cluster: str, cronjob: str) -> str:
 def probe_key(*, path: str, cluster: str) -> str:
     """Key of a small object by which prune finds out what the store and its keys can do."""
     return _join(path, "manifests", quote(cluster), "probe.json")
+
+
+def _read_verdict(good: str, bad: str, name: str) -> tuple[datetime, bool] | None:
+    told = read_told(name)
+    return (told[1], told[0] == good) if told and told[0] in {good, bad} else None
+
+
+def _last(verdicts: list[tuple[datetime, bool]], now: datetime) -> tuple[datetime, bool] | None:
+    ahead = [moment for moment, good in verdicts if not good and moment > now]
+    known = min(ahead, default=None)
+    counting = [
+        (moment, good)
+        for moment, good in verdicts
+        if not good or moment <= now or (known is not None and moment > known)
+    ]
+    return max(counting or verdicts, default=None)
 
 
 def _moment(text: str) -> datetime | None:

@@ -14,6 +14,8 @@ import msgspec
 
 from dumpers.repository.added_records import (
     Acceptance,
+    Copied,
+    Drill,
     Pin,
     Restoration,
     ShrunkRecord,
@@ -40,9 +42,11 @@ Record = (
     | FingerprintRecord
     | FailedRecord
     | Verification
+    | Drill
     | Restoration
     | Pin
     | Acceptance
+    | Copied
     | StoreCheck
     | ShrunkRecord
     | UnreadRecord
@@ -51,44 +55,48 @@ Record = (
 )
 
 FORMAT = 1
-_STARTED, _MANIFEST, _FAILED = "started", "manifest", "failed"
-_FINGERPRINT = "fingerprint"
-_VERIFIED, _DAMAGED = "verified", "damaged"
-_RESTORED, _PINNED, _BOOTSTRAP = "restored", "pinned", "bootstrap"
-_ACCEPTED, _CHECKED, _SHRUNK, _UNREAD = "accepted", "checked", "shrunk", "unread"
-_WITH_DIGEST = {_MANIFEST, _FINGERPRINT, _VERIFIED, _DAMAGED, _CHECKED}
+# Records whose verdict is in their kind: what they are, and what they say of a good backup.
+_JUDGED: dict[str, tuple[type[Verification | Drill], bool]] = {
+    "verified": (Verification, True),
+    "damaged": (Verification, False),
+    "drilled": (Drill, True),
+    "drill-failed": (Drill, False),
+}
 # A manifest's JSON holds the members of the started record as its own.
 _MEMBERS_OF: dict[str, Any] = {
-    _STARTED: StartedRecord,
-    _MANIFEST: Manifest,
-    _FINGERPRINT: FingerprintRecord,
-    _FAILED: FailedRecord,
-    _RESTORED: Restoration,
-    _PINNED: Pin,
-    _ACCEPTED: Acceptance,
-    _CHECKED: StoreCheck,
-    _SHRUNK: ShrunkRecord,
-    _UNREAD: UnreadRecord,
-    _BOOTSTRAP: BootstrapRecord,
+    "started": StartedRecord,
+    "manifest": Manifest,
+    "fingerprint": FingerprintRecord,
+    "failed": FailedRecord,
+    "restored": Restoration,
+    "pinned": Pin,
+    "accepted": Acceptance,
+    "copied": Copied,
+    "checked": StoreCheck,
+    "shrunk": ShrunkRecord,
+    "unread": UnreadRecord,
+    "bootstrap": BootstrapRecord,
 }
+_KINDS = {type_: kind for kind, type_ in _MEMBERS_OF.items()}
+_WITH_DIGEST = {"manifest", "fingerprint", "checked", *_JUDGED}
 # Many threads read records at once, and two that let msgspec meet a type for the first time
 # together crash the process: it shows the one what the other has not filled in yet (seen with
 # 0.22).
-for _type in (Verification, *_MEMBERS_OF.values()):
+for _type in (Verification, Drill, *_MEMBERS_OF.values()):
     msgspec.json.Decoder(_type)
 
 
 def write_record(record: Record) -> bytes:
     """The record as JSON, with a digest of itself where it vouches for objects."""
     match record:
-        case Manifest():
-            kind, members = _MANIFEST, _manifest_members(record)
-        case Verification():
-            kind = _VERIFIED if record.good else _DAMAGED
+        case Verification() | Drill():
+            judged = type(record), record.good
+            kind = next(kind for kind, found in _JUDGED.items() if found == judged)
             members = _members(record) | {"good": record.good}
-            for item in members["objects"]:
-                if not item["why"]:
-                    del item["why"]
+            for place in ("objects", "tables", "checks"):
+                for item in members.get(place, ()):
+                    if not item["why"]:
+                        del item["why"]
         case Tombstone():
             kind = record.removal.value
             members = {
@@ -97,12 +105,20 @@ def write_record(record: Record) -> bytes:
                 "buried": record.document,
             } | ({} if record.is_decided else {"decided": False})
         case _:
-            kind = next(kind for kind, type_ in _MEMBERS_OF.items() if type_ is type(record))
-            members = _members(record)
-    document = {"format": FORMAT, "record": kind, **members}
-    if kind in _WITH_DIGEST:
-        document["digest"] = digest(document)
-    return _print(document)
+            kind, members = _KINDS[type(record)], _members(record)
+            if isinstance(record, Manifest):
+                members = _manifest_members(members)
+            elif isinstance(record, StartedRecord):
+                members = _started_members(members)
+    return seal({"format": FORMAT, "record": kind, **members})
+
+
+def seal(document: Mapping[str, Any]) -> bytes:
+    """A record's JSON from its members, with a new digest of itself where its kind has one."""
+    bare = {name: value for name, value in document.items() if name != "digest"}
+    if document["record"] in _WITH_DIGEST:
+        bare["digest"] = digest(bare)
+    return _print(bare)
 
 
 def read_record(body: bytes) -> Record | UnknownRecord | DamagedRecord:
@@ -175,11 +191,12 @@ def _convert(kind: str, document: dict[str, Any]) -> Record | UnknownRecord | Da
     if kind in _MEMBERS_OF:
         record: Record = msgspec.convert(document | {"begun": document}, _MEMBERS_OF[kind])
         return record
-    if kind in {_VERIFIED, _DAMAGED}:
-        verification = msgspec.convert(document, Verification)
-        if verification.good != (kind == _VERIFIED):
-            return DamagedRecord(why="the verdict is not that of the objects")
-        return verification
+    if kind in _JUDGED:
+        type_, is_good = _JUDGED[kind]
+        judged: Verification | Drill = msgspec.convert(document, type_)
+        if judged.good != is_good:
+            return DamagedRecord(why="the verdict is not that of what it names")
+        return judged
     if kind in set(Removal):
         return _read_tombstone(Removal(kind), document)
     return UnknownRecord(format=FORMAT, kind=kind)
@@ -208,13 +225,19 @@ def _members(record: Record) -> dict[str, Any]:
     return members
 
 
-def _manifest_members(manifest: Manifest) -> dict[str, Any]:
-    members = _members(manifest)
+def _manifest_members(members: dict[str, Any]) -> dict[str, Any]:
+    """Those of a manifest beside those of its started record, without what says nothing."""
     begun: dict[str, Any] = members.pop("begun")
-    for name in ("required_proof", "fingerprint"):
+    for name in ("required_proof", "fingerprint", "missing", "options"):
         if not members[name]:
             del members[name]
     for part in (members, *members["objects"]):
         if not part["metadata"]:
             del part["metadata"]
-    return begun | members
+    return _started_members(begun) | members
+
+
+def _started_members(members: dict[str, Any]) -> dict[str, Any]:
+    """Those of a started record, without the storages of a run that has no names for them."""
+    optional = ("storage", "storages")
+    return {name: value for name, value in members.items() if value or name not in optional}

@@ -5,7 +5,7 @@ Their JSON form is in `record_json`; the format is documented in docs/restore.md
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -22,7 +22,9 @@ class StartedRecord:
     """Written before anything else: who runs, for which workload, and which keys will be written.
 
     `deadline_seconds` is None without a deadline. A run that has a started record, no manifest, and
-    a deadline that is long past, crashed.
+    a deadline that is long past, crashed. `storages` are the names of all storages that the run is
+    to write to, `storage` is the one that this record is in; both are empty where `main` is the
+    only one.
     """
 
     run: str
@@ -35,6 +37,14 @@ class StartedRecord:
     started: Time
     deadline_seconds: int | None
     keys: tuple[str, ...]
+    storage: str = ""
+    storages: tuple[str, ...] = ()
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the run's deadline is over; None without one."""
+        seconds = self.deadline_seconds
+        return None if seconds is None else self.started + timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +122,11 @@ class Manifest:
     None where all were to be kept, `metadata` what the engine knows of the whole dump.
     `size_accepted` is true where the workload's annotations said that the size is right.
     `required_proof` is PROOF_READ where a backup of the workload must have been read before it
-    covers others, empty where the store's word is enough; later versions may add to the words.
+    covers others, PROOF_DRILLED where it must have been restored, empty where the store's word is
+    enough; later versions may add to the words. `options` are the variables of the engine's options
+    that the dump was made with, none of which is a secret; older manifests have none.
     `fingerprint` is the sha256, as hex, of the FingerprintRecord beside it, empty without one.
+    `missing` are those of the run's storages that had been given up when this was written.
     """
 
     begun: StartedRecord
@@ -128,6 +141,8 @@ class Manifest:
     size_accepted: bool = False
     required_proof: str = ""
     fingerprint: str = ""
+    missing: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -2,45 +2,34 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.notes import codes_of
 from dumpers.contract.result import DumpResult
-from dumpers.engines.protocol import DumpEngine, DumpStream, SourceInfo
+from dumpers.engines.protocol import DumpEngine, SourceInfo
 from dumpers.repository import records
 from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.extent import Extent, read_extent
 from dumpers.repository.keys import Run
-from dumpers.repository.record_json import read_record, write_record
-from dumpers.repository.removal.sweep import sweep
-from dumpers.runs.failure import recorded_failure
+from dumpers.runs.destinations.beginning import begin
+from dumpers.runs.destinations.commit import commit, give_up_unfinished
+from dumpers.runs.destinations.destination import Destination, make_destinations
+from dumpers.runs.destinations.failures import recorded_failures
+from dumpers.runs.destinations.outcome import with_storages
 from dumpers.runs.fingerprints import record_fingerprint
-from dumpers.runs.naming import key_of, run_of
 from dumpers.runs.notes import judge, log_notes, with_learned_notes
 from dumpers.runs.pipeline import store_all
-from dumpers.runs.verify.read_back import prove_right, read_back
-from dumpers.runtime.errors import ExitCode, InterruptedRunError, StorageFailedError
+from dumpers.runs.verify.read_back import read_back
+from dumpers.runtime.errors import ExitCode, InterruptedRunError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
-from dumpers.storage.errors import AlreadyThereError
-from dumpers.storage.open_uploads import probe
-from dumpers.storage.run_storage import RunStorage
+from dumpers.storage.stores import open_stores
 from dumpers.streams import age
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    job: DumpJob
-    run: Run
-    source: SourceInfo
-    streams: Sequence[DumpStream]
-    recipients: Sequence[age.Recipient]
 
 
 def dump(
@@ -58,113 +47,76 @@ def dump(
     anything is written, bucket, keys and rights before anything is dumped. The manifest is written
     last, after the objects were read back where the job asks for that. A run that fails after its
     started record leaves a failed record.
+
+    All of the job's storages get the backup, which is read, compressed and encrypted once. What is
+    done at a store is done at all of them side by side; one that fails, or gets no further for ten
+    minutes, is given up and the others go on: the result is then partial, and has what is known of
+    the first storage that has the backup. So it is where the run is interrupted between two
+    manifests.
     """
     began = time.monotonic()
     recipients = age.parse_recipients(job.recipients)
-    # The store's client is set up while the engine looks at the database; no request goes out then.
+    # The stores' clients are set up while the engine looks at the database; no request goes out
+    # then.
     with (
-        RunStorage(job.location, run=run_id, interrupt=interrupt) as storage,
+        open_stores(job.storages, run=run_id, started=started, interrupt=interrupt) as stores,
         ExitStack() as recorded,
     ):
-        run = run_of(job, started=started, run_id=run_id)
         with engine.open(job, interrupt) as opened:
             source, streams = opened.info, opened.streams
-            plan = _Plan(job=job, run=run, source=source, streams=streams, recipients=recipients)
-            _announce(plan)
-            record = _record(plan)
-            started_record = write_record(record)
-            storage.put_once(run.started_key, started_record)
-            recorded.enter_context(recorded_failure(storage, run, now=now))
-            probe(storage, record.keys[0])
-            if job.verify:
-                prove_right(storage, run.started_key, started_record)
-            sweep(storage, run, record)
+            destinations = make_destinations(job, streams, started=started, run_id=run_id)
+            _announce(job, source, destinations)
+            recorded.enter_context(recorded_failures(destinations, stores, now=now))
+            stores.each(
+                lambda name: begin(destinations[name], stores[name], reads_back=bool(job.verify))
+            )
             stored = store_all(
                 streams,
-                keys=record.keys,
+                keys={name: item.record.keys for name, item in destinations.items()},
                 parallel=source.parallel,
                 part_size=job.part_size,
                 recipients=recipients,
-                storage=storage,
+                stores=stores,
             )
-            objects = [item.record for item in stored]
-            plan = replace(plan, source=with_learned_notes(source, streams, job))
+            source = with_learned_notes(source, streams, job)
+
         # Not before the engine has ended what its streams share: it may still fail the dump.
-        if job.verify:
-            read_back(storage, run, objects, method=job.verify, now=now)
-        fingerprint = record_fingerprint(storage, run, stored)
-        _commit(plan, record, objects, fingerprint, storage=storage, now=now)
+        def finish(name: str) -> None:
+            destination, storage = destinations[name], stores[name]
+            objects = [item.record for item in stored[name]]
+            if job.verify:
+                read_back(storage, destination.run, objects, method=job.verify, now=now)
+            commit(
+                destination,
+                storage,
+                objects,
+                fingerprint=record_fingerprint(storage, destination.run, stored[name]),
+                missing=tuple(stores.failures),
+                job=job,
+                source=source,
+                now=now,
+            )
+
+        try:
+            stores.each(finish)
+        except InterruptedRunError as error:
+            give_up_unfinished(destinations, stores, error)
         seconds = time.monotonic() - began
-        extent = read_extent(storage, run.records_prefix, now=now)
-    return _result(plan, objects=objects, seconds=seconds, extent=extent)
-
-
-def _commit(
-    plan: _Plan,
-    record: records.StartedRecord,
-    objects: Sequence[records.ObjectRecord],
-    fingerprint: str,
-    *,
-    storage: RunStorage,
-    now: Callable[[], datetime],
-) -> None:
-    """Write the manifest, which makes the backup exist.
-
-    A run that was suspended, as with its node, may come too late: a later run then has swept this
-    one's objects. InterruptedRunError past the deadline, StorageFailedError where the tombstone of
-    a sweep has the manifest's key.
-    """
-    finished = now()
-    _check_deadline(record, finished)
-    manifest = records.Manifest(
-        begun=record,
-        finished=finished,
-        server_version=plan.source.server_version,
-        tool_version=plan.source.tool_version,
-        encryption=records.Encryption(recipients=plan.job.recipients) if plan.recipients else None,
-        objects=tuple(objects),
-        notes=judge(plan.source.notes, plan.job),
-        retention=_retention(plan.job),
-        size_accepted=plan.job.size_accepted,
-        required_proof=plan.job.required_proof,
-        fingerprint=fingerprint,
-        metadata=plan.source.metadata,
-    )
-    key = plan.run.manifest_key
-    try:
-        is_certain = storage.put_once(key, write_record(manifest))
-    except AlreadyThereError as error:
-        found = read_record(storage.call(lambda: storage.bucket.get(key)))
-        if not isinstance(found, records.Tombstone):
-            raise
-        raise StorageFailedError(
-            f"{key} is a tombstone: a later run took this one for crashed, because it was "
-            "suspended or the nodes' clocks differ, and swept what it had stored; dump again"
-        ) from error
-    if not is_certain:
-        # The key is taken, and nobody may look by whom: by this run, or since then by a sweep.
-        _check_deadline(record, now())
-
-
-def _retention(job: DumpJob) -> records.Retention | None:
-    if not job.retention:
-        return None
-    return records.Retention(policy=job.retention, time_zone=job.time_zone)
-
-
-def _check_deadline(record: records.StartedRecord, moment: datetime) -> None:
-    """Raise InterruptedRunError past the run's deadline, when a sweep may take it for crashed."""
-    deadline = record.deadline_seconds
-    if deadline is not None and moment > record.started + timedelta(seconds=deadline):
-        raise InterruptedRunError(
-            f"this run began at {record.started:%Y-%m-%d %H:%M:%S} UTC and is past its deadline of "
-            f"{deadline} s: it was suspended, and what it stored may have been swept since; it "
-            "counts as no backup, dump again"
+        first = destinations[stores.still_in[0]]
+        extent = read_extent(stores[first.name], first.run.records_prefix, now=now)
+        result = _result(
+            job,
+            source,
+            first.run,
+            objects=[item.record for item in stored[first.name]],
+            seconds=seconds,
+            extent=extent,
         )
+        return with_storages(result, job, stores.failures)
 
 
-def _announce(plan: _Plan) -> None:
-    job, source = plan.job, plan.source
+def _announce(job: DumpJob, source: SourceInfo, destinations: Mapping[str, Destination]) -> None:
+    first, *_ = destinations.values()
     _LOG.info(
         "dumping",
         extra=fields(
@@ -174,11 +126,12 @@ def _announce(plan: _Plan) -> None:
             server_version=source.server_version,
             tool_version=source.tool_version,
             estimated_bytes=source.estimate,
-            encrypted=bool(plan.recipients),
-            record=plan.run.record_prefix,
+            encrypted=bool(job.recipients),
+            record=first.run.record_prefix,
         ),
     )
     log_notes(source.notes, job)
+    # Of another storage than the first one, 0.6.0 knew nothing.
     if job.location.region and job.location.endpoint:
         _LOG.warning(
             "S3_ENDPOINT and S3_REGION are both set: the dump goes to the endpoint, the region "
@@ -187,49 +140,35 @@ def _announce(plan: _Plan) -> None:
         )
 
 
-def _record(plan: _Plan) -> records.StartedRecord:
-    job, run = plan.job, plan.run
-    return records.StartedRecord(
-        run=run.id,
-        cluster=job.cluster,
-        workload=job.workload,
-        cronjob=job.cronjob,
-        pod=job.host,
-        engine=job.engine.type,
-        bucket=job.location.bucket,
-        started=run.started,
-        deadline_seconds=job.deadline,
-        keys=tuple(key_of(stream, job, run) for stream in plan.streams),
-    )
-
-
 def _result(
-    plan: _Plan,
+    job: DumpJob,
+    source: SourceInfo,
+    run: Run,
     *,
     objects: Sequence[records.ObjectRecord],
     seconds: float,
     extent: Extent | None,
 ) -> DumpResult:
-    notes = judge(plan.source.notes, plan.job)
+    notes = judge(source.notes, job)
     return DumpResult(
         succeeded=True,
         exit_code=ExitCode.DONE,
         reason="Succeeded",
         message="",
-        engine=plan.job.engine.type,
-        server_version=plan.source.server_version,
-        tool_version=plan.source.tool_version,
+        engine=job.engine.type,
+        server_version=source.server_version,
+        tool_version=source.tool_version,
         keys=tuple(item.key for item in objects),
         key_count=len(objects),
         source_bytes=sum(item.source_size for item in objects),
         stored_bytes=sum(item.size for item in objects),
         sha256=objects[0].sha256 if len(objects) == 1 else "",
         seconds=round(seconds, 3),
-        record=plan.run.record_prefix,
-        verified=plan.job.verify,
+        record=run.record_prefix,
+        verified=job.verify,
         notes=codes_of(notes),
         accepted=codes_of(notes, accepted=True),
         oldest_backup=rfc3339(extent.oldest) if extent else "",
         backups=extent.count if extent else 0,
-        size_accepted=plan.job.size_accepted,
+        size_accepted=job.size_accepted,
     )

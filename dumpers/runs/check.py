@@ -8,13 +8,14 @@ from dumpers.contract.jobs import DumpJob
 from dumpers.contract.notes import codes_of
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpEngine
-from dumpers.runs.naming import key_of, run_of
+from dumpers.runs.destinations.destination import is_named, make_destinations
+from dumpers.runs.destinations.outcome import with_storages
 from dumpers.runs.notes import judge, log_notes
 from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.storage.open_uploads import probe
-from dumpers.storage.run_storage import RunStorage
+from dumpers.storage.stores import open_stores
 from dumpers.streams import age
 
 _LOG = logging.getLogger(__name__)
@@ -26,12 +27,13 @@ def check(
     """Try what a dump does before its first byte, or raise the KsnapshotError that stops it.
 
     Nothing is left in the store: an upload is begun where a dump would go, and dropped. `started`
-    is in UTC.
+    is in UTC. Of several storages each is tried; the check is good where one is, and says which
+    are.
     """
     began = time.monotonic()
     recipients = age.parse_recipients(job.recipients)
     _passed("encryption", recipients=len(recipients))
-    with RunStorage(job.location, run=run_id, interrupt=interrupt) as storage:
+    with open_stores(job.storages, run=run_id, started=started, interrupt=interrupt) as stores:
         with engine.open(job, interrupt) as opened:
             source, streams = opened.info, opened.streams
             _passed(
@@ -43,11 +45,18 @@ def check(
                 objects=len(streams),
             )
             log_notes(source.notes, job)
-            first = streams[0]
-        probe(storage, key_of(first, job, run_of(job, started=started, run_id=run_id)))
-        _passed("store", bucket=job.location.bucket, endpoint=job.location.endpoint or "")
+            destinations = make_destinations(job, streams[:1], started=started, run_id=run_id)
+
+        def try_store(name: str) -> None:
+            tried = destinations[name]
+            probe(stores[name], tried.record.keys[0])
+            told = {"storage": name} if is_named(job) else {}
+            place = tried.location
+            _passed("store", bucket=place.bucket, endpoint=place.endpoint or "", **told)
+
+        stores.each(try_store)
     notes = judge(source.notes, job)
-    return DumpResult(
+    result = DumpResult(
         succeeded=True,
         exit_code=ExitCode.DONE,
         reason="Succeeded",
@@ -59,6 +68,7 @@ def check(
         notes=codes_of(notes),
         accepted=codes_of(notes, accepted=True),
     )
+    return with_storages(result, job, stores.failures)
 
 
 def _passed(what: str, **facts: object) -> None:

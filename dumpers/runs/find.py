@@ -13,6 +13,12 @@ from dumpers.repository.records import Manifest
 from dumpers.storage.run_storage import RunStorage
 
 
+def holds_runs(job: BackupJob, storage: RunStorage, now: Callable[[], datetime]) -> bool:
+    """Whether the job's CronJob has any record of a run, whatever became of that."""
+    prefix = records_prefix(path=job.location.path, cluster=job.cluster, cronjob=job.cronjob)
+    return bool(Catalogue(storage=storage, prefix=prefix, now=now).page(limit=1).entries)
+
+
 def find_backup(
     job: BackupJob, storage: RunStorage, now: Callable[[], datetime]
 ) -> tuple[Entry, Manifest]:

@@ -4,6 +4,7 @@ import secrets
 from datetime import datetime
 
 from dumpers.contract.jobs import DumpJob
+from dumpers.contract.storages.location import S3Location
 from dumpers.engines.protocol import DumpStream
 from dumpers.repository.keys import Run
 
@@ -15,10 +16,10 @@ def new_run_id() -> str:
     return secrets.token_hex(_ID_BYTES)
 
 
-def run_of(job: DumpJob, *, started: datetime, run_id: str) -> Run:
-    """The run of a job; `started` is in UTC."""
+def run_of(job: DumpJob, location: S3Location, *, started: datetime, run_id: str) -> Run:
+    """The run of a job at one of its locations; `started` is in UTC."""
     return Run(
-        path=job.location.path,
+        path=location.path,
         cluster=job.cluster,
         cronjob=job.cronjob,
         host=job.host,

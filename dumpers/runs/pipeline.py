@@ -1,10 +1,14 @@
-"""Storing all that a dump consists of: every stream as an object, several at a time."""
+"""Storing all that a dump consists of: every stream as an object, several at a time.
+
+Each stream is read, compressed and encrypted once, whatever the number of stores.
+"""
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from typing import TypeAlias
 
 from dumpers.contract.fingerprint import Fingerprint
 from dumpers.engines.protocol import DumpStream, FingerprintedStream
@@ -14,8 +18,7 @@ from dumpers.runtime.log import fields
 from dumpers.runtime.progress import Progress
 from dumpers.runtime.threads import map_parallel
 from dumpers.storage.multipart import Upload
-from dumpers.storage.part_size import choose_part_size
-from dumpers.storage.run_storage import RunStorage
+from dumpers.storage.stores import Stores
 from dumpers.streams import age
 from dumpers.streams.filters import CountingReader, GzipReader
 from dumpers.streams.fingerprint import ScannedReader
@@ -28,8 +31,8 @@ _MOST_AT_A_TIME = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """The record of an object, and what it holds; None where its stream has no fingerprint."""
+class StoredStream:
+    """The record of a stream's object, and its fingerprint; None where the stream takes none."""
 
     record: ObjectRecord
     fingerprint: Fingerprint | None
@@ -38,42 +41,58 @@ class StoredObject:
 def store_all(
     streams: Sequence[DumpStream],
     *,
-    keys: Sequence[str],
+    keys: Mapping[str, Sequence[str]],
     parallel: int,
     part_size: int | None,
     recipients: Sequence[age.Recipient],
-    storage: RunStorage,
-) -> Sequence[StoredObject]:
-    """Store every stream under its key and return what was stored, in the order given.
+    stores: Stores,
+) -> Mapping[str, Sequence[StoredStream]]:
+    """Store every stream in every store under its key there.
 
-    `parallel` streams of each concurrency group are read at a time. A stream that fails, or that
-    the engine withdraws after all are stored, is read again if the stream says that this may help.
-    Otherwise the other streams are stopped, and the error is raised; `storage.interrupt` is not
-    cancelled by this. `part_size` is in bytes, None meaning that the estimates decide.
+    `keys` are by the names of the stores, in the order of the streams, and so is what was stored,
+    for the stores that are still in at the end. `parallel` streams of each concurrency group are
+    read at a time. A stream that fails, or that the engine withdraws after all are stored, is read
+    again if the stream says that this may help. Otherwise the other streams are stopped, and the
+    error is raised; `stores.interrupt` is not cancelled by this. `part_size` is in bytes, None
+    meaning that the estimates decide.
     """
-    jobs = [_Job(stream=stream, key=key) for stream, key in zip(streams, keys, strict=True)]
+    jobs = [
+        _Job(stream=stream, keys={name: listed[number] for name, listed in keys.items()})
+        for number, stream in enumerate(streams)
+    ]
     progress = Progress(total=len(jobs))
-    scope = storage.interrupt.child()
+    scope = stores.interrupt.child()
     storing = _Storing(
-        storage=storage.with_interrupt(scope),
+        stores=stores.with_interrupt(scope),
         part_size=part_size,
         at_a_time=_at_a_time(_workers(jobs, parallel)),
         recipients=recipients,
         progress=progress,
     )
-    stored: dict[str, StoredObject] = {}
+    stored: _Stored = {}
     with progress.shown():
         withdrawn = jobs
         while withdrawn:
             stored |= _run(_workers(withdrawn, parallel), storing)
             withdrawn = [job for job in withdrawn if not storing.prove(job, stored)]
-    return [stored[key] for key in keys]
+    return {name: [stored[job][name] for job in jobs] for name in stores.still_in}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Job:
+    """A stream that is to be stored, and its keys by the names of the stores."""
+
     stream: DumpStream
-    key: str
+    keys: Mapping[str, str]
+
+    @property
+    def first_key(self) -> str:
+        """The key in the first store, for messages."""
+        return next(iter(self.keys.values()))
+
+
+# What was stored of a job, by the names of the stores.
+_Stored: TypeAlias = dict[_Job, Mapping[str, StoredStream]]
 
 
 def _workers(jobs: Sequence[_Job], parallel: int) -> list[deque[_Job]]:
@@ -92,8 +111,8 @@ def _at_a_time(workers: Sequence[deque[_Job]]) -> int:
     return min(len(workers), _MOST_AT_A_TIME)
 
 
-def _run(workers: Sequence[deque[_Job]], storing: "_Storing") -> dict[str, StoredObject]:
-    stored: dict[str, StoredObject] = {}
+def _run(workers: Sequence[deque[_Job]], storing: "_Storing") -> _Stored:
+    stored: _Stored = {}
 
     def work(queue: deque[_Job]) -> None:
         while queue:
@@ -101,7 +120,7 @@ def _run(workers: Sequence[deque[_Job]], storing: "_Storing") -> dict[str, Store
                 job = queue.popleft()
             except IndexError:
                 return
-            stored[job.key] = storing.store_again(job)
+            stored[job] = storing.store(job)
 
     map_parallel(
         work,
@@ -109,52 +128,64 @@ def _run(workers: Sequence[deque[_Job]], storing: "_Storing") -> dict[str, Store
         at_a_time=_at_a_time(workers),
         name="stream",
         # No manifest will be written, so the other streams have nothing to go on for.
-        stop=lambda: storing.storage.interrupt.cancel("the failure of another stream"),
+        stop=lambda: storing.stores.interrupt.cancel("the failure of another stream"),
     )
     return stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Storing:
-    storage: RunStorage
+    """How each stream is stored; the interrupt of `stores` ends all of them."""
+
+    stores: Stores
     part_size: int | None
     at_a_time: int
     recipients: Sequence[age.Recipient]
     progress: Progress
 
-    def prove(self, job: _Job, stored: dict[str, StoredObject]) -> bool:
+    def prove(self, job: _Job, stored: _Stored) -> bool:
         """Add what the engine knows of a stream once all are stored; False if it withdraws it."""
         try:
-            found = stored[job.key]
-            record = replace(found.record, metadata=job.stream.metadata())
-            stored[job.key] = replace(found, record=record)
+            metadata = job.stream.metadata()
+            stored[job] = {
+                name: replace(found, record=replace(found.record, metadata=metadata))
+                for name, found in stored[job].items()
+            }
         except SourceFailedError as error:
-            self._ask(job, error)
+            self._check_retry(job, error)
             return False
         return True
 
-    def store_again(self, job: _Job) -> StoredObject:
+    def store(self, job: _Job) -> Mapping[str, StoredStream]:
         """Store a stream, from its start again as long as the stream says that this may help."""
         while True:
             try:
-                return self._store(job.stream, job.key)
+                return self._store_once(job.stream, job.keys)
             except SourceFailedError as error:
-                self._ask(job, error)
+                self._check_retry(job, error)
 
-    def _ask(self, job: _Job, error: SourceFailedError) -> None:
-        self.storage.interrupt.check()
+    def _check_retry(self, job: _Job, error: SourceFailedError) -> None:
+        """Raise `error` where reading the stream once more does not help."""
+        self.stores.interrupt.check()
         if not job.stream.can_retry(error):
             raise error
-        _LOG.warning("reading once more", extra=fields(key=job.key, why=str(error)))
+        _LOG.warning("reading once more", extra=fields(key=job.first_key, why=str(error)))
 
-    def _store(self, stream: DumpStream, key: str) -> StoredObject:
-        part_size = self.part_size or choose_part_size(stream.estimate, self.at_a_time)
+    def _store_once(
+        self, stream: DumpStream, keys: Mapping[str, str]
+    ) -> Mapping[str, StoredStream]:
         scanner = stream.scanner() if isinstance(stream, FingerprintedStream) else None
         # The upload is left after the tool has ended: a dump that goes wrong at its very end still
         # aborts it.
         with (
-            Upload.begin(self.storage, key, part_size=part_size) as upload,
-            stream.open(self.storage.interrupt) as tool,
+            Upload.begin(
+                self.stores,
+                keys,
+                part_size=self.part_size,
+                estimate=stream.estimate,
+                uploads=self.at_a_time,
+            ) as upload,
+            stream.open(self.stores.interrupt) as tool,
             CountingReader(ScannedReader(tool, scanner) if scanner else tool) as raw,
         ):
             packed = GzipReader(raw)
@@ -165,16 +196,23 @@ class _Storing:
                 else:
                     copy(packed, upload)
             stored = upload.complete()
-        record = ObjectRecord(
-            key=stored.key,
-            name=stream.name,
-            part=stream.part,
-            ending=stream.ending,
-            size=stored.size,
-            sha256=stored.sha256,
-            crc32=stored.crc32,
-            source_size=raw.count,
-            source_sha256=raw.sha256(),
-            checked=stored.checked,
-        )
-        return StoredObject(record=record, fingerprint=scanner.end() if scanner else None)
+        fingerprint = scanner.end() if scanner else None
+        source_sha256 = raw.sha256()
+        return {
+            name: StoredStream(
+                record=ObjectRecord(
+                    key=found.key,
+                    name=stream.name,
+                    part=stream.part,
+                    ending=stream.ending,
+                    size=found.size,
+                    sha256=found.sha256,
+                    crc32=found.crc32,
+                    source_size=raw.count,
+                    source_sha256=source_sha256,
+                    checked=found.checked,
+                ),
+                fingerprint=fingerprint,
+            )
+            for name, found in stored.items()
+        }

@@ -1,4 +1,4 @@
-"""Shows how far a restore or a verification is, and where it hangs if it does."""
+"""Shows how far a restore, a drill, a verification or a copy is, and where it hangs if it does."""
 
 import logging
 import threading
@@ -12,7 +12,8 @@ from dumpers.runtime.log import fields
 _LOG = logging.getLogger(__name__)
 
 # Events of the log.
-RESTORING, READING = "restoring", "reading"
+RESTORING, READING, DRILLING = "restoring", "reading", "drilling"
+COPYING = "copying"
 _SECONDS = 5.0
 _STALLED_SECONDS = 600.0
 
@@ -59,7 +60,7 @@ def shown(
 ) -> Iterator[None]:
     """Log the progress from a thread of its own; `where` says what is waited for.
 
-    `doing` is RESTORING or READING.
+    `doing` is RESTORING, READING, DRILLING or COPYING.
     """
     ended = threading.Event()
     watch = Watch(doing=doing, total=total, began=time.monotonic())

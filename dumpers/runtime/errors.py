@@ -57,6 +57,10 @@ class ConfigurationError(KsnapshotError):
         self.faults = faults
 
 
+class StorageUnfitError(ConfigurationError):
+    """What a job was told of one of its storages cannot be right; another storage may still do."""
+
+
 class SourceFailedError(KsnapshotError):
     """The database or its dump tool failed in a way that may heal by itself."""
 
@@ -139,6 +143,56 @@ class BootstrappedBeforeError(TargetRefusedError):
     """A new workload had its restore already, so nothing is to be done."""
 
     reason = "BootstrappedBefore"
+
+
+class NotDrillableError(KsnapshotError):
+    """No drill can be made of a backup here, which is no fault of it, and no failure."""
+
+    exit_code = ExitCode.DONE
+    reason = "NotDrillable"
+
+
+class DrillServerFailedError(TargetFailedError):
+    """The throwaway server never answered, had no room, or failed: nothing is known of the backup.
+
+    Another drill may go better.
+    """
+
+    reason = "DrillServerFailed"
+
+
+class DrillServerUnfitError(TargetRefusedError):
+    """The throwaway server is none that the backup can be tried on, such as of another major."""
+
+    reason = "DrillServerUnfit"
+
+
+class DrillNotLoadedError(TargetRefusedError):
+    """The throwaway server refused what the backup holds, and was fit for it: a verdict."""
+
+    reason = "DrillNotLoaded"
+
+
+class DrillDiffersError(TargetRefusedError):
+    """What was restored is not what was dumped: a verdict."""
+
+    reason = "DrillDiffers"
+
+
+class DrillCheckFailedError(TargetRefusedError):
+    """What was restored is what was dumped, and a check of the user's own does not hold there."""
+
+    reason = "DrillCheckFailed"
+
+
+# The reasons of a drill that say something of the backup; no other speaks against it.
+DRILL_VERDICTS = frozenset(
+    error.reason
+    for error in (
+        *(DrillDiffersError, DrillNotLoadedError, DrillCheckFailedError),
+        BackupDamagedError,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,12 +66,13 @@ class Interrupt:
         self._own = _Scope(seconds, work, is_part=is_part)
         self._scopes: tuple[_Scope, ...] = (self._own,)
 
-    def child(self) -> "Interrupt":
+    def child(self, seconds: float | None = None, *, work: str = "") -> "Interrupt":
         """A scope of its own: cancelling the child ends only what waits through the child.
 
-        Cancelling this interrupt, and its deadline, ends its children, too.
+        Cancelling this interrupt, and its deadline, ends its children, too. A child of this `work`
+        may take `seconds`, None for any time.
         """
-        child = Interrupt(work=self._own.work)
+        child = Interrupt(seconds, work=work or self._own.work, is_part=seconds is not None)
         # The outermost first: its cause is the one to show.
         child._scopes = (*self._scopes, child._own)
         return child

@@ -131,6 +131,12 @@ class Completion:
                 extra=fields(key=self.key),
             )
             return False
+        if self.store.lock and head and head.locked_until is None:
+            _LOG.warning(
+                "the lock of a stored object is not to be seen: grant s3:GetObjectRetention, or "
+                "the store keeps none",
+                extra=fields(key=self.key),
+            )
         if not self._is_own(head):
             raise StorageFailedError(
                 f"{self.key} was completed, but the store does not hold what was sent: it lost "

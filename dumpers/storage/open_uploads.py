@@ -53,7 +53,7 @@ def create(store: RunStorage, key: str, *, token: str) -> CreatedUpload:
         nonlocal tries
         tries += 1
         return store.bucket.create_upload(
-            key, run=store.run, token=token, checksums=store.checksums
+            key, run=store.run, token=token, checksums=store.checksums, lock=store.lock
         )
 
     begun = store.submit(lambda: store.repeat(begin))

@@ -54,13 +54,15 @@ class Patience:
                 elif away_since is None:
                     away_since = began
                 left = away_since + self.seconds - now
-                if tries == 1:
+                # A store that was given up meanwhile is not waited for.
+                if tries == 1 and not interrupt.is_cancelled:
                     _LOG.warning(
                         "waiting for the store", extra=fields(why=str(error), seconds=round(left))
                     )
                 if left <= 0:
                     raise self._given_up(error, now - away_since) from error
-                interrupt.hold_up(f"the store: {error}")
+                if not interrupt.is_cancelled:
+                    interrupt.hold_up(f"the store: {error}")
                 self.sleep(interrupt, min(max(pause, error.retry_after), left))
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except KsnapshotError:

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from copy import copy
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from dumpers.contract.location import S3Location
+from dumpers.contract.storages.location import S3Location
 from dumpers.runtime.errors import (
     InterruptedRunError,
     KsnapshotError,
@@ -27,6 +29,7 @@ from dumpers.storage.errors import (
 )
 from dumpers.storage.patience import Patience
 from dumpers.storage.rate_limit import OnSent, RateLimit
+from dumpers.storage.s3.object_lock import Lock, lock_from
 from dumpers.storage.way_out import WayOut
 
 if TYPE_CHECKING:
@@ -35,10 +38,10 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# The parts of one upload that are under way at once; each fills a buffer.
-IN_FLIGHT = 2
 # Calls at a time, of all uploads; threads are started only as they are needed.
 _WORKERS = 16
+# The patience of cleaning up at a store that was away for longer than the run's.
+_GIVEN_UP_SECONDS = 5.0
 
 
 def open_bucket(location: S3Location, pace: OnSent | None) -> "S3Bucket":
@@ -59,6 +62,7 @@ class RunStorage:
     """The bucket as one run sees it. A context manager: leaving it gives its threads back.
 
     The client is set up in the background: faults of the location are raised by the first call.
+    `started` (UTC) is when a run began that writes dumps: locks count from then.
     """
 
     def __init__(
@@ -68,10 +72,13 @@ class RunStorage:
         run: str,
         interrupt: Interrupt,
         patience: Patience | None = None,
+        started: datetime | None = None,
     ) -> None:
         self.run = run
         self.interrupt = interrupt
         self.checksums = True
+        self.lock = lock_from(location.object_lock, started)
+        self.upload_concurrency = location.upload_concurrency
         self._patience = patience or Patience(seconds=location.patience)
         self._way_out = WayOut(self._patience, interrupt)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="s3")
@@ -104,6 +111,30 @@ class RunStorage:
         """For worker threads only: waits until the bucket is set up."""
         return self._opening.result()
 
+    def bucket_heard(self, on_sent: OnSent) -> "S3Bucket":
+        """The bucket, for worker threads only; `on_sent` hears of each block of a part, too."""
+        bucket = self.bucket
+        pace = bucket.pace
+
+        def heard(size: int) -> None:
+            if pace is not None:
+                pace(size)
+            on_sent(size)
+
+        return _with_pace(bucket, heard)
+
+    def given_up(self) -> "RunStorage":
+        """The same storage, for cleaning up at a store that the run has given up.
+
+        Nobody waits there for long, whatever the location's patience: a call that hangs keeps no
+        good run from its end.
+        """
+        other = copy(self)
+        seconds = min(self._patience.seconds, _GIVEN_UP_SECONDS)
+        patience = replace(self._patience, seconds=seconds)
+        other._way_out = WayOut(patience, self.interrupt, is_short=True)  # noqa: SLF001  of this class
+        return other
+
     def submit(self, call: Callable[[], T]) -> "Future[T]":
         """Begin a call in a worker thread, as a single attempt."""
         return self._pool.submit(call)
@@ -127,20 +158,21 @@ class RunStorage:
         """Make a call on the run's way out, whatever the interrupt says; see `WayOut.call`."""
         return self._way_out.call(call, last_seconds=last_seconds)
 
-    def put_once(self, key: str, body: bytes) -> bool:
+    def put_once(self, key: str, body: bytes, *, is_locked: bool = False) -> bool:
         """Write a small object that must not be there yet; `key` carries the run's random id.
 
         AlreadyThereError where the key holds something else. Where the answer got lost, the object
         is read back to find out. Stores that do not know the condition are asked before each
         attempt whether the key is free. Returns False only where the key is taken and its object
         may not be read: then it is the run's own, unless a sweep took the key after the run's
-        deadline.
+        deadline. With `is_locked` it gets the run's lock, where the location asks for one.
         """
+        lock = self.lock if is_locked else None
         try:
-            self.call(lambda: self.bucket.put(key, body, only_new=True))
+            self.call(lambda: self.bucket.put(key, body, only_new=True, lock=lock))
         except (UnknownToStoreError, SignatureRefusedError):
             # A signature may fit without the condition, which something between dropped or altered.
-            self.call(lambda: self._put_where_free(key, body))
+            self.call(lambda: self._put_where_free(key, body, lock))
         except AlreadyThereError:
             try:
                 stored = self.call(lambda: self.bucket.get(key))
@@ -154,7 +186,7 @@ class RunStorage:
                 raise
         return True
 
-    def _put_where_free(self, key: str, body: bytes) -> None:
+    def _put_where_free(self, key: str, body: bytes, lock: Lock | None) -> None:
         """Write without a condition, unless the key is seen to hold something else.
 
         One attempt, so that no pause lies between the look and the write.
@@ -164,7 +196,7 @@ class RunStorage:
                 if self.bucket.get(key) == body:
                     return
                 raise AlreadyThereError(f"{key} exists already")
-        self.bucket.put(key, body, only_new=False)
+        self.bucket.put(key, body, only_new=False, lock=lock)
 
     def _was_put(self, key: str, body: bytes) -> bool:
         """Whether a write whose answer is an error or was lost has succeeded all the same."""

@@ -20,20 +20,22 @@ class WayOut:
     """Calls that go on when the run's own have ended; threads may share it.
 
     All calls together have the run's patience with a store that is away, counted anew after one
-    that went well. `run` is the interrupt of the whole run.
+    that went well. `run` is the interrupt of the whole run. With `is_short`, nobody waits longer
+    for a call than where the run was told to end.
     """
 
-    def __init__(self, patience: Patience, run: Interrupt) -> None:
+    def __init__(self, patience: Patience, run: Interrupt, *, is_short: bool = False) -> None:
         self._patience = patience
         self._run = run
+        self._is_short = is_short
         self._ends: float | None = None
 
     def call(self, call: Callable[[], T], *, last_seconds: float) -> T:
         """Make a call in a thread of its own, again until it succeeds or the patience is over.
 
-        Once the run was told to end, or is at its deadline, at most `last_seconds` are left: a
-        signal is followed by a kill. Raises the call's errors, and TimeoutError where the time is
-        over.
+        Once the run was told to end, or is at its deadline, or with `is_short` from the start, at
+        most `last_seconds` are left: a signal is followed by a kill. Raises the call's errors, and
+        TimeoutError where the time is over.
         """
         scope = Interrupt()
         patience = self._rest()
@@ -56,7 +58,7 @@ class WayOut:
     def _wait(self, done: "Future[T]", last_seconds: float) -> None:
         left = last_seconds
         while not wait_futures([done], _NOTICE_SECONDS).done:
-            if self._run.is_over:
+            if self._is_short or self._run.is_over:
                 left -= _NOTICE_SECONDS
             if left <= 0:
                 raise TimeoutError

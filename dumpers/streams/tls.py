@@ -13,6 +13,11 @@ from dumpers.runtime.interrupt import Interrupt
 VERIFY_FULL = "verify-full"
 CONNECT_SECONDS = 10.0
 
+# How OpenSSL calls an answer that is no TLS record, by release and by the answer's first bytes.
+_ANSWERED_IN_THE_CLEAR = frozenset(
+    {"PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER"}
+)
+
 
 def make_context(connection: Connection) -> ssl.SSLContext:
     """The TLS settings of a connection; ConfigurationError where a certificate cannot be read."""
@@ -40,6 +45,15 @@ def _load_client_certificate(context: ssl.SSLContext, connection: Connection) ->
             raise ConfigurationError(
                 f"the client's certificate and key cannot be read: {error}"
             ) from error
+
+
+def answered_without_tls(error: BaseException | None) -> bool:
+    """Whether an error, or one behind it, is that of a server which answered TLS in the clear."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError) and error.reason in _ANSWERED_IN_THE_CLEAR:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def speaks_tls(connection: Connection, interrupt: Interrupt) -> bool | None:

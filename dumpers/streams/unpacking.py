@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Self
 
-from dumpers.runtime.errors import BackupDamagedError, EncryptionError
+from dumpers.runtime.errors import BackupDamagedError, NoKeyFitsError
 from dumpers.streams.filters import CountingReader, GunzipReader
 from dumpers.streams.reader import BufferedReader, Reader
 
@@ -153,7 +153,7 @@ def name_recipients(recipients: Sequence[str]) -> str:
 
 def no_key_fits(
     key: str, *, recipients: Sequence[str], own: Collection[str], keys: int
-) -> EncryptionError | BackupDamagedError:
+) -> NoKeyFitsError | BackupDamagedError:
     """The error for an object that none of so many keys opens.
 
     `recipients` are those that the manifest names, `own` those that the keys belong to, as far as
@@ -164,7 +164,7 @@ def no_key_fits(
             f"{key} is damaged: its header does not fit the key that the manifest names"
         )
     which = f"none of the {keys} keys" if keys > 1 else "the key"
-    return EncryptionError(
+    return NoKeyFitsError(
         f"{which} in the identity file {'opens' if keys > 1 else 'does not open'} {key}, which is "
         f"encrypted for {name_recipients(recipients)}: `age-keygen -y key.txt` prints which of "
         "these an age key is, `ssh-keygen -y -f key` which an SSH key is"

@@ -6,14 +6,18 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
+from controller.settings.classes.reading import MEMBERS
 from controller.settings.job_pod import POD_FIELDS
 from controller.settings.setting import Setting
 from controller.settings.settings import SETTINGS, Settings
+from controller.workloads.classes.checking import check_classes
+from controller.workloads.classes.keys import IN_CLASSES
+from controller.workloads.request import ANNOTATIONS
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.version import VERSION
+from tests import libyaml
 from tests.paths import REPOSITORY
 
 _CHART = REPOSITORY / "charts" / "ksnapshot"
@@ -28,6 +32,9 @@ _COMPUTED = {
     "backupJob.serviceAccount.name",
     "backupJob.imagePullPolicy",
     "backupJob.pod",
+    # Of several values.
+    "drill.images",
+    "drill.volume",
     # By the number of replicas.
     "leaderElection.enabled",
 }
@@ -66,7 +73,7 @@ def _faults(values: object) -> list[str]:
 
 def _set(path: str, value: object) -> dict[str, Any]:
     """The chart's own values with one of them changed."""
-    values: dict[str, Any] = yaml.safe_load(_VALUES)
+    values: dict[str, Any] = libyaml.read(_VALUES)
     *parents, last = path.split(".")
     target = values
     for name in parents:
@@ -81,11 +88,11 @@ def test_schema_is_a_schema() -> None:
 
 @pytest.mark.parametrize("text", [_VALUES, _OLD_VALUES.read_text()], ids=["values.yaml", "0.6.0"])
 def test_schema_takes_values(text: str) -> None:
-    assert _faults(yaml.safe_load(text)) == []
+    assert _faults(libyaml.read(text)) == []
 
 
 def test_every_value_of_0_6_0_is_still_there() -> None:
-    old, now = yaml.safe_load(_OLD_VALUES.read_text()), yaml.safe_load(_VALUES)
+    old, now = libyaml.read(_OLD_VALUES.read_text()), libyaml.read(_VALUES)
     # Below these lie the user's own keys.
     free = re.compile(r"^(resources|nodeSelector|affinity|pod\w+|.*annotations)\b.*")
     gone = {free.sub(r"\1", path) for path in _leaves(old)} - set(_leaves(now))
@@ -94,7 +101,7 @@ def test_every_value_of_0_6_0_is_still_there() -> None:
 
 def test_values_and_schema_have_the_same_leaves() -> None:
     described = dict(_schema_leaves(_SCHEMA))
-    assert set(described) - _SET_BY_PARENTS == set(_leaves(yaml.safe_load(_VALUES)))
+    assert set(described) - _SET_BY_PARENTS == set(_leaves(libyaml.read(_VALUES)))
     assert [path for path, text in described.items() if not text.endswith(".")] == []
 
 
@@ -112,7 +119,7 @@ def test_readme_lists_every_value() -> None:
     listed = set(
         re.findall(r"^\| `([\w.]+)` \|", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
     )
-    assert set(_leaves(yaml.safe_load(_VALUES))) - listed == set()
+    assert set(_leaves(libyaml.read(_VALUES))) - listed == set()
 
 
 @pytest.mark.parametrize(
@@ -146,6 +153,24 @@ def test_readme_lists_every_value() -> None:
         ("notifications.url", "https://example"),
         ("podLabels", {"a": 1}),
         ("watchNamespaces", ["default"]),
+        ("drill.deadlineSeconds", 1),
+        ("drill.images.oracle", "x"),
+        ("drill.images.mysql", "mysql 8"),
+        ("drill.allowedImages", ["a b"]),
+        ("drill.volume.limit", "much"),
+        ("drill.networkPolicy", "yes"),
+        ("drill.imagePullSecrets", ["registry"]),
+        ("classes", ["gold"]),
+        ("classes", {"Gold": {}}),
+        ("classes", {"gold": {"shedule": "@daily"}}),
+        ("classes", {"gold": {"host": "db"}}),
+        ("classes", {"gold": {"namespaces": "shop"}}),
+        ("classes", {"gold": {"defaultFor": {"label": {}}}}),
+        ("classRequired", "yes"),
+        ("hosts.allowed", ["a b"]),
+        ("hosts.allowed", "*"),
+        ("limits.workloadsPerNamespace", -1),
+        ("limits.minIntervalSeconds", "1h"),
     ],
 )
 def test_schema_refuses(path: str, value: object) -> None:
@@ -167,6 +192,8 @@ def test_schema_refuses(path: str, value: object) -> None:
         ("global", {"team": "a"}),
         ("enabled", True),
         ("resources", {"limits": {"cpu": 1}}),
+        ("drill.images.mysql", "r.example:5000/mysql:{major}.{minor}"),
+        ("drill.volume.limit", "100Gi"),
     ],
 )
 def test_schema_takes(path: str, value: object) -> None:
@@ -174,7 +201,7 @@ def test_schema_takes(path: str, value: object) -> None:
 
 
 def test_chart_has_the_version_of_the_code() -> None:
-    chart = yaml.safe_load((_CHART / "Chart.yaml").read_text())
+    chart = libyaml.read((_CHART / "Chart.yaml").read_text())
     assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)
 
 
@@ -195,7 +222,7 @@ def test_every_setting_is_in_the_deployment(setting: Setting) -> None:
     ids=lambda setting: setting.env,
 )
 def test_chart_and_controller_have_the_same_defaults(setting: Setting) -> None:
-    value: Any = yaml.safe_load(_VALUES)
+    value: Any = libyaml.read(_VALUES)
     assert setting.chart is not None
     for name in setting.chart.split("."):
         value = value[name]
@@ -206,19 +233,44 @@ def test_chart_and_controller_have_the_same_defaults(setting: Setting) -> None:
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.env)
 def test_chart_value_of_a_setting_exists(setting: Setting) -> None:
-    leaves = {*_leaves(yaml.safe_load(_VALUES)), "backupJob.pod"}
+    leaves = {*_leaves(libyaml.read(_VALUES)), "backupJob.pod", "drill.images", "drill.volume"}
     assert setting.chart is None or setting.chart in leaves
 
 
 def test_dump_pods_get_what_the_chart_can_say_of_them() -> None:
-    pod = yaml.safe_load(_VALUES)["backupJob"]["pod"]
+    pod = libyaml.read(_VALUES)["backupJob"]["pod"]
     assert list(pod) == list(POD_FIELDS)
     env = {"WATCH_NAMESPACES": "a", "BACKUP_JOB_POD": json.dumps(pod)}
     assert Settings.from_env(env).job_pod == {}
 
 
+@pytest.mark.parametrize("name", ["images", "volume"])
+def test_drills_get_what_the_chart_says_and_that_is_the_controllers_default(name: str) -> None:
+    value = libyaml.read(_VALUES)["drill"][name]
+    (setting,) = (item for item in SETTINGS if item.chart == f"drill.{name}")
+    assert setting.read(json.dumps(value)) == setting.read(setting.default)
+
+
+def test_a_class_of_the_chart_may_hold_what_the_controller_takes() -> None:
+    members = _SCHEMA["definitions"]["class"]["properties"]
+    assert set(members) == {*IN_CLASSES, *MEMBERS}
+    assert not set(MEMBERS) & {annotation.key for annotation in ANNOTATIONS}
+
+
+def test_the_class_of_the_comment_is_one() -> None:
+    comment = _VALUES.split("have it unnamed:\n", 1)[1].split("classes: {}", 1)[0]
+    classes = libyaml.read(comment.replace("#   ", ""))
+    assert _faults(_set("classes", classes)) == []
+    check_classes(Settings.from_env({"WATCH_NAMESPACES": "a", "CLASSES": json.dumps(classes)}))
+
+
+def test_every_database_has_its_place_among_the_images_of_drills() -> None:
+    known = set(libyaml.read(_VALUES)["drill"]["images"])
+    assert known == {engine.type for engine in ENGINES} | {"mariadb", "opensearch"}
+
+
 def test_the_chart_has_the_image_of_every_engine_and_no_other() -> None:
-    images = set(_leaves(yaml.safe_load(_VALUES)["dumperImages"], "dumperImages."))
+    images = set(_leaves(libyaml.read(_VALUES)["dumperImages"], "dumperImages."))
     assert images == {image.chart for engine in ENGINES for image in engine.images}
 
 

@@ -6,6 +6,7 @@ from controller.model.status import Reason, State
 from controller.report.metrics.families import FAMILIES
 from controller.runs.reasons import RunReason
 from controller.settings.settings import SETTINGS
+from controller.workloads.classes.keys import IN_CLASSES
 from controller.workloads.request import ANNOTATIONS
 from dumpers.contract.notes import NoteCode
 from dumpers.runtime.errors import FINAL_EXIT_CODES, ExitCode
@@ -36,8 +37,25 @@ def test_readme_lists_every_setting() -> None:
     ) == set()
 
 
+def test_every_annotation_that_a_class_can_hold_is_named() -> None:
+    page = (REPOSITORY / "docs" / "classes.md").read_text()
+    (line,) = re.findall(r"^- \*\*What a class can hold\*\*: ([^.]+)\.", page, re.MULTILINE)
+    assert re.findall(r"`([\w-]+)`", line) == list(IN_CLASSES)
+
+
 def test_every_reason_has_its_row() -> None:
     assert sorted(_first_cells(_section(_OPERATIONS, "Reasons"))) == sorted(Reason)
+
+
+def test_every_refusal_is_told_to_those_who_may_only_annotate() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| [a-z, ]*unknown[a-z, ]* \|", _section(_OPERATIONS, "Reasons"), re.MULTILINE
+    )
+    page = (REPOSITORY / "docs" / "tenants.md").read_text()
+    told = re.findall(r"`(\w+)`", _section(page, "When it is refused"))
+    # Of a workload that is another one now, or is gone: nothing is refused.
+    assert set(rows) - set(told) == {"OwnerNotFound", "TypeChanged", "GroupChanged"}
+    assert {"StorageNotAllowed", "ScheduleTooOften"} <= set(told)
 
 
 def test_every_reason_of_a_run_has_its_row() -> None:
@@ -88,6 +106,22 @@ def test_every_test_of_a_report_is_there() -> None:
     assert set(re.findall(r"`(test_\w+)`", page)) - there == set()
     cases = re.findall(r"`((?:operators|groups|results)/[\w.-]+)`", page)
     assert [case for case in cases if not (REPOSITORY / "tests" / "golden" / case).is_dir()] == []
+
+
+def test_every_attack_names_tests_that_are_there_or_says_that_none_is() -> None:
+    page = (REPOSITORY / "docs" / "threat-model.md").read_text()
+    rows = re.findall(r"^\| (?!attack |-)(.+) \|$", page, re.MULTILINE)
+    assert len(rows) > 20
+    for row in rows:
+        tests = row.rpartition(" | ")[2]
+        named = re.findall(r"`([^`]+)`", tests)
+        assert named or tests == "not tried", row
+        for name in named:
+            path, _, test = name.partition("::")
+            if test:
+                assert f"\ndef {test}(" in (REPOSITORY / path).read_text(), name
+            else:
+                assert (REPOSITORY / path / "view.yaml").exists(), name
 
 
 def test_every_metric_has_its_row() -> None:

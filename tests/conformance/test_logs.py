@@ -16,9 +16,10 @@ _LOGGERS = {"_log", "_LOG"}
 _LEVELS = {"debug", "info", "warning", "error", "exception", "log"}
 # Of calls that do not say the event themselves: those that they may be about.
 _ELSEWHERE = {
-    "dumpers/runs/progress.py": ("restoring", "reading", "no progress"),
+    "dumpers/runs/progress.py": ("restoring", "reading", "drilling", "copying", "no progress"),
     "dumpers/runs/restore/last_record.py": (
         "the bootstrap is not recorded in the store",
+        "the drill is not recorded beside the backup",
         "the restore is not recorded beside the backup",
     ),
 }

@@ -16,7 +16,7 @@ from dumpers.runtime.version import VERSION
 from tests.paths import REPOSITORY
 from tests.testbed.cluster import images
 from tests.testbed.cluster.one_node import Cluster
-from tests.testbed.databases import mysql
+from tests.testbed.databases import mysql, search
 from tests.testbed.toolchain.progress import progress
 from tests.testbed.toolchain.tools import tool
 
@@ -25,6 +25,7 @@ MYSQL, CLICKHOUSE = "ksnapshot-dumper-mysql-8", "ksnapshot-dumper-clickhouse"
 ELASTICSEARCH = "ksnapshot-dumper-elasticsearch"
 DATABASE, STORE = "ksnapshot-demo-database", "ksnapshot-demo-store"
 MARIADB, CLICKHOUSE_SERVER = "ksnapshot-demo-mariadb", "ksnapshot-demo-clickhouse"
+SEARCH_SERVER = "ksnapshot-demo-elasticsearch"
 DUMPERS = {
     POSTGRESQL: "postgresql",
     MYSQL: "mysql",
@@ -51,7 +52,7 @@ class _Recipe:
 def names() -> Mapping[str, str]:
     """Short name to the reference that pods use; IMAGE_PREFIX says where the cluster pulls from."""
     prefix = os.environ.get("IMAGE_PREFIX", "localhost").rstrip("/")
-    known = (CONTROLLER, *DUMPERS, DATABASE, MARIADB, CLICKHOUSE_SERVER, STORE)
+    known = (CONTROLLER, *DUMPERS, DATABASE, MARIADB, CLICKHOUSE_SERVER, SEARCH_SERVER, STORE)
     return {name: f"{prefix}/{name}:{_TAG}" for name in known}
 
 
@@ -107,6 +108,13 @@ def _recipe(name: str) -> _Recipe:
             context=REPOSITORY / "tests/demo" / folder,
             # The last release of Debian that has ClickHouse.
             suite="bookworm" if name == CLICKHOUSE_SERVER else images.SUITE,
+        )
+    if name == SEARCH_SERVER:
+        return _Recipe(
+            dockerfile="tests/demo/elasticsearch/Dockerfile",
+            globs=["*"],
+            context=search.installation("elasticsearch-7"),
+            suite="bookworm",
         )
     return _Recipe(
         dockerfile="tests/demo/store/Dockerfile",

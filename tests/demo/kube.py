@@ -1,18 +1,32 @@
-"""Talking to the cluster as a person does: through kubectl and helm."""
+"""Talking to the cluster as a person does: through kubectl and helm.
+
+The testbed's own cluster is asked for objects without a process each time: waiting asks often.
+"""
 
 import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from tests.testbed.cluster.kubeapi import ApiError, UnreachableError
 from tests.testbed.cluster.one_node import Cluster, ClusterError
 from tests.testbed.toolchain.tools import tool
 
 T = TypeVar("T")
 Object = dict[str, Any]
 _POLL_SECONDS = 0.3
+# What is asked for often, in the words of kubectl.
+_KINDS = {
+    **dict.fromkeys(("pod", "pods"), ("v1", "Pod")),
+    **dict.fromkeys(("job", "jobs"), ("batch/v1", "Job")),
+    **dict.fromkeys(("cronjob", "cronjobs"), ("batch/v1", "CronJob")),
+    "configmap": ("v1", "ConfigMap"),
+    "events": ("v1", "Event"),
+    "pvc": ("v1", "PersistentVolumeClaim"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +46,26 @@ class Kube:
 
     def get(self, kind: str, name: str, namespace: str) -> Object | None:
         """The object, None if there is none."""
+        if (known := self._known(kind)) is not None:
+            with _told():
+                found = self.cluster.api().get(*known, namespace, name)
+            return None if found is None else _shown(found, *known)
         text = self.run("get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found")
         return json.loads(text) if text.strip() else None
 
     def list(self, kind: str, namespace: str, selector: str = "") -> list[Object]:
         """All objects of a kind, of a label selector."""
+        if (known := self._known(kind)) is not None:
+            with _told():
+                listed = self.cluster.api().list(*known, namespace, labelSelector=selector)
+            return [_shown(item, *known) for item in listed]
         command = ["get", kind, "-n", namespace, "-o", "json", "--selector", selector]
         items: list[Object] = json.loads(self.run(*command))["items"]
         return items
+
+    def _known(self, kind: str) -> tuple[str, str] | None:
+        """Version and kind, where the cluster can be asked without kubectl."""
+        return None if self.cluster.layout is None else _KINDS.get(kind)
 
     def execute(self, pod: str, namespace: str, *command: str, stdin: str | None = None) -> str:
         """What a command in the pod's container prints."""
@@ -78,6 +104,21 @@ class Kube:
         if done.returncode != 0:
             raise ClusterError(f"helm {arguments[0]} failed: {done.stderr.strip()}")
         return done.stdout
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors as kubectl's would be."""
+    try:
+        yield
+    except (ApiError, UnreachableError) as error:
+        raise ClusterError(str(error)) from error
+
+
+def _shown(item: Object, version: str, kind: str) -> Object:
+    """An object as kubectl shows it: those of a list do not say what they are."""
+    item["metadata"].pop("managedFields", None)
+    return {"apiVersion": version, "kind": kind, **item}
 
 
 def ended_pod(kube: Kube, job: str, namespace: str) -> Callable[[], Object | None]:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pyrage
@@ -77,11 +78,14 @@ class World:
         """Take everything away, the cluster's own objects of the release too."""
         present = [name for name in NAMESPACES if self.kube.get("namespace", name, "default")]
         if CONTROL in present:
-            self.kube.helm(
-                "uninstall", RELEASE, "--namespace", CONTROL, "--ignore-not-found", "--wait"
-            )
+            self.uninstall()
         if present:
             self.kube.run("delete", "namespace", *present, "--wait=true")
+
+    def uninstall(self) -> None:
+        """`helm uninstall`, also where nothing is installed."""
+        wanted = ["--namespace", CONTROL, "--ignore-not-found", "--wait"]
+        self.kube.helm("uninstall", RELEASE, *wanted)
 
     def deploy_store(self) -> None:
         """An S3 server with an empty bucket; its data goes with its pod."""
@@ -201,11 +205,11 @@ class World:
         text = self.psql((_FOLDER / "fingerprint.sql").read_text(), database)
         return [line.split("|") for line in text.splitlines()]
 
-    def install(self, **values: str | int) -> None:
-        """`helm install` the chart, watching the shop's namespace."""
+    def install(self, **values: str | int | Mapping[str, Any]) -> None:
+        """`helm install` the chart, watching the shop's namespace; a mapping is given as JSON."""
         reference = images.names()
         repository, _, tag = reference[images.CONTROLLER].rpartition(":")
-        settings: Mapping[str, str | int] = {
+        settings: Mapping[str, str | int | Mapping[str, Any]] = {
             "rbac.watchNamespaces[0]": SHOP,
             "image.repository": repository,
             "image.tag": tag,
@@ -228,7 +232,12 @@ class World:
             "AWS_SECRET_ACCESS_KEY": self.store_secret,
         }
         self.kube.apply(secret("ksnapshot-s3", CONTROL, keys))
-        assignments = [f"--set={name}={value}" for name, value in settings.items()]
+        assignments = [
+            f"--set-json={name}={json.dumps(value)}"
+            if isinstance(value, Mapping)
+            else f"--set={name}={value}"
+            for name, value in settings.items()
+        ]
         chart = str(REPOSITORY / "charts/ksnapshot")
         command = ["upgrade", "--install", RELEASE, chart, "--namespace", CONTROL, *assignments]
         self.kube.helm(*command, "--wait", "--timeout", "180s")

@@ -1,6 +1,5 @@
 """A database of each family of engines: brought up empty, filled, and compared."""
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from tests.testbed.proxies.search_front import start as start_front
 from tests.testbed.proxies.tcp_faults import TcpProxy
 
 _SCHEDULE, _DOCUMENTS = "0 3 1 1 *", 3000
+_MARIADB = "mariadb"
 _PEOPLE = """
 CREATE TABLE people (id int PRIMARY KEY, name text UNIQUE, picture bytea);
 CREATE TABLE notes (id int PRIMARY KEY, author int REFERENCES people, body text);
@@ -52,11 +52,11 @@ def _postgresql(world: World, _cluster: Cluster) -> Iterator[Database]:
 
 @contextmanager
 def _mariadb(world: World, _cluster: Cluster) -> Iterator[Database]:
-    made = test_mysql.MariaDB(world=world, password=secrets.token_hex(16))
+    made = test_mysql.MariaDB(world=world, name=_MARIADB)
     made.deploy()
-    world.annotate(_SCHEDULE, test_mysql.NAME, "mysql")
+    world.annotate(_SCHEDULE, made.name, "mysql")
     yield Database(
-        name=test_mysql.NAME,
+        name=made.name,
         fill=lambda: made.sql(test_mysql.DATA),
         fingerprint=lambda: made.fingerprint(test_mysql.DATABASE),
     )

@@ -13,10 +13,11 @@ _INLINE = re.compile(r"`(ksnapshot [^`]+)`")
 def steps() -> Mapping[int, Sequence[str]]:
     """The commands of each step, in order: those of its blocks, else those within its text."""
     text = (REPOSITORY / "docs/disaster.md").read_text()
-    return {int(found["step"]): _commands(found[0]) for found in _BLOCK.finditer(text)}
+    return {int(found["step"]): commands_of(found[0]) for found in _BLOCK.finditer(text)}
 
 
-def _commands(text: str) -> list[str]:
+def commands_of(text: str) -> list[str]:
+    """The commands of a page's blocks, in order; without any block, those within its text."""
     lines = [line for block in _CONSOLE.findall(text) for line in block.splitlines()]
     if not lines:
         return _INLINE.findall(text)
@@ -26,4 +27,6 @@ def _commands(text: str) -> list[str]:
             commands.append(line.removeprefix("$ "))
         elif line.startswith("> "):
             commands[-1] += "\n" + line.removeprefix("> ")
+        elif commands and commands[-1].endswith("\\"):
+            commands[-1] += "\n" + line
     return commands

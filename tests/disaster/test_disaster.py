@@ -24,6 +24,7 @@ from tests.demo.kube import Kube
 from tests.demo.world import BUCKET, CONTROL, SHOP, World
 from tests.disaster.families import FAMILIES, Database
 from tests.disaster.guide import steps
+from tests.e2e.images_ahead import building_ahead
 from tests.paths import REPOSITORY
 from tests.testbed.cluster import one_node as cluster_testbed
 from tests.testbed.cluster.one_node import Cluster
@@ -129,6 +130,22 @@ class Desk:
 
 
 @pytest.fixture
+def ahead(chosen: Sequence[str], request: pytest.FixtureRequest) -> Iterator[None]:
+    """The end-to-end tests' images are built meanwhile, once those of this test are there."""
+    require_linux()
+    require_root()
+    images.build(*_needed(chosen))
+    with building_ahead(request.session.items):
+        yield
+
+
+def _needed(chosen: Sequence[str]) -> Sequence[str]:
+    of = [image for name in chosen for image in _IMAGES[name]]
+    # Lists of a cluster that has no workload yet run in the first of the dumpers' images.
+    return [*dict.fromkeys((images.CONTROLLER, images.MYSQL, *of))]
+
+
+@pytest.fixture
 def chosen() -> Sequence[str]:
     """Families of engines: PostgreSQL and another one, or all."""
     if os.environ.get("KSNAPSHOT_FAULTS") == "all":
@@ -157,9 +174,7 @@ def desk(chosen: Sequence[str], tmp_path: Path) -> Iterator[Desk]:
 def cluster_of_its_own(desk: Desk) -> Iterator[Cluster]:
     """A cluster with the images and nothing else, thrown away afterwards with all that it holds."""
     require(cluster_testbed.problem() == "not running", "a machine on which no cluster runs")
-    needed = [image for name in desk.chosen for image in _IMAGES[name]]
-    # Lists of a cluster that has no workload yet run in the first of the dumpers' images.
-    archives = images.build(*{images.CONTROLLER, images.MYSQL, *needed})
+    archives = images.build(*_needed(desk.chosen))
     cluster = cluster_testbed.up()
     try:
         images.bring(cluster, archives)
@@ -185,7 +200,7 @@ def deployed(desk: Desk, cluster: Cluster) -> Iterator[Sequence[Database]]:
 
 @pytest.mark.timeout(3600)
 def test_every_database_comes_back_in_a_new_cluster(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+    desk: Desk, ahead: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     guide = steps()
     assert tuple(guide) == STEPS

@@ -6,12 +6,17 @@ be the testbed's own. With KUBECONFIG set, `make demo` is the end-to-end test.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from controller.model import names
 from tests.demo import images
+from tests.demo.command import Command
 from tests.demo.kube import Kube
-from tests.demo.world import BUCKET, World
+from tests.demo.world import BUCKET, CONTROL, DATABASE, SHOP, World
+from tests.e2e import failures
+from tests.e2e.images_ahead import OF_ALL, building_ahead
 from tests.testbed.cluster import one_node as cluster_testbed
 from tests.testbed.cluster.one_node import Cluster
 from tests.testbed.proxies.http_faults import HttpProxy
@@ -19,6 +24,7 @@ from tests.testbed.stores import s3 as s3_testbed
 from tests.testbed.stores.s3 import S3Server
 from tests.testbed.toolchain.require import require, require_linux, require_root
 
+_OF_FAILURES = "tests/e2e/test_failures.py"
 # Rows that do not compress, so that a dump is some parts long; a type of everything beside them.
 _DATA = """
 CREATE TABLE noise AS SELECT g AS id, gen_random_uuid()::text || gen_random_uuid() AS text
@@ -29,6 +35,10 @@ INSERT INTO people SELECT g, E'Zoë 🐘 \\\\ ''' || g, decode(md5(g::text), 'he
 FROM generate_series(1, 1000) g;
 INSERT INTO notes SELECT g, 1 + g % 1000, repeat(E'line\\n\\t', 20) FROM generate_series(1, 5000) g;
 """
+
+
+# A database that a test brings besides.
+STAGING = "staging"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +67,11 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="package")
-def shared_stage(cluster: Cluster) -> Iterator[Stage]:
+def shared_stage(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Stage]:
     require(cluster.layout is not None, "the testbed's own cluster")
-    databases = (images.DATABASE, images.MARIADB, images.CLICKHOUSE_SERVER)
-    archives = images.build(images.CONTROLLER, *images.DUMPERS, *databases)
-    images.bring(cluster, archives)
+    images.bring(cluster, images.build(*OF_ALL))
     with (
+        building_ahead(request.session.items),
         s3_testbed.start() as store,
         HttpProxy("127.0.0.1", store.port, listen=cluster.host_address) as proxy,
     ):
@@ -77,8 +86,14 @@ def shared_stage(cluster: Cluster) -> Iterator[Stage]:
         world.deploy_database()
         world.psql(_DATA)
         world.install()
+        if any(item.nodeid.startswith(_OF_FAILURES) for item in request.session.items):
+            failures.begin_to_miss(world)
         yield Stage(world=world, store=store, proxy=proxy)
-        world.remove()
+        # What is in a cluster that goes as well need not go by itself, which takes its time.
+        if cluster.started:
+            world.uninstall()
+        else:
+            world.remove()
 
 
 @pytest.fixture
@@ -95,8 +110,40 @@ def stage(shared_stage: Stage) -> Stage:
 
 
 @pytest.fixture
+def command(stage: Stage) -> Command:
+    """The user's command, for the stage's cluster."""
+    return Command(cluster=stage.kube.cluster)
+
+
+@pytest.fixture
+def key(stage: Stage, tmp_path: Path) -> Path:
+    """The file with the private key, as `age-keygen` would have written it."""
+    file = tmp_path / "key.txt"
+    file.write_text(f"# public key: {stage.world.recipient}\n{stage.world.identity}\n")
+    return file
+
+
+@pytest.fixture
 def cronjob(stage: Stage) -> str:
     """Name of the CronJob that ksnapshot keeps for the database; its schedule is far away."""
     schedule = "0 3 1 1 *"
     stage.world.annotate(schedule)
     return str(stage.world.cronjob(schedule)["metadata"]["name"])
+
+
+@pytest.fixture
+def staging(stage: Stage) -> Iterator[str]:
+    """A new, empty PostgreSQL; its pod."""
+    login = {"POSTGRES_USER": "shop", "POSTGRES_PASSWORD": "another", "POSTGRES_DB": DATABASE}
+    ready = ["pg_isready", "-h", "127.0.0.1"]
+    stage.world.deploy(STAGING, images.DATABASE, port=5432, login=login, ready=ready)
+    yield f"{STAGING}-0"
+    for kind, name in (
+        ("statefulset", STAGING),
+        ("service", STAGING),
+        ("service", f"{STAGING}-headless"),
+        ("secret", f"{STAGING}-login"),
+    ):
+        stage.kube.run("delete", kind, name, "-n", SHOP, "--wait=true")
+    cronjob = names.cronjob_name("postgresql", f"{SHOP}/{STAGING}")
+    stage.kube.run("delete", "cronjob", cronjob, "-n", CONTROL, "--ignore-not-found")

@@ -1,14 +1,15 @@
 """Workloads that each fail in a way of their own, and what shows of it in every place."""
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from controller.model.names import cronjob_name, job_name
 from tests.demo.kube import Object
-from tests.demo.objects import from_secret, service, stateful_set
-from tests.demo.world import CONTROL, PREFIX, SHOP
+from tests.demo.objects import from_secret, secret, service, stateful_set
+from tests.demo.world import CONTROL, PREFIX, SHOP, World
 
 LABEL = "ksnapshot-test"
 LABELS = {LABEL: "failures"}
@@ -20,6 +21,7 @@ LOCKED = "locked"
 LOGIN, WRONG, SLOW = "failures-login", "failures-wrong", "failures-slow"
 MISSING_IMAGE = "localhost/ksnapshot-missing:dev"
 _WAITS = {"pg-dump-options": "--lock-wait-timeout=3600000"}
+MISSED = "missed"
 # Seconds; the shortest that may be asked for.
 DEADLINE = "60"
 # An alert that looks back for an hour, or for a week, is true so much later.
@@ -46,6 +48,10 @@ class Case:
     look: int = 1
     later: int = NOW
     host: str = HOST
+
+    @property
+    def schedule(self) -> str:
+        return self.annotations.get("schedule", YEARLY)
 
     @property
     def engine(self) -> str:
@@ -76,7 +82,12 @@ class Case:
 
     def wanted(self) -> dict[str, str]:
         """All annotations of its owner."""
-        wanted = {"enabled": "true", "type": "postgresql", "schedule": YEARLY, "retries": "0"}
+        wanted = {
+            "enabled": "true",
+            "type": "postgresql",
+            "schedule": self.schedule,
+            "retries": "0",
+        }
         wanted |= {"host": self.host} if self.host else {}
         wanted |= {"backup-now": "1"} if self.now else {}
         return {f"{PREFIX}/{key}": text for key, text in {**wanted, **self.annotations}.items()}
@@ -184,25 +195,54 @@ CASES: Sequence[Case] = (
     ),
     # Its CronJob may make no Jobs.
     Case(
-        name="missed",
+        name=MISSED,
         reasons=("Overdue",),
         alert="KsnapshotBackupNeverSucceeded",
         event="BackupOverdue",
         annotations={"schedule": "* * * * *", "deadline-seconds": DEADLINE},
         now=False,
-        look=3,
     ),
     _rejected("rejected", "ServiceMissing", host="", now=False),
 )
 
 
 def objects(names: Mapping[str, str], *, annotated: bool) -> list[Object]:
-    """The owners of all workloads; `names` are those of more, to the Secret with their login."""
-    every = {case.name: case.login for case in CASES} | dict(names)
+    """The owners of all workloads but the one that began before; `names` are those of more.
+
+    They go to the Secret with their login.
+    """
+    every = {case.name: case.login for case in CASES if case.name != MISSED} | dict(names)
     return [
         _owner(name, login, _annotations(name) if annotated else {})
         for name, login in every.items()
     ]
+
+
+def begin_to_miss(world: World) -> None:
+    """Let the schedule that may make no Jobs begin: minutes pass before it is called overdue."""
+    missed = f"object.metadata.name.startsWith('{_named(MISSED).cronjob}')"
+    login = secret(LOGIN, SHOP, login_of(world))
+    login["metadata"]["labels"] = LABELS
+    owner = _owner(MISSED, LOGIN, {})
+    world.kube.apply(*_refusal("batch", "jobs", missed), login, owner)
+    world.kube.run("rollout", "status", "-n", SHOP, f"statefulset/{MISSED}", "--timeout=180s")
+    world.kube.apply(_owner(MISSED, LOGIN, _named(MISSED).wanted()))
+
+
+def login_of(world: World) -> dict[str, str]:
+    """The variables of every owner: the right login of PostgreSQL, and one of MySQL."""
+    return {
+        "POSTGRES_USER": "shop",
+        "POSTGRES_PASSWORD": world.database_password,
+        "POSTGRES_DB": "postgres",
+        "MYSQL_USER": "shop",
+        "MYSQL_PASSWORD": secrets.token_hex(8),
+        "MYSQL_DATABASE": "shop",
+    }
+
+
+def _named(name: str) -> Case:
+    return next(case for case in CASES if case.name == name)
 
 
 def _annotations(name: str) -> Mapping[str, str]:
@@ -233,47 +273,42 @@ def down_service() -> Object:
 
 
 def policies() -> list[Object]:
-    """A quota that one pod would exceed, and a policy that refuses a pod and a schedule's Jobs."""
-    by_name = {case.name: case for case in CASES}
+    """A quota that one pod would exceed, and a policy that refuses a pod."""
     of_pod = "object.metadata.?labels['batch.kubernetes.io/job-name'].orValue('')"
-    denied = f"{of_pod}.startsWith('{by_name['denied'].run}')"
-    missed = f"object.metadata.name.startsWith('{by_name['missed'].cronjob}')"
-    rules = [
-        ("", "v1", "pods", f"!({denied})"),
-        ("batch", "v1", "jobs", f"!({missed})"),
-    ]
-    found: list[Object] = [
+    denied = f"{of_pod}.startsWith('{_named('denied').run}')"
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "failures", "namespace": CONTROL, "labels": LABELS},
+        "spec": {"hard": {"requests.ephemeral-storage": "1Gi"}},
+    }
+    return [quota, *_refusal("", "pods", denied)]
+
+
+def _refusal(group: str, resource: str, expression: str) -> list[Object]:
+    """A policy by which nothing is made of which an expression is true."""
+    name = f"failures-{resource}"
+    match = {
+        "apiGroups": [group],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": [resource],
+    }
+    api = {"apiVersion": "admissionregistration.k8s.io/v1"}
+    return [
         {
-            "apiVersion": "v1",
-            "kind": "ResourceQuota",
-            "metadata": {"name": "failures", "namespace": CONTROL, "labels": LABELS},
-            "spec": {"hard": {"requests.ephemeral-storage": "1Gi"}},
-        }
+            **api,
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": {"name": name, "labels": LABELS},
+            "spec": {
+                "matchConstraints": {"resourceRules": [match]},
+                "validations": [{"expression": f"!({expression})", "message": "not here"}],
+            },
+        },
+        {
+            **api,
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": name, "labels": LABELS},
+            "spec": {"policyName": name, "validationActions": ["Deny"]},
+        },
     ]
-    for group, version, resource, expression in rules:
-        name = f"failures-{resource}"
-        match = {
-            "apiGroups": [group],
-            "apiVersions": [version],
-            "operations": ["CREATE"],
-            "resources": [resource],
-        }
-        api = {"apiVersion": "admissionregistration.k8s.io/v1"}
-        found += [
-            {
-                **api,
-                "kind": "ValidatingAdmissionPolicy",
-                "metadata": {"name": name, "labels": LABELS},
-                "spec": {
-                    "matchConstraints": {"resourceRules": [match]},
-                    "validations": [{"expression": expression, "message": "not here"}],
-                },
-            },
-            {
-                **api,
-                "kind": "ValidatingAdmissionPolicyBinding",
-                "metadata": {"name": name, "labels": LABELS},
-                "spec": {"policyName": name, "validationActions": ["Deny"]},
-            },
-        ]
-    return found

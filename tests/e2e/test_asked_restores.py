@@ -7,21 +7,15 @@ from typing import Any
 import pytest
 
 from controller.model import names
-from tests.demo import images
 from tests.demo.command import Command
 from tests.demo.objects import secret
 from tests.demo.world import BUCKET, CONTROL, COPY, DATABASE, SHOP, WORKLOAD
-from tests.e2e.conftest import Stage
-from tests.e2e.test_command import admin, cronjob_now, databases, done
+from tests.e2e.conftest import STAGING, Stage
+from tests.e2e.test_command import admin, cronjob_now, databases, done, drop_copy
 from tests.e2e.test_postgresql import fingerprint, records
 
-_STAGING, _IDENTITY = "staging", "ksnapshot-identity"
+_IDENTITY = "ksnapshot-identity"
 _EVERY_MINUTE = "* * * * *"
-
-
-@pytest.fixture
-def command(stage: Stage) -> Command:
-    return Command(cluster=stage.kube.cluster)
 
 
 @pytest.fixture
@@ -34,30 +28,11 @@ def with_identity(stage: Stage) -> Iterator[None]:
     stage.kube.run("delete", "secret", _IDENTITY, "-n", CONTROL)
 
 
-@pytest.fixture
-def staging(stage: Stage) -> Iterator[str]:
-    """A new, empty PostgreSQL; its pod."""
-    login = {"POSTGRES_USER": "shop", "POSTGRES_PASSWORD": "another", "POSTGRES_DB": DATABASE}
-    ready = ["pg_isready", "-h", "127.0.0.1"]
-    stage.world.deploy(_STAGING, images.DATABASE, port=5432, login=login, ready=ready)
-    yield f"{_STAGING}-0"
-    for kind, name in (
-        ("statefulset", _STAGING),
-        ("service", _STAGING),
-        ("service", f"{_STAGING}-headless"),
-        ("secret", f"{_STAGING}-login"),
-    ):
-        stage.kube.run("delete", kind, name, "-n", SHOP, "--wait=true")
-    cronjob = names.cronjob_name("postgresql", f"{SHOP}/{_STAGING}")
-    stage.kube.run("delete", "cronjob", cronjob, "-n", CONTROL)
-
-
 @pytest.fixture(autouse=True)
 def clean(stage: Stage) -> Iterator[None]:
     """No copy, no annotation and no Job of a test is left to the next."""
     yield
-    if COPY in databases(stage):
-        admin(stage, f'DROP DATABASE "{COPY}" WITH (FORCE)')
+    drop_copy(stage)
     asked = [f"{names.PREFIX}{key}-" for key in ("restore-now", "restore-forget")]
     stage.kube.run("annotate", "-n", SHOP, f"statefulset/{WORKLOAD}", *asked)
     stage.kube.run("delete", "jobs", "-n", CONTROL, "-l", "app.kubernetes.io/part-of=ksnapshot")
@@ -116,8 +91,8 @@ def test_a_new_database_begins_with_a_backup(
     done(command.run("backup", f"{SHOP}/{WORKLOAD}", "--follow"))
     before = fingerprint(stage, DATABASE)
     source = f"statefulset/{WORKLOAD}@latest"
-    stage.world.annotate(_EVERY_MINUTE, _STAGING, **{"restore-from": source})
-    made = stage.world.cronjob(_EVERY_MINUTE, _STAGING)
+    stage.world.annotate(_EVERY_MINUTE, STAGING, **{"restore-from": source})
+    made = stage.world.cronjob(_EVERY_MINUTE, STAGING)
     name = made["metadata"]["name"]
     assert made["spec"]["suspend"] is True
 
@@ -137,7 +112,7 @@ def test_a_new_database_begins_with_a_backup(
     pod = stage.world.started_pod(name)["metadata"]["name"]
     code, result = stage.world.result(pod)
     assert (code, result.succeeded) == (0, True), result.message
-    assert state(command, _STAGING) == ("Annotated", "")
+    assert state(command, STAGING) == ("Annotated", "")
 
 
 def test_a_copy_beside_the_live_database_and_its_end(

@@ -20,19 +20,6 @@ _NAME = f"{SHOP}/{WORKLOAD}"
 _AS_SUPERUSER = 'PGPASSWORD="$POSTGRES_PASSWORD" psql -qAt -h 127.0.0.1 -U "$POSTGRES_USER"'
 
 
-@pytest.fixture
-def command(stage: Stage) -> Command:
-    return Command(cluster=stage.kube.cluster)
-
-
-@pytest.fixture
-def key(stage: Stage, tmp_path: Path) -> Path:
-    """The file with the private key, as `age-keygen` would have written it."""
-    file = tmp_path / "key.txt"
-    file.write_text(f"# public key: {stage.world.recipient}\n{stage.world.identity}\n")
-    return file
-
-
 @pytest.fixture(autouse=True)
 def clean(stage: Stage) -> Iterator[None]:
     """The database as it was, whatever a restore left of it and beside it."""
@@ -51,6 +38,11 @@ def admin(stage: Stage, sql: str) -> str:
 
 def databases(stage: Stage) -> set[str]:
     return set(admin(stage, "SELECT datname FROM pg_database WHERE NOT datistemplate").split("\n"))
+
+
+def drop_copy(stage: Stage) -> None:
+    """Drop what a restore made beside the database, in this test or in one before."""
+    admin(stage, f'DROP DATABASE IF EXISTS "{COPY}" WITH (FORCE)')
 
 
 def cronjob_now(stage: Stage, name: str) -> Object:

@@ -2,7 +2,9 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Self
 
 import pytest
 
@@ -12,7 +14,7 @@ from tests.demo import images
 from tests.demo.world import SHOP, World
 from tests.e2e.conftest import Stage
 
-NAME, DATABASE, _COPY = "mariadb", "shop", "shop_restored"
+_NAME, DATABASE, _COPY = "mariadb", "shop", "shop_restored"
 DATA = """
 CREATE SEQUENCE numbers START WITH 100;
 CREATE TABLE people (id INT PRIMARY KEY DEFAULT NEXTVAL(numbers), name VARCHAR(50) UNIQUE);
@@ -43,7 +45,24 @@ class MariaDB:
     """A MariaDB in the cluster that is backed up, and its account."""
 
     world: World
-    password: str = field(repr=False)
+    name: str
+    password: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+
+    @classmethod
+    @contextmanager
+    def with_data(cls, world: World, name: str) -> Iterator[Self]:
+        """One with DATA in it, gone at the end.
+
+        Each needs a name of its own: what the operator keeps of one that is gone, its password
+        too, stays until the next pass.
+        """
+        made = cls(world=world, name=name)
+        made.deploy()
+        try:
+            made.sql(DATA)
+            yield made
+        finally:
+            world.kube.run("delete", "statefulset", name, "-n", SHOP, "--wait=true")
 
     def deploy(self) -> None:
         login = {
@@ -54,12 +73,12 @@ class MariaDB:
         # The socket is there before the account is.
         ready = "mariadb -h 127.0.0.1 -u shop --password=$MARIADB_PASSWORD -e 'SELECT 1' shop"
         command = ["bash", "-c", ready]
-        self.world.deploy(NAME, images.MARIADB, port=3306, login=login, ready=command)
+        self.world.deploy(self.name, images.MARIADB, port=3306, login=login, ready=command)
 
     def sql(self, text: str, database: str = DATABASE) -> str:
         client = f'MYSQL_PWD="$MARIADB_PASSWORD" mariadb -h 127.0.0.1 -u shop -N {database}'
         command = ["bash", "-c", f"{client} --default-character-set=utf8mb4"]
-        return self.world.kube.execute(f"{NAME}-0", SHOP, *command, stdin=text)
+        return self.world.kube.execute(f"{self.name}-0", SHOP, *command, stdin=text)
 
     def fingerprint(self, database: str) -> str:
         return self.sql(_FINGERPRINT, database).replace(f"{database}.", "")
@@ -67,8 +86,8 @@ class MariaDB:
     def dump(self, **annotations: str) -> DumpResult:
         """Annotate, and run the CronJob that comes of it."""
         schedule = f"{secrets.randbelow(60)} {secrets.randbelow(24)} 1 1 *"
-        self.world.annotate(schedule, NAME, "mysql", **annotations)
-        cronjob = self.world.cronjob(schedule, NAME)["metadata"]["name"]
+        self.world.annotate(schedule, self.name, "mysql", **annotations)
+        cronjob = self.world.cronjob(schedule, self.name)["metadata"]["name"]
         code, result = self.world.dump(cronjob)
         assert code == ExitCode.DONE, result.message
         return result
@@ -76,7 +95,7 @@ class MariaDB:
     def load(self, keys: tuple[str, ...]) -> None:
         """Restore objects with curl, age, gunzip and mariadb into a new database."""
         self.sql(f"DROP DATABASE IF EXISTS {_COPY}; CREATE DATABASE {_COPY}")
-        host = f"{NAME}.{SHOP}.svc.cluster.local"
+        host = f"{self.name}.{SHOP}.svc.cluster.local"
         client = f"mariadb --host={host} --user=shop --binary-mode {_COPY}"
         objects = [(key, client) for key in keys]
         self.world.load(objects, images.MARIADB, env={"MYSQL_PWD": self.password})
@@ -84,11 +103,8 @@ class MariaDB:
 
 @pytest.fixture(scope="module")
 def mariadb(shared_stage: Stage) -> Iterator[MariaDB]:
-    made = MariaDB(world=shared_stage.world, password=secrets.token_hex(16))
-    made.deploy()
-    made.sql(DATA)
-    yield made
-    shared_stage.kube.run("delete", "statefulset", NAME, "-n", SHOP, "--wait=true")
+    with MariaDB.with_data(shared_stage.world, _NAME) as made:
+        yield made
 
 
 def test_from_annotation_to_restored_comparison(stage: Stage, mariadb: MariaDB) -> None:

@@ -16,11 +16,6 @@ _NAME = f"{SHOP}/{WORKLOAD}"
 _JOB = "prune-now"
 
 
-@pytest.fixture
-def command(stage: Stage) -> Command:
-    return Command(cluster=stage.kube.cluster)
-
-
 @pytest.fixture(autouse=True)
 def clean(stage: Stage) -> Iterator[None]:
     yield

@@ -17,11 +17,6 @@ _SCHEDULE = "0 3 1 1 *"
 _ASKED = {"verify-schedule": "0 4 1 1 *", "verify-sample": "1/1"}
 
 
-@pytest.fixture
-def command(stage: Stage) -> Command:
-    return Command(cluster=stage.kube.cluster)
-
-
 @pytest.fixture(autouse=True)
 def clean(stage: Stage) -> Iterator[None]:
     yield

@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import yaml
-
 from controller.kube.client import RESOURCES, ForbiddenError, KubeError, Resource, UnavailableError
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
-from controller.model.names import GONE_SINCE
+from controller.model.names import ALLOW_HOST_LABEL, GONE_SINCE
 from controller.model.objects import Objects, annotations_of, name_of
 from controller.model.status import ReadFailure, Reason
 from controller.model.view import ClusterView, NamespaceView
 from controller.observe import view_yaml
 from controller.plan.changes import PassResult
 from controller.settings.settings import Settings
+from tests import libyaml
 from tests.fakes.kube_memory import Document, MemoryApi
 from tests.paths import GOLDEN
 
@@ -50,11 +49,12 @@ class Golden:
 
     @classmethod
     def read(cls, case: str) -> "Golden":
-        text = (GOLDEN / case / "view.yaml").read_text()
-        document = yaml.safe_load(text)
+        # How the product itself reads a view is held by the golden tests.
+        document = libyaml.read((GOLDEN / case / "view.yaml").read_text())
         env = {"WATCH_NAMESPACES": ",".join(document["namespaces"])} | document.get("settings", {})
-        plan = yaml.safe_load((GOLDEN / case / "plan.yaml").read_text())
-        return cls(view=view_yaml.load(text), settings=Settings.from_env(env), plan=plan)
+        plan = libyaml.read((GOLDEN / case / "plan.yaml").read_text())
+        view = view_yaml.view_of(document)
+        return cls(view=view, settings=Settings.from_env(env), plan=plan)
 
     def memory(self) -> PassState:
         """Of the process that the view is from."""
@@ -113,9 +113,10 @@ def _fill(api: GoldenApi, space: NamespaceView) -> None:
         if isinstance(content, ReadFailure):
             api.unread[ref.kind, space.name, ref.name] = _error(content)
         elif content is not None:
-            meta = {"name": ref.name, "namespace": space.name}
+            labels = {ALLOW_HOST_LABEL: str(content.allows_host).lower()}
+            named: Document = {"name": ref.name, "namespace": space.name, "labels": labels}
             data = dict(content.data)
-            api.put({"apiVersion": "v1", "kind": ref.kind, "metadata": meta, "data": data})
+            api.put({"apiVersion": "v1", "kind": ref.kind, "metadata": named, "data": data})
 
 
 def _put(api: GoldenApi, namespace: str, lists: Mapping[str, Objects | ReadFailure]) -> None:

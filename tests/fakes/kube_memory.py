@@ -1,6 +1,5 @@
 """The kube Protocol over a dictionary: for what a real API server cannot do, ending mid-plan."""
 
-import copy
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -46,7 +45,7 @@ class MemoryApi:
 
     def put(self, item: Document) -> Document:
         """Add or replace an object, as somebody else would."""
-        stored = copy.deepcopy(item)
+        stored = _copied(item)
         meta = stored["metadata"]
         number = next(self._numbers)
         key = self._key(stored["kind"], meta.get("namespace", ""), meta["name"])
@@ -148,13 +147,13 @@ class MemoryApi:
         act: Callable[[], Document],
     ) -> Document:
         if resource is EVENTS:
-            self.events.append(copy.deepcopy(act()))
+            self.events.append(_copied(act()))
             return self.events[-1]
         if resource is CONFIG_MAPS:
             self.shown.append((verb, namespace))
-            return copy.deepcopy(act())
+            return _copied(act())
         self.on_write("before")
-        done = copy.deepcopy(act())
+        done = _copied(act())
         self.writes.append((verb, resource.kind, name))
         self.on_write("after")
         return done
@@ -179,12 +178,20 @@ def unavailable(what: str) -> UnavailableError:
 
 def _shaped(item: Document, shape: type | None) -> Document:
     """What the real one keeps of what it reads."""
-    found: Document = msgspec.convert(copy.deepcopy(item), shape or Document)
+    found: Document = msgspec.json.decode(msgspec.json.encode(item), type=shape or Document)
     return found
+
+
+def _copied(item: Document) -> Document:
+    """As JSON carries it, which is how the real one takes and gives it."""
+    return _shaped(item, None)
 
 
 def _selected(selector: str, labels: Mapping[str, str]) -> bool:
     """Of the language of selectors no more than the controller speaks."""
+    first, comma, rest = selector.partition(",")
+    if comma and "(" not in first:
+        return _selected(first, labels) and _selected(rest, labels)
     if selector.startswith("!"):
         return selector[1:] not in labels
     if " in (" in selector:

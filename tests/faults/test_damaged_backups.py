@@ -18,8 +18,9 @@ from datetime import UTC, datetime, timedelta
 import pyrage
 import pytest
 
+from dumpers.contract.connection import DumpSource
 from dumpers.contract.jobs import DumpJob
-from dumpers.engines.protocol import Dump, DumpStream, OpenedDump, SourceInfo
+from dumpers.engines.protocol import Dump, DumpStream, SourceInfo
 from dumpers.engines.registry import ENGINES
 from dumpers.engines.simple_stream import SimpleStream
 from dumpers.repository.keys import records_prefix
@@ -52,7 +53,7 @@ class Engine:
     seed: int
 
     @contextlib.contextmanager
-    def open(self, job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+    def open(self, job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
         streams: list[DumpStream] = [
             SimpleStream(
                 name=name, ending=".sql", estimate=0, opener=self._opener(f"{self.seed}-{name}")
@@ -60,7 +61,7 @@ class Engine:
             for name in NAMES
         ]
         info = SourceInfo(server_version="1", tool_version="1", estimate=0)
-        yield OpenedDump(info=info, streams=streams)
+        yield Dump(info=info, streams=streams)
 
     def _opener(self, seed: str) -> Callable[[Interrupt], AbstractContextManager[Reader]]:
         data = random.Random(seed).randbytes(SIZE)

@@ -19,6 +19,7 @@ from controller.plan import owned
 from controller.plan.blocked_runs import blocked_runs_of
 from controller.plan.changes import Action, Change
 from controller.settings.settings import Settings
+from tests import libyaml
 from tests.fakes.kube_golden import CASES
 from tests.paths import GOLDEN
 
@@ -26,7 +27,7 @@ from tests.paths import GOLDEN
 @pytest.mark.parametrize("case", CASES)
 def test_the_view_makes_this_plan(case: str) -> None:
     text = (GOLDEN / case / "view.yaml").read_text()
-    document = yaml.safe_load(text)
+    document = libyaml.read(text)
     watched = ",".join(document["namespaces"])
     settings = Settings.from_env({"WATCH_NAMESPACES": watched} | document.get("settings", {}))
     made = render(view_yaml.load(text), settings)
@@ -35,7 +36,7 @@ def test_the_view_makes_this_plan(case: str) -> None:
         # Through JSON, so that parts which are one object are written out each time.
         plain = json.loads(json.dumps(made))
         golden.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100))
-    assert made == yaml.safe_load(golden.read_text())
+    assert made == libyaml.read(golden.read_text())
 
 
 def test_there_are_cases() -> None:

@@ -49,6 +49,8 @@ class Dumper:
     env: dict[str, str]
     folder: Path
     verb: str = ""
+    wrapper: tuple[str, ...] = ()
+    """The command that runs it, such as one that gives it another view of the machine."""
     process: "subprocess.Popen[str] | None" = None
 
     def start(self, **changes: str) -> psutil.Process:
@@ -56,7 +58,7 @@ class Dumper:
         env = {name: value for name, value in {**self.env, **changes}.items() if value}
         with (self.folder / "log").open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dumpers", *filter(None, [self.verb])],
+                [*self.wrapper, sys.executable, "-m", "dumpers", *filter(None, [self.verb])],
                 cwd=REPOSITORY,
                 env=env,
                 stdin=subprocess.DEVNULL,

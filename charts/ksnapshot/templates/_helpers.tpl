@@ -79,12 +79,83 @@ say, as in `helm template`. */}}
 {{/* The variables of the store that every job has, with their keys in the ConfigMap. */}}
 {{- define "ksnapshot.storeVariables" -}}
 BACKEND_BUCKET: S3_BUCKET
-{{- range $key := list "S3_REGION" "S3_ENDPOINT" "S3_PATH_STYLE" "S3_CA_BUNDLE" "S3_STORAGE_CLASS" "S3_SSE" "S3_SSE_KMS_KEY_ID" "S3_TAGS" "S3_MAX_BANDWIDTH" "S3_PATIENCE" }}
+{{- range $key := list "S3_REGION" "S3_ENDPOINT" "S3_PATH_STYLE" "S3_CA_BUNDLE" "S3_STORAGE_CLASS" "S3_SSE" "S3_SSE_KMS_KEY_ID" "S3_TAGS" "S3_MAX_BANDWIDTH" "S3_PATIENCE" "S3_UPLOAD_CONCURRENCY" "S3_OBJECT_LOCK" }}
 BACKEND_{{ $key }}: {{ $key }}
 {{- end }}
 {{- range $key := list "HTTP_PROXY" "HTTPS_PROXY" "NO_PROXY" }}
 {{ $key }}: {{ $key }}
 {{- end }}
+{{- end }}
+
+{{/* The Secrets of the further storages that Jobs take variables from, as a JSON list; those of prune are
+in ksnapshot.storagePruneSecrets. */}}
+{{- define "ksnapshot.storageSecrets" -}}
+{{- $names := list }}
+{{- range $storage := .Values.storages | default dict }}
+{{- range $name := list $storage.credentialsSecret $storage.bucketInfoSecret $storage.readerSecret ($storage.ca | default dict).secret }}
+{{- with $name }}{{ $names = append $names . }}{{ end }}
+{{- end }}
+{{- end }}
+{{- $names | uniq | sortAlpha | toJson }}
+{{- end }}
+
+{{/* The Secrets that jobs have which write or read, of all storages, as a JSON list. */}}
+{{- define "ksnapshot.sharedSecrets" -}}
+{{- $names := include "ksnapshot.storageSecrets" . | fromJsonArray }}
+{{- range list (include "ksnapshot.secretName" .) (.Values.reader | default dict).existingSecret }}
+{{- with . }}{{ $names = append $names . }}{{ end }}
+{{- end }}
+{{- $names | uniq | toJson }}
+{{- end }}
+
+{{- define "ksnapshot.storagePruneSecrets" -}}
+{{- $names := list }}
+{{- range .Values.storages | default dict }}
+{{- with .pruneSecret }}{{ $names = append $names . }}{{ end }}
+{{- end }}
+{{- $names | uniq | sortAlpha | toJson }}
+{{- end }}
+
+{{/* The variables of a further storage that is a job's only one, with their values; what is not said is
+left out. The controller makes them likewise for the Jobs of workloads. */}}
+{{- define "ksnapshot.storageLiterals" -}}
+{{- $lock := .objectLock | default dict }}
+{{- $found := dict
+  "BACKEND_BUCKET" .bucket
+  "BACKEND_S3_ENDPOINT" .endpoint
+  "BACKEND_S3_REGION" .region
+  "BACKEND_S3_PATH_STYLE" (ternary "" (toString .pathStyle) (kindIs "invalid" .pathStyle))
+  "BACKEND_S3_STORAGE_CLASS" .storageClass
+  "BACKEND_S3_SSE" .sse
+  "BACKEND_S3_SSE_KMS_KEY_ID" .sseKmsKeyId
+  "BACKEND_S3_TAGS" .tags
+  "BACKEND_S3_MAX_BANDWIDTH" .maxBandwidth
+  "BACKEND_S3_PATIENCE" .patience
+  "BACKEND_S3_UPLOAD_CONCURRENCY" .uploadConcurrency
+  "BACKEND_S3_OBJECT_LOCK" (ternary (printf "%s:%d" (toString $lock.mode) (int64 $lock.days)) "" (not (empty $lock)))
+}}
+{{- range $name, $value := $found }}
+{{- if not (empty $value) }}
+{{ $name }}: {{ $value | toString | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The images that a throwaway server may have, as a regular expression: those of drill.images,
+whatever version they are filled with, and those that drill.allowedImages lists. The controller writes
+the full names of the latter, so that no pattern has to let a name without its registry through. */}}
+{{- define "ksnapshot.drillImages" -}}
+{{- $drill := .Values.drill | default dict }}
+{{- $patterns := list }}
+{{- range $drill.images }}
+{{- with . }}
+{{- $patterns = append $patterns (regexReplaceAll `\\\{(major|minor|version)\\\}` (regexQuoteMeta .) `[\w.-]+`) }}
+{{- end }}
+{{- end }}
+{{- range $drill.allowedImages }}
+{{- $patterns = append $patterns (regexQuoteMeta . | replace `\*` ".*") }}
+{{- end }}
+{{- printf "^(%s)$" (join "|" $patterns) }}
 {{- end }}
 
 {{/* What keeps sidecars out of prune's pods, as the controller does of dump pods: one that stays would
@@ -103,10 +174,32 @@ annotations:
   injector.nsm.nginx.com/auto-inject: "false"
   appmesh.k8s.aws/sidecarInjectorWebhook: disabled
   openservicemesh.io/sidecar-injection: disabled
+  dapr.io/enabled: "false"
 {{- end }}
 
+{{/* The full name with an `end`, of at most `most` characters; `root` is the chart. A full name that is
+too long is cut, and told from others that begin alike by a hash of it. */}}
+{{- define "ksnapshot.nameWith" -}}
+{{- $room := sub .most (len .end) | int }}
+{{- $name := include "ksnapshot.fullname" .root }}
+{{- if gt (len $name) $room }}
+{{- $name = printf "%s-%s" ($name | trunc (sub $room 9 | int) | trimSuffix "-") ($name | sha256sum | trunc 8) }}
+{{- end }}
+{{- printf "%s%s" $name .end }}
+{{- end }}
+
+{{/* The CronJob of prune: `root` is the chart, `storage` the name of a storage, of at most 32
+characters, and that of a CronJob has 52. */}}
 {{- define "ksnapshot.pruneName" -}}
-{{- printf "%s-prune" (include "ksnapshot.fullname" . | trunc 46 | trimSuffix "-") }}
+{{- $end := ternary "-prune" (printf "-prune-%s" .storage) (eq .storage "main") }}
+{{- include "ksnapshot.nameWith" (dict "root" .root "end" $end "most" 52) }}
+{{- end }}
+
+{{/* Whether there is `main`, `true` or `false`: a bucket, or a ConfigMap of one's own that has it.
+Without further storages there always is, so that what is missing is told. */}}
+{{- define "ksnapshot.hasMain" -}}
+{{- $further := without (keys (.Values.storages | default dict)) "main" }}
+{{- if or .Values.existingConfigMap .Values.s3.bucket (not $further) }}true{{ else }}false{{ end }}
 {{- end }}
 
 {{/* The ConfigMaps that the controller writes: in the release's namespace, and the boards. */}}
@@ -138,7 +231,7 @@ there are several, so that one replica needs no further right, and begins its wo
 {{- end }}
 
 {{- define "ksnapshot.metricsName" -}}
-{{- printf "%s-metrics" (include "ksnapshot.fullname" . | trunc 55 | trimSuffix "-") }}
+{{- include "ksnapshot.nameWith" (dict "root" . "end" "-metrics" "most" 63) }}
 {{- end }}
 
 {{- define "ksnapshot.httpPort" -}}

@@ -17,9 +17,9 @@ from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.of_workload import (
     cronjob_of,
     describe_job,
+    is_a_run,
     jobs_of,
     unfinished,
-    verifies_by_schedule,
 )
 from controller.client.jobs.progress import JobEnd, Outcome
 from controller.client.jobs.results import document_of_end, result_of, words_of_failure
@@ -57,8 +57,7 @@ def backup(
     known = read_known(connection, with_jobs=True)
     found = find_workload(workload, namespace, known.workloads)
     cronjob = cronjob_of(found)
-    others = (job for job in known.jobs or () if not verifies_by_schedule(job))
-    active = unfinished(jobs_of(cronjob, others))
+    active = unfinished(jobs_of(cronjob, filter(is_a_run, known.jobs or ())))
     if active and not even_if_running:
         raise CommandError(
             f"{describe_job(active[0], datetime.now(UTC))} is not done yet ({name_of(active[0])}):"
@@ -91,6 +90,9 @@ def _show(job: JobRef, end: JobEnd, workload: str, started: Mapping[str, Any], o
         raise failure_of(job, end, f"the backup of {workload}", words_of_failure(result))
     if output == "table":
         click.echo(f"{workload} is backed up{_figures(result) if result else ''}")
+        for item in result.storages if result else ():
+            if not item.stored:
+                note(f"not in the storage {item.name}: {item.reason}: {item.message}")
         if result and result.notes:
             note(f"notes on this backup: {', '.join(result.notes)} (docs/operations.md)")
 

@@ -1,24 +1,26 @@
 """`ksnapshot backups`: what there is in the store, as one Job reads it."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from controller.client.catalogue.listing import CATALOGUE, list_job, run_list
+from controller.client.catalogue.merged import Listed, Merged, merge, storages_cell
 from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import read_known
 from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.any_cronjob import any_cronjob
-from controller.client.jobs.asked import create_job, new_job_name
-from controller.client.jobs.follow import JobRef
-from controller.client.jobs.following import failure_of, follow_lines
+from controller.client.jobs.chosen_storages import (
+    defined_names,
+    every_storage,
+    in_chosen,
+    in_defined,
+)
 from controller.client.jobs.of_workload import cronjob_of
-from controller.client.jobs.progress import Outcome
-from controller.client.jobs.results import result_of, words_of_failure
-from controller.client.terminal.errors import CommandError, VerbCommand
+from controller.client.terminal.errors import CommandError, Exit, VerbCommand, worst_of
 from controller.client.terminal.output import (
     Column,
     age,
@@ -32,14 +34,10 @@ from controller.client.terminal.output import (
     write_document,
     write_table,
 )
-from controller.manifests.verb_job import LIST, VerbJob, build_verb_job, reader_account
-from controller.model.objects import Json
+from controller.manifests.storages.sources import reader_account
 from dumpers.contract import names as variables
-from dumpers.contract.restore.result import BackupResult
 
-CATALOGUE = "catalogue"
 _ALL = "all"
-_SECONDS, _KEEP = 900, 600
 _COLUMNS = (
     Column(title="ID"),
     Column(title="STARTED"),
@@ -53,6 +51,8 @@ _COLUMNS = (
     Column(title="NOTES", shrink=True),
     Column(title="WHY", shrink=True),
 )
+
+_MERGED_COLUMNS = (*_COLUMNS[:-2], Column(title="STORAGES", shrink=True), *_COLUMNS[-2:])
 
 
 @click.command(cls=VerbCommand)
@@ -69,6 +69,12 @@ _COLUMNS = (
     "--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="Of a workload."
 )
 @click.option("--before", default="", metavar="CURSOR", help="Go on where a page ended.")
+@click.option(
+    "--storage",
+    default="",
+    metavar="NAME|all",
+    help="Of this storage, not of the first one; `all` shows where each backup is.",
+)
 @output_option
 @connected
 def backups(connection: Connection, **given: Any) -> None:
@@ -82,89 +88,63 @@ def backups(connection: Connection, **given: Any) -> None:
         if given["workload"]
         else None
     )
-    cronjobs = [item.cronjob for item in known.workloads if item.cronjob]
-    cronjob = cronjob_of(found) if found else any_cronjob(connection.install, cronjobs)
+    cronjob = cronjob_of(found) if found else any_cronjob(connection.install, known.cronjobs)
     key = found.key if found else f"{connection.install.namespace}/{connection.install.name}"
-    wanted = VerbJob(
-        name=new_job_name(CATALOGUE, key),
-        verb=LIST,
-        deadline=_SECONDS,
-        keep=_KEEP,
-        env=_environment(given, of_workload=found is not None),
-        account=reader_account(connection.install.settings),
-    )
-    documents = run_list(connection, build_verb_job(cronjob, wanted), is_page=not given["wanted"])
-    runs = [item for item in documents if item[CATALOGUE] == "run"]
-    if given["output"] != "table":
-        write_document({"version": 1, "backups": runs, "pages": _pages(documents)}, given["output"])
-        return
-    write_table(_COLUMNS, [_row(run, datetime.now(UTC)) for run in runs])
-    for page in _pages(documents):
-        if page["next"] and found:
-            note(f"older ones: {connection.command_line('backups', key, '--before', page['next'])}")
+    settings = connection.install.settings
+
+    def list_storage(name: str) -> list[Mapping[str, Any]]:
+        chosen = in_chosen if found else in_defined
+        env = _environment(given, of_workload=found is not None)
+        body = list_job(chosen(cronjob, name, settings), key, env, reader_account(settings))
+        return run_list(connection, body, is_page=not given["wanted"])
+
+    if given["storage"] == _ALL:
+        names = every_storage(cronjob, settings) if found else defined_names(settings)
+        merged, away = _list_all(names, list_storage, given)
+        told: dict[str, Any] = {"storages": [*names], "away": [*away]}
+        runs, pages = merged.runs, merged.pages
+    else:
+        documents, away, told = list_storage(given["storage"]), {}, {}
+        runs = [dict(item) for item in documents if item[CATALOGUE] == "run"]
+        pages = _pages(documents)
+    if given["output"] == "table":
+        columns = _MERGED_COLUMNS if told else _COLUMNS
+        write_table(columns, [_row(run, datetime.now(UTC)) for run in runs])
+        _note_older(connection, pages, key if found else "", given)
+    else:
+        document = {"version": 1, "backups": runs, "pages": pages, **told}
+        write_document(document, given["output"])
+    if away:
+        raise worst_of(away)
 
 
-def run_list(
-    connection: Connection, body: Json, *, is_page: bool = True
-) -> list[Mapping[str, Any]]:
-    """Run a Job that lists, and return its documents; CommandError where it failed.
-
-    What came here in part is an error, too, never a shorter list. `is_page` is false where one run
-    is asked for, behind which no `end` follows.
-    """
-    job = create_job(connection.kubectl, body)
-    documents: list[Mapping[str, Any]] = []
-
-    def read(text: str) -> None:
-        if document := parse_document(text):
-            documents.append(document)
-
-    ref = JobRef.of(job)
-    end = follow_lines(connection, ref, read)
-    result = result_of(end, BackupResult.from_json)
-    if end.outcome is not Outcome.SUCCEEDED:
-        raise failure_of(ref, end, "the list of backups", words_of_failure(result))
-    if why := why_not_whole(documents, result.objects if result else None, is_page=is_page):
-        raise CommandError(
-            f"the list did not come here as a whole: {why}; try again, with a smaller --limit if "
-            f"it is a long one (the log of the Job {ref.name} was cut)"
-        )
-    return documents
+def _list_all(
+    names: Sequence[str], list_storage: Callable[[str], list[Mapping[str, Any]]], given: Any
+) -> tuple[Merged, dict[str, CommandError]]:
+    """The lists of storages as one, and why those are not in it that did not answer."""
+    if given["wanted"]:
+        raise CommandError("--id shows a run of one storage: name it by --storage", Exit.USAGE)
+    lists: list[Listed] = []
+    away: dict[str, CommandError] = {}
+    for name in names:
+        try:
+            lists.append(Listed(storage=name, documents=list_storage(name)))
+        except CommandError as error:
+            away[name] = error
+    if not lists:
+        raise worst_of(away)
+    return merge(lists, away=[*away], limit=given["limit"]), away
 
 
-def why_not_whole(
-    documents: Sequence[Mapping[str, Any]], listed: int | None, *, is_page: bool
-) -> str:
-    """What the documents of a catalogue lack of those that were printed; empty for nothing.
-
-    `listed` is how many runs the Job counted, None where it did not say: then nothing is proven.
-    """
-    runs = sum(item[CATALOGUE] == "run" for item in documents)
-    if listed is None:
-        return f"{runs} backups arrived, and the Job did not say how many there are"
-    if runs != listed:
-        return f"{listed} backups were listed, and {runs} arrived"
-    if not is_page:
-        return ""
-    open_runs = 0
-    for item in documents:
-        if item[CATALOGUE] == "run":
-            open_runs += 1
-        elif item[CATALOGUE] == "end":
-            if item.get("runs") != open_runs:
-                return f"of {item.get('records')} {open_runs} of {item.get('runs')} arrived"
-            open_runs = 0
-    return f"the end behind the last {open_runs} backups is missing" if open_runs else ""
-
-
-def parse_document(text: str) -> Mapping[str, Any] | None:
-    """A document of the catalogue in a line of a Job's log; None for any other line."""
-    try:
-        document = json.loads(text) if text.startswith("{") else None
-    except (ValueError, RecursionError):
-        return None
-    is_ours = isinstance(document, dict) and isinstance(document.get(CATALOGUE), str)
-    return document if is_ours else None
+def _note_older(
+    connection: Connection, pages: Sequence[Mapping[str, Any]], key: str, given: Any
+) -> None:
+    """Say how to go on where a page of a workload ended; `key` is empty for no workload."""
+    storage = ("--storage", given["storage"]) if given["storage"] else ()
+    for page in pages:
+        if page["next"] and key:
+            words = ("backups", key, *storage, "--before", page["next"])
+            note(f"older ones: {connection.command_line(*words)}")
 
 
 def _environment(given: Mapping[str, Any], *, of_workload: bool) -> dict[str, str]:
@@ -189,8 +169,7 @@ def _pages(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _row(run: Mapping[str, Any], now: datetime) -> list[str]:
     started, finished = moment_of(run.get("started")), moment_of(run.get("finished"))
-    proof = run.get("proof") or {}
-    verdict = "" if not proof else ("verified " if proof["good"] else "DAMAGED ")
+    is_merged = "found_in" in run
     state = f"{run.get('state')}{', pinned' if run.get('pinned') else ''}"
     return [
         str(run.get("id", "")),
@@ -201,7 +180,32 @@ def _row(run: Mapping[str, Any], now: datetime) -> list[str]:
         str(run.get("cluster", "")),
         size(run.get("stored_bytes") or None),
         duration(seconds_between(started, finished)),
-        verdict + age(moment_of(proof.get("when")), now) if proof else "",
+        proof_of(run, now),
+        *([storages_cell(run)] if is_merged else []),
         ", ".join(run.get("notes") or ()),
-        str(run.get("why") or ""),
+        # What missed it then may have a copy by now, which the storages say.
+        why_of({**run, "missing": []} if is_merged else run),
     ]
+
+
+def why_of(run: Mapping[str, Any]) -> str:
+    """Why a run is no backup, or which storages missed it when it was made; or nothing."""
+    missing = ", ".join(run.get("missing") or ())
+    return str(run.get("why") or "") or (f"missing in {missing}" if missing else "")
+
+
+def proof_of(run: Mapping[str, Any], now: datetime) -> str:
+    """The strongest that was found out about a run, what speaks against it first; or nothing."""
+    read, drilled = run.get("proof"), run.get("drill")
+    found = (
+        ("DAMAGED", read, False),
+        ("DIFFERS", drilled, False),
+        ("drilled", drilled, True),
+        ("verified", read, True),
+    )
+    shown = (
+        f"{word} {age(moment_of(verdict.get('when')), now)}"
+        for word, verdict, is_good in found
+        if verdict and verdict["good"] is is_good
+    )
+    return next(shown, "")

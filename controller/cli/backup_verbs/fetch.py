@@ -13,6 +13,7 @@ from controller.client.fetch.asking import Asking
 from controller.client.fetch.names import label_of
 from controller.client.fetch.run import fetch_backup, open_source
 from controller.client.fetch.wanted import read_wanted
+from controller.client.jobs.chosen_storages import in_chosen, read_option
 from controller.client.jobs.of_workload import cronjob_of
 from controller.client.keys.age_tool import find_age
 from controller.client.restore.options import OptionError
@@ -76,6 +77,7 @@ _COLUMNS = (
     metavar="SECONDS",
     help="How long a URL holds; new ones are made while a download goes on.",
 )
+@read_option
 @connected
 def fetch(connection: Connection, **given: Any) -> None:
     """Download a backup of WORKLOAD, prove it, and decrypt it on this machine.
@@ -92,7 +94,7 @@ def fetch(connection: Connection, **given: Any) -> None:
         workload = find(connection, given["workload"], given["namespace"])
         asking = Asking(
             connection=connection,
-            cronjob=cronjob_of(workload),
+            cronjob=in_chosen(cronjob_of(workload), given["storage"], connection.install.settings),
             key=workload.key,
             cluster=wanted.from_cluster,
             age=age,

@@ -1,6 +1,5 @@
 """`ksnapshot keys`: which workloads' newest backups a private key opens."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import read_known
 from controller.client.jobs.any_cronjob import any_cronjob
 from controller.client.jobs.asked import create_job, new_job_name
+from controller.client.jobs.chosen_storages import any_option, elsewhere, in_defined
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_lines
 from controller.client.jobs.progress import Outcome
@@ -18,6 +18,7 @@ from controller.client.jobs.results import result_of, words_of_failure
 from controller.client.keys.age_tool import find_age
 from controller.client.keys.key_check import KeyRow, Verdict, check_key
 from controller.client.restore.identity import read_identity
+from controller.client.retention.told import parse_document
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand, failed
 from controller.client.terminal.output import (
     Column,
@@ -27,10 +28,12 @@ from controller.client.terminal.output import (
     write_document,
     write_table,
 )
-from controller.manifests.verb_job import HEADERS, VerbJob, build_verb_job, reader_account
+from controller.manifests.storages.sources import reader_account
+from controller.manifests.verb_job import HEADERS, VerbJob, build_verb_job
 from controller.model.objects import Json
 from dumpers.contract import names as variables
 from dumpers.contract.restore.result import BackupResult
+from dumpers.contract.storages.named_storage import MAIN
 from dumpers.runtime.errors import KsnapshotError
 
 KEYS = "keys"
@@ -56,6 +59,7 @@ _COLUMNS = (
 @click.option("--namespace", "-n", default="", metavar="NS", help="Only workloads of a namespace.")
 @click.option("--cluster", default="", metavar="NAME", help="Backups of another cluster.")
 @click.option("--check", is_flag=True, help="Exit with 1 where an encrypted backup is not opened.")
+@any_option
 @output_option
 @connected
 def keys(connection: Connection, **given: Any) -> None:
@@ -66,10 +70,10 @@ def keys(connection: Connection, **given: Any) -> None:
     identity = read_identity(given["identity"])
     age = find_age()
     known = read_known(connection)
-    cronjobs = [item.cronjob for item in known.workloads if item.cronjob]
-    documents = _read_headers(
-        connection, any_cronjob(connection.install, cronjobs), given["cluster"]
-    )
+    install = connection.install
+    base = any_cronjob(install, known.cronjobs)
+    cronjob = in_defined(base, given["storage"], install.settings)
+    documents = _read_headers(connection, cronjob, given["cluster"])
     try:
         rows = check_key(
             documents,
@@ -77,6 +81,7 @@ def keys(connection: Connection, **given: Any) -> None:
             [] if given["cluster"] else known.workloads,
             age=age,
             identity=identity,
+            elsewhere=elsewhere(known.workloads, given["storage"] or MAIN),
         )
     except KsnapshotError as error:
         raise failed(error) from error
@@ -107,7 +112,7 @@ def _read_headers(connection: Connection, cronjob: Json, cluster: str) -> list[M
     documents: list[Mapping[str, Any]] = []
 
     def read(text: str) -> None:
-        if document := _parse(text):
+        if document := parse_document(text, KEYS):
             documents.append(document)
 
     ref = JobRef.of(job)
@@ -120,16 +125,6 @@ def _read_headers(connection: Connection, cronjob: Json, cluster: str) -> list[M
     if not ends or ends[-1].get("cronjobs") != len(found):
         raise CommandError(f"a part of the log of the Job {ref.name} got lost: try again")
     return found
-
-
-def _parse(text: str) -> Mapping[str, Any] | None:
-    """A document of ours in a line of the Job's log; None for any other line."""
-    try:
-        document = json.loads(text) if text.startswith("{") else None
-    except (ValueError, RecursionError):
-        return None
-    is_ours = isinstance(document, dict) and isinstance(document.get(KEYS), str)
-    return document if is_ours else None
 
 
 def _cells(row: KeyRow) -> list[str]:

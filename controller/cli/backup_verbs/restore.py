@@ -1,6 +1,5 @@
 """`ksnapshot restore`: the verb and its options."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ from controller.client.cluster.known import read_known
 from controller.client.cluster.workload_names import find_workload
 from controller.client.restore.after import FORGET, UNDO, finish_restore
 from controller.client.restore.every import restore_all
+from controller.client.restore.identity import identity_options
 from controller.client.restore.options import OptionError
 from controller.client.restore.shown import finish
 from controller.client.restore.start import start_restore
@@ -46,18 +46,7 @@ _WEEK = 7 * 86_400
     metavar="SECRET",
     help="A Secret of the control namespace with the login to restore with.",
 )
-@click.option(
-    "--identity",
-    "-i",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The file with the private key; it goes into a Secret that lives as long as the Job.",
-)
-@click.option(
-    "--identity-secret",
-    default="",
-    metavar="SECRET[/KEY]",
-    help="A Secret of the control namespace with the private key.",
-)
+@identity_options()
 @click.option("--databases", multiple=True, metavar="NAMES", help="Only these databases.")
 @click.option("--tables", multiple=True, metavar="NAMES", help="Only these tables, or indices.")
 @click.option(
@@ -70,6 +59,12 @@ _WEEK = 7 * 86_400
 @click.option("--swap", is_flag=True, help="Exchange with what is there; keep that for --undo.")
 @click.option("--suffix", default="", metavar="TEXT", help="End of new names, else _restored.")
 @click.option("--from-cluster", default="", metavar="NAME", help="A backup of another cluster.")
+@click.option(
+    "--storage",
+    default="",
+    metavar="NAME",
+    help="From this storage only; else from the nearest of WORKLOAD's that has it whole.",
+)
 @click.option("--plan", is_flag=True, help="Check all, say what would happen, change nothing.")
 @click.option("--undo", is_flag=True, help="Exchange back what the last --swap put in place.")
 @click.option("--forget", is_flag=True, help="Drop what the last restore left beside, or kept.")

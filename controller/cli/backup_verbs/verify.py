@@ -6,16 +6,18 @@ import click
 
 from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
+from controller.client.jobs.chosen_storages import in_chosen, read_option
 from controller.client.jobs.one_backup import run_on_backup
 from controller.client.terminal.errors import VerbCommand
 from controller.client.terminal.output import (
-    clock,
+    clock_of,
     duration,
-    moment_of,
     note,
     output_option,
     size,
 )
+from controller.manifests.verb_job import VerbJob, build_verb_job
+from controller.model.objects import Json
 from dumpers.contract.restore.request import LATEST
 
 
@@ -23,6 +25,7 @@ from dumpers.contract.restore.request import LATEST
 @click.argument("workload", shell_complete=complete_workloads)
 @click.option("--namespace", "-n", default="", metavar="NS", help="Namespace of the workload.")
 @click.option("--backup", default=LATEST, show_default=True, metavar="ID", help="Which backup.")
+@read_option
 @output_option
 @connected
 def verify(connection: Connection, **given: Any) -> None:
@@ -32,12 +35,18 @@ def verify(connection: Connection, **given: Any) -> None:
     unpacked to its end, too. The verdict goes into the store beside the backup, and `ksnapshot
     backups` shows it.
     """
-    result = run_on_backup(connection, "verify", "the verification of a backup", given)
+
+    def build(cronjob: Json, wanted: VerbJob) -> Json:
+        chosen = in_chosen(cronjob, given["storage"], connection.install.settings)
+        return build_verb_job(chosen, wanted)
+
+    what = "the verification of a backup"
+    result = run_on_backup(connection, "verify", what, given, build=build)
     if result:
-        began = clock(moment_of(result.began)) or result.began
         click.echo(
-            f"backup {result.backup} of {began} is as it was stored: {result.objects} objects,"
-            f" {size(result.stored_bytes)}, read in {duration(result.seconds)}"
+            f"backup {result.backup} of {clock_of(result.began)} is as it was stored:"
+            f" {result.objects} objects, {size(result.stored_bytes)}, read in"
+            f" {duration(result.seconds)}"
         )
         if result.message:
             note(result.message)

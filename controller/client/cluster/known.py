@@ -41,6 +41,11 @@ class Known:
     status: Status
     jobs: Sequence[Json] | None = field(default=None, repr=False)
 
+    @property
+    def cronjobs(self) -> list[Json]:
+        """The dump CronJobs of those workloads that have one."""
+        return [item.cronjob for item in self.workloads if item.cronjob]
+
 
 def read_known(connection: Connection, *, with_jobs: bool = False) -> Known:
     """Read all workloads, in one request for each kind of object, several at a time."""

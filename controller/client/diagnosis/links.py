@@ -93,7 +93,8 @@ def _last_run(row: Row) -> Finding:
     if last is None:
         seen = "none yet"
     elif last.succeeded:
-        seen = f"{last.job} succeeded"
+        lacking = ", ".join(item.name for item in last.lacking)
+        seen = f"{last.job} {last.outcome}{f': not in {lacking}' if lacking else ''}"
     else:
         fix = RUN_FIXES.get(last.reason, "see its log")
         seen = f"{last.job} failed: {last.reason}: {last.message} (to do: {fix})"

@@ -16,16 +16,24 @@ from urllib.parse import quote
 from controller.model import names
 from controller.model.objects import Json
 from controller.settings.settings import SETTINGS
-from dumpers.contract import location
 from dumpers.contract import names as variables
+from dumpers.contract.storages import variables as storage_variables
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.masking import CUT, MASK, mask
 
-_KEYS = {location.S3_ACCESS_KEY, location.S3_SECRET_KEY}
+_KEYS = {
+    storage_variables.S3_ACCESS_KEY,
+    storage_variables.S3_SECRET_KEY,
+    storage_variables.S3_BUCKET_INFO,
+}
 _OURS = {
     *(item.env for item in SETTINGS if not item.hidden),
-    *(text for name, text in vars(location).items() if name.startswith(("S3_", "BACKEND_"))),
-    *location.PROXIES,
+    *(
+        text
+        for name, text in vars(storage_variables).items()
+        if name.startswith(("S3_", "BACKEND_"))
+    ),
+    *storage_variables.PROXIES,
     *(
         text
         for text in vars(variables).values()
@@ -38,7 +46,20 @@ _OURS = {
 } - _KEYS
 # Words of our own command lines.
 _PROGRAMS = ("-m", "controller", "dumpers")
-_VERBS = ("run", "dump", "check", "list", "restore", "load", "verify", "pin", "unpin")
+_VERBS = (
+    "run",
+    "dump",
+    "check",
+    "list",
+    "restore",
+    "load",
+    "verify",
+    "drill",
+    "copy",
+    "rehearse",
+    "pin",
+    "unpin",
+)
 _WORDS = frozenset((*_PROGRAMS, *_VERBS, "undo", "forget"))
 _ANNOTATIONS = (names.PREFIX, "batch.kubernetes.io/", "cronjob.kubernetes.io/")
 _REVISIONS = {"deployment.kubernetes.io/revision", "kubectl.kubernetes.io/restartedAt"}

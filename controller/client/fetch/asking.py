@@ -11,7 +11,8 @@ from controller.client.jobs.progress import Outcome, newest_pod
 from controller.client.jobs.results import result_of, words_of_failure
 from controller.client.keys.age_tool import AgeTool
 from controller.client.terminal.errors import CommandError
-from controller.manifests.verb_job import VerbJob, build_verb_job, reader_account
+from controller.manifests.storages.sources import reader_account
+from controller.manifests.verb_job import VerbJob, build_verb_job
 from controller.model.names import CONTAINER
 from controller.model.objects import Json, name_of
 from dumpers.contract import names as variables

@@ -20,7 +20,7 @@ from controller.client.fetch.wanted import FetchWanted
 from controller.client.keys.age_tool import AgeTool
 from controller.client.restore.options import OptionError
 from controller.client.terminal.errors import failed
-from controller.client.terminal.output import clock, duration, moment_of, note, size
+from controller.client.terminal.output import clock_of, duration, note, size
 from controller.client.terminal.screen import Screen
 from dumpers.contract.fetch.offer import Offer
 from dumpers.runtime.errors import KsnapshotError
@@ -172,8 +172,7 @@ def _files(offer: Offer, places: Sequence[int], wanted: FetchWanted) -> list[tup
 
 
 def _announce(offer: Offer) -> None:
-    began = clock(moment_of(offer.began)) or offer.began
-    note(f"backup {offer.backup} of {began}")
+    note(f"backup {offer.backup} of {clock_of(offer.began)}")
     if offer.notes:
         note(f"notes on this backup: {', '.join(offer.notes)} (docs/operations.md)")
     if offer.is_legacy:

@@ -1,12 +1,11 @@
 """Follows a Job from its first pod to its end: what it waits for, its log, its result."""
 
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from controller.client.jobs.merged_logs import Lines, merge
 from controller.client.jobs.progress import (
     JobEnd,
     Outcome,
@@ -38,16 +37,6 @@ _PAUSE = 2.0
 _SILENCE = 15.0
 # How many looks in a row may get no answer.
 _PATIENCE = 15
-
-
-class Lines(Protocol):
-    """A container's log, see LogStream."""
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield each line without its end."""
-
-    def close(self) -> None:
-        """End the stream, from whichever thread."""
 
 
 class Cluster(Protocol):
@@ -185,17 +174,11 @@ class Follower:
 
     def _stream(self, pod: Json) -> None:
         """Show the logs of a pod until its containers have ended, or the Job is gone."""
-        lines: queue.Queue[tuple[str, str] | KubeError | None] = queue.Queue()
         shown = dict(self._seen)  # by earlier looks: a log that is opened again begins with it
-        streams = [self._open(pod, name) for name in self.job.containers]
-        threads = [
-            threading.Thread(target=_pump, args=(stream, name, lines), daemon=True)
-            for name, stream in zip(self.job.containers, streams, strict=True)
-        ]
-        for thread in threads:
-            thread.start()
+        logs = {name: self._open(pod, name) for name in self.job.containers}
+        lines = merge(logs, silence=self.silence, is_over=self._is_over, on_break=self._say_broken)
         try:
-            for container, line in self._lines(lines, len(threads)):
+            for container, line in lines:
                 moment, _, text = line.partition(" ")
                 key = (uid_of(pod), container)
                 if moment_of(moment) is None:
@@ -204,8 +187,8 @@ class Follower:
                     self._seen[key] = moment
                     self.on_line(container, text)
         finally:
-            for stream in streams:
-                stream.close()
+            for log in logs.values():
+                log.close()
 
     def _open(self, pod: Json, container: str) -> Lines:
         return self.kubectl.logs(
@@ -217,42 +200,18 @@ class Follower:
             timestamps=True,
         )
 
-    def _lines(
-        self, lines: "queue.Queue[tuple[str, str] | KubeError | None]", streams: int
-    ) -> Iterator[tuple[str, str]]:
-        """Yield lines until all streams have ended; a Job that is gone or over ends them, too."""
-        while streams:
-            try:
-                item = lines.get(timeout=self.silence)
-            except queue.Empty:
-                # The stream of a node that died would stay silent for ever.
-                read = self._read()
-                if read is None or end_of_job(*read, (), self.job.result_container):
-                    return
-                continue
-            if item is None:
-                streams -= 1
-            elif isinstance(item, KubeError):
-                streams -= 1
-                self.on_event(f"the log broke off, opening it again: {item}")
-            else:
-                yield item
+    def _is_over(self) -> bool:
+        """Whether the Job has ended, or is gone."""
+        read = self._read()
+        return read is None or bool(end_of_job(*read, (), self.job.result_container))
+
+    def _say_broken(self, error: KubeError) -> None:
+        self.on_event(f"the log broke off, opening it again: {error}")
 
 
 def pods_of(kubectl: Cluster, namespace: str, job: str) -> Objects:
     """Read the pods of a Job."""
     return tuple(kubectl.list(PODS, namespace, f"job-name={job}"))
-
-
-def _pump(stream: Lines, container: str, lines: "queue.Queue[object]") -> None:
-    """Move the lines of one log into the queue; None is its end, a KubeError a bad one."""
-    try:
-        for line in stream:
-            lines.put((container, line))
-    except KubeError as error:
-        lines.put(error)
-    else:
-        lines.put(None)
 
 
 def _is_later(moment: str, last: str | None) -> bool:

@@ -49,9 +49,18 @@ def follow_on_screen(
         raise SystemExit(int(Exit.DETACHED)) from None
 
 
-def follow_lines(connection: Connection, job: JobRef, on_line: Callable[[str], None]) -> JobEnd:
-    """Follow a Job whose log is not for people: `on_line` gets its lines; return how it ended."""
-    return _follow(connection, job, Screen(), lambda _, text: on_line(text))
+def follow_lines(
+    connection: Connection,
+    job: JobRef,
+    on_line: Callable[[str], None],
+    *,
+    screen: Screen | None = None,
+) -> JobEnd:
+    """Follow a Job whose log is not for people: `on_line` gets its lines; return how it ended.
+
+    `screen` is where the caller shows what it makes of them.
+    """
+    return _follow(connection, job, screen or Screen(), lambda _, text: on_line(text))
 
 
 def _follow(

@@ -8,8 +8,8 @@ from typing import Any
 
 from controller.client.terminal.output import duration, moment_of, size
 
-# Of a dump, and of what reads a backup: a restore, and a verification.
-_PROGRESS, _READING = "progress", {"restoring", "reading"}
+# Of a dump, and of what reads a backup: a restore, a verification, and a copy.
+_PROGRESS, _READING = "progress", {"restoring", "reading", "copying"}
 _HEAD = ("time", "level", "message")
 _SECONDS_A_MINUTE = 60
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from controller.client.cluster.workload_names import Workload
 from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import duration, moment_of
+from controller.manifests.ownership import READERS
 from controller.manifests.restore_job import variable_of
 from controller.manifests.verb_job import LOOKS
 from controller.model import kinds, names
@@ -32,7 +33,10 @@ _VERBS = {
     "fetch": "a fetch of a backup",
     "keys": "a look at the headers of backups",
     "verify": "a check of a backup",
+    "drill": "a drill of a backup",
     "catalogue": "a listing of backups",
+    "copy": "a copy of a backup",
+    "proof": "a proof of backups",
     "prune": "a prune",
     "delete": "a deletion of backups",
     "accept": "an acceptance of a backup's size",
@@ -44,10 +48,15 @@ def is_a_look(job: Json) -> bool:
     return labels_of(job).get(names.COMPONENT_LABEL) in LOOKS
 
 
-def verifies_by_schedule(job: Json) -> bool:
-    """Whether a Job reads backups back by a schedule, ours or another: it keeps nothing waiting."""
+def reads_by_schedule(job: Json) -> bool:
+    """Whether a Job verifies or drills by a schedule, ours or another: it keeps nothing waiting."""
     by_schedule = any(owner.get("kind") == kinds.CRONJOB for owner in owner_references(job))
-    return labels_of(job).get(names.COMPONENT_LABEL) == names.VERIFY and by_schedule
+    return labels_of(job).get(names.COMPONENT_LABEL) in READERS and by_schedule
+
+
+def is_a_run(job: Json) -> bool:
+    """Whether a Job is a run of its workload, which people follow and no backup is to go beside."""
+    return not is_a_look(job) and not reads_by_schedule(job)
 
 
 def cronjob_of(workload: Workload) -> Json:

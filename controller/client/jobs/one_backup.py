@@ -1,20 +1,23 @@
 """Verbs about one backup of a workload: a Job does it, and its result is shown."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from controller.client.cluster.connection import Connection
 from controller.client.cluster.known import find
-from controller.client.cluster.workload_names import Workload
 from controller.client.jobs.asked import create_job, new_job_name
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.of_workload import cronjob_of
-from controller.client.jobs.progress import Outcome
+from controller.client.jobs.progress import JobEnd, Outcome
 from controller.client.jobs.results import document_of_end, result_of, words_of_failure
+from controller.client.terminal.errors import CommandError
 from controller.client.terminal.output import note, write_document
-from controller.manifests.verb_job import WRITER, VerbJob, build_verb_job, reader_account
-from controller.model.objects import name_of
+from controller.manifests.storages.sources import WRITER, reader_account
+from controller.manifests.verb_job import VerbJob, build_verb_job
+from controller.model.objects import Json, name_of
 from dumpers.contract import names as variables
 from dumpers.contract.restore.result import BackupResult
 
@@ -23,40 +26,70 @@ _DAY = 86_400
 _READING = {"verify"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a Job about one backup ended; `result` is None where it left none."""
+
+    job: JobRef
+    end: JobEnd
+    result: BackupResult | None = field(repr=False)
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether the Job did what it was to do."""
+        return self.end.outcome is Outcome.SUCCEEDED
+
+    def failure(self, what: str) -> CommandError:
+        """The error of a Job that failed; `what` names the work."""
+        return failure_of(self.job, self.end, what, words_of_failure(self.result))
+
+    def to_document(self, workload: str) -> dict[str, Any]:
+        """The end for a program."""
+        started = {"version": 1, "workload": workload, "job": self.job.name}
+        return document_of_end(started, self.end, self.result)
+
+
 def run_on_backup(
     connection: Connection,
     verb: str,
     what: str,
     options: dict[str, Any],
-    done: Callable[[Workload, BackupResult], None] | None = None,
+    *,
+    build: Callable[[Json, VerbJob], Json] = build_verb_job,
 ) -> BackupResult | None:
     """Run the dumpers' `verb` on a backup, and return its result if it is to be shown as text.
 
-    `what` names the work in an error, `done` is called once it is done.
-    Raises CommandError with the Job's exit code where it failed.
+    `what` names the work in an error, `build` makes the Job. Raises CommandError with the Job's
+    exit code where it failed.
     """
     workload = find(connection, options["workload"], options["namespace"])
+    build_it = partial(build, cronjob_of(workload))
+    ended = run_job(connection, verb, workload.key, options["backup"], build_it)
+    is_table = options["output"] == "table"
+    if not is_table:
+        write_document(ended.to_document(workload.key), options["output"])
+    if not ended.has_succeeded:
+        raise ended.failure(f"{what} of {workload.key}")
+    return ended.result if is_table else None
+
+
+def run_job(
+    connection: Connection, verb: str, key: str, backup: str, build: Callable[[VerbJob], Json]
+) -> Ended:
+    """Run the dumpers' `verb` on a backup of the workload `key` to its end."""
     wanted = VerbJob(
-        name=new_job_name(verb, workload.key),
+        name=new_job_name(verb, key),
         verb=verb,
         deadline=_DAY,
         keep=_DAY,
         env={
-            variables.BACKUP: options["backup"],
+            variables.BACKUP: backup,
             variables.REQUESTED_BY: connection.kubectl.whoami(),
         },
         account=reader_account(connection.install.settings) if verb in _READING else WRITER,
     )
-    job = create_job(connection.kubectl, build_verb_job(cronjob_of(workload), wanted))
+    job = create_job(connection.kubectl, build(wanted))
     note(f"started {name_of(job)}")
     ref = JobRef.of(job)
     end = follow_on_screen(connection, ref)
-    result = result_of(end, BackupResult.from_json)
-    if options["output"] != "table":
-        started = {"version": 1, "workload": workload.key, "job": name_of(job)}
-        write_document(document_of_end(started, end, result), options["output"])
-    if end.outcome is not Outcome.SUCCEEDED:
-        raise failure_of(ref, end, f"{what} of {workload.key}", words_of_failure(result))
-    if done and result:
-        done(workload, result)
-    return result if options["output"] == "table" else None
+    return Ended(job=ref, end=end, result=result_of(end, BackupResult.from_json))

@@ -26,6 +26,7 @@ class Verdict(StrEnum):
     CLEAR = "not encrypted"
     NONE = "no backup"
     UNREADABLE = "unreadable"
+    ELSEWHERE = "not looked for"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +60,12 @@ def check_key(
     *,
     age: AgeTool,
     identity: str,
+    elsewhere: Mapping[str, str] | None = None,
 ) -> list[KeyRow]:
     """The rows of all workloads, by name: those that are known, and those that left backups.
 
-    `documents` are those of the dumpers' verb `headers`.
+    `documents` are those of the dumpers' verb `headers`. `elsewhere` says of the workloads that do
+    not write to the storage which was read where their backups go, by the workloads' keys.
     """
     by_cronjob = {item.cronjob_name: item.key for item in workloads if item.cronjob_name}
 
@@ -73,13 +76,20 @@ def check_key(
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         rows = list(pool.map(check, documents))
     seen = {str(document.get("cronjob")) for document in documents}
-    rows += _without_records(workloads, seen)
+    rows += _without_records(workloads, seen, elsewhere or {})
     return sorted(rows, key=lambda row: row.workload)
 
 
-def _without_records(workloads: Sequence[Workload], seen: set[str]) -> Iterator[KeyRow]:
+def _without_records(
+    workloads: Sequence[Workload], seen: set[str], elsewhere: Mapping[str, str]
+) -> Iterator[KeyRow]:
     for workload in workloads:
-        if workload.cronjob_name not in seen:
+        if workload.cronjob_name in seen:
+            continue
+        if others := elsewhere.get(workload.key):
+            why = f"its backups go to {others}: name that by --storage"
+            yield KeyRow(workload=workload.key, verdict=Verdict.ELSEWHERE, why=why)
+        else:
             why = "" if workload.cronjob_name else "it has no CronJob: see `ksnapshot status`"
             yield KeyRow(workload=workload.key, verdict=Verdict.NONE, why=why)
 

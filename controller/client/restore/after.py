@@ -22,7 +22,8 @@ from controller.client.terminal.errors import CommandError, Exit
 from controller.client.terminal.output import note
 from controller.kube.client import JOBS
 from controller.manifests.restore_job import RESTORE, Target, build_client_job, is_plan
-from controller.manifests.verb_job import VerbJob, reader_account
+from controller.manifests.storages.sources import reader_account
+from controller.manifests.verb_job import VerbJob
 from controller.model import names
 from controller.model.names import CONTAINER
 from controller.model.objects import Json, labels_of, name_of

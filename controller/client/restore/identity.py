@@ -1,11 +1,32 @@
 """Files with private keys: read on the laptop, handed to one Job, never shown."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import click
 
 from controller.client.terminal.errors import CommandError, Exit
 from dumpers.contract.restore.identities import parse_identities
 
 _LONGEST = 64 << 10
+
+
+def identity_options(default: str = "") -> Callable[[Any], Any]:
+    """Decorate a verb with the two ways to name a private key; `default` says what else is used."""
+    file = click.option(
+        "--identity",
+        "-i",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="The file with the private key; it goes into a Secret that lives as long as the Job.",
+    )
+    secret = click.option(
+        "--identity-secret",
+        default="",
+        metavar="SECRET[/KEY]",
+        help=f"A Secret of the control namespace with the private key{default}.",
+    )
+    return lambda verb: file(secret(verb))
 
 
 def read_identity(file: Path) -> str:

@@ -10,7 +10,7 @@ from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_on_screen
 from controller.client.jobs.progress import Outcome
 from controller.client.jobs.results import document_of_end, result_of, words_of_failure
-from controller.client.terminal.output import clock, duration, moment_of, note, size, write_document
+from controller.client.terminal.output import clock_of, duration, note, size, write_document
 from controller.manifests.restore_job import CLIENT
 from controller.model.names import CONTAINER
 from controller.model.objects import Json, name_of
@@ -73,11 +73,10 @@ def outcome_lines(result: RestoreResult) -> Iterator[str]:
 
 
 def _source(result: RestoreResult) -> Iterator[str]:
-    began = clock(moment_of(result.began)) or result.began
     sizes = f"{size(result.stored_bytes)} stored"
     if result.source_bytes:
         sizes += f", {size(result.source_bytes)} unpacked"
-    yield f"backup   {result.backup} of {began}, {sizes}"
+    yield f"backup   {result.backup} of {clock_of(result.began)}, {sizes}"
 
 
 def _notes(result: RestoreResult) -> Iterator[str]:

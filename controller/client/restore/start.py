@@ -13,6 +13,7 @@ from controller.client.jobs.asked import (
     new_job_name,
 )
 from controller.client.jobs.beside import refuse_beside_running
+from controller.client.jobs.chosen_storages import in_chosen
 from controller.client.jobs.of_workload import cronjob_of
 from controller.client.restore.identity import read_identity
 from controller.client.restore.options import Address, login_of_keys, parse_secret_key
@@ -27,7 +28,8 @@ from controller.manifests.restore_job import (
     Target,
     build_restore_job,
 )
-from controller.manifests.verb_job import VerbJob, reader_account
+from controller.manifests.storages.sources import reader_account
+from controller.manifests.verb_job import VerbJob
 from controller.model.objects import name_of
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec
@@ -48,8 +50,8 @@ def start_restore(
 ) -> Document:
     """Start the restore of a workload's backup and return its Job.
 
-    `options` are the verb's own `deadline`, in seconds, and `yes`. Raises OptionError, CommandError
-    and KubeError; nothing is left behind then.
+    `options` are the verb's own `storage`, `deadline`, in seconds, and `yes`. Raises OptionError,
+    CommandError and KubeError; nothing is left behind then.
     """
     target = _target(connection, wanted, source, known)
     identity_secret = _identity_secret(connection, wanted)
@@ -57,8 +59,9 @@ def start_restore(
     name = new_job_name(RESTORE, source.key)
     # The Secret that is made of a file has the Job's name.
     own = SecretKey(secret=name, key=IDENTITY_KEY) if identity else None
+    settings = connection.install.settings
     body = build_restore_job(
-        cronjob_of(source),
+        in_chosen(cronjob_of(source), options["storage"], settings),
         _engine(source),
         target,
         RestoreJob(
@@ -74,7 +77,7 @@ def start_restore(
             deadline=options["deadline"],
             keep=_KEEP,
             env={variables.CLUSTER: wanted.from_cluster} if wanted.from_cluster else {},
-            account=reader_account(connection.install.settings),
+            account=reader_account(settings),
         ),
     )
     if wanted.writes_in_place:

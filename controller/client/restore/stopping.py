@@ -10,8 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from controller.client.jobs.follow import Lines
 from controller.client.jobs.log_lines import LogLine, parse_line
+from controller.client.jobs.merged_logs import Lines
 from controller.kube.client import KubeError
 from dumpers.contract.restore.result import RestoreResult
 

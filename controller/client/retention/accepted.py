@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from controller.client.cluster.workload_names import Workload
-from controller.client.status.rows import history_of
+from controller.client.status.past_run import history_of
 from controller.client.terminal.output import moment_of
 
 

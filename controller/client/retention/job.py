@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from controller.client.cluster.connection import Connection
 from controller.client.jobs.asked import new_job_name
-from controller.manifests.verb_job import VerbJob, build_verb_job, pruner_account
+from controller.manifests.storages.sources import pruner_account
+from controller.manifests.verb_job import VerbJob, build_verb_job
 from controller.model import names
 from controller.model.objects import Json
 from dumpers.contract import names as variables

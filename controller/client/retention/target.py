@@ -8,6 +8,12 @@ from controller.client.cluster.connection import Connection
 from controller.client.cluster.known import read_known
 from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.any_cronjob import any_cronjob
+from controller.client.jobs.chosen_storages import (
+    defined_names,
+    in_defined,
+    to_change,
+    writable,
+)
 from controller.client.terminal.errors import CommandError, Exit
 from controller.model.objects import Json
 from dumpers.contract import names as variables
@@ -20,20 +26,24 @@ List = Callable[[Json], Sequence[Mapping[str, Any]]]
 class Target:
     """Whose backups are meant: a dump CronJob to build Jobs of, and the variables that name it.
 
-    `env` is empty where the CronJob names itself. `is_gone` says that no CronJob is left.
+    `storages` are those in which they may be. `env` is empty where the CronJob names itself.
     """
 
     key: str
     cronjob: Json = field(repr=False)
+    storages: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
-    is_gone: bool = False
 
 
-def find_target(connection: Connection, text: str, namespace: str, list_runs: List) -> Target:
-    """Find a workload by the controller's CronJobs, else by what lies in the bucket.
+def find_target(
+    connection: Connection, text: str, namespace: str, storage: str, list_runs: List
+) -> Target:
+    """Find a workload by the controller's CronJobs, else by what lies in the storages.
 
-    Raises CommandError where neither knows it, or several are meant.
+    With `storage` nothing but that one is looked at. Raises CommandError where neither knows the
+    workload, or several are meant.
     """
+    settings = connection.install.settings
     known = read_known(connection)
     workloads = [item for item in known.workloads if item.cronjob]
     try:
@@ -41,18 +51,30 @@ def find_target(connection: Connection, text: str, namespace: str, list_runs: Li
     except CommandError as error:
         if error.exit_code != Exit.NOT_FOUND:
             raise
-        base = any_cronjob(connection.install, [it.cronjob for it in workloads if it.cronjob])
+        base = any_cronjob(connection.install, known.cronjobs)
         wanted = f"{namespace}/{text}" if namespace and "/" not in text else text
-        gone = _gone(wanted, base, list_runs(base))
+        # No CronJob says any more to which of them it wrote.
+        storages = (storage,) if storage else defined_names(settings)
+        bases = (in_defined(base, name, settings) for name in storages)
+        gone = _gone(wanted, [run for item in bases for run in list_runs(item)])
         if gone is None:
             raise
-        return gone
+        return Target(
+            key=gone[variables.WORKLOAD],
+            cronjob=base,
+            storages=writable(storages, settings),
+            env=gone,
+        )
     assert found.cronjob is not None
-    return Target(key=found.key, cronjob=found.cronjob)
+    storages = to_change(found.cronjob, storage, settings)
+    return Target(key=found.key, cronjob=found.cronjob, storages=storages)
 
 
-def _gone(wanted: str, base: Json, runs: Sequence[Mapping[str, Any]]) -> Target | None:
-    """A workload that only its backups know; None where there are none, either."""
+def _gone(wanted: str, runs: Sequence[Mapping[str, Any]]) -> Mapping[str, str] | None:
+    """The variables of a workload that only its backups know; None where there are none, either.
+
+    Raises CommandError where several CronJobs are meant.
+    """
     found = {
         (str(run.get("cronjob") or ""), str(run.get("workload") or ""))
         for run in runs
@@ -67,5 +89,4 @@ def _gone(wanted: str, base: Json, runs: Sequence[Mapping[str, Any]]) -> Target 
             Exit.USAGE,
         )
     key = next((workload for _, workload in sorted(found) if workload), names[0])
-    env = {variables.CRONJOB: names[0], variables.WORKLOAD: key}
-    return Target(key=key, cronjob=base, env=env, is_gone=True)
+    return {variables.CRONJOB: names[0], variables.WORKLOAD: key}

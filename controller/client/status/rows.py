@@ -1,9 +1,8 @@
 """What is known of a workload → one row of `ksnapshot status`; pure."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfoNotFoundError
@@ -12,10 +11,19 @@ from controller.client.cluster.workload_names import Workload
 from controller.client.status.past_run import Run, read_run
 from controller.client.terminal.output import moment_of
 from controller.model import names
-from controller.model.fixes import DAMAGED_FIX, RUN_FIXES, STATE_FIXES, verification_fix
+from controller.model.fixes import (
+    DAMAGED_FIX,
+    DOUBT_FIX,
+    RUN_FIXES,
+    STATE_FIXES,
+    drill_fix,
+    storage_fix,
+    verification_fix,
+)
 from controller.model.objects import (
     Json,
     annotations_of,
+    is_suspended,
     name_of,
     owner_references,
     recorded,
@@ -23,9 +31,12 @@ from controller.model.objects import (
 )
 from controller.model.status import Reason, State
 from controller.runs.job_status import is_active, started_at
-from controller.runs.restorable import LastProof, Restorable, last_proof_of, restorable_of
-from controller.runs.verifications import LastVerification, last_verification_of
+from controller.runs.proving.drills import LastDrill, failed_drill_of, last_drill_of
+from controller.runs.proving.verifications import LastVerification, last_verification_of
+from controller.runs.restorable import Grade, LastProof, Restorable, last_proof_of, restorable_of
+from controller.runs.storage_marks import Stored, known_storages
 from controller.workloads.timing.run_times import next_run
+from dumpers.contract.result import StorageResult
 
 # States and reasons in which nobody has to do anything.
 FINE = {
@@ -34,7 +45,10 @@ FINE = {
     Reason.HELD,
     Reason.RESTORING_BESIDE,
     Reason.RESTORED_BESIDE,
+    Reason.NOT_DRILLABLE,
 }
+# What another trouble of the workload says more about, or what is none.
+_LESSER = {Reason.OVERDUE, Reason.NOT_DRILLABLE}
 _SETTLED = {State.REPLACED}
 
 
@@ -50,7 +64,8 @@ class Running:
 class Row:
     """A workload as `status` shows it.
 
-    `state` and `reason` are empty where the controller's status is not known.
+    `state` and `reason` are empty where the controller's status is not known. `failed_drill` is
+    the last drill, where it failed and that is to be told.
     """
 
     workload: Workload
@@ -61,6 +76,7 @@ class Row:
     schedule: str = ""
     asked_schedule: str = ""
     zone: str = ""
+    backup_class: str = ""
     suspended: bool = False
     next_run: datetime | None = None
     running: tuple[Running, ...] = ()
@@ -70,6 +86,10 @@ class Row:
     last_proof: LastProof | None = None
     verify_schedule: str = ""
     last_verification: LastVerification | None = None
+    drill_schedule: str = ""
+    last_drill: LastDrill | None = None
+    failed_drill: LastDrill | None = None
+    storages: Mapping[str, Stored] = field(default_factory=dict)
 
     @property
     def has_failed(self) -> bool:
@@ -77,9 +97,15 @@ class Row:
         return self.last_result is not None and not self.last_result.succeeded
 
     @property
+    def lacking(self) -> tuple[StorageResult, ...]:
+        """The storages that the last run, a good one, has left no backup in."""
+        return self.last_result.lacking if self.last_result else ()
+
+    @property
     def is_damaged(self) -> bool:
         """Whether the last look at a backup found other bytes than were stored."""
-        return self.last_proof is not None and not self.last_proof.good
+        proof = self.last_proof
+        return proof is not None and not proof.good and proof.grade is Grade.VERIFIED
 
     @property
     def is_unverified(self) -> bool:
@@ -87,24 +113,48 @@ class Row:
         return self.last_verification is not None and not self.last_verification.succeeded
 
     @property
+    def is_in_doubt(self) -> bool:
+        """Whether a drill found that a backup is not what was dumped, and none has cleared it."""
+        return self.last_drill is not None and self.last_drill.in_doubt
+
+    @property
+    def has_bad_proof(self) -> bool:
+        """Whether what proves its backups found something against one, or could not prove them."""
+        is_undrilled = self.failed_drill is not None or self.is_in_doubt
+        return self.is_damaged or self.is_unverified or is_undrilled
+
+    @property
     def is_problem(self) -> bool:
         """Whether somebody should look at it."""
         settled = self.state in {"", *_SETTLED} or self.reason in FINE
-        return self.has_failed or self.is_damaged or self.is_unverified or not settled
+        return self.has_failed or bool(self.lacking) or self.has_bad_proof or not settled
 
     @property
     def fix(self) -> str:
         """What to do about its reason, else about its last run; empty where nothing is."""
         # What its last run failed by says more than that none came in time.
-        is_explained = self.reason == Reason.OVERDUE and self.has_failed
+        is_explained = self.reason in _LESSER and self.has_failed
         if self.reason not in {"", Reason.ANNOTATED} and not is_explained:
             return STATE_FIXES.get(self.reason, "")
         if self.has_failed and self.last_result:
             return RUN_FIXES.get(self.last_result.reason, "")
+        if self.lacking:
+            return storage_fix(self.lacking[0].name, self.lacking[0].reason)
         if self.is_damaged:
             return DAMAGED_FIX
         last = self.last_verification
-        return verification_fix(last.reason) if last and not last.succeeded else ""
+        if last and not last.succeeded:
+            return verification_fix(last.reason)
+        return self._drill_fix()
+
+    def _drill_fix(self) -> str:
+        """What to do about its drills; empty where nothing is."""
+        last, failed = self.last_drill, self.failed_drill
+        if failed and (failed.is_against or not self.is_in_doubt):
+            return drill_fix(failed.reason)
+        if self.is_in_doubt:
+            return DOUBT_FIX
+        return drill_fix(last.reason) if last and last.is_impossible else ""
 
 
 def make_rows(
@@ -120,23 +170,6 @@ def make_rows(
     return [_row(workload, by_owner, now, is_state_known) for workload in workloads]
 
 
-def history_of(workload: Workload) -> list[Json]:
-    """The last runs of a workload, newest first; empty where none that can be read is recorded."""
-    text = annotations_of(workload.cronjob or {}).get(names.HISTORY)
-    try:
-        document = json.loads(text or "[]")
-    except (ValueError, RecursionError):
-        return []
-    runs = document if isinstance(document, list) else []
-    return [run for run in runs if isinstance(run, dict)]
-
-
-def recorded_jobs(cronjob: Json) -> set[str]:
-    """Name the Jobs whose ends a CronJob records."""
-    runs = (read_run(recorded(cronjob, key)) for key in (names.LAST_RESULT, names.LAST_SUCCESS))
-    return {run.job for run in runs if run and run.job}
-
-
 def _row(
     workload: Workload,
     running: Mapping[str, Sequence[Running]],
@@ -146,7 +179,7 @@ def _row(
     cronjob: Json = workload.cronjob or {}
     spec = cronjob.get("spec") or {}
     schedule, zone = str(spec.get("schedule") or ""), str(spec.get("timeZone") or "Etc/UTC")
-    suspended = spec.get("suspend") is True
+    suspended = is_suspended(cronjob)
     entry: Json = workload.reported or {}
     state, reason = str(entry.get("state") or ""), str(entry.get("reason") or "")
     if workload.reported is None and is_state_known:
@@ -165,6 +198,7 @@ def _row(
         schedule=schedule,
         asked_schedule=annotations.get(names.ASKED_SCHEDULE, ""),
         zone=zone if schedule else "",
+        backup_class=annotations.get(names.CLASS, ""),
         suspended=suspended,
         next_run=_next_run(schedule, zone, now, cronjob) if schedule and not suspended else None,
         running=tuple(running.get(uid_of(cronjob), ())) if cronjob else (),
@@ -174,6 +208,10 @@ def _row(
         last_proof=last_proof_of(success, proof),
         verify_schedule=annotations.get(names.VERIFY_SCHEDULE, ""),
         last_verification=last_verification_of(cronjob),
+        drill_schedule=annotations.get(names.DRILL_SCHEDULE, ""),
+        last_drill=last_drill_of(cronjob),
+        failed_drill=failed_drill_of(cronjob),
+        storages=known_storages(cronjob),
     )
 
 

@@ -6,7 +6,14 @@ from datetime import datetime
 import click
 
 from controller.client.cluster.unprotected import Unprotected
-from controller.client.status.rows import Row, history_of
+from controller.client.status.past_run import told_history
+from controller.client.status.proof_words import (
+    bad_proofs,
+    moment_and_age,
+    proof_cell,
+    proof_details,
+)
+from controller.client.status.rows import Row
 from controller.client.terminal.output import (
     ABSENT,
     Column,
@@ -105,16 +112,9 @@ def _cells(row: Row, now: datetime) -> tuple[str, ...]:
         duration(good.seconds) if good else "",
         age(row.next_run, now),
         age(moment_of(row.restorable.oldest), now) if row.restorable else "",
-        _proof(row, now),
+        proof_cell(row, now),
         ", ".join(good.notes) if good else "",
     )
-
-
-def _proof(row: Row, now: datetime) -> str:
-    proof = row.last_proof
-    if proof is None:
-        return ""
-    return f"{'verified' if proof.good else 'DAMAGED'} {age(moment_of(proof.when), now)}"
 
 
 def _state(row: Row) -> str:
@@ -130,9 +130,8 @@ def _last_run(row: Row, now: datetime) -> str:
     last = row.last_result
     if last is None:
         return ""
-    return (
-        f"{'succeeded' if last.succeeded else f'failed: {last.reason}'} {age(last.finished, now)}"
-    )
+    how = last.outcome if last.succeeded else f"failed: {last.reason}"
+    return f"{how} {age(last.finished, now)}"
 
 
 def _why(row: Row) -> str:
@@ -143,13 +142,11 @@ def _why(row: Row) -> str:
     if row.has_failed and row.last_result:
         last = row.last_result
         parts.append(f"the last run failed ({last.reason}): {last.message}")
-    if row.is_damaged and row.last_proof:
-        proof = row.last_proof
-        which = f"the backup {proof.backup}" if proof.backup else "a backup"
-        parts.append(f"{which} was found damaged at {proof.when}")
-    if row.is_unverified and row.last_verification:
-        last_seen = row.last_verification
-        parts.append(f"the last verification failed ({last_seen.reason}): {last_seen.message}")
+    parts += [
+        f"the last backup is not in the storage {item.name} ({item.reason}): {item.message}"
+        for item in row.lacking
+    ]
+    parts += bad_proofs(row)
     return "; ".join(parts)
 
 
@@ -159,7 +156,7 @@ def write_details(rows: Sequence[Row], now: datetime) -> None:
         for name, text in _details(row, now):
             if text:
                 click.echo(f"{name + ':':14}{text}")
-        if history := history_of(row.workload):
+        if history := told_history(row.workload):
             click.echo()
             write_table(_HISTORY, [_past(run) for run in history])
 
@@ -171,6 +168,7 @@ def _details(row: Row, now: datetime) -> Iterator[tuple[str, str]]:
     yield "state", f"{_state(row)}{f' since {row.since}' if row.since else ''}"
     yield "why", row.message
     yield "CronJob", workload.cronjob_name or "none"
+    yield "class", row.backup_class
     asked = f", for {row.asked_schedule}" if row.asked_schedule else ""
     yield "schedule", f"{row.schedule} ({row.zone}){asked}" if row.schedule else ""
     due = f"{clock(row.next_run)} ({age(row.next_run, now)})" if row.next_run else "none"
@@ -178,37 +176,30 @@ def _details(row: Row, now: datetime) -> Iterator[tuple[str, str]]:
     for running in row.running:
         yield "running", f"{running.job} since {clock(running.since)}"
     if last:
-        yield "last run", f"{last.job}: {_outcome(last.succeeded)} {_at(last.finished, now)}"
+        yield (
+            "last run",
+            f"{last.job}: {last.outcome} {moment_and_age(last.finished, now)}",
+        )
         yield "", "" if last.succeeded else f"{last.reason}: {last.message}"
+        for item in last.lacking:
+            yield "", f"not in the storage {item.name}: {item.reason}: {item.message}"
     if good:
-        yield "last success", f"{good.job}: {_at(good.finished, now)}"
+        yield "last success", f"{good.job}: {moment_and_age(good.finished, now)}"
         yield "size", f"{size(good.stored_bytes)} stored, {size(good.source_bytes)} dumped"
         yield "took", duration(good.seconds)
         yield "notes", good.shown_notes
     else:
         yield "last success", "none"
+    for name, stored in row.storages.items():
+        when = moment_and_age(moment_of(stored.finished), now) if stored.finished else "none"
+        yield f"in {name}", f"last backup: {when}"
     if found := row.restorable:
         oldest = f"{clock(moment_of(found.oldest))} to " if found.oldest else "up to "
         count = f", {found.backups} backups" if found.backups else ""
         as_of = age(moment_of(found.as_of), now)
         yield "restorable", f"{oldest}{clock(moment_of(found.newest))}{count} (as of {as_of})"
-    if row.last_proof:
-        yield "last proof", f"{_proof(row, now)}: backup {row.last_proof.backup or 'not named'}"
-    if row.verify_schedule:
-        yield "verification", f"{row.verify_schedule} ({row.zone}), {_verification(row, now)}"
+    yield from proof_details(row, now)
     yield "to do", row.fix
-
-
-def _verification(row: Row, now: datetime) -> str:
-    """How the last run ended that verifies by schedule."""
-    last = row.last_verification
-    if last is None:
-        return "not yet"
-    when = _at(moment_of(last.finished), now)
-    if last.succeeded:
-        remark = f"; {last.message}" if last.message else ""
-        return f"succeeded {when}: {last.verified} backups read{remark}"
-    return f"failed {when}: {last.reason}: {last.message}"
 
 
 def _past(run: Json) -> tuple[str, ...]:
@@ -219,11 +210,3 @@ def _past(run: Json) -> tuple[str, ...]:
         size(run.get("bytes")),
         duration(run.get("seconds")),
     )
-
-
-def _outcome(succeeded: bool) -> str:  # noqa: FBT001
-    return "succeeded" if succeeded else "failed"
-
-
-def _at(moment: datetime | None, now: datetime) -> str:
-    return f"{clock(moment)} ({age(moment, now)})" if moment else "at an unknown time"

@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
@@ -53,6 +53,13 @@ def failed(error: KsnapshotError, consequence: str = "") -> CommandError:
     """
     made = CommandError(f"{error.reason}: {error}" + (f" ({consequence})" if consequence else ""))
     made.exit_code = int(error.exit_code)  # type: ignore[misc]  # click reads it from the instance
+    return made
+
+
+def worst_of(errors: Mapping[str, CommandError]) -> CommandError:
+    """Errors of several storages, by their names, as one with the worst exit code."""
+    made = CommandError("; ".join(f"{name}: {error.message}" for name, error in errors.items()))
+    made.exit_code = max(error.exit_code for error in errors.values())  # type: ignore[misc]
     return made
 
 

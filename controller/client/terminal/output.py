@@ -92,8 +92,11 @@ def table_lines(
 
 
 def note(text: str) -> None:
-    """Write a remark to stderr, so that stdout holds nothing but what was asked for."""
-    click.echo(text, err=True)
+    """Write a remark to stderr, so that stdout holds nothing but what was asked for.
+
+    It is one line, whatever names and messages of others are in it.
+    """
+    click.echo(_printable(text), err=True)
 
 
 def strong(text: str) -> str:
@@ -137,9 +140,9 @@ def moment_of(text: object) -> datetime | None:
     """Read a time of the API server or of a record; None where it is none."""
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def utc(moment: datetime | None) -> str | None:
@@ -153,6 +156,11 @@ def utc(moment: datetime | None) -> str | None:
 def clock(moment: datetime | None) -> str:
     """`2026-11-28 03:00 UTC` for people; empty for None."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M UTC}" if moment else ""
+
+
+def clock_of(text: str) -> str:
+    """A moment in RFC 3339 as `clock` shows it; the text itself where it is none."""
+    return clock(moment_of(text)) or text
 
 
 def seconds_between(first: datetime | None, last: datetime | None) -> float | None:

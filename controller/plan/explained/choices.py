@@ -4,15 +4,18 @@ from collections.abc import Iterator
 
 from controller.model.status import Rejected
 from controller.plan.context import PlanContext
+from controller.plan.explained.classes import class_decisions
 from controller.plan.explained.decision import Decision, Verdict
 from controller.plan.explained.logins import login_decisions
 from controller.plan.explained.pods import pod_decisions
 from controller.plan.explained.services import service_decisions
+from controller.plan.explained.storages import storage_decisions
 
 
 def choices(context: PlanContext) -> Iterator[Decision]:
     """Explain all choices for the workloads of one namespace, each as one decision."""
     yield from pod_decisions(context)
+    yield from class_decisions(context)
     for workload in context.found.items:
         request = workload.request
         if isinstance(request, Rejected):
@@ -25,3 +28,4 @@ def choices(context: PlanContext) -> Iterator[Decision]:
         elif context.watched is not None:
             yield from service_decisions(workload, request, context)
             yield from login_decisions(workload, request, context.watched.contents)
+            yield from storage_decisions(workload, request, context.settings)

@@ -11,6 +11,7 @@ from controller.workloads.backup_spec import host_of, search_of
 from controller.workloads.request import Request
 from controller.workloads.services.candidates import Candidates
 from controller.workloads.services.facts import (
+    is_external_name,
     is_headless,
     leads_to_unready,
     role_of_service,
@@ -26,10 +27,12 @@ def service_decisions(
 ) -> Iterator[Decision]:
     """Explain every Service that could be meant, and those of others on the engine's port."""
     view, key = context.view_for(workload), workload.key
-    if request.host:
-        yield choice(key, f"host {request.host}", "the annotation host names it", chosen=True)
-        return
     host = host_of(workload, request, view)
+    if request.host:
+        refused = isinstance(host, Rejected)
+        why = host.message if isinstance(host, Rejected) else "the annotation host names it"
+        yield choice(key, f"host {request.host}", why, chosen=not refused)
+        return
     if isinstance(host, Rejected):
         yield choice(key, "Service", host.message, chosen=False)
     if isinstance(view.services, ReadFailure) or context.watched is None:
@@ -72,6 +75,8 @@ def _facts(service: Json, found: Candidates) -> Iterator[str]:
         yield f"selects {selected} of its {len(found.pods)} pods"
         if found.leads_to_replicas(service):
             yield "leads to replicas"
+    elif is_external_name(service):
+        yield "is an ExternalName, a host that somebody chose"
     else:
         yield "has no selector"
     yield f"{'serves' if found.serves(service) else 'does not serve'} port {found.port}"

@@ -8,6 +8,7 @@ from controller.plan.context import PlanContext
 from controller.settings.choices import BootstrapFrom
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
+from controller.workloads.hosts.chosen import restore_refusal
 from controller.workloads.restore_values import Source, parse_source
 
 
@@ -18,6 +19,9 @@ def refusal_of(spec: BackupSpec, cronjob: Json | None, context: PlanContext) -> 
             "it is for a new workload, and this one has a backup of its own: restore by "
             "restore-now, or by the command"
         )
+    assert context.watched is not None
+    if why := restore_refusal(spec.request, context.watched):
+        return why
     try:
         source = parse_source(spec.request.restore_from, spec.owner.namespace)
     except ValueError as error:

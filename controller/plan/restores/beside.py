@@ -10,7 +10,8 @@ from dataclasses import replace
 from controller.manifests.ownership import holder_of
 from controller.manifests.reading.identity import identity_of
 from controller.manifests.restore_job import RESTORE, RestoreJob, Target, build_restore_job
-from controller.manifests.verb_job import VerbJob, reader_account
+from controller.manifests.storages.sources import reader_account
+from controller.manifests.verb_job import VerbJob
 from controller.model import names
 from controller.model.kinds import JOB
 from controller.model.objects import Json, created_at
@@ -35,6 +36,7 @@ from controller.plan.restores.jobs import (
 )
 from controller.runs.restores import RestoreRecord, Stage, read_record
 from controller.workloads.backup_spec import BackupSpec
+from controller.workloads.hosts.chosen import restore_refusal
 from controller.workloads.restore_values import parse_backup, show_text
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 
@@ -132,6 +134,9 @@ def _refusal(
         parse_backup(spec.request.restore_now)
     except ValueError as error:
         return f"it {error}"
+    assert context.watched is not None
+    if why := restore_refusal(spec.request, context.watched):
+        return why
     if record and record.beside:
         return (
             f"the copy {shown_copies(record)} of {record.asked} stands beside the database: "

@@ -13,10 +13,11 @@ from controller.manifests.overlay import overlay
 from controller.manifests.ownership import PENDING, Holder, hold, holder_of
 from controller.manifests.reading.identity import identity_of
 from controller.manifests.restore_job import RESTORE, RestoreJob, Target, build_restore_job
-from controller.manifests.verb_job import VerbJob, reader_account
+from controller.manifests.storages.sources import reader_account
+from controller.manifests.verb_job import VerbJob
 from controller.model import names
 from controller.model.kinds import JOB
-from controller.model.objects import DELETE, Json, uid_of
+from controller.model.objects import DELETE, Json, is_suspended, uid_of
 from controller.model.status import Reason
 from controller.plan.absence import format_time
 from controller.plan.changes import creation
@@ -101,7 +102,7 @@ def plan_bootstrap(
         job=job_name(RESTORE, spec, f"{names.BOOTSTRAP} {value}"),
         at=format_time(context.view.now),
     )
-    suspended = target["spec"].get("suspend") is True
+    suspended = is_suspended(target)
     held = overlay(target, hold(Holder(name=waiting.job, uid=PENDING, suspended=suspended)))
     return Bootstrapped(cronjob=_marked(held, waiting), step=_told(waiting, held, context))
 

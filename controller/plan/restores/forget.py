@@ -3,7 +3,8 @@
 import json
 
 from controller.manifests.restore_job import FORGET, Target, build_client_job
-from controller.manifests.verb_job import VerbJob, reader_account
+from controller.manifests.storages.sources import reader_account
+from controller.manifests.verb_job import VerbJob
 from controller.model import names
 from controller.model.kinds import JOB
 from controller.model.objects import Json, created_at

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from controller.report.metrics.families import Family, Kind
+from controller.report.metrics.family import Family, Kind
 from controller.report.metrics.run_counts import Durations
 
 # Labels' values in the family's order, and the value.

@@ -4,60 +4,33 @@ docs/operations.md lists them in this order. All are in base units; a moment is 
 epoch.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from controller.report.metrics.family import Family, Kind, of_workload
+from controller.report.metrics.proof_families import DRILL_FAMILIES, VERIFY_FAMILIES
+from controller.report.metrics.storage_figures import STORAGE_FAMILIES
 
-
-class Kind(StrEnum):
-    """What a metric is for Prometheus."""
-
-    GAUGE = "gauge"
-    COUNTER = "counter"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """One metric. `name` is that of its series, with a counter's `_total`."""
-
-    name: str
-    help: str
-    labels: tuple[str, ...] = ()
-    kind: Kind = Kind.GAUGE
-
-
-_WORKLOAD = ("namespace", "workload", "cronjob")
-
-
-def _of_workload(name: str, text: str, *labels: str, kind: Kind = Kind.GAUGE) -> Family:
-    return Family(name=name, help=text, labels=(*_WORKLOAD, *labels), kind=kind)
-
-
-LAST_SUCCESS = _of_workload(
+LAST_SUCCESS = of_workload(
     "ksnapshot_backup_last_success_timestamp_seconds", "When the last good run ended."
 )
-LAST_ATTEMPT = _of_workload(
+LAST_ATTEMPT = of_workload(
     "ksnapshot_backup_last_attempt_timestamp_seconds", "When the last run ended, however it did."
 )
-DUE = _of_workload(
+DUE = of_workload(
     "ksnapshot_backup_due_timestamp_seconds",
     "When the next good run must have ended, by schedule, last good run and deadlines;"
     " absent while suspended.",
 )
-RUNNING_SINCE = _of_workload(
+RUNNING_SINCE = of_workload(
     "ksnapshot_backup_running_since_timestamp_seconds",
     "When the run began that has not ended yet; absent if there is none.",
 )
-LAST_DURATION = _of_workload(
-    "ksnapshot_backup_last_duration_seconds", "How long the last run took."
-)
-LAST_SOURCE = _of_workload(
+LAST_DURATION = of_workload("ksnapshot_backup_last_duration_seconds", "How long the last run took.")
+LAST_SOURCE = of_workload(
     "ksnapshot_backup_last_source_bytes", "What left the dump tool in the last good run."
 )
-LAST_STORED = _of_workload(
+LAST_STORED = of_workload(
     "ksnapshot_backup_last_stored_bytes", "What the last good run has stored."
 )
-LAST_STATUS = _of_workload(
+LAST_STATUS = of_workload(
     "ksnapshot_backup_last_status",
     "Whether the last run was good (1) or failed (0), for which reason, and whose trouble that is.",
     "engine",
@@ -65,58 +38,35 @@ LAST_STATUS = _of_workload(
     "reason",
     "cause",
 )
-CONSECUTIVE_FAILURES = _of_workload(
+CONSECUTIVE_FAILURES = of_workload(
     "ksnapshot_backup_consecutive_failures", "Runs that failed since the last good one."
 )
-NOTES = _of_workload(
+NOTES = of_workload(
     "ksnapshot_backup_notes", "Kinds of notes on the last good run that nobody accepted."
 )
-NEW_NOTES = _of_workload(
+NEW_NOTES = of_workload(
     "ksnapshot_backup_new_notes",
     "Those of them that one of the seven good runs before did not have.",
 )
-SHRUNK = _of_workload(
+SHRUNK = of_workload(
     "ksnapshot_backup_shrunk",
     "1 if the last good run is smaller than half of what is usual, until that is accepted.",
 )
-FIRST_RESTORABLE = _of_workload(
+FIRST_RESTORABLE = of_workload(
     "ksnapshot_backup_first_restorable_timestamp_seconds",
     "When the oldest backup in the bucket began, as the last run or proof saw it.",
 )
-SUSPENDED_SINCE = _of_workload(
+SUSPENDED_SINCE = of_workload(
     "ksnapshot_suspended_since_timestamp_seconds",
     "Since when the schedule is suspended; absent while it is not.",
 )
-STATE_SINCE = _of_workload(
+STATE_SINCE = of_workload(
     "ksnapshot_workload_state_since_timestamp_seconds",
     "Since when a workload that is not plainly backed up has this state and reason.",
     "state",
     "reason",
 )
-VERIFY_LAST_SUCCESS = _of_workload(
-    "ksnapshot_verify_last_success_timestamp_seconds",
-    "When the last good run ended that verified by schedule.",
-)
-VERIFY_LAST_ATTEMPT = _of_workload(
-    "ksnapshot_verify_last_attempt_timestamp_seconds", "When the last of them ended, however."
-)
-VERIFY_DUE = _of_workload(
-    "ksnapshot_verify_due_timestamp_seconds",
-    "When the next good one must have ended; absent while suspended.",
-)
-VERIFY_LAST_STATUS = _of_workload(
-    "ksnapshot_verify_last_status",
-    "Whether the last one was good (1) or failed (0), and for which reason.",
-    "reason",
-)
-VERIFY_DAMAGED = _of_workload(
-    "ksnapshot_verify_damaged_backups", "Backups that are damaged, as the last one knew."
-)
-VERIFY_OLDEST_UNREAD = _of_workload(
-    "ksnapshot_verify_oldest_unread_timestamp_seconds",
-    "When the oldest backup began that nobody has read yet; absent if there is none.",
-)
-RUNS = _of_workload(
+RUNS = of_workload(
     "ksnapshot_backup_runs_total",
     "Runs whose end this process has recorded; reasons beyond a few are `Other`.",
     "outcome",
@@ -153,15 +103,17 @@ PRUNE_LAST_STATUS = Family(
 )
 PRUNE_HELD_BACK = Family(
     name="ksnapshot_prune_held_back_backups",
-    help="Backups that a policy wants gone and no newer, proved one covers, by the last prune.",
+    help="Backups that a policy wants gone and no newer, proved one covers, by the last good prune"
+    " of each storage.",
 )
 PRUNE_SHRUNK = Family(
     name="ksnapshot_prune_shrunk_backups",
-    help="Backups that are too small to cover any, until that is accepted, by the last prune.",
+    help="Backups that are too small to cover any, until that is accepted, by the last good prune"
+    " of each storage.",
 )
 PRUNE_LEFT = Family(
     name="ksnapshot_prune_left_objects",
-    help="Objects that the store does not let go yet, by the last prune.",
+    help="Objects that the store does not let go yet, by the last good prune of each storage.",
 )
 PRUNE_DELETED = Family(
     name="ksnapshot_prune_deleted_backups_total",
@@ -216,14 +168,11 @@ WORKLOAD_FAMILIES = (
     NEW_NOTES,
     SHRUNK,
     FIRST_RESTORABLE,
+    *STORAGE_FAMILIES,
     SUSPENDED_SINCE,
     STATE_SINCE,
-    VERIFY_LAST_SUCCESS,
-    VERIFY_LAST_ATTEMPT,
-    VERIFY_DUE,
-    VERIFY_LAST_STATUS,
-    VERIFY_DAMAGED,
-    VERIFY_OLDEST_UNREAD,
+    *VERIFY_FAMILIES,
+    *DRILL_FAMILIES,
 )
 FAMILIES = (
     *WORKLOAD_FAMILIES,

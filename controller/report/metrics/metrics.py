@@ -5,7 +5,7 @@ A scrape between two passes, or while one goes on, gets all figures of the earli
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from controller.kube.client import CallCounts
 from controller.model.objects import Json, name_of, uid_of
@@ -19,11 +19,12 @@ from controller.report.metrics.exposition import (
     render,
     render_durations,
 )
-from controller.report.metrics.families import Family
+from controller.report.metrics.family import Family
+from controller.report.metrics.figure import Figure, Figures
 from controller.report.metrics.prune_figures import PruneFigures
 from controller.report.metrics.run_counts import RunCounts
+from controller.report.metrics.storage_figures import storage_figures
 from controller.report.metrics.workload_figures import (
-    Figures,
     labels_of_workload,
     workload_figures,
 )
@@ -32,7 +33,14 @@ from controller.runs.due import seconds_of, slack_of
 from controller.settings.settings import Settings
 from dumpers.runtime.version import VERSION
 
-_Remembered = tuple[Json, str, Figures]
+
+class _Remembered(NamedTuple):
+    """The figures of a CronJob as it was in a pass; `running` is since when a run goes on."""
+
+    cronjob: Json
+    running: str
+    figures: Figures
+    of_storages: tuple[tuple[Family, Figure], ...]
 
 
 class Metrics:
@@ -50,7 +58,7 @@ class Metrics:
     ) -> None:
         self._calls, self._leads = calls, leads
         self._notifications = notifications
-        self._slack = slack_of(settings)
+        self._slack, self._drill_deadline = slack_of(settings), settings.drill_deadline
         self._succeeded: float | None = None
         self._runs = RunCounts()
         self._restores: Counter[tuple[str, str]] = Counter()
@@ -101,7 +109,8 @@ class Metrics:
             labels = labels_of_workload(item.workload_plan.workload, name)
             running = result.running.get(uid_of(item.cronjob), "")
             remembered[name] = self._figures_of(name, item.cronjob, running, item.due)
-            for family, (more, value) in remembered[name][2].items():
+            figures = (*remembered[name].figures.items(), *remembered[name].of_storages)
+            for family, (more, value) in figures:
                 found[family].append(((*labels, *more), value))
             for key, count in sorted(self._runs.runs.get(name, {}).items()):
                 found[families.RUNS].append(((*labels, *key), count))
@@ -113,9 +122,14 @@ class Metrics:
     def _figures_of(self, name: str, cronjob: Json, running: str, due: int | None) -> _Remembered:
         """Read a CronJob anew only where it is another object than in the last pass."""
         known = self._figures.get(name)
-        if known and known[0] is cronjob and known[1] == running:
+        if known and known.cronjob is cronjob and known.running == running:
             return known
-        return cronjob, running, workload_figures(cronjob, running, due, self._slack)
+        return _Remembered(
+            cronjob=cronjob,
+            running=running,
+            figures=workload_figures(cronjob, running, due, self._slack, self._drill_deadline),
+            of_storages=tuple(storage_figures(cronjob, self._slack)),
+        )
 
     def _of_pass(self, result: PassResult) -> Mapping[Family, Iterable[Sample]]:
         counted: Mapping[Any, int] = _by_status(result.results)

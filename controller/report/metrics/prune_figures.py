@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from controller.report.metrics import families
 from controller.report.metrics.exposition import Sample
-from controller.report.metrics.families import Family
+from controller.report.metrics.family import Family
 from controller.runs.due import seconds_of
 from controller.runs.retention.prunes import Prunes, prune_due
 from controller.settings.settings import Settings
@@ -46,10 +46,10 @@ class PruneFigures:
         if last is None:
             return
         yield families.PRUNE_LAST_STATUS, ((last.reason[:_LONGEST_WORD],), float(last.succeeded))
-        # One that failed half-way has not judged all.
-        if success and success.result:
-            yield families.PRUNE_HELD_BACK, ((), success.result.held_back)
-            yield families.PRUNE_SHRUNK, ((), success.result.shrunk)
-            yield families.PRUNE_LEFT, ((), success.result.left)
+        # One that failed half-way has not judged all. What several storages keep adds up.
+        if results := [prune.result for prune in prunes.good if prune.result]:
+            yield families.PRUNE_HELD_BACK, ((), sum(result.held_back for result in results))
+            yield families.PRUNE_SHRUNK, ((), sum(result.shrunk for result in results))
+            yield families.PRUNE_LEFT, ((), sum(result.left for result in results))
         yield families.PRUNE_DELETED, ((), self.deleted)
         yield families.PRUNE_FREED, ((), self.freed)

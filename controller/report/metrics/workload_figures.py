@@ -4,12 +4,13 @@ An annotation that somebody edited gives no figure, and never an error.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
 
 from controller.model.names import LAST_PROOF, LAST_RESULT, LAST_SUCCESS, SIZE_ACCEPTED, type_in
 from controller.model.objects import Json, annotations_of, name_of, recorded
 from controller.report.metrics import families
-from controller.report.metrics.families import Family
+from controller.report.metrics.family import Family
+from controller.report.metrics.figure import Figure, Figures, number, plain
+from controller.report.metrics.proof_figures import drill_figures, verification_figures
 from controller.runs.causes.failure_causes import failure_cause
 from controller.runs.due import last_success_of, seconds_of, suspended_since
 from controller.runs.history import PastRun, history_of
@@ -17,24 +18,27 @@ from controller.runs.releases.host import host_of
 from controller.runs.restorable import restorable_of
 from controller.runs.results import finished_at
 from controller.runs.retention.shrinking import is_shrunk
-from controller.runs.verifications import last_verification_of, verification_due
 from dumpers.contract.notes import NoteCode
 
-# The values of the labels beyond those of the workload, and the value.
-Figure: TypeAlias = tuple[tuple[str, ...], float]
-Figures: TypeAlias = Mapping[Family, Figure]
 _EARLIER_RUNS = 7
 _LONGEST_WORD = 64
 _EVERY_NOTE = frozenset(map(str, NoteCode))
 
 
-def workload_figures(cronjob: Json, running: str, due: int | None, slack: int) -> Figures:
+def workload_figures(
+    cronjob: Json, running: str, due: int | None, slack: int, drill_deadline: int
+) -> Figures:
     """Collect what a CronJob shows; `running` is RFC 3339, and empty where no run goes on.
 
     `due` is when its next good run must have ended, in seconds since the epoch; `slack` is how many
-    seconds after its end a verification may be recorded.
+    seconds after its end what proves its backups may be recorded, and `drill_deadline` how many a
+    drill may take.
     """
-    figures = (*_figures(cronjob, running, due), *_verifications(cronjob, slack))
+    figures = (
+        *_figures(cronjob, running, due),
+        *verification_figures(cronjob, slack),
+        *drill_figures(cronjob, drill_deadline, slack),
+    )
     return {family: figure for family, figure in figures if figure}
 
 
@@ -49,51 +53,27 @@ def _figures(
 ) -> Iterator[tuple[Family, Figure | None]]:
     history = history_of(cronjob)
     success, result = recorded(cronjob, LAST_SUCCESS), recorded(cronjob, LAST_RESULT)
-    yield families.LAST_SUCCESS, _plain(last_success_of(cronjob))
-    yield families.DUE, _plain(due)
-    yield families.RUNNING_SINCE, _plain(seconds_of(running))
-    yield families.SUSPENDED_SINCE, _plain(suspended_since(cronjob))
+    yield families.LAST_SUCCESS, plain(last_success_of(cronjob))
+    yield families.DUE, plain(due)
+    yield families.RUNNING_SINCE, plain(seconds_of(running))
+    yield families.SUSPENDED_SINCE, plain(suspended_since(cronjob))
     if finished_at(result) is not None:
-        yield families.LAST_ATTEMPT, _plain(finished_at(result))
-        yield families.LAST_DURATION, _number(result.get("seconds"))
+        yield families.LAST_ATTEMPT, plain(finished_at(result))
+        yield families.LAST_DURATION, number(result.get("seconds"))
         yield families.LAST_STATUS, _status(cronjob, result)
-        yield families.CONSECUTIVE_FAILURES, _plain(_failures(history, result))
+        yield families.CONSECUTIVE_FAILURES, plain(_failures(history, result))
     if finished_at(success) is not None:
         # A dumper of 0.6.0 leaves no sizes.
-        yield families.LAST_SOURCE, _number(success.get("source_bytes"))
-        yield families.LAST_STORED, _number(success.get("stored_bytes"))
+        yield families.LAST_SOURCE, number(success.get("source_bytes"))
+        yield families.LAST_STORED, number(success.get("stored_bytes"))
         notes = success.get("notes")
         codes = set(map(str, notes)) if isinstance(notes, list) else set()
-        yield families.NOTES, _plain(len(codes))
-        yield families.NEW_NOTES, _plain(len(codes - _known_notes(history)))
+        yield families.NOTES, plain(len(codes))
+        yield families.NEW_NOTES, plain(len(codes - _known_notes(history)))
         restorable = restorable_of(success, recorded(cronjob, LAST_PROOF))
-        yield families.FIRST_RESTORABLE, _plain(seconds_of(restorable and restorable.oldest))
+        yield families.FIRST_RESTORABLE, plain(seconds_of(restorable and restorable.oldest))
         accepted = annotations_of(cronjob).get(SIZE_ACCEPTED, "")
-        yield families.SHRUNK, _plain(is_shrunk(history, accepted))
-
-
-def _verifications(cronjob: Json, slack: int) -> Iterator[tuple[Family, Figure | None]]:
-    """The figures of what verifies its backups by a schedule; all are None without one."""
-    yield families.VERIFY_DUE, _plain(verification_due(cronjob, slack))
-    last = last_verification_of(cronjob)
-    if last is None:
-        return
-    yield families.VERIFY_LAST_SUCCESS, _plain(seconds_of(last.last_success))
-    yield families.VERIFY_LAST_ATTEMPT, _plain(seconds_of(last.finished))
-    yield families.VERIFY_LAST_STATUS, ((last.reason,), float(last.succeeded))
-    yield families.VERIFY_DAMAGED, _plain(last.damaged)
-    yield families.VERIFY_OLDEST_UNREAD, _plain(seconds_of(last.oldest_unread))
-
-
-def _plain(value: float | None) -> Figure | None:
-    return None if value is None else ((), float(value))
-
-
-def _number(value: object) -> Figure | None:
-    """A number that a dumper measured, which is never nothing."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
-        return None
-    return (), float(value)
+        yield families.SHRUNK, plain(is_shrunk(history, accepted))
 
 
 def _status(cronjob: Json, result: Mapping[str, object]) -> Figure:

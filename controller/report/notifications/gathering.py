@@ -1,4 +1,4 @@
-"""Gathers news into messages: one for each occasion and cause, and then a quiet time; pure.
+"""Gathers news into messages: one a subject, occasion and cause, and then a quiet time; pure.
 
 A store that is down fails the runs of all workloads, over some minutes. People get a message as
 soon as the first pass sees it, and what follows in the quiet time as one more.
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from controller.report.notifications.messages import Affected, Message
+from controller.report.notifications.messages import About, Affected, Message
 from controller.report.notifications.news import News
 from controller.runs.causes.failure_causes import FailureCause
 from controller.settings.choices import Occasion
@@ -17,7 +17,7 @@ QUIET_SECONDS = 600.0
 # So many workloads of a message are named.
 SHOWN = 10
 
-_Group: TypeAlias = tuple[Occasion, FailureCause]
+_Group: TypeAlias = tuple[About, Occasion, FailureCause]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +30,8 @@ class Gathering:
     def gather(self, news: Iterable[News], now: float) -> tuple[Message, ...]:
         """Take the news of a pass, and return the messages that are due, the oldest news first."""
         for item in news:
-            self._waiting.setdefault((item.occasion, item.cause), []).append(item.affected)
+            group = (item.about, item.occasion, item.cause)
+            self._waiting.setdefault(group, []).append(item.affected)
         self._quiet_until = {
             group: until for group, until in self._quiet_until.items() if until > now
         }
@@ -47,11 +48,12 @@ class Gathering:
 
 def _message(group: _Group, affected: list[Affected]) -> Message:
     """Make a message of all workloads of a group; one that is in it twice counts once."""
-    occasion, cause = group
+    about, occasion, cause = group
     latest = {(item.workload, item.cronjob): item for item in affected}
     return Message(
         occasion=occasion,
         cause=cause,
         count=len(latest),
         affected=tuple(latest[name] for name in sorted(latest)[:SHOWN]),
+        about=about,
     )

@@ -4,19 +4,52 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from controller.model.fixes import RUN_FIXES
+from controller.model.fixes import RUN_FIXES, drill_fix, verification_fix
 from controller.runs.causes.failure_causes import FailureCause
 from controller.settings.choices import Occasion
 from controller.settings.settings import Settings
 
 VERSION = 1
-_TITLES = {
-    Occasion.FAILURE: ("backup failed", "backups failed"),
-    Occasion.RECOVERY: ("backup is good again", "backups are good again"),
-    Occasion.OVERDUE: ("backup is overdue", "backups are overdue"),
+
+
+class About(StrEnum):
+    """What a message is about."""
+
+    BACKUP = "backup"
+    VERIFICATION = "verification"
+    DRILL = "drill"
+
+
+_TITLES: Mapping[tuple[About, Occasion], tuple[str, str]] = {
+    (About.BACKUP, Occasion.FAILURE): ("backup failed", "backups failed"),
+    (About.BACKUP, Occasion.RECOVERY): ("backup is good again", "backups are good again"),
+    (About.BACKUP, Occasion.OVERDUE): ("backup is overdue", "backups are overdue"),
+    (About.VERIFICATION, Occasion.FAILURE): ("verification failed", "verifications failed"),
+    (About.VERIFICATION, Occasion.RECOVERY): (
+        "verification is good again",
+        "verifications are good again",
+    ),
+    (About.DRILL, Occasion.FAILURE): ("drill failed", "drills failed"),
+    (About.DRILL, Occasion.RECOVERY): ("drill is good again", "drills are good again"),
 }
+# Of failures that speak against a backup, and need no word for whose trouble that is.
+_VERDICTS: Mapping[About, tuple[str, str]] = {
+    About.VERIFICATION: ("workload has damaged backups", "workloads have damaged backups"),
+    About.DRILL: (
+        "workload has a backup that did not pass a drill",
+        "workloads have a backup that did not pass a drill",
+    ),
+}
+
+
+def _fix(about: About, reason: str) -> str:
+    """What to do about a reason; empty for one that nobody knows."""
+    if about is About.VERIFICATION:
+        return verification_fix(reason)
+    return drill_fix(reason) if about is About.DRILL else RUN_FIXES.get(reason, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +74,15 @@ class Message:
     cause: FailureCause
     count: int
     affected: tuple[Affected, ...]
+    about: About = About.BACKUP
 
     @property
     def title(self) -> str:
         """One line: how many backups, and what about them."""
-        one, many = _TITLES[self.occasion]
+        one, many = _TITLES[self.about, self.occasion]
         cause = f" ({self.cause})" if self.cause is not FailureCause.NONE else ""
+        if self.cause is FailureCause.BACKUP and self.occasion is Occasion.FAILURE:
+            (one, many), cause = _VERDICTS[self.about], ""
         return f"ksnapshot: {self.count} {one if self.count == 1 else many}{cause}"
 
     @property
@@ -61,7 +97,7 @@ class Message:
         if more := self.count - len(self.affected):
             yield f"and {more} more"
         for reason in dict.fromkeys(item.reason for item in self.affected):
-            if fix := RUN_FIXES.get(reason):
+            if fix := _fix(self.about, reason):
                 yield f"To do, {reason}: {fix}"
 
 
@@ -70,6 +106,7 @@ def webhook_body(message: Message, settings: Settings, now: datetime) -> bytes:
     document: Mapping[str, Any] = {
         "version": VERSION,
         "occasion": message.occasion,
+        "about": message.about,
         "cause": message.cause,
         "time": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "cluster": settings.cluster_name,

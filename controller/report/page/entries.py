@@ -9,10 +9,11 @@ from controller.model.names import SIZE_ACCEPTED
 from controller.model.objects import Json, annotations_of, uid_of
 from controller.model.status import Reason, State
 from controller.report.page.findings import Findings
-from controller.report.status_board import VERIFICATION
+from controller.report.proof_rows import DRILL, VERIFICATION
 from controller.report.status_subjects import Subject
 from controller.runs.history import FAILED, PastRun, history_of
 from controller.runs.retention.shrinking import is_shrunk
+from dumpers.contract.result import PARTIAL
 
 
 class Level(StrEnum):
@@ -42,6 +43,7 @@ _WELL = frozenset(
         Reason.RESTORE_REFUSED,
         Reason.RESTORE_FAILED,
         Reason.WRITE_CONFLICT,
+        Reason.NOT_DRILLABLE,
         *_PAUSED,
     }
 )
@@ -110,14 +112,17 @@ def _entry(row: Json, subject: Subject | None, findings: Findings) -> Entry:
 
 def _level(row: Json, now: datetime, *, due: int | None, is_shrunk: bool) -> Level:
     state, reason = row["state"], row["reason"]
-    has_failed = (row.get("last_result") or {}).get("outcome") == FAILED
+    outcome = (row.get("last_result") or {}).get("outcome")
     is_unverified = (row.get(VERIFICATION) or {}).get("outcome") == FAILED
-    is_odd = state != State.WANTED or reason not in _WELL or is_shrunk or is_unverified
+    is_doubtful = (row.get(DRILL) or {}).get("problem") is True
+    has_bad_proof = is_unverified or is_doubtful
+    is_unwell = is_shrunk or has_bad_proof or outcome == PARTIAL
+    is_odd = state != State.WANTED or reason not in _WELL or is_unwell
     levels = (
         (Level.LEAVING, state in _LEAVING),
         (Level.OVERDUE, due is not None and due < now.timestamp()),
         (Level.REJECTED, state != State.WANTED and not row["cronjob"]),
-        (Level.FAILED, has_failed),
+        (Level.FAILED, outcome == FAILED),
         (Level.ODD, is_odd),
         (Level.PAUSED, reason in _PAUSED),
         (Level.NEW, not row.get("last_success")),

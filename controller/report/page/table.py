@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 
-from controller.model.fixes import RUN_FIXES, STATE_FIXES, verification_fix
+from controller.model.fixes import RUN_FIXES, STATE_FIXES
 from controller.model.objects import Json
 from controller.model.status import Reason
 from controller.plan.absence import format_time
 from controller.report.page.curves import curve
 from controller.report.page.entries import Entry, Level
 from controller.report.page.markup import Child, Html, div, element, join, span
-from controller.report.page.words import counted, duration, moment, shortened
-from controller.report.status_board import VERIFICATION, following_run
+from controller.report.page.proofs import proofs
+from controller.report.page.words import counted, duration, fix, moment, shortened
+from controller.report.status_board import following_run
 from controller.report.status_document import in_units
 from controller.runs.history import FAILED
+from dumpers.contract.result import PARTIAL
 
 KINDS = {
     Level.OVERDUE: "bad",
@@ -93,7 +95,7 @@ def _state(entry: Entry) -> Html:
         else None,
         div("", reason, " since ", moment(row["since"])) if is_told else None,
         div("", shortened(message)) if message else None,
-        _fix(STATE_FIXES.get(reason)) if is_told else None,
+        fix(STATE_FIXES.get(reason)) if is_told else None,
         div("warn", "less than half of what is usual: see Stored") if entry.is_shrunk else None,
     )
 
@@ -103,6 +105,10 @@ def _last_run(entry: Entry) -> Html:
     result = entry.row.get("last_result")
     if result is None:
         return join(going_on, "" if going_on else span("soft", "none yet"))
+    if result["outcome"] == PARTIAL:
+        # The message names the storages.
+        why = div("", shortened(result["message"]))
+        return join(going_on, div("warn", "partial"), moment(result["finished"]), why)
     if result["outcome"] != FAILED:
         return join(going_on, div("good", "good"), moment(result["finished"]))
     reason = str(result["reason"])
@@ -112,7 +118,7 @@ def _last_run(entry: Entry) -> Html:
         div("bad", "failed"),
         moment(result["finished"]),
         div("", reason, ": " if result["message"] else "", shortened(result["message"])),
-        _fix(RUN_FIXES.get(reason)),
+        fix(RUN_FIXES.get(reason)),
         div("soft", "last good one ", moment(success)) if success else div("soft", "none was good"),
     )
 
@@ -151,8 +157,7 @@ def _backups(entry: Entry) -> Html:
     notes = [*dict.fromkeys((row.get("last_result") or {}).get("notes", ()))]
     return join(
         _restorable(row.get("restorable")),
-        _proof(row.get("last_proof")),
-        _verification(row.get(VERIFICATION)),
+        *proofs(row),
         div("warn", "notes: ", ", ".join(map(str, notes))) if notes else None,
         _points(row.get("restore_points") or ()),
     )
@@ -171,25 +176,6 @@ def _restorable(found: Json | None) -> Html | None:
     )
 
 
-def _proof(proof: Json | None) -> Html | None:
-    if not proof:
-        return None
-    kind, verdict = ("good", "proven good") if proof["good"] else ("bad", "found DAMAGED")
-    return div(kind, f"{verdict} ", moment(proof["when"]))
-
-
-def _verification(found: Json | None) -> Html | None:
-    """What to do about a run that verifies by schedule and failed; a good one is the proof."""
-    if not found or found["outcome"] != FAILED:
-        return None
-    reason = str(found["reason"])
-    return join(
-        div("bad", "verification failed ", moment(found["finished"])),
-        div("", reason, ": " if found["message"] else "", shortened(found["message"])),
-        _fix(verification_fix(reason)),
-    )
-
-
 def _points(points: Iterable[Json]) -> Html | None:
     items = [element("li", *_point(point)) for point in points]
     if not items:
@@ -203,13 +189,3 @@ def _point(point: Json) -> Iterable[Child]:
     yield f", {in_units(point['bytes'])}"
     if point["notes"]:
         yield f", notes: {', '.join(map(str, point['notes']))}"
-
-
-def _fix(fix: str | None) -> Html | None:
-    """Say what to do; a fix is a text of ours, with commands between backquotes."""
-    if not fix:
-        return None
-    parts = (
-        element("code", part) if place % 2 else part for place, part in enumerate(fix.split("`"))
-    )
-    return div("soft", "To do: ", *parts)

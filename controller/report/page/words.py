@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from controller.report.page.markup import Html, element
+from controller.report.page.markup import Html, div, element
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _LONGEST = 500
@@ -37,3 +37,13 @@ def shortened(message: str) -> str:
 def counted(number: int, one: str, many: str) -> str:
     """Write a number with its noun."""
     return f"{number} {one if number == 1 else many}"
+
+
+def fix(text: str | None) -> Html | None:
+    """Say what to do; it is a text of ours, with commands between backquotes."""
+    if not text:
+        return None
+    parts = (
+        element("code", part) if place % 2 else part for place, part in enumerate(text.split("`"))
+    )
+    return div("soft", "To do: ", *parts)

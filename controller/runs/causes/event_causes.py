@@ -1,6 +1,7 @@
 """Finds in Events why a run failed or cannot begin, where its pod does not show it."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -46,6 +47,7 @@ _KUBELET_TEXTS = (
 # Kubernetes cuts what it makes a pod's name of, so that there is room for what it adds.
 _LONGEST_BASE = 58
 _ADDED = re.compile(r"[a-z0-9]{5}")
+_ADDED_LENGTH = 5
 
 
 def cause_in_events(events: Iterable[Json]) -> Cause | None:
@@ -55,18 +57,40 @@ def cause_in_events(events: Iterable[Json]) -> Cause | None:
 
 
 def events_by_job(jobs: Objects, events: Objects) -> Mapping[str, Objects]:
-    """Group Events by the uid of the Job that they are about, by itself or by a pod of it."""
+    """Group Events by the uid of the Job that they are about, by itself or by a pod of it.
+
+    The pods may be gone; their names are the Job's, cut where it is long, and five characters more.
+    Each Event is looked at once, however many Jobs there are.
+    """
     if not events:
         return {}
-    return {uid_of(job): events_of_job(job, events) for job in jobs}
+    by_uid: dict[str, list[int]] = defaultdict(list)
+    by_base: dict[str, list[int]] = defaultdict(list)
+    for number, event in enumerate(events):
+        involved: Json = event.get("involvedObject") or {}
+        name = str(involved.get("name", ""))
+        if involved.get("kind") == "Job":
+            by_uid[str(involved.get("uid"))].append(number)
+        elif involved.get("kind") == "Pod" and _ADDED.fullmatch(name[-_ADDED_LENGTH:]):
+            by_base[name[:-_ADDED_LENGTH]].append(number)
+    found: dict[str, Objects] = {}
+    for job in jobs:
+        whole = f"{name_of(job)}-"
+        base = whole[:_LONGEST_BASE]
+        # A name that was cut may be that of a pod of another run.
+        of_pods = (
+            number
+            for number in by_base.get(base, ())
+            if base == whole or _is_within(events[number], job)
+        )
+        numbers = sorted((*by_uid.get(uid_of(job), ()), *of_pods))
+        found[uid_of(job)] = tuple(events[number] for number in numbers)
+    return found
 
 
 def events_of_job(job: Json, events: Objects) -> Objects:
-    """Select the Events of a Job and of its pods.
-
-    The pods may be gone; their names are the Job's, cut where it is long, and five characters more.
-    """
-    return tuple(event for event in events if _is_about(event, job))
+    """Select the Events of a Job and of its pods."""
+    return events_by_job((job,), events).get(uid_of(job), ())
 
 
 def _cause_of_event(event: Json) -> Cause | None:
@@ -82,19 +106,6 @@ def _cause_of_event(event: Json) -> Cause | None:
 
 def _by_text(patterns: Iterable[tuple[re.Pattern[str], RunReason]], text: str) -> RunReason | None:
     return next((reason for pattern, reason in patterns if pattern.search(text)), None)
-
-
-def _is_about(event: Json, job: Json) -> bool:
-    involved: Json = event.get("involvedObject") or {}
-    if involved.get("kind") == "Job":
-        return bool(involved.get("uid") == uid_of(job))
-    name, whole = str(involved.get("name", "")), f"{name_of(job)}-"
-    base = whole[:_LONGEST_BASE]
-    is_pod = involved.get("kind") == "Pod" and name.startswith(base)
-    if not is_pod or not _ADDED.fullmatch(name[len(base) :]):
-        return False
-    # A name that was cut may be that of a pod of another run.
-    return base == whole or _is_within(event, job)
 
 
 def _is_within(event: Json, job: Json) -> bool:

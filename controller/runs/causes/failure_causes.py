@@ -12,7 +12,10 @@ from dumpers.runtime import errors
 
 
 class FailureCause(StrEnum):
-    """Stable words, as alerts and their inhibition go by them; `none` is that of a good run."""
+    """Stable words, as alerts and their inhibition go by them; `none` is that of a good run.
+
+    `backup` is of verifications and drills that spoke against a backup; no dump has it.
+    """
 
     NONE = "none"
     STORE = "store"
@@ -21,6 +24,7 @@ class FailureCause(StrEnum):
     CLUSTER = "cluster"
     SETTINGS = "settings"
     TIME = "time"
+    BACKUP = "backup"
     OTHER = "other"
 
 
@@ -30,10 +34,16 @@ _STORE = (
     errors.BackupDamagedError.reason,
     errors.BackupUnreadableError.reason,
 )
+_BACKUP = (
+    errors.DrillDiffersError.reason,
+    errors.DrillNotLoadedError.reason,
+    errors.DrillCheckFailedError.reason,
+)
 _DATABASE = (errors.SourceFailedError.reason, errors.SourceRefusedError.reason)
 _SETTINGS = (
     errors.ConfigurationError.reason,
     errors.EncryptionError.reason,
+    errors.DrillServerUnfitError.reason,
     RunReason.CREATE_CONTAINER_CONFIG_ERROR,
     RunReason.FAILED_MOUNT,
     RunReason.SERVICE_ACCOUNT_MISSING,
@@ -46,6 +56,7 @@ _IMAGE = (
     RunReason.INVALID_IMAGE_NAME,
 )
 _CLUSTER = (
+    errors.DrillServerFailedError.reason,
     RunReason.UNSCHEDULABLE,
     RunReason.EVICTED,
     RunReason.PREEMPTED,
@@ -64,6 +75,7 @@ _CAUSES: Mapping[str, FailureCause] = {
     "Succeeded": FailureCause.NONE,
     **dict.fromkeys(_STORE, FailureCause.STORE),
     **dict.fromkeys(_DATABASE, FailureCause.DATABASE),
+    **dict.fromkeys(_BACKUP, FailureCause.BACKUP),
     **dict.fromkeys(map(str, _SETTINGS), FailureCause.SETTINGS),
     **dict.fromkeys(map(str, _IMAGE), FailureCause.IMAGE),
     **dict.fromkeys(map(str, _CLUSTER), FailureCause.CLUSTER),

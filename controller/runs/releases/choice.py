@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from controller.model.names import AWAITS_RELEASE, INSTANTIATE, SCHEDULED_FOR
-from controller.model.objects import Json, annotations_of, created_at, name_of
+from controller.model.objects import Json, annotations_of, created_at, is_suspended, name_of
 from controller.runs.job_status import end_of
 from controller.settings.settings import Settings
 
@@ -48,14 +48,12 @@ def is_waiting(job: Json) -> bool:
 
     A Job that somebody has suspended by hand lacks the mark: a release takes it away.
     """
-    is_suspended = (job.get("spec") or {}).get("suspend") is True
-    return is_suspended and AWAITS_RELEASE in annotations_of(job) and end_of(job) is None
+    return is_suspended(job) and AWAITS_RELEASE in annotations_of(job) and end_of(job) is None
 
 
 def takes_place(job: Json) -> bool:
     """Whether a Job goes on; one of which only metadata is known counts as if it did."""
-    is_suspended = (job.get("spec") or {}).get("suspend") is True
-    return not is_suspended and end_of(job) is None
+    return not is_suspended(job) and end_of(job) is None
 
 
 def due_since(job: Json) -> datetime:

@@ -5,8 +5,9 @@ not, and so nothing is recorded elsewhere.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from controller.model import names
@@ -17,11 +18,13 @@ from controller.model.objects import (
     created_at,
     labels_of,
     name_of,
+    uid_of,
 )
 from controller.runs.causes.job_end import JobEnd, job_end
 from controller.runs.due import Expectation, due, seconds_of
 from controller.settings.settings import Settings
 from dumpers.contract.retention.result import PruneResult
+from dumpers.contract.storages.named_storage import MAIN
 
 PRUNE = "prune"
 # How one prune ended.
@@ -47,12 +50,14 @@ _FIGURES = (
 class Prunes:
     """The prunes that are known: the last one, the last good one, and those that ended just now.
 
-    `since` is when the first of their Jobs was made, in RFC 3339; `allowance` how many seconds the
-    last one was given. `is_known` is false where nobody could look yet.
+    `good` are the last good ones of all storages. `since` is when the first of their Jobs was made,
+    in RFC 3339; `allowance` how many seconds the last one was given. `is_known` is false where
+    nobody could look yet.
     """
 
     last: PastPrune | None = None
     last_success: PastPrune | None = None
+    good: tuple[PastPrune, ...] = ()
     new: tuple[PastPrune, ...] = ()
     since: str = ""
     allowance: int = 0
@@ -82,19 +87,51 @@ def past_prune(job: Json, pods: Objects) -> PastPrune:
     return job_end(job, pods, PruneResult.from_json)
 
 
+def storage_of(job: Json) -> str:
+    """The storage that a Job prunes."""
+    return annotations_of(job).get(names.STORAGE, MAIN)
+
+
 def prunes_of(jobs: Iterable[Json], ended: Mapping[str, PastPrune], new: Iterable[str]) -> Prunes:
-    """Put together what is known; `ended` goes by Job uid, `new` are uids of those."""
-    jobs = tuple(jobs)
-    in_order = sorted(ended.values(), key=lambda item: (item.finished, item.job))
+    """Put together what is known; `ended` goes by Job uid, `new` are uids of those.
+
+    Where several storages are pruned, `last` and `last_success` are of the one for which it is
+    worst: the newest prune of any that failed, and the last good one that is the longest ago.
+    """
+    by_storage: dict[str, list[Json]] = defaultdict(list)
+    for job in jobs:
+        by_storage[storage_of(job)].append(job)
+    each = [_prunes_of_one(listed, ended) for _, listed in sorted(by_storage.items())]
+    told = tuple(ended[uid] for uid in new)
+    if not each:
+        return Prunes(new=told)
+    lasts = [item.last for item in each if item.last]
+    failed = [last for last in lasts if not last.succeeded]
+    behind = min(each, key=_covered_until)
+    return replace(
+        behind,
+        last=max(failed or lasts, key=lambda item: (item.finished, item.job), default=None),
+        good=tuple(item.last_success for item in each if item.last_success),
+        new=told,
+    )
+
+
+def _covered_until(prunes: Prunes) -> str:
+    """The end of the last good prune; without one, when the first Job was made."""
+    return prunes.last_success.finished if prunes.last_success else prunes.since
+
+
+def _prunes_of_one(jobs: Sequence[Json], ended: Mapping[str, PastPrune]) -> Prunes:
+    """Put together what is known of one storage's Jobs, of which there is at least one."""
+    past = (ended[uid] for job in jobs if (uid := uid_of(job)) in ended)
+    in_order = sorted(past, key=lambda item: (item.finished, item.job))
     good = [item for item in in_order if item.succeeded]
-    newest = max(jobs, key=lambda job: (created_at(job), name_of(job)), default=None)
-    spec = (newest or {}).get("spec") or {}
+    newest = max(jobs, key=lambda job: (created_at(job), name_of(job)))
     return Prunes(
         last=in_order[-1] if in_order else None,
         last_success=good[-1] if good else None,
-        new=tuple(ended[uid] for uid in new),
-        since=min(map(created_at, jobs), default=""),
-        allowance=int(spec.get("activeDeadlineSeconds") or 0),
+        since=min(map(created_at, jobs)),
+        allowance=int((newest.get("spec") or {}).get("activeDeadlineSeconds") or 0),
     )
 
 

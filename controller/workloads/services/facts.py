@@ -12,6 +12,7 @@ from controller.workloads.services.roles import (
 )
 
 _HEADLESS = "None"
+_EXTERNAL_NAME = "ExternalName"
 _TCP = "TCP"
 # Chosen in a selector by an operator that moves its Service from pod to pod, as MariaDB's does.
 _POD_NAME = "statefulset.kubernetes.io/pod-name"
@@ -21,9 +22,18 @@ _PLAIN_DOMAINS = ("kubernetes.io", "helm.sh")
 
 
 def selector_of(service: Json) -> Mapping[str, str]:
-    """The labels that the Service selects pods by, empty where its endpoints are made otherwise."""
-    found: Mapping[str, str] = (service.get("spec") or {}).get("selector") or {}
-    return found
+    """The labels that the Service selects pods by, empty where its endpoints are made otherwise.
+
+    Kubernetes ignores those of an ExternalName.
+    """
+    spec = service.get("spec") or {}
+    found: Mapping[str, str] = spec.get("selector") or {}
+    return {} if spec.get("type") == _EXTERNAL_NAME else found
+
+
+def is_external_name(service: Json | None) -> bool:
+    """Whether there is a Service that is but another name for a host of anybody's choice."""
+    return service is not None and (service.get("spec") or {}).get("type") == _EXTERNAL_NAME
 
 
 def is_headless(service: Json) -> bool:
@@ -39,7 +49,12 @@ def leads_to_unready(service: Json) -> bool:
 
 
 def serves(service: Json, port: int) -> bool:
-    """Whether a client reaches the port: of a headless Service, on the pod itself."""
+    """Whether a client reaches the port: of a headless Service, on the pod itself.
+
+    What an ExternalName stands for is not known to serve anything.
+    """
+    if is_external_name(service):
+        return False
     keys = ("port", "targetPort") if is_headless(service) else ("port",)
     ports: Iterable[Json] = (service.get("spec") or {}).get("ports") or ()
     return any(

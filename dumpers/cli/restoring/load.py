@@ -1,16 +1,12 @@
-import os
-
 import click
 
 from dumpers.cli import process
-from dumpers.contract.restore.jobs import LoadJob, exchange_folder
+from dumpers.cli.client_job import read_client_job
+from dumpers.contract.restore.jobs import LoadJob
 from dumpers.contract.restore.result import RestoreResult
-from dumpers.engines.registry import ENGINES
-from dumpers.engines.registry import load as load_engine
-from dumpers.runs.restore.client import READER_SECONDS, refuse
+from dumpers.runs.restore.client import READER_SECONDS
 from dumpers.runs.restore.client import load as run_load
 from dumpers.runs.restore.exchange.fetching import ReaderConnection
-from dumpers.runtime.errors import ConfigurationError
 
 
 @click.command()
@@ -20,14 +16,8 @@ def load() -> None:
 
 
 def _load() -> RestoreResult:
-    folder = exchange_folder(os.environ)
     # The reader knows the deadline, and says when to stop.
     interrupt = process.interrupt_by_signals(None, work="restore")
-    try:
-        job = LoadJob.from_env(os.environ, ENGINES)
-        engine = load_engine(job.engine)
-    except ConfigurationError as error:
-        refuse(folder, error, interrupt)
-        raise
-    with ReaderConnection(folder, interrupt, seconds=READER_SECONDS) as reader:
+    job, engine = read_client_job(LoadJob.from_env, interrupt)
+    with ReaderConnection(job.exchange, interrupt, seconds=READER_SECONDS) as reader:
         return run_load(job, reader, engine=engine, interrupt=interrupt)

@@ -39,6 +39,5 @@ class FetchJob:
             about = BackupJob.from_env(env)
         except ConfigurationError as error:
             raise ConfigurationError(*error.faults, *reader.faults) from error
-        if reader.faults:
-            raise ConfigurationError(*reader.faults)
+        reader.check()
         return cls(about=about, reply_to=reply_to, url_seconds=seconds)

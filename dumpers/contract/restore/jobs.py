@@ -4,15 +4,13 @@ Every `from_env` raises ConfigurationError, which names every fault at once.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.engine_spec import EngineSpec
 from dumpers.contract.engine_variables import read_engine, read_target
 from dumpers.contract.env_reader import EnvReader
-from dumpers.contract.jobs import Job
-from dumpers.contract.location import S3_CA_BUNDLE
+from dumpers.contract.jobs import Job, job_reader
 from dumpers.contract.names import (
     BACKUP,
     BOOTSTRAP,
@@ -47,10 +45,19 @@ class BackupJob(Job):
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "BackupJob":
         """Read the environment of a job that pins, or accepts a size."""
-        reader = _reader(env)
-        shared = _members(Job.read(reader))
-        _check(reader)
-        return cls(**shared, backup=_backup(reader), requested_by=reader.text(REQUESTED_BY))
+        reader = job_reader(env)
+        shared = cls.read(reader)
+        reader.check()
+        return shared
+
+    @classmethod
+    def read(cls, reader: EnvReader) -> "BackupJob":
+        """Read what all jobs about one backup share; faults are the reader's."""
+        return BackupJob(
+            **Job.read(reader).members(),
+            backup=reader.text(BACKUP) or LATEST,
+            requested_by=reader.text(REQUESTED_BY),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,19 +78,13 @@ class RestoreJob(BackupJob):
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "RestoreJob":
         """Read the environment."""
-        reader = _reader(env)
-        shared = _members(Job.read(reader))
-        request, plan_only, exchange = (
-            _request(reader),
-            _switch(reader, PLAN_ONLY),
-            _exchange(reader),
-        )
-        bootstrap = _bootstrap(reader)
-        _check(reader)
+        reader = job_reader(env)
+        shared = BackupJob.read(reader)
+        request, plan_only = _request(reader), reader.switch(PLAN_ONLY)
+        exchange, bootstrap = _exchange(reader), _bootstrap(reader)
+        reader.check()
         return cls(
-            **shared,
-            backup=_backup(reader),
-            requested_by=reader.text(REQUESTED_BY),
+            **shared.members(),
             bootstrap=bootstrap,
             identity_file=reader.text(IDENTITY_FILE),
             exchange=exchange,
@@ -111,14 +112,11 @@ class LoadJob:
     @classmethod
     def from_env(cls, env: Mapping[str, str], engines: Sequence[EngineSpec]) -> "LoadJob":
         """Read the environment; `engines` are all of `dumpers.engines.registry.ENGINES`."""
-        reader = _reader(env, {name for engine in engines for name in engine.variables})
+        reader = job_reader(env, logins={name for item in engines for name in item.variables})
         engine = read_engine(reader, engines)
         connection = read_target(reader, engine) if engine else None
-        request, plan_only, exchange = (
-            _request(reader),
-            _switch(reader, PLAN_ONLY),
-            _exchange(reader),
-        )
+        request, plan_only = _request(reader), reader.switch(PLAN_ONLY)
+        exchange = _exchange(reader)
         if reader.faults or engine is None or connection is None:
             raise ConfigurationError(*reader.faults)
         return cls(
@@ -147,20 +145,15 @@ class ListJob(Job):
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "ListJob":
         """Read the environment."""
-        reader = _reader(env)
-        shared = _members(Job.read(reader))
+        reader = job_reader(env)
+        shared = Job.read(reader)
         limit = reader.positive(LIST_LIMIT) or _DEFAULT_LIMIT
         if limit > _MAX_LIMIT:
             reader.faults.append(f"{LIST_LIMIT} is {limit}: it must be 1 to {_MAX_LIMIT}")
-        scope = reader.text(LIST_SCOPE) or LIST_SCOPES[0]
-        if scope not in LIST_SCOPES:
-            reader.faults.append(
-                f"{LIST_SCOPE} is {scope[:20]!r}: it must be one of: {', '.join(LIST_SCOPES)}"
-            )
-        legacy = _switch(reader, LIST_LEGACY)
-        _check(reader)
+        scope, legacy = read_scope(reader), reader.switch(LIST_LEGACY)
+        reader.check()
         return cls(
-            **shared,
+            **shared.members(),
             limit=limit,
             before=reader.text(LIST_BEFORE),
             backup=reader.text(BACKUP),
@@ -176,27 +169,13 @@ def exchange_folder(env: Mapping[str, str]) -> str:
     """
     reader = EnvReader(env)
     folder = _exchange(reader)
-    _check(reader)
+    reader.check()
     return folder
 
 
-def _reader(env: Mapping[str, str], logins: set[str] | None = None) -> EnvReader:
-    reader = EnvReader(env)
-    reader.check_text(logins=logins or set(), with_lines={S3_CA_BUNDLE})
-    return reader
-
-
-def _members(job: Job) -> dict[str, Any]:
-    return {item.name: getattr(job, item.name) for item in fields(job)}
-
-
-def _check(reader: EnvReader) -> None:
-    if reader.faults:
-        raise ConfigurationError(*reader.faults)
-
-
-def _backup(reader: EnvReader) -> str:
-    return reader.text(BACKUP) or LATEST
+def read_scope(reader: EnvReader) -> str:
+    """Whose runs are meant, one of LIST_SCOPES."""
+    return reader.choice(LIST_SCOPE, LIST_SCOPES, f"one of: {', '.join(LIST_SCOPES)}")
 
 
 def _exchange(reader: EnvReader) -> str:
@@ -218,10 +197,3 @@ def _request(reader: EnvReader) -> RestoreRequest:
     except ValueError as error:
         reader.faults.append(f"{RESTORE}: {error}")
         return RestoreRequest()
-
-
-def _switch(reader: EnvReader, name: str) -> bool:
-    value = reader.text(name)
-    if value not in {"", "true", "false"}:
-        reader.faults.append(f"{name} is {value[:20]!r}: it must be true or false")
-    return value == "true"

@@ -4,12 +4,9 @@ Every `from_env` raises ConfigurationError, which names every fault at once.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-from dumpers.contract.env_reader import EnvReader
-from dumpers.contract.jobs import Job
-from dumpers.contract.location import S3_CA_BUNDLE
+from dumpers.contract.jobs import Job, job_reader
 from dumpers.contract.names import (
     ALL_BACKUPS,
     BACKUPS,
@@ -17,8 +14,8 @@ from dumpers.contract.names import (
     DRY_RUN,
     REQUESTED_BY,
     RETENTION_FLOOR,
+    SKIP_MISSING,
 )
-from dumpers.runtime.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +32,14 @@ class PruneJob(Job):
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "PruneJob":
         """Read the environment; whether the floor is a policy is found where it is parsed."""
-        reader = _reader(env)
-        shared = _members(Job.read(reader))
+        reader = job_reader(env)
+        shared = Job.read(reader)
         floor = reader.required(
             RETENTION_FLOOR, "what is kept whatever the policies say, such as keep-last=3, or none"
         )
-        dry_run = _dry_run(reader)
-        _check(reader)
-        return cls(**shared, floor=floor, dry_run=dry_run)
+        dry_run = reader.switch(DRY_RUN)
+        reader.check()
+        return cls(**shared.members(), floor=floor, dry_run=dry_run)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,18 +47,20 @@ class DeleteJob(Job):
     """Deletes backups of one CronJob because somebody asked for it.
 
     `backups` are ids of runs, None for all of them. `requested_by` is who asked, as the API server
-    knows them; empty where nobody said. With `dry_run` nothing is written or deleted.
+    knows them; empty where nobody said. With `dry_run` nothing is written or deleted; with
+    `skip_missing` an id that is not there is named, and no fault.
     """
 
     backups: tuple[str, ...] | None
     requested_by: str
     dry_run: bool
+    skip_missing: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "DeleteJob":
         """Read the environment."""
-        reader = _reader(env)
-        shared = _members(Job.read(reader))
+        reader = job_reader(env)
+        shared = Job.read(reader)
         reader.required(CRONJOB, "the CronJob whose backups are deleted")
         listed = reader.required(BACKUPS, f"ids of backups separated by commas, or {ALL_BACKUPS}")
         ids = tuple(dict.fromkeys(filter(None, map(str.strip, listed.split(",")))))
@@ -70,33 +69,12 @@ class DeleteJob(Job):
                 f"{BACKUPS} is {listed[:40]!r}: it must hold ids separated by commas, or "
                 f"{ALL_BACKUPS} alone"
             )
-        dry_run = _dry_run(reader)
-        _check(reader)
+        dry_run, skip_missing = reader.switch(DRY_RUN), reader.switch(SKIP_MISSING)
+        reader.check()
         return cls(
-            **shared,
+            **shared.members(),
             backups=None if ids == (ALL_BACKUPS,) else ids,
             requested_by=reader.text(REQUESTED_BY),
             dry_run=dry_run,
+            skip_missing=skip_missing,
         )
-
-
-def _reader(env: Mapping[str, str]) -> EnvReader:
-    reader = EnvReader(env)
-    reader.check_text(logins=set(), with_lines={S3_CA_BUNDLE})
-    return reader
-
-
-def _members(job: Job) -> dict[str, Any]:
-    return {item.name: getattr(job, item.name) for item in fields(job)}
-
-
-def _dry_run(reader: EnvReader) -> bool:
-    value = reader.text(DRY_RUN)
-    if value not in {"", "true", "false"}:
-        reader.faults.append(f"{DRY_RUN} is {value[:20]!r}: it must be true or false")
-    return value == "true"
-
-
-def _check(reader: EnvReader) -> None:
-    if reader.faults:
-        raise ConfigurationError(*reader.faults)

@@ -1,14 +1,12 @@
 """The environment of jobs that verify backups; see contract.restore.jobs for most others."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from dumpers.contract.env_reader import EnvReader
-from dumpers.contract.jobs import Job
-from dumpers.contract.location import S3_CA_BUNDLE
+from dumpers.contract.jobs import Job, job_reader
 from dumpers.contract.names import BACKUP, IDENTITY_FILE, VERIFY_SAMPLE
 from dumpers.contract.verify.sample import Sample, parse_sample
-from dumpers.runtime.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +26,12 @@ class VerifyJob(Job):
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "VerifyJob":
         """Read the environment; ConfigurationError names every fault at once."""
-        reader = EnvReader(env)
-        reader.check_text(logins=set(), with_lines={S3_CA_BUNDLE})
+        reader = job_reader(env)
         shared = Job.read(reader)
         sample = _sample(reader)
-        if reader.faults:
-            raise ConfigurationError(*reader.faults)
+        reader.check()
         return cls(
-            **{item.name: getattr(shared, item.name) for item in fields(shared)},
+            **shared.members(),
             backup=reader.text(BACKUP),
             sample=sample,
             identity_file=reader.text(IDENTITY_FILE),

@@ -5,8 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from dumpers.contract.connection import Connection
-from dumpers.contract.jobs import DumpJob
+from dumpers.contract.connection import Connection, DumpSource
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse import options
 from dumpers.engines.clickhouse.catalog import server_catalog
@@ -14,6 +13,9 @@ from dumpers.engines.clickhouse.catalog.notes import gather_notes
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.cluster import replicas
 from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
+from dumpers.engines.clickhouse.drill.checks import open_checks
+from dumpers.engines.clickhouse.drill.compare import compare
+from dumpers.engines.clickhouse.drill.prepare import prepare_drill
 from dumpers.engines.clickhouse.logical import streams, table_read
 from dumpers.engines.clickhouse.logical.counting import count_rows
 from dumpers.engines.clickhouse.logical.plan import Plan, TableRead, plan
@@ -32,7 +34,7 @@ from dumpers.engines.clickhouse.selection import (
 from dumpers.engines.clickhouse.server.client import connect
 from dumpers.engines.clickhouse.server.greeting import greet
 from dumpers.engines.clickhouse.server.settings import dump_settings
-from dumpers.engines.protocol import Dump, Engine, OpenedDump, SourceInfo
+from dumpers.engines.protocol import Dump, Engine, SourceInfo
 from dumpers.runtime.errors import DUMP_ERRORS
 from dumpers.runtime.interrupt import Interrupt
 
@@ -40,7 +42,7 @@ _NO_CLUSTER = "default"
 
 
 @contextmanager
-def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
     """Look at the cluster and plan which server each table is read from; streams share QueryLog."""
     wanted = options.read_options(job)
     version, found = discover_cluster(job.connection, wanted, interrupt)
@@ -55,7 +57,7 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
     context = DumpContext(query_log=query_log, accepts_counts=wanted.accepts_counts)
     name = shards[0].replicas[0].node.cluster or _NO_CLUSTER
     notes = (*lag_notes, *filter_notes, *catalog_notes, *drift_notes, *planned.notes)
-    yield OpenedDump(
+    yield Dump(
         info=SourceInfo(
             server_version=f"ClickHouse {version}",
             tool_version="FORMAT Native over HTTP",
@@ -69,7 +71,7 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
 
 
 class _ClickHouse:
-    """Dumps and restores of ClickHouse."""
+    """Dumps, restores and drills of ClickHouse."""
 
     open = staticmethod(open_dump)
     plan_restore = staticmethod(plan_restore)
@@ -78,6 +80,9 @@ class _ClickHouse:
     forget = staticmethod(forget_restored)
     find_left = staticmethod(find_left)
     inspect = staticmethod(count_rows)
+    prepare_drill = staticmethod(prepare_drill)
+    compare = staticmethod(compare)
+    open_checks = staticmethod(open_checks)
 
 
 ENGINE: Engine = _ClickHouse()

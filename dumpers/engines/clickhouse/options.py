@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from dumpers.contract.connection import DumpSource
 from dumpers.contract.engine_spec import TextOption
-from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse import spec
 from dumpers.engines.clickhouse.cluster.topology import Shard, read_shards
 from dumpers.engines.clickhouse.filters import TableFilter, read_partitions
@@ -50,7 +50,7 @@ def read_target_shards(servers: Mapping[str, str], port: int) -> tuple[str, tupl
     return servers.get(spec.CLUSTER.variable, ""), shards
 
 
-def read_options(job: DumpJob) -> Options:
+def read_options(job: DumpSource) -> Options:
     """Read the options of a job; ConfigurationError says what is wrong with which."""
 
     def text(option: TextOption) -> str:

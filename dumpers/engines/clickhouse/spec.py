@@ -10,6 +10,7 @@ from dumpers.contract.engine_spec import (
     Role,
     TextOption,
 )
+from dumpers.engines.clickhouse.throwaway import DRILL_SERVER
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
 
 
@@ -42,6 +43,7 @@ SHARDS = TextOption(
     help="The servers, instead of what `system.clusters` says: `;` between shards, `,` between "
     "replicas of one, each `host` or `host:port`.",
     wanted="hosts, with ; between shards and , between their replicas",
+    names_hosts=True,
 )
 VIA = _one_of(
     "via",
@@ -119,6 +121,8 @@ SPEC = EngineSpec(
     group_labels=(GroupLabel(key="clickhouse.altinity.com/chi", alone=True),),
     server_images=r"clickhouse(-server)?",
     server_texts=(CLUSTER, SHARDS, VIA),
+    drill_server=DRILL_SERVER,
+    takes_checks=True,
     images=(
         DumperImage(
             versions=(),

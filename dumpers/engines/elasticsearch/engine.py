@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from dumpers.contract.jobs import DumpJob
+from dumpers.contract.connection import DumpSource
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.elasticsearch import indices, login
 from dumpers.engines.elasticsearch.client import Server, path_of
+from dumpers.engines.elasticsearch.drill.compare import compare
+from dumpers.engines.elasticsearch.drill.prepare import prepare_drill
 from dumpers.engines.elasticsearch.elasticdump_lines import (
     aliases,
     object_line,
@@ -22,11 +24,11 @@ from dumpers.engines.elasticsearch.load.plan import plan_restore
 from dumpers.engines.elasticsearch.load.restore import count_documents, load_backup
 from dumpers.engines.elasticsearch.product import Product
 from dumpers.engines.elasticsearch.read.cursor import IndexRead, read_at_once
-from dumpers.engines.elasticsearch.read.documents import Tally, documents
+from dumpers.engines.elasticsearch.read.documents import PARALLEL, Tally, documents
 from dumpers.engines.elasticsearch.spec import INDICES, LIMIT, VERSIONS
 from dumpers.engines.elasticsearch.survey.scope import Scope, survey
 from dumpers.engines.elasticsearch.survey.texts import Text
-from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, SourceInfo
+from dumpers.engines.protocol import Dump, DumpStream, Engine, SourceInfo
 from dumpers.engines.simple_stream import SimpleStream
 from dumpers.runtime.errors import DUMP_ERRORS, KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
@@ -34,8 +36,6 @@ from dumpers.runtime.version import VERSION
 from dumpers.streams.reader import IterReader, Reader
 
 ENDING = ".jsonl"
-# Slices of one index that are read at a time: enough to keep a server busy while pages travel.
-PARALLEL = 4
 # What is on disk is packed, by about this much.
 _PACKED = 4
 _SCROLLED = (
@@ -45,7 +45,7 @@ _SCROLLED = (
 
 
 @contextmanager
-def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
     """Look at the cluster and choose its indices; streams share nothing but the connections."""
     patterns = indices.parse_index_patterns(INDICES.variable, job.options.get(INDICES.variable, ""))
     server, product = login.connect(job.connection, errors=DUMP_ERRORS, interrupt=interrupt)
@@ -70,9 +70,14 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
         for index in scope.read
     ]
     chosen = scope.chosen
-    yield OpenedDump(
+    yield Dump(
         info=info,
         streams=[
+            _about(server, chosen, "settings", "/_settings", line=string_line, shape=portable),
+            _about(server, chosen, "analyzer", "/_settings", line=string_line, shape=portable),
+            DocumentStream(estimate=info.estimate, reads=reads),
+            # Behind the documents: what is written meanwhile may bring new fields, which a restore
+            # has to map as they were, and not by whichever document comes first.
             _about(
                 server,
                 chosen,
@@ -82,9 +87,6 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
                 shape=portable,
                 facts={"server": str(product)},
             ),
-            _about(server, chosen, "settings", "/_settings", line=string_line, shape=portable),
-            _about(server, chosen, "analyzer", "/_settings", line=string_line, shape=portable),
-            DocumentStream(estimate=info.estimate, reads=reads),
             _about(server, chosen, "mapping", "/_mapping", line=object_line, shape=bytes),
             _about(
                 server,
@@ -126,7 +128,7 @@ class DocumentStream:
 
 
 class _Elasticsearch:
-    """Dumps and restores of Elasticsearch and OpenSearch."""
+    """Dumps, restores and drills of Elasticsearch and OpenSearch."""
 
     open = staticmethod(open_dump)
     plan_restore = staticmethod(plan_restore)
@@ -134,6 +136,8 @@ class _Elasticsearch:
     undo = staticmethod(undo_swap)
     forget = staticmethod(forget_restored)
     inspect = staticmethod(count_documents)
+    prepare_drill = staticmethod(prepare_drill)
+    compare = staticmethod(compare)
 
 
 ENGINE: Engine = _Elasticsearch()

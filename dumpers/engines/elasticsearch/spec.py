@@ -10,6 +10,7 @@ from dumpers.contract.engine_spec import (
     Role,
     TextOption,
 )
+from dumpers.engines.elasticsearch.throwaway import DRILL_SERVER
 
 INDICES = TextOption(
     key="indices",
@@ -73,6 +74,7 @@ SPEC = EngineSpec(
     time_first=True,
     server_images=r"elasticsearch(-oss|-wolfi)?|opensearch",
     swaps_aliases=True,
+    drill_server=DRILL_SERVER,
     images=(
         DumperImage(
             versions=(),

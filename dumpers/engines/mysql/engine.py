@@ -1,14 +1,18 @@
 """Dumping MySQL and MariaDB, each with its own mysqldump or mariadb-dump."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+from dumpers.contract.connection import Connection, DumpSource
 from dumpers.contract.engine_spec import TextOption
-from dumpers.contract.jobs import DumpJob
 from dumpers.contract.notes import Note, NoteCode
+from dumpers.engines.drilling.protocol import Comparison, DrilledObject
 from dumpers.engines.mysql import client, options
 from dumpers.engines.mysql.client import Server
+from dumpers.engines.mysql.drill.checks import open_checks
+from dumpers.engines.mysql.drill.compare import compare
+from dumpers.engines.mysql.drill.prepare import prepare_drill
 from dumpers.engines.mysql.options import character_set, has_option
 from dumpers.engines.mysql.output.reading import DumpTool
 from dumpers.engines.mysql.plan import plan_streams
@@ -26,7 +30,7 @@ from dumpers.engines.mysql.survey.server.innodb import ask_innodb
 from dumpers.engines.mysql.survey.server.prepared import prepared_notes
 from dumpers.engines.mysql.survey.server.standby import standby_notes
 from dumpers.engines.names import parse_names
-from dumpers.engines.protocol import Dump, Engine, OpenedDump, SourceInfo
+from dumpers.engines.protocol import Dump, Engine, SourceInfo
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
 from dumpers.runtime.errors import DUMP_ERRORS, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -39,7 +43,7 @@ _HISTORIES = (10, 11)
 
 
 @contextmanager
-def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
     """Look at each database; leaving ends the dump tools whose output several streams share."""
     table_filter, wanted = _table_filter(job), _databases(job)
     per_table = job.options.get(PER_TABLE.variable) == "true"
@@ -85,7 +89,7 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
         streams = plan_streams(
             tool, surveys, thorough=thorough, per_table=per_table, running=running
         )
-        yield OpenedDump(info=info, streams=streams)
+        yield Dump(info=info, streams=streams)
 
 
 class _MySQL:
@@ -98,6 +102,18 @@ class _MySQL:
     forget = staticmethod(forget_restored)
     find_left = staticmethod(find_left)
     inspect = staticmethod(count_rows)
+    prepare_drill = staticmethod(prepare_drill)
+    open_checks = staticmethod(open_checks)
+
+    def compare(
+        self,
+        server: Connection,
+        objects: Sequence[DrilledObject],
+        options: Mapping[str, str],
+        interrupt: Interrupt,
+    ) -> Comparison:
+        """See DrilledEngine."""
+        return compare(open_dump, server, objects, options, interrupt)
 
 
 ENGINE: Engine = _MySQL()
@@ -199,7 +215,7 @@ def _pick(server: Server, *, interrupt: Interrupt) -> tuple[Program, list[Note]]
     return tool, [note]
 
 
-def _databases(job: DumpJob) -> tuple[str, ...]:
+def _databases(job: DumpSource) -> tuple[str, ...]:
     """List the databases to dump, none meaning all."""
     text = job.options.get(DATABASES.variable, "")
     if not text:
@@ -207,7 +223,7 @@ def _databases(job: DumpJob) -> tuple[str, ...]:
     return () if text.strip() == "*" else parse_names(DATABASES.variable, text)
 
 
-def _table_filter(job: DumpJob) -> TableFilter:
+def _table_filter(job: DumpSource) -> TableFilter:
     def names(words: str, option: TextOption) -> tuple[str, ...]:
         text = job.options.get(option.variable, "")
         return (

@@ -1,5 +1,6 @@
 """Which of the dump tools' options a user may set: those that neither redirect nor disguise it."""
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -56,6 +57,15 @@ _UNCUT = frozenset(
 )
 _OF_ALL = frozenset(("ignore-table", "ignore-table-data"))
 _UNCUT_SHORT = frozenset("t")
+# How the dumped server is reached: a copy of it elsewhere is reached in another way.
+_OF_CONNECTION = frozenset(
+    (
+        *("compress", "compression-algorithms", "default-auth", "enable-cleartext-plugin"),
+        *("get-server-public-key", "plugin-dir", "server-public-key-path", "ssl"),
+        *("zstd-compression-level",),
+        *(name for name in _FLAGS | _VALUED if name.startswith(("ssl-", "tls-"))),
+    )
+)
 _OFF = ("skip-", "disable-")
 _FALSE = frozenset(("0", "off", "false"))
 
@@ -94,6 +104,28 @@ def parse(text: str, *, per_table: bool = False, named: bool = False) -> list[st
 def has_option(words: Sequence[str], name: str) -> bool:
     """Whether checked options hold one of this name with a value."""
     return _value(words, name) is not None
+
+
+def chooses_rows(words: Sequence[str]) -> bool:
+    """Whether checked options have some rows dumped, as a condition or a moment decides."""
+    return any(has_option(words, name) for name in ("where", "as-of")) or any(
+        re.match(rf"-[{''.join(_SHORT_FLAGS)}]*w", word) for word in words
+    )
+
+
+def without_connection(words: Sequence[str]) -> list[str]:
+    """Checked options without those that say how the server is reached."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        written, equals, _ = word.partition("=")
+        name, _ = _plain(written.removeprefix("--").replace("_", "-"))
+        # The value of another option begins with no dash.
+        if not word.startswith("--") or name not in _OF_CONNECTION:
+            kept.append(word)
+        elif name in _VALUED and not equals:
+            next(rest, "")
+    return kept
 
 
 def is_repeatable(words: Sequence[str]) -> bool:

@@ -22,6 +22,8 @@ _ENDING = ".sql"
 # The part of the views that need several databases. No table can be called so: it lies in a folder
 # below the tables'.
 ACROSS = ("views", "across-databases")
+# In the metadata of a database: whether the server takes names that differ in case alone for one.
+FOLDS = "folds_names"
 _NO_PROGRAMS = ("--skip-triggers", "--skip-routines", "--skip-events")
 
 
@@ -114,7 +116,7 @@ def _stream(
         name=found.database,
         ending=_ENDING,
         estimate=found.estimate,
-        known_metadata=_metadata(tool),
+        known_metadata=_metadata(tool, found),
         is_repeatable=is_repeatable(tool.own),
         opener=opener,
         heard=heard,
@@ -162,7 +164,7 @@ def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> lis
                 part=(table.name,),
                 ending=_ENDING,
                 estimate=found.sizes.get(table.name, 0),
-                known_metadata=_metadata(tool),
+                known_metadata=_metadata(tool, found),
                 is_repeatable=is_repeatable(tool.own),
                 opener=sections.open,
                 heard=heard if table is tables[0] else (),
@@ -195,7 +197,7 @@ def _stream_of_views(
             ],
         )
     ]
-    command = dump_command(tool, concerned, _NO_PROGRAMS, leave_out=left_out)
+    command = dump_command(tool, concerned, _NO_PROGRAMS, leave_out=left_out, is_placed=True)
     databases = [found.database for found in concerned]
     heard: list[ToolReader] = []
 
@@ -213,10 +215,15 @@ def _stream_of_views(
     )
 
 
-def _metadata(tool: DumpTool) -> Mapping[str, Any]:
-    """What a restore compares its target with."""
+def _metadata(tool: DumpTool, found: Survey) -> Mapping[str, Any]:
+    """What a restore compares its target with, and what its database needs before it loads."""
     server = tool.server
-    return {"flavour": str(server.flavour), "release": ".".join(map(str, server.number))}
+    return {
+        "flavour": str(server.flavour),
+        "release": ".".join(map(str, server.number)),
+        FOLDS: server.folds,
+        **({"defaults": found.defaults} if found.all_tables and found.defaults else {}),
+    }
 
 
 def _without(found: Survey, names: Iterable[str]) -> Survey:

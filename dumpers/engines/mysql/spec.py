@@ -8,6 +8,7 @@ from dumpers.contract.engine_spec import (
     Role,
     TextOption,
 )
+from dumpers.engines.mysql.drill.server import SERVER
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
 
 MYSQLDUMP_OPTIONS = TextOption(
@@ -69,6 +70,8 @@ SPEC = EngineSpec(
         r"(percona-server-)?mysql(-server|-galera|-community-server)?|community-server|enterprise-server"
         r"|mariadb(-galera|-enterprise-server)?|percona(-server|-xtradb-cluster)?(-\d[\d.]*)?"
     ),
+    drill_server=SERVER,
+    takes_checks=True,
     images=(
         DumperImage(
             versions=("8", "8.0", "8.4", "9"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dumpers.contract.jobs import DumpJob
+from dumpers.contract.connection import DumpSource
 from dumpers.engines.postgresql.catalog.patterns import Pattern, parse_pattern
 from dumpers.engines.postgresql.names import split_names
 from dumpers.engines.postgresql.spec import EXCLUDE_SCHEMAS, PG_DUMP_OPTIONS, SCHEMAS
@@ -79,7 +79,7 @@ class Choice:
         return bool(self.is_partial or self.exclude_tables or self.exclude_schemas)
 
 
-def read_choice(job: DumpJob, given: Sequence[tuple[str, str]]) -> Choice:
+def read_choice(job: DumpSource, given: Sequence[tuple[str, str]]) -> Choice:
     """Join the annotations' lists with pg_dump's own options; ConfigurationError where they clash.
 
     `given` are options as getopt returns them.
@@ -136,7 +136,7 @@ def read_choice(job: DumpJob, given: Sequence[tuple[str, str]]) -> Choice:
     return choice
 
 
-def choice_arguments(job: DumpJob, choice: Choice, *, major: int) -> list[str]:
+def choice_arguments(job: DumpSource, choice: Choice, *, major: int) -> list[str]:
     """The annotations' part of a choice as arguments of a pg_dump of this major version.
 
     Before 16 pg_dump has no option for a table's children: they have to be named besides.

@@ -1,11 +1,12 @@
 """PostgreSQL through its own clients: pg_dump, pg_dumpall, psql, pg_restore."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dumpers.contract.jobs import DumpJob
+from dumpers.contract.connection import Connection, DumpSource
 from dumpers.contract.notes import Note, NoteCode
+from dumpers.engines.drilling.protocol import Comparison, DrilledObject
 from dumpers.engines.names import abbreviate
 from dumpers.engines.postgresql import clients, options
 from dumpers.engines.postgresql.catalog.create_database import database_options, databases_script
@@ -18,6 +19,9 @@ from dumpers.engines.postgresql.catalog.server import (
 )
 from dumpers.engines.postgresql.catalog.survey import Survey, ask_survey
 from dumpers.engines.postgresql.clients import Clients, Session
+from dumpers.engines.postgresql.drill.checks import open_checks
+from dumpers.engines.postgresql.drill.compare import compare
+from dumpers.engines.postgresql.drill.prepare import objects_to_load, prepare_drill
 from dumpers.engines.postgresql.errors import is_broken, is_closed
 from dumpers.engines.postgresql.heads import TRANSACTION_TIMEOUT_SINCE
 from dumpers.engines.postgresql.locks import parse_timeout
@@ -28,7 +32,7 @@ from dumpers.engines.postgresql.restore.plan import plan_restore
 from dumpers.engines.postgresql.restore.run import restore_backup
 from dumpers.engines.postgresql.restore.swap import find_left, forget_restored, undo_swap
 from dumpers.engines.postgresql.streams import DatabaseStream, globals_stream
-from dumpers.engines.protocol import Dump, DumpStream, Engine, OpenedDump, SourceInfo
+from dumpers.engines.protocol import Dump, DumpStream, Engine, SourceInfo
 from dumpers.runtime.errors import ConfigurationError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
@@ -39,7 +43,7 @@ _TEMPLATES = frozenset(("template0", _TEMPLATE))
 
 
 @contextmanager
-def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
     """Look at the server and its databases; streams share nothing."""
     wanted = options.read_options(job)
     installed = clients.find(interrupt)
@@ -68,7 +72,7 @@ def open_dump(job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
         estimate=sum(survey.size for survey in surveys),
         notes=tuple(notes),
     )
-    yield OpenedDump(info=info, streams=streams)
+    yield Dump(info=info, streams=streams)
 
 
 class _PostgreSQL:
@@ -81,6 +85,19 @@ class _PostgreSQL:
     forget = staticmethod(forget_restored)
     find_left = staticmethod(find_left)
     inspect = staticmethod(count_rows)
+    prepare_drill = staticmethod(prepare_drill)
+    objects_to_load = staticmethod(objects_to_load)
+    open_checks = staticmethod(open_checks)
+
+    def compare(
+        self,
+        server: Connection,
+        objects: Sequence[DrilledObject],
+        options: Mapping[str, str],
+        interrupt: Interrupt,
+    ) -> Comparison:
+        """See DrilledEngine."""
+        return compare(open_dump, server, objects, options, interrupt)
 
 
 ENGINE: Engine = _PostgreSQL()
@@ -197,11 +214,11 @@ def _database(
         custom=wanted.custom,
         unknown_setting=chosen.major >= TRANSACTION_TIMEOUT_SINCE > server.major,
         path=survey.path,
-        known_metadata=_metadata(server.databases[survey.database], survey, major=server.major),
+        known_metadata=_metadata(server.databases[survey.database], survey, server),
     )
 
 
-def _metadata(database: Database, survey: Survey, *, major: int) -> Mapping[str, Any]:
+def _metadata(database: Database, survey: Survey, server: Server) -> Mapping[str, Any]:
     return {
         "owner": database.owner,
         "encoding": database.encoding,
@@ -211,5 +228,7 @@ def _metadata(database: Database, survey: Survey, *, major: int) -> Mapping[str,
         **({"search_path": list(survey.path)} if survey.path else {}),
         "extensions": dict(survey.extensions),
         "create_options": database_options(database),
-        "server_major": major,
+        "server_major": server.major,
+        "first_role": server.first_role,
+        "session": dict(survey.session),
     }

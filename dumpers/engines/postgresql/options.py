@@ -4,7 +4,7 @@ import getopt
 import shlex
 from dataclasses import dataclass
 
-from dumpers.contract.jobs import DumpJob
+from dumpers.contract.connection import DumpSource
 from dumpers.engines.postgresql.choice import Choice, choice_arguments, read_choice
 from dumpers.engines.postgresql.names import split_names
 from dumpers.engines.postgresql.spec import FORMAT, GLOBALS, PG_DUMP_OPTIONS
@@ -66,6 +66,16 @@ def parse_pg_dump_options(text: str) -> tuple[list[str], list[tuple[str, str]]]:
     return words, given
 
 
+def without_snapshot(text: str) -> str:
+    """PG_DUMP_OPTIONS without the moment to read, which only the dumped server knew."""
+    _, given = parse_pg_dump_options(text)
+    return shlex.join(
+        f"{name}={value}" if f"{name[2:]}=" in _LONG else f"{name}{value}"
+        for name, value in given
+        if name != "--snapshot"
+    )
+
+
 PLAIN_ENDING = ".sql"
 CUSTOM_ENDING = ".dump"
 GLOBALS_ENDING = ".globals.sql"
@@ -82,7 +92,7 @@ class DumpOptions:
     `own` are the words of PG_DUMP_OPTIONS.
     """
 
-    job: DumpJob
+    job: DumpSource
     databases: tuple[str, ...]
     choice: Choice
     own: tuple[str, ...]
@@ -98,7 +108,7 @@ class DumpOptions:
         ]
 
 
-def read_options(job: DumpJob) -> DumpOptions:
+def read_options(job: DumpSource) -> DumpOptions:
     """Read the job's variables; ConfigurationError names the variable that is wrong."""
     databases = split_names(DATABASES.variable, job.options.get(DATABASES.variable, ""))
     if len(set(databases)) < len(databases) or (ALL in databases and len(databases) > 1):

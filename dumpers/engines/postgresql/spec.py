@@ -9,6 +9,7 @@ from dumpers.contract.engine_spec import (
     Role,
     TextOption,
 )
+from dumpers.engines.postgresql.drill.server import SERVER
 from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
 
 _NAMES = "names or patterns as pg_dump takes them, separated by commas"
@@ -122,6 +123,8 @@ SPEC = EngineSpec(
         r"postgres(ql)?(-repmgr|-ha)?|postgis|timescaledb(-ha)?|pgvector|spilo(-\d+)?"
         r"|crunchy-postgres(-gis)?(-ha)?|percona-(distribution-)?postgresql(-\d+)?"
     ),
+    drill_server=SERVER,
+    takes_checks=True,
     images=(
         DumperImage(
             versions=("16", "13", "14", "15", "17", "18"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dumpers.repository.catalogue import rfc3339
-from dumpers.repository.keys import MANIFEST, PINNED, last_proof
+from dumpers.repository.keys import MANIFEST, PINNED, last_drill, last_proof
 from dumpers.repository.records import Manifest, Tombstone
 from dumpers.repository.removal.folders import Folder, list_names
 from dumpers.repository.removal.heads import read_heads
@@ -120,9 +120,10 @@ class Undertaker:
         record = cover.entry.record
         key = f"{record}{MANIFEST}"
         head = self.storage.call(lambda: self.storage.bucket.head(key))
-        proof = last_proof(list_names(self.storage, record), now=self.now)
-        is_damaged = proof is not None and not proof[1]
-        return head is not None and head.etag == cover.etag and not is_damaged
+        names = list_names(self.storage, record)
+        verdicts = [last(names, now=self.now) for last in (last_proof, last_drill)]
+        has_failed = any(verdict is not None and not verdict[1] for verdict in verdicts)
+        return head is not None and head.etag == cover.etag and not has_failed
 
     def _remove(
         self,

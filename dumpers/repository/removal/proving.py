@@ -12,7 +12,7 @@ from dumpers.repository.records import Manifest, ObjectRecord
 from dumpers.repository.removal.folders import Folder
 from dumpers.repository.removal.heads import read_heads
 from dumpers.repository.retention.plan import Verdict
-from dumpers.repository.retention.proof import Grade
+from dumpers.repository.retention.proof import Grade, has_failed
 from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import RunStorage
 from dumpers.storage.s3.answers import Head
@@ -100,6 +100,7 @@ def _wanted(
         record: Grade.STORED
         for record, folder in folders.items()
         if folder.entry.is_restorable
+        and not has_failed(folder.entry)
         and known.get(record, Grade.NONE) < Grade.STORED
         and record not in failed
     }

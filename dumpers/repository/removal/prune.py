@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from dumpers.repository.added_records import ShrunkRecord
 from dumpers.repository.catalogue import Entry, State
-from dumpers.repository.keys import MANIFEST, SHRUNK, SWEEPING
+from dumpers.repository.keys import SHRUNK, STARTED, SWEEPING
 from dumpers.repository.record_json import write_record
 from dumpers.repository.removal.burial import Undertaker
 from dumpers.repository.removal.deletion import Deletion
@@ -206,12 +206,14 @@ class Pruner:
         sweeper = self._sweeper(pruned.cronjob)
         for folder in folders.values():
             names, state = folder.names, folder.entry.state
-            if SWEEPING in names or state in {State.CRASHED, State.FAILED}:
+            # Behind the tombstone of a run that crashed, a copy of its backup may have been killed.
+            is_copy = state is State.SWEPT and STARTED in names
+            if SWEEPING in names or state in {State.CRASHED, State.FAILED} or is_copy:
                 found = sweeper.foresee(folder) if self.dry_run else sweeper.sweep(folder)
                 if isinstance(found, Deletion) and found.is_anything:
                     pruned.swept += 1
                     pruned.sweeps.append((folder.entry, found))
-            elif state is State.SWEPT and names == {MANIFEST} and not self.dry_run:
+            elif state is State.SWEPT and not self.dry_run:
                 sweeper.remove_tombstone(folder)
 
     def _sweeper(self, cronjob: str) -> Sweeper:

@@ -22,7 +22,24 @@ from dumpers.storage.run_storage import RunStorage
 _LOG = logging.getLogger(__name__)
 
 _PROBE = json.dumps({"format": 1, "record": "probe"}).encode()
-_NO_ETAG = f'"{"0" * 32}"'
+# That of no object.
+NO_ETAG = f'"{"0" * 32}"'
+
+
+def refuses_conditions(*writes: Callable[[], object]) -> bool:
+    """Whether a store refuses each of these writes, the condition of none of which holds.
+
+    A store that refuses conditions as such heeds none. Raises its other errors.
+    """
+    for write in writes:
+        try:
+            write()
+        except (AlreadyThereError, ChangedInStoreError):
+            continue
+        except (UnknownToStoreError, SignatureRefusedError):
+            return False
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +60,11 @@ class StoreTraits:
         key, storage = probe_key(path=self.path, cluster=self.cluster), self.storage
         bucket, versions = storage.bucket, list[str]()
         storage.call(lambda: versions.append(bucket.put(key, _PROBE, only_new=False)))
-        holds = self._refuses(lambda: versions.append(bucket.put(key, _PROBE, only_new=True)))
-        holds = holds and self._refuses(
-            lambda: versions.append(bucket.replace(key, _PROBE, etag=_NO_ETAG)),
+        writes = (
+            lambda: versions.append(bucket.put(key, _PROBE, only_new=True)),
+            lambda: versions.append(bucket.replace(key, _PROBE, etag=NO_ETAG)),
         )
+        holds = refuses_conditions(*(partial(storage.call, write) for write in writes))
         storage.call(lambda: versions.append(bucket.delete(key)))
         self._remove_versions(key, versions)
         if not holds:
@@ -64,16 +82,6 @@ class StoreTraits:
         with suppress(StorageRefusedError):
             for version in dict.fromkeys(filter(None, versions)):
                 self.storage.call(partial(bucket.delete, key, version=version))
-
-    def _refuses(self, write: Callable[[], None]) -> bool:
-        try:
-            self.storage.call(write)
-        except (AlreadyThereError, ChangedInStoreError):
-            return True
-        except (UnknownToStoreError, SignatureRefusedError):
-            # It refuses the condition itself.
-            return False
-        return False
 
     @cached_property
     def keeps_versions(self) -> bool:

@@ -17,9 +17,10 @@ from dumpers.repository.keys import MANIFEST, STARTED, SWEEPING, Run, records_pr
 from dumpers.repository.record_json import write_record
 from dumpers.repository.records import StartedRecord
 from dumpers.repository.removal.crashed import WINDOW, CrashedRuns
+from dumpers.repository.removal.store_traits import NO_ETAG, refuses_conditions
 from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.log import fields
-from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError, UnknownToStoreError
+from dumpers.storage.errors import ForbiddenByStoreError
 from dumpers.storage.run_storage import RunStorage
 from dumpers.storage.way_out import run_detached
 
@@ -100,7 +101,7 @@ class _Sweep:
                 return
             if folder != self.run.record_prefix:
                 with _errors_logged(folder):
-                    self._crashed.sweep(folder, folders[folder])
+                    self._crashed.sweep(folder)
         self._remove_tombstones(prefix, since)
 
     def _is_over(self) -> bool:
@@ -108,16 +109,16 @@ class _Sweep:
 
     @cached_property
     def _conditions_hold(self) -> bool:
-        """Whether the store refuses to write a key that must be new and is not.
+        """Whether the store refuses writes whose condition does not hold.
 
-        Tried on this run's own started record, which is there.
+        Tried on this run's own started record, which is there: it is neither new nor another.
         """
-        with suppress(UnknownToStoreError, ForbiddenByStoreError):
-            try:
-                body = write_record(self.started)
-                self.bucket.put(self.run.started_key, body, only_new=True)
-            except AlreadyThereError:
-                return True
+        body, key, bucket = write_record(self.started), self.run.started_key, self.bucket
+        with suppress(ForbiddenByStoreError):
+            return refuses_conditions(
+                lambda: bucket.put(key, body, only_new=True),
+                lambda: bucket.replace(key, body, etag=NO_ETAG),
+            )
         return False
 
     def _remove_tombstones(self, prefix: str, until: str) -> None:

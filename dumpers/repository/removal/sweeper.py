@@ -1,13 +1,15 @@
 """Sweeps crashed runs in the midst of a prune: with its patience, and its interrupt."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from dumpers.repository.removal.crashed import CrashedRuns
+from dumpers.repository.removal.crashed import WINDOW, CrashedRuns
 from dumpers.repository.removal.deletion import Deletion, NotSwept
 from dumpers.repository.removal.folders import Folder
 from dumpers.repository.removal.store_traits import StoreTraits
+from dumpers.storage.errors import ChangedInStoreError
 from dumpers.storage.run_storage import RunStorage
 
 # How long the sweep of one crashed run may take; the next prune goes on with it.
@@ -26,8 +28,8 @@ class Sweeper:
 
     def sweep(self, folder: Folder) -> Deletion | NotSwept:
         """Remove what a run left if it crashed; what that was, or why it stays."""
-        record, names, conditional = folder.entry.record, folder.names, self.traits.conditional
-        return self.storage.call(lambda: self._runs(conditional=conditional).sweep(record, names))
+        record, conditional = folder.entry.record, self.traits.conditional
+        return self.storage.call(lambda: self._runs(conditional=conditional).sweep(record))
 
     def foresee(self, folder: Folder) -> Deletion | NotSwept:
         """What `sweep` would do as things are now; nothing is written or deleted."""
@@ -36,10 +38,13 @@ class Sweeper:
 
     def remove_tombstone(self, folder: Folder) -> None:
         """Remove the tombstone of a sweep once it has stood long enough."""
-        record, names = folder.entry.record, folder.names
-        self.storage.call(
-            lambda: self._runs(conditional=True).remove_tombstone(record, names),
-        )
+        record, names, removed = folder.entry.record, folder.names, folder.entry.finished
+        # A store is not asked what it heeds before that matters.
+        if removed is not None and self.now > removed + WINDOW:
+            runs = self._runs(conditional=self.traits.conditional)
+            # Where another was faster, the next prune looks again.
+            with suppress(ChangedInStoreError):
+                self.storage.call(lambda: runs.remove_tombstone(record, names))
 
     def _runs(self, *, conditional: bool) -> CrashedRuns:
         return CrashedRuns(

@@ -9,8 +9,9 @@ the one before is still there, so that of two runs one goes on.
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from dumpers.repository.catalogue import NO_DEADLINE
 from dumpers.repository.keys import MANIFEST, PINNED, STARTED
 from dumpers.repository.record_json import make_tombstone, read_record, unbury, write_record
 from dumpers.repository.records import Manifest, Removal, Tombstone
@@ -25,7 +26,6 @@ _LOG = logging.getLogger(__name__)
 
 SINCE_PINNED = "it was pinned since it was judged"
 _CHANGED = "its manifest changed while it was to be deleted"
-_NO_DEADLINE = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,4 @@ class Tombstones:
         """Whether no run can be suspended any more that might still write this manifest."""
         buried = tombstone.buried
         begun = buried.begun if isinstance(buried, Manifest) else buried
-        seconds = begun.deadline_seconds
-        deadline = _NO_DEADLINE if seconds is None else timedelta(seconds=seconds)
-        return self.now > begun.started + deadline + MARGIN_WITHOUT_CONDITIONS
+        return self.now > (begun.ends or begun.started + NO_DEADLINE) + MARGIN_WITHOUT_CONDITIONS

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from dumpers.contract.names import PROOF_READ
+from dumpers.contract.names import PROOF_DRILLED, PROOF_READ
 from dumpers.repository.catalogue import Entry
 from dumpers.repository.retention.policy import Policy, PolicyError, parse_policy
 from dumpers.repository.retention.proof import Grade
 
 _SHOWN = 40
-_GRADES = {"": Grade.STORED, PROOF_READ: Grade.READ}
+_GRADES = {"": Grade.STORED, PROOF_READ: Grade.READ, PROOF_DRILLED: Grade.DRILLED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

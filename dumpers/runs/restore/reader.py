@@ -6,23 +6,19 @@ of the target. The reader's result is that of the restore.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 
 from dumpers.contract.restore.jobs import RestoreJob
 from dumpers.contract.restore.result import RestoreResult
 from dumpers.repository.added_records import Restoration
-from dumpers.repository.catalogue import Entry, State, rfc3339
+from dumpers.repository.catalogue import State, rfc3339
 from dumpers.repository.keys import restored_name
-from dumpers.repository.records import Manifest
-from dumpers.runs.find import find_backup
+from dumpers.runs.nearest import StoredCopy, find_nearest
 from dumpers.runs.progress import RESTORING, shown
 from dumpers.runs.restore.exchange.messages import (
-    VERSION,
-    Offer,
-    Piece,
     Planned,
     Verdict,
     failed_verdict,
@@ -31,11 +27,11 @@ from dumpers.runs.restore.exchange.messages import (
 from dumpers.runs.restore.exchange.serving import Listener
 from dumpers.runs.restore.exchange.talk import Talk, hear_out
 from dumpers.runs.restore.last_record import record_at_end
-from dumpers.runs.restore.pieces import PieceReader, StoredBackup, read_identity_file
+from dumpers.runs.restore.offering import OfferedBackup
+from dumpers.runs.restore.pieces import read_identity_file
 from dumpers.runtime.errors import TargetFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
-from dumpers.storage.run_storage import RunStorage
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,28 +46,6 @@ _NOTHING = Planned(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Restore:
-    job: RestoreJob
-    entry: Entry
-    backup: StoredBackup
-    readers: list[PieceReader] = field(default_factory=list)
-
-    @property
-    def manifest(self) -> Manifest:
-        return self.backup.manifest
-
-    @contextmanager
-    def open(self, place: int) -> Iterator[PieceReader]:
-        """Read an object, and remember meanwhile that it is read."""
-        with self.backup.open(place) as reader:
-            self.readers.append(reader)
-            try:
-                yield reader
-            finally:
-                self.readers.remove(reader)
-
-
 def restore(
     job: RestoreJob, listener: Listener, *, interrupt: Interrupt, now: Callable[[], datetime]
 ) -> RestoreResult:
@@ -79,27 +53,37 @@ def restore(
 
     Before the client is asked for anything, the backup is found, its objects are there in their
     sizes, and the keys open it. Raises what stands in the way of that, and TargetFailedError where
-    no client comes.
+    no client comes. Of several storages the nearest one is read in which all that is found good.
     """
     began, started = time.monotonic(), now()
-    with RunStorage(job.location, run="restore", interrupt=interrupt) as storage:
-        work = _prepare(job, storage, now)
-        total = sum(item.source_size for item in work.manifest.objects)
+    with ExitStack() as opened:
+        nearest = find_nearest(
+            job,
+            opened,
+            partial(_prepare, job, now=now),
+            run="restore",
+            interrupt=interrupt,
+            now=now,
+        )
+        work = nearest.work
         listener.serve(work.open)
         with shown(
             RESTORING,
-            total,
+            work.size,
             lambda: listener.served.bytes_sent,
-            lambda: _where(work, listener),
+            lambda: work.waits_for(listener),
         ):
             talk = hear_out(
-                listener, _offer(work), interrupt=interrupt, client_seconds=CLIENT_SECONDS
+                listener,
+                work.offer(request=job.request.to_json(), plan_only=job.plan_only),
+                interrupt=interrupt,
+                client_seconds=CLIENT_SECONDS,
             )
         verdict = _judge(work, listener, talk)
         record, unrecorded = "", tuple[str, ...]()
         is_recorded = work.entry.state is not State.LEGACY
         if talk.planned and not talk.planned.plan_only and is_recorded:
-            record = _record(work, talk, verdict, started=started, finished=now())
+            record = _record(job, work, talk, verdict, started=started, finished=now())
             unrecorded = () if record else (_UNRECORDED,)
     planned = talk.planned or _NOTHING
     return RestoreResult(
@@ -115,7 +99,7 @@ def restore(
         restored=verdict.restored or planned.creates,
         kept=verdict.kept,
         actions=planned.actions,
-        notes=(*(verdict.notes or planned.notes), *unrecorded),
+        notes=(*(verdict.notes or planned.notes), *nearest.notes, *unrecorded),
         source_bytes=planned.size if planned.plan_only else listener.served.bytes_sent,
         stored_bytes=work.entry.stored_bytes,
         seconds=round(time.monotonic() - began, 3),
@@ -124,18 +108,13 @@ def restore(
     )
 
 
-def _prepare(job: RestoreJob, storage: RunStorage, now: Callable[[], datetime]) -> _Restore:
-    """Find the backup and check all that can be checked without reading it."""
-    entry, manifest = find_backup(job, storage, now)
-    identities = read_identity_file(job.identity_file, manifest)
-    backup = StoredBackup(
-        storage=storage,
-        manifest=manifest,
-        identities=identities,
-        is_legacy=entry.state is State.LEGACY,
+def _prepare(job: RestoreJob, found: StoredCopy, *, now: Callable[[], datetime]) -> OfferedBackup:
+    """Check all of a backup that can be checked without reading it."""
+    entry, manifest = found.entry, found.manifest
+    work = OfferedBackup.of(
+        entry, manifest, found.storage, identities=read_identity_file(job.identity_file, manifest)
     )
-    backup.check_sizes()
-    backup.check_keys()
+    work.check()
     _LOG.info(
         "restoring a backup",
         extra=fields(
@@ -153,42 +132,12 @@ def _prepare(job: RestoreJob, storage: RunStorage, now: Callable[[], datetime]) 
             plan_only=job.plan_only,
         ),
     )
-    return _Restore(job=job, entry=entry, backup=backup)
+    return work
 
 
-def _offer(work: _Restore) -> Offer:
-    return Offer(
-        version=VERSION,
-        backup=work.entry.id,
-        began=rfc3339(work.entry.started),
-        engine=work.manifest.begun.engine,
-        server_version=work.manifest.server_version,
-        request=work.job.request.to_json(),
-        plan_only=work.job.plan_only,
-        pieces=tuple(
-            Piece(
-                name=item.name,
-                part=item.part,
-                ending=item.ending,
-                size=item.source_size,
-                metadata=item.metadata,
-            )
-            for item in work.manifest.objects
-        ),
-    )
-
-
-def _where(work: _Restore, listener: Listener) -> str:
-    """What a restore without progress waits for."""
-    if any(reader.download.is_waiting for reader in work.readers):
-        return "the store"
-    return "the target" if listener.is_stalled_by_client() else "decryption"
-
-
-def _judge(work: _Restore, listener: Listener, talk: Talk) -> Verdict:
+def _judge(work: OfferedBackup, listener: Listener, talk: Talk) -> Verdict:
     """The client's verdict, unless it is good and what the reader knows speaks against it."""
-    verdict, served = talk.verdict, listener.served
-    unread = [work.manifest.objects[place].key for place in sorted(served.begun - served.whole)]
+    verdict, unread = talk.verdict, work.unread(listener.served)
     # A plan may look at the head of a piece only.
     is_fine = talk.planned is not None and (talk.planned.plan_only or not unread)
     if not verdict.succeeded or is_fine:
@@ -201,7 +150,8 @@ def _judge(work: _Restore, listener: Listener, talk: Talk) -> Verdict:
 
 
 def _record(
-    work: _Restore,
+    job: RestoreJob,
+    work: OfferedBackup,
     talk: Talk,
     verdict: Verdict,
     *,
@@ -217,9 +167,9 @@ def _record(
         run=work.entry.id,
         started=started,
         finished=finished,
-        by=work.job.requested_by,
+        by=job.requested_by,
         target=verdict.target or planned.target,
-        mode=work.job.request.mode,
+        mode=job.request.mode,
         reason=verdict.reason,
         message=verdict.message,
         target_partial=verdict.target_partial,

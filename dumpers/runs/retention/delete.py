@@ -10,7 +10,7 @@ from typing import Any
 from dumpers.contract.retention.jobs import DeleteJob
 from dumpers.contract.retention.result import MAX_NAMES, DeleteResult
 from dumpers.repository.catalogue import Entry, State, rfc3339
-from dumpers.repository.choice import choose_by_id
+from dumpers.repository.choice import NoSuchBackupError, choose_by_id
 from dumpers.repository.keys import records_prefix
 from dumpers.repository.legacy_listing import LegacyDumps
 from dumpers.repository.removal.burial import Undertaker
@@ -64,7 +64,7 @@ def delete(
         folders = read_folders(storage, prefix, now=lambda: moment)
         traits = StoreTraits(storage=storage, path=path, cluster=job.cluster)
         undertaker = Undertaker(storage=storage, traits=traits, now=moment, is_asked=True)
-        wanted = _wanted(job, folders)
+        wanted, missing = _wanted(job, folders)
         sweeper = Sweeper(
             storage=storage, traits=traits, cluster=job.cluster, cronjob=job.cronjob, now=moment
         )
@@ -72,6 +72,8 @@ def delete(
         _LOG.info(
             "deleting", extra=fields(records=prefix, backups=len(wanted), dry_run=job.dry_run)
         )
+        for id_ in missing:
+            emit({"delete": "missing", "id": id_})
         for folder in wanted:
             record = folder.entry.record
             why = _stays(folder.entry)
@@ -100,14 +102,30 @@ def delete(
     )
 
 
-def _wanted(job: DeleteJob, folders: Mapping[str, Folder]) -> list[Folder]:
-    """The runs that are asked for, the oldest first; ConfigurationError where there is no such."""
+def _wanted(job: DeleteJob, folders: Mapping[str, Folder]) -> tuple[list[Folder], list[str]]:
+    """The runs that are asked for, the oldest first, and the ids that are not there.
+
+    ConfigurationError where there is no such run, unless the job passes over it.
+    """
     if job.backups is None:
-        chosen = set(folders)
-    else:
-        newest_first = sorted(entries_of(folders), key=lambda entry: entry.record, reverse=True)
-        chosen = {choose_by_id(newest_first, wanted).record for wanted in job.backups}
-    return [folders[record] for record in sorted(chosen)]
+        return [folders[record] for record in sorted(folders)], []
+    chosen: set[str] = set()
+    missing: list[str] = []
+    newest_first = sorted(entries_of(folders), key=lambda entry: entry.record, reverse=True)
+    for wanted in job.backups:
+        try:
+            entry = choose_by_id(newest_first, wanted)
+        except NoSuchBackupError:
+            if not job.skip_missing:
+                raise
+            missing.append(wanted)
+            continue
+        if job.skip_missing and entry.state is State.SWEPT:
+            # Only a tombstone is left of it here.
+            missing.append(wanted)
+        else:
+            chosen.add(entry.record)
+    return [folders[record] for record in sorted(chosen)], missing
 
 
 def _check(

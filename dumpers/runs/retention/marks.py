@@ -9,6 +9,7 @@ from dumpers.contract.restore.jobs import BackupJob
 from dumpers.contract.restore.result import BackupResult
 from dumpers.repository.added_records import Acceptance, Pin
 from dumpers.repository.catalogue import Entry, rfc3339
+from dumpers.repository.choice import NoSuchBackupError
 from dumpers.repository.keys import ACCEPTED, MANIFEST, PINNED, records_prefix
 from dumpers.repository.listing import Catalogue
 from dumpers.repository.record_json import Record, read_record, write_record
@@ -24,6 +25,12 @@ from dumpers.storage.run_storage import RunStorage
 
 # Changes the mark with this key, of this backup.
 _Change = Callable[[RunStorage, Entry, str], None]
+
+
+class BackupNotFoundError(ConfigurationError):
+    """The backup that is to be marked is not in this storage; another one may have it."""
+
+    reason = "BackupNotFound"
 
 
 def pin(
@@ -67,11 +74,17 @@ def _mark(
     interrupt: Interrupt,
     now: Callable[[], datetime],
 ) -> BackupResult:
-    """Change the record of this name beside the backup that is asked for."""
+    """Change the record of this name beside the backup that is asked for.
+
+    BackupNotFoundError where it is not in this storage.
+    """
     began = time.monotonic()
     with RunStorage(job.location, run="mark", interrupt=interrupt) as storage:
         prefix = records_prefix(path=job.location.path, cluster=job.cluster, cronjob=job.cronjob)
-        entry = Catalogue(storage=storage, prefix=prefix, now=now).find(job.backup)
+        try:
+            entry = Catalogue(storage=storage, prefix=prefix, now=now).find(job.backup)
+        except NoSuchBackupError as error:
+            raise BackupNotFoundError(*error.faults) from error
         key = f"{entry.record}{name}"
         change(storage, entry, key)
     return BackupResult(

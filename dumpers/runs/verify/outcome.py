@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from dumpers.repository.catalogue import Entry, Proof, State, rfc3339
+from dumpers.repository.catalogue import Entry, State, rfc3339
+from dumpers.repository.keys import Proof
 from dumpers.repository.sampling import age, is_found_damaged
 from dumpers.runs.verify.verifier import NOT_GRANTED, Verdict
 from dumpers.runtime.errors import BackupDamagedError, Failure

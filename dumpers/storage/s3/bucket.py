@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from dumpers.contract.location import S3Location
+from dumpers.contract.storages.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageRefusedError
 from dumpers.storage.errors import AlreadyThereError, ChangedInStoreError
 from dumpers.storage.rate_limit import OnSent
-from dumpers.storage.s3 import part_body
+from dumpers.storage.s3 import errors, part_body
 from dumpers.storage.s3.answers import CreatedUpload, proof
 from dumpers.storage.s3.deletes import BatchDelete, md5_for_deletes, proven_deletion
+from dumpers.storage.s3.object_lock import Lock, lock_options
 from dumpers.storage.s3.options import given, md5, object_options
 from dumpers.storage.s3.reads import RUN_METADATA, UPLOAD_METADATA, BucketReads
 
@@ -40,40 +41,48 @@ class S3Bucket(BucketReads):
             errors=self._errors,
         )
 
-    def put(self, key: str, body: bytes, *, only_new: bool) -> str:
+    def put(self, key: str, body: bytes, *, only_new: bool, lock: Lock | None = None) -> str:
         """Write a small object; AlreadyThereError if it exists and `only_new`.
 
         Returns its version, empty where the bucket keeps none.
         """
-        return self._put(key, body, {"IfNoneMatch": "*"} if only_new else {})
+        condition = {"IfNoneMatch": "*"} if only_new else {}
+        return self._put(key, body, condition | lock_options(lock))
 
-    def replace(self, key: str, body: bytes, *, etag: str) -> str:
+    def replace(self, key: str, body: bytes, *, etag: str, lock: Lock | None = None) -> str:
         """Write a small object in place of the one that has this ETag, and return its version.
 
         ChangedInStoreError if there is another one, or none any more.
         """
         try:
-            return self._put(key, body, {"IfMatch": etag})
+            return self._put(key, body, {"IfMatch": etag} | lock_options(lock))
         except AlreadyThereError as error:
             raise ChangedInStoreError(f"{key} is not what it was when it was read") from error
+        except KsnapshotError as error:
+            # Where the condition is on a key that is gone, AWS says so; a bucket may be, too.
+            if not errors.is_missing_key(error.__cause__):
+                raise
+            raise ChangedInStoreError(f"{key} is gone since it was read") from error
 
-    def _put(self, key: str, body: bytes, condition: Mapping[str, str]) -> str:
+    def _put(self, key: str, body: bytes, asked: Mapping[str, Any]) -> str:
         with self._errors(f"write {key}") as doing:
             answer = self._client.put_object(
                 Bucket=self._location.bucket,
                 Key=key,
                 Body=body,
                 ContentType="application/json",
-                # Buckets with a default retention refuse an object without it.
+                # Buckets with a default retention, and locks, refuse an object without it.
                 ContentMD5=md5(body),
-                **condition,
+                **asked,
                 **self._options,
             )
             proof(answer, "ETag", doing)
             self._check_encryption(answer, doing)
             return str(answer.get("VersionId") or "")
 
-    def create_upload(self, key: str, *, run: str, token: str, checksums: bool) -> CreatedUpload:
+    def create_upload(
+        self, key: str, *, run: str, token: str, checksums: bool, lock: Lock | None = None
+    ) -> CreatedUpload:
         """Begin a multipart upload whose object carries its run's id and the upload's `token`."""
         checksum = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
         with self._errors(f"begin an upload of {key}") as doing:
@@ -83,6 +92,7 @@ class S3Bucket(BucketReads):
                 ContentType="application/octet-stream",
                 Metadata={RUN_METADATA: run, UPLOAD_METADATA: token},
                 **(checksum if checksums else {}),
+                **lock_options(lock),
                 **self._dump_options,
             )
             upload = proof(answer, "UploadId", doing)
@@ -103,6 +113,9 @@ class S3Bucket(BucketReads):
     ) -> dict[str, Any]:
         """Send one part and return its entry for `complete_upload`."""
         checksum = {"ChecksumCRC32": crc32} if crc32 else {}
+        # One of the two is demanded of what is to be locked.
+        is_bare = not crc32 and self._location.object_lock is not None
+        digest = {"ContentMD5": md5(data)} if is_bare else {}
         with self._errors(f"upload part {number} of {key}") as doing:
             answer = self._client.upload_part(
                 Bucket=self._location.bucket,
@@ -111,6 +124,7 @@ class S3Bucket(BucketReads):
                 PartNumber=number,
                 Body=part_body.PartBody(data, self.pace),
                 **checksum,
+                **digest,
             )
             return {"PartNumber": number, "ETag": proof(answer, "ETag", doing), **checksum}
 

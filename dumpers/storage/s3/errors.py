@@ -14,7 +14,7 @@ from botocore.exceptions import (
     ValidationError,
 )
 
-from dumpers.contract.location import S3Location
+from dumpers.contract.storages.location import S3Location
 from dumpers.runtime.errors import KsnapshotError, StorageFailedError, StorageRefusedError
 from dumpers.storage.errors import (
     AlreadyThereError,
@@ -141,6 +141,7 @@ def _asked(location: S3Location) -> str:
         "S3_SSE": location.sse,
         "S3_SSE_KMS_KEY_ID": location.sse_kms_key_id,
         "S3_TAGS": location.tags,
+        "S3_OBJECT_LOCK": location.object_lock,
     }
     return ", ".join(name for name, value in used.items() if value)
 
@@ -148,3 +149,10 @@ def _asked(location: S3Location) -> str:
 def http_status(error: ClientError) -> int:
     """The HTTP status of an error that the store answered with; 0 if it has none."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def is_missing_key(error: BaseException | None) -> bool:
+    """Whether the store has answered that there is no such object; a missing bucket is another."""
+    if not isinstance(error, ClientError) or http_status(error) != NOT_FOUND:
+        return False
+    return str(error.response.get("Error", {}).get("Code", "")) == "NoSuchKey"

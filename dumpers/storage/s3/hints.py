@@ -7,13 +7,17 @@ and others; the settings are keys of the ConfigMap.
 import re
 from urllib.parse import urlsplit
 
-from dumpers.contract.location import S3Location
+from dumpers.contract.storages.location import S3Location
 
 _REGION = "the store is in another region: correct S3_REGION"
 _PATH_STYLE = "the store wants the bucket's name in the host: set S3_PATH_STYLE to false"
 _CREDENTIALS_ENDED = (
     "the credentials ran out: see what renews them (the role's session, the ServiceAccount's "
     "token), and that this node's clock is right"
+)
+_NO_LOCKS = (
+    "the bucket knows no locks: turn object lock on for it, as most stores do only when a bucket "
+    "is made, or drop S3_OBJECT_LOCK"
 )
 _FULL = "the bucket or the store is full: remove what is not needed, or raise the quota"
 HINTS = {
@@ -52,6 +56,7 @@ HINTS = {
 }
 # What stores say in words only, under codes that say little.
 _WORDS = (
+    (re.compile(r"missing object ?lock ?configuration", re.IGNORECASE), _NO_LOCKS),
     (re.compile(r"must be made to API port"), HINTS["MethodNotAllowed"]),
     (re.compile(r"access key (?:has|id) ", re.IGNORECASE), "correct AWS_ACCESS_KEY_ID"),
     (re.compile(r"the region '[^']*' is wrong", re.IGNORECASE), _REGION),

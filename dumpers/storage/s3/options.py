@@ -5,7 +5,7 @@ import hashlib
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from dumpers.contract.location import S3Location
+from dumpers.contract.storages.location import S3Location
 
 
 def object_options(location: S3Location) -> dict[str, Any]:
@@ -22,6 +22,6 @@ def given(**options: str | None) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value}
 
 
-def md5(body: bytes) -> str:
+def md5(body: bytes | memoryview) -> str:
     """The digest of a body, as the header Content-MD5 has it."""
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()

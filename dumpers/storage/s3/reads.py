@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dumpers.contract.location import S3Location
+from dumpers.contract.storages.location import S3Location
 from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import StoreAwayError

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from controller.settings.settings import Settings
+from tests import libyaml
 from tests.paths import REPOSITORY
 from tests.testbed.toolchain.tools import tool
 
@@ -46,7 +46,7 @@ def render(
 ) -> list[JsonObject]:
     """All objects of the chart with these values."""
     text = helm("template", release, CHART, f"--namespace={namespace}", *arguments)
-    return [item for item in yaml.safe_load_all(text) if item]
+    return [item for item in libyaml.read_all(text) if item]
 
 
 def find(objects: list[JsonObject], kind: str, name: str, namespace: str = "backup") -> JsonObject:
@@ -72,3 +72,9 @@ def container(objects: list[JsonObject]) -> JsonObject:
 def environment(objects: list[JsonObject]) -> Mapping[str, str | None]:
     """The controller's variables in order; None for one that comes from a field."""
     return {item["name"]: item.get("value") for item in container(objects)["env"]}
+
+
+def settings_of(objects: list[JsonObject], **more: str) -> Settings:
+    """The controller's settings, with values for what comes from fields."""
+    given = {name: text or "" for name, text in environment(objects).items()}
+    return Settings.from_env(given | more)

@@ -10,21 +10,29 @@ from typing import Any
 import pytest
 
 from controller.manifests.overlay import overlay
+from controller.manifests.reading.drill_cronjob import build_drill_cronjob
+from controller.manifests.reading.drilled import Drilled
 from controller.manifests.reading.identity import SecretKey
+from controller.manifests.reading.prove_job import build_prove_job
 from controller.manifests.reading.verify_cronjob import build_verify_cronjob
 from controller.manifests.restore_job import RestoreJob, Target, build_restore_job
-from controller.manifests.verb_job import WRITER, Account, VerbJob
+from controller.manifests.storages.sources import WRITER, Account
+from controller.manifests.verb_job import PROVE, VerbJob
 from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.registry import ENGINES
 from tests.fakes.worlds import settings
 from tests.integration.chart.helm import CHART, helm
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Api, ApiError
+from tests.unit.controller.manifests.reading.test_drill_cronjob import SERVER
+from tests.unit.controller.manifests.reading.test_drill_cronjob import spec as drilled_spec
 from tests.unit.controller.manifests.reading.test_verify_cronjob import spec as verified
 from tests.unit.controller.manifests.test_restore_job import cronjob
 
 _POSTGRESQL = next(engine for engine in ENGINES if engine.type == "postgresql")
 _NAME = "ksnapshot-restore-db-12345678-abcde"
+_PROBE = {"exec": {"command": ["sh"]}}
+_POSTGRES = "docker.io/library/postgres:16"
 
 
 @pytest.fixture
@@ -44,7 +52,9 @@ def _policy(apiserver: ApiServer, namespace: str) -> Iterator[None]:
         "--set=admissionPolicy.secrets={kept-identity}",
         "--set=reader.existingSecret=reading,reader.serviceAccount.name=reader",
         "--set=admissionPolicy.secrets={kept-identity},identitySecret=operators/key.txt",
+        "--set=proof.signingKeySecret=proof-key/signing.pem",
         "--set=prune.enabled=true,prune.existingSecret=deleting,clusterName=c",
+        "--set=drill.images.mysql=r.example/mysql:{major}.{minor},drill.networkPolicy=true",
     ]
     helm("install", "ksnapshot", CHART, *place, *more, kubeconfig=apiserver.kubeconfig)
     refused = _changed(namespace, lambda pod: pod["containers"][0].update(image="busybox"))
@@ -70,6 +80,14 @@ def _restore(namespace: str, identity: str = _NAME, account: Account = WRITER) -
         ),
         VerbJob(name=_NAME, verb="restore", deadline=60, keep=60, account=account),
     )
+
+
+def _prove(namespace: str, secret: str) -> Any:
+    source: Any = copy.deepcopy(cronjob(_POSTGRESQL))
+    source["metadata"]["namespace"] = namespace
+    source["spec"]["jobTemplate"]["spec"]["template"]["spec"]["serviceAccountName"] = "sa"
+    wanted = VerbJob(name="ksnapshot-proof-x-12345678-abcde", verb=PROVE, deadline=60, keep=60)
+    return build_prove_job(source, wanted, SecretKey(secret=secret, key="signing.pem"))
 
 
 def _changed(namespace: str, change: Callable[[Any], None]) -> Any:
@@ -103,6 +121,9 @@ _REFUSED: dict[str, Callable[[Any], None]] = {
     "identity in a variable": lambda pod: pod["containers"][0]["env"].append(
         _env("X", "operators")
     ),
+    "key that signs in a variable": lambda pod: pod["containers"][0]["env"].append(
+        _env("X", "proof-key")
+    ),
     "all of a secret": lambda pod: pod["containers"][0].update(
         envFrom=[{"secretRef": {"name": "tenant"}}]
     ),
@@ -115,6 +136,18 @@ _REFUSED: dict[str, Callable[[Any], None]] = {
     "host path": lambda pod: pod["volumes"].append({"name": "x", "hostPath": {"path": "/"}}),
     "host network": lambda pod: pod.update(hostNetwork=True),
     "command": lambda pod: pod["containers"][0].update(command=["sh"]),
+    "a command at its begin": lambda pod: pod["containers"][0].update(
+        lifecycle={"postStart": {"exec": {"command": ["sh"]}}}
+    ),
+    "a command as its probe": lambda pod: pod["containers"][0].update(livenessProbe=_PROBE),
+    "a command as another probe": lambda pod: pod["containers"][0].update(readinessProbe=_PROBE),
+    "a command as a third probe": lambda pod: pod["containers"][0].update(startupProbe=_PROBE),
+    "code from elsewhere": lambda pod: pod["containers"][0]["env"].append(
+        {"name": "PYTHONPATH", "value": "/run/ksnapshot/exchange"}
+    ),
+    "a library from elsewhere": lambda pod: pod["containers"][0]["env"].append(
+        {"name": "LD_PRELOAD", "value": "/run/ksnapshot/exchange/x.so"}
+    ),
 }
 
 
@@ -153,6 +186,8 @@ def test_jobs_of_the_product_pass_and_others_do_not(apiserver: ApiServer, guarde
     assert _create(apiserver, _restore(guarded, identity="kept-identity")) == 201
     assert _create(apiserver, _restore(guarded, identity="operators")) == 201
     assert _create(apiserver, _restore(guarded, identity="tenants-secret")) == 403
+    assert _create(apiserver, _prove(guarded, "proof-key")) == 201
+    assert _create(apiserver, _prove(guarded, "tenants-secret")) == 403
     reader = Account(secret="reading", service_account="reader")
     assert _create(apiserver, _restore(guarded, account=reader)) == 201
     for wrong in (replace(reader, secret="other"), replace(reader, service_account="other")):
@@ -189,6 +224,104 @@ def test_what_verifies_by_a_schedule_passes_with_the_readers_account_alone(
     assert status_with(IDENTITY_SECRET="tenants-secret") == 403
     assert status_with(READER_SECRET_NAME="other") == 403
     assert status_with(READER_SERVICE_ACCOUNT_NAME="other") == 403
+
+
+def _drill(namespace: str, image: str = _POSTGRES, size: int | None = None) -> Any:
+    env = {
+        "CONTROL_NAMESPACE": namespace,
+        "BACKUP_SECRET_NAME": "keys",
+        "BACKUP_JOB_SERVICE_ACCOUNT_NAME": "sa",
+        "IDENTITY_SECRET": "operators/key.txt",
+    }
+    drilled = Drilled(server=SERVER, image=image, room=size)
+    made = build_drill_cronjob(drilled_spec(), settings(**env), "cluster", None, drilled)
+    return overlay(None, made)
+
+
+_SERVER_REFUSED: dict[str, Callable[[Any], None]] = {
+    "its name": lambda pod: pod["initContainers"][0].update(name="other"),
+    "no sidecar": lambda pod: pod["initContainers"][0].pop("restartPolicy"),
+    "of the others": lambda pod: pod["containers"][1].update(image=_POSTGRES),
+    "their command": lambda pod: pod["containers"][1].update(command=["sh"]),
+    "the identity": lambda pod: pod["initContainers"][0]["volumeMounts"].append(
+        {"name": "identity", "mountPath": "/x"}
+    ),
+    "the exchange": lambda pod: pod["initContainers"][0]["volumeMounts"].append(
+        {"name": "exchange", "mountPath": "/x"}
+    ),
+    "a Secret of its volume's name": lambda pod: pod["volumes"][4].update(
+        emptyDir=None, secret={"secretName": "operators"}
+    ),
+    "the keys": lambda pod: pod["initContainers"][0].update(env=[_env("X", "keys")]),
+    "all keys": lambda pod: pod["initContainers"][0].update(
+        envFrom=[{"secretRef": {"name": "keys"}}]
+    ),
+    "a token": lambda pod: pod.update(automountServiceAccountToken=True),
+    "the others' processes": lambda pod: pod.update(shareProcessNamespace=True),
+    "somebody's data": lambda pod: pod["volumes"][4].update(
+        emptyDir=None,
+        ephemeral={
+            "volumeClaimTemplate": {
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": "1Gi"}},
+                    "dataSource": {"kind": "PersistentVolumeClaim", "name": "tenants"},
+                }
+            }
+        },
+    ),
+    "its volume at the reader": lambda pod: pod["containers"][0]["volumeMounts"].append(
+        {"name": "drill", "mountPath": "/run/ksnapshot/x"}
+    ),
+    "its scratch space at the reader": lambda pod: pod["containers"][0]["volumeMounts"].append(
+        {"name": "tmp-server", "mountPath": "/run/ksnapshot/x"}
+    ),
+    "the keys at the client": lambda pod: pod["containers"][1]["env"].append(_env("X", "keys")),
+    "the identity at the client": lambda pod: pod["containers"][1]["volumeMounts"].append(
+        {"name": "identity", "mountPath": "/x"}
+    ),
+    "code of the client's at the reader": lambda pod: pod["containers"][0]["volumeMounts"].append(
+        {"name": "exchange", "mountPath": "/opt/ksnapshot/app"}
+    ),
+    "settings of the client's at the reader": lambda pod: pod["containers"][0]["env"].append(
+        {"name": "AWS_CONFIG_FILE", "value": "/run/ksnapshot/exchange/config"}
+    ),
+    "another volume of the pod's": lambda pod: pod["volumes"].append(
+        {"name": "x", "downwardAPI": {"items": []}}
+    ),
+}
+
+
+def test_drills_pass_with_the_images_that_may_run_alone(apiserver: ApiServer, guarded: str) -> None:
+    taken = {
+        image: _create(apiserver, _drill(guarded, image))
+        for image in (
+            _POSTGRES,
+            "docker.io/library/mariadb:11@sha256:0123",
+            "docker.io/postgis/postgis:16-3.4",
+            "r.example/mysql:8.4",
+            "registry.example/postgres:16",
+            "tenant/postgres:16",
+            "rxexample/mysql:8.4",
+            "r.example/mysql:8.4/x",
+            "evil/docker.io/library/postgres:16",
+            # A node may read another registry into these.
+            "postgres:16",
+            "postgis/postgis:16-3.4",
+            "postgres:5000/evil:1",
+        )
+    }
+    assert [*taken.values()] == [201] * 4 + [403] * 8, taken
+    assert _create(apiserver, _drill(guarded, size=64 << 30)) == 201
+    passed = {}
+    for name, change in _SERVER_REFUSED.items():
+        cronjob = copy.deepcopy(_drill(guarded))
+        pod = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        assert pod["volumes"][4]["name"] == "drill"
+        change(pod)
+        if (status := _create(apiserver, cronjob)) != 403:
+            passed[name] = status
+    assert passed == {}
 
 
 _MAKE_JOBS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]}

@@ -13,9 +13,11 @@ import yaml
 
 from controller.kube.client import CallCounts
 from controller.loop.pass_state import PassState
-from controller.report.metrics.families import FAMILIES, Kind
+from controller.report.metrics.families import FAMILIES
+from controller.report.metrics.family import Kind
 from controller.report.metrics.metrics import Metrics
 from controller.runs.causes.failure_causes import FailureCause
+from dumpers.runtime.errors import DRILL_VERDICTS
 from tests.fakes.worlds import DB, cluster, job, one_pass, settings, small
 from tests.integration.chart.helm import CHART, HelmError, find, render
 from tests.testbed.toolchain import packages
@@ -151,12 +153,23 @@ def test_the_dashboard_is_found_by_grafanas_sidecar() -> None:
         "--set-string=metrics.dashboard.labels.team=storage",
         "--set=metrics.dashboard.annotations.a=b",
         "--set=metrics.dashboard.folder=Backups",
-        f"--set=fullnameOverride={'n' * 63}",
-        name=f"{'n' * 53}-dashboard",
     )["metadata"]
     assert {"grafana_dashboard": "yes", "team": "storage"}.items() <= changed["labels"].items()
     assert changed["annotations"] == {"a": "b", "grafana_folder": "Backups"}
     assert not [item for item in render() if item["metadata"]["name"].endswith("-dashboard")]
+
+
+def test_releases_whose_names_begin_alike_have_their_own_service_and_dashboard() -> None:
+    on = ("--set=metrics.dashboard.enabled=true", "--set=metrics.serviceMonitor.enabled=true")
+    made = [
+        item["metadata"]["name"]
+        for name in (f"{'n' * 62}a", f"{'n' * 62}b")
+        for item in render(*on, f"--set=fullnameOverride={name}")
+        if item["metadata"]["name"].endswith(("-metrics", "-dashboard"))
+    ]
+    assert len(set(made)) == len(made) == 4
+    # Of Services.
+    assert max(map(len, made)) <= 63
 
 
 def test_the_dashboard_asks_for_metrics_and_labels_that_there_are() -> None:
@@ -187,6 +200,11 @@ def test_the_dashboard_asks_for_metrics_and_labels_that_there_are() -> None:
     # There are none of notifications where nobody is notified.
     assert missing == {
         "ksnapshot_backup_last_attempt_timestamp_seconds",
+        # Where there are several storages, `ksnapshot status` and an alert are about them.
+        "ksnapshot_backup_storage_due_timestamp_seconds",
+        "ksnapshot_backup_storage_last_stored_bytes",
+        "ksnapshot_backup_storage_last_success_timestamp_seconds",
+        "ksnapshot_drill_last_attempt_timestamp_seconds",
         "ksnapshot_notifications_total",
         "ksnapshot_verify_last_attempt_timestamp_seconds",
     }
@@ -242,6 +260,12 @@ def test_runs_in_a_range_are_counted_over_restarts(promtool: Path, tmp_path: Pat
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_alert_of_drills_without_a_verdict_leaves_out_all_verdicts() -> None:
+    [rule] = [rule for rule in _rules() if rule["alert"] == "KsnapshotDrillFailed"]
+    [reasons] = re.findall(r'reason!~"([^"]*)"', rule["expr"])
+    assert set(reasons.split("|")) == DRILL_VERDICTS
+
+
 def test_alerts_name_metrics_labels_and_causes_that_there_are() -> None:
     known = {family.name: family for family in FAMILIES}
     labels = {label for family in FAMILIES for label in family.labels}
@@ -258,13 +282,23 @@ def test_alerts_name_metrics_labels_and_causes_that_there_are() -> None:
 
 # A workload of each kind of trouble, and two in none; all times in seconds at the start.
 def _workload(
-    name: str, series: Mapping[str, object], host: str = "", cause: str = "", verify: str = ""
+    name: str,
+    series: Mapping[str, object],
+    host: str = "",
+    cause: str = "",
+    verify: str = "",
+    drill: str = "",
+    **storages: int,
 ) -> list[Any]:
     labels = f'workload="{name}",cronjob="ksnapshot-postgresql-demo-{name}"'
-    found: list[Any] = []
-    if verify:
-        status = f'ksnapshot_verify_last_status{{NAMESPACE,{labels},reason="{verify}"}}'
-        found.append((status, int(verify == "Succeeded")))
+    found: list[Any] = [
+        (f'ksnapshot_backup_storage_due_timestamp_seconds{{NAMESPACE,{labels},storage="{s}"}}', due)
+        for s, due in storages.items()
+    ]
+    for what, reason in (("verify", verify), ("drill", drill)):
+        if reason:
+            status = f'ksnapshot_{what}_last_status{{NAMESPACE,{labels},reason="{reason}"}}'
+            found.append((status, int(reason == "Succeeded")))
     for metric, value in series.items():
         more = ""
         if metric == "ksnapshot_backup_last_status":
@@ -288,6 +322,8 @@ _STATE = "ksnapshot_workload_state_since_timestamp_seconds"
 _SUSPENDED = "ksnapshot_suspended_since_timestamp_seconds"
 _VERIFY_DUE = "ksnapshot_verify_due_timestamp_seconds"
 _VERIFY_DAMAGED = "ksnapshot_verify_damaged_backups"
+_DRILL_DUE = "ksnapshot_drill_due_timestamp_seconds"
+_DRILL_DOUBT = "ksnapshot_drill_in_doubt"
 _LATER = _NOW + _HOUR
 _FINE = {_DUE: _LATER, _GOOD: 0, _TRIED: 0, _STATUS: 1}
 _CALM = [
@@ -333,6 +369,28 @@ _CASES: list[tuple[str, Sequence[tuple[str, object]], list[dict[str, str]]]] = [
             {"alertname": "KsnapshotBackupNeverSucceeded", "workload": "new"},
             {"alertname": "KsnapshotBackupNeverSucceeded", "workload": "bad", "cause": "database"},
             {"alertname": "KsnapshotBackupFailed", "workload": "bad", "cause": "database"},
+        ],
+    ),
+    (
+        "one of several storages lacks what is due",
+        [
+            *_workload("fine", _FINE, main=_LATER, offsite=_LATER),
+            *_workload("partial", _FINE, main=_LATER, offsite=60),
+            # No storage got it: that is the workload's own alert, once.
+            *_workload("late", {**_FINE, _DUE: 60}, main=60, offsite=60),
+            *_workload("never", {_DUE: 60}, main=60, offsite=60),
+            *_CALM,
+            *_PROCESS,
+        ],
+        [
+            {
+                "alertname": "KsnapshotStorageOverdue",
+                "workload": "partial",
+                "storage": "offsite",
+                "severity": "critical",
+            },
+            {"alertname": "KsnapshotBackupOverdue", "workload": "late"},
+            {"alertname": "KsnapshotBackupNeverSucceeded", "workload": "never"},
         ],
     ),
     (
@@ -385,6 +443,37 @@ _CASES: list[tuple[str, Sequence[tuple[str, object]], list[dict[str, str]]]] = [
             {"alertname": "KsnapshotBackupDamaged", "workload": "gone"},
             {"alertname": "KsnapshotVerifyFailed", "workload": "away"},
             {"alertname": "KsnapshotVerifyOverdue", "workload": "never"},
+        ],
+    ),
+    (
+        "drilled",
+        [
+            *_workload("fine", {**_FINE, _DRILL_DUE: _LATER, _DRILL_DOUBT: 0}, drill="Succeeded"),
+            *_workload("differs", {**_FINE, _DRILL_DOUBT: 1}, drill="DrillDiffers"),
+            *_workload("unloaded", {**_FINE, _DRILL_DOUBT: 1}, drill="DrillNotLoaded"),
+            # It could not be tried since: both are true.
+            *_workload("both", {**_FINE, _DRILL_DOUBT: 1}, drill="DrillServerFailed"),
+            *_workload("away", {**_FINE, _DRILL_DOUBT: 0}, drill="StorageFailed"),
+            *_workload("never", {**_FINE, _DRILL_DUE: 60}),
+            *_workload(
+                "impossible",
+                {
+                    **_FINE,
+                    _DRILL_DUE: _LATER,
+                    _DRILL_DOUBT: 0,
+                    "ksnapshot_drill_not_drillable": 1,
+                },
+            ),
+            *_CALM,
+            *_PROCESS,
+        ],
+        [
+            {"alertname": "KsnapshotBackupInDoubt", "workload": "differs"},
+            {"alertname": "KsnapshotBackupInDoubt", "workload": "unloaded"},
+            {"alertname": "KsnapshotBackupInDoubt", "workload": "both"},
+            {"alertname": "KsnapshotDrillFailed", "workload": "both"},
+            {"alertname": "KsnapshotDrillFailed", "workload": "away"},
+            {"alertname": "KsnapshotDrillOverdue", "workload": "never"},
         ],
     ),
     ("no controller", [*_CALM], [{"alertname": "KsnapshotNoLeader"}]),

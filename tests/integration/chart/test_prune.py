@@ -6,13 +6,20 @@ import pytest
 
 from controller.manifests.job_pod import FAILURE_POLICY
 from controller.manifests.sidecars import without_sidecars
-from controller.manifests.verb_job import VerbJob, build_verb_job, pruner_account
-from controller.settings.settings import Settings
-from dumpers.contract import location
+from controller.manifests.storages.sources import pruner_account
+from controller.manifests.verb_job import VerbJob, build_verb_job
 from dumpers.contract import names as variables
 from dumpers.contract.retention.jobs import PruneJob
+from dumpers.contract.storages import variables as storage_variables
 from dumpers.engines.registry import ENGINES
-from tests.integration.chart.helm import HelmError, JsonObject, environment, find, render
+from tests.integration.chart.helm import (
+    HelmError,
+    JsonObject,
+    environment,
+    find,
+    render,
+    settings_of,
+)
 from tests.unit.controller.manifests.test_restore_job import cronjob
 
 _ON = "--set=prune.enabled=true,clusterName=c"
@@ -31,11 +38,6 @@ def _env(cronjob: JsonObject) -> dict[str, Any]:
     return {item["name"]: item for item in container["env"]}
 
 
-def _settings(objects: list[JsonObject]) -> Settings:
-    env = {name: text or "" for name, text in environment(objects).items()}
-    return Settings.from_env(env | {"CONTROL_NAMESPACE": "backup"})
-
-
 def test_nothing_is_deleted_unless_somebody_asked_for_it() -> None:
     assert not [item for item in render() if item["kind"] == "CronJob"]
     assert environment(render())["PRUNE_ENABLED"] == "false"
@@ -43,7 +45,7 @@ def test_nothing_is_deleted_unless_somebody_asked_for_it() -> None:
 
 def test_the_store_is_the_one_of_every_dump() -> None:
     objects = render(_ON)
-    settings = _settings(objects)
+    settings = settings_of(objects, CONTROL_NAMESPACE="backup")
     wanted = VerbJob(name="x", verb="prune", deadline=1, keep=1, account=pruner_account(settings))
     job = build_verb_job(cronjob(ENGINES[0]), wanted)
     spec = job["spec"]["template"]["spec"]
@@ -51,7 +53,7 @@ def test_the_store_is_the_one_of_every_dump() -> None:
     of_store = {
         item["name"]: item
         for item in container["env"]
-        if item["name"].startswith("BACKEND_") or item["name"] in location.PROXIES
+        if item["name"].startswith("BACKEND_") or item["name"] in storage_variables.PROXIES
     }
     made = _env(find(objects, "CronJob", "ksnapshot-prune"))
     config = settings.backup_configmap_name
@@ -70,7 +72,7 @@ def test_the_store_is_the_one_of_every_dump() -> None:
 
 def test_its_jobs_know_all_that_a_prune_needs() -> None:
     env = {name: item.get("value", "") for name, item in _env(_cronjob()).items()}
-    given = {location.S3_BUCKET: "b", variables.HOSTNAME: "ksnapshot-prune-1-x"}
+    given = {storage_variables.S3_BUCKET: "b", variables.HOSTNAME: "ksnapshot-prune-1-x"}
     job = PruneJob.from_env(env | given)
     assert (job.cluster, job.floor, job.dry_run) == ("c", "keep-last=3,keep-within=7d", False)
     assert job.deadline == 21600
@@ -125,7 +127,7 @@ def test_an_account_for_what_deletes(values: str, secret: str, account: str) -> 
     made = find(objects, "CronJob", "ksnapshot-prune")
     pod = _template(made)["spec"]
     assert pod["serviceAccountName"] == (account or "ksnapshot-backup")
-    keys = _env(made).get(location.S3_ACCESS_KEY)
+    keys = _env(made).get(storage_variables.S3_ACCESS_KEY)
     named = keys["valueFrom"]["secretKeyRef"]["name"] if keys else ""
     assert named == secret
     accounts = [item for item in objects if item["kind"] == "ServiceAccount"]

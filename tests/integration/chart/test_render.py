@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
+from controller.model import names
 from controller.report.notifications.apprise_urls import URLS_KEY
 from controller.report.notifications.webhook import AUTHORIZATION_KEY, URL_KEY
 from controller.settings.settings import SETTINGS, Settings
+from controller.workloads.classes.keys import IN_CLASSES
+from tests import libyaml
 from tests.integration.chart.helm import (
     CHART,
     OLD_VALUES,
@@ -19,6 +22,7 @@ from tests.integration.chart.helm import (
     find,
     helm,
     render,
+    settings_of,
 )
 
 _POD: dict[str, object] = {
@@ -61,6 +65,12 @@ def test_default_objects() -> None:
     ]
 
 
+_DRILL_IMAGES = dict.fromkeys(
+    ("clickhouse", "elasticsearch", "mariadb", "mysql", "opensearch", "postgresql"), ""
+)
+_ALLOWED = list(Settings.from_env({"WATCH_NAMESPACES": "a"}).drill_allowed_images)
+
+
 def test_default_environment() -> None:
     assert environment(render("--set=s3.bucket=b")) == {
         "MODE": "cluster",
@@ -79,11 +89,23 @@ def test_default_environment() -> None:
         "RETENTION_FLOOR": "keep-last=3,keep-within=7d",
         "VERIFY_SCHEDULE": "none",
         "VERIFY_SAMPLE": "none",
+        "DRILL_SCHEDULE": "none",
+        "DRILL_DEADLINE_SECONDS": "21600",
+        "DRILL_IMAGES": json.dumps(_DRILL_IMAGES, separators=(",", ":")),
+        "DRILL_ALLOWED_IMAGES": json.dumps(_ALLOWED, separators=(",", ":")),
+        "DRILL_VOLUME": '{"limit":"20Gi","storageClassName":""}',
+        "DRILL_RESOURCES": "{}",
+        "DRILL_IMAGE_PULL_SECRETS": "[]",
         "PRUNE_SECRET_NAME": "ksnapshot-secret",
         "PRUNE_SERVICE_ACCOUNT_NAME": "ksnapshot-prune",
         "PRUNE_ENABLED": "false",
         "PRUNE_SCHEDULE": "17 4 * * *",
         "PRUNE_TIME_ZONE": "Etc/UTC",
+        "HOSTS_ALLOWED": '["*"]',
+        "LIMITS_WORKLOADS_PER_NAMESPACE": "0",
+        "LIMITS_MIN_INTERVAL_SECONDS": "0",
+        "STORAGES": "{}",
+        "MAIN_STORAGE": "true",
         "BACKUP_MAX_CONCURRENT": "0",
         "BACKUP_MAX_CONCURRENT_PER_HOST": "0",
         "MYSQL_DUMPER_IMAGE_5_7": "ghcr.io/clickandmortar/ksnapshot-dumper-mysql-5.7:0.7.0",
@@ -92,8 +114,11 @@ def test_default_environment() -> None:
         "ELASTICSEARCH_DUMPER_IMAGE": "ghcr.io/clickandmortar/ksnapshot-dumper-elasticsearch:0.7.0",
         "CLICKHOUSE_DUMPER_IMAGE": "ghcr.io/clickandmortar/ksnapshot-dumper-clickhouse:0.7.0",
         "IDENTITY_SECRET": "",
+        "PROOF_SIGNING_KEY_SECRET": "",
         "BOOTSTRAP_FROM": "Same",
         "BOOTSTRAP_PAIRS": "",
+        "CLASSES": "{}",
+        "CLASS_REQUIRED": "false",
         "BACKUP_JOB_POD": json.dumps(_POD, separators=(",", ":")),
         "CLUSTER_NAME": "",
         "API_TIMEOUT_SECONDS": "30",
@@ -119,11 +144,37 @@ def test_enforced_encryption_and_job_pods_reach_the_controller() -> None:
     objects = render(
         "--set=encryption.enforced=true", f"--set=encryption.recipient={_RECIPIENT}", pod
     )
-    values = {name: value or "" for name, value in environment(objects).items()}
-    settings = Settings.from_env(values)
+    settings = settings_of(objects)
     assert settings.encryption_enforced
     assert settings.encryption_recipient == _RECIPIENT
     assert settings.job_pod == {"nodeSelector": {"pool": "batch"}}
+
+
+def test_pods_of_drills_may_be_kept_from_the_metadata_of_clouds() -> None:
+    assert "NetworkPolicy" not in {item["kind"] for item in render()}
+    policy = find(render("--set=drill.networkPolicy=true"), "NetworkPolicy", "ksnapshot-drill")
+    spec = policy["spec"]
+    labels = {names.PART_OF_LABEL: names.PART_OF, names.COMPONENT_LABEL: names.DRILL}
+    assert spec["podSelector"]["matchLabels"] == labels
+    assert (spec["policyTypes"], spec.get("ingress")) == (["Ingress", "Egress"], None)
+    (blocks,) = (rule["to"] for rule in spec["egress"])
+    kept_off = [text for item in blocks for text in item.get("ipBlock", {}).get("except", ())]
+    assert {"169.254.169.254/32", "fd00:ec2::254/128"} <= set(kept_off)
+
+
+def test_what_drills_may_run_reaches_the_controller() -> None:
+    objects = render(
+        "--set=drill.schedule=@weekly-random,drill.images.mysql=r/mysql:{major}",
+        "--set=drill.volume.storageClassName=fast,drill.imagePullSecrets[0].name=registry",
+        "--set=drill.allowedImages=null,drill.resources.limits.memory=2Gi",
+    )
+    settings = settings_of(objects)
+    assert settings.drill_schedule == "@weekly-random"
+    assert settings.drill_images == {"mysql": "r/mysql:{major}"}
+    assert settings.drill_allowed_images == ()
+    assert settings.drill_volume.storage_class == "fast"
+    assert settings.drill_resources == {"limits": {"memory": "2Gi"}}
+    assert settings.drill_pull_secrets == ({"name": "registry"},)
 
 
 @pytest.mark.parametrize(
@@ -156,11 +207,40 @@ def test_an_account_for_what_only_reads(
 
 def test_what_may_be_restored_reaches_the_controller() -> None:
     pairs = '--set-json=bootstrap={"from":"Selector","pairs":"production:staging, x:y-*"}'
-    values = environment(render("--set=identitySecret=keys/key.txt", pairs))
-    settings = Settings.from_env({name: value or "" for name, value in values.items()})
+    signing = "--set=proof.signingKeySecret=proof-key"
+    settings = settings_of(render("--set=identitySecret=keys/key.txt", signing, pairs))
     assert settings.identity_secret == "keys/key.txt"
+    assert settings.signing_key_secret == "proof-key/key.pem"
     assert settings.bootstrap_from == "Selector"
     assert settings.bootstrap_pairs == (("production", "staging"), ("x", "y-*"))
+
+
+def test_every_value_of_a_class_reaches_the_controller() -> None:
+    entry = {
+        **dict.fromkeys(IN_CLASSES, "x"),
+        "schedule": "H H(1-5) * * *",
+        "encryption-enabled": True,
+        "deadline-seconds": 2_592_000,
+        "resources": {"limits": {"memory": "1Gi"}},
+        "namespaces": ["shop-*"],
+        "allow": ["schedule"],
+        "defaultFor": {"namespaces": ["shop-a"], "labels": {"tier": "gold"}},
+    }
+    values = f"--set-json=classes={json.dumps({'gold': entry})}"
+    objects = render(values, "--set=classRequired=true")
+    given = settings_of(objects)
+    assert given.class_required
+    (gold,) = given.classes.values()
+    assert gold.values == {
+        **dict.fromkeys(IN_CLASSES, "x"),
+        "schedule": "H H(1-5) * * *",
+        "encryption-enabled": "true",
+        "deadline-seconds": "2592000",
+        "resources": '{"limits": {"memory": "1Gi"}}',
+    }
+    assert (gold.name, gold.namespaces, [*gold.allow]) == ("gold", ("shop-*",), ["schedule"])
+    assert gold.default
+    assert (gold.default.namespaces, gold.default.labels) == (("shop-a",), {"tier": "gold"})
 
 
 def test_deployment_has_every_setting_and_no_other() -> None:
@@ -264,7 +344,7 @@ def test_an_engine_is_one_entry_of_the_map(tmp_path: Path) -> None:
     values = yaml.safe_load((chart / "values.yaml").read_text())
     values["dumperImages"] |= {"redis": "", "mongodb": {"v7_0": "", "v8": "a/b:1"}}
     (chart / "values.yaml").write_text(yaml.safe_dump(values))
-    objects = [item for item in yaml.safe_load_all(helm("template", "x", chart)) if item]
+    objects = [item for item in libyaml.read_all(helm("template", "x", chart)) if item]
     published = "ghcr.io/clickandmortar/ksnapshot-dumper"
     found = environment(objects)
     assert found["REDIS_DUMPER_IMAGE"] == f"{published}-redis:0.7.0"

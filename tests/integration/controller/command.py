@@ -51,6 +51,11 @@ class Command:
         listed = self.world.api.list("batch/v1", "Job", self.world.control)
         return [whole | item for item in listed]
 
+    def delete_jobs(self) -> None:
+        """Delete all of them."""
+        for job in self.jobs():
+            self.world.api.delete(job)
+
     def environment(self, identity: Identity | None = None, **more: str) -> dict[str, str]:
         """What the command runs with: as an admin, unless an identity is given."""
         kubeconfig = self.world.server.kubeconfig_for(identity or self.world.server.admin)
@@ -136,24 +141,47 @@ class Command:
         return self.world.server.identity_of(name)
 
 
+def env_of(job: Json) -> dict[str, Any]:
+    """The variables of a Job's one container: the value of each, or where it comes from."""
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    return {item["name"]: item.get("value", item.get("valueFrom")) for item in container["env"]}
+
+
 @contextmanager
-def installed(server: ApiServer, home: Path, *, workloads: int) -> Iterator[Command]:
+def installed(
+    server: ApiServer, home: Path, *, workloads: int, storages: str = "{}", asked: str = ""
+) -> Iterator[Command]:
     """An install whose controller made one CronJob; copies of it stand for other workloads.
 
-    Its Deployment goes with it, as the command looks for controllers in the whole cluster.
+    `storages` are further ones, as the setting STORAGES has them; `asked` is the workload's
+    annotation `storage`. The Deployment goes with it, as the command looks for controllers in the
+    whole cluster.
     """
-    world = build(server)
-    database(world.api, world.watched[0])
+    world = build(server, STORAGES=storages)
+    database(world.api, world.watched[0], storage=asked or "main")
     assert run(world.kube(), world.settings, PassState()).succeeded
     watch = f"--set=rbac.watchNamespaces={{{','.join(world.watched)}}}"
     chart = render(watch, namespace=world.control)
     deployments = [item for item in chart if item["kind"] == "Deployment"]
     world.api.create_all(deployments)
     command = Command(world=world, home=home)
+    if storages != "{}":
+        _define_storages(command, storages)
     world.api.create_all(_copies(command.cronjob(), world.watched[0], workloads - 1))
     yield command
     for deployment in deployments:
         world.api.delete(deployment)
+
+
+def _define_storages(command: Command, text: str) -> None:
+    """Give the install's Deployment further storages, as the setting STORAGES has them."""
+    world = command.world
+    [deployment] = world.api.list("apps/v1", "Deployment", world.control)
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    others = [item for item in container["env"] if item["name"] != "STORAGES"]
+    container["env"] = [*others, {"name": "STORAGES", "value": text}]
+    change = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    world.api.patch({**deployment, "apiVersion": "apps/v1", "kind": "Deployment"}, change)
 
 
 def write_status(command: Command, workloads: Sequence[Json]) -> None:

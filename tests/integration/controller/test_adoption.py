@@ -9,7 +9,7 @@ import pytest
 from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model import names
-from dumpers.contract import location
+from dumpers.contract.storages import variables as storage_variables
 from tests.integration.controller import legacy
 from tests.integration.controller.world import (
     PASSWORD,
@@ -82,7 +82,7 @@ def test_what_0_6_0_made_is_taken_over_in_place_once(world: World) -> None:
     assert environment(taken)[: len(wanted)] == wanted
     ours = {item["name"] for item in environment(taken)[len(wanted) :]}
     options = {name for name in ours if name.startswith(("BACKEND_S3_", "KSNAPSHOT_"))}
-    assert ours == options | set(location.PROXIES)
+    assert ours == options | set(storage_variables.PROXIES)
 
     (owner,) = mirrored["metadata"]["ownerReferences"]
     assert owner == {key: reference(taken)[key] for key in ("apiVersion", "kind", "name", "uid")}

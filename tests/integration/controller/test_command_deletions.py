@@ -4,9 +4,7 @@ The Jobs' own part is played by the test: the log and the result of each.
 """
 
 import json
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,8 @@ from controller.model import names
 from dumpers.contract import names as variables
 from dumpers.contract.restore.result import BackupResult
 from dumpers.contract.retention.result import DeleteResult, PruneResult
-from tests.fakes.kubelet import Kubelet, serve
-from tests.integration.controller.command import Command, Json, installed
-from tests.integration.controller.world import fail, finish, reference
+from tests.integration.controller.answered import answered
+from tests.integration.controller.command import Command, Json, env_of, installed
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Identity
 
@@ -40,13 +37,7 @@ def deleter(command: Command) -> Identity:
 @pytest.fixture(autouse=True)
 def clean(command: Command) -> Iterator[None]:
     yield
-    for job in command.jobs():
-        command.world.api.delete(job)
-
-
-def _env(job: Json) -> dict[str, Any]:
-    [container] = job["spec"]["template"]["spec"]["containers"]
-    return {item["name"]: item.get("value", item.get("valueFrom")) for item in container["env"]}
+    command.delete_jobs()
 
 
 def _backup(command: Command, id_: str, **members: Any) -> Json:
@@ -59,67 +50,6 @@ def _backup(command: Command, id_: str, **members: Any) -> Json:
         **_TIMES,
         **members,
     }
-
-
-@contextmanager
-def _answered(
-    command: Command, folder: Path, node: str, answers: Sequence[tuple[Sequence[Json], Any]]
-) -> Iterator[list[Json]]:
-    """Play the Jobs in turn: the documents in the log of each, and its result."""
-    seen: list[Json] = []
-    stopping = threading.Event()
-    logs = [([json.dumps(line) for line in lines], False) for lines, _ in answers]
-
-    def play() -> None:
-        for _, result in answers:
-            known = {job["metadata"]["uid"] for job in seen}
-            while not stopping.is_set():
-                new = [job for job in command.jobs() if job["metadata"]["uid"] not in known]
-                if new:
-                    break
-                stopping.wait(0.1)
-            else:
-                return
-            seen.append(new[0])
-            _end(command, new[0], node, result)
-
-    player = threading.Thread(target=play)
-    with serve(command.world.api, folder, Kubelet(node=node, answers=logs)):
-        player.start()
-        try:
-            yield seen
-        finally:
-            stopping.set()
-            player.join()
-
-
-def _end(command: Command, job: Json, node: str, result: Any) -> None:
-    code, moment = result.exit_code, "2026-01-01T03:00:05Z"
-    ended = {"exitCode": code, "message": result.to_json(), "finishedAt": moment}
-    status = {"image": "x", "imageID": "x", "ready": False, "restartCount": 0, "name": "job"}
-    command.world.api.create(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {
-                "name": f"{job['metadata']['name']}-abcde",
-                "namespace": command.world.control,
-                "labels": {"job-name": job["metadata"]["name"]},
-                "ownerReferences": [reference(job)],
-            },
-            "spec": {"nodeName": node, "containers": [{"name": "job", "image": "x"}]},
-            "status": {
-                "phase": "Succeeded" if code == 0 else "Failed",
-                "containerStatuses": [
-                    {**status, "state": {"terminated": {"startedAt": moment, **ended}}}
-                ],
-            },
-        }
-    )
-    if code == 0:
-        finish(command.world, job)
-    else:
-        fail(command.world, job, "PodFailurePolicy")
 
 
 def _verdicts(command: Command, **end: Any) -> list[Json]:
@@ -140,7 +70,7 @@ def test_prune_shows_every_verdict_and_runs_with_its_own_keys(
     command: Command, deleter: Identity, tmp_path: Path
 ) -> None:
     result = PruneResult(**_DONE, workloads=1, kept=1, deleted=1, freed_bytes=2048, dry_run=True)
-    with _answered(command, tmp_path, "prune-1", [(_verdicts(command), result)]) as jobs:
+    with answered(command, tmp_path, "prune-1", [(_verdicts(command), result)]) as jobs:
         done = command.run("prune", "--dry-run", identity=deleter)
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -152,7 +82,7 @@ def test_prune_shows_every_verdict_and_runs_with_its_own_keys(
     assert "1 would be deleted (2.0 KiB)" in done.stdout
     assert f"{command.owner}: 2 backups are held back" in done.stderr
     [job] = jobs
-    env, settings = _env(job), command.world.settings
+    env, settings = env_of(job), command.world.settings
     assert env[variables.DRY_RUN] == "true"
     assert env[variables.RETENTION_FLOOR] == settings.retention_floor
     assert env[variables.REQUESTED_BY] == "dora"
@@ -167,12 +97,12 @@ def test_a_list_of_verdicts_that_was_cut_is_an_error_of_a_dry_run_only(
 ) -> None:
     result = PruneResult(**_DONE, workloads=1, kept=1, deleted=1)
     cut = _verdicts(command)[1:]
-    with _answered(command, tmp_path, "prune-2", [(cut, result)]):
+    with answered(command, tmp_path, "prune-2", [(cut, result)]):
         done = command.run("prune", "--dry-run", identity=deleter)
     assert done.returncode == 1
     assert "1 of 2 backups arrived" in done.stderr
-    clean_up(command)
-    with _answered(command, tmp_path, "prune-3", [(cut, result)]):
+    command.delete_jobs()
+    with answered(command, tmp_path, "prune-3", [(cut, result)]):
         done = command.run("prune", "--output", "json", identity=deleter)
     assert done.returncode == 0, done.stderr
     assert "all is done, but" in done.stderr
@@ -180,11 +110,6 @@ def test_a_list_of_verdicts_that_was_cut_is_an_error_of_a_dry_run_only(
     assert [item["id"] for item in document["verdicts"]] == ["bbbb", "cccc"]
     assert [item["bytes"] for item in document["sweeps"]] == [3072]
     assert document["totals"] == {"kept": 1, "deleted": 1}
-
-
-def clean_up(command: Command) -> None:
-    for job in command.jobs():
-        command.world.api.delete(job)
 
 
 def _deletions(command: Command, *ids: str, why: str = "") -> list[Json]:
@@ -204,11 +129,11 @@ def test_delete_shows_first_and_deletes_what_was_shown(
 ) -> None:
     told = _deletions(command, "aaaa", "bbbb")
     answers = [(told, _result(2, dry_run=True)), (told, _result(2))]
-    with _answered(command, tmp_path, "delete-1", answers) as jobs:
+    with answered(command, tmp_path, "delete-1", answers) as jobs:
         done = command.run("delete", command.owner, "--all", "--yes", identity=deleter)
     assert done.returncode == 0, done.stderr
     assert f"{command.owner}: 2 backups deleted, 2.0 KiB freed" in done.stdout
-    first, second = map(_env, jobs)
+    first, second = map(env_of, jobs)
     assert (first[variables.BACKUPS], first[variables.DRY_RUN]) == ("all", "true")
     # Not `all` again: a backup that was made meanwhile was not shown.
     assert (second[variables.BACKUPS], second[variables.DRY_RUN]) == ("aaaa,bbbb", "false")
@@ -217,7 +142,7 @@ def test_delete_shows_first_and_deletes_what_was_shown(
 
 def test_nothing_is_deleted_unasked(command: Command, deleter: Identity, tmp_path: Path) -> None:
     told = _deletions(command, "aaaa")
-    with _answered(command, tmp_path, "delete-2", [(told, _result(1, dry_run=True))]) as jobs:
+    with answered(command, tmp_path, "delete-2", [(told, _result(1, dry_run=True))]) as jobs:
         done = command.run("delete", command.owner, "aaaa", identity=deleter)
     assert done.returncode == 6
     assert "Delete 1 backups" in done.stdout
@@ -231,7 +156,7 @@ def test_a_refusal_has_the_jobs_own_code_and_goes_no_further(
     refusal = {"reason": "DeletionRefused", "message": "aaaa is pinned", "exit_code": 21}
     refused = _result(0, succeeded=False, dry_run=True, **refusal)
     told = _deletions(command, "aaaa", why="pinned")
-    with _answered(command, tmp_path, "delete-3", [(told, refused)]):
+    with answered(command, tmp_path, "delete-3", [(told, refused)]):
         done = command.run("delete", command.owner, "aaaa", "--yes", identity=deleter)
     assert done.returncode == 21
     assert "DeletionRefused: aaaa is pinned" in done.stderr
@@ -254,14 +179,14 @@ def test_backups_of_a_workload_that_is_no_more_are_found_in_the_bucket(
     told = _deletions(command, "cccc")
     answers: list[tuple[Sequence[Json], Any]]
     answers = [(listed, list_result), (told, _result(1, dry_run=True))]
-    with _answered(command, tmp_path, "delete-4", answers) as jobs:
+    with answered(command, tmp_path, "delete-4", answers) as jobs:
         done = command.run("delete", "gone/shop", "cccc", "--dry-run", identity=deleter)
     assert done.returncode == 0, done.stderr
-    env = _env(jobs[1])
+    env = env_of(jobs[1])
     assert env[variables.CRONJOB] == gone["cronjob"]
     assert env[variables.WORKLOAD] == "gone/shop"
-    clean_up(command)
-    with _answered(command, tmp_path, "delete-5", [(listed, list_result)]):
+    command.delete_jobs()
+    with answered(command, tmp_path, "delete-5", [(listed, list_result)]):
         done = command.run("delete", "nobody/here", "cccc", identity=deleter)
     assert done.returncode == 3
     assert "there is no workload 'nobody/here'" in done.stderr
@@ -287,17 +212,17 @@ def test_accept_marks_the_cronjob_so_that_the_alert_ends(command: Command, tmp_p
     began = "2026-01-01T03:00:00Z"
     result = BackupResult(**_DONE, backup="aaaa", began=began)
     cronjob = command.cronjob()["metadata"]["name"]
-    with _answered(command, tmp_path, "accept-1", [((), result)]) as jobs:
+    with answered(command, tmp_path, "accept-1", [((), result)]) as jobs:
         done = command.run("accept", command.owner, "aaaa", identity=command.admin("anna"))
     assert done.returncode == 0, done.stderr
     assert "the sizes of backups up to aaaa of 2026-01-01 03:00 UTC are accepted" in done.stdout
     assert jobs[0]["spec"]["template"]["spec"]["containers"][0]["args"] == ["accept"]
-    assert _env(jobs[0])[variables.BACKUP] == "aaaa"
+    assert env_of(jobs[0])[variables.BACKUP] == "aaaa"
     assert command.cronjob()["metadata"]["annotations"][names.SIZE_ACCEPTED] == began
     # An older one does not take back what is accepted.
-    clean_up(command)
+    command.delete_jobs()
     older = BackupResult(**_DONE, backup="bbbb", began="2025-01-01T03:00:00Z")
-    with _answered(command, tmp_path, "accept-2", [((), older)]):
+    with answered(command, tmp_path, "accept-2", [((), older)]):
         done = command.run("accept", command.owner, "bbbb")
     assert done.returncode == 0, done.stderr
     assert command.cronjob()["metadata"]["annotations"][names.SIZE_ACCEPTED] == began

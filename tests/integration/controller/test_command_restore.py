@@ -43,14 +43,8 @@ def admin(command: Command) -> Identity:
 def clean(command: Command) -> Iterator[None]:
     """No Job from one test is there in the next, and the controller has let go of the CronJob."""
     yield
-    for job in _jobs(command):
-        command.world.api.delete(job)
+    command.delete_jobs()
     _pass(command)
-
-
-def _jobs(command: Command) -> list[Json]:
-    whole = {"apiVersion": "batch/v1", "kind": "Job"}
-    return [whole | job for job in command.world.api.list("batch/v1", "Job", command.world.control)]
 
 
 def _name(job: Json) -> str:
@@ -79,7 +73,7 @@ def test_a_restore_holds_the_schedule_until_its_job_has_ended(
 ) -> None:
     done = _restore(command, admin)
     assert done.returncode == 0, done.stderr
-    [job] = _jobs(command)
+    [job] = command.jobs()
     name = job["metadata"]["name"]
     assert name in done.stdout
     assert not job["spec"].get("suspend")
@@ -106,13 +100,13 @@ def test_a_restore_holds_the_schedule_until_its_job_has_ended(
 
 def test_a_restore_may_follow_at_once_upon_another(command: Command, admin: Identity) -> None:
     assert _restore(command, admin).returncode == 0
-    [first] = _jobs(command)
+    [first] = command.jobs()
     fail(command.world, first, "DeadlineExceeded")
     # The controller has not let go of the schedule yet.
     assert _is_held(command)
     again = _restore(command, admin)
     assert again.returncode == 0, again.stderr
-    [second] = [job for job in _jobs(command) if job["metadata"]["name"] != _name(first)]
+    [second] = [job for job in command.jobs() if job["metadata"]["name"] != _name(first)]
 
     _pass(command)
     assert _is_held(command)
@@ -127,10 +121,10 @@ def test_a_restore_may_follow_at_once_upon_another(command: Command, admin: Iden
 def test_nothing_is_restored_beside_a_restore_or_a_dump(command: Command, admin: Identity) -> None:
     # A plan that has not ended is in nobody's way.
     assert _restore(command, admin, "--plan").returncode == 0
-    [plan] = _jobs(command)
+    [plan] = command.jobs()
     assert _restore(command, admin).returncode == 0
     command.world.api.delete(plan)
-    [first] = _jobs(command)
+    [first] = command.jobs()
     again = _restore(command, admin)
     assert again.returncode == 6
     assert f"the Job {first['metadata']['name']} restores this workload right now" in again.stderr
@@ -150,16 +144,16 @@ def test_a_restore_that_is_stopped_says_what_its_target_holds(
     command: Command, admin: Identity, tmp_path: Path
 ) -> None:
     assert _restore(command, admin, "--overwrite", "--yes").returncode == 0
-    [job] = _jobs(command)
+    [job] = command.jobs()
     name = job["metadata"]["name"]
     waiting = command.run("cancel", name, identity=admin)
     assert waiting.returncode == 0, waiting.stderr
     assert "it had not begun, the target is as it was" in waiting.stdout
-    assert _jobs(command) == []
+    assert command.jobs() == []
     _pass(command)
 
     assert _restore(command, admin, "--overwrite", "--yes").returncode == 0
-    [job] = _jobs(command)
+    [job] = command.jobs()
     running = {"state": {"running": {"startedAt": "2026-01-01T03:00:00Z"}}}
     status = {"image": "x", "imageID": "x", "ready": True, "restartCount": 0}
     command.world.api.create(
@@ -203,7 +197,7 @@ def test_a_restore_that_is_stopped_says_what_its_target_holds(
     )
     [asked] = kubelet.requests
     assert (asked["follow"], asked["tailLines"]) == (["true"], ["1"])
-    assert _jobs(command) == []
+    assert command.jobs() == []
 
 
 @pytest.mark.parametrize(("verb", "variable"), [("undo", UNDO_OF), ("forget", FORGET_OF)])
@@ -211,7 +205,7 @@ def test_of_a_restore_that_was_killed_the_target_is_asked(
     command: Command, admin: Identity, verb: str, variable: str
 ) -> None:
     assert _restore(command, admin, "--beside").returncode == 0
-    [first] = _jobs(command)
+    [first] = command.jobs()
     words = ["restore", command.owner, f"--{verb}"]
     if verb == "forget":
         # It may go on, and what it makes is marked as what is left.
@@ -224,8 +218,8 @@ def test_of_a_restore_that_was_killed_the_target_is_asked(
     assert f"'{name}'" in asked.stdout
 
     running = command.start(*words, "--yes", identity=admin)
-    wait_until(lambda: len(_jobs(command)) > 1, seconds=60, what="its Job")
-    [made] = [job for job in _jobs(command) if job["metadata"]["name"] != name]
+    wait_until(lambda: len(command.jobs()) > 1, seconds=60, what="its Job")
+    [made] = [job for job in command.jobs() if job["metadata"]["name"] != name]
     [container] = made["spec"]["template"]["spec"]["containers"]
     env = {item["name"]: item.get("value") for item in container["env"]}
     assert json.loads(env[variable]) == [name]
@@ -239,7 +233,7 @@ def test_what_cannot_begin_is_taken_back(command: Command) -> None:
         done = _restore(command, command.admin(name, without=resource))
         assert done.returncode == 4, done.stderr
         assert "Traceback" not in done.stderr
-        assert _jobs(command) == []
+        assert command.jobs() == []
         assert not _is_held(command)
 
 
@@ -247,7 +241,7 @@ def test_what_would_be_replaced_is_asked_for_first(command: Command, admin: Iden
     done = _restore(command, admin, "--overwrite")
     assert done.returncode == 6
     assert "nothing was changed" in done.stderr
-    assert _jobs(command) == []
+    assert command.jobs() == []
     assert _restore(command, admin, "--overwrite", "--yes").returncode == 0
 
 
@@ -275,4 +269,4 @@ def test_what_cannot_be_meant_is_said_in_one_line(
     assert (done.returncode, done.stdout) == (code, "")
     assert why in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    assert _jobs(command) == []
+    assert command.jobs() == []

@@ -149,8 +149,7 @@ def fetching(
     )
     with run_node(node, tmp_path / "pki"):
         yield Fetching(command, who, node, proxy, s3, bucket)
-    for job in command.jobs():
-        command.world.api.delete(job)
+    command.delete_jobs()
     wait_until(lambda: not command.jobs(), seconds=30, what="no Job")
 
 

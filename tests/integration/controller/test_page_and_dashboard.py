@@ -68,11 +68,13 @@ def prometheus(watched: Watched) -> Iterator[Prometheus]:
         watched.restore()
         watched.prune()
         watched.verify()
+        watched.drill()
         sees(f'{_RUNS}{{outcome="succeeded"}}', SUCCEEDED)
         sees(f'{_RUNS}{{outcome="failed"}}', 1)
         sees("ksnapshot_restore_runs_total", 1)
         sees("ksnapshot_prune_deleted_backups_total", 4)
         sees("ksnapshot_verify_last_status", 1)
+        sees("ksnapshot_drill_last_status", 1)
         sees("ksnapshot_backup_running_since_timestamp_seconds > bool 0", 1)
         yield server
 
@@ -127,6 +129,10 @@ def _stat(prometheus: Prometheus, watched: Watched, title: str, at: float | None
         ("Not backed up", 1, 1),
         ("Shrunk", 0, 0),
         ("Running now", 1, 1),
+        ("Backups in doubt", 0, 0),
+        ("Drills failing", 0, 0),
+        ("Drills overdue", 0, 1),
+        ("Not drillable", 0, 0),
         ("Workloads", 6, 6),
         ("Stored by the last runs", 3000, 3000),
     ],
@@ -186,7 +192,9 @@ def test_the_page_shows_what_the_board_shows(watched: Watched) -> None:
     assert "runs since 2026-01-01 03:00" in cell(page, f"{watched.shop}/{RUNNING}", "Last run")
     assert "DeadlineExceeded" in cell(page, f"{watched.shop}/{BAD}", "Last run")
     assert "'every <day>'" in cell(page, f"{watched.shop}/{BROKEN}", "State")
-    assert "notes: standby" in cell(page, f"{watched.shop}/{NOTED}", "Backups")
+    noted = cell(page, f"{watched.shop}/{NOTED}", "Backups")
+    assert "notes: standby" in noted
+    assert "restored and compared in 1 min, the data 2 h 0 min old" in noted
     assert len(read(watched.shown(f"/namespaces/{watched.shop}")).rows) == 7
     assert "päss" not in watched.shown()
 

@@ -137,8 +137,10 @@ def test_a_verification_is_kept_on_the_cronjob_whose_backup_it_is(world: World) 
         "backup": "3f9c0a51b2d4",
         "began": "2026-01-01T02:00:00Z",
         "good": True,
+        "grade": "verified",
         "oldest_backup": "2025-12-01T02:00:00Z",
         "backups": 7,
+        "as_of": "2026-01-01T03:00:09Z",
     }
     # A verification is no run of the CronJob.
     assert names.LAST_RESULT not in annotations

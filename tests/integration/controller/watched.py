@@ -107,6 +107,21 @@ class Watched:
         dump_pod(self.world, made, reason="Succeeded", **told)
         finish(self.world, made)
 
+    def drill(self) -> None:
+        """Let a run of the CronJob that drills pass."""
+        dump = self._cronjob(NOTED)
+        driller = self.world.cronjobs()[names.drill_cronjob_name(dump["metadata"]["name"])]
+        template = driller["spec"]["jobTemplate"]
+        meta = {"name": "drill-1", "namespace": self.world.control}
+        meta |= template["metadata"] | {"ownerReferences": [reference(driller)]}
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": template["spec"]}
+        made = self.world.api.create(job)
+        told: Json = {"outcome": "passed", "backup": "3f9c", "tables": 7, "seconds": 61.0}
+        told |= {"began": "2026-01-01T03:00:00Z", "age_seconds": 7200.0, "start_seconds": 5.0}
+        told |= {"restore_seconds": 40.0, "compare_seconds": 16.0}
+        dump_pod(self.world, made, reason="Succeeded", **told)
+        finish(self.world, made)
+
     def has_counted(self, what: str, count: int) -> bool:
         """Whether the controller's counter of that name and labels has come to a number."""
         lines = (line for line in self.figures().splitlines() if line.startswith(what))
@@ -126,7 +141,7 @@ def watching(server: ApiServer) -> Iterator[Watched]:
     (shop,) = world.watched
     for name in (GOOD, RUNNING, BAD, FRESH):
         database(world.api, shop, name)
-    database(world.api, shop, NOTED, verify_schedule="0 6 * * 0")
+    database(world.api, shop, NOTED, verify_schedule="0 6 * * 0", drill_schedule="@every 24h")
     database(world.api, shop, PAUSED, suspend="true")
     database(world.api, shop, BROKEN, schedule="every <day>")
     watched = Watched(world=world, metrics=free_port(), page=free_port())
@@ -147,7 +162,7 @@ def watching(server: ApiServer) -> Iterator[Watched]:
             ready=lambda: processes.listens(watched.metrics),
         )
         try:
-            wait_until(lambda: len(world.cronjobs()) == 7, seconds=60, what="the CronJobs")
+            wait_until(lambda: len(world.cronjobs()) == 8, seconds=60, what="the CronJobs")
             yield watched
         finally:
             process.stop()

@@ -9,9 +9,9 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 
 from dumpers.cli import dump, main
+from dumpers.contract.connection import DumpSource
 from dumpers.contract.engine_spec import EngineSpec
-from dumpers.contract.jobs import DumpJob
-from dumpers.engines.protocol import Dump, DumpEngine, OpenedDump, SourceInfo
+from dumpers.engines.protocol import Dump, DumpEngine, SourceInfo
 from dumpers.engines.simple_stream import SimpleStream
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
@@ -29,7 +29,7 @@ class Generated:
         self.size = size
         self.noise = size // 2 if noise is None else noise
 
-    def open(self, job: DumpJob, interrupt: Interrupt) -> AbstractContextManager[Dump]:
+    def open(self, job: DumpSource, interrupt: Interrupt) -> AbstractContextManager[Dump]:
         info = SourceInfo(server_version="1", tool_version="1", estimate=self.size << 20)
         how = "bs=1M iflag=fullblock status=none"
         noise = f"dd if=/dev/urandom count={self.noise} {how}"
@@ -43,7 +43,7 @@ class Generated:
         stream = SimpleStream(
             name="generated", ending=".sql", estimate=info.estimate, opener=opener
         )
-        return nullcontext(OpenedDump(info=info, streams=[stream]))
+        return nullcontext(Dump(info=info, streams=[stream]))
 
 
 def _failure(status: int, said: str) -> KsnapshotError:

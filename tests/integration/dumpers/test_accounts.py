@@ -33,13 +33,7 @@ def keys(s3: S3Server, bucket: str) -> dict[str, Keys]:
     writer, reader = documented(bucket)
     rights = {"writer": writer, "reader": reader, "looker": reader[:2]}
     made = {name: s3.create_user(f"{name}-{secrets.token_hex(4)}") for name in rights}
-    statements = [
-        {**statement, "Principal": {"AWS": [made[name].access]}}
-        for name, listed in rights.items()
-        for statement in listed
-    ]
-    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    s3.client().put_bucket_policy(Bucket=bucket, Policy=policy)
+    s3.set_policy(bucket, {made[name].access: listed for name, listed in rights.items()})
     return made
 
 

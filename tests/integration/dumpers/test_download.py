@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from dumpers.contract.env_reader import EnvReader
-from dumpers.contract.location import read_location
+from dumpers.contract.storages.location import read_location
 from dumpers.runtime.errors import (
     InterruptedRunError,
     KsnapshotError,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dumpers.contract.env_reader import EnvReader
-from dumpers.contract.location import read_location
+from dumpers.contract.storages.location import read_location
 from dumpers.repository.catalogue import State
 from dumpers.repository.extent import read_extent
 from dumpers.repository.keys import Run, records_prefix

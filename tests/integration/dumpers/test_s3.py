@@ -6,12 +6,14 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from dumpers.contract.location import S3Location
+from dumpers.contract.storages.location import S3Location
+from dumpers.contract.storages.object_lock import ObjectLock
 from dumpers.runtime.errors import (
     ConfigurationError,
     InterruptedRunError,
@@ -20,13 +22,13 @@ from dumpers.runtime.errors import (
 )
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.errors import StoreAwayError, UnknownToStoreError
-from dumpers.storage.multipart import Upload
 from dumpers.storage.open_uploads import probe
 from dumpers.storage.run_storage import RunStorage, open_bucket
 from dumpers.storage.s3 import errors
 from dumpers.storage.s3.bucket import S3Bucket
 from tests.fakes import stub_s3
 from tests.fakes.stub_s3 import Answer, Asked, StubStore
+from tests.fakes.uploads import only
 from tests.testbed.stores import s3 as s3_testbed
 from tests.testbed.toolchain.processes import wait_until
 
@@ -69,6 +71,34 @@ def test_nothing_optional_is_sent_unasked(stub: StubStore) -> None:
     use(open_bucket(location(stub), None))
     sent = {name for asked in stub.asked for name in asked.headers}
     assert not [name for name in sent if name in {*OPTIONS, KMS} or "checksum" in name]
+
+
+@pytest.mark.parametrize("checksums", [True, False])
+def test_a_lock_is_asked_for_where_one_is_wanted(stub: StubStore, *, checksums: bool) -> None:
+    stub.answer = refusing_checksums(0, "", method="none")
+    wanted = location(stub, object_lock=ObjectLock(mode="COMPLIANCE", days=30))
+    began = datetime(2026, 1, 31, 23, 59, 59, 7, tzinfo=UTC)
+    with RunStorage(wanted, run="r", interrupt=Interrupt(), started=began) as store:
+        store.checksums = checksums
+        store.put_once("started", b"{}")
+        with only(store) as upload:
+            upload.write(b"rows")
+            upload.complete()
+        store.put_once("manifest", b"{}", is_locked=True)
+    locked = {
+        f"{item.method} {item.path.partition('?')[0]}": (
+            item.headers["x-amz-object-lock-mode"],
+            item.headers["x-amz-object-lock-retain-until-date"],
+        )
+        for item in stub.asked
+        if "x-amz-object-lock-mode" in item.headers
+    }
+    until = ("COMPLIANCE", "2026-03-02T23:59:59Z")
+    assert locked == {"POST /bkt/dump": until, "PUT /bkt/manifest": until}
+    # Stores demand one of the two of whatever is to be locked.
+    [part] = [item for item in stub.asked if "partNumber" in item.path]
+    proofs = {"content-md5", "x-amz-checksum-crc32"} & part.headers.keys()
+    assert proofs == ({"x-amz-checksum-crc32"} if checksums else {"content-md5"})
 
 
 def test_what_was_asked_for_is_sent(stub: StubStore) -> None:
@@ -251,9 +281,9 @@ def test_a_store_that_trips_over_checksums_is_asked_without(
         store.put_once("record", b"{}")
         probe(store, "dump")
         for name in ("dump", "next"):
-            with Upload.begin(store, name, part_size=5 << 20) as upload:
+            with only(store, name) as upload:
                 upload.write(b"rows")
-                assert upload.complete().checked
+                assert upload.complete()["main"].checked
     assert "no checksums" in caplog.text or "for checksums" in caplog.text
     asked = [item for item in stub.asked if any("x-amz-checksum" in name for name in item.headers)]
     # What was refused once is not tried again.
@@ -290,9 +320,9 @@ def test_a_completion_that_trips_over_its_checksum_goes_on_without(stub: StubSto
     stub.answer = answer
     with RunStorage(location(stub), run="r", interrupt=Interrupt()) as store:
         probe(store, "dump")
-        with Upload.begin(store, "dump", part_size=5 << 20) as upload:
+        with only(store) as upload:
             upload.write(b"rows")
-            assert upload.complete().checked
+            assert upload.complete()["main"].checked
     assert not store.checksums
 
 

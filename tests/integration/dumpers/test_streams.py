@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from dumpers.contract.connection import DumpSource
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import DumpResult
-from dumpers.engines.protocol import Dump, DumpStream, OpenedDump, SourceInfo
+from dumpers.engines.protocol import Dump, DumpStream, SourceInfo
 from dumpers.engines.registry import ENGINES
 from dumpers.repository.record_json import read_record
 from dumpers.repository.records import FailedRecord
@@ -61,9 +62,9 @@ class Engine:
     left: list[str] = field(default_factory=list)
 
     @contextlib.contextmanager
-    def open(self, job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+    def open(self, job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
         info = SourceInfo(server_version="1", tool_version="1", estimate=0, parallel=self.parallel)
-        yield OpenedDump(info=info, streams=self.streams_of)
+        yield Dump(info=info, streams=self.streams_of)
         self.left.append("whole")
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dumpers.contract.location import S3Location
+from dumpers.contract.storages.location import S3Location
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import make_tombstone, read_record, write_record
 from dumpers.repository.records import FailedRecord, Manifest, Removal, StartedRecord, Tombstone
@@ -471,6 +471,22 @@ def test_a_tombstone_stays_for_60_days(world: World) -> None:
         world.sweep(now=NOW + timedelta(days=days))
         assert world.records_of(made) == left
     assert world.records_of(backup) == ["manifest.json"]
+
+
+def test_a_removal_of_a_tombstone_that_was_interrupted_goes_on(world: World) -> None:
+    """It has become that of a deletion then, before which no copy begins."""
+    alone, beside = (run(name, NOW - timedelta(hours=2)) for name in ("alone", "beside"))
+    for made in (alone, beside):
+        body = write_record(record(made, world.bucket))
+        tombstone = make_tombstone(body, removal=Removal.PRUNED, removed=NOW)
+        assert isinstance(tombstone, Tombstone)
+        world.put(made.manifest_key, write_record(tombstone))
+    # A run that was suspended may still say that it failed.
+    world.put(beside.failed_key, b"{}")
+    for days, left in ((60, ["manifest.json"]), (61, [])):
+        world.sweep(now=NOW + timedelta(days=days))
+        assert world.records_of(alone) == left
+        assert world.records_of(beside) == (left and ["failed.json", *left])
 
 
 @pytest.fixture

@@ -53,6 +53,8 @@ _COMMANDS = {
 _FOLDERS = (Path("/var/lib/cni"), Path("/var/lib/kubelet"))
 """Must exist to be covered inside; `down` removes those that `up` had to make."""
 _READY_SECONDS = 150
+# By the server's URL: when its certificates were made, as another cluster may have the same one.
+_APIS: dict[str, tuple[int, Api]] = {}
 
 
 class ClusterError(RuntimeError):
@@ -88,6 +90,14 @@ class Cluster:
         """What kubectl prints; ClusterError with its stderr."""
         command = [str(tool("kubectl")), f"--kubeconfig={self.kubeconfig}", *arguments]
         return _run(command, stdin=stdin)
+
+    def api(self) -> Api:
+        """The API server, asked as its admin; one for all that ask this cluster."""
+        layout = self._own()
+        made = (layout.folder / "pki/admin.crt").stat().st_mtime_ns
+        if layout.url not in _APIS or _APIS[layout.url][0] != made:
+            _APIS[layout.url] = (made, _api_of(layout))
+        return _APIS[layout.url][1]
 
     def _own(self) -> Layout:
         if self.layout is None:
@@ -136,15 +146,18 @@ def problem() -> str:
         return "not running"
     if not inits(state):
         return "ended: " + _reason(state)
-    layout = load(state)
-    keys = layout.folder / "pki"
-    identity = Identity(cert=keys / "admin.crt", key=keys / "admin.key")
-    api = Api(layout.url, keys / "ca.crt", identity)
+    api = _api_of(load(state))
     try:
         api.request("GET", "/readyz", seconds=5)
         return "" if node_ready(api) else "the node is not ready"
     except (ApiError, UnreachableError) as error:
         return f"the API server does not answer: {error}"
+
+
+def _api_of(layout: Layout) -> Api:
+    keys = layout.folder / "pki"
+    identity = Identity(cert=keys / "admin.crt", key=keys / "admin.key")
+    return Api(layout.url, keys / "ca.crt", identity)
 
 
 def _prepare() -> None:

@@ -33,11 +33,11 @@ _FILES = (
     "libsnappy-java",
     "openjdk-17-jre-headless",
 )
-_SERVER = "usr/sbin/clickhouse-server"
+SERVER = "usr/sbin/clickhouse-server"
 _CLIENT = "usr/bin/clickhouse-client"
 _JAVA_HOME = "usr/lib/jvm/java-17-openjdk-amd64"
 _JAVA = f"{_JAVA_HOME}/bin/java"
-_PROGRAMS = (_SERVER, _CLIENT, _JAVA, f"{_JAVA_HOME}/lib/server/libjvm.so")
+_PROGRAMS = (SERVER, _CLIENT, _JAVA, f"{_JAVA_HOME}/lib/server/libjvm.so")
 _FOLDERS = (_JAVA_HOME, "usr/share/java")
 
 
@@ -104,7 +104,7 @@ class Replica:
         `stdin` is the data of an INSERT, or without a query the statements themselves.
         """
         login = login or self.admin
-        command = [*debian.command(_installation(), _CLIENT), f"--host={self.host}"]
+        command = [*debian.command(installation(), _CLIENT), f"--host={self.host}"]
         command += [f"--port={self.tcp_port}", f"--user={login.user}"]
         command += [f"--password={login.password}", *options]
         command.append(f"--query={query}" if query else "--multiquery")
@@ -164,12 +164,12 @@ def clients() -> Path:
     """A folder with the stock clickhouse-client, to put first in PATH."""
 
     def make(target: Path) -> None:
-        words = " ".join(f"'{word}'" for word in debian.command(_installation(), _CLIENT))
+        words = " ".join(f"'{word}'" for word in debian.command(installation(), _CLIENT))
         wrapper = target / "clickhouse-client"
         wrapper.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         wrapper.chmod(0o755)
 
-    return cache.entry("clients-clickhouse", [_GENERATION, str(_installation())], make)
+    return cache.entry("clients-clickhouse", [_GENERATION, str(installation())], make)
 
 
 @contextlib.contextmanager
@@ -198,7 +198,7 @@ def start_cluster(
     )
     folder = scratch.make("clickhouse")
     uid = _NOBODY if os.geteuid() == 0 else None
-    programs = scratch.reachable(_installation(), folder, uid)
+    programs = scratch.reachable(installation(), folder, uid)
     cluster = Cluster(
         replicas=[
             Replica(
@@ -238,7 +238,7 @@ def _key() -> list[str | bytes | Path]:
     return [_GENERATION, _SUITE, *_PACKAGES, *_FILES]
 
 
-def _installation() -> Path:
+def installation() -> Path:
     """The unpacked programs, with a Java of their own."""
 
     def make(target: Path) -> None:
@@ -270,7 +270,7 @@ def _server(
     return Daemon(
         name=name,
         log=folder / f"{name}.log",
-        command=[*debian.command(programs, _SERVER), f"--config-file={home}/config.xml"],
+        command=[*debian.command(programs, SERVER), f"--config-file={home}/config.xml"],
         ready=functools.partial(serves, host, layout.http_port),
         uid=uid,
     )

@@ -125,10 +125,11 @@ def newest(
     tcp_port: int,
     query_log_table: str,
     account: Account | None = None,
+    marks: Mapping[str, str] | None = None,
 ) -> str:
     """What the newest engine is told: of its query log, its cluster if any, its user's rights.
 
-    Without an `account` its user may do everything.
+    Without an `account` its user may do everything. `marks` are its macros where it is of none.
     """
     rights = """<access_management>1</access_management>
     <named_collection_control>1</named_collection_control>"""
@@ -138,6 +139,9 @@ def newest(
     known = ""
     if hosts:
         known = cluster([[host] for host in hosts], tcp_port) + macros(shard, 1)
+    elif marks:
+        known = "".join(f"<{name}>{value}</{name}>" for name, value in marks.items())
+        known = f"<macros>{known}</macros>"
     # Who may do what is the engine's to know; who it is, the front has asked already.
     return f"""<clickhouse>
   {query_log(query_log_table)}{known}

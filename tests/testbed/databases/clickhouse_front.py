@@ -4,7 +4,7 @@ import contextlib
 import functools
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -53,17 +53,18 @@ def start_front(
     http_port: int | None = None,
     shards: Sequence[str] = (),
     login: Login | None = None,
+    marks: Mapping[str, str] | None = None,
 ) -> Iterator[Front]:
     """A fresh engine, ready in about a second.
 
     With `shards` it knows a cluster `main` of these hosts, and itself as one of them. Engines of
-    one cluster need the same `login`.
+    one cluster need the same `login`. `marks` are its macros where it is of none.
     """
     folder = scratch.make("clickhouse-front")
     login = login or Login.make("default")
     port = http_port or processes.free_port()
     shard = shards.index(host) + 1 if shards else 0
-    config = clickhouse_config.newest(shards, shard, _TCP_PORT, QUERY_LOG)
+    config = clickhouse_config.newest(shards, shard, _TCP_PORT, QUERY_LOG, marks=marks)
     try:
         with _served(folder, host, port, login, config) as pid:
             yield Front(host=host, http_port=port, admin=login, pid=pid)

@@ -215,6 +215,25 @@ def start(name: str, *, options: Sequence[str] = ()) -> MySQLServer:
     )
 
 
+def installation(name: str) -> Path:
+    """The unpacked programs of a server."""
+    return _installation(name)
+
+
+def wrapped(name: str, base: Path) -> dict[str, str]:
+    """The server's programs, as they run from a folder, by the names that they have in images."""
+    if name.startswith("mariadb"):
+        install = f'{base}/scripts/mariadb-install-db "$@" --basedir={base}'
+        messages = f"--lc-messages-dir={base}/share"
+        return {
+            "mariadbd": f'{base}/bin/mariadbd "$@" --basedir={base} {messages}',
+            "mariadb-install-db": install,
+        }
+    words = " ".join(f"'{word}'" for word in _program(name, base))
+    options = " ".join([f"--basedir={_basedir(name, base)}", *_messages(name, base)])
+    return {"mysqld": f'{words} "$@" {options}'}
+
+
 def _run(
     name: str, command: Sequence[str], port: int, password: str, folder: Path
 ) -> processes.Server:

@@ -127,6 +127,11 @@ def bin_folder(major: int = _NEWEST) -> Path:
     return _installed(major) / _INSTALLATIONS[major] / "bin"
 
 
+def installed(major: int) -> tuple[Path, Path]:
+    """The folder of an installation, and where the server's own folder is below it."""
+    return _installed(major), _INSTALLATIONS[major]
+
+
 def debian_bin_folder() -> Path:
     """The same of Debian's clients, which have TLS."""
     packages.command("pg_dump", "postgresql-client")

@@ -289,7 +289,7 @@ def start(
     folder = scratch.make(name)
     uid = _NOBODY if os.geteuid() == 0 else None
     runtime = java.home(release.java)
-    programs = scratch.reachable(_installation(name), folder, uid)
+    programs = scratch.reachable(installation(name), folder, uid)
     (folder / "java").mkdir(mode=0o755)
     home = scratch.reachable(runtime, folder / "java", uid)
     port = processes.free_port()
@@ -379,7 +379,7 @@ def elasticdump() -> list[str]:
     return [packages.command("node", "nodejs"), str(program)]
 
 
-def _installation(name: str) -> Path:
+def installation(name: str) -> Path:
     release = RELEASES[name]
     if name.startswith("opensearch"):
         return java.program(name, release.artifact, _NODE, release.java)

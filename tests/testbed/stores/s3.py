@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +54,8 @@ class S3Server:
     _processes: list[processes.Server]
     """Those that were started, the last of which runs."""
     _folder: Path
+    _clients: list[Any] = field(default_factory=list, repr=False)
+    """The one for what is asked here, once it was needed: making one takes longer than asking."""
 
     @property
     def endpoint(self) -> str:
@@ -67,6 +69,8 @@ class S3Server:
 
     def stop(self) -> None:
         self._processes[-1].stop()
+        for client in self._clients:
+            client.close()
         scratch.remove(self._folder)
 
     @contextmanager
@@ -94,9 +98,15 @@ class S3Server:
             config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, proxies={}),
         )
 
+    def _root(self) -> Any:
+        """Root's client of the server itself, from any thread."""
+        if not self._clients:
+            self._clients.append(self.client())
+        return self._clients[0]
+
     def create_bucket(self, name: str, *, versions: bool = False, locks: bool = False) -> str:
         """An empty bucket, owned by root; one with locks keeps versions, too."""
-        client = self.client()
+        client = self._root()
         client.create_bucket(Bucket=name, **({"ObjectLockEnabledForBucket": True} if locks else {}))
         if versions or locks:
             enabled = {"Status": "Enabled"}
@@ -116,32 +126,38 @@ class S3Server:
             raise RuntimeError(f"versitygw admin create-user: {done.stdout}{done.stderr}")
         return keys
 
-    def allow(self, bucket: str, rights: dict[str, Sequence[str]]) -> None:
+    def allow(self, bucket: str, rights: Mapping[str, Sequence[str]]) -> None:
         """Replaces the bucket's policy: user name to all the actions this user may do."""
-        statements = [
+        self.set_policy(
+            bucket,
             {
-                "Effect": "Allow",
-                "Principal": {"AWS": [user]},
-                "Action": [action],
-                "Resource": _resource(bucket, action),
-            }
-            for user, actions in rights.items()
-            for action in actions
+                user: [
+                    {"Effect": "Allow", "Action": [action], "Resource": _resource(bucket, action)}
+                    for action in actions
+                ]
+                for user, actions in rights.items()
+            },
+        )
+
+    def set_policy(self, bucket: str, users: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Replaces the bucket's policy: user name to the statements on this user."""
+        statements = [
+            {**statement, "Principal": {"AWS": [user]}}
+            for user, listed in users.items()
+            for statement in listed
         ]
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        self.client().put_bucket_policy(Bucket=bucket, Policy=policy)
+        self._root().put_bucket_policy(Bucket=bucket, Policy=policy)
 
     def objects(self, bucket: str, prefix: str = "") -> dict[str, int]:
         """Every key under the prefix with its size in bytes."""
-        pages = (
-            self.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        )
+        pages = self._root().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
 
     def uploads(self, bucket: str, prefix: str = "") -> list[tuple[str, str]]:
         """Key and id of each multipart upload that was neither completed nor aborted."""
         pages = (
-            self.client()
+            self._root()
             .get_paginator("list_multipart_uploads")
             .paginate(Bucket=bucket, Prefix=prefix)
         )
@@ -151,7 +167,7 @@ class S3Server:
 
     def read(self, bucket: str, key: str) -> bytes:
         """An object's whole content."""
-        body: bytes = self.client().get_object(Bucket=bucket, Key=key)["Body"].read()
+        body: bytes = self._root().get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
 
 

@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import functools
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 _POLL = 0.05
 _handed_out: collections.deque[int] = collections.deque(maxlen=256)
@@ -51,6 +53,18 @@ def wait_until(probe: Callable[[], object], *, seconds: float, what: str) -> Non
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {seconds:g} s")
         time.sleep(_POLL)
+
+
+def peak_mib(process: subprocess.Popen[Any]) -> int:
+    """Waits until the process ends; the most memory that it had, in MiB."""
+    status, peak = Path(f"/proc/{process.pid}/status"), 0
+    while process.poll() is None:
+        # Of a process that has ended, nothing is said.
+        with contextlib.suppress(OSError):
+            found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
+            peak = max(peak, int(found[1]) >> 10 if found else 0)
+        time.sleep(_POLL)
+    return peak
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,12 +32,12 @@ def pack(
 
     The tables of a bundle belong to the same shard, or the same replica of it.
     """
-    by_label: dict[str, list[TableRead]] = {}
+    by_place: dict[tuple[str, bool], list[TableRead]] = {}
     for item in items:
         if _is_small(item):
-            by_label.setdefault(item.label, []).append(item)
-    small = {label: held for label, held in by_label.items() if len(held) > _FEW}
-    alone = tuple(item for item in items if not (_is_small(item) and item.label in small))
+            by_place.setdefault(_place(item), []).append(item)
+    small = {place: held for place, held in by_place.items() if len(held) > _FEW}
+    alone = tuple(item for item in items if not (_is_small(item) and _place(item) in small))
     return alone, tuple(tuple(part) for held in small.values() for part in _cut(held))
 
 
@@ -129,6 +129,11 @@ def _read(reading: Reading, interrupt: Interrupt) -> list[bytes]:
                     "the next run stores it for itself"
                 )
     return blocks
+
+
+def _place(item: TableRead) -> tuple[str, bool]:
+    """Where a table's rows belong; a restore skips redundant ones by their whole object."""
+    return item.label, item.redundant
 
 
 def _is_small(item: TableRead) -> bool:

@@ -7,7 +7,7 @@ from dumpers.contract.restore.request import RestoreMode
 from dumpers.engines.clickhouse.catalog.write_rights import Right, lacking
 from dumpers.engines.clickhouse.restore.target import EXCHANGING, Target
 from dumpers.engines.clickhouse.schema.lexer import Token, TokenKind, significant
-from dumpers.engines.clickhouse.schema.names.naming import full_name
+from dumpers.engines.clickhouse.schema.names.naming import Key, full_name
 from dumpers.engines.clickhouse.server.client import Server
 from dumpers.engines.clickhouse.stored.beside import why_not_beside
 from dumpers.engines.clickhouse.stored.contents import Statement, numbers
@@ -35,9 +35,10 @@ def check_servers(target: Target, wanted: Wanted) -> Sequence[str]:
 
     Raises TargetRefusedError for what would stop the restore for certain.
     """
-    needs = _needs(wanted)
     faults = [
-        fault for server in target.servers for fault in _faults(target, server, needs, wanted)
+        fault
+        for server in target.servers
+        for fault in _faults(target, server, _needs(wanted, _there(target, server, wanted)), wanted)
     ]
     if faults:
         raise TargetRefusedError("; ".join(dict.fromkeys(faults)))
@@ -95,12 +96,24 @@ def _faults(target: Target, server: Server, needs: _Needs, wanted: Wanted) -> It
             yield f"{server.where} does not know these {what}: {abbreviate(unknown)}"
 
 
-def _needs(wanted: Wanted) -> _Needs:
+def _there(target: Target, server: Server, wanted: Wanted) -> frozenset[Key]:
+    """The chosen tables that a server has already under their new names, and keeps as they are."""
+    if wanted.mode is not RestoreMode.EMPTY or wanted.partitions:
+        return frozenset()
+    names = {wanted.own.table(key): key for key in wanted.keys}
+    held = target.held(server, {database for database, _ in names})
+    return frozenset(names[name] for name in held if name in names)
+
+
+def _needs(wanted: Wanted, there: frozenset[Key]) -> _Needs:
+    """What statements ask for but those of tables that are `there`."""
     needs = _Needs(engines={}, policies={}, clusters={})
     for statement in _made(wanted):
         create, key = statement.create, statement.key
         assert create is not None
         assert key is not None
+        if key in there:
+            continue
         name = full_name(*key)
         engine = create.engine
         if create.object == "TABLE" and engine and not engine.endswith("()"):

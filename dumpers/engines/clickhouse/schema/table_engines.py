@@ -49,7 +49,7 @@ _BUFFER = Remark(
     "rows that these Buffer tables have not passed on yet are not in this dump: OPTIMIZE TABLE "
     "passes them on",
 )
-_FILES = Remark(
+FILES = Remark(
     NoteCode.NOT_DUMPED,
     "rows in files of the server, which others may write, are not in this dump: copy the files",
 )
@@ -58,7 +58,7 @@ _SCRIPTS = Remark(
     "the rows of these tables come from scripts in the server's folder user_scripts, which a "
     "restored server needs, too",
 )
-_KEEPER = Remark(
+KEEPER = Remark(
     NoteCode.NOT_DUMPED,
     "rows that lie in Keeper are not in this dump: save them by INSERT INTO … SELECT into a table "
     "of the MergeTree family",
@@ -109,9 +109,9 @@ ENGINES: Mapping[str, tuple[TableTreatment, tuple[Remark, ...]]] = {
             *("File", "SQLite", "DeltaLakeLocal", "IcebergLocal", "PaimonLocal"),
             *("file()", "sqlite()", "executable()", "icebergLocal()", "deltaLakeLocal()"),
         ),
-        (TableTreatment.SCHEMA, (_FILES,)),
+        (TableTreatment.SCHEMA, (FILES,)),
     ),
-    "KeeperMap": (TableTreatment.SCHEMA, (_KEEPER,)),
+    "KeeperMap": (TableTreatment.SCHEMA, (KEEPER,)),
     **dict.fromkeys(("TimeSeries", "WindowView"), (TableTreatment.SCHEMA, (_INNER_ROWS,))),
 }
 

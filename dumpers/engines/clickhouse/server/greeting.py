@@ -5,7 +5,7 @@ from dumpers.engines.clickhouse.server.client import Server, is_secure, read_ver
 from dumpers.engines.clickhouse.server.errors import code_of
 from dumpers.runtime.errors import KsnapshotError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.streams.tls import speaks_tls
+from dumpers.streams.tls import answered_without_tls, speaks_tls
 
 
 def greet(server: Server, connection: Connection, interrupt: Interrupt) -> str:
@@ -16,7 +16,7 @@ def greet(server: Server, connection: Connection, interrupt: Interrupt) -> str:
     try:
         return read_version(server, interrupt)
     except (server.errors.failed, server.errors.refused) as error:
-        helps = _about_tls(connection, interrupt) if code_of(error) is None else ""
+        helps = _about_tls(connection, error, interrupt) if code_of(error) is None else ""
         if not helps:
             raise
         raise _refused(server, f"{error}: {helps}") from error
@@ -26,13 +26,15 @@ def _refused(server: Server, text: str) -> KsnapshotError:
     return server.errors.refused(text)
 
 
-def _about_tls(connection: Connection, interrupt: Interrupt) -> str:
-    speaks = speaks_tls(connection, interrupt)
-    if speaks and not is_secure(connection):
+def _about_tls(connection: Connection, error: KsnapshotError, interrupt: Interrupt) -> str:
+    if is_secure(connection):
+        # A busy server may leave a second greeting without an answer; its first one proves enough.
+        speaks = False if answered_without_tls(error) else speaks_tls(connection, interrupt)
+        if speaks is False:
+            return (
+                "it speaks no TLS at this port: name the right one by the annotation port (8443), "
+                "or say disable by the annotation tls"
+            )
+    elif speaks_tls(connection, interrupt):
         return "it speaks TLS at this port: say so by the annotation tls (require, verify-full)"
-    if speaks is False and is_secure(connection):
-        return (
-            "it speaks no TLS at this port: name the right one by the annotation port (8443), or "
-            "say disable by the annotation tls"
-        )
     return ""

@@ -15,7 +15,9 @@ _SOURCE = b'"_source":'
 NO_TEXT = msgspec.Raw(b"")
 
 
-class _Document(msgspec.Struct):
+class Document(msgspec.Struct):
+    """A line of a dump; what of it is Raw stays as it is."""
+
     index: str = msgspec.field(name="_index")
     id: msgspec.Raw = msgspec.field(name="_id")
     source: msgspec.Raw = msgspec.field(name="_source", default=NO_TEXT)
@@ -24,7 +26,7 @@ class _Document(msgspec.Struct):
     version: int | None = msgspec.field(name="_version", default=None)
 
 
-_DOCUMENT = msgspec.json.Decoder(_Document)
+_DOCUMENT = msgspec.json.Decoder(Document)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class Bulk:
 
         ValueError where a line is none, has no document, or is of an index that nothing else names.
         """
-        found, source = _document(line)
+        found, source = read_document(line)
         target = self.names.get(found.index)
         if target is None:
             raise ValueError(f"a line is of {found.index}, which the dump does not define")
@@ -65,8 +67,8 @@ class Bulk:
         return target, b'{"%s":{%s}}\n%s\n' % (action, about, source)
 
 
-def _document(line: bytes) -> tuple[_Document, bytes]:
-    """A document and its source as it is."""
+def read_document(line: bytes) -> tuple[Document, bytes]:
+    """A document and its source as it is; ValueError where a line is none or has no source."""
     text = line
     try:
         try:

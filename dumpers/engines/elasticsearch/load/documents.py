@@ -9,6 +9,7 @@ from dumpers.engines.elasticsearch.load.contents import DATA, Contents, Item
 from dumpers.engines.elasticsearch.load.target import Target
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import TargetFailedError, TargetRefusedError
+from dumpers.streams.reader import Reader
 
 _BLOCK = 1 << 17
 _BUSY = 429
@@ -31,7 +32,7 @@ def load_documents(to: Target, contents: Contents, items: Sequence[Item]) -> Map
         streams=frozenset(item.own for item in items if item.stream),
     )
     try:
-        for name, body in bodies(_lines(data), bulk):
+        for name, body in bodies(lines(data), bulk):
             _send(to, name, body)
     except ValueError as error:
         raise TargetRefusedError(f"this is no dump of documents: {error}") from error
@@ -62,20 +63,25 @@ def check_counts(
         )
 
 
-def _lines(piece: StoredDump) -> Iterator[bytes]:
+def lines(piece: StoredDump) -> Iterator[bytes]:
     """The lines of a piece; the last one only once the piece's end is proven."""
     with piece.open() as reader:
-        rest: list[bytes] = []
-        while block := reader.read(_BLOCK):
-            first, *others = block.split(b"\n")
-            rest.append(first)
-            if not others:
-                continue
-            yield b"".join(rest)
-            yield from others[:-1]
-            rest = [others[-1]]
-        if any(rest):
-            yield b"".join(rest)
+        yield from lines_of(reader)
+
+
+def lines_of(reader: Reader) -> Iterator[bytes]:
+    """The lines of what is read, without their ends."""
+    rest: list[bytes] = []
+    while block := reader.read(_BLOCK):
+        first, *others = bytes(block).split(b"\n")
+        rest.append(first)
+        if not others:
+            continue
+        yield b"".join(rest)
+        yield from others[:-1]
+        rest = [others[-1]]
+    if any(rest):
+        yield b"".join(rest)
 
 
 def _send(to: Target, name: str, body: bytes) -> None:

@@ -21,6 +21,8 @@ from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import IterReader, Reader
 
+# Slices of one index that are read at a time: enough to keep a server busy while pages travel.
+PARALLEL = 4
 # Pages that wait to be written, of all slices together.
 _PAGES_AHEAD = 4
 _LOOK_SECONDS = 0.2

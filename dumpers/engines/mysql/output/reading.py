@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from dumpers.engines.mysql import commands, programs
 from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.locks import Patience
+from dumpers.engines.mysql.output.note_verbosity import (
+    WithoutNoteVerbosity,
+    refuses_note_verbosity,
+)
 from dumpers.engines.mysql.programs import Flavour, Program
 from dumpers.engines.mysql.survey.database import Survey
 from dumpers.runtime.errors import DUMP_ERRORS
@@ -60,7 +64,10 @@ def run_tool(
         HeldToolReader(command, proof=prove, interrupt=patience.interrupt) as reader,
     ):
         heard.append(reader)
-        yield PrefixedReader(opening.encode(), patience.watched(reader))
+        watched = patience.watched(reader)
+        if refuses_note_verbosity(tool.server):
+            watched = WithoutNoteVerbosity(watched)
+        yield PrefixedReader(opening.encode(), watched)
 
 
 def dump_command(
@@ -70,10 +77,12 @@ def dump_command(
     *,
     names: Sequence[str] = (),
     leave_out: Sequence[str] = (),
+    is_placed: bool = False,
 ) -> Command:
     """Make the command that dumps one database, or the tables `names` of it.
 
-    Several databases are dumped with the statements that change from one to the next.
+    Several databases are dumped with the statements that change from one to the next, a single one
+    that `is_placed` with the one that changes to it.
     `leave_out` holds full names of tables and views.
     """
     program, server = tool.program, tool.server
@@ -104,7 +113,7 @@ def dump_command(
         argv += ["--skip-add-locks"]
     argv += [*options, *(f"--ignore-table={name}" for name in leave_out), *tool.own]
     databases = [found.database for found in surveys]
-    if len(databases) > 1:
+    if len(databases) > 1 or is_placed:
         argv += ["--no-create-db", "--databases"]
     argv += ["--", *databases, *names]
     return commands.command(

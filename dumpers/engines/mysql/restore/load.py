@@ -11,6 +11,10 @@ from dumpers.engines.mysql.errors import (
     UNKNOWN_CHARACTERS,
     error_numbers,
 )
+from dumpers.engines.mysql.output.note_verbosity import (
+    WithoutNoteVerbosity,
+    refuses_note_verbosity,
+)
 from dumpers.engines.mysql.programs import Flavour, Program
 from dumpers.engines.protocol import StoredDump
 from dumpers.runtime.errors import RESTORE_ERRORS, KsnapshotError, TargetRefusedError
@@ -45,6 +49,9 @@ class Loader:
         try:
             with piece.open() as reader:
                 source = cut(reader) if cut else reader
+                if refuses_note_verbosity(self.server):
+                    # Dumps of other servers, and those of before this was left out.
+                    source = WithoutNoteVerbosity(source)
                 self._run(database, source, first=self.settings, interrupt=interrupt)
         except KsnapshotError as error:
             raise type(error)(f"{error}{cure(str(error))}") from error

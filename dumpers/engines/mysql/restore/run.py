@@ -51,7 +51,8 @@ def restore_backup(
                 kept.append((move.live, move.kept))
     for piece in prepared.across:
         try:
-            loader.load("", piece, interrupt=interrupt)
+            # Where all are of one database, older dumps did not say which.
+            loader.load(piece.name, piece, interrupt=interrupt)
         except KsnapshotError as error:
             raise type(error)(
                 f"{error}; all databases are restored, only views that need several of them are "
@@ -92,6 +93,13 @@ def _whole(move: Move) -> str:
 
 def _load(loader: Loader, move: Move, database: str, interrupt: Interrupt) -> None:
     cut = TableCut(move.tables, fold=loader.server.fold) if move.tables else None
+    if not move.tables and move.pieces[1:]:
+        # Triggers keep the character set of their database as it is when they are made, and only
+        # the last of several objects sets that.
+        defaults = {str(piece.metadata.get("defaults") or "") for piece in move.pieces}
+        statements = [text.strip().removesuffix(";") for text in sorted(defaults) if text]
+        if statements:
+            loader.run(statements, database=database, interrupt=interrupt)
     for piece in move.pieces:
         loader.load(database, piece, cut=cut.reader if cut else None, interrupt=interrupt)
     if cut and (lacking := cut.lacking()):

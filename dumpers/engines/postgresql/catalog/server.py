@@ -17,6 +17,7 @@ SELECT json_build_object(
   'version', current_setting('server_version'),
   'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
   'database', current_database(),
+  'first_role', pg_get_userbyid(10),
   'in_recovery', pg_is_in_recovery(),
   'settings', (SELECT coalesce(json_agg(s.s), '[]') FROM pg_db_role_setting r,
     unnest(r.setconfig) AS s(s) WHERE r.setdatabase = 0 AND r.setrole = 0),
@@ -100,7 +101,8 @@ class Server:
     """The server that is dumped. `database` is the one of the connection.
 
     `standby` says in words how old a standby's data is; empty on a primary. `settings` are those of
-    all roles in all databases, which pg_dumpall passes over.
+    all roles in all databases, which pg_dumpall passes over. `first_role` is the superuser that the
+    server was made with, who owns what is built in.
     """
 
     major: int
@@ -110,6 +112,7 @@ class Server:
     standby: str
     databases: Mapping[str, Database]
     settings: tuple[str, ...] = ()
+    first_role: str = ""
 
     @property
     def in_recovery(self) -> bool:
@@ -129,6 +132,7 @@ def ask_server(session: Session, interrupt: Interrupt) -> Server:
             database=found["database"],
             standby=_ask_age(session, interrupt) if found["in_recovery"] else "",
             settings=tuple(found["settings"]),
+            first_role=found["first_role"],
             databases={item["name"]: _database(item) for item in found["databases"]},
         )
     except (ValueError, KeyError, TypeError) as error:

@@ -20,6 +20,11 @@ from dumpers.runtime.interrupt import Interrupt
 # just filled.
 _CONTEXT = """json_build_object('path', current_setting('ksnapshot.path')::json,
   'encoding', (SELECT reset_val FROM pg_settings WHERE name = 'client_encoding'),
+  'session', json_strip_nulls(json_build_object(
+    'TimeZone', current_setting('TimeZone'), 'bytea_output', current_setting('bytea_output'),
+    'quote_all_identifiers', current_setting('quote_all_identifiers'),
+    'client_encoding', (SELECT reset_val FROM pg_settings WHERE name = 'client_encoding'),
+    'lc_monetary', current_setting('lc_monetary'))),
   'size', CASE WHEN current_setting('autovacuum')::bool
     THEN (SELECT sum(CASE
         WHEN relpages > 0 THEN relpages * current_setting('block_size')::int8
@@ -36,7 +41,8 @@ class Survey:
     `arguments` are pg_dump's, besides those of the choice; `size` in bytes; `path` the schemas in
     which functions that a load calls may look for names, empty where there are none; `extensions`
     their versions; `lists` the names that notes are about; `matched` whether each pattern of the
-    choice fits anything; `encoding` is the one that pg_dump talks in, and takes names in.
+    choice fits anything; `encoding` is the one that pg_dump talks in, and takes names in. `session`
+    are settings that pg_dump leaves as they are, and that show in what it writes.
     """
 
     database: str
@@ -47,6 +53,7 @@ class Survey:
     extensions: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     matched: tuple[bool, ...] = ()
+    session: Mapping[str, str] = field(default_factory=dict)
 
 
 def ask_survey(
@@ -88,6 +95,7 @@ def ask_survey(
             if value
         },
         matched=tuple(found["matched"]),
+        session=context["session"],
     )
 
 

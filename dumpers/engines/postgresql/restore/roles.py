@@ -16,8 +16,8 @@ from dumpers.streams.reader import IterReader
 # 100,000 roles, and more.
 _MOST_BYTES = 64 << 20
 _NAME = rb'("(?:[^"]|"")+"|[^\s;"]+)'
-_ROLE = re.compile(rb"(CREATE|ALTER|COMMENT ON|SECURITY LABEL FOR \S+ ON) ROLE " + _NAME)
-_MEMBER = re.compile(rb"GRANT " + _NAME + rb" TO " + _NAME)
+OF_ROLE = re.compile(rb"(CREATE|ALTER|COMMENT ON|SECURITY LABEL FOR \S+ ON) ROLE " + _NAME)
+MEMBERSHIP = re.compile(rb"GRANT " + _NAME + rb" TO " + _NAME)
 _SPACE = re.compile(rb"(CREATE|ALTER|COMMENT ON|SECURITY LABEL FOR \S+ ON) TABLESPACE " + _NAME)
 _SPACE_RIGHTS = re.compile(rb"(?:GRANT|REVOKE) .* ON TABLESPACE ", re.DOTALL)
 # ALTER ROLE ALL SET: it would change what those roles find that are there.
@@ -80,16 +80,17 @@ def select(script: bytes, *, roles: frozenset[str]) -> Globals:
     kept, spaces = [], []
     for whole in split_statements(globals_):
         statement = re.sub(rb"\A(?:\s*(?:--|\\)[^\n]*\n|\s+)*", b"", whole)
-        if found := _ROLE.match(statement):
-            if found[2] != _EVERYBODY and _unquoted(found[2]) not in roles:
+        if found := OF_ROLE.match(statement):
+            if found[2] != _EVERYBODY and unquoted(found[2]) not in roles:
                 kept.append(statement)
         elif _SPACE.match(statement) or _SPACE_RIGHTS.match(statement):
             spaces.append(statement)
-        elif (found := _MEMBER.match(statement)) and _unquoted(found[2]) not in roles:
+        elif (found := MEMBERSHIP.match(statement)) and unquoted(found[2]) not in roles:
             kept.append(statement)
     return Globals(roles=kept, tablespaces=spaces, sections=b"\n" + sections)
 
 
-def _unquoted(name: bytes) -> str:
+def unquoted(name: bytes) -> str:
+    """A name as it is without SQL's quotes."""
     text = name.decode("utf-8", "replace")
     return text[1:-1].replace('""', '"') if text.startswith('"') else text

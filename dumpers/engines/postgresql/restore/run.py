@@ -160,6 +160,9 @@ def _finish(
     """
     notes: list[str] = []
     login = prepared.target.login
+    if not comment:
+        # That of the load goes before the dumped one comes, which may be none.
+        _comment(session, move.loaded, comment, interrupt)
     if globals_ is not None and not move.kept:
         globals_.load_database(session, move.piece.name, move.loaded, interrupt)
     elif not move.kept and (owner := move.piece.metadata.get("owner")):
@@ -171,7 +174,7 @@ def _finish(
             )
         else:
             notes.append(f"the database {move.loaded!r} belongs to {login.name!r}, not {owner!r}")
-    if globals_ is None or comment:
+    if comment:
         _comment(session, move.loaded, comment, interrupt)
     return notes
 

@@ -29,7 +29,12 @@ from dumpers.runs.restore.exchange.messages import (
     read_trouble,
 )
 from dumpers.runs.restore.exchange.serving import ENDED, SOCKET
-from dumpers.runtime.errors import ConfigurationError, KsnapshotError, StorageFailedError
+from dumpers.runtime.errors import (
+    ConfigurationError,
+    KsnapshotError,
+    NotDrillableError,
+    StorageFailedError,
+)
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.streams.reader import BufferedReader, Reader
@@ -148,9 +153,12 @@ class ReaderConnection:
 
     def _raise_if_ended(self) -> None:
         try:
-            said = json.loads((self._folder / ENDED).read_text())["message"]
+            words = json.loads((self._folder / ENDED).read_text())
+            reason, said = words["reason"], words["message"]
         except (OSError, ValueError, KeyError, TypeError):
             return
+        if reason == NotDrillableError.reason:
+            raise NotDrillableError(said)
         raise BrokenExchangeError(f"the container that reads the backup has ended: {said}")
 
     def _send(self, message: Message, interrupt: Interrupt) -> None:

@@ -11,7 +11,10 @@ from typing import Any
 
 import msgspec
 
+from dumpers.contract.fingerprint import Fingerprint
 from dumpers.contract.restore.result import Pairs
+from dumpers.engines.drilling.checking import CheckVerdict
+from dumpers.engines.drilling.protocol import TableVerdict
 from dumpers.runtime.errors import Failure, KsnapshotError, describe_failure
 
 VERSION = 1
@@ -37,8 +40,22 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, Any]
 
 
+class Drilling(msgspec.Struct, frozen=True, kw_only=True):
+    """What a drill needs besides: the options of the dump, and what each piece held, if known.
+
+    `tool_version` is the manifest's.
+    """
+
+    options: Mapping[str, str]
+    fingerprints: tuple[Fingerprint | None, ...]
+    tool_version: str = ""
+
+
 class Offer(_Message, frozen=True, kw_only=True, tag="offer"):
-    """The backup that is to be restored; `request` is a RestoreRequest as JSON."""
+    """The backup that is to be restored; `request` is a RestoreRequest as JSON.
+
+    `drilling` is None for a restore; a drill has no request.
+    """
 
     version: int
     backup: str
@@ -48,6 +65,7 @@ class Offer(_Message, frozen=True, kw_only=True, tag="offer"):
     request: str
     plan_only: bool
     pieces: tuple[Piece, ...]
+    drilling: Drilling | None = None
 
 
 class Fetch(_Message, frozen=True, kw_only=True, tag="fetch"):
@@ -68,8 +86,27 @@ class Planned(_Message, frozen=True, kw_only=True, tag="planned"):
     size: int
 
 
+class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
+    """What a drill did and found as far as it came; members are as in a Comparison and a Drill."""
+
+    server_version: str = ""
+    method: str = ""
+    tables: tuple[TableVerdict, ...] = ()
+    faults: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
+    start_seconds: float = 0.0
+    restore_seconds: float = 0.0
+    compare_seconds: float = 0.0
+    checks: tuple[CheckVerdict, ...] = ()
+    check_seconds: float = 0.0
+    is_compared: bool = False
+
+
 class Verdict(_Message, frozen=True, kw_only=True, tag="verdict"):
-    """How the client's work ended. Members are as in RestoreResult."""
+    """How the client's work ended. Members are as in RestoreResult.
+
+    `rehearsal` is None for a restore, and for a drill whose client could not begin.
+    """
 
     succeeded: bool
     exit_code: int
@@ -80,6 +117,7 @@ class Verdict(_Message, frozen=True, kw_only=True, tag="verdict"):
     restored: Pairs = ()
     kept: Pairs = ()
     notes: tuple[str, ...] = ()
+    rehearsal: Rehearsal | None = None
 
 
 class Acknowledged(_Message, frozen=True, kw_only=True, tag="acknowledged"):

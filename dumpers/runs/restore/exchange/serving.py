@@ -88,22 +88,27 @@ class Listener:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        failure = describe_failure(error) if error else None
-        if failure:
-            stop = Stop(exit_code=failure.exit_code, reason=failure.reason, message=failure.message)
-            # For a client that is not there yet.
-            with contextlib.suppress(OSError):
-                (self._folder / ENDED).write_text(json.dumps({"message": failure.message}))
-            if self._client:
-                with contextlib.suppress(KsnapshotError):
-                    last = Interrupt(_LAST_WORDS_SECONDS, work="last message", is_part=True)
-                    self._client.send(Kind.MESSAGE, encode(stop), last)
+        if error:
+            self.dismiss(error)
         self._scope.cancel("the end of the restore")
         if self._client:
             self._client.close()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+
+    def dismiss(self, error: BaseException) -> None:
+        """Tell the client why nothing is done with it, or nothing more."""
+        failure = describe_failure(error)
+        stop = Stop(exit_code=failure.exit_code, reason=failure.reason, message=failure.message)
+        # For a client that is not there yet.
+        with contextlib.suppress(OSError):
+            words = {"reason": failure.reason, "message": failure.message}
+            (self._folder / ENDED).write_text(json.dumps(words))
+        if self._client:
+            with contextlib.suppress(KsnapshotError):
+                last = Interrupt(_LAST_WORDS_SECONDS, work="last message", is_part=True)
+                self._client.send(Kind.MESSAGE, encode(stop), last)
 
     def wait_for_client(self, interrupt: Interrupt, *, seconds: float) -> tuple[Channel, Message]:
         """The client's connection and its first words: Hello, or the Verdict that it cannot begin.

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from dumpers.contract.connection import Connection
+from dumpers.contract.connection import Connection, DumpSource
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.clickhouse.engine import ENGINE
-from dumpers.engines.protocol import Dump, DumpStream, OpenedDump, StoredDump
+from dumpers.engines.protocol import Dump, DumpStream, StoredDump
 from dumpers.engines.registry import ENGINES
 from dumpers.runs import backup
 from dumpers.runtime.interrupt import Interrupt
@@ -235,10 +235,10 @@ class _Eventful:
     at_end: Event | None
 
     @contextlib.contextmanager
-    def open(self, job: DumpJob, interrupt: Interrupt) -> Iterator[Dump]:
+    def open(self, job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
         with ENGINE.open(job, interrupt) as dump:
             streams = [self._changed(stream) for stream in dump.streams]
-            yield OpenedDump(info=dump.info, streams=streams)
+            yield Dump(info=dump.info, streams=streams)
 
     def _changed(self, stream: DumpStream) -> DumpStream:
         for event, early in ((self.midway, True), (self.at_end, False)):

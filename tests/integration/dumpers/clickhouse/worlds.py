@@ -41,7 +41,7 @@ _TYPED = """
     arrayReduce('uniqState', [number, number + 1]), number % 7, number % 200
   FROM numbers({0})
 """
-_TYPED_COLUMNS = (
+TYPED_COLUMNS = (
     "k, d, t, zoned, i, f, x, s, fixed, e, u, dec, maybe, many, two, `n.a`, `n.b`, state, "
     "`odd col\\`'é`, with_default"
 )
@@ -137,7 +137,7 @@ _ROWS: Sequence[str] = (
     ),
 )
 _ROWS_OF_A_SHARD: Sequence[str] = (
-    f"INSERT INTO zoo.typed ({_TYPED_COLUMNS}) {_TYPED.format(20000)}",
+    f"INSERT INTO zoo.typed ({TYPED_COLUMNS}) {_TYPED.format(20000)}",
     # Equal blocks: an insert would drop them where it looks for duplicates.
     "INSERT INTO zoo.replacing SELECT number % 10, 'same', 1 FROM numbers(1000)",
     (

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from dumpers.contract.notes import NoteCode
-from dumpers.engines.elasticsearch.engine import ENGINE, PARALLEL
+from dumpers.engines.elasticsearch.engine import ENGINE
 from dumpers.engines.elasticsearch.read import cursor, point_in_time
+from dumpers.engines.elasticsearch.read.documents import PARALLEL
 from dumpers.engines.elasticsearch.read.page_size import LARGEST
 from dumpers.runtime.errors import SourceRefusedError, TargetFailedError, TargetRefusedError
 from dumpers.runtime.interrupt import Interrupt

@@ -75,6 +75,25 @@ def test_an_older_server(case: Case, servers: Servers) -> None:
     case.load(sql)
 
 
+@pytest.mark.parametrize("case", ["mariadb-11.4"], indirect=True)
+def test_a_setting_that_a_server_does_not_know(case: Case, servers: Servers) -> None:
+    database = case.database()
+    case.server.sql("CREATE TABLE t (a INT); INSERT INTO t VALUES (7)", database)
+    _, [(_, sql)] = dump(case.job(database))
+    old = Case(server=servers("mariadb-10.11"))
+    stopped(lambda: old.load(sql), "ERROR 1193 … 'NOTE_VERBOSITY'")
+    cure = r"/^\/\*M!100616 SET .*NOTE_VERBOSITY/d"
+    assert f"sed '{cure}'" in _GUIDE.read_text()
+    sql = subprocess.run(["sed", cure], input=sql, capture_output=True, check=True).stdout
+    assert old.server.sql("SELECT a FROM t", old.load(sql)) == "7"
+    # Its own dumps load as they are.
+    own = old.database()
+    old.server.sql("CREATE TABLE t (a INT); INSERT INTO t VALUES (8)", own)
+    _, [(_, sql)] = dump(old.job(own))
+    assert old.server.sql("SELECT a FROM t", old.load(sql)) == "8"
+    old.end()
+
+
 def test_a_row_that_is_larger_than_the_target_allows(case: Case) -> None:
     database = case.database()
     case.server.sql(

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dumpers.contract.jobs import MAIN, NamedStorage
-from dumpers.contract.location import S3Location
 from dumpers.contract.names import READ_BACK
 from dumpers.contract.retention.jobs import DeleteJob, PruneJob
 from dumpers.contract.retention.result import DeleteResult, PruneResult
+from dumpers.contract.storages.location import S3Location
+from dumpers.contract.storages.named_storage import MAIN, NamedStorage
 from dumpers.repository.added_records import Pin, Verification
 from dumpers.repository.catalogue import Entry
 from dumpers.repository.keys import PINNED, Run
@@ -156,7 +156,12 @@ class World:
         return result, documents
 
     def delete(
-        self, cronjob: str, *backups: str, dry_run: bool = False, url: str = ""
+        self,
+        cronjob: str,
+        *backups: str,
+        dry_run: bool = False,
+        skip_missing: bool = False,
+        url: str = "",
     ) -> tuple[DeleteResult, list[Mapping[str, Any]]]:
         """Delete these backups of a CronJob; all of them where none is named."""
         documents: list[Mapping[str, Any]] = []
@@ -166,6 +171,7 @@ class World:
             backups=backups or None,
             requested_by="me",
             dry_run=dry_run,
+            skip_missing=skip_missing,
         )
         return delete(job, interrupt=Interrupt(), now=lambda: NOW, emit=documents.append), documents
 

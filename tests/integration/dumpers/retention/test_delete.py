@@ -50,6 +50,24 @@ def test_an_id_that_is_none_deletes_nothing(world: World) -> None:
     assert world.left() == before
 
 
+def test_ids_of_other_storages_are_named_and_passed_over(world: World) -> None:
+    world.delete("delta")
+    ids = ("delta-2", "alpha-9", "alpha-0")
+    result, documents = world.delete("alpha", *ids, dry_run=True, skip_missing=True)
+    assert result.deleted == 1
+    named = [item["id"] for item in documents if item["delete"] == "missing"]
+    assert named == ["delta-2", "alpha-9"]
+    # The tombstone of a run that another storage may hold is no fault, either.
+    swept, documents = world.delete("delta", "delta-2", skip_missing=True)
+    assert (swept.succeeded, swept.deleted) == (True, 0)
+    assert documents[0] == {"delete": "missing", "id": "delta-2"}
+    with pytest.raises(DeletionRefusedError, match="it was removed already"):
+        world.delete("delta", "delta-2")
+    # What several fit is not passed over.
+    with pytest.raises(ConfigurationError, match="fits"):
+        world.delete("alpha", "alpha", skip_missing=True)
+
+
 def test_all_of_a_cronjob_goes_with_what_crashes_left(world: World) -> None:
     result, _ = world.delete("delta")
     assert result.deleted == 3

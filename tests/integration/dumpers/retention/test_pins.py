@@ -16,7 +16,7 @@ from dumpers.repository.catalogue import State
 from dumpers.repository.keys import PINNED, Run
 from dumpers.repository.record_json import make_tombstone, write_record
 from dumpers.repository.records import Removal, Tombstone
-from dumpers.runs.retention.marks import pin
+from dumpers.runs.retention.marks import BackupNotFoundError, pin
 from dumpers.runtime.errors import ConfigurationError, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
 from tests.integration.dumpers.retention.pruned_world import CLUSTER, NOW, World
@@ -42,6 +42,7 @@ class Scene:
     run: Run
 
     def pin(self, url: str = "", **others: Any) -> BackupResult:
+        backup = others.pop("backup", _GOES)
         job = BackupJob(
             storages=self.world.storages(url, **others),
             host="pod",
@@ -49,7 +50,7 @@ class Scene:
             workload="",
             cronjob="alpha",
             deadline=None,
-            backup=_GOES,
+            backup=backup,
             requested_by="me",
         )
         return pin(job, interrupt=Interrupt(), now=lambda: NOW, is_pinned=True)
@@ -121,6 +122,16 @@ def while_waiting(
         meanwhile()
         assert held_up(), "it took too long"
     return doing
+
+
+@pytest.mark.parametrize("backup", ["nope", _GOES])
+def test_a_backup_that_is_not_in_this_storage_has_a_reason_of_its_own(
+    scene: Scene, backup: str
+) -> None:
+    if backup == _GOES:
+        scene.bury(is_decided=True)
+    with pytest.raises(BackupNotFoundError):
+        scene.pin(backup=backup)
 
 
 def _prune(scene: Scene, url: str) -> Done:

@@ -21,7 +21,7 @@ _SOME = 8
 _SIDES: tuple[Side, Side] = ("request", "response")
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_a_prune_that_is_ended_at_any_request(s3: S3Server, faults: Faults) -> None:
     proxy = faults.http(s3.port)
     unhurt = fill(_world(s3))

@@ -12,8 +12,8 @@ from controller.manifests.overlay import overlay
 from controller.manifests.reading.identity import IDENTITY_PATH
 from controller.manifests.reading.verify_cronjob import build_verify_cronjob
 from controller.model import names
-from controller.runs.proofs import proof_annotations
-from controller.runs.verifications import verification_annotations
+from controller.runs.proving.proofs import proof_annotations
+from controller.runs.proving.verifications import verification_annotations
 from dumpers.contract import names as variables
 from tests.fakes.worlds import DB, job, settings
 from tests.integration.dumpers.verify import verified_world

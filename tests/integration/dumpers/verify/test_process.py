@@ -1,11 +1,8 @@
 """A scheduled verification as its container runs it."""
 
-import contextlib
 import json
-import re
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pyrage
@@ -18,7 +15,7 @@ from tests.testbed.dumper import PATIENCE_SECONDS, Dumper, storage_env
 from tests.testbed.fixtures import Faults
 from tests.testbed.proxies.faults import Hang, Rule, Slow
 from tests.testbed.stores.s3 import S3Server
-from tests.testbed.toolchain.processes import wait_until
+from tests.testbed.toolchain.processes import peak_mib, wait_until
 
 # Half of what is read.
 _MOST_MIB = 100
@@ -112,14 +109,9 @@ def test_how_far_it_is_is_told(world: World, job: Dumper, faults: Faults) -> Non
 def test_memory_does_not_grow_with_the_backups(world: World, job: Dumper) -> None:
     world.size = 32
     fill(world)
-    process = job.start()
-    status, peak = Path(f"/proc/{process.pid}/status"), 0
-    while job.process and job.process.poll() is None:
-        # Of a process that has ended, nothing is said.
-        with contextlib.suppress(OSError):
-            found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
-            peak = max(peak, int(found[1]) >> 10 if found else 0)
-        time.sleep(0.05)
+    job.start()
+    assert job.process
+    peak = peak_mib(job.process)
     code, result, log = end(job)
     assert code == ExitCode.DONE, log
     assert result.verified == 3

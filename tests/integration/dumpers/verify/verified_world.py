@@ -13,11 +13,11 @@ from typing import Any
 
 import pyrage
 
-from dumpers.contract.jobs import MAIN, NamedStorage
-from dumpers.contract.location import S3Location
 from dumpers.contract.names import PROOF_READ
 from dumpers.contract.restore.result import BackupResult
 from dumpers.contract.retention.jobs import PruneJob
+from dumpers.contract.storages.location import S3Location
+from dumpers.contract.storages.named_storage import MAIN, NamedStorage
 from dumpers.contract.verify.jobs import VerifyJob
 from dumpers.contract.verify.result import VerifyResult
 from dumpers.contract.verify.sample import parse_sample

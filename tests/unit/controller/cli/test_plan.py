@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from controller.cli.main import main
@@ -32,6 +33,27 @@ def test_a_plan_says_what_and_why_and_hides_secret_values() -> None:
     for value in ("c2VjcmV0", "c2hvcA=="):
         assert value not in text
     assert "bmV3" not in shown("credentials/secret-rotated")
+
+
+def test_the_class_of_a_workload_is_told() -> None:
+    case = "classes/named"
+    document = yaml.safe_load((GOLDEN / case / "view.yaml").read_text())
+    file = str(GOLDEN / case / "view.yaml")
+    result = CliRunner().invoke(main, ["plan", "--from-file", file], env=ENV | document["settings"])
+    assert "demo/db  wanted (Annotated)\n    class gold\n" in result.output
+    assert "    class " not in shown("manifests/steady")
+
+
+@pytest.mark.parametrize("verb", ["plan", "run"])
+def test_every_fault_of_the_classes_is_told_before_anything_is_done(verb: str) -> None:
+    classes = '{"gold": {"schedule": "daily"}, "silver": {"retention": "all"}}'
+    result = CliRunner().invoke(main, [verb], env=ENV | {"CLASSES": classes})
+    assert result.exit_code == 1
+    assert [line.partition(": ")[2].partition(": ")[0] for line in result.output.splitlines()] == [
+        "classes.gold.schedule",
+        "classes.silver.retention",
+        "classes.silver.schedule",
+    ]
 
 
 def test_a_kept_cronjob_tells_its_next_run() -> None:

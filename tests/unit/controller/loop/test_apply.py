@@ -9,6 +9,7 @@ import pytest
 
 from controller.kube.client import (
     ConflictError,
+    ForbiddenError,
     KubeError,
     NotLeadingError,
     RefusedError,
@@ -265,23 +266,32 @@ def test_a_schedule_that_is_refused_changes_nothing_of_when_a_run_is_due() -> No
         assert dues(one_pass(api, memory=memory, minutes=minutes)) == ([before], [before])
 
 
-def test_what_verifies_and_is_refused_keeps_nothing_else_back_and_is_told() -> None:
-    api = cluster(*small(asks(verify_schedule="0 6 * * 0")))
+@pytest.mark.parametrize("error", [RefusedError("422: no"), ForbiddenError("403: quota: no")])
+def test_what_only_reads_and_is_refused_keeps_nothing_else_back_and_is_told(
+    error: KubeError,
+) -> None:
+    api = cluster(*small(asks(verify_schedule="0 6 * * 0", drill_schedule="0 7 * * 0")))
+    api.items["Pod", "demo", "db-0"]["spec"]["containers"][0]["image"] = "postgres:16"
+    verify, drill = names.reader_names(DB)
     calls = itertools.count()
 
     def refuse(moment: str) -> None:
         # Each write is told before and after it: the third is that of the CronJob that verifies.
         if next(calls) == 4:
-            raise RefusedError("403: exceeded quota: count/cronjobs.batch")
+            raise error
 
     api.on_write = refuse
     result = one_pass(api)
-    assert states(result) == {"demo/db": f"{State.WANTED} {Reason.WRITE_FAILED}"}
+    assert states(result) == {"demo/db": f"{State.WANTED} {Reason.READER_REFUSED}"}
+    assert not result.succeeded
     (item,) = result.results
-    assert "exceeded quota" in item.status.message
-    assert {kind for kind, space, _ in api.items if space == CONTROL} >= {"CronJob", "Secret"}
-    one_pass(api)
-    assert ("CronJob", CONTROL, names.verify_cronjob_name(DB)) in api.items
+    assert f"{verify} is refused" in item.status.message
+    assert str(error) in item.status.message
+    kinds = {(kind, name) for kind, space, name in api.items if space == CONTROL}
+    assert kinds >= {("CronJob", DB), ("CronJob", drill)}
+    assert ("CronJob", verify) not in kinds
+    assert states(one_pass(api)) == {"demo/db": f"{State.WANTED} {Reason.ANNOTATED}"}
+    assert ("CronJob", CONTROL, verify) in api.items
 
 
 def test_a_secret_that_cannot_be_written_is_a_visible_state() -> None:

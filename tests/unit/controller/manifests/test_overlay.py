@@ -107,3 +107,21 @@ def test_ours_is_replaced_and_the_rest_stays(existing: Any, desired: Any, expect
 )
 def test_quantities(left: Any, right: Any, *, same: bool) -> None:
     assert same_quantity(left, right) is same
+
+
+def test_null_that_an_older_api_server_shows_is_nothing_to_write() -> None:
+    claim = {"metadata": {"creationTimestamp": None}, "spec": {"volumeMode": "Filesystem"}}
+    existing = {"volumes": [{"name": "a", "ephemeral": {"volumeClaimTemplate": claim}}]}
+    wanted = {"metadata": {}, "spec": {"volumeMode": "Filesystem"}}
+    desired = {"volumes": [{"name": "a", "ephemeral": {"volumeClaimTemplate": wanted}}]}
+    assert overlay(existing, desired) is existing
+    labelled = {**claim, "metadata": {"labels": {"a": "b"}}}
+    existing = {"volumes": [{"name": "a", "ephemeral": {"volumeClaimTemplate": labelled}}]}
+    assert overlay(existing, desired) == desired
+
+
+def test_init_containers_of_others_stay() -> None:
+    theirs, ours = {"name": "theirs"}, {"name": "server", "image": "b"}
+    existing = {"initContainers": [theirs, {"name": "server", "image": "a", "tty": False}]}
+    made = overlay(existing, {"initContainers": [ours]})
+    assert made == {"initContainers": [theirs, {"name": "server", "image": "b", "tty": False}]}

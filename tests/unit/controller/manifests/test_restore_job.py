@@ -17,22 +17,18 @@ from controller.manifests.restore_job import (
     build_client_job,
     build_restore_job,
 )
-from controller.manifests.verb_job import (
-    VerbJob,
-    build_check_job,
-    build_verb_job,
-    reader_account,
-)
+from controller.manifests.storages.sources import reader_account
+from controller.manifests.verb_job import VerbJob, build_check_job, build_verb_job
 from controller.model import names
 from controller.model.objects import Json, ObjectRef
 from controller.model.owner import Owner
 from controller.workloads.backup_spec import BackupSpec
-from dumpers.contract import location
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec, Role
 from dumpers.contract.restore.jobs import LoadJob
 from dumpers.contract.restore.jobs import RestoreJob as RestoreEnvironment
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
+from dumpers.contract.storages import variables as storage_variables
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ExitCode
 from tests.fakes.worlds import request, settings
@@ -98,7 +94,11 @@ def test_the_reader_has_the_keys_and_the_client_has_the_login(engine: EngineSpec
     reader, client = (env_of(containers(job)[name]) for name in (names.CONTAINER, CLIENT))
     database = engine.variables | {engine.tls_variable, engine.ca_file_variable}
     assert not database & set(reader)
-    assert {location.S3_ACCESS_KEY, location.S3_SECRET_KEY, location.S3_BUCKET} <= set(reader)
+    assert {
+        storage_variables.S3_ACCESS_KEY,
+        storage_variables.S3_SECRET_KEY,
+        storage_variables.S3_BUCKET,
+    } <= set(reader)
     assert {variables.CLUSTER, variables.CRONJOB, variables.IDENTITY_FILE} <= set(reader)
     assert set(client) <= database | {variables.EXCHANGE, variables.RESTORE}
     assert {engine.host_variable, engine.port_variable, engine.ca_file_variable} <= set(client)
@@ -318,12 +318,16 @@ def test_what_only_reads_goes_to_the_store_by_the_readers_account(
     restoring = build_restore_job(source, engine, Target(cronjob=source), asked, wanted)
     for job in (listing, restoring):
         found = env_of(containers(job)[names.CONTAINER])
-        keys = [found.get(name) for name in (location.S3_ACCESS_KEY, location.S3_SECRET_KEY)]
+        keys = [
+            found.get(name)
+            for name in (storage_variables.S3_ACCESS_KEY, storage_variables.S3_SECRET_KEY)
+        ]
         named = [item and item["secretKeyRef"]["name"] for item in keys]
         assert named == [secret, secret]
         assert pod_of(job)["serviceAccountName"] == service_account
     annotations = restoring["spec"]["template"]["metadata"]["annotations"]
     assert annotations["eks.amazonaws.com/skip-containers"] == CLIENT
+    assert annotations["azure.workload.identity/skip-containers"] == CLIENT
     # Whatever writes is as it was.
     assert pod_of(build_verb_job(source, WANTED))["serviceAccountName"] == "ksnapshot-backup-sa"
 

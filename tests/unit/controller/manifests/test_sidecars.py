@@ -43,6 +43,7 @@ def edited(cronjob: Json, **template: dict[str, str]) -> Json:
         ("annotations", "consul.hashicorp.com/connect-inject", "false"),
         ("annotations", "vault.hashicorp.com/agent-inject", "false"),
         ("annotations", "sidecar.opentelemetry.io/inject", "false"),
+        ("annotations", "dapr.io/enabled", "false"),
     ],
 )
 def test_meshes_are_told_to_leave_dump_pods_alone(part: str, key: str, text: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from controller.kube.client import CallCounts
 from controller.loop.pass_state import PassState
-from controller.model.names import DRY_RUN, INSTANCE
+from controller.model.names import DRY_RUN, INSTANCE, STORAGE
 from controller.plan.changes import PassResult
 from controller.report.metrics.metrics import Metrics
 from dumpers.contract.retention.result import PruneResult
@@ -212,6 +212,16 @@ def test_figures_of_prunes() -> None:
     }
     assert figures(4) == expected
     assert figures(5) == expected
+    # Another storage, later: what is due is of the older one, what is held back of both.
+    more = _prune(api, "prune-far", ended="2026-01-01T00:05:30Z", **{STORAGE: "offsite"})
+    _pod(api, more, _RESULT.to_json())
+    assert figures(6) == expected | {
+        "last_attempt_timestamp_seconds": ended + 120,
+        "held_back_backups": 4,
+        "shrunk_backups": 2,
+        "deleted_backups_total": 8,
+        "freed_bytes_total": 2048,
+    }
 
 
 def test_the_people_of_a_workload_are_told_what_is_held_back() -> None:

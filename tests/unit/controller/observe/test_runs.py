@@ -87,14 +87,30 @@ def test_events_are_read_only_where_the_pod_does_not_explain() -> None:
     assert record(api)["reason"] == "OOMKilled"
 
 
-def test_a_job_that_just_began_or_runs_needs_no_events() -> None:
+def test_a_job_whose_pod_just_began_or_runs_needs_no_events() -> None:
     api, state = converged()
     made = add_job(api)
-    assert reads_of(api, state, 1)[0] == ["Pod"]
+    # Its pod may have been refused.
+    assert reads_of(api, state, 1)[0] == ["Pod", "Event"]
     assert reads_of(api, state, 6)[0] == ["Pod", "Event"]
+    add_pod(api, made, phase="Pending")
+    assert reads_of(api, state, 7)[0] == ["Pod", "Event"]
+    api.items["Pod", CONTROL, "run-1-abcde"]["metadata"]["creationTimestamp"] = (
+        "2026-01-01T00:06:00Z"
+    )
+    assert reads_of(api, state, 8)[0] == ["Pod"]
     containers = [{"name": "job", "state": {"running": {}}}]
     add_pod(api, made, phase="Running", containerStatuses=containers)
     assert reads_of(api, state, 200)[0] == ["Pod"]
+
+
+def test_of_a_job_that_began_just_now_no_events_are_read() -> None:
+    api, state = converged()
+    made = add_job(api)
+    made["status"]["startTime"] = "2026-01-01T00:01:57Z"
+    api.put(made)
+    assert reads_of(api, state, 2)[0] == ["Pod"]
+    assert reads_of(api, state, 2.1)[0] == ["Pod", "Event"]
 
 
 def test_events_that_may_not_be_read_change_nothing_else() -> None:

@@ -133,7 +133,7 @@ def test_a_cronjob_of_another_component_goes_when_its_workload_wants_none() -> N
     assert (change.action, change.name) == (Action.DELETE, other["metadata"]["name"])
 
 
-def test_a_cronjob_of_another_component_stays_while_its_job_is_active() -> None:
+def test_a_cronjob_of_another_component_is_suspended_while_its_job_is_active() -> None:
     api = cluster(*small())
     one_pass(api)
     view = observe(api)
@@ -141,6 +141,13 @@ def test_a_cronjob_of_another_component_stays_while_its_job_is_active() -> None:
     assert not isinstance(view.control.cronjobs, ReadFailure)
     running = job({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": other["metadata"]})
     cronjobs = (*view.control.cronjobs, other)
+    control = replace(view.control, cronjobs=cronjobs, jobs=(running,))
+    (change,) = plans(replace(view, control=control))["demo/db"].changes
+    assert (change.action, change.name) == (Action.UPDATE, other["metadata"]["name"])
+    assert change.after
+    assert change.after["spec"]["suspend"] is True
+    # Then it waits for that Job.
+    cronjobs = (*view.control.cronjobs, change.after)
     control = replace(view.control, cronjobs=cronjobs, jobs=(running,))
     assert plans(replace(view, control=control))["demo/db"].changes == ()
 
@@ -153,7 +160,7 @@ def test_a_dump_cronjob_is_known_by_its_name_whatever_its_labels_are() -> None:
         }
     }
     assert component_of(cronjob) == DUMP
-    cronjob["metadata"]["name"] = cronjob_name("drill", "demo/db")
+    cronjob["metadata"]["name"] = cronjob_name("other", "demo/db")
     assert component_of(cronjob) == "backup"
 
 

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
+from controller.model import names
 from tests.fakes.kube_memory import Document, MemoryApi
-from tests.fakes.worlds import CONTROL
+from tests.fakes.worlds import CONTROL, reference
 
 NAME = "ksnapshot-status"
 
@@ -31,3 +32,27 @@ def row(api: MemoryApi, namespace: str = CONTROL) -> dict[str, Any]:
 def summary(api: MemoryApi, namespace: str) -> str:
     text: str = config_map(api, namespace)["data"]["summary.txt"]
     return text
+
+
+def ended_pod(api: MemoryApi, made: Document, finished: str, **said: Any) -> None:
+    """The pod of a Job's run, with what its dumper said."""
+    document = {"exit_code": 0, "reason": "Succeeded", "message": "", "succeeded": True} | said
+    ended = {
+        "exitCode": document["exit_code"],
+        "finishedAt": finished,
+        "message": json.dumps(document),
+    }
+    name = f"{made['metadata']['name']}-abcde"
+    labels = {names.MANAGED_BY_LABEL: names.MANAGED_BY, "job-name": made["metadata"]["name"]}
+    meta = {"name": name, "namespace": CONTROL, "uid": name, "labels": labels}
+    api.put(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": meta | {"ownerReferences": [reference(made)]},
+            "status": {
+                "phase": "Succeeded",
+                "containerStatuses": [{"name": "job", "state": {"terminated": ended}}],
+            },
+        }
+    )

@@ -207,10 +207,11 @@ def test_a_workload_has_at_most_eighteen_series() -> None:
     last |= {"source_bytes": 10, "stored_bytes": 5, "notes": ["standby"]}
     last |= {"oldest_backup": "2026-01-01T03:00:00Z", "backups": 1}
     cronjob = _cronjob(_MANY[::-1], LAST_SUCCESS=last, LAST_RESULT=last)
-    figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", due_at(cronjob), 300)
+    figures = workload_figures(cronjob, "2026-02-01T03:00:00Z", due_at(cronjob), 300, 21_600)
     # A workload is due or suspended; one that is backed up has no state, and there are four counts.
     missing = {family.name for family in WORKLOAD_FAMILIES} - {family.name for family in figures}
-    assert len({name for name in missing if "verify" not in name}) == 2
+    others = {"verify", "drill", "storage"}
+    assert len([name for name in missing if not others & set(name.split("_"))]) == 2
     assert len(figures) + 1 + 4 <= 18
 
 
@@ -220,13 +221,13 @@ def test_a_workload_that_verifies_by_a_schedule_has_six_series_more() -> None:
     last |= {"succeeded": False, "reason": "BackupDamaged", "message": "", "damaged": 2}
     last |= {"oldest_unread": "2026-01-01T03:00:00Z"}
     cronjob = _cronjob([], LAST_VERIFY=last)
-    figures = workload_figures(cronjob, "", None, 300)
+    figures = workload_figures(cronjob, "", None, 300, 21_600)
     assert not [family for family in figures if "verify" in family.name]
     cronjob["metadata"]["annotations"] |= {
         names.VERIFY_SCHEDULE: "0 6 * * 0",
         names.VERIFY_SINCE: "2026-01-01T00:00:00Z",
     }
-    figures = workload_figures(cronjob, "", None, 300)
+    figures = workload_figures(cronjob, "", None, 300, 21_600)
     found = {family.name: figure for family, figure in figures.items() if "verify" in family.name}
     assert len(found) == 6
     assert found["ksnapshot_verify_last_status"] == (("BackupDamaged",), 0.0)
@@ -235,12 +236,77 @@ def test_a_workload_that_verifies_by_a_schedule_has_six_series_more() -> None:
     assert found["ksnapshot_verify_due_timestamp_seconds"] == ((), due)
 
 
+def _drilled(schedule: str, **last: Any) -> dict[str, tuple[tuple[str, ...], float]]:
+    """The figures of a workload's drills, by their names without their common beginning."""
+    record = {"job": "x", "finished": "2026-01-04T07:10:00Z", "message": ""} | last
+    cronjob = _cronjob([], **({"LAST_DRILL": record} if last else {}))
+    if schedule:
+        cronjob["metadata"]["annotations"] |= {
+            names.DRILL_SCHEDULE: schedule,
+            names.DRILL_SINCE: "2026-01-01T00:00:00Z",
+        }
+    figures = workload_figures(cronjob, "", None, 300, 21_600)
+    start = "ksnapshot_drill_"
+    return {
+        family.name.removeprefix(start): figure
+        for family, figure in figures.items()
+        if family.name.startswith(start)
+    }
+
+
+_PASSED: dict[str, Any] = {"outcome": "passed", "reason": "Succeeded", "seconds": 61.0}
+_PASSED |= {"last_success": "2026-01-04T07:10:00Z", "answered": "2026-01-04T07:10:00Z"}
+_PASSED |= {"start_seconds": 5.0, "restore_seconds": 40.0, "compare_seconds": 16.0}
+_PASSED |= {"age_seconds": 18600.0, "tables": 7}
+
+
+def test_a_workload_that_is_drilled_by_a_schedule_has_thirteen_series_more() -> None:
+    assert _drilled("") == {}
+    found = _drilled("0 7 * * 0", **_PASSED)
+    moment = datetime(2026, 1, 4, 7, 10, tzinfo=UTC).timestamp()
+    assert found == {
+        "due_timestamp_seconds": ((), datetime(2026, 1, 11, 13, 5, tzinfo=UTC).timestamp()),
+        "last_success_timestamp_seconds": ((), moment),
+        "last_attempt_timestamp_seconds": ((), moment),
+        "last_status": (("Succeeded",), 1.0),
+        "not_drillable": ((), 0.0),
+        "in_doubt": ((), 0.0),
+        "last_duration_seconds": ((), 61.0),
+        "last_start_seconds": ((), 5.0),
+        "last_restore_seconds": ((), 40.0),
+        "last_compare_seconds": ((), 16.0),
+        "last_data_age_seconds": ((), 18600.0),
+        "last_compared_tables": ((), 7.0),
+        "last_differing_tables": ((), 0.0),
+    }
+    assert len(found) == 13
+
+
+@pytest.mark.parametrize(
+    ("schedule", "last", "status", "flags"),
+    [
+        ("0 7 * * 0", {"outcome": "failed", "reason": "StorageFailed"}, 0.0, (0.0, 0.0)),
+        ("", {"outcome": "failed", "reason": "StorageFailed"}, None, (0.0, 0.0)),
+        ("", {"outcome": "failed", "reason": "DrillDiffers", "in_doubt": True}, 0.0, (0.0, 1.0)),
+        ("0 7 * * 0", {"outcome": "not-drillable", "reason": "NotDrillable"}, None, (1.0, 0.0)),
+    ],
+)
+def test_a_drill_that_did_not_pass_is_told_by_what_it_is(
+    schedule: str, last: dict[str, Any], status: float | None, flags: tuple[float, float]
+) -> None:
+    found = _drilled(schedule, **last)
+    shown = found.get("last_status")
+    assert shown == (None if status is None else ((last["reason"],), status))
+    assert (found["not_drillable"][1], found["in_doubt"][1]) == flags
+    assert ("due_timestamp_seconds" in found) == bool(schedule)
+
+
 def test_the_oldest_backup_is_as_whoever_looked_last_saw_it() -> None:
     success = {"finished": "2026-01-31T03:00:00Z", "oldest_backup": "2026-01-01T03:00:00Z"}
     proof = {"finished": "2026-01-31T05:00:00Z", "oldest_backup": "2026-01-02T03:00:00Z"}
     plain = {"job": "x", "seconds": 9.5, "succeeded": True, "backups": 7}
     cronjob = _cronjob([], LAST_SUCCESS=plain | success, LAST_PROOF=plain | proof)
-    figure = workload_figures(cronjob, "", due_at(cronjob), 300)[families.FIRST_RESTORABLE]
+    figure = workload_figures(cronjob, "", due_at(cronjob), 300, 21_600)[families.FIRST_RESTORABLE]
     assert figure == ((), datetime(2026, 1, 2, 3, tzinfo=UTC).timestamp())
 
 
@@ -260,7 +326,7 @@ def test_notes_are_new_until_seven_runs_have_had_them(
 ) -> None:
     dated = [run | {"finished": f"2026-01-{20 - age}T03:00:00Z"} for age, run in enumerate(runs)]
     record = {"finished": "2026-01-20T03:00:00Z", "notes": notes, "succeeded": True}
-    figures = workload_figures(_cronjob(dated, LAST_SUCCESS=record), "", None, 300)
+    figures = workload_figures(_cronjob(dated, LAST_SUCCESS=record), "", None, 300, 21_600)
     by_name = {family.name: value for family, (_, value) in figures.items()}
     assert by_name["ksnapshot_backup_notes"] == len(notes)
     assert by_name["ksnapshot_backup_new_notes"] == new

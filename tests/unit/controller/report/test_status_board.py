@@ -1,6 +1,5 @@
 """What the rows of workloads show, and that nothing in them changes by time alone."""
 
-import json
 from typing import Any
 
 import pytest
@@ -17,37 +16,12 @@ from tests.fakes.worlds import (
     one_pass,
     owner,
     pod,
-    reference,
     settings,
     small,
 )
-from tests.unit.controller.report.shown import config_map, row, rows, summary
+from tests.unit.controller.report.shown import config_map, ended_pod, row, rows, summary
 
 CRONJOB = "CronJob", CONTROL, DB
-
-
-def ended_pod(api: MemoryApi, made: Document, finished: str, **said: Any) -> None:
-    """The pod of a Job's run, with what its dumper said."""
-    document = {"exit_code": 0, "reason": "Succeeded", "message": "", "succeeded": True} | said
-    ended = {
-        "exitCode": document["exit_code"],
-        "finishedAt": finished,
-        "message": json.dumps(document),
-    }
-    name = f"{made['metadata']['name']}-abcde"
-    labels = {names.MANAGED_BY_LABEL: names.MANAGED_BY, "job-name": made["metadata"]["name"]}
-    meta = {"name": name, "namespace": CONTROL, "uid": name, "labels": labels}
-    api.put(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": meta | {"ownerReferences": [reference(made)]},
-            "status": {
-                "phase": "Succeeded",
-                "containerStatuses": [{"name": "job", "state": {"terminated": ended}}],
-            },
-        }
-    )
 
 
 def ran(api: MemoryApi, number: int, *, succeeded: bool = True, **said: Any) -> None:
@@ -112,9 +86,38 @@ def test_the_board_shows_everything_of_a_workload() -> None:
         "  last run: failed 2026-01-01T04:00:00Z, SourceRefused: login refused",
         "  last success: 2026-01-01T03:00:00Z",
         "  restorable: up to 2026-01-01T03:00:00Z, as of 2026-01-01T03:00:00Z",
+        "  last proof: none; the last backup is stored",
         "  restore point: 2026-01-01T03:00:00Z, 42 B, notes: standby",
     ]
     assert rows(api) == [], "a run that failed is no trouble of the workload's state"
+
+
+def test_the_board_says_which_storages_lack_the_backup_of_a_partial_run() -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    message = "not in offsite: the store is away"
+    lacking = {"name": "offsite", "stored": False, "reason": "StorageFailed", "message": "away"}
+    ran(
+        api,
+        3,
+        outcome="partial",
+        reason="Partial",
+        message=message,
+        stored_bytes=42,
+        seconds=9,
+        storages=[{"name": "main", "stored": True}, lacking],
+    )
+    one_pass(api, memory=memory, minutes=190)
+    shown = row(api, "demo")
+    last = shown["last_result"]
+    assert (last["outcome"], last["reason"], last["message"]) == ("partial", "Partial", message)
+    assert (
+        f"  last run: partial 2026-01-01T03:00:00Z, 42 B in 9 s: {message}"
+        in summary(api, "demo").splitlines()
+    )
+    # It is a good run all the same.
+    assert shown["last_success"] == "2026-01-01T03:00:00Z"
+    assert [point["bytes"] for point in shown["restore_points"]] == [42]
 
 
 def verified(api: MemoryApi, number: int, *, good: bool = True, **said: Any) -> Document:
@@ -151,7 +154,12 @@ def test_the_board_shows_what_can_be_restored_and_what_was_proven() -> None:
     verified(api, 5, oldest_backup="2025-12-02T00:00:00Z", backups=6)
     one_pass(api, memory=memory, minutes=310)
     shown = row(api, "demo")
-    assert shown["last_proof"] == {"when": "2026-01-01T05:00:00Z", "good": True, "backup": "3f9c"}
+    assert shown["last_proof"] == {
+        "when": "2026-01-01T05:00:00Z",
+        "good": True,
+        "backup": "3f9c",
+        "grade": "verified",
+    }
     assert (shown["restorable"]["backups"], shown["restorable"]["as_of"]) == (
         6,
         "2026-01-01T05:00:00Z",
@@ -220,6 +228,66 @@ def test_the_board_shows_how_verifications_by_schedule_ended() -> None:
     assert [len(api.writes), len(api.shown)] == writes
 
 
+def drilled(api: MemoryApi, hour: int, **said: Any) -> None:
+    """A drill that somebody asked for, which ended at that hour."""
+    finished = f"2026-01-01T{hour:02}:00:00Z"
+    how = "Complete" if said["succeeded"] else "Failed"
+    made = job(api.items[CRONJOB], f"drill-{hour:02}", ended=finished, how=how)
+    made["metadata"] |= {
+        "labels": {names.COMPONENT_LABEL: names.DRILL},
+        "annotations": {names.CRONJOB: DB},
+    }
+    del made["metadata"]["ownerReferences"]
+    ended_pod(api, api.put(made), finished, **said)
+
+
+def test_the_board_shows_how_drills_ended() -> None:
+    api, memory = cluster(*small()), PassState()
+    one_pass(api, memory=memory)
+    assert "drill" not in row(api, "demo")
+    good = {"succeeded": True, "outcome": "passed", "backup": "3f9c", "tables": 7, "seconds": 61.0}
+    drilled(api, 1, **good, began="2025-12-31T03:00:00Z", age_seconds=79200.0)
+    one_pass(api, memory=memory, minutes=65)
+    assert row(api, "demo")["drill"] == {
+        "schedule": "",
+        "finished": "2026-01-01T01:00:00Z",
+        "outcome": "passed",
+        "reason": "Succeeded",
+        "message": "",
+        "backup": "3f9c",
+        "tables": 7,
+        "differing": 0,
+        "seconds": 61.0,
+        "age_seconds": 79200.0,
+        "last_success": "2026-01-01T01:00:00Z",
+        "in_doubt": False,
+        "doubted": "",
+        "problem": False,
+    }
+    assert row(api, "demo")["last_proof"]["grade"] == "drilled"
+    lines = summary(api, "demo").splitlines()
+    assert "  last proof: drilled, good 2026-01-01T01:00:00Z, backup 3f9c" in lines
+    told = "passed 2026-01-01T01:00:00Z in 61 s, 7 tables compared"
+    assert f"  drilled when asked for, {told}" in lines
+    bad = {"succeeded": False, "exit_code": 23, "outcome": "failed", "reason": "DrillDiffers"}
+    bad |= {"message": "orders differ", "backup": "77aa", "began": "2026-01-01T00:00:00Z"}
+    drilled(api, 2, **bad, tables=7, differing=1)
+    one_pass(api, memory=memory, minutes=125)
+    found = row(api, "demo")["drill"]
+    assert (found["outcome"], found["differing"], found["problem"]) == ("failed", 1, True)
+    assert found["last_success"] == "2026-01-01T01:00:00Z"
+    lines = summary(api, "demo").splitlines()
+    assert "  last proof: DIFFERS 2026-01-01T02:00:00Z, backup 77aa" in lines
+    told = "failed 2026-01-01T02:00:00Z, DrillDiffers: orders differ"
+    assert f"  drilled when asked for, {told}" in lines
+    assert "  in doubt: the backup 77aa, which a drill found not to be what was dumped" in lines
+    # A steady pass writes nothing, nor does one that begins anew.
+    writes = [len(api.writes), len(api.shown)]
+    one_pass(api, memory=memory, minutes=126)
+    one_pass(api, minutes=127)
+    assert [len(api.writes), len(api.shown)] == writes
+
+
 def test_the_board_has_the_last_ten_restore_points() -> None:
     api, memory = cluster(*small()), PassState()
     one_pass(api, memory=memory)
@@ -272,6 +340,29 @@ def test_a_workload_without_cronjob_shows_what_its_annotations_say(
     assert (shown["reason"], shown["type"], shown["schedule"]) == (reason, type_, schedule)
     assert (shown["cronjob"], shown["next"], shown["last_result"]) == ("", "", None)
     assert (row(api)["type"], row(api)["kind"]) == (type_, "StatefulSet")
+
+
+def test_the_board_shows_the_class_of_a_workload_and_nothing_without_one() -> None:
+    how = settings(CLASSES='{"gold": {"schedule": "@daily"}}')
+    memory, api = PassState(), cluster(*small(asks(**{"class": "gold", "schedule": "@daily"})))
+    one_pass(api, how, memory)
+    assert row(api, "demo")["class"] == "gold"
+    told = summary(api, "demo")
+    assert "\n  class: gold\n  schedule: @daily" in told
+    before = config_map(api, "demo")
+    one_pass(api, how, memory, minutes=1)
+    one_pass(api, how, minutes=2)
+    assert config_map(api, "demo") == before
+    for item in small():
+        api.put(item)
+    one_pass(api, how, memory, minutes=3)
+    assert "class" not in row(api, "demo")
+
+
+def test_the_board_shows_the_class_of_a_workload_without_a_cronjob() -> None:
+    api = cluster(*small(asks(**{"class": "gold", "schedule": "@daily"}))[:3])
+    one_pass(api, settings(CLASSES='{"gold": {"schedule": "@daily"}}'))
+    assert (row(api, "demo")["reason"], row(api, "demo")["class"]) == ("ServiceMissing", "gold")
 
 
 def test_a_suspended_workload_is_listed_and_has_no_next_run() -> None:

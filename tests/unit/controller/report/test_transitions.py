@@ -7,6 +7,11 @@ import pytest
 
 from controller.loop.pass_state import PassState
 from controller.model.names import (
+    COMPONENT_LABEL,
+    CRONJOB,
+    DRILL,
+    DRILL_SCHEDULE,
+    LAST_DRILL,
     LAST_RESULT,
     LAST_VERIFY,
     VERIFY_SCHEDULE,
@@ -14,16 +19,17 @@ from controller.model.names import (
 )
 from controller.model.status import Reason, State, WorkloadStatus
 from controller.plan.changes import Action, ApplyResult, Change, WorkloadPlan
+from controller.report.proof_ends import DrillFinished, VerificationFinished
 from controller.report.transitions import (
     ObjectWritten,
     RunFinished,
     StatusChanged,
-    VerificationFinished,
     WorkloadForgotten,
     forgotten_workloads,
     workload_transitions,
 )
 from tests.fakes.worlds import CONTROL, DB, asks, cluster, job, one_pass, small
+from tests.unit.controller.report.shown import ended_pod
 
 WANTED = WorkloadStatus(state=State.WANTED, reason=Reason.ANNOTATED)
 UNKNOWN = WorkloadStatus(state=State.UNKNOWN, reason=Reason.NO_RUNNING_POD)
@@ -175,11 +181,74 @@ def test_the_end_of_a_verification_is_told_once_and_is_no_run() -> None:
         reason="BackupDamaged",
         message="3f9c is damaged",
         damaged=1,
+        finished="2026-01-01T06:10:00Z",
+        is_against=True,
     )
     (written,) = workload_transitions(WANTED, result(update(after, after)))
     assert isinstance(written, ObjectWritten)
     again = verified(**record | {"finished": "2026-01-02T06:10:00Z", "job": "check-2"})
     assert len(list(workload_transitions(WANTED, result(update(after, again))))) == 2
+
+
+def _drilled(schedule: str = "", **record: Any) -> dict[str, Any]:
+    values = {DRILL_SCHEDULE: schedule} if schedule else {}
+    values |= {LAST_DRILL: json.dumps(record)} if record else {}
+    return {"metadata": {"name": "c", "annotations": values}}
+
+
+_PASSED = {"job": "d-1", "finished": "2026-01-01T07:10:00Z", "outcome": "passed"}
+_PASSED |= {"reason": "Succeeded", "message": ""}
+_AWAY = {"job": "d-2", "finished": "2026-01-08T07:10:00Z", "outcome": "failed"}
+_AWAY |= {"reason": "StorageFailed", "message": "away"}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "before", "after", "is_told", "earlier"),
+    [
+        ("", {}, _PASSED, True, None),
+        ("", _PASSED, _AWAY, False, (False, "Succeeded", False, False)),
+        ("0 7 * * 0", _PASSED, _AWAY, True, (False, "Succeeded", False, False)),
+        (
+            "0 7 * * 0",
+            _PASSED | {"outcome": "failed", "reason": "DrillDiffers", "in_doubt": True},
+            _AWAY | {"in_doubt": True},
+            True,
+            (True, "DrillDiffers", True, True),
+        ),
+        # A failure that nobody was told of is none that heals.
+        ("", _AWAY, _PASSED | {"job": "d-3"}, True, (False, "StorageFailed", False, False)),
+    ],
+)
+def test_the_end_of_a_drill_is_told_once_and_is_no_run(
+    schedule: str, before: Any, after: Any, *, is_told: bool, earlier: Any
+) -> None:
+    first, then = _drilled(schedule, **before), _drilled(schedule, **after)
+    _, told = workload_transitions(WANTED, result(update(first, then)))
+    assert isinstance(told, DrillFinished)
+    assert (told.job, str(told.outcome)) == (after["job"], after["outcome"])
+    assert (told.is_told, told.before) == (is_told, earlier)
+    assert told.in_doubt == bool(after.get("in_doubt"))
+    (written,) = workload_transitions(WANTED, result(update(then, then)))
+    assert isinstance(written, ObjectWritten)
+
+
+def test_the_log_has_the_end_of_a_drill(caplog: pytest.LogCaptureFixture) -> None:
+    api, state = cluster(*small()), PassState()
+    one_pass(api, memory=state)
+    dump = api.items["CronJob", CONTROL, DB]
+    for name, how, level in (("d-1", "Failed", "WARNING"), ("d-2", "Complete", "INFO")):
+        made = job(dump, name, ended=f"2026-01-01T00:01:0{name[-1]}Z", how=how)
+        made["metadata"] |= {"labels": {COMPONENT_LABEL: DRILL}, "annotations": {CRONJOB: DB}}
+        del made["metadata"]["ownerReferences"]
+        made = api.put(made)
+        if how == "Complete":
+            told = {"succeeded": True, "exit_code": 0, "outcome": "not-drillable"}
+            ended_pod(api, made, "2026-01-01T00:01:02Z", **told)
+        caplog.set_level("INFO")
+        caplog.clear()
+        one_pass(api, memory=state, minutes=2)
+        lines = [(record.message, record.levelname) for record in caplog.records]
+        assert lines[1] == ("drill finished", level)
 
 
 def test_the_log_has_the_end_of_a_verification(caplog: pytest.LogCaptureFixture) -> None:

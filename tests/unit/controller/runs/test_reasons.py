@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from controller.model.names import LAST_RESULT, LAST_SUCCESS
-from controller.runs.causes.event_causes import cause_in_events, events_of_job
+from controller.model.objects import name_of, uid_of
+from controller.runs.causes.event_causes import cause_in_events, events_by_job, events_of_job
 from controller.runs.causes.pod_causes import cause_in_pod
 from controller.runs.reasons import RunReason, shortened
 from controller.runs.results import jobs_with_open_result, result_annotations
@@ -143,6 +144,36 @@ def test_the_events_of_pods_that_are_gone(name: str, of: str, at: str, *, expect
     failed["status"]["startTime"] = "2026-01-01T03:00:00Z"
     event = {"involvedObject": {"kind": "Pod", "name": of}, "lastTimestamp": at}
     assert bool(events_of_job(failed, (event,))) is expected
+
+
+class Counted(dict[str, Any]):
+    """An Event that counts how often somebody asks what it is about."""
+
+    asked = 0
+
+    def get(self, key: str, default: Any = None, /) -> Any:
+        self.asked += key == "involvedObject"
+        return super().get(key, default)
+
+
+def test_a_burst_of_jobs_looks_at_each_event_once() -> None:
+    jobs = tuple(job(CRONJOB, f"run-{number}") for number in range(50))
+    events = [
+        Counted(involvedObject={"kind": "Job", "uid": uid_of(item)}, message=name_of(item))
+        for item in jobs
+    ]
+    events += [
+        Counted(
+            involvedObject={"kind": "Pod", "name": f"{name_of(item)}-abcde"}, message=name_of(item)
+        )
+        for item in reversed(jobs)
+    ]
+    found = events_by_job(jobs, tuple(events))
+    for item in jobs:
+        told = found[uid_of(item)]
+        assert [event["message"] for event in told] == [name_of(item)] * 2
+        assert [event["involvedObject"]["kind"] for event in told] == ["Job", "Pod"]
+    assert {event.asked for event in events} == {1}
 
 
 def test_messages_are_bounded_and_without_logins_and_signatures() -> None:

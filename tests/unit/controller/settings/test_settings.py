@@ -158,12 +158,17 @@ def test_a_private_key_in_any_setting_is_never_shown(setting: Setting, key: str)
     ],
 )
 def test_the_secret_of_private_keys(text: str, expected: str | None) -> None:
+    signing = {"WATCH_NAMESPACES": "a", "PROOF_SIGNING_KEY_SECRET": text}
     env = {"WATCH_NAMESPACES": "a", "IDENTITY_SECRET": text}
     if expected is None:
         with pytest.raises(ConfigurationError, match="IDENTITY_SECRET"):
             Settings.from_env(env)
+        with pytest.raises(ConfigurationError, match="PROOF_SIGNING_KEY_SECRET"):
+            Settings.from_env(signing)
     else:
         assert Settings.from_env(env).identity_secret == expected
+        own = expected.replace("/identity", "/key.pem")
+        assert Settings.from_env(signing).signing_key_secret == own
 
 
 @pytest.mark.parametrize(
@@ -185,3 +190,30 @@ def test_pairs_of_namespaces(text: str, expected: tuple[tuple[str, str], ...] | 
             Settings.from_env(env)
     else:
         assert Settings.from_env(env).bootstrap_pairs == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ("*",)),
+        ("[]", ()),
+        (
+            '["*.example.com", "10.0.0.7", "10.1.2.3/8", "fd00::/8"]',
+            ("*.example.com", "10.0.0.7", "10.0.0.0/8", "fd00::/8"),
+        ),
+        ("*", None),
+        ('"*"', None),
+        ("[1]", None),
+        ('{"a": 1}', None),
+        ('["a b"]', None),
+        ('["10.0.0.0/40"]', None),
+        ('["-"]', None),
+    ],
+)
+def test_hosts_that_are_allowed(text: str, expected: tuple[str, ...] | None) -> None:
+    env = {"WATCH_NAMESPACES": "a", "HOSTS_ALLOWED": text}
+    if expected is None:
+        with pytest.raises(ConfigurationError, match="HOSTS_ALLOWED"):
+            Settings.from_env(env)
+    else:
+        assert Settings.from_env(env).allowed_hosts == expected

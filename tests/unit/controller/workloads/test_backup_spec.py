@@ -16,10 +16,10 @@ from controller.workloads.backup_spec import BackupSpec, build_spec
 from controller.workloads.request import Request, parse_request
 from controller.workloads.verifying import check_default
 from controller.workloads.workload import Workload
-from dumpers.contract import location
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec
 from dumpers.contract.jobs import DumpJob
+from dumpers.contract.storages import variables as storage_variables
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
 from tests.fakes.worlds import NS, asks, owner, pod, request, service, settings
@@ -40,7 +40,7 @@ def spec(
         pods=(),
         services=services,
         owners={},
-        contents={ObjectRef(kind=SECRET, name="login"): SecretData(data=data)},
+        contents={ObjectRef(kind=SECRET, name="login"): SecretData(data=data, allows_host=True)},
     )
     workload = Workload(
         owner=Owner(namespace=NS, ref=ObjectRef(kind="StatefulSet", name="db")),
@@ -112,8 +112,12 @@ def test_every_s3_option_and_the_verification_reach_the_job() -> None:
     verified = replace(found, request=request(verify="read-back"))
     asked = settings(BACKUP_SECRET_NAME="keys")
     names = [entry["name"] for entry in job_env.build_env(verified, asked, "cluster")]
-    options = {value for name, value in vars(location).items() if name.startswith("S3_")}
-    assert options | {*location.PROXIES, variables.VERIFY} <= set(names)
+    options = {
+        value
+        for name, value in vars(storage_variables).items()
+        if name.startswith("S3_") and value != storage_variables.S3_BUCKET_INFO
+    }
+    assert options | {*storage_variables.PROXIES, variables.VERIFY} <= set(names)
     assert len(set(names)) == len(names)
     assert variables.VERIFY not in {
         entry["name"] for entry in job_env.build_env(found, asked, "cluster")

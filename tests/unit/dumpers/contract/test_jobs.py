@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dumpers.contract.jobs import DumpJob
-from dumpers.contract.result import RESULT_MAX_BYTES, DumpResult
+from dumpers.contract.result import PARTIAL, RESULT_MAX_BYTES, DumpResult, StorageResult
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
 
@@ -22,6 +22,7 @@ ENV = {
     "POSTGRESQL_DATABASE": "shop",
     "HOSTNAME": "ksnapshot-postgresql-demo-db-c11184c0-29384756-x7k2p",
 }
+PLAIN = {"succeeded": True, "exit_code": 0, "reason": "", "message": ""}
 RESULT = DumpResult(succeeded=True, exit_code=0, reason="Succeeded", message="")
 
 
@@ -94,6 +95,31 @@ def test_a_required_proof_is_recorded_whatever_it_says() -> None:
     job = DumpJob.from_env(ENV | {"KSNAPSHOT_REQUIRED_PROOF": "seance"}, ENGINES)
     assert job.required_proof == "seance"
     assert DumpJob.from_env(ENV, ENGINES).required_proof == ""
+
+
+@pytest.mark.parametrize(
+    ("required", "verify", "further"),
+    [
+        ("", "", ""),
+        ("", "read-back", ""),
+        ("read", "", ""),
+        ("read", "read-back", "read"),
+        ("drilled", "", ""),
+        ("drilled", "read-back", "read"),
+        ("seance", "read-back", "seance"),
+    ],
+)
+def test_a_further_storage_asks_for_no_proof_that_nothing_brings_there(
+    required: str, verify: str, further: str
+) -> None:
+    env = {
+        "KSNAPSHOT_STORAGES": "main,near",
+        "STORAGE_NEAR__BUCKET": "near",
+        "KSNAPSHOT_REQUIRED_PROOF": required,
+        "KSNAPSHOT_VERIFY": verify,
+    }
+    job = DumpJob.from_env(ENV | env, ENGINES)
+    assert [job.proof_required_in(item.name) for item in job.storages] == [required, further]
 
 
 def test_every_fault_is_listed_at_once() -> None:
@@ -226,6 +252,23 @@ def test_an_s3_option_that_cannot_be_is_told(changes: dict[str, str], words: str
     assert len(str(caught.value)) < 300
 
 
+def test_a_further_storage_that_cannot_be_read_back_is_found_before_the_dump() -> None:
+    env = {
+        "KSNAPSHOT_STORAGES": "main,ice,near",
+        "STORAGE_ICE__BUCKET": "ice",
+        "STORAGE_ICE__S3_STORAGE_CLASS": "DEEP_ARCHIVE",
+        "STORAGE_NEAR__BUCKET": "near",
+    }
+    job = DumpJob.from_env(ENV | env | {"KSNAPSHOT_VERIFY": "read-back"}, ENGINES)
+    first, ice, near = job.storages
+    assert (first.fault, near.fault) == ("", "")
+    assert ice.fault == (
+        "KSNAPSHOT_VERIFY is read-back, but objects in STORAGE_ICE__S3_STORAGE_CLASS=DEEP_ARCHIVE "
+        "cannot be read: drop one of the two"
+    )
+    assert not any(item.fault for item in DumpJob.from_env(ENV | env, ENGINES).storages)
+
+
 def test_an_unknown_engine_is_told_with_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"'oracle': it must be one of: .*postgresql"):
         DumpJob.from_env(ENV | {"KSNAPSHOT_ENGINE": "oracle"}, ENGINES)
@@ -275,6 +318,36 @@ def test_a_result_always_fits_and_comes_back(message: str, keys: tuple[str, ...]
     assert read == result or read.keys == () or read.message.endswith("…")
 
 
+def test_a_result_says_which_storages_have_the_backup() -> None:
+    why = "cannot write " + "x" * 400 + ": the store is full"
+    missed = StorageResult.given_up("offsite", reason="StorageFailed", message=why)
+    assert missed.message.startswith("cannot write x")
+    assert missed.message.endswith("x: the store is full")
+    assert len(missed.message) == 301
+    stored = StorageResult(name="main", stored=True)
+    result = replace(RESULT, outcome=PARTIAL, storages=(stored, missed))
+    document = json.loads(result.to_json())
+    assert document["outcome"] == "partial"
+    assert document["storages"][0] == {"name": "main", "stored": True}
+    assert DumpResult.from_json(result.to_json()) == result
+
+
+def test_a_result_of_many_storages_fits_without_their_messages() -> None:
+    failed = [
+        StorageResult.given_up(f"s{number}", reason="StorageFailed", message="ö" * 300)
+        for number in range(40)
+    ]
+    text = replace(RESULT, message="short", storages=tuple(failed)).to_json()
+    assert len(text.encode()) <= RESULT_MAX_BYTES
+    read = DumpResult.from_json(text)
+    assert [item.name for item in read.storages] == [item.name for item in failed]
+    assert (read.message, {item.message for item in read.storages}) == ("short", {""})
+
+
+def test_a_result_of_one_storage_says_nothing_of_storages() -> None:
+    assert not {"outcome", "storages"} & json.loads(RESULT.to_json()).keys()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -283,10 +356,15 @@ def test_a_result_always_fits_and_comes_back(message: str, keys: tuple[str, ...]
         '{"succeeded": true, "exit_code": 0, "reason": "", "message": []}',
         '{"succeeded": true, "exit_code": 0, "reason": "", "message": "", "keys": [1]}',
         '{"succeeded": true, "exit_code": 0, "reason": "", "message": "", "keys": 1}',
+        '{"succeeded": true, "exit_code": 0, "reason": "", "message": "", "outcome": 1}',
+        '{"succeeded": true, "exit_code": 0, "reason": "", "message": "", "storages": 1}',
+        json.dumps(PLAIN | {"storages": ["main"]}),
+        json.dumps(PLAIN | {"storages": [{"name": "main", "stored": 1}]}),
+        json.dumps(PLAIN | {"storages": [{"name": 1, "stored": True}]}),
     ],
 )
 def test_what_is_no_result_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no dump result"):
+    with pytest.raises(ValueError, match="no DumpResult"):
         DumpResult.from_json(text)
 
 

@@ -40,3 +40,10 @@ def test_patterns_are_read(text: str, patterns: tuple[str, ...]) -> None:
 def test_empty_patterns_are_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="TABLES holds an empty name"):
         names.parse_patterns("TABLES", text)
+
+
+@pytest.mark.parametrize(
+    ("taken", "free"), [([], "a"), (["b", "a_"], "a"), (["a"], "a_"), (["a", "a_", "A"], "a__")]
+)
+def test_a_name_that_nobody_has_is_found(taken: list[str], free: str) -> None:
+    assert names.free_name("a", taken) == free

@@ -9,6 +9,10 @@ from dumpers.repository.added_records import (
     Acceptance,
     AskedObject,
     CheckedObject,
+    Copied,
+    Drill,
+    DrilledCheck,
+    DrilledTable,
     Pin,
     Restoration,
     ShrunkRecord,
@@ -51,6 +55,8 @@ STARTED = st.builds(
     started=TIMES,
     deadline_seconds=st.none() | SIZES,
     keys=st.lists(TEXTS, max_size=3).map(tuple),
+    storage=TEXTS,
+    storages=st.lists(TEXTS, max_size=3).map(tuple),
 )
 OBJECT_FINGERPRINTS = st.builds(
     ObjectFingerprint,
@@ -102,6 +108,8 @@ MANIFESTS = st.builds(
     size_accepted=st.booleans(),
     required_proof=TEXTS,
     fingerprint=TEXTS,
+    missing=st.lists(TEXTS, max_size=3).map(tuple),
+    options=st.dictionaries(TEXTS, TEXTS, max_size=2),
     metadata=METADATA,
 )
 FAILURES = st.builds(
@@ -148,6 +156,7 @@ BOOTSTRAPS = st.builds(
     message=TEXTS,
 )
 ACCEPTANCES = st.builds(Acceptance, run=TEXTS, accepted=TIMES, by=TEXTS)
+COPIES = st.builds(Copied, run=TEXTS, copied=TIMES, storage=TEXTS, bucket=TEXTS, by=TEXTS)
 CHECKS = st.builds(
     StoreCheck,
     run=TEXTS,
@@ -157,4 +166,34 @@ CHECKS = st.builds(
     ),
 )
 SHRUNK = st.builds(ShrunkRecord, run=TEXTS, found=TIMES)
+SECONDS = st.floats(min_value=0, max_value=1e9)
+DRILLS = st.builds(
+    Drill,
+    run=TEXTS,
+    started=TIMES,
+    finished=TIMES,
+    by=TEXTS,
+    engine=TEXTS,
+    server_version=TEXTS,
+    image=TEXTS,
+    reason=TEXTS,
+    message=TEXTS,
+    method=TEXTS,
+    tables=st.lists(
+        st.builds(DrilledTable, name=TEXTS, rows=st.none() | SIZES, good=st.booleans(), why=TEXTS),
+        max_size=3,
+    ).map(tuple),
+    faults=st.lists(TEXTS, max_size=2).map(tuple),
+    unproved=st.lists(TEXTS, max_size=2).map(tuple),
+    source_bytes=SIZES,
+    age_seconds=SECONDS,
+    start_seconds=SECONDS,
+    restore_seconds=SECONDS,
+    compare_seconds=SECONDS,
+    checks=st.lists(
+        st.builds(DrilledCheck, number=SIZES, good=st.booleans(), seconds=SECONDS, why=TEXTS),
+        max_size=3,
+    ).map(tuple),
+    check_seconds=SECONDS,
+)
 UNREAD = st.builds(UnreadRecord, run=TEXTS, finished=TIMES, reason=TEXTS, message=TEXTS)

@@ -140,6 +140,7 @@ def test_what_an_entry_says() -> None:
         "why": "",
         "pinned": True,
         "proof": None,
+        "drill": None,
         "cluster": "c",
         "workload": "demo/db",
         "cronjob": "cj",
@@ -153,9 +154,20 @@ def test_what_an_entry_says() -> None:
         "checked": True,
         "size_accepted": False,
         "required_proof": "",
+        "storages": [],
+        "missing": [],
         "retention": None,
         "restorable": True,
     }
+
+
+def test_an_entry_says_which_storages_missed_it() -> None:
+    begun = replace(RUN, storage="main", storages=("main", "off-site"))
+    found = entry(write_record(replace(MANIFEST, begun=begun, missing=("off-site",))))
+    assert (found.storages, found.missing) == (("main", "off-site"), ("off-site",))
+    assert found.is_restorable
+    started = entry(write_record(begun))
+    assert (started.storages, started.missing) == (("main", "off-site"), ())
 
 
 @pytest.mark.parametrize(
@@ -183,6 +195,17 @@ def test_the_last_proof_is_told() -> None:
         "when": "2026-01-04T00:00:00Z",
         "good": True,
     }
+
+
+def test_the_last_drill_is_told_and_makes_no_other_state() -> None:
+    names = ("drilled-20260103T000000Z.json", "drill-failed-20260104T000000Z.json")
+    found = entry(write_record(MANIFEST), *names)
+    assert found.to_document()["drill"] == {"when": "2026-01-04T00:00:00Z", "good": False}
+    assert found.is_restorable
+    assert found.proof is None
+    ahead = entry(write_record(MANIFEST), *names, "drilled-20990101T000000Z.json").drill
+    assert ahead is not None
+    assert not ahead.good
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dumpers.repository.catalogue import Entry, State
-from dumpers.repository.choice import choose
+from dumpers.repository.choice import NoSuchBackupError, choose
 from dumpers.runtime.errors import ConfigurationError
 
 
@@ -74,6 +74,27 @@ def test_refusal(wanted: str, message: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         choose(ENTRIES, wanted)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_elsewhere"),
+    [
+        ("zz", True),
+        ("a7", True),
+        ("a8", True),
+        ("f1", True),
+        ("at:2026-01-01T12:00:00Z", True),
+        # It may come to be a backup here, or be one.
+        ("a9", False),
+        ("d3", False),
+        ("bb", False),
+        ("at:yesterday", False),
+    ],
+)
+def test_what_another_storage_may_have(wanted: str, *, is_elsewhere: bool) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        choose(ENTRIES, wanted)
+    assert isinstance(refused.value, NoSuchBackupError) is is_elsewhere
 
 
 @pytest.mark.parametrize("wanted", ["latest", "a9", "at:2026-01-01T00:00:00Z"])

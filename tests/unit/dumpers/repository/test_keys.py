@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dumpers.contract.key_names import normalise_path, quote
-from dumpers.repository.keys import Run, RunFolder, read_proof, restored_name, verification_name
+from dumpers.repository.keys import (
+    Run,
+    RunFolder,
+    drill_name,
+    read_drill,
+    read_proof,
+    read_told,
+    restored_name,
+    unread_name,
+    verification_name,
+)
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -127,3 +137,19 @@ def test_a_verdict_is_read_from_its_name() -> None:
         assert read_proof(verification_name(STARTED, good=good)) == (STARTED, good)
     assert read_proof(restored_name(STARTED)) is None
     assert read_proof("verified-20261302T030405Z.json") is None
+
+
+def test_the_verdict_of_a_drill_is_read_from_its_name() -> None:
+    for good in (True, False):
+        assert read_drill(drill_name(STARTED, good=good)) == (STARTED, good)
+        assert read_proof(drill_name(STARTED, good=good)) is None
+        assert read_drill(verification_name(STARTED, good=good)) is None
+
+
+def test_a_record_with_a_time_in_its_name_says_what_was_found_out() -> None:
+    assert read_told(restored_name(STARTED)) == ("restored", STARTED)
+    assert read_told(unread_name(STARTED)) == ("unread", STARTED)
+    for good, kind in ((True, "drilled"), (False, "drill-failed")):
+        assert read_told(drill_name(STARTED, good=good)) == (kind, STARTED)
+    for name in ("pinned-20260102T030405Z.json", "verified-20261302T030405Z.json", "manifest.json"):
+        assert read_told(name) is None

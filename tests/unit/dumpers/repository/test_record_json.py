@@ -32,6 +32,8 @@ from tests.unit.dumpers.repository.records_made import (
     ACCEPTANCES,
     BOOTSTRAPS,
     CHECKS,
+    COPIES,
+    DRILLS,
     FAILURES,
     FINGERPRINTS,
     MANIFESTS,
@@ -97,10 +99,12 @@ def read(document: object) -> object:
     | FINGERPRINTS
     | FAILURES
     | VERIFICATIONS
+    | DRILLS
     | RESTORATIONS
     | PINS
     | BOOTSTRAPS
     | ACCEPTANCES
+    | COPIES
     | CHECKS
     | SHRUNK
     | UNREAD
@@ -207,6 +211,16 @@ def test_the_manifest_carries_a_digest_of_itself() -> None:
     assert document["encryption"] == {"scheme": "age", "recipients": ["age1x"]}
     assert document["objects"][0]["ending"] == ".sql"
     assert document["run"] == "r1"
+
+
+def test_a_run_of_several_storages_says_where_it_went_and_what_was_missed() -> None:
+    names = {"storage", "storages", "missing"}
+    assert not names & json.loads(write_record(RUN)).keys()
+    assert not names & json.loads(write_record(manifest())).keys()
+    begun = replace(RUN, storage="offsite", storages=("main", "offsite"))
+    assert json.loads(write_record(begun))["storages"] == ["main", "offsite"]
+    document = json.loads(write_record(replace(manifest(), begun=begun, missing=("main",))))
+    assert (document["storage"], document["missing"]) == ("offsite", ["main"])
 
 
 def test_no_encryption_is_said_so() -> None:

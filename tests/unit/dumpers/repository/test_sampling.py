@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dumpers.contract.verify.sample import Sample, parse_sample
-from dumpers.repository.catalogue import Entry, Proof, State
+from dumpers.repository.catalogue import Entry, State
+from dumpers.repository.keys import Proof
 from dumpers.repository.sampling import (
     newest_backup,
     newest_verified,

@@ -1,6 +1,6 @@
 import pytest
 
-from dumpers.contract.location import S3Location
+from dumpers.contract.storages.location import S3Location
 from dumpers.runtime.errors import InterruptedRunError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage import run_storage

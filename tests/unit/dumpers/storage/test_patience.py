@@ -58,6 +58,27 @@ def test_a_store_that_stays_away_is_given_up_after_the_patience(attempt: float) 
     assert 300 <= time.now <= 300 + attempt
 
 
+def test_nobody_says_to_wait_for_a_store_that_was_given_up_meanwhile(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = []
+
+    class Lane(Interrupt):
+        def hold_up(self, by: str) -> None:
+            told.append(by)
+
+    lane = Lane()
+
+    def hang() -> None:
+        lane.cancel("the end of its upload")
+        raise AWAY
+
+    with pytest.raises(InterruptedRunError, match="the end of its upload"):
+        Time().patience(300).call(hang, interrupt=lane)
+    assert "waiting for the store" not in caplog.text
+    assert told == []
+
+
 def test_without_patience_there_is_one_attempt() -> None:
     time = Time()
     with pytest.raises(StorageFailedError):
@@ -159,13 +180,16 @@ def test_all_calls_on_the_way_out_share_one_patience() -> None:
     assert time.now == 610
 
 
-def test_on_the_way_out_nothing_waits_longer_than_a_kill() -> None:
+@pytest.mark.parametrize("is_short", [False, True])
+def test_on_the_way_out_nothing_waits_longer_than_a_kill(*, is_short: bool) -> None:
     run = Interrupt()
-    run.cancel("SIGTERM")
-    assert WayOut(Patience(seconds=300), run).call(lambda: "done", last_seconds=10) == "done"
+    if not is_short:
+        run.cancel("SIGTERM")
+    way_out = WayOut(Patience(seconds=300), run, is_short=is_short)
+    assert way_out.call(lambda: "done", last_seconds=10) == "done"
     waiting = Interrupt()
     with pytest.raises(TimeoutError):
-        WayOut(Patience(seconds=300), run).call(lambda: waiting.sleep(60), last_seconds=0.2)
+        way_out.call(lambda: waiting.sleep(60), last_seconds=0.2)
     waiting.cancel("the end of the test")
 
 

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import pytest
 from botocore.exceptions import ClientError
 
-from dumpers.contract.location import S3Location
+from dumpers.contract.storages.location import S3Location
 from dumpers.storage.errors import StoreAwayError
 from dumpers.storage.s3.errors import translate
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
 
 import pytest
 
-from dumpers.contract.location import S3Location
+from dumpers.contract.storages.location import S3Location
 from dumpers.runtime.errors import StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage import run_storage
@@ -16,10 +15,10 @@ from dumpers.storage.errors import (
     StoreAwayError,
     UnknownToStoreError,
 )
-from dumpers.storage.multipart import Upload
 from dumpers.storage.patience import Patience
 from dumpers.storage.run_storage import RunStorage
 from tests.fakes.memory_bucket import MemoryBucket
+from tests.fakes.uploads import only
 
 LOST = StorageFailedError("no answer")
 FORBIDDEN = ForbiddenByStoreError("403")
@@ -31,7 +30,7 @@ def storage_of(
     bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, *, patience: Patience | None = None
 ) -> Iterator[RunStorage]:
     monkeypatch.setattr(run_storage, "open_bucket", lambda *_: bucket)
-    location = cast("S3Location", type("Location", (), {"max_bandwidth": None, "patience": 0})())
+    location = S3Location(bucket="b", path="", patience=0)
     interrupt = Interrupt()
     with RunStorage(location, run="run", interrupt=interrupt, patience=patience) as storage:
         storage.checksums = False
@@ -72,7 +71,7 @@ def test_it_is_said_where_nobody_may_look_whose_object_is_there(
 
 
 def upload(storage: RunStorage, data: bytes) -> None:
-    with Upload.begin(storage, "dump", part_size=1 << 10) as sent:
+    with only(storage) as sent:
         sent.write(data)
         sent.complete()
 
@@ -174,7 +173,7 @@ def test_parts_that_wait_are_given_up_when_their_upload_is_left(
     patience = Patience(seconds=3600)
 
     def fail(storage: RunStorage) -> None:
-        with Upload.begin(storage, "dump", part_size=1 << 10) as sent:
+        with only(storage) as sent:
             sent.write(b"x" * 2048)
             raise RuntimeError("the source failed")
 

@@ -1,8 +1,11 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from controller.cli.backup_verbs.backups import parse_document, why_not_whole
+from controller.cli.backup_verbs.backups import proof_of, why_of
+from controller.client.catalogue.listing import CATALOGUE, why_not_whole
+from controller.client.retention.told import parse_document
 
 RUN = {"catalogue": "run"}
 
@@ -41,4 +44,43 @@ def test_a_list_is_whole_or_an_error(
 
 @pytest.mark.parametrize("text", ["", "x", "{", '{"a": 1}', '{"catalogue": 1}', "[1]"])
 def test_other_lines_are_no_documents(text: str) -> None:
-    assert parse_document(text) is None
+    assert parse_document(text, CATALOGUE) is None
+
+
+_READ = {"when": "2026-01-10T05:00:00Z", "good": True}
+_TRIED = {"when": "2026-01-10T07:00:00Z", "good": True}
+
+
+@pytest.mark.parametrize(
+    ("proof", "drill", "shown"),
+    [
+        (None, None, ""),
+        (_READ, None, "verified 7 h ago"),
+        (_READ, _TRIED, "drilled 5 h ago"),
+        (None, _TRIED | {"good": False}, "DIFFERS 5 h ago"),
+        # Whatever is newer: a restore of it may go wrong.
+        (_READ, _TRIED | {"good": False}, "DIFFERS 5 h ago"),
+        (_READ | {"good": False}, _TRIED, "DAMAGED 7 h ago"),
+    ],
+)
+def test_the_strongest_proof_is_shown_unless_something_speaks_against_it(
+    proof: Any, drill: Any, shown: str
+) -> None:
+    now = datetime(2026, 1, 10, 12, tzinfo=UTC)
+    assert proof_of({"proof": proof, "drill": drill}, now) == shown
+    # Of a dumper that knows no drills.
+    assert drill or proof_of({"proof": proof}, now) == shown
+
+
+@pytest.mark.parametrize(
+    ("run", "shown"),
+    [
+        # Of a dumper that knows one storage.
+        ({}, ""),
+        ({"why": "", "missing": []}, ""),
+        ({"why": "", "missing": ["off-site", "third"]}, "missing in off-site, third"),
+        ({"why": "SourceFailed: x", "missing": []}, "SourceFailed: x"),
+    ],
+)
+def test_storages_that_missed_a_backup_are_shown(run: dict[str, Any], shown: str) -> None:
+    assert why_of(run) == shown

@@ -54,7 +54,7 @@ def test_progress_of_one_part_and_of_a_line_that_lacks_all() -> None:
     assert describe_progress(parse_line('{"message": "progress"}')) == "waiting"
 
 
-@pytest.mark.parametrize("message", ["restoring", "reading"])
+@pytest.mark.parametrize("message", ["restoring", "reading", "copying"])
 def test_progress_of_what_reads_a_backup(message: str) -> None:
     line = parse_line(
         f'{{"message": "{message}", "bytes_done": 1073741824, "bytes_total": 5368709120,'

@@ -6,13 +6,15 @@ from controller.client.cluster.workload_names import Workload
 from controller.client.jobs.of_workload import (
     cronjob_of,
     describe_job,
+    is_a_run,
     is_of_ours,
     jobs_of,
+    reads_by_schedule,
     unfinished,
-    verifies_by_schedule,
 )
 from controller.client.terminal.errors import CommandError, Exit
 from controller.manifests.run_now_job import build_run_now_job
+from controller.manifests.verb_job import LIST
 from controller.model import names
 from controller.model.objects import Json, name_of
 
@@ -124,11 +126,20 @@ def test_a_verification_by_schedule_is_known_from_one_that_somebody_asked_for() 
     made = dict(job("ksnapshot-verify-a-b-1-x", cronjob=name_of(CRONJOB)))
     labels = {"labels": {names.COMPONENT_LABEL: names.VERIFY}}
     made["metadata"] = {**made["metadata"], **labels, "ownerReferences": []}
-    assert not verifies_by_schedule(made)
+    assert not reads_by_schedule(made)
     owners = {"ownerReferences": [{"kind": "CronJob", "uid": "verifier"}]}
     scheduled = {**made, "metadata": {**made["metadata"], **owners}}
-    assert verifies_by_schedule(scheduled)
+    assert reads_by_schedule(scheduled)
+    assert (is_a_run(made), is_a_run(scheduled)) == (True, False)
     assert jobs_of(CRONJOB, [scheduled]) == [scheduled]
     assert describe_job(scheduled, NOW) == "a check of a backup of a/b that runs since 5 min"
     of_dump = {**scheduled, "metadata": {**scheduled["metadata"], "labels": {}}}
-    assert not verifies_by_schedule(of_dump)
+    assert not reads_by_schedule(of_dump)
+
+
+def test_a_listing_is_no_run_that_a_backup_would_wait_for() -> None:
+    made = dict(job("ksnapshot-catalogue-a-b-1-x", cronjob=name_of(CRONJOB)))
+    labels = {names.COMPONENT_LABEL: LIST}
+    made["metadata"] = {**made["metadata"], "labels": labels, "ownerReferences": []}
+    assert jobs_of(CRONJOB, [made]) == [made]
+    assert not is_a_run(made)

@@ -113,3 +113,16 @@ def test_a_row_as_json() -> None:
         "kinds": [],
         "why": "",
     }
+
+
+def test_a_workload_that_writes_to_another_storage_was_not_looked_for() -> None:
+    others = {"demo/db": "offsite"}
+    [row] = check_key(
+        (),
+        (workload("db", "ksnapshot-db"),),
+        age=AgeLibrary(),
+        identity=f"{IDENTITY}\n",
+        elsewhere=others,
+    )
+    assert row.verdict is Verdict.ELSEWHERE
+    assert row.why == "its backups go to offsite: name that by --storage"

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 
 from controller.client.cluster import known
 from controller.client.cluster.workload_names import Workload
+from controller.client.diagnosis.links import _last_run
 from controller.client.status.documents import document_of
-from controller.client.status.rows import Row, history_of, make_rows, recorded_jobs
+from controller.client.status.past_run import history_of, recorded_jobs, told_history
+from controller.client.status.rows import Row, make_rows
 from controller.client.status.view import _cells, _details, _why
 from controller.client.terminal.output import moment_of
 from controller.model import fixes, names
@@ -53,8 +56,12 @@ def row(
     proof: Any = None,
     asked: str | None = None,
     verify: Any = None,
+    drill: Any = None,
+    drill_schedule: str | None = None,
 ) -> Row:
     records = {
+        names.DRILL_SCHEDULE: drill_schedule,
+        names.LAST_DRILL: drill,
         names.VERIFY_SCHEDULE: None if verify is None else "0 6 * * 0",
         names.LAST_VERIFY: verify,
         names.LAST_RESULT: last,
@@ -100,6 +107,12 @@ def test_a_schedule_that_was_left_to_us_is_told_beside_what_became_of_it() -> No
     assert document_of(row())["asked_schedule"] == "0 3 * * *"
 
 
+def test_the_class_of_a_workload_is_shown() -> None:
+    found = replace(row(), backup_class="gold")
+    assert ("class", "gold") in _details(found, NOW)
+    assert (document_of(found)["class"], document_of(row())["class"]) == ("gold", None)
+
+
 def test_a_workload_that_is_well() -> None:
     found = row()
     assert (found.state, found.reason, found.is_problem, found.fix) == (
@@ -119,7 +132,7 @@ def test_a_workload_that_is_well() -> None:
         "41 s",
         "in 14 h",
         "",
-        "",
+        "stored 8 h ago",
         "globals",
     )
 
@@ -140,6 +153,7 @@ def test_what_can_be_restored_and_what_was_proven() -> None:
         "when": "2026-01-10T05:00:00Z",
         "good": True,
         "backup": "3f9c",
+        "grade": "verified",
     }
     assert not found.is_problem
     unknown = document_of(row())
@@ -180,6 +194,85 @@ def test_how_verifications_by_schedule_ended() -> None:
     assert document_of(row())["last_verification"] is None
 
 
+_DRILLED: dict[str, Any] = {"job": "d", "finished": "2026-01-10T05:00:00Z", "message": "so it is"}
+_PASSED = _DRILLED | {"outcome": "passed", "reason": "Succeeded", "message": "", "backup": "3f9c"}
+_PASSED |= {"tables": 7, "seconds": 61.0, "start_seconds": 5.0, "restore_seconds": 40.0}
+_PASSED |= {"age_seconds": 7200.0}
+_AWAY = _DRILLED | {"outcome": "failed", "reason": "StorageFailed"}
+_DIFFERS = _DRILLED | {"outcome": "failed", "reason": "DrillDiffers", "in_doubt": True}
+_DIFFERS |= {"doubted": "77aa", "tables": 7, "differing": 1}
+_IMPOSSIBLE = _DRILLED | {"outcome": "not-drillable", "reason": "NotDrillable"}
+
+
+def test_how_a_drill_went() -> None:
+    proof = {"finished": "2026-01-10T05:00:00Z", "backup": "3f9c", "good": True, "grade": "drilled"}
+    found = row(drill=_PASSED, drill_schedule="0 7 * * 0", proof=proof)
+    assert not found.is_problem
+    assert _cells(found, NOW)[9] == "drilled 7 h ago"
+    details = list(_details(found, NOW))
+    shown = "passed 2026-01-10 05:00 UTC (7 h ago): backup 3f9c, 7 tables compared"
+    place = details.index(("drills", f"0 7 * * 0 (Europe/Paris), {shown}"))
+    assert details[place + 1] == (
+        "",
+        "server started in 5 s, restored in 40 s, 61 s in all, the data was 2 h old",
+    )
+    document = document_of(found)
+    assert document["drill_schedule"] == "0 7 * * 0"
+    last = document["last_drill"]
+    assert (last["outcome"], last["tables"], last["differing"]) == ("passed", 7, 0)
+    assert last["compare_seconds"] is last["doubted"] is None
+    assert last["in_doubt"] is False
+    assert json.loads(json.dumps(document))["last_proof"]["grade"] == "drilled"
+    assert ("drills", f"by no schedule, {shown}") in _details(row(drill=_PASSED), NOW)
+    asked = row(drill_schedule="0 7 * * 0")
+    assert ("drills", "0 7 * * 0 (Europe/Paris), not yet") in _details(asked, NOW)
+    assert document_of(row())["drill_schedule"] is document_of(row())["last_drill"] is None
+
+
+@pytest.mark.parametrize(
+    ("schedule", "drill", "is_problem", "why", "fix"),
+    [
+        ("0 7 * * 0", _AWAY, True, "the last drill failed (StorageFailed): so it is", "see the st"),
+        # Who asked for it has seen that.
+        (None, _AWAY, False, "", ""),
+        (
+            None,
+            _DIFFERS,
+            True,
+            (
+                "the backup 77aa did not pass a drill;"
+                " the last drill failed (DrillDiffers): so it is"
+            ),
+            "drill it once more",
+        ),
+        (
+            None,
+            _AWAY | {"in_doubt": True, "doubted": "77aa"},
+            True,
+            "the backup 77aa did not pass a drill",
+            "drill it once more",
+        ),
+        (
+            "0 7 * * 0",
+            _AWAY | {"in_doubt": True},
+            True,
+            ("a backup did not pass a drill; the last drill failed (StorageFailed): so it is"),
+            "drill it once more",
+        ),
+        # Shown, and no failure.
+        ("0 7 * * 0", _IMPOSSIBLE, False, "", "see the message"),
+    ],
+)
+def test_a_drill_that_did_not_pass(
+    schedule: str | None, drill: Any, why: str, fix: str, *, is_problem: bool
+) -> None:
+    found = row(drill=drill, drill_schedule=schedule)
+    assert (found.is_problem, _why(found)) == (is_problem, why)
+    assert found.fix.startswith(fix)
+    assert bool(found.fix) == bool(fix)
+    assert f"{drill['outcome']} 2026-01-10 05:00" in dict(_details(found, NOW))["drills"]
+
+
 def test_a_run_that_failed_is_a_problem_with_its_fix() -> None:
     found = row(last=BAD)
     assert found.has_failed
@@ -198,6 +291,9 @@ def test_a_run_that_failed_is_a_problem_with_its_fix() -> None:
         ("unwatched", "NamespaceUnwatched", True),
         ("wanted", "RunBlocked", True),
         ("wanted", "Overdue", True),
+        ("wanted", "NotDrillable", False),
+        ("wanted", "DrillImageMissing", True),
+        ("wanted", "DrillBlocked", True),
         ("wanted", "Suspended", False),
         ("wanted", "RestoringBeside", False),
         ("wanted", "RestoredBeside", False),
@@ -290,6 +386,11 @@ def test_the_last_runs_and_the_jobs_that_are_recorded() -> None:
     workload = Workload(namespace="a", name="b", kind="", type="", cronjob=cronjob)
     assert history_of(workload) == [{"outcome": "failed"}]
     assert history_of(Workload(namespace="a", name="b", kind="", type="")) == []
+    good = {"outcome": "succeeded", "reason": "Partial"}
+    cronjob["metadata"]["annotations"][names.HISTORY] = json.dumps([good])
+    # Sizes of partial runs count as those of others.
+    assert history_of(workload) == [good]
+    assert told_history(workload) == [good | {"outcome": "partial"}]
     assert recorded_jobs(row(last=BAD).workload.cronjob or {}) == {"run-1", "run-2"}
 
 
@@ -323,7 +424,50 @@ def test_every_reason_has_its_fix() -> None:
     )
     assert {*RunReason} <= set(fixes.RUN_FIXES)
     assert _rows("Why a run failed") <= set(fixes.RUN_FIXES)
+    drills = (REPOSITORY / "docs" / "drills.md").read_text().split("\n## What it tells\n", 1)[1]
+    rows = set(re.findall(r"^\| `([A-Z]\w+)` \|", drills, re.MULTILINE))
+    assert rows == {
+        *fixes.DRILL_FIXES,
+        *(reason for reason in fixes.RUN_FIXES if "Drill" in reason),
+    }
 
 
 def test_times_with_and_without_fractions_are_one_zone() -> None:
     assert moment_of("2026-01-10T12:00:00.123Z") == NOW.replace(microsecond=123000)
+
+
+def test_a_partial_run_is_a_problem_that_names_the_storages_and_what_to_do() -> None:
+    partial = GOOD | {
+        "outcome": "partial",
+        "reason": "Partial",
+        "storages": [
+            {"name": "main", "stored": True},
+            {
+                "name": "offsite",
+                "stored": False,
+                "reason": "StorageRefused",
+                "message": "no such bucket",
+            },
+        ],
+    }
+    found = row(last=partial, good=partial)
+    assert (found.is_problem, found.has_failed) == (True, False)
+    why = "the last backup is not in the storage offsite (StorageRefused): no such bucket"
+    assert _why(found) == why
+    assert fixes.RUN_FIXES["StorageRefused"] in found.fix
+    assert "storage offsite" in found.fix
+    assert _cells(found, NOW)[3].startswith("partial ")
+    assert "not in the storage offsite: StorageRefused: no such bucket" in {
+        text: name for name, text in _details(found, NOW)
+    }
+    last = document_of(found)["last_result"]
+    assert (last["outcome"], [item["stored"] for item in last["storages"]]) == (
+        "partial",
+        [True, False],
+    )
+    assert _last_run(found).seen == "run-1 partial: not in offsite"
+    healed = row(last=GOOD, good=GOOD)
+    assert _last_run(healed).seen == "run-1 succeeded"
+    assert not healed.is_problem
+    assert document_of(healed)["storages"] == {}
+    assert document_of(healed)["last_result"]["storages"] == []

@@ -49,6 +49,8 @@ def test_ages_for_people(seconds: int, text: str) -> None:
         # Without a zone: UTC, as all times of records are.
         ("2026-01-10T12:00:00", NOW),
         ("yesterday", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-14:00", None),
         (None, None),
     ],
 )
@@ -75,6 +77,13 @@ def test_only_what_may_shrink_is_cut_and_only_on_a_terminal() -> None:
 
 def test_what_a_terminal_would_obey_is_left_out() -> None:
     assert table_lines(COLUMNS, [("a\x1b[31m\nb", "", "x")], None)[1] == "a [31m b  x"
+
+
+def test_a_remark_is_one_line_without_what_a_terminal_would_obey(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output.note("no record of a\x1b[31mb\nc\u202ed\ud800")
+    assert capsys.readouterr().err == "no record of a [31mb c d \n"
 
 
 @given(

@@ -17,9 +17,9 @@ from controller.model.objects import Json, ObjectRef, annotations_of, labels_of
 from controller.model.owner import Owner
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.request import Request, parse_request
-from dumpers.contract import location
 from dumpers.contract import names as variables
 from dumpers.contract.engine_spec import EngineSpec
+from dumpers.contract.storages import variables as storage_variables
 from dumpers.contract.verify.jobs import VerifyJob
 from dumpers.contract.verify.sample import Sample
 from dumpers.engines.registry import ENGINES
@@ -62,8 +62,12 @@ def env_of(cronjob: Json) -> Mapping[str, Any]:
 def test_it_knows_the_store_and_nothing_of_the_database(engine: EngineSpec) -> None:
     cronjob = built(spec(engine.type), {"BACKUP_SECRET_NAME": "keys"})
     given = env_of(cronjob)
-    options = {value for name, value in vars(location).items() if name.startswith("S3_")}
-    assert options | set(location.PROXIES) <= set(given)
+    options = {
+        value
+        for name, value in vars(storage_variables).items()
+        if name.startswith("S3_") and value != storage_variables.S3_BUCKET_INFO
+    }
+    assert options | set(storage_variables.PROXIES) <= set(given)
     assert not set(given) & (engine.variables | {engine.tls_variable, engine.ca_file_variable})
     (container,) = pod_of(cronjob)["containers"]
     assert [item["mountPath"] for item in container["volumeMounts"]] == ["/tmp"]
@@ -87,7 +91,7 @@ def test_its_job_reads_what_it_is_told(
     cronjob = built(spec(env=env, **asked), env)
     given = {key: text for key, text in env_of(cronjob).items() if isinstance(text, str)}
     # What the ConfigMap and the kubelet add.
-    job = VerifyJob.from_env(given | {location.S3_BUCKET: "b", variables.HOSTNAME: "pod"})
+    job = VerifyJob.from_env(given | {storage_variables.S3_BUCKET: "b", variables.HOSTNAME: "pod"})
     assert (job.backup, job.sample, job.identity_file) == ("", sample, identity)
     assert (job.cronjob, job.workload, job.cluster) == (DB, OWNER.key, "cluster")
     assert job.deadline == 86_400
@@ -119,7 +123,7 @@ def test_it_goes_to_the_store_as_jobs_that_only_read(
     assert pod_of(cronjob)["automountServiceAccountToken"] is False
 
 
-_KEYS = {location.S3_ACCESS_KEY, location.S3_SECRET_KEY}
+_KEYS = {storage_variables.S3_ACCESS_KEY, storage_variables.S3_SECRET_KEY}
 
 
 def test_what_settings_ask_for_goes_with_them_and_no_job_of_it_waits_for_a_place() -> None:

@@ -1,11 +1,13 @@
 """At the debug level a pass says why it did what it did, and shows no secret."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
 
 from controller.loop.pass_state import PassState
+from controller.model.names import PREFIX
 from controller.plan.explained.decision import Verdict
 from tests.fakes.kube_memory import MemoryApi
 from tests.fakes.worlds import (
@@ -146,6 +148,44 @@ def test_a_workload_that_is_rejected_shows_where_it_ended(
     assert found["CronJob"][0] == Verdict.REJECTED
 
 
+_CLASSES = {
+    "gold": {"schedule": "@daily", "timezone": "Europe/Paris", "allow": ["timezone", "retries"]},
+    "all": {"schedule": "@daily", "defaultFor": {"namespaces": ["demo"]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("own", "about", "why"),
+    [
+        (
+            {},
+            "class all",
+            "it is the default of workloads of namespace demo; of the class: schedule",
+        ),
+        (
+            {"class": "gold"},
+            "class gold",
+            "the annotation class names it; of the class: schedule, timezone",
+        ),
+        (
+            {"class": "gold", "timezone": "UTC", "retries": "1", "host": "db.example"},
+            "class gold",
+            (
+                "the annotation class names it; of the class: schedule; of the workload's own: "
+                "timezone, retries"
+            ),
+        ),
+    ],
+)
+def test_a_class_says_why_it_is_this_one_and_which_values_are_whose(
+    caplog: pytest.LogCaptureFixture, own: dict[str, str], about: str, why: str
+) -> None:
+    values = asks(**own)
+    del values[f"{PREFIX}schedule"]
+    one_pass(cluster(*small(values)), settings(CLASSES=json.dumps(_CLASSES)))
+    assert decisions(caplog)[about] == ("chosen", why)
+
+
 def test_kept_changed_and_deleted_cronjobs_say_why(caplog: pytest.LogCaptureFixture) -> None:
     api, memory = cluster(*small()), PassState()
     how = settings(GONE_PASSES="2", GONE_GRACE_SECONDS="60")
@@ -203,3 +243,18 @@ def _broken(api: MemoryApi) -> MemoryApi:
     held = api.items["Secret", CONTROL, f"{DB}-credentials"]
     api.put(held | {"data": {"POSTGRESQL_PASSWORD": "/w=="}})
     return api
+
+
+@pytest.mark.parametrize(
+    ("host", "verdict", "why"),
+    [
+        ("db.example.com", "chosen", "the annotation host names it"),
+        ("127.1", "not chosen", "which is the machine itself"),
+    ],
+)
+def test_a_host_that_an_annotation_names(
+    caplog: pytest.LogCaptureFixture, host: str, verdict: str, why: str
+) -> None:
+    found = decided(caplog, *small(asks(host=host)))[f"host {host}"]
+    assert found[0] == verdict
+    assert why in found[1]

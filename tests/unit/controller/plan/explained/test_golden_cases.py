@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from controller.observe import view_yaml
 from controller.plan.context import PlanContext, build_context
@@ -15,16 +14,16 @@ from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec, build_spec
 from controller.workloads.workload import Workload
 from dumpers.contract.engine_spec import Role
+from tests import libyaml
 from tests.fakes.kube_golden import CASES
 from tests.paths import GOLDEN
 
 
 def contexts(case: str) -> Iterator[PlanContext]:
-    text = (GOLDEN / case / "view.yaml").read_text()
-    document = yaml.safe_load(text)
+    document = libyaml.read((GOLDEN / case / "view.yaml").read_text())
     watched = ",".join(document["namespaces"]) or "demo"
     settings = Settings.from_env({"WATCH_NAMESPACES": watched} | document.get("settings", {}))
-    view = view_yaml.load(text)
+    view = view_yaml.view_of(document)
     owned = index_owned(view, settings)
     for namespace in namespaces(view, owned):
         yield build_context(view, owned, settings, namespace)

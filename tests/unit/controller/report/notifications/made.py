@@ -3,9 +3,11 @@
 from datetime import datetime
 
 from controller.report.notifications.messages import Affected, Message
+from controller.report.proof_ends import DrillFinished, ProofBefore, VerificationFinished
 from controller.report.transitions import RunBefore, RunFinished, WorkloadOverdue
 from controller.runs.causes.failure_causes import FailureCause
 from controller.settings.choices import Occasion
+from dumpers.contract.drill.result import Outcome
 
 GOOD = RunBefore(succeeded=True, reason="Succeeded")
 AT = "2026-01-01T00:00:00Z"
@@ -46,6 +48,57 @@ def overdue(reason: str = "", workload: str = "demo/db") -> WorkloadOverdue:
         last_success="",
         reason=reason,
         message="why" if reason else "",
+    )
+
+
+def verification(reason: str = "", before: ProofBefore | None = None) -> VerificationFinished:
+    """The end of a verification by schedule, which is good without a reason."""
+    return VerificationFinished(
+        workload="demo/db",
+        cronjob="c",
+        job="j",
+        succeeded=not reason,
+        reason=reason or "Succeeded",
+        message="why" if reason else "",
+        finished=AT,
+        is_against=reason == "BackupDamaged",
+        before=before,
+    )
+
+
+def drill(
+    reason: str = "",
+    before: ProofBefore | None = None,
+    *,
+    in_doubt: bool = False,
+    is_told: bool = True,
+) -> DrillFinished:
+    """The end of a drill, which passed without a reason."""
+    outcome = Outcome.FAILED if reason else Outcome.PASSED
+    is_against = reason in {"DrillDiffers", "BackupDamaged"}
+    return DrillFinished(
+        workload="demo/db",
+        cronjob="c",
+        job="j",
+        outcome=Outcome.NOT_DRILLABLE if reason == "NotDrillable" else outcome,
+        reason=reason or "Succeeded",
+        message="why" if reason else "",
+        finished=AT,
+        is_against=is_against,
+        in_doubt=in_doubt or is_against,
+        is_told=is_told,
+        before=before,
+    )
+
+
+def proof_failed(reason: str, *, in_doubt: bool = False) -> ProofBefore:
+    """A proof before that failed."""
+    is_against = reason in {"DrillDiffers", "BackupDamaged"}
+    return ProofBefore(
+        has_failed=True,
+        reason=reason,
+        is_against=is_against,
+        in_doubt=in_doubt or is_against,
     )
 
 

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from controller.model.fixes import DAMAGED_FIX, DOUBT_FIX, RUN_FIXES
 from controller.report.notifications.gathering import QUIET_SECONDS, Gathering
 from controller.report.notifications.messages import Message, webhook_body
 from controller.report.notifications.news import News, news_of
@@ -10,7 +11,16 @@ from controller.report.transitions import Transition
 from controller.runs.causes.failure_causes import FailureCause
 from controller.settings.choices import Occasion
 from tests.fakes.worlds import settings
-from tests.unit.controller.report.notifications.made import SLACK, failed, message, overdue, run
+from tests.unit.controller.report.notifications.made import (
+    SLACK,
+    drill,
+    failed,
+    message,
+    overdue,
+    proof_failed,
+    run,
+    verification,
+)
 
 
 def failures(count: int, reason: str = "StorageFailed", first: int = 0) -> list[News]:
@@ -80,12 +90,54 @@ def test_titles(occasion: Occasion, cause: FailureCause, count: int, title: str)
     assert message(count, occasion, cause).title == f"ksnapshot: {title}"
 
 
+@pytest.mark.parametrize(
+    ("transition", "title", "fix"),
+    [
+        (
+            verification("StorageFailed"),
+            "1 verification failed (store)",
+            "see the store: it is tried again",
+        ),
+        (verification("BackupDamaged"), "1 workload has damaged backups", DAMAGED_FIX),
+        (
+            verification(before=proof_failed("StorageFailed")),
+            "1 verification is good again (store)",
+            "",
+        ),
+        (
+            drill("DrillServerFailed"),
+            "1 drill failed (cluster)",
+            RUN_FIXES["DrillServerFailed"],
+        ),
+        (
+            drill("DrillDiffers"),
+            "1 workload has a backup that did not pass a drill",
+            DOUBT_FIX,
+        ),
+        (drill(before=proof_failed("DrillDiffers")), "1 drill is good again (backup)", ""),
+    ],
+)
+def test_messages_about_proofs(transition: Transition, title: str, fix: str) -> None:
+    news = news_of(transition, SLACK)
+    assert news
+    (found,) = Gathering().gather([news], 0)
+    assert found.title == f"ksnapshot: {title}"
+    assert found.text.partition("To do, ")[2].partition(": ")[2] == fix
+
+
+def test_a_drill_and_a_backup_that_fail_for_one_cause_are_two_messages() -> None:
+    news = [*failures(2), *(item for item in [news_of(drill("StorageFailed"), SLACK)] if item)]
+    found = Gathering().gather(news, 0)
+    assert [(str(item.about), item.count) for item in found] == [("backup", 2), ("drill", 1)]
+
+
 def test_the_document_of_a_webhook() -> None:
     how = settings(CLUSTER_NAME="prod", INSTANCE_NAME="mine")
     now = datetime(2026, 1, 1, 0, 5, tzinfo=UTC)
     assert json.loads(webhook_body(message(11), how, now)) == {
         "version": 1,
         "occasion": "failure",
+        "about": "backup",
         "cause": "store",
         "time": "2026-01-01T00:05:00Z",
         "cluster": "prod",

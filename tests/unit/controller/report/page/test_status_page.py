@@ -15,6 +15,7 @@ from controller.report.page import status_page
 from controller.report.page.entries import Level
 from controller.report.page.findings import Findings
 from controller.report.page.status_page import StatusPage
+from controller.report.proof_rows import drill_member
 from controller.report.status_subjects import Asked, RowKey, Subject
 from tests.fakes.kube_memory import MemoryApi
 from tests.fakes.page_reader import Reader, cell, read
@@ -37,7 +38,8 @@ def ran(api: MemoryApi, *runs: Any, message: str = "", name: str = DB) -> None:
     def result(run: Any) -> str:
         good = run["outcome"] == "succeeded"
         said = {"version": 1, "job": "run", "succeeded": good, "exit_code": 0 if good else 20}
-        said |= {"message": "" if good else message, "stored_bytes": run["bytes"]}
+        is_whole = run["reason"] == "Succeeded"
+        said |= {"message": "" if is_whole else message, "stored_bytes": run["bytes"]}
         said |= {key: run[key] for key in ("finished", "reason", "seconds", "notes")}
         return json.dumps(said)
 
@@ -109,7 +111,7 @@ def test_a_row_shows_what_the_board_shows_and_curves_besides() -> None:
         *("2026-01-03T03:00:41Z", "2026-01-02T03:00:41Z")
     ]
     points = "2026-01-03 03:00 , 953.7 MiB, notes: standby 2026-01-02 03:00 , 953.7 MiB"
-    restorable = "up to 2026-01-03 03:00 notes: standby last 2 good runs"
+    restorable = "up to 2026-01-03 03:00 stored, and not read since notes: standby last 2 good runs"
     assert cell(found, "demo/db", "Backups") == f"{restorable} {points}"
     (line,) = found.rows
     assert line["Stored"].pictures == [
@@ -155,6 +157,90 @@ def test_a_verification_by_schedule_that_failed_says_why_and_what_to_do() -> Non
     assert "verification" not in cell(world.read(), "demo/db", "Backups")
 
 
+_DRILLED = {"job": "d", "finished": "2026-01-03T07:10:00Z", "message": "so it is"}
+_DIFFERS = _DRILLED | {"outcome": "failed", "reason": "DrillDiffers"}
+_AWAY = _DRILLED | {"outcome": "failed", "reason": "StorageFailed"}
+_DOUBTED = {"in_doubt": True, "doubted": "77aa"}
+
+
+_AGAINST = (
+    "drill failed 2026-01-03 07:10 DrillDiffers: so it is To do: drill it once more by"
+    " ksnapshot drill , and another one, which to restore from until then; the record of"
+    " the drill says what differs in doubt: the backup 77aa did not"
+)
+
+
+@pytest.mark.parametrize(
+    ("last", "level", "said"),
+    [
+        (
+            _DRILLED | {"outcome": "passed", "reason": "Succeeded", "seconds": 61.0},
+            Level.GOOD,
+            "restored and compared in 1 min",
+        ),
+        (
+            _DRILLED | {"outcome": "not-drillable", "reason": "NotDrillable"},
+            Level.GOOD,
+            "not drillable 2026-01-03 07:10 NotDrillable: so it is To do: see the message",
+        ),
+        (_DIFFERS | _DOUBTED, Level.ODD, _AGAINST),
+        # It concerns who asked for it.
+        (_AWAY, Level.GOOD, "drill failed 2026-01-03 07:10 StorageFailed: so it is To do: see the"),
+        (_AWAY | _DOUBTED, Level.ODD, "in doubt: the backup 77aa did not"),
+    ],
+)
+def test_how_a_drill_ended_is_shown(last: dict[str, Any], level: Level, said: str) -> None:
+    world = one()
+    ran(world.api, past(3))
+    cronjob = world.api.items["CronJob", CONTROL, DB]
+    cronjob["metadata"]["annotations"][names.LAST_DRILL] = json.dumps(last)
+    world.api.put(cronjob)
+    world.passed(2 * DAY + 301)
+    assert cell(world.read(), "demo/db", "State") == level
+    assert said in cell(world.read(), "demo/db", "Backups")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "last", "is_problem"),
+    [
+        ("0 7 * * 0", _AWAY, True),
+        ("", _AWAY, False),
+        ("", _DIFFERS, True),
+        ("", _AWAY | _DOUBTED, True),
+        ("0 7 * * 0", _DRILLED | {"outcome": "not-drillable"}, False),
+        ("0 7 * * 0", {}, False),
+    ],
+)
+def test_which_drills_ask_for_a_look(
+    schedule: str, last: dict[str, Any], *, is_problem: bool
+) -> None:
+    annotations = {names.DRILL_SCHEDULE: schedule} if schedule else {}
+    annotations |= {names.LAST_DRILL: json.dumps(last)} if last else {}
+    found = drill_member({"metadata": {"annotations": annotations}})
+    assert found["drill"]["problem"] is is_problem
+
+
+@pytest.mark.parametrize(
+    ("proof", "said"),
+    [
+        ({"good": True, "grade": "drilled"}, "drilled 2026-01-03 05:00"),
+        ({"good": True, "grade": "verified"}, "verified 2026-01-03 05:00"),
+        # An older controller wrote no grade.
+        ({"good": True}, "verified 2026-01-03 05:00"),
+        ({"good": False, "grade": "drilled"}, "found to DIFFER 2026-01-03 05:00"),
+        ({"good": False}, "found DAMAGED 2026-01-03 05:00"),
+    ],
+)
+def test_a_proof_is_shown_by_its_grade(proof: dict[str, Any], said: str) -> None:
+    world = one()
+    ran(world.api, past(3))
+    annotations = world.api.items["CronJob", CONTROL, DB]["metadata"]["annotations"]
+    told = {"job": "p", "finished": "2026-01-03T05:00:00Z", "backup": "3f9c"} | proof
+    annotations[names.LAST_PROOF] = json.dumps(told)
+    world.passed(2 * DAY + 301)
+    assert said in cell(world.read(), "demo/db", "Backups")
+
+
 def test_a_failed_run_says_why_and_what_to_do() -> None:
     world = one()
     ran(world.api, past(3, good=False), past(2), message="login refused")
@@ -164,6 +250,19 @@ def test_a_failed_run_says_why_and_what_to_do() -> None:
         "failed 2026-01-03 03:00 SourceRefused: login refused To do: correct the login,"
         " database name or rights: the message says which last good one 2026-01-02 03:00"
     )
+
+
+def test_a_partial_run_says_where_the_backup_is_not() -> None:
+    world = one()
+    ran(world.api, past(2) | {"reason": "Partial"}, past(1), message="not in offsite: away")
+    world.passed(DAY + 300)
+    assert cell(world.read(), "demo/db", "State") == Level.ODD
+    assert cell(world.read(), "demo/db", "Last run") == (
+        "partial 2026-01-02 03:00 not in offsite: away"
+    )
+    ran(world.api, past(3), past(2) | {"reason": "Partial"})
+    world.passed(2 * DAY + 300)
+    assert cell(world.read(), "demo/db", "State") == Level.GOOD
 
 
 def test_a_rejected_workload_says_why_and_what_to_do() -> None:

@@ -390,3 +390,14 @@ def test_a_pass_finds_services_without_a_selector(name: str, how: dict[str, Any]
     (job,) = template["spec"]["containers"]
     hosts = [item["value"] for item in job["env"] if item["name"] == "POSTGRESQL_HOST"]
     assert hosts == [f"{name}.demo.svc.cluster.local"]
+
+
+@pytest.mark.parametrize("read_from", [None, *ServerRole])
+def test_an_external_name_is_never_found(read_from: ServerRole | None) -> None:
+    # Its selector is ignored by Kubernetes, and it stands for a host of anybody's choice.
+    search = ServiceSearch(read_from=read_from, databases=frozenset({"db"}))
+    for selector in ({"app": "db"}, {}):
+        outside = service("db-ro", type="ExternalName", externalName="a.test", selector=selector)
+        assert isinstance(choose_service((outside,), PODS, 5432, search), Rejected)
+        if read_from is not ServerRole.REPLICA:
+            assert choose_service((outside, service("main")), PODS, 5432, search) == "main"

@@ -56,7 +56,8 @@ def test_who_asked_for_a_deletion() -> None:
     job = DeleteJob.from_env(
         DELETE | {"KSNAPSHOT_REQUESTED_BY": "jane", "KSNAPSHOT_DRY_RUN": "true"}
     )
-    assert (job.requested_by, job.dry_run) == ("jane", True)
+    assert (job.requested_by, job.dry_run, job.skip_missing) == ("jane", True, False)
+    assert DeleteJob.from_env(DELETE | {"KSNAPSHOT_SKIP_MISSING": "true"}).skip_missing
 
 
 @pytest.mark.parametrize(

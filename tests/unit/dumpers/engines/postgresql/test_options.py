@@ -3,7 +3,7 @@ import pytest
 from dumpers.contract.jobs import DumpJob
 from dumpers.engines.postgresql import options
 from dumpers.engines.postgresql.engine import ENGINE
-from dumpers.engines.postgresql.options import read_options
+from dumpers.engines.postgresql.options import read_options, without_snapshot
 from dumpers.engines.postgresql.proofs import prove_plain
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError, ExitCode
@@ -137,3 +137,8 @@ def test_pg_dump_options_are_understood(given: str, attribute: str, value: objec
 def test_tables_and_schemas_are_not_for_one_dump(options: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="tables only"):
         read_options(DumpJob.from_env(ENV | options, ENGINES))
+
+
+def test_the_moment_of_a_dump_is_left_out_of_the_next_one() -> None:
+    given = "-Ot 'a b' --snap=00-1 --exclude-table=x --inserts --snapshot 00-2"
+    assert without_snapshot(given) == "-O '-ta b' --exclude-table=x --inserts"

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from dumpers.repository.catalogue import Entry, Proof, State
+from dumpers.repository.catalogue import Entry, State
+from dumpers.repository.keys import Drilled, Proof
 from dumpers.repository.retention.plan import Reason
 from dumpers.repository.retention.policy import Word
 from dumpers.repository.retention.proof import Grade, read_proofs
@@ -114,6 +115,44 @@ def test_what_a_record_proves() -> None:
     assert read_proofs([read]) == {entry.record: Grade.READ}
     damaged = replace(checked, state=State.DAMAGED, proof=Proof(when=NOW, good=False))
     assert read_proofs([damaged]) == {entry.record: Grade.NONE}
+
+
+@pytest.mark.parametrize(
+    ("proof", "drill", "grade"),
+    [
+        (None, True, Grade.DRILLED),
+        (True, True, Grade.DRILLED),
+        (True, None, Grade.READ),
+        # What was restored is not what was dumped, however well it is stored.
+        (None, False, Grade.NONE),
+        (True, False, Grade.NONE),
+        # It was found damaged, before a drill or after it.
+        (False, True, Grade.NONE),
+        (False, False, Grade.NONE),
+    ],
+)
+def test_what_a_drill_proves(*, proof: bool | None, drill: bool | None, grade: Grade) -> None:
+    entry = replace(
+        backup(0),
+        checked=True,
+        state=State.DAMAGED if proof is False else State.COMPLETE,
+        proof=None if proof is None else Proof(when=NOW, good=proof),
+        drill=None if drill is None else Drilled(when=NOW, good=drill),
+    )
+    assert read_proofs([entry]) == {entry.record: grade}
+
+
+def test_a_backup_whose_drill_failed_covers_nothing() -> None:
+    entries = [replace(entry, checked=True) for entry in daily(*[FULL] * 4)]
+    entries[0] = replace(entries[0], drill=Drilled(when=NOW, good=False))
+    found = judge(entries, rules("keep-last=1"), proofs=read_proofs(entries))
+    assert kept(found) == {"r0", "r1"}
+    assert found["r2"].covered_by == entries[1].record
+    entries[2] = replace(entries[2], drill=Drilled(when=NOW, good=True))
+    required = rules("keep-last=1", required=Grade.DRILLED)
+    found = judge(entries, required, proofs=read_proofs(entries))
+    assert kept(found) == {"r0", "r1", "r2"}
+    assert found["r3"].covered_by == entries[2].record
 
 
 def test_a_shrunk_backup_covers_nothing_until_its_size_is_accepted() -> None:

@@ -3,6 +3,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,17 @@ def test_each_shard_and_replica_is_packed_for_itself() -> None:
     assert names(alone) == names(few)
     assert [{one.label for one in each} for each in together] == [{"s1"}, {"s2"}, {"s1r2"}]
     assert {len(each) for each in together} == {21}
+
+
+def test_what_a_restore_skips_is_packed_for_itself() -> None:
+    items = [
+        replace(small(number, label="s1r2"), redundant=redundant)
+        for number in range(21)
+        for redundant in (True, False)
+    ]
+    alone, together = bundles.pack(items)
+    assert alone == ()
+    assert [{one.redundant for one in each} for each in together] == [{True}, {False}]
 
 
 @pytest.mark.parametrize(

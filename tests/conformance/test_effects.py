@@ -1,0 +1,78 @@
+"""Each value of storages, classes, hosts and limits has a test that sees its effect.
+
+That is an effect on an object in a store or in a real API server, or on requests that were sent:
+no test of what the chart or the controller wrote as text counts here.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from controller.workloads.classes.keys import IN_CLASSES
+from tests.paths import REPOSITORY
+
+_CHAIN = "tests/integration/controller/test_storage_chain.py"
+_STORED = f"{_CHAIN}::test_what_the_values_say_is_what_lies_in_the_stores"
+_ACCOUNTS = f"{_CHAIN}::test_each_kind_of_job_goes_there_with_its_own_account"
+_OFFERED = "tests/integration/controller/test_offered.py"
+_NOT_FOR_ALL = f"{_OFFERED}::test_storages_that_are_not_for_a_workload"
+_HELD = f"{_OFFERED}::test_whatever_a_class_holds_is_on_the_cronjobs"
+_CLASSED = f"{_OFFERED}::test_who_has_no_class_and_whom_a_class_is_not_for"
+_LIMITED = f"{_OFFERED}::test_limits_of_a_namespace"
+_S3 = "tests/integration/dumpers/test_s3.py"
+_PATIENCE = "tests/integration/dumpers/test_patience.py"
+_UPLOADS = "tests/integration/dumpers/test_storages.py"
+
+EFFECTS = {
+    **dict.fromkeys(
+        (
+            *("bucket", "endpoint", "region", "path", "credentialsSecret", "bucketInfoSecret"),
+            *("ca.secret", "ca.configMap", "ca.key", "sse", "sseKmsKeyId", "storageClass", "tags"),
+            *("objectLock.mode", "objectLock.days"),
+        ),
+        _STORED,
+    ),
+    **dict.fromkeys(("readerSecret", "pruneSecret"), _ACCOUNTS),
+    **dict.fromkeys(("accessMode", "namespaces", "main.namespaces"), _NOT_FOR_ALL),
+    "pathStyle": f"{_S3}::test_path_style_and_proxy",
+    "maxBandwidth": f"{_S3}::test_the_bandwidth_is_kept_and_an_interrupt_heard",
+    "patience": f"{_PATIENCE}::test_a_store_that_is_away_is_waited_for",
+    "uploadConcurrency": f"{_UPLOADS}::test_as_many_parts_are_under_way_as_a_store_is_to_get",
+    **dict.fromkeys((f"classes.{key}" for key in IN_CLASSES), _HELD),
+    "classes.defaultFor.namespaces": _HELD,
+    "classes.defaultFor.labels": _CLASSED,
+    "classes.namespaces": _CLASSED,
+    "classes.allow": "tests/integration/controller/test_classes.py"
+    "::test_a_class_says_what_a_workload_does_not_and_refuses_what_it_may_not",
+    "classRequired": _CLASSED,
+    "hosts.allowed": f"{_OFFERED}::test_hosts_that_are_allowed",
+    "limits.workloadsPerNamespace": _LIMITED,
+    "limits.minIntervalSeconds": _LIMITED,
+}
+_WHOLE = "resources"
+"""A member that is an object of Kubernetes' own."""
+
+
+def _leaves(name: str, schema: dict[str, Any]) -> Iterator[str]:
+    members = schema.get("properties", {})
+    if not members or name.endswith(_WHOLE):
+        yield name
+    for member, inner in members.items():
+        yield from _leaves(f"{name}.{member}" if name else member, inner)
+
+
+def test_every_value_has_a_test_of_its_effect() -> None:
+    schema = json.loads((REPOSITORY / "charts/ksnapshot/values.schema.json").read_text())
+    values, definitions = schema["properties"], schema["definitions"]
+    there = {
+        *_leaves("", definitions["storage"]),
+        *_leaves("main", values["storages"]["patternProperties"]["^main$"]),
+        *_leaves("classes", definitions["class"]),
+        *_leaves("classRequired", values["classRequired"]),
+        *_leaves("hosts", values["hosts"]),
+        *_leaves("limits", values["limits"]),
+    }
+    assert set(EFFECTS) == there
+    for named in EFFECTS.values():
+        path, _, test = named.partition("::")
+        assert f"\ndef {test}(" in (REPOSITORY / path).read_text(), named

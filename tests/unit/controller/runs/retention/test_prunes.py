@@ -1,0 +1,71 @@
+"""What is said of prune where several storages are pruned: the worst of them."""
+
+from typing import Any
+
+from controller.model import names
+from controller.runs.causes.job_end import JobEnd
+from controller.runs.retention.prunes import PastPrune, Prunes, prunes_of
+
+
+def job(uid: str, created: str, storage: str = "") -> dict[str, Any]:
+    marks = {names.STORAGE: storage} if storage else {}
+    meta = {"uid": uid, "name": uid, "creationTimestamp": created, "annotations": marks}
+    return {"metadata": meta, "spec": {"activeDeadlineSeconds": 60}}
+
+
+def ended(uid: str, finished: str, *, succeeded: bool = True) -> PastPrune:
+    return JobEnd(
+        job=uid,
+        finished=finished,
+        succeeded=succeeded,
+        reason="Succeeded" if succeeded else "StorageFailed",
+        message="",
+        result=None,
+    )
+
+
+def test_one_storage_is_as_ever() -> None:
+    jobs = [job("a", "2026-01-01T04:17:00Z"), job("b", "2026-01-02T04:17:00Z")]
+    past = {"a": ended("a", "2026-01-01T04:18:00Z")}
+    assert prunes_of(jobs, past, ["a"]) == Prunes(
+        last=past["a"],
+        last_success=past["a"],
+        good=(past["a"],),
+        new=(past["a"],),
+        since="2026-01-01T04:17:00Z",
+        allowance=60,
+    )
+    assert prunes_of([], {}, []) == Prunes()
+
+
+def test_one_that_failed_is_told_though_another_storage_was_pruned_later() -> None:
+    jobs = [
+        job("main-1", "2026-01-01T04:17:00Z"),
+        job("main-2", "2026-01-02T04:17:00Z"),
+        job("off-1", "2026-01-01T04:17:00Z", "offsite"),
+        job("off-2", "2026-01-02T04:17:00Z", "offsite"),
+    ]
+    past = {
+        "main-1": ended("main-1", "2026-01-01T05:00:00Z"),
+        "main-2": ended("main-2", "2026-01-02T05:00:00Z"),
+        "off-1": ended("off-1", "2026-01-01T04:30:00Z"),
+        "off-2": ended("off-2", "2026-01-02T04:30:00Z", succeeded=False),
+    }
+    found = prunes_of(jobs, past, [])
+    assert (found.last, found.last_success) == (past["off-2"], past["off-1"])
+    assert found.good == (past["main-2"], past["off-1"])
+    healed = past | {"off-2": ended("off-2", "2026-01-02T04:30:00Z")}
+    found = prunes_of(jobs, healed, [])
+    assert (found.last, found.last_success) == (past["main-2"], healed["off-2"])
+
+
+def test_a_storage_that_was_never_pruned_counts_from_its_own_first_job() -> None:
+    jobs = [
+        job("main-1", "2026-01-01T04:17:00Z"),
+        job("off-1", "2026-01-09T04:17:00Z", "offsite"),
+    ]
+    past = {"main-1": ended("main-1", "2026-01-10T04:20:00Z")}
+    found = prunes_of(jobs, past, [])
+    assert (found.last_success, found.since) == (None, "2026-01-09T04:17:00Z")
+    assert found.last == past["main-1"]
+    assert found.good == (past["main-1"],)
