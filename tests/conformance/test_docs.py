@@ -91,8 +91,7 @@ def test_every_verb_of_the_command_and_its_exit_codes_have_their_rows() -> None:
 
 def test_links_lead_somewhere() -> None:
     for page in (
-        REPOSITORY / "README.md",
-        REPOSITORY / "CHANGELOG.md",
+        *REPOSITORY.glob("*.md"),
         *(REPOSITORY / "docs").rglob("*.md"),
     ):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
