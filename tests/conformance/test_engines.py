@@ -11,6 +11,7 @@ from dumpers.contract.engine_spec import EngineSpec
 from dumpers.engines.protocol import Engine
 from dumpers.engines.registry import ENGINES, find, load
 from dumpers.runtime.errors import ConfigurationError
+from dumpers.runtime.version import VERSION
 from tests.demo import images
 from tests.paths import REPOSITORY
 from tests.testbed.dumper import SEARCH_IMAGE_ENV
@@ -66,6 +67,22 @@ def test_images_of_its_server_are_known_and_those_of_no_other(engine: EngineSpec
 def test_it_has_a_stage_in_the_image(engine: EngineSpec) -> None:
     assert re.search(rf"^FROM .+ AS engine-{engine.type}$", DUMPER_IMAGE, re.MULTILINE)
     assert engine.type in images.DUMPERS.values(), "make images does not build it"
+
+
+@every_dumped_engine
+def test_make_push_pushes_every_image_that_the_controller_asks_for(engine: EngineSpec) -> None:
+    (name,) = (name for name, made in images.DUMPERS.items() if made == engine.type)
+    pushed = images.published("ghcr.io/clickandmortar")[name]
+    assert sorted(pushed) == sorted(f"{image.repository}:{VERSION}" for image in engine.images)
+
+
+def test_make_push_says_what_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("IMAGE_PREFIX", raising=False)
+    assert images.main(["push"]) == 1
+    assert "set IMAGE_PREFIX to a registry" in capsys.readouterr().err
+    assert images.main(["pull"]) == 2
 
 
 @every_engine
