@@ -18,6 +18,7 @@ from tests.testbed.dumper import SEARCH_IMAGE_ENV
 
 README = (REPOSITORY / "README.md").read_text()
 VALUES = yaml.safe_load((REPOSITORY / "charts/ksnapshot/values.yaml").read_text())
+ANNOTATIONS = (REPOSITORY / "docs/annotations.md").read_text()
 DUMPER_IMAGE = (REPOSITORY / "images/dumper/Dockerfile").read_text()
 # An engine without a module for its work is known to the controller, and dumped by older images.
 DUMPED = [engine for engine in ENGINES if find_spec(f"dumpers.engines.{engine.type}.engine")]
@@ -95,16 +96,16 @@ def test_it_has_a_value_for_each_image(engine: EngineSpec) -> None:
 
 
 @every_engine
-def test_it_has_its_rows_in_the_readme(engine: EngineSpec) -> None:
-    assert re.search(rf"^\| `type` \|.*`{engine.type}`", README, re.MULTILINE)
+def test_it_has_its_rows_in_the_documentation(engine: EngineSpec) -> None:
+    assert re.search(rf"^\| `type` \|.*`{engine.type}`", ANNOTATIONS, re.MULTILINE)
     for image in engine.images:
         row = rf"^\| `{re.escape(image.chart)}` \|.*`{image.setting}`"
         assert re.search(row, README, re.MULTILINE), image.chart
     for option in engine.texts:
         row = rf"^\| `{option.key}` \|.*`{engine.type}`"
-        assert re.search(row, README, re.MULTILINE), option.key
+        assert re.search(row, ANNOTATIONS, re.MULTILINE), option.key
     for number in engine.numbers:
-        assert f"| `{number.key}` | `{number.default}` |" in README, number.key
+        assert f"| `{number.key}` | `{number.default}` |" in ANNOTATIONS, number.key
 
 
 @every_dumped_engine
