@@ -64,7 +64,7 @@ _FROM_REGISTRY, _FROM_REPOSITORY = _of("HelmRelease")
 def test_the_values_are_rendered_and_fit_the_schema(values: Json, tmp_path: Path) -> None:
     jsonschema.validate(values, _SCHEMA)
     file = tmp_path / "values.yaml"
-    file.write_text(json.dumps(values))
+    file.write_text(json.dumps(values), encoding="utf-8")
     objects = render(f"--values={file}")
     store = find(objects, "ConfigMap", "ksnapshot-cm")
     assert store["data"]["S3_BUCKET"] == values["s3"]["bucket"]
