@@ -12,7 +12,7 @@ import pytest
 
 from tests import libyaml
 from tests.integration.chart.helm import CHART, find, render
-from tests.paths import REPOSITORY
+from tests.paths import GOLDEN, REPOSITORY
 
 _PAGE = (REPOSITORY / "docs" / "gitops.md").read_text()
 _VERSION = libyaml.read((CHART / "Chart.yaml").read_text())["version"]
@@ -108,3 +108,17 @@ def test_argo_cd_is_told_to_leave_alone_what_the_controller_makes() -> None:
     (project,) = _of("AppProject")
     ignored = {item["kind"] for item in project["spec"]["orphanedResources"]["ignore"]}
     assert ignored == {"CronJob", "Job", "Lease", "ConfigMap"}
+
+
+def test_no_label_of_what_the_controller_makes_is_one_that_argo_cd_tracks_by() -> None:
+    made = [
+        step["object"]["metadata"]
+        for plan in GOLDEN.glob("operators/*/plan.yaml")
+        for item in libyaml.read(plan.read_text())["items"]
+        for step in item["steps"]
+        if "create" in step
+    ]
+    assert len(made) > 40
+    kept = {key for metadata in made for key in (*metadata["labels"], *metadata["annotations"])}
+    assert "app.kubernetes.io/managed-by" in kept
+    assert not [key for key in kept if "argocd" in key or key == "app.kubernetes.io/instance"]
