@@ -231,5 +231,5 @@ _OF_NOTHING = (parsers.namespaces, parsers.namespace_pairs)
 _RECORDS: Mapping[str, Setting] = {
     item.name: item.metadata[RECORD] for item in fields(Settings) if RECORD in item.metadata
 }
-# Every setting, for the README's table and the test that holds chart and code together.
+# Every setting, for the table of the chart's values and the test that holds them together.
 SETTINGS: tuple[Setting, ...] = (*_RECORDS.values(), *IMAGES)

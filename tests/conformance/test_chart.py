@@ -17,6 +17,7 @@ from controller.workloads.request import ANNOTATIONS
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.version import VERSION
+from release import values_table
 from tests import libyaml
 from tests.paths import REPOSITORY
 
@@ -115,10 +116,10 @@ def test_every_value_has_a_comment() -> None:
     assert bare == []
 
 
-def test_readme_lists_every_value() -> None:
-    listed = set(
-        re.findall(r"^\| `([\w.]+)` \|", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
-    )
+def test_the_table_of_values_is_made_of_the_comments() -> None:
+    page = values_table.README.read_text()
+    assert page == values_table.with_table(page, values_table.make_table(_VALUES))
+    listed = set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE))
     assert set(_leaves(libyaml.read(_VALUES))) - listed == set()
 
 
