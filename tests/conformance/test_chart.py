@@ -153,7 +153,7 @@ def test_the_table_of_values_is_made_of_the_comments() -> None:
         ("notifications.about", "failure;recovery"),
         ("notifications.url", "https://example"),
         ("podLabels", {"a": 1}),
-        ("watchNamespaces", ["default"]),
+        ("watchNamespaces", {"default": True}),
         ("drill.deadlineSeconds", 1),
         ("drill.images.oracle", "x"),
         ("drill.images.mysql", "mysql 8"),
@@ -182,6 +182,7 @@ def test_schema_refuses(path: str, value: object) -> None:
     ("path", "value"),
     [
         ("rbac.watchNamespaces", "default,production"),
+        ("watchNamespaces", ["default"]),
         ("s3.endpoint", "http://s3.example:9000"),
         ("s3.maxBandwidth", "10Mi"),
         ("s3.patience", "5m"),

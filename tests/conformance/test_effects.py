@@ -1,7 +1,8 @@
 """Each value of storages, classes, hosts and limits has a test that sees its effect.
 
 That is an effect on an object in a store or in a real API server, or on requests that were sent:
-no test of what the chart or the controller wrote as text counts here.
+no test of what the chart or the controller wrote as text counts here. Values that are the chart's
+own have their effect on an object that helm renders.
 """
 
 import json
@@ -49,6 +50,12 @@ EFFECTS = {
     "limits.workloadsPerNamespace": _LIMITED,
     "limits.minIntervalSeconds": _LIMITED,
 }
+_RENDER = "tests/integration/chart/test_render.py"
+# Values of the chart alone, whose effect is on an object that helm renders.
+RENDERED = {
+    "watchNamespaces": f"{_RENDER}::test_watched_namespaces_by_set",
+    "rbac.watchNamespaces": f"{_RENDER}::test_watched_namespaces_by_set",
+}
 _WHOLE = "resources"
 """A member that is an object of Kubernetes' own."""
 
@@ -73,6 +80,7 @@ def test_every_value_has_a_test_of_its_effect() -> None:
         *_leaves("limits", values["limits"]),
     }
     assert set(EFFECTS) == there
-    for named in EFFECTS.values():
+    assert set(RENDERED) - set(_leaves("", schema)) == set()
+    for named in (*EFFECTS.values(), *RENDERED.values()):
         path, _, test = named.partition("::")
         assert f"\ndef {test}(" in (REPOSITORY / path).read_text(), named

@@ -303,10 +303,9 @@ defaults are the published images. */}}
 {{- printf "ghcr.io/clickandmortar/ksnapshot-dumper-%s" (first $parts) }}{{ range rest $parts }}-{{ trimPrefix "v" . | replace "_" "." }}{{ end }}
 {{- end }}
 
-{{/* The watched namespaces as a JSON list: trimmed, without empty ones and doubles. They are given
-as a list or as one string with commas. */}}
-{{- define "ksnapshot.watchNamespaces" -}}
-{{- $given := .Values.rbac.watchNamespaces }}
+{{/* A list, or one string with commas, as a JSON list: trimmed, without empty ones and doubles. */}}
+{{- define "ksnapshot.namesOf" -}}
+{{- $given := . }}
 {{- if kindIs "string" $given }}{{ $given = splitList "," $given }}{{ end }}
 {{- $names := list }}
 {{- range $given }}
@@ -316,13 +315,25 @@ as a list or as one string with commas. */}}
 {{- toJson $names }}
 {{- end }}
 
+{{/* The watched namespaces as a JSON list. They are given by either of two names, of which one may be
+missing; without both it is `default`. */}}
+{{- define "ksnapshot.watchNamespaces" -}}
+{{- $top := .Values.watchNamespaces }}
+{{- $given := ternary .Values.rbac.watchNamespaces $top (kindIs "invalid" $top) }}
+{{- if kindIs "invalid" $given }}{{ $given = list "default" }}{{ end }}
+{{- include "ksnapshot.namesOf" $given }}
+{{- end }}
+
 {{/* What the schema cannot say; all faults at once. Every install renders the Deployment, which
 includes this first. */}}
 {{- define "ksnapshot.validate" -}}
 {{- $faults := list }}
-{{- if not (include "ksnapshot.watchNamespaces" . | fromJsonArray) }}
-{{- $faults = append $faults "rbac.watchNamespaces must contain at least one namespace" }}
+{{- range $name, $given := dict "watchNamespaces" .Values.watchNamespaces "rbac.watchNamespaces" .Values.rbac.watchNamespaces }}
+{{- if and (not (kindIs "invalid" $given)) (not (include "ksnapshot.namesOf" $given | fromJsonArray)) }}
+{{- $faults = append $faults (printf "%s must contain at least one namespace" $name) }}
 {{- end }}
+{{- end }}
+{{- with include "ksnapshot.watchFault" . }}{{ $faults = append $faults . }}{{ end }}
 {{- if and .Values.encryption.enabled (not .Values.encryption.recipient) }}
 {{- $faults = append $faults "encryption.recipient is required when encryption.enabled is true (an age recipient, age1…)" }}
 {{- end }}
@@ -355,6 +366,19 @@ includes this first. */}}
 {{- with include "ksnapshot.strategyFault" . }}{{ $faults = append $faults . }}{{ end }}
 {{- if $faults }}
 {{- fail (printf "\n\nksnapshot cannot be installed like this:\n  - %s\n" (join "\n  - " $faults)) }}
+{{- end }}
+{{- end }}
+
+{{/* Which of two different lists is meant, nobody can say. */}}
+{{- define "ksnapshot.watchFault" -}}
+{{- $top := .Values.watchNamespaces }}
+{{- $old := .Values.rbac.watchNamespaces }}
+{{- if not (or (kindIs "invalid" $top) (kindIs "invalid" $old)) }}
+{{- $top = include "ksnapshot.namesOf" $top | fromJsonArray | sortAlpha | join "," }}
+{{- $old = include "ksnapshot.namesOf" $old | fromJsonArray | sortAlpha | join "," }}
+{{- if ne $top $old }}
+{{- printf "watchNamespaces (%s) and rbac.watchNamespaces (%s) are two names of one value: set one of them, or both to the same namespaces" $top $old }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -401,6 +401,8 @@ def test_probes_follow_the_port() -> None:
     "setting",
     [
         "rbac.watchNamespaces={a,b}",
+        "watchNamespaces={a,b}",
+        r"watchNamespaces=a\,b,rbac.watchNamespaces={b,a}",
         r"rbac.watchNamespaces=a\,b",
         r"rbac.watchNamespaces= a \,\, b\,a",
     ],
@@ -559,7 +561,12 @@ def test_without_cluster_role() -> None:
             [r"--set=podLabels.app\.kubernetes\.io/name=x"],
             "podLabels must not set app.kubernetes.io/name",
         ),
-        (["--set=watchNamespaces=x"], "additional properties 'watchNamespaces' not allowed"),
+        (["--set=watchNamespaces={}"], "watchNamespaces must contain at least one namespace"),
+        (
+            ["--set=watchNamespaces={a,b}", "--set=rbac.watchNamespaces=a"],
+            "watchNamespaces (a,b) and rbac.watchNamespaces (a) are two names of one value",
+        ),
+        (["--set=watchNamespace=x"], "additional properties 'watchNamespace' not allowed"),
         (
             ["--set=controller.httpPort=9000", "--set=statusPage.listen=0.0.0.0:9000"],
             "statusPage.listen must have another port than controller.httpPort",
