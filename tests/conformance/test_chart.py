@@ -39,8 +39,8 @@ _COMPUTED = {
     # By the number of replicas.
     "leaderElection.enabled",
 }
-# A parent chart sets these; the chart itself does not read them.
-_SET_BY_PARENTS = {"global", "enabled"}
+# A parent chart sets it; the chart itself does not read it.
+_SET_BY_PARENTS = {"enabled"}
 
 
 def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
@@ -132,6 +132,13 @@ def test_the_table_of_values_is_made_of_the_comments() -> None:
         ("leaderElection.leaseDurationSeconds", 2),
         ("image.pullPolicy", "Sometimes"),
         ("image.tags", "x"),
+        ("image.digest", "4f8a"),
+        ("global.imageRegistry", "https://registry.example"),
+        ("namespaceOverride", "Backup"),
+        ("commonLabels", ["team"]),
+        ("commonAnnotations", {"a": 1}),
+        ("dumperDigests.mysql.v8", "latest"),
+        ("dumperDigests.mysql.v9", ""),
         ("imagePullSecrets", ["registry"]),
         ("controller.pollIntervalSeconds", 0),
         ("controller.gonePasses", 0),
@@ -274,6 +281,11 @@ def test_every_database_has_its_place_among_the_images_of_drills() -> None:
 def test_the_chart_has_the_image_of_every_engine_and_no_other() -> None:
     images = set(_leaves(libyaml.read(_VALUES)["dumperImages"], "dumperImages."))
     assert images == {image.chart for engine in ENGINES for image in engine.images}
+
+
+def test_every_image_can_have_a_digest() -> None:
+    values = libyaml.read(_VALUES)
+    assert values["dumperDigests"] == values["dumperImages"]
 
 
 def test_no_template_names_an_engine() -> None:

@@ -50,11 +50,22 @@ EFFECTS = {
     "limits.workloadsPerNamespace": _LIMITED,
     "limits.minIntervalSeconds": _LIMITED,
 }
+_IMAGES = ("mysql.v5_7", "mysql.v8", "postgresql.v16", "elasticsearch", "clickhouse")
 _RENDER = "tests/integration/chart/test_render.py"
+_NAMES = "tests/integration/chart/test_names.py"
 # Values of the chart alone, whose effect is on an object that helm renders.
 RENDERED = {
     "watchNamespaces": f"{_RENDER}::test_watched_namespaces_by_set",
     "rbac.watchNamespaces": f"{_RENDER}::test_watched_namespaces_by_set",
+    "namespaceOverride": f"{_NAMES}::test_objects_are_where_the_override_says",
+    "commonLabels": f"{_NAMES}::test_common_labels_and_annotations_are_on_every_object",
+    "commonAnnotations": f"{_NAMES}::test_common_labels_and_annotations_are_on_every_object",
+    "global.imageRegistry": f"{_NAMES}::test_a_registry_takes_the_place_of_the_published_one",
+    "image.digest": f"{_NAMES}::test_a_digest_is_part_of_the_image",
+    **dict.fromkeys(
+        (f"dumperDigests.{image}" for image in _IMAGES),
+        f"{_NAMES}::test_a_digest_is_part_of_the_image",
+    ),
 }
 _WHOLE = "resources"
 """A member that is an object of Kubernetes' own."""
