@@ -113,6 +113,8 @@ class Settings(ClassSettings):
         default="{}",
         help=f"Of every dump pod, as a JSON object: {', '.join(POD_FIELDS)}.",
         read=parse_job_pod,
+        # Somebody may put a password into a variable.
+        hidden=True,
     )
     signing_key_secret: str = setting_field(
         env="PROOF_SIGNING_KEY_SECRET",

@@ -52,6 +52,7 @@ EFFECTS = {
 }
 _IMAGES = ("mysql.v5_7", "mysql.v8", "postgresql.v16", "elasticsearch", "clickhouse")
 _RENDER = "tests/integration/chart/test_render.py"
+_PODS = "tests/integration/chart/test_pods.py"
 _NAMES = "tests/integration/chart/test_names.py"
 # Values of the chart alone, whose effect is on an object that helm renders.
 RENDERED = {
@@ -66,6 +67,32 @@ RENDERED = {
         (f"dumperDigests.{image}" for image in _IMAGES),
         f"{_NAMES}::test_a_digest_is_part_of_the_image",
     ),
+    **dict.fromkeys(
+        (
+            *("topologySpreadConstraints", "priorityClassName", "runtimeClassName"),
+            *("hostAliases", "dnsConfig", "extraEnv", "extraEnvFrom", "extraVolumes"),
+            "extraVolumeMounts",
+        ),
+        f"{_PODS}::test_what_is_asked_of_the_controllers_pod_is_in_it",
+    ),
+    **dict.fromkeys(
+        (
+            f"backupJob.pod.{name}"
+            for name in (
+                *("topologySpreadConstraints", "priorityClassName", "runtimeClassName"),
+                *("hostAliases", "dnsConfig", "extraEnv", "extraVolumes", "extraVolumeMounts"),
+            )
+        ),
+        f"{_PODS}::test_what_is_asked_of_dump_pods_reaches_their_cronjobs",
+    ),
+    **dict.fromkeys(
+        (
+            *("podSecurityContext", "containerSecurityContext"),
+            *("backupJob.pod.podSecurityContext", "backupJob.pod.containerSecurityContext"),
+        ),
+        f"{_PODS}::test_ids_may_be_left_to_the_cluster",
+    ),
+    "extraObjects": f"{_PODS}::test_objects_of_the_users_own_are_rendered",
 }
 _WHOLE = "resources"
 """A member that is an object of Kubernetes' own."""

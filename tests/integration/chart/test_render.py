@@ -28,12 +28,31 @@ from tests.integration.chart.helm import (
 _POD: dict[str, object] = {
     "affinity": {},
     "annotations": {},
+    "containerSecurityContext": {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    },
+    "dnsConfig": {},
+    "extraEnv": [],
+    "extraVolumeMounts": [],
+    "extraVolumes": [],
+    "hostAliases": [],
     "imagePullSecrets": [],
     "labels": {},
     "nodeSelector": {},
+    "podSecurityContext": {
+        "fsGroup": 65532,
+        "runAsGroup": 65532,
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
     "priorityClassName": "",
     "resources": {},
+    "runtimeClassName": "",
     "tolerations": [],
+    "topologySpreadConstraints": [],
 }
 _RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
@@ -113,6 +132,9 @@ def test_default_environment() -> None:
         "POSTGRESQL_DUMPER_IMAGE_16": "ghcr.io/clickandmortar/ksnapshot-dumper-postgresql-16:0.7.0",
         "ELASTICSEARCH_DUMPER_IMAGE": "ghcr.io/clickandmortar/ksnapshot-dumper-elasticsearch:0.7.0",
         "CLICKHOUSE_DUMPER_IMAGE": "ghcr.io/clickandmortar/ksnapshot-dumper-clickhouse:0.7.0",
+        "DEFAULT_ENCRYPTION_ENABLED": "false",
+        "DEFAULT_ENCRYPTION_RECIPIENT": "",
+        "ENCRYPTION_ENFORCED": "false",
         "IDENTITY_SECRET": "",
         "PROOF_SIGNING_KEY_SECRET": "",
         "BOOTSTRAP_FROM": "Same",
@@ -244,13 +266,15 @@ def test_every_value_of_a_class_reaches_the_controller() -> None:
 
 
 def test_deployment_has_every_setting_and_no_other() -> None:
-    objects = render("--set=encryption.enabled=true", f"--set=encryption.recipient={_RECIPIENT}")
-    assert set(environment(objects)) == {setting.env for setting in SETTINGS}
+    assert set(environment(render())) == {setting.env for setting in SETTINGS}
+
+
+_NO_ENCRYPTION = ("DEFAULT_ENCRYPTION_RECIPIENT",)
 
 
 def test_controller_takes_what_the_chart_gives() -> None:
     values = {name: value or "backup" for name, value in environment(render()).items()}
-    empty = ("CLUSTER_NAME", "BACKUP_SECRET_NAME", "BOOTSTRAP_PAIRS")
+    empty = ("CLUSTER_NAME", "BACKUP_SECRET_NAME", "BOOTSTRAP_PAIRS", *_NO_ENCRYPTION)
     settings = Settings.from_env({**values, **dict.fromkeys(empty, "")})
     assert settings.watch_namespaces == ("default",)
     assert settings.instance == "ksnapshot"
