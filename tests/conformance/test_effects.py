@@ -52,6 +52,7 @@ EFFECTS = {
 }
 _IMAGES = ("mysql.v5_7", "mysql.v8", "postgresql.v16", "elasticsearch", "clickhouse")
 _RENDER = "tests/integration/chart/test_render.py"
+_NETWORK = "tests/integration/chart/test_network.py"
 _PODS = "tests/integration/chart/test_pods.py"
 _NAMES = "tests/integration/chart/test_names.py"
 # Values of the chart alone, whose effect is on an object that helm renders.
@@ -93,6 +94,16 @@ RENDERED = {
         f"{_PODS}::test_ids_may_be_left_to_the_cluster",
     ),
     "extraObjects": f"{_PODS}::test_objects_of_the_users_own_are_rendered",
+    **dict.fromkeys(
+        (
+            f"networkPolicy.{name}"
+            for name in (
+                *("enabled", "dnsPorts", "dns", "apiServerPorts", "apiServer", "databasePorts"),
+                *("databases", "storePorts", "store", "identity", "metricsFrom", "extraEgress"),
+            )
+        ),
+        f"{_NETWORK}::test_every_value_is_in_the_rules_of_those_whom_it_is_about",
+    ),
 }
 _WHOLE = "resources"
 """A member that is an object of Kubernetes' own."""
