@@ -42,6 +42,7 @@ def build_job(
         "activeDeadlineSeconds": spec.request.deadline,
         "backoffLimit": spec.request.retries,
         "podFailurePolicy": FAILURE_POLICY,
+        **fields_at(Place.JOB_SPEC, optional),
         "template": {
             "metadata": _pod_metadata(optional),
             "spec": _pod(spec, optional, settings, env),

@@ -32,6 +32,7 @@ class Place(Enum):
     CA_VOLUME = auto()
     VOLUME = auto()
     MOUNT = auto()
+    JOB_SPEC = auto()
     JOB_TEMPLATE = auto()
 
 
@@ -51,6 +52,7 @@ def _field(key: str, place: Place) -> OptionalField:
 SUSPEND = _field("suspend", Place.CRONJOB_SPEC)
 RESOURCES = _field("resources", Place.CONTAINER)
 CA_VOLUME = _field("ca", Place.CA_VOLUME)
+TTL = _field("ttlSecondsAfterFinished", Place.JOB_SPEC)
 WAITING_JOBS = _field("waiting-jobs", Place.JOB_TEMPLATE)
 PULL_SECRETS = _field("imagePullSecrets", Place.POD_SPEC)
 POD_FIELDS = (
@@ -64,7 +66,9 @@ POD_FIELDS = (
     _field("dnsConfig", Place.POD_SPEC),
     PULL_SECRETS,
 )
-_BY_WORD = {item.word: item for item in (SUSPEND, RESOURCES, CA_VOLUME, WAITING_JOBS, *POD_FIELDS)}
+_BY_WORD = {
+    item.word: item for item in (SUSPEND, RESOURCES, CA_VOLUME, TTL, WAITING_JOBS, *POD_FIELDS)
+}
 # What is recorded one by one, under these prefixes, and the setting's keys for it.
 _PREFIXES = {
     Place.POD_LABELS: "label:",
@@ -93,6 +97,8 @@ def requested_fields(spec: BackupSpec, settings: Settings) -> dict[OptionalField
         requested[RESOURCES] = json.loads(request.resources)
     if request.suspend is not None:
         requested[SUSPEND] = request.suspend
+    if settings.job_ttl:
+        requested[TTL] = settings.job_ttl
     if settings.max_concurrent or settings.max_concurrent_per_host:
         requested[WAITING_JOBS] = True
     if spec.certificates:

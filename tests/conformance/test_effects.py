@@ -53,6 +53,7 @@ EFFECTS = {
 _IMAGES = ("mysql.v5_7", "mysql.v8", "postgresql.v16", "elasticsearch", "clickhouse")
 _RENDER = "tests/integration/chart/test_render.py"
 _NETWORK = "tests/integration/chart/test_network.py"
+_METRICS = "tests/integration/chart/test_monitors.py"
 _PODS = "tests/integration/chart/test_pods.py"
 _NAMES = "tests/integration/chart/test_names.py"
 # Values of the chart alone, whose effect is on an object that helm renders.
@@ -103,6 +104,28 @@ RENDERED = {
             )
         ),
         f"{_NETWORK}::test_every_value_is_in_the_rules_of_those_whom_it_is_about",
+    ),
+    **dict.fromkeys(
+        (
+            f"metrics.{kind}.{name}"
+            for kind in ("serviceMonitor", "podMonitor")
+            for name in ("interval", "scrapeTimeout", "relabelings", "metricRelabelings")
+        ),
+        f"{_METRICS}::test_monitors_scrape_as_values_say",
+    ),
+    "metrics.renderMode": f"{_METRICS}::test_kinds_that_a_cluster_lacks_may_be_left_out",
+    "metrics.prometheusRule.interval": f"{_METRICS}::test_alerts_are_evaluated_as_values_say",
+    **dict.fromkeys(
+        ("metrics.service.ipFamilyPolicy", "metrics.service.ipFamilies"),
+        f"{_METRICS}::test_a_service_of_two_stacks",
+    ),
+    **dict.fromkeys(
+        (
+            *("backupJob.successfulJobsHistoryLimit", "backupJob.failedJobsHistoryLimit"),
+            "backupJob.ttlSecondsAfterFinished",
+            *("prune.successfulJobsHistoryLimit", "prune.failedJobsHistoryLimit"),
+        ),
+        f"{_PODS}::test_how_long_jobs_stay",
     ),
 }
 _WHOLE = "resources"

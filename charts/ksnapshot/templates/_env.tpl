@@ -71,6 +71,12 @@
   value: {{ .Values.storages | default dict | toJson | quote }}
 - name: MAIN_STORAGE
   value: {{ include "ksnapshot.hasMain" . | quote }}
+- name: BACKUP_SUCCESSFUL_JOBS_HISTORY_LIMIT
+  value: {{ .Values.backupJob.successfulJobsHistoryLimit | default 3 | int64 | quote }}
+- name: BACKUP_FAILED_JOBS_HISTORY_LIMIT
+  value: {{ .Values.backupJob.failedJobsHistoryLimit | default 3 | int64 | quote }}
+- name: BACKUP_JOB_TTL_SECONDS
+  value: {{ .Values.backupJob.ttlSecondsAfterFinished | default 0 | int64 | quote }}
 - name: BACKUP_MAX_CONCURRENT
   value: {{ .Values.backupJob.maxConcurrent | default 0 | int64 | quote }}
 - name: BACKUP_MAX_CONCURRENT_PER_HOST

@@ -161,3 +161,14 @@ missing; without both it is `default`. */}}
 {{- if kindIs "invalid" $given }}{{ $given = list "default" }}{{ end }}
 {{- include "ksnapshot.namesOf" $given }}
 {{- end }}
+
+{{/* Whether objects of a kind of Prometheus' operator are made, `true` or `false`: `root` is the chart. With
+`auto` it is asked of the cluster, which nobody can in `helm template`. */}}
+{{- define "ksnapshot.hasKind" -}}
+{{- $mode := (.root.Values.metrics | default dict).renderMode | default "always" }}
+{{- if eq $mode "auto" }}
+{{- .root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" .kind) }}
+{{- else }}
+{{- eq $mode "always" }}
+{{- end }}
+{{- end }}

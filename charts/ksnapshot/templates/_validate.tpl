@@ -37,11 +37,28 @@ includes this first. */}}
 {{- if and (.Values.prune | default dict).enabled (not (include "ksnapshot.clusterId" .)) }}
 {{- $faults = append $faults "clusterName is required when prune.enabled is true and helm cannot ask the cluster; backups that were made without it lie under the first eight characters of:\n      kubectl get namespace kube-system -o jsonpath={.metadata.uid}" }}
 {{- end }}
-{{- $faults = concat $faults (include "ksnapshot.metadataFaults" . | fromJsonArray) (include "ksnapshot.imageFaults" . | fromJsonArray) (include "ksnapshot.podFaults" . | fromJsonArray) (include "ksnapshot.jobPodFaults" . | fromJsonArray) }}
+{{- $faults = concat $faults (include "ksnapshot.metadataFaults" . | fromJsonArray) (include "ksnapshot.imageFaults" . | fromJsonArray) (include "ksnapshot.metricsFaults" . | fromJsonArray) (include "ksnapshot.podFaults" . | fromJsonArray) (include "ksnapshot.jobPodFaults" . | fromJsonArray) }}
 {{- with include "ksnapshot.strategyFault" . }}{{ $faults = append $faults . }}{{ end }}
 {{- if $faults }}
 {{- fail (printf "\n\nksnapshot cannot be installed like this:\n  - %s\n" (join "\n  - " $faults)) }}
 {{- end }}
+{{- end }}
+
+{{/* An alert that is left out, and is none, as a JSON list of faults; and address families that contradict
+each other. */}}
+{{- define "ksnapshot.metricsFaults" -}}
+{{- $faults := list }}
+{{- $metrics := .Values.metrics | default dict }}
+{{- range ($metrics.prometheusRule | default dict).excludeRules }}
+{{- if not ($.Files.Get (printf "rules/%s.yaml" .)) }}
+{{- $faults = append $faults (printf "metrics.prometheusRule.excludeRules has %s, and there is no such alert: take it out, or write it as docs/runbooks does" .) }}
+{{- end }}
+{{- end }}
+{{- $service := $metrics.service | default dict }}
+{{- if and (eq ($service.ipFamilyPolicy | default "") "SingleStack") (gt (len ($service.ipFamilies | default list)) 1) }}
+{{- $faults = append $faults "metrics.service.ipFamilies has two families, and metrics.service.ipFamilyPolicy is SingleStack: name one family, or choose PreferDualStack" }}
+{{- end }}
+{{- toJson $faults }}
 {{- end }}
 
 {{/* What commonLabels and commonAnnotations must leave to the chart, as a JSON list of faults. */}}

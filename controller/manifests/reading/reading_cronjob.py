@@ -12,6 +12,7 @@ from typing import Any
 from controller.manifests.job_pod import FAILURE_POLICY, pod_security
 from controller.manifests.optional_fields import (
     CA_VOLUME,
+    TTL,
     WAITING_JOBS,
     OptionalField,
     OptionalValues,
@@ -39,9 +40,8 @@ from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.timing.spread import is_spread
 from dumpers.contract import names as variables
 
-_HISTORY = 3
 # A dump's alone: it waits for its place at the database, and trusts the database's certificates.
-_OF_DUMPS = frozenset({WAITING_JOBS, CA_VOLUME})
+_OF_DUMPS = frozenset({WAITING_JOBS, CA_VOLUME, TTL})
 _OF_DUMP_PODS = frozenset({Place.VOLUME, Place.MOUNT})
 
 
@@ -113,8 +113,8 @@ def build_reading_cronjob(
             "schedule": reading.schedule,
             "timeZone": spec.request.time_zone,
             "concurrencyPolicy": "Forbid",
-            "successfulJobsHistoryLimit": _HISTORY,
-            "failedJobsHistoryLimit": _HISTORY,
+            "successfulJobsHistoryLimit": settings.successful_jobs,
+            "failedJobsHistoryLimit": settings.failed_jobs,
             "jobTemplate": {
                 "metadata": {"labels": own, "annotations": marks},
                 "spec": {

@@ -48,6 +48,12 @@ def _json(path: str, value: object) -> str:
 
 def _dump(objects: list[dict[str, Any]]) -> dict[str, Any]:
     """The pod of a workload's dump CronJob, as the controller of these objects makes it."""
+    pod: dict[str, Any] = pod_template(_cronjob(objects))["spec"]
+    return pod
+
+
+def _cronjob(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """The dump CronJob of a workload."""
     settings = settings_of(objects, CONTROL_NAMESPACE="backup")
     found = request()
     spec = BackupSpec(
@@ -62,8 +68,7 @@ def _dump(objects: list[dict[str, Any]]) -> dict[str, Any]:
     )
     made: dict[str, Any] = {}
     made |= overlay(None, build_cronjob(spec, settings, "c", None))
-    pod: dict[str, Any] = pod_template(made)["spec"]
-    return pod
+    return made
 
 
 def test_what_is_asked_of_the_controllers_pod_is_in_it() -> None:
@@ -138,6 +143,27 @@ def test_ids_may_be_left_to_the_cluster() -> None:
     for pod, of_container in _securities(render(_PRUNE, *asked)):
         assert pod == kept
         assert of_container == {**CONTAINER_SECURITY, "runAsUser": 1000}
+
+
+def test_how_long_jobs_stay() -> None:
+    objects = render(
+        _PRUNE,
+        "--set=backupJob.successfulJobsHistoryLimit=5,backupJob.failedJobsHistoryLimit=6",
+        "--set=backupJob.ttlSecondsAfterFinished=86400",
+        "--set=prune.successfulJobsHistoryLimit=7,prune.failedJobsHistoryLimit=8",
+    )
+    kept = [
+        (spec["successfulJobsHistoryLimit"], spec["failedJobsHistoryLimit"])
+        for spec in (
+            _cronjob(objects)["spec"],
+            find(objects, "CronJob", "ksnapshot-prune")["spec"],
+        )
+    ]
+    assert kept == [(5, 6), (7, 8)]
+    assert _cronjob(objects)["spec"]["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] == 86400
+    unasked = _cronjob(render())["spec"]
+    assert (unasked["successfulJobsHistoryLimit"], unasked["failedJobsHistoryLimit"]) == (3, 3)
+    assert "ttlSecondsAfterFinished" not in unasked["jobTemplate"]["spec"]
 
 
 def test_objects_of_the_users_own_are_rendered() -> None:

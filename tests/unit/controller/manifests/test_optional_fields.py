@@ -9,6 +9,7 @@ from controller.manifests.optional_fields import (
     POD_FIELDS,
     RESOURCES,
     SUSPEND,
+    TTL,
     OptionalField,
     Place,
     fields_at,
@@ -32,7 +33,7 @@ def recording(words: str) -> Json:
     return {"metadata": {"annotations": {names.OPTIONAL_FIELDS: words}}}
 
 
-@pytest.mark.parametrize("item", [SUSPEND, RESOURCES, CA_VOLUME, *POD_FIELDS, LABEL, NOTE])
+@pytest.mark.parametrize("item", [SUSPEND, RESOURCES, CA_VOLUME, TTL, *POD_FIELDS, LABEL, NOTE])
 def test_a_field_comes_back_from_its_word(item: OptionalField) -> None:
     assert list(recorded_fields(recording(record({item: "value"})))) == [item]
     assert managed_fields({}, recording(item.word)) == {item: DELETE}
@@ -88,13 +89,13 @@ POD: dict[str, Any] = {
 def test_every_optional_field_is_set_recorded_and_taken_back_whole() -> None:
     assert POD.keys() == SETTING_FIELDS.keys()
     plain = overlay(None, build_cronjob(spec(), settings(), "id", None))
-    asking = settings(BACKUP_JOB_POD=json.dumps(POD))
+    asking = settings(BACKUP_JOB_POD=json.dumps(POD), BACKUP_JOB_TTL_SECONDS="7200")
     full = build_cronjob(spec("PEM", suspend="true"), asking, "id", plain)
     written = overlay(plain, full)
     words = annotations_of(written)[names.OPTIONAL_FIELDS].split()
     # Ours with another value; nothing of it is left behind without a record.
     whole = ("podSecurityContext", "containerSecurityContext", "extraEnv")
-    assert len(words) == len(POD) - len(whole) + len(("suspend", "ca"))
+    assert len(words) == len(POD) - len(whole) + len(("suspend", "ca", "ttl"))
     pod = written["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     assert pod["securityContext"] == POD["podSecurityContext"]
     [container] = pod["containers"]
