@@ -142,6 +142,7 @@ def test_the_table_of_values_is_made_of_the_comments() -> None:
         ("global.imageRegistry", "https://registry.example"),
         ("namespaceOverride", "Backup"),
         ("commonLabels", ["team"]),
+        ("helmTest.enabled", "no"),
         ("backupJob.successfulJobsHistoryLimit", 0),
         ("backupJob.failedJobsHistoryLimit", "3"),
         ("backupJob.ttlSecondsAfterFinished", 60),

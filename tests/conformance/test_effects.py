@@ -127,6 +127,7 @@ RENDERED = {
         ),
         f"{_PODS}::test_how_long_jobs_stay",
     ),
+    "helmTest.enabled": f"{_PODS}::test_the_pod_of_helm_test_is_the_controllers_but_for_its_labels",
 }
 _WHOLE = "resources"
 """A member that is an object of Kubernetes' own."""

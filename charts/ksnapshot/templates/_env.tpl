@@ -157,3 +157,11 @@
 - name: LEASE_DURATION_SECONDS
   value: {{ (.Values.leaderElection | default dict).leaseDurationSeconds | default 15 | int | quote }}
 {{- end }}
+
+{{/* The chart's own variables, and the user's. */}}
+{{- define "ksnapshot.allEnv" -}}
+{{ include "ksnapshot.env" . }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

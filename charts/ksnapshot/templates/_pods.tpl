@@ -10,6 +10,15 @@
 {{- include "ksnapshot.withoutNull" (. | default $own) }}
 {{- end }}
 
+{{/* Where the pods of the controller's image run, and what they see of the network. */}}
+{{- define "ksnapshot.placement" -}}
+{{- $found := dict }}
+{{- range $name := list "nodeSelector" "tolerations" "topologySpreadConstraints" "priorityClassName" "runtimeClassName" "hostAliases" "dnsConfig" }}
+{{- with get $.Values $name }}{{ $_ := set $found $name . }}{{ end }}
+{{- end }}
+{{- with $found }}{{ toYaml . }}{{ end }}
+{{- end }}
+
 {{- define "ksnapshot.withoutNull" -}}
 {{- $found := dict }}
 {{- range $name, $value := . }}

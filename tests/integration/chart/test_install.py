@@ -1,13 +1,16 @@
 """The chart on a real API server: it takes every object, and the rights are these and no more."""
 
+import os
 import secrets
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.chart.helm import CHART, HelmError, helm
+from tests.integration.chart.helm import CHART, HelmError, find, helm, render
 from tests.integration.chart.rights import (
     CONTROL,
     CONTROL_BY_NAME,
@@ -16,6 +19,7 @@ from tests.integration.chart.rights import (
     WATCHED_BY_NAME,
 )
 from tests.testbed.cluster.apiserver import ApiServer
+from tests.testbed.toolchain.processes import wait_until
 
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 
@@ -93,6 +97,52 @@ def test_controller_has_these_rights_and_no_more(
     }
     assert seen == {watched, "kube-system"}
     assert not _may(apiserver, account, "list", {"resource": "namespaces"})
+
+
+def _helm_test(
+    apiserver: ApiServer, namespace: str, watched: str
+) -> subprocess.CompletedProcess[str]:
+    """Run what the pod of `helm test` runs, as the controller's account."""
+    values = f"--set=rbac.watchNamespaces={watched},s3.bucket=backups"
+    objects = render(values, namespace=namespace)
+    pod = find(objects, "Pod", "ksnapshot-test", namespace)["spec"]
+    [test] = pod["containers"]
+    identity = apiserver.identity_of(
+        f"system:serviceaccount:{namespace}:{pod['serviceAccountName']}"
+    )
+    env = {item["name"]: item.get("value") or namespace for item in test["env"]}
+    unset = (item["name"] for item in test["env"] if item.get("value") == "")
+    env |= dict.fromkeys(unset, "")
+    # Not in a pod, where the token would be.
+    env |= {"MODE": "local", "KUBECONFIG": str(apiserver.kubeconfig_for(identity))}
+    return subprocess.run(
+        [sys.executable, "-m", "controller", *test["args"]],
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_helm_test_passes_and_fails_without_the_rights(
+    apiserver: ApiServer, namespace: str, watched: str, install: Install
+) -> None:
+    install("upgrade")
+    done = _helm_test(apiserver, namespace, watched)
+    assert (done.returncode, done.stdout) == (0, "0 writes\n"), done.stderr
+    role = apiserver.api.get("rbac.authorization.k8s.io/v1", "Role", watched, "ksnapshot-watch")
+    assert role is not None
+    apiserver.api.patch(
+        {**role, "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}, {"rules": []}
+    )
+    wait_until(
+        lambda: _helm_test(apiserver, namespace, watched).returncode == 1,
+        seconds=30,
+        what="the lost right",
+    )
+    told = _helm_test(apiserver, namespace, watched).stdout
+    assert f"! GET /api/v1/namespaces/{watched}/pods: 403 Forbidden" in told
 
 
 def test_without_boards_there_are_no_rights_for_them(

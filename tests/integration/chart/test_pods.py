@@ -145,6 +145,24 @@ def test_ids_may_be_left_to_the_cluster() -> None:
         assert of_container == {**CONTAINER_SECURITY, "runAsUser": 1000}
 
 
+def test_the_pod_of_helm_test_is_the_controllers_but_for_its_labels() -> None:
+    objects = render(*(_json(name, value) for name, value in _POD.items()))
+    pod = find(objects, "Pod", "ksnapshot-test")
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    template = pod_template(find(objects, "Deployment", "ksnapshot"))
+    found = pod["metadata"]["labels"].keys() & template["metadata"]["labels"].keys()
+    assert found == set()
+    spec, controllers = pod["spec"], template["spec"]
+    same = ("serviceAccountName", "securityContext", "automountServiceAccountToken", *_POD)
+    assert [spec[name] for name in same] == [controllers[name] for name in same]
+    [test] = spec["containers"]
+    same = ("image", "imagePullPolicy", "securityContext", "env")
+    assert [test[name] for name in same] == [container(objects)[name] for name in same]
+    assert test["args"] == ["plan", "--strict"]
+    kinds = {item["kind"] for item in render("--set=helmTest.enabled=false")}
+    assert "Pod" not in kinds
+
+
 def test_how_long_jobs_stay() -> None:
     objects = render(
         _PRUNE,

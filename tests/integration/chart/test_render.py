@@ -71,6 +71,7 @@ def test_default_objects() -> None:
         ("ClusterRoleBinding", "", "ksnapshot-backup-namespaces"),
         ("ConfigMap", "backup", "ksnapshot-cm"),
         ("Deployment", "backup", "ksnapshot"),
+        ("Pod", "backup", "ksnapshot-test"),
         ("Role", "backup", "ksnapshot"),
         ("Role", "backup", "ksnapshot-admin"),
         ("Role", "backup", "ksnapshot-delete"),
@@ -553,7 +554,7 @@ def test_nothing_but_what_is_asked_for() -> None:
         "--set=serviceAccount.create=false",
         "--set=backupJob.serviceAccount.create=false",
         "--set=prune.serviceAccount.create=false",
-        "--set=existingConfigMap=cm",
+        "--set=existingConfigMap=cm,helmTest.enabled=false",
     )
     assert [item["kind"] for item in objects] == ["Deployment"]
     pod = objects[0]["spec"]["template"]["spec"]
