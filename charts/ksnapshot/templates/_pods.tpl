@@ -60,6 +60,11 @@ what admissionPolicy.enabled does not let through. */}}
 {{- $faults = append $faults (printf "backupJob.pod.extraEnv must not set %s: it says where dumps go or under which identity, which is for s3, storages, encryption and backupJob.serviceAccount to say" .name) }}
 {{- end }}
 {{- end }}
+{{- with .Values.backupJob.ttlSecondsAfterFinished }}
+{{- if lt (int64 .) 3600 }}
+{{- $faults = append $faults (printf "backupJob.ttlSecondsAfterFinished is %d: set it to 3600 or more, so that the controller can read how a run ended, or to 0" (int64 .)) }}
+{{- end }}
+{{- end }}
 {{- if (.Values.admissionPolicy | default dict).enabled }}
 {{- range $pod.extraVolumes }}
 {{- if or (hasKey . "configMap") (hasKey . "persistentVolumeClaim") }}
