@@ -21,6 +21,7 @@ from tests.integration.chart.rights import (
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.toolchain.processes import wait_until
 
+EVERYTHING = Path(__file__).with_name("everything.yaml")
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 
 Install = Callable[..., str]
@@ -171,6 +172,30 @@ def test_several_replicas_have_rights_for_their_lease_and_no_other(
     assert budget is not None
     install("upgrade", "--set=replicaCount=1")
     assert _rights(apiserver, account, namespace) == CONTROL
+
+
+def test_a_real_api_server_takes_every_value_at_once(apiserver: ApiServer, watched: str) -> None:
+    place = apiserver.create_namespace(f"everything-{secrets.token_hex(4)}")
+    arguments = [
+        f"--namespace={place}",
+        f"--values={EVERYTHING}",
+        f"--set=namespaceOverride={place},watchNamespaces={watched}",
+        f"--set=extraObjects[0].metadata.namespace={place}",
+        # There are no kinds of Prometheus' operator.
+        "--set=metrics.renderMode=auto",
+        # Nor a second family of addresses.
+        "--set=metrics.service.ipFamilies={IPv4}",
+    ]
+    helm("install", "ksnapshot", CHART, *arguments, kubeconfig=apiserver.kubeconfig)
+    made = apiserver.api.get("apps/v1", "Deployment", place, "everything")
+    assert made is not None
+    assert made["spec"]["template"]["spec"]["runtimeClassName"] == "gvisor"
+    for name in ("controller", "dumps", "jobs", "drill"):
+        policy = apiserver.api.get(
+            "networking.k8s.io/v1", "NetworkPolicy", place, f"everything-{name}"
+        )
+        assert policy is not None
+    helm("uninstall", "ksnapshot", arguments[0], kubeconfig=apiserver.kubeconfig)
 
 
 def test_dump_jobs_have_no_rights(
