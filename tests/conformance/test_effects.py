@@ -127,6 +127,10 @@ RENDERED = {
         ),
         f"{_PODS}::test_how_long_jobs_stay",
     ),
+    **dict.fromkeys(
+        ("podDisruptionBudget.enabled", "podDisruptionBudget.maxUnavailable"),
+        f"{_PODS}::test_a_budget_of_disruptions_is_as_values_say",
+    ),
     "helmTest.enabled": f"{_PODS}::test_the_pod_of_helm_test_is_the_controllers_but_for_its_labels",
 }
 _WHOLE = "resources"

@@ -34,6 +34,7 @@ _ALONE: Mapping[str, dict[str, Any]] = {
     "existingSecret": {"existingSecret": "keys"},
     "existingConfigMap": {"existingConfigMap": "place"},
     "metrics.service.enabled": {"metrics": {"service": {"enabled": True}}},
+    "podDisruptionBudget.enabled": {"podDisruptionBudget": {"enabled": True}},
     "helmTest.enabled": {"helmTest": {"enabled": False}},
 }
 _MONITORED = {"metrics": {"serviceMonitor": {"enabled": True}}}

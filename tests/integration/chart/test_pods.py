@@ -163,6 +163,22 @@ def test_the_pod_of_helm_test_is_the_controllers_but_for_its_labels() -> None:
     assert "Pod" not in kinds
 
 
+def _budget(*values: str) -> object:
+    objects = render(*(f"--set={value}" for value in values))
+    budgets = [item["spec"] for item in objects if item["kind"] == "PodDisruptionBudget"]
+    return budgets[0]["maxUnavailable"] if budgets else None
+
+
+def test_a_budget_of_disruptions_is_as_values_say() -> None:
+    assert _budget() is None
+    assert _budget("replicaCount=2") == 1
+    assert _budget("replicaCount=3", "podDisruptionBudget.maxUnavailable=2") == 2
+    assert _budget("replicaCount=3", "podDisruptionBudget.maxUnavailable=50%") == "50%"
+    assert _budget("podDisruptionBudget.enabled=true") == 1
+    assert _budget("replicaCount=2", "podDisruptionBudget.enabled=false") is None
+    assert _budget("replicaCount=2", "podDisruptionBudget=null") == 1
+
+
 def test_how_long_jobs_stay() -> None:
     objects = render(
         _PRUNE,

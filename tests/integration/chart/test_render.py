@@ -1,6 +1,7 @@
 import base64
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -353,6 +354,33 @@ def test_values_kept_from_0_6_0_by_reuse_values() -> None:
     assert environment(objects)["LEASE_DURATION_SECONDS"] == "15"
     assert "GONE_PASSES" not in environment(objects)
     find(objects, "ClusterRole", "ksnapshot-backup-namespaces")
+
+
+def _new_since(old: dict[str, Any], now: dict[str, Any], path: str = "") -> Iterator[str]:
+    """The values that an older release did not have."""
+    for name, value in now.items():
+        if name not in old:
+            yield f"{path}{name}"
+        elif isinstance(value, dict) and value and isinstance(old[name], dict):
+            yield from _new_since(old[name], value, f"{path}{name}.")
+
+
+def test_without_any_value_that_is_new_the_settings_are_the_defaults() -> None:
+    old = libyaml.read(OLD_VALUES.read_text())
+    now = libyaml.read((CHART / "values.yaml").read_text())
+    new = [*_new_since(old, now)]
+    assert {"networkPolicy", "watchNamespaces", "image.digest", "backupJob.pod"} <= {*new}
+    objects = render(*(f"--set={name}=null" for name in new))
+    # Prune has no account of its own then.
+    place = {"CONTROL_NAMESPACE": "backup", "PRUNE_SERVICE_ACCOUNT_NAME": ""}
+    assert settings_of(objects, **place) == settings_of(render(), **place)
+    made, whole = (
+        {(item["kind"], item["metadata"]["name"]) for item in each} for each in (objects, render())
+    )
+    # What nobody has before it is asked for.
+    people = {("Role", f"ksnapshot-{name}") for name in ("view", "admin", "delete")}
+    assert whole - made == {("ServiceAccount", "ksnapshot-prune"), *people}
+    assert made - whole == set()
 
 
 def test_image_tag_counts_for_the_dumpers_too() -> None:
