@@ -52,10 +52,10 @@ EFFECTS = {
 }
 _IMAGES = ("mysql.v5_7", "mysql.v8", "postgresql.v16", "elasticsearch", "clickhouse")
 _RENDER = "tests/integration/chart/test_render.py"
-_NETWORK = "tests/integration/chart/test_network.py"
-_METRICS = "tests/integration/chart/test_monitors.py"
-_PODS = "tests/integration/chart/test_pods.py"
-_NAMES = "tests/integration/chart/test_names.py"
+_NETWORK = "tests/integration/chart/values/test_network.py"
+_METRICS = "tests/integration/chart/values/test_monitors.py"
+_PODS = "tests/integration/chart/values/test_pods.py"
+_NAMES = "tests/integration/chart/values/test_names.py"
 # Values of the chart alone, whose effect is on an object that helm renders.
 RENDERED = {
     "watchNamespaces": f"{_RENDER}::test_watched_namespaces_by_set",

@@ -1,6 +1,6 @@
 """Values that the schema refuses: typos, wrong types, empty lists and what is out of range.
 
-`tests/integration/chart/test_wrong_values.py` shows each to helm.
+`tests/integration/chart/values/test_wrong_values.py` shows each to helm.
 """
 
 WRONG: tuple[tuple[str, object], ...] = (

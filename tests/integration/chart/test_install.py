@@ -21,7 +21,7 @@ from tests.integration.chart.rights import (
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.toolchain.processes import wait_until
 
-EVERYTHING = Path(__file__).with_name("everything.yaml")
+EVERYTHING = Path(__file__).with_name("values") / "everything.yaml"
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 
 Install = Callable[..., str]

@@ -44,7 +44,7 @@ class OpenApi:
         }
 
     def faults(self, item: Mapping[str, Any]) -> list[str] | None:
-        """What is wrong with an object, unknown fields included; None for a kind that is unknown."""
+        """What is wrong with an object, unknown fields included; None for an unknown kind."""
         group, _, version = item["apiVersion"].rpartition("/")
         name = self._by_kind.get((group, version, item["kind"]))
         return None if name is None else list(self._faults(item, {"$ref": name}, ""))

@@ -11,7 +11,7 @@ import yaml
 
 from tests import libyaml
 from tests.integration.chart.helm import CHART, HelmError, pod_template, render
-from tests.testbed.toolchain.kubernetes_api import RELEASES, openapi
+from tests.testbed.cluster.kubernetes_api import RELEASES, openapi
 
 _FILE = Path(__file__).with_name("everything.yaml")
 _EVERYTHING: dict[str, Any] = libyaml.read(_FILE.read_text())
