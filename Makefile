@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-storages demo demo-down images chart values-table command clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-storages demo demo-down images push chart values-table command krew clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ demo-down: setup ## remove what the demo made
 images: setup ## build the container images as archives
 	$(BIN)/python -m tests.demo.images
 
+push: setup ## build the container images and push them to IMAGE_PREFIX, by their version
+	$(BIN)/python -m tests.demo.images push
+
 chart: setup ## check the chart and pack it into dist/
 	$(BIN)/python -m tests.testbed.toolchain.tools helm
 	@helm=$$($(BIN)/python -c 'from tests.testbed.toolchain.tools import tool; print(tool("helm"))'); \
@@ -107,6 +110,9 @@ values-table: setup ## write the table of values in the chart's README
 
 command: setup ## build the user's command as one file, dist/ksnapshot.pyz
 	$(BIN)/python -m release.command
+
+krew: setup ## pack the command for krew, kubectl's plugin manager, into dist/
+	$(BIN)/python -m release.krew
 
 clean: ## remove the virtual environment and caches of the work tree
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -40,7 +40,7 @@ def build_cronjob(
     requested = requested_fields(spec, settings)
     optional = without_sidecars(managed_fields(requested, existing), existing)
     drilled = drilled_of(spec, settings, existing)
-    env = build_env(spec, settings, cluster, required_proof(spec, drilled))
+    env = build_env(spec, settings, cluster, required_proof(spec, drilled, existing))
     return {
         "apiVersion": CRONJOB_API,
         "kind": CRONJOB,

@@ -102,7 +102,13 @@ def _runs(subject: Subject) -> dict[str, Any]:
         "last_success": "" if finished_at(success) is None else str(success["finished"]),
         "last_result": _last_result(cronjob),
         "restore_points": [
-            {"finished": run.finished, "bytes": run.bytes, "notes": list(run.notes)} for run in good
+            {
+                "finished": run.finished,
+                "backup": run.backup,
+                "bytes": run.bytes,
+                "notes": list(run.notes),
+            }
+            for run in good
         ],
         "restorable": asdict(restorable) if restorable else None,
         "last_proof": proof_member(proven),

@@ -167,7 +167,9 @@ def _paragraph(row: Json) -> str:
     lines += proof_lines(row)
     for point in row["restore_points"]:
         notes = f", notes: {', '.join(point['notes'])}" if point["notes"] else ""
-        lines.append(f"  restore point: {point['finished']}, {in_units(point['bytes'])}{notes}")
+        named = f", {point['backup']}" if point.get("backup") else ""
+        size = in_units(point["bytes"])
+        lines.append(f"  restore point: {point['finished']}{named}, {size}{notes}")
     return "\n".join(map(_printable, lines))
 
 

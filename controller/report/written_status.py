@@ -27,13 +27,18 @@ class _StatusRow(TypedDict):
     since: str
 
 
-class _RestorePoint(TypedDict):
+class _Figures(TypedDict):
     finished: str
     bytes: int
     notes: list[str]
 
 
-class _LastResult(_RestorePoint):
+class _RestorePoint(_Figures):
+    # Absent in boards that an older controller wrote.
+    backup: NotRequired[str]
+
+
+class _LastResult(_Figures):
     outcome: str
     reason: str
     message: str

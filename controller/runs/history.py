@@ -12,6 +12,7 @@ import msgspec
 from controller.model.names import HISTORY
 from controller.model.objects import Json, annotations_of
 from dumpers.contract.result import PARTIAL, PARTIAL_REASON, DumpResult
+from dumpers.repository.keys import RunFolder
 
 SUCCEEDED, FAILED = "succeeded", "failed"
 MAX_RUNS = 30
@@ -27,6 +28,7 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one run ended; `finished` is RFC 3339, `bytes` are those stored, `notes` are codes.
 
     `seconds` and `source_bytes`, which left the dump tool, are 0 where no dumper measured them.
+    `backup` is the id of what it left, empty where it left none or nobody said it.
     """
 
     finished: str
@@ -36,6 +38,7 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes: int
     source_bytes: int = 0
     notes: tuple[str, ...] = ()
+    backup: str = ""
 
     @property
     def is_good(self) -> bool:
@@ -65,6 +68,7 @@ def past_run(finished: str, result: DumpResult) -> PastRun:
         bytes=_count(result.stored_bytes),
         source_bytes=_count(result.source_bytes),
         notes=tuple(map(_word, result.notes[:_MAX_NOTES])),
+        backup=_backup(result),
     )
 
 
@@ -109,8 +113,14 @@ def _is_of_ours(run: PastRun) -> bool:
         and run.outcome in {SUCCEEDED, FAILED}
         and min(run.seconds, run.bytes, run.source_bytes) >= 0
         and len(run.notes) <= _MAX_NOTES
-        and all(len(word) <= _MAX_WORD for word in (run.reason, *run.notes))
+        and all(len(word) <= _MAX_WORD for word in (run.reason, run.backup, *run.notes))
     )
+
+
+def _backup(result: DumpResult) -> str:
+    """The id of the backup that a good run left."""
+    folder = RunFolder.parse(result.record.rstrip("/").rpartition("/")[2])
+    return _word(folder.id) if folder and result.succeeded else ""
 
 
 def _count(number: int) -> int:

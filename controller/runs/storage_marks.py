@@ -14,7 +14,7 @@ from controller.model.objects import Json, annotations_of, is_suspended
 from controller.runs.due import due, expectation_of, in_force_since, seconds_of
 from controller.workloads.storages.dump_container import dump_container, literal_of
 from dumpers.contract import names as variables
-from dumpers.contract.result import DumpResult
+from dumpers.contract.result import DumpResult, StorageResult
 from dumpers.contract.storages.named_storage import split_names
 
 _MOST = 2**53
@@ -61,11 +61,17 @@ def known_storages(cronjob: Json) -> Mapping[str, Stored]:
 def stored_with(cronjob: Json, runs: Iterable[tuple[str, DumpResult]]) -> str | None:
     """Write what is known with runs added, by their ends; None where that changes nothing.
 
-    Only what the CronJob writes to now, or a run of these did, is kept.
+    Only what the CronJob writes to now, or a run of these did, is kept. A good run that says
+    nothing of storages, such as one of an image that knows of none, has stored to the first alone
+    as far as anybody knows.
     """
     known, found = stored_of(cronjob), dict(known_storages(cronjob))
+    silent = [
+        StorageResult(name=name, stored=not number)
+        for number, name in enumerate(storage_names(cronjob))
+    ]
     for finished, result in sorted(runs, key=lambda run: run[0]):
-        for item in result.storages:
+        for item in result.storages or (silent if result.succeeded else ()):
             entry = found.get(item.name) or known.get(item.name) or Stored(since=finished)
             if item.stored and result.succeeded and finished > entry.finished:
                 size = min(max(int(result.stored_bytes), 0), _MOST)

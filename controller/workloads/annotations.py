@@ -30,7 +30,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation(Generic[T_co]):
-    """One annotation, without the prefix; `default` is the README's word for it.
+    """One annotation, without the prefix; `default` is the documentation's word for it.
 
     `read` gets the text, empty where the annotation is absent, and raises ValueError with what is
     wrong, which becomes a rejection by `reason`. No value that anybody has is longer than
@@ -120,7 +120,7 @@ def unset_or(unset: T, read: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def list_types(engines: Iterable[EngineSpec]) -> str:
-    """The engines' types as the README shows them."""
+    """The engines' types as docs/annotations.md shows them."""
     return ", ".join(f"`{engine.type}`" for engine in engines)
 
 

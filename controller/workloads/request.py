@@ -1,6 +1,6 @@
 """What a workload's annotations ask for: each field of Request carries the records it is read from.
 
-A new annotation is a new field. The README lists the annotations in the order of the fields.
+A new annotation is a new field. docs/annotations.md lists them in the order of the fields.
 """
 
 from collections.abc import Mapping
@@ -223,7 +223,7 @@ class Request:
 
 
 _FIELDS: Mapping[str, FieldRecord] = {item.name: item.metadata[RECORD] for item in fields(Request)}
-# Every annotation, for the README's table.
+# Every annotation, for the table of docs/annotations.md.
 ANNOTATIONS: tuple[Annotation[object], ...] = (
     ENABLED,
     *(annotation for record in _FIELDS.values() for annotation in record.annotations),

@@ -1,7 +1,7 @@
 """Which backup is meant: `latest`, an id or the beginning of one, `at:` and a time. Pure."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from dumpers.contract.restore.request import AT, LATEST
@@ -9,6 +9,8 @@ from dumpers.repository.catalogue import Entry, State, rfc3339
 from dumpers.runtime.errors import ConfigurationError
 
 _SHOWN = 5
+# Clocks of nodes that are cared for differ by less.
+_CLOCKS_APART = timedelta(minutes=15)
 # Of a run in these states a backup may come to be there, or may be there.
 _OPEN = {State.RUNNING, State.UNKNOWN}
 
@@ -17,15 +19,17 @@ class NoSuchBackupError(ConfigurationError):
     """The backup that is meant is not in this storage: as none, or as one that is no good."""
 
 
-def choose(entries: Sequence[Entry], wanted: str) -> Entry:
+def choose(entries: Sequence[Entry], wanted: str, *, now: datetime) -> Entry:
     """The backup that is meant, which can be restored.
 
-    `entries` are newest first. `latest` is the newest that can be restored; `at:<RFC 3339>` the
-    newest of those that began at this time or before it, never a later one. ConfigurationError
-    names near misses and what there is; it is a NoSuchBackupError where none fits.
+    `entries` are newest first. `latest` is the newest that can be restored, and is dated in the
+    future only if there is no other; `at:<RFC 3339>` the newest of those that began at this time or
+    before it, never a later one. ConfigurationError names near misses and what there is; it is a
+    NoSuchBackupError where none fits.
     """
     if wanted == LATEST:
-        return _newest(entries, entries, "there is no backup that can be restored")
+        known = [entry for entry in entries if is_latest(entry, now)]
+        return _newest(known or entries, entries, "there is no backup that can be restored")
     if wanted.startswith(AT):
         moment = parse_moment(wanted)
         before = [entry for entry in entries if entry.started <= moment]
@@ -35,6 +39,11 @@ def choose(entries: Sequence[Entry], wanted: str) -> Entry:
             f"no backup that can be restored began at {rfc3339(moment)} or before it",
         )
     return check_restorable(choose_by_id(entries, wanted))
+
+
+def is_latest(entry: Entry, now: datetime) -> bool:
+    """Whether a backup may be the latest: not if a clock that was ahead has dated it."""
+    return entry.is_restorable and entry.started <= now + _CLOCKS_APART
 
 
 def parse_moment(wanted: str) -> datetime:

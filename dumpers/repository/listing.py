@@ -11,7 +11,13 @@ from functools import partial
 from dumpers.contract.key_names import quote
 from dumpers.contract.restore.request import AT, LATEST
 from dumpers.repository.catalogue import Entry, State, group_keys, read_entry, telling_record
-from dumpers.repository.choice import check_restorable, choose, choose_by_id, parse_moment
+from dumpers.repository.choice import (
+    check_restorable,
+    choose,
+    choose_by_id,
+    is_latest,
+    parse_moment,
+)
 from dumpers.repository.keys import MANIFEST, RunFolder, stamp
 from dumpers.repository.newest_first import list_newest
 from dumpers.repository.record_json import read_record
@@ -60,8 +66,8 @@ class Catalogue:
         while True:
             page = self.page(before=before)
             seen += page.entries
-            if not page.next or any(entry.is_restorable for entry in page.entries):
-                return choose(seen or self.page(limit=5).entries, wanted)
+            if not page.next or any(is_latest(entry, self.now()) for entry in page.entries):
+                return choose(seen or self.page(limit=5).entries, wanted, now=self.now())
             before = page.next
 
     def find_run(self, wanted: str) -> Entry:

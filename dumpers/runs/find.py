@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from dumpers.contract.restore.jobs import BackupJob
-from dumpers.repository.catalogue import Entry
+from dumpers.repository.catalogue import Entry, State
 from dumpers.repository.keys import records_prefix
 from dumpers.repository.legacy import LEGACY, make_manifest
 from dumpers.repository.legacy_listing import LegacyDumps
@@ -12,11 +12,20 @@ from dumpers.repository.listing import Catalogue
 from dumpers.repository.records import Manifest
 from dumpers.storage.run_storage import RunStorage
 
+_NEVER_A_BACKUP = frozenset({State.RUNNING, State.FAILED, State.CRASHED, State.SWEPT})
 
-def holds_runs(job: BackupJob, storage: RunStorage, now: Callable[[], datetime]) -> bool:
-    """Whether the job's CronJob has any record of a run, whatever became of that."""
+
+def has_stored(job: BackupJob, storage: RunStorage, now: Callable[[], datetime]) -> bool:
+    """Whether a run of the job's CronJob ever left a backup, whatever became of that since."""
     prefix = records_prefix(path=job.location.path, cluster=job.cluster, cronjob=job.cronjob)
-    return bool(Catalogue(storage=storage, prefix=prefix, now=now).page(limit=1).entries)
+    catalogue, before = Catalogue(storage=storage, prefix=prefix, now=now), ""
+    while True:
+        page = catalogue.page(before=before)
+        if any(entry.state not in _NEVER_A_BACKUP for entry in page.entries):
+            return True
+        if not page.next:
+            return False
+        before = page.next
 
 
 def find_backup(

@@ -26,8 +26,9 @@ def _first_cells(section: str) -> list[str]:
     return re.findall(r"^\| `?([\w.-]+)`? \|", section, re.MULTILINE)[1:]
 
 
-def test_readme_lists_every_annotation() -> None:
-    listed = _first_cells(_section(_README, "Annotations"))
+def test_every_annotation_has_its_row() -> None:
+    page = (REPOSITORY / "docs" / "annotations.md").read_text()
+    listed = _first_cells(_section(page, "All of them"))
     assert listed == [annotation.key for annotation in ANNOTATIONS]
 
 
@@ -74,11 +75,11 @@ def test_every_state_has_its_row() -> None:
 
 def test_every_exit_code_has_its_row() -> None:
     codes = sorted(ExitCode)
-    for text in (_README, _OPERATIONS):
-        rows = re.findall(r"^\| (\d+) \|(.*)", _section(text, "Exit codes of a dump"), re.MULTILINE)
-        assert [int(code) for code, _ in rows] == codes
-        final = {int(code) for code, row in rows if "fails at once" in row}
-        assert final == set(map(int, FINAL_EXIT_CODES))
+    section = _section(_OPERATIONS, "Exit codes of a dump")
+    rows = re.findall(r"^\| (\d+) \|(.*)", section, re.MULTILINE)
+    assert [int(code) for code, _ in rows] == codes
+    final = {int(code) for code, row in rows if "fails at once" in row}
+    assert final == set(map(int, FINAL_EXIT_CODES))
 
 
 def test_every_verb_of_the_command_and_its_exit_codes_have_their_rows() -> None:
@@ -92,13 +93,18 @@ def test_every_verb_of_the_command_and_its_exit_codes_have_their_rows() -> None:
 
 def test_links_lead_somewhere() -> None:
     for page in (
-        REPOSITORY / "README.md",
-        REPOSITORY / "CHANGELOG.md",
+        *REPOSITORY.glob("*.md"),
         REPOSITORY / "charts" / "ksnapshot" / "README.md",
         *(REPOSITORY / "docs").rglob("*.md"),
     ):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_page_is_found_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\(docs/([\w./-]+\.md)", _README))
+    pages = {page.name for page in (REPOSITORY / "docs").glob("*.md")} | {"recipes/README.md"}
+    assert pages - linked == set()
 
 
 def test_every_test_of_a_report_is_there() -> None:

@@ -11,6 +11,7 @@ from dumpers.contract.engine_spec import EngineSpec
 from dumpers.engines.protocol import Engine
 from dumpers.engines.registry import ENGINES, find, load
 from dumpers.runtime.errors import ConfigurationError
+from dumpers.runtime.version import VERSION
 from tests.demo import images
 from tests.paths import REPOSITORY
 from tests.testbed.dumper import SEARCH_IMAGE_ENV
@@ -18,6 +19,7 @@ from tests.testbed.dumper import SEARCH_IMAGE_ENV
 README = (REPOSITORY / "README.md").read_text()
 CHART_README = (REPOSITORY / "charts/ksnapshot/README.md").read_text()
 VALUES = yaml.safe_load((REPOSITORY / "charts/ksnapshot/values.yaml").read_text())
+ANNOTATIONS = (REPOSITORY / "docs/annotations.md").read_text()
 DUMPER_IMAGE = (REPOSITORY / "images/dumper/Dockerfile").read_text()
 # An engine without a module for its work is known to the controller, and dumped by older images.
 DUMPED = [engine for engine in ENGINES if find_spec(f"dumpers.engines.{engine.type}.engine")]
@@ -69,6 +71,22 @@ def test_it_has_a_stage_in_the_image(engine: EngineSpec) -> None:
     assert engine.type in images.DUMPERS.values(), "make images does not build it"
 
 
+@every_dumped_engine
+def test_make_push_pushes_every_image_that_the_controller_asks_for(engine: EngineSpec) -> None:
+    (name,) = (name for name, made in images.DUMPERS.items() if made == engine.type)
+    pushed = images.published("ghcr.io/clickandmortar")[name]
+    assert sorted(pushed) == sorted(f"{image.repository}:{VERSION}" for image in engine.images)
+
+
+def test_make_push_says_what_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("IMAGE_PREFIX", raising=False)
+    assert images.main(["push"]) == 1
+    assert "set IMAGE_PREFIX to a registry" in capsys.readouterr().err
+    assert images.main(["pull"]) == 2
+
+
 @every_engine
 def test_it_has_a_value_for_each_image(engine: EngineSpec) -> None:
     for image in engine.images:
@@ -79,16 +97,16 @@ def test_it_has_a_value_for_each_image(engine: EngineSpec) -> None:
 
 
 @every_engine
-def test_it_has_its_rows_in_the_readme(engine: EngineSpec) -> None:
-    assert re.search(rf"^\| `type` \|.*`{engine.type}`", README, re.MULTILINE)
+def test_it_has_its_rows_in_the_documentation(engine: EngineSpec) -> None:
+    assert re.search(rf"^\| `type` \|.*`{engine.type}`", ANNOTATIONS, re.MULTILINE)
     for image in engine.images:
         row = rf"^\| `{re.escape(image.chart)}` \|.*`{image.setting}`"
         assert re.search(row, CHART_README, re.MULTILINE), image.chart
     for option in engine.texts:
         row = rf"^\| `{option.key}` \|.*`{engine.type}`"
-        assert re.search(row, README, re.MULTILINE), option.key
+        assert re.search(row, ANNOTATIONS, re.MULTILINE), option.key
     for number in engine.numbers:
-        assert f"| `{number.key}` | `{number.default}` |" in README, number.key
+        assert f"| `{number.key}` | `{number.default}` |" in ANNOTATIONS, number.key
 
 
 @every_dumped_engine

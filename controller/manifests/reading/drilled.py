@@ -3,13 +3,14 @@
 import math
 from dataclasses import dataclass
 
-from controller.model.names import LAST_RESULT, LAST_SUCCESS
+from controller.model.names import LAST_DRILL, LAST_RESULT, LAST_SUCCESS
 from controller.model.objects import Json, recorded
 from controller.model.status import Reason, Rejected
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.drilling.server_image import choose_image
 from dumpers.contract import names as variables
+from dumpers.contract.drill.result import Outcome
 from dumpers.contract.drill.server import ThrowawayServer
 
 # A server needs more room than the dump has bytes: indexes, logs, and what loading takes.
@@ -56,14 +57,23 @@ def drilled_of(
     return Drilled(server=server, image=image, room=room_of(cronjob or {}))
 
 
-def required_proof(spec: BackupSpec, drilled: Drilled | Rejected | None) -> str:
+def required_proof(
+    spec: BackupSpec, drilled: Drilled | Rejected | None, cronjob: Json | None
+) -> str:
     """What proves a backup of the workload; empty for no more than that it was stored.
 
-    Drills do only where they can be made: else no backup would ever cover another.
+    Drills do only where they can be made, by all that `cronjob`, its dump CronJob, records of the
+    last one: else no backup would ever cover another.
     """
-    if isinstance(drilled, Drilled):
+    if isinstance(drilled, Drilled) and not _is_impossible(cronjob or {}):
         return variables.PROOF_DRILLED
     return variables.PROOF_READ if spec.request.verify_schedule else ""
+
+
+def _is_impossible(cronjob: Json) -> bool:
+    """Whether the last drill found that no drill can be made of the backup that it was to try."""
+    last = recorded(cronjob, LAST_DRILL)
+    return last.get("outcome") == Outcome.NOT_DRILLABLE and bool(last.get("backup"))
 
 
 def server_version_of(cronjob: Json) -> str:

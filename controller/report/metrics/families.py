@@ -153,7 +153,7 @@ BUILD_INFO = Family(
     name="ksnapshot_build_info", help="Always 1; which version this is.", labels=("version",)
 )
 
-# At most one series of each for a workload, except RUNS.
+# At most one series of each for a workload, except RUNS, and for a storage where it has several.
 WORKLOAD_FAMILIES = (
     LAST_SUCCESS,
     LAST_ATTEMPT,

@@ -186,6 +186,8 @@ def _points(points: Iterable[Json]) -> Html | None:
 
 def _point(point: Json) -> Iterable[Child]:
     yield moment(point["finished"])
+    if found := point.get("backup"):
+        yield f", {found}"
     yield f", {in_units(point['bytes'])}"
     if point["notes"]:
         yield f", notes: {', '.join(map(str, point['notes']))}"

@@ -117,6 +117,8 @@ SPEC = EngineSpec(
             key="postgres-operator.crunchydata.com/cluster",
             marks=(("postgres-operator.crunchydata.com/data", "postgres"),),
         ),
+        # Only Zalando's poolers have it, and get the annotations of the database's pods.
+        GroupLabel(key="connection-pooler", marks=(("application", "spilo"),)),
     ),
     has_replicas=True,
     server_images=(

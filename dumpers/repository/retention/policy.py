@@ -5,6 +5,7 @@ meaning: restic/restic doc/060_forget.rst, as of 0.18.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -126,6 +127,9 @@ def _read_item(item: str, column: int) -> tuple[Word, str, int]:
 def _unknown(name: str) -> str:
     if name == NONE:
         return "stands alone or not at all: leave it out, or all others"
+    with suppress(ValueError):
+        age = parse_duration(name)
+        return f"is an age alone: write {Word.WITHIN}={age} to keep all backups that are younger"
     near = get_close_matches(name[:_SHOWN], _WORDS, n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     return f"is no word of a policy: {meant}There are {', '.join(_WORDS)}, and {NONE}"

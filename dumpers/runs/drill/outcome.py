@@ -13,6 +13,7 @@ from dumpers.repository.records import Manifest
 from dumpers.runs.drill.result import result_of
 from dumpers.runs.restore.exchange.messages import Rehearsal, Verdict, failed_verdict
 from dumpers.runs.restore.last_record import record_at_end
+from dumpers.runs.verdict_time import verdict_time
 from dumpers.runtime.errors import (
     DRILL_VERDICTS,
     KsnapshotError,
@@ -63,6 +64,7 @@ def record(drilled: Drilled, verdict: Verdict, *, finished: datetime, source_byt
             "read again: what was found says nothing of it"
         )
         return Kept(verdict=failed_verdict(gone))
+    finished = verdict_time(drilled.entry.drill, finished, good=verdict.succeeded)
     found = _make(drilled, verdict, finished=finished, source_bytes=source_bytes)
     key = f"{drilled.entry.record}{drill_name(finished, good=found.good)}"
     unrecorded = "the drill is not recorded beside the backup"

@@ -19,7 +19,7 @@ from dumpers.repository.catalogue import Entry, State, rfc3339
 from dumpers.repository.records import Manifest
 from dumpers.runs.drill.chosen import check_options
 from dumpers.runs.drill.outcome import Drilled, make_result, record
-from dumpers.runs.find import find_backup, holds_runs
+from dumpers.runs.find import find_backup, has_stored
 from dumpers.runs.fingerprints import read_fingerprints
 from dumpers.runs.identities import read_identities
 from dumpers.runs.progress import DRILLING, shown
@@ -88,11 +88,11 @@ def drill(
 def _find(
     job: DrillJob, storage: RunStorage, now: Callable[[], datetime]
 ) -> tuple[Entry, Manifest]:
-    """The backup that is meant; NotDrillableError where nothing was ever dumped."""
+    """The backup that is meant; NotDrillableError where no run has left one yet."""
     try:
         return find_backup(job, storage, now)
     except ConfigurationError:
-        if holds_runs(job, storage, now):
+        if has_stored(job, storage, now):
             raise
         raise NotDrillableError("there is no backup yet: make one first") from None
 

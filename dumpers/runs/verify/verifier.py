@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from dumpers.contract.names import DECODED, READ_BACK
@@ -16,6 +16,7 @@ from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.records import Manifest, ObjectRecord, Tombstone
 from dumpers.runs.progress import READING, shown
 from dumpers.runs.restore.pieces import StoredBackup
+from dumpers.runs.verdict_time import SECOND, verdict_time
 from dumpers.runs.verify.meter import Meter
 from dumpers.runs.verify.objects import ReadObject, is_known, read_object
 from dumpers.runtime.errors import BackupDamagedError, StorageFailedError, StorageRefusedError
@@ -26,7 +27,6 @@ from dumpers.streams import age
 
 _LOG = logging.getLogger(__name__)
 
-_SECOND = timedelta(seconds=1)
 # Seconds in which other verifications of the backup may have ended.
 _TRIES = 10
 
@@ -89,13 +89,14 @@ class Verifier:
         # What a prune deletes meanwhile is not damaged, and a record of it would be left behind.
         if self._manifest(entry) != manifest:
             return None
+        good = all(item.found.good for item in read)
         found, record = self._record(
             entry,
             Verification(
                 run=entry.id,
                 method=DECODED if all(item.is_decoded for item in read) else READ_BACK,
                 objects=tuple(item.found for item in read),
-                finished=self._moment(entry),
+                finished=verdict_time(entry.proof, self.now(), good=good),
             ),
         )
         verdict = Verdict(
@@ -149,20 +150,6 @@ class Verifier:
             raise BackupDamagedError(f"{key} cannot be read: check the store")
         return record
 
-    def _moment(self, entry: Entry) -> datetime:
-        """When a verdict is found: later than the one that it takes the place of.
-
-        One that was dated in the future counts for less than any of now, if it is good.
-        """
-        now, last = self.now(), entry.proof
-        if (
-            last is None
-            or last.when < now.replace(microsecond=0)
-            or (last.good and last.when > now)
-        ):
-            return now
-        return last.when + _SECOND
-
     def _record(self, entry: Entry, found: Verification) -> tuple[Verification, str]:
         """Record a verdict beside its backup.
 
@@ -174,7 +161,7 @@ class Verifier:
             try:
                 self.storage.put_once(key, write_record(found))
             except AlreadyThereError:
-                found = replace(found, finished=found.finished + _SECOND)
+                found = replace(found, finished=found.finished + SECOND)
             except ForbiddenByStoreError as error:
                 _LOG.warning(
                     "the verdict is not recorded beside the backup",

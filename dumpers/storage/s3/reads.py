@@ -10,10 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dumpers.contract.storages.location import S3Location
 from dumpers.runtime.errors import StorageFailedError, StorageRefusedError
 from dumpers.runtime.log import fields
-from dumpers.storage.errors import StoreAwayError
 from dumpers.storage.rate_limit import OnSent
 from dumpers.storage.s3 import client, errors
-from dumpers.storage.s3.answers import Head, OpenObject, proof
+from dumpers.storage.s3.answers import Head, OpenObject, listed, no_list, proof
 
 _LOG = logging.getLogger(__name__)
 _READ_BLOCK = 1 << 18
@@ -179,51 +178,47 @@ class BucketReads:
 
     def uploads(self, prefix: str) -> list[tuple[str, str]]:
         """Key and id of the open uploads under a prefix."""
-        with self._errors(f"list the open uploads under {prefix}"):
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._location.bucket, Prefix=prefix
-            )
-            return [
-                (item["Key"], item["UploadId"])
-                for page in pages
-                for item in page.get("Uploads", [])
-            ]
+        pages = self._pages("list_multipart_uploads", "Uploads", prefix)
+        return [(item["Key"], item["UploadId"]) for item in pages]
 
     def keys(self, prefix: str, *, since: str, limit: int) -> list[str]:
         """Keys of objects under a prefix that sort after `since`, in order, at most `limit`."""
-        with self._errors(f"list {prefix}"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._location.bucket,
-                Prefix=prefix,
-                StartAfter=since,
-                PaginationConfig={"MaxItems": limit},
-            )
-            return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        most = {"StartAfter": since, "PaginationConfig": {"MaxItems": limit}}
+        return [item["Key"] for item in self._pages("list_objects_v2", "Contents", prefix, **most)]
 
     def page(self, prefix: str, *, since: str) -> tuple[list[str], bool]:
         """Up to 1,000 keys that sort after `since`, in order, and whether there are more.
 
         One request.
         """
-        with self._errors(f"list {prefix}"):
+        with self._errors(f"list {prefix}") as doing:
             answer = self._client.list_objects_v2(
                 Bucket=self._location.bucket, Prefix=prefix, StartAfter=since
             )
-        keys, more = [item["Key"] for item in answer.get("Contents", [])], answer.get("IsTruncated")
-        if more is None or (more and not keys):
-            raise StoreAwayError(
-                f"cannot list {prefix}: the answer was a success and no list, so it is not the "
-                "store's: see what stands between, such as a proxy or a login page"
-            )
+        keys, more = (
+            [item["Key"] for item in listed(answer, "Contents", doing)],
+            answer["IsTruncated"],
+        )
+        if more and not keys:
+            raise no_list(doing)
         return keys, more
 
     def folders(self, prefix: str) -> list[str]:
         """The folders right under a prefix, in order, with their trailing slashes."""
-        with self._errors(f"list {prefix}"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._location.bucket, Prefix=prefix, Delimiter="/"
+        pages = self._pages("list_objects_v2", "CommonPrefixes", prefix, Delimiter="/")
+        return [item["Prefix"] for item in pages]
+
+    def _pages(
+        self, operation: str, member: str, prefix: str, **more: Any
+    ) -> Iterator[Mapping[str, Any]]:
+        """The items of all pages of a list."""
+        what = "the open uploads under " if member == "Uploads" else ""
+        with self._errors(f"list {what}{prefix}") as doing:
+            pages = self._client.get_paginator(operation).paginate(
+                Bucket=self._location.bucket, Prefix=prefix, **more
             )
-            return [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
+            for page in pages:
+                yield from listed(page, member, doing)
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[str]:

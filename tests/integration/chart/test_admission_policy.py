@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,8 +23,10 @@ from dumpers.contract.restore.request import RestoreRequest
 from dumpers.engines.registry import ENGINES
 from tests.fakes.worlds import settings
 from tests.integration.chart.helm import CHART, helm
+from tests.integration.controller.rights import may
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Api, ApiError
+from tests.testbed.toolchain.processes import wait_until
 from tests.unit.controller.manifests.reading.test_drill_cronjob import SERVER
 from tests.unit.controller.manifests.reading.test_drill_cronjob import spec as drilled_spec
 from tests.unit.controller.manifests.reading.test_verify_cronjob import spec as verified
@@ -333,7 +336,7 @@ _DELETE = {
 
 
 def _user(apiserver: ApiServer, namespace: str, user: str, *rules: Any) -> Api:
-    """Requests as a user with these rights in the namespace."""
+    """Requests as a user with these rights in the namespace, once the API server knows of them."""
     name = f"role-{secrets.token_hex(4)}"
     meta = {"name": name, "namespace": namespace}
     rbac = "rbac.authorization.k8s.io"
@@ -349,6 +352,9 @@ def _user(apiserver: ApiServer, namespace: str, user: str, *rules: Any) -> Api:
             "subjects": [{"kind": "User", "name": user, "apiGroup": rbac}],
         }
     )
+    for rule in rules:
+        known = partial(may, apiserver.api, user, namespace, rule)
+        wait_until(known, seconds=60, what=f"the rights of {user}")
     return apiserver.api_of(user)
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from controller.loop.pass_state import PassState
 from controller.loop.reconcile import run
 from controller.model import names
 from tests.integration.chart.helm import render
+from tests.integration.controller.rights import may
 from tests.integration.controller.world import World, build, database
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Identity
+from tests.testbed.toolchain.processes import wait_until
 from tests.testbed.toolchain.tools import tool
 
 Json = dict[str, Any]
@@ -125,7 +128,7 @@ class Command:
         return rules
 
     def _user(self, name: str, rules: Sequence[Json]) -> Identity:
-        """A user with these rights in the control namespace."""
+        """A user with these rights in the control namespace, once the API server knows of them."""
         api, control = self.world.api, self.world.control
         meta = {"name": name, "namespace": control}
         api.create({"apiVersion": RBAC, "kind": "Role", "metadata": meta, "rules": [*rules]})
@@ -138,6 +141,8 @@ class Command:
                 "subjects": [{"kind": "User", "name": name}],
             }
         )
+        known = partial(may, api, name, control, rules[0])
+        wait_until(known, seconds=60, what=f"the rights of {name}")
         return self.world.server.identity_of(name)
 
 

@@ -14,6 +14,7 @@ Json = dict[str, Any]
 ACCOUNT = "ksnapshot"
 RBAC = "rbac.authorization.k8s.io/v1"
 _KINDS = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
+_LIST_PODS: Json = {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
 # Stands for a world's control namespace in what helm, which takes a while, renders once.
 _ANY = "any-control"
 
@@ -62,11 +63,16 @@ def grant(api: Api, control: str, watched: Sequence[str], without: Right | None 
 
 
 def set_binding(api: Api, control: str, namespace: str, *, bound: bool) -> None:
-    """Give the rights in a watched namespace, or take them away."""
+    """Give the rights in a watched namespace, or take them away, and wait until that counts."""
     meta = {"name": f"{ACCOUNT}-watch", "namespace": namespace}
     user = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": control}
     binding = {"apiVersion": RBAC, "kind": "RoleBinding", "metadata": meta}
     api.patch(binding, {"subjects": [user] if bound else []})
+    wait_until(
+        lambda: may(api, account(control), namespace, _LIST_PODS) is bound,
+        seconds=30,
+        what="the rights",
+    )
 
 
 def _objects(control: str, watched: Sequence[str]) -> list[Json]:

@@ -128,7 +128,7 @@ def test_runs_reach_the_history_and_the_board_in_one_write_each(apiserver: ApiSe
     (row,) = world.rows(shop)
     assert row["last_result"]["reason"] == "DeadlineExceeded"
     assert row["last_success"] == "2026-01-01T03:00:09Z"
-    assert row["restore_points"] == [{"finished": "2026-01-01T03:00:09Z", "bytes": 42, "notes": []}]
+    assert row["restore_points"] == [{"finished": "2026-01-01T03:00:09Z", "backup": "", "bytes": 42, "notes": []}]
 
 
 def test_the_api_server_takes_the_largest_document(apiserver: ApiServer) -> None:

@@ -113,6 +113,9 @@ def test_a_list_that_cannot_be_completed_is_an_error(
         proxy.set(rule)
         with pytest.raises(StorageFailedError):
             read.page(limit=30)
+        if rule.path == "list-type":
+            with pytest.raises(StorageFailedError):
+                list_cronjobs(read.storage, path="ksnapshot", cluster="")
     proxy.clear()
     assert len(read.page(limit=30).entries) == 30
 

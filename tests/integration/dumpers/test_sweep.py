@@ -174,6 +174,21 @@ def test_what_a_crashed_run_left_goes_once(world: World, caplog: pytest.LogCaptu
     assert len(caplog.messages) == 1
 
 
+@pytest.mark.parametrize("what", [r"\?.*uploads", "list-type=2.*dump-old"])
+def test_an_answer_that_is_no_list_leaves_the_records_for_the_next_sweep(
+    world: World, faults: Faults, what: str
+) -> None:
+    made = run("old", NOW - timedelta(hours=2))
+    world.crash(made)
+    proxy = faults.http(world.s3.port)
+    proxy.set(Rule(Status(200, b""), "GET", what, times=1))
+    world.sweep(endpoint=proxy.url)
+    assert proxy.settled("GET", what)
+    world.sweep()
+    assert world.left() == set()
+    assert world.records_of(made) == ["manifest.json"]
+
+
 def test_an_object_of_another_run_under_a_named_key_stays(world: World) -> None:
     made = run("old", NOW - timedelta(hours=2))
     crashed = world.crash(made)

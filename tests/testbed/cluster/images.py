@@ -95,11 +95,15 @@ def build(
     return cache.entry(f"image-{slug}", key, make) / ARCHIVE
 
 
-def push(archive: Path, reference: str) -> None:
-    """Sends an archive's image to the registry that its name points at, with the person's login."""
+def push(archive: Path, reference: str, targets: Sequence[str] = ()) -> None:
+    """Sends an archive's image to the registry that its name points at, with the person's login.
+
+    `targets` are the names that it gets there instead of its own.
+    """
     with cache.lock("buildah"), progress(f"push {reference}"):
         _buildah("pull", "--quiet", f"oci-archive:{archive}")
-        _buildah("push", "--quiet", reference, f"docker://{reference}")
+        for target in targets or (reference,):
+            _buildah("push", "--quiet", reference, f"docker://{target}")
         _buildah("rmi", "--force", reference)
 
 

@@ -78,6 +78,10 @@ MODULES = (
     Module(folder="pause", packages={"pause": "."}),
     # When CronJobs run, by their controller's own library.
     Module(folder="cron", packages={"cron": "."}),
+    Module(
+        folder="actionlint",
+        packages={"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
+    ),
     # What retention is held against, whose words it takes.
     Module(folder="restic", packages={"restic": "github.com/restic/restic/cmd/restic"}),
 )

@@ -19,7 +19,7 @@ from dumpers.repository.removal.burial import Undertaker
 from dumpers.repository.removal.folders import Folder, read_folders
 from dumpers.repository.removal.store_traits import StoreTraits
 from dumpers.runs.retention.marks import accept
-from dumpers.runtime.errors import ConfigurationError, InterruptedRunError
+from dumpers.runtime.errors import ConfigurationError, InterruptedRunError, StorageFailedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.run_storage import RunStorage
 from tests.integration.dumpers.retention.pruned_world import CLUSTER, NOW, World, fill
@@ -212,6 +212,19 @@ def test_a_success_that_is_not_the_stores_is_none(
     world.prune()
     assert world.unreadable() == []
     assert len(world.ids()) == 8
+
+
+@pytest.mark.parametrize("body", [b"", PAGE])
+@pytest.mark.parametrize("what", ["delimiter=", "list-type=2&prefix=[^&]*manifests"])
+def test_a_list_that_is_not_the_stores_is_not_taken_for_an_empty_one(
+    world: World, faults: Faults, what: str, body: bytes
+) -> None:
+    proxy = faults.http(fill(world).s3.port)
+    proxy.set(Rule(Status(200, body), "GET", what))
+    before = world.ids()
+    with pytest.raises(StorageFailedError, match="and no list"):
+        world.prune(url=proxy.url)
+    assert world.ids() == before
 
 
 def test_a_store_that_ignores_conditions_keeps_what_may_still_be_written(

@@ -54,7 +54,8 @@ def test_the_board_shows_everything_of_a_workload() -> None:
         "restorable": None,
         "last_proof": None,
     }
-    ran(api, 3, stored_bytes=42, seconds=9.04, notes=["standby"])
+    record = "ksnapshot/manifests/c/cj/20260101T025950Z-3f9c0a51b2d4/"
+    ran(api, 3, stored_bytes=42, seconds=9.04, notes=["standby"], record=record)
     one_pass(api, memory=memory, minutes=190)
     after = row(api, "demo")
     assert after["next"] == "2026-01-02T03:00:00Z"
@@ -69,7 +70,12 @@ def test_the_board_shows_everything_of_a_workload() -> None:
         "notes": ["standby"],
     }
     assert after["restore_points"] == [
-        {"finished": "2026-01-01T03:00:00Z", "bytes": 42, "notes": ["standby"]}
+        {
+            "finished": "2026-01-01T03:00:00Z",
+            "backup": "3f9c0a51b2d4",
+            "bytes": 42,
+            "notes": ["standby"],
+        }
     ]
     ran(api, 4, succeeded=False, reason="SourceRefused", message="login refused")
     one_pass(api, memory=memory, minutes=250)
@@ -85,9 +91,9 @@ def test_the_board_shows_everything_of_a_workload() -> None:
         "  schedule: 0 3 * * * Etc/UTC, next run 2026-01-02T03:00:00Z",
         "  last run: failed 2026-01-01T04:00:00Z, SourceRefused: login refused",
         "  last success: 2026-01-01T03:00:00Z",
-        "  restorable: up to 2026-01-01T03:00:00Z, as of 2026-01-01T03:00:00Z",
+        "  restorable: up to 2026-01-01T02:59:50Z, as of 2026-01-01T03:00:00Z",
         "  last proof: none; the last backup is stored",
-        "  restore point: 2026-01-01T03:00:00Z, 42 B, notes: standby",
+        "  restore point: 2026-01-01T03:00:00Z, 3f9c0a51b2d4, 42 B, notes: standby",
     ]
     assert rows(api) == [], "a run that failed is no trouble of the workload's state"
 

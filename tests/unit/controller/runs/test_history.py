@@ -49,7 +49,8 @@ def ends(item: Document) -> list[tuple[str, str]]:
 
 def test_a_run_is_kept_with_what_matters_of_it() -> None:
     notes = ("standby", "globals")
-    done = past_run(moment(3), result(seconds=12.345, stored_bytes=42, notes=notes))
+    record = "p/manifests/c/cj/20260101T025950Z-3f9c0a51b2d4/"
+    done = past_run(moment(3), result(seconds=12.345, stored_bytes=42, notes=notes, record=record))
     text = history_with((), [done], ())
     assert text
     assert json.loads(text) == [
@@ -60,6 +61,7 @@ def test_a_run_is_kept_with_what_matters_of_it() -> None:
             "seconds": 12.3,
             "bytes": 42,
             "notes": ["standby", "globals"],
+            "backup": "3f9c0a51b2d4",
         }
     ]
     failed = past_run(moment(4), result(succeeded=False, reason="SourceFailed"))

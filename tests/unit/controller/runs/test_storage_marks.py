@@ -1,6 +1,7 @@
 """What each storage has, kept over runs that are partial."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -84,6 +85,19 @@ def test_one_that_never_got_any_is_known_since_its_first_run_and_then_overdue() 
         == due
     )
     assert storage_due_at(cronjob(marks=marks, suspend=True), entry, SLACK) is None
+
+
+def test_a_run_that_says_nothing_of_storages_has_stored_to_the_first_alone() -> None:
+    silent = replace(result(main=True), storages=())
+    marks = stored_with(cronjob(), [(FIRST, silent)]) or ""
+    assert stored_of(cronjob(marks=marks)) == {
+        "main": Stored(since=FIRST, finished=FIRST, bytes=70),
+        "offsite": Stored(since=FIRST),
+    }
+    later = stored_with(cronjob(marks=marks), [(SECOND, silent)]) or ""
+    assert stored_of(cronjob(marks=later))["offsite"] == Stored(since=FIRST)
+    failed = replace(silent, succeeded=False)
+    assert stored_with(cronjob(), [(FIRST, failed)]) is None
 
 
 def test_only_what_is_written_to_now_is_told() -> None:

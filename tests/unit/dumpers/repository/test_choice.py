@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,6 +16,7 @@ def entry(day: int, id_: str, state: State = State.COMPLETE) -> Entry:
     )
 
 
+NOW = datetime(2026, 1, 10, tzinfo=UTC)
 ENTRIES = (
     entry(9, "a9", State.RUNNING),
     entry(8, "a8", State.FAILED),
@@ -49,7 +50,7 @@ ENTRIES = (
     ],
 )
 def test_choice(wanted: str, id_: str) -> None:
-    assert choose(ENTRIES, wanted).id == id_
+    assert choose(ENTRIES, wanted, now=NOW).id == id_
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_choice(wanted: str, id_: str) -> None:
 )
 def test_refusal(wanted: str, message: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        choose(ENTRIES, wanted)
+        choose(ENTRIES, wanted, now=NOW)
     assert message in str(refused.value)
 
 
@@ -93,20 +94,29 @@ def test_refusal(wanted: str, message: str) -> None:
 )
 def test_what_another_storage_may_have(wanted: str, *, is_elsewhere: bool) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        choose(ENTRIES, wanted)
+        choose(ENTRIES, wanted, now=NOW)
     assert isinstance(refused.value, NoSuchBackupError) is is_elsewhere
 
 
 @pytest.mark.parametrize("wanted", ["latest", "a9", "at:2026-01-01T00:00:00Z"])
 def test_nothing_is_said_to_be_nothing(wanted: str) -> None:
     with pytest.raises(ConfigurationError, match="no records of backups at all"):
-        choose((), wanted)
+        choose((), wanted, now=NOW)
 
 
 def test_latest_names_what_there_is() -> None:
     with pytest.raises(ConfigurationError, match=r"a8 \(2026-01-08T00:00:00Z, failed\)"):
-        choose(ENTRIES[1:3], "latest")
+        choose(ENTRIES[1:3], "latest", now=NOW)
 
 
 def test_an_id_that_begins_another_is_found() -> None:
-    assert choose((entry(2, "abc"), entry(1, "ab")), "ab").id == "ab"
+    assert choose((entry(2, "abc"), entry(1, "ab")), "ab", now=NOW).id == "ab"
+
+
+def test_what_a_clock_dated_ahead_is_the_latest_only_where_there_is_no_other() -> None:
+    ahead, known = entry(12, "ahead"), entry(6, "known")
+    assert choose((ahead, known), "latest", now=NOW).id == "known"
+    assert choose((ahead, entry(6, "failed", State.FAILED)), "latest", now=NOW).id == "ahead"
+    assert choose((ahead, known), "latest", now=ahead.started).id == "ahead"
+    # Clocks of nodes that are cared for differ a little.
+    assert choose((ahead, known), "latest", now=ahead.started - timedelta(minutes=9)).id == "ahead"

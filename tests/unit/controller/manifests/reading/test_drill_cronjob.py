@@ -350,6 +350,26 @@ def test_the_dumps_know_what_proves_them(
     assert annotations_of(made).get(names.DRILL_SCHEDULE) == line
 
 
+@pytest.mark.parametrize(
+    ("told", "proof"),
+    [
+        ({"outcome": "not-drillable", "backup": "3f9c"}, "read"),
+        # Before the first dump there was nothing to try.
+        ({"outcome": "not-drillable"}, variables.PROOF_DRILLED),
+        ({"outcome": "passed", "backup": "3f9c"}, variables.PROOF_DRILLED),
+        ({"outcome": "failed", "backup": "3f9c"}, variables.PROOF_DRILLED),
+    ],
+)
+def test_no_drill_is_waited_for_of_backups_that_none_can_be_made_of(
+    told: dict[str, str], proof: str
+) -> None:
+    of = spec(verify_schedule="0 6 * * 0")
+    first = dump(of)
+    first["metadata"]["annotations"][names.LAST_DRILL] = json.dumps(told)
+    (container,) = pod_of(dump(of, on=first))["containers"]
+    assert env_of(container).get(variables.REQUIRED_PROOF) == proof
+
+
 def test_how_the_last_drill_ended_outlives_its_schedule() -> None:
     marks = {names.DRILL_SINCE: "2026-01-01T00:00:00Z", names.LAST_DRILL: "{}"}
     made = dump(spec())

@@ -54,6 +54,7 @@ def test_a_policy_is_read(text: str, policy: Policy | None) -> None:
         ("", "is empty: write none, or a policy such as keep-last=7"),
         ("keep-dayly=3", "column 1: 'keep-dayly' is no word of a policy: did you mean keep-daily?"),
         ("keep-last=3, kep-daily=3", "column 14: 'kep-daily' is no word of a policy"),
+        ("30d", "column 1: '30d' is an age alone: write keep-within=30d"),
         ("keep-tag=3", "'keep-tag' is no word of a policy"),
         ("Keep-last=3", "did you mean keep-last? There are keep-last, keep-hourly"),
         ("keep-last", "column 1: 'keep-last' has no amount: write keep-last=7"),
