@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-storages demo demo-down images push chart command krew clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-storages demo demo-down images push chart values-table command krew clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ chart: setup ## check the chart and pack it into dist/
 	$(BIN)/python -m tests.testbed.toolchain.tools helm
 	@helm=$$($(BIN)/python -c 'from tests.testbed.toolchain.tools import tool; print(tool("helm"))'); \
 	mkdir -p dist && "$$helm" lint --strict charts/ksnapshot && "$$helm" package charts/ksnapshot -d dist
+
+values-table: setup ## write the table of values in the chart's README
+	$(BIN)/python -m release.values_table
 
 command: setup ## build the user's command as one file, dist/ksnapshot.pyz
 	$(BIN)/python -m release.command

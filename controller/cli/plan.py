@@ -34,6 +34,8 @@ from dumpers.contract.recipients import check_recipients, holds_private_key
 
 _WATCH_NAMESPACES = "WATCH_NAMESPACES"
 _HIDDEN = "(hidden)"
+# What begins the lines of what a pass could not read or plan.
+_TROUBLE = "! "
 _MARKS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 
 
@@ -44,8 +46,13 @@ _MARKS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Replay a view from YAML instead of reading the cluster.",
 )
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 1 where part of the cluster could not be read, or no plan be made.",
+)
 @connected
-def plan(connection: Connection, *, file: Path | None) -> None:
+def plan(connection: Connection, *, file: Path | None, strict: bool) -> None:
     """Show what a pass would do, and why, without doing it.
 
     The settings are those of the environment if WATCH_NAMESPACES is set there, else those of the
@@ -57,6 +64,8 @@ def plan(connection: Connection, *, file: Path | None) -> None:
         lines = _lines_of_cluster(connection, _settings(connection))
     for line in lines:
         click.echo(line)
+    if strict and any(line.startswith(_TROUBLE) for line in lines):
+        sys.exit(1)
 
 
 def _settings(connection: Connection) -> Settings:
@@ -73,12 +82,12 @@ def _settings(connection: Connection) -> Settings:
 def render(view: ClusterView, settings: Settings) -> Iterator[str]:
     """Write the plan for a person: each workload's state and reason, what changes, what begins."""
     for failure in dict.fromkeys(failed_reads(view)):
-        yield f"! {failure}"
+        yield f"{_TROUBLE}{failure}"
     owned_objects = owned.index_owned(view, settings)
     writes = 0
     for namespace, namespace_plan in reconcile.plans(view, settings):
         if namespace_plan is None:
-            yield f"! {namespace}: no plan could be made, see the log"
+            yield f"{_TROUBLE}{namespace}: no plan could be made, see the log"
             continue
         for workload_plan in namespace_plan.items:
             writes += len(workload_plan.changes)

@@ -28,8 +28,6 @@ from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.timing.spread import is_spread, plain_schedule
 
-_HISTORY = 3
-
 
 def build_cronjob(
     spec: BackupSpec, settings: Settings, cluster: str, existing: Json | None
@@ -72,8 +70,8 @@ def build_cronjob(
             "schedule": plain_schedule(asked, cluster, spec.owner.key),
             "timeZone": spec.request.time_zone,
             "concurrencyPolicy": "Forbid",
-            "successfulJobsHistoryLimit": _HISTORY,
-            "failedJobsHistoryLimit": _HISTORY,
+            "successfulJobsHistoryLimit": settings.successful_jobs,
+            "failedJobsHistoryLimit": settings.failed_jobs,
             "jobTemplate": _job_template(build_job(spec, optional, settings, env), optional),
         },
     }

@@ -18,7 +18,7 @@ CA_FOLDER = "/etc/ksnapshot/ca"
 def build_env(
     spec: BackupSpec, settings: Settings, cluster: str, required_proof: str = ""
 ) -> list[Json]:
-    """Build the variables: first those of 0.6.0 in its order, then ours.
+    """Build the variables: first those of 0.6.0 in its order, then ours, then the operator's own.
 
     `required_proof` is what proves a backup, empty for no more than that it was stored.
     """
@@ -61,4 +61,4 @@ def build_env(
         env.append(plain_variable(variables.REQUIRED_PROOF, required_proof))
     if spec.request.log_level:
         env.append(plain_variable(variables.LOG_LEVEL, spec.request.log_level))
-    return env
+    return [*env, *settings.job_pod.get("extraEnv", ())]

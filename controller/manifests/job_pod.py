@@ -7,6 +7,7 @@ from controller.manifests.optional_fields import CA_VOLUME, OptionalValues, Plac
 from controller.manifests.ownership import LABELS
 from controller.model.names import CONTAINER
 from controller.model.objects import DELETE, DELETE_ENTRY, Json
+from controller.settings.pods.security import CONTAINER_SECURITY, POD_SECURITY
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract import names as variables
@@ -14,18 +15,6 @@ from dumpers.runtime.errors import FINAL_EXIT_CODES
 
 # The pod's volumes: scratch space, and the certificates to trust.
 _TMP, _CA = "tmp", "ca"
-POD_SECURITY = {
-    "runAsUser": 65532,
-    "runAsGroup": 65532,
-    "fsGroup": 65532,
-    "runAsNonRoot": True,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-CONTAINER_SECURITY = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-}
 FAILURE_POLICY = {
     "rules": [
         # The first match wins: a drained node does not count as a try, whatever the exit code.
@@ -53,11 +42,24 @@ def build_job(
         "activeDeadlineSeconds": spec.request.deadline,
         "backoffLimit": spec.request.retries,
         "podFailurePolicy": FAILURE_POLICY,
+        **fields_at(Place.JOB_SPEC, optional),
         "template": {
             "metadata": _pod_metadata(optional),
             "spec": _pod(spec, optional, settings, env),
         },
     }
+
+
+def pod_security(settings: Settings) -> Json:
+    """The security context of job pods."""
+    found: Json = settings.job_pod.get("podSecurityContext", POD_SECURITY)
+    return found
+
+
+def container_security(settings: Settings) -> Json:
+    """The security context of all containers of job pods."""
+    found: Json = settings.job_pod.get("containerSecurityContext", CONTAINER_SECURITY)
+    return found
 
 
 def _pod_metadata(optional: OptionalValues) -> Json:
@@ -72,7 +74,7 @@ def _pod(spec: BackupSpec, optional: OptionalValues, settings: Settings, env: li
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "serviceAccountName": settings.backup_service_account,
-        "securityContext": POD_SECURITY,
+        "securityContext": pod_security(settings),
         **fields_at(Place.POD_SPEC, optional),
         "containers": [
             {
@@ -83,18 +85,28 @@ def _pod(spec: BackupSpec, optional: OptionalValues, settings: Settings, env: li
                 "args": DELETE,
                 "env": env,
                 **fields_at(Place.CONTAINER, optional),
-                "securityContext": CONTAINER_SECURITY,
+                "securityContext": container_security(settings),
                 "volumeMounts": [
                     {"name": _TMP, "mountPath": "/tmp"},  # noqa: S108  the pod's
                     *_ca_mount(optional),
+                    *_entries(Place.MOUNT, "mountPath", optional),
                 ],
             }
         ],
         "volumes": [
             {"name": _TMP, "emptyDir": {}},
             *_ca_volume(optional),
+            *_entries(Place.VOLUME, "name", optional),
         ],
     }
+
+
+def _entries(place: Place, key: str, optional: OptionalValues) -> list[Json]:
+    """The user's own volumes or mounts, or their deletion, by the `key` of their entries."""
+    return [
+        {key: name, **DELETE_ENTRY} if value is DELETE else value
+        for name, value in fields_at(place, optional).items()
+    ]
 
 
 def _ca_mount(optional: OptionalValues) -> list[Json]:

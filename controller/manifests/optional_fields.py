@@ -20,7 +20,8 @@ class Place(Enum):
     """Where in a CronJob a field stands.
 
     CA_VOLUME is the volume with the certificates to trust and its mount, and its value the name
-    of the Secret that holds them. JOB_TEMPLATE is for Jobs that wait to be released.
+    of the Secret that holds them. VOLUME and MOUNT are further ones of dump pods, with a whole
+    entry as value. JOB_TEMPLATE is for Jobs that wait to be released.
     """
 
     CRONJOB_SPEC = auto()
@@ -29,6 +30,9 @@ class Place(Enum):
     POD_ANNOTATIONS = auto()
     CONTAINER = auto()
     CA_VOLUME = auto()
+    VOLUME = auto()
+    MOUNT = auto()
+    JOB_SPEC = auto()
     JOB_TEMPLATE = auto()
 
 
@@ -48,19 +52,36 @@ def _field(key: str, place: Place) -> OptionalField:
 SUSPEND = _field("suspend", Place.CRONJOB_SPEC)
 RESOURCES = _field("resources", Place.CONTAINER)
 CA_VOLUME = _field("ca", Place.CA_VOLUME)
+TTL = _field("ttlSecondsAfterFinished", Place.JOB_SPEC)
 WAITING_JOBS = _field("waiting-jobs", Place.JOB_TEMPLATE)
 PULL_SECRETS = _field("imagePullSecrets", Place.POD_SPEC)
 POD_FIELDS = (
     _field("nodeSelector", Place.POD_SPEC),
     _field("tolerations", Place.POD_SPEC),
     _field("affinity", Place.POD_SPEC),
+    _field("topologySpreadConstraints", Place.POD_SPEC),
     _field("priorityClassName", Place.POD_SPEC),
+    _field("runtimeClassName", Place.POD_SPEC),
+    _field("hostAliases", Place.POD_SPEC),
+    _field("dnsConfig", Place.POD_SPEC),
     PULL_SECRETS,
 )
-_BY_WORD = {item.word: item for item in (SUSPEND, RESOURCES, CA_VOLUME, WAITING_JOBS, *POD_FIELDS)}
-# The pod's labels and annotations are recorded one by one, under these prefixes.
-_PREFIXES = {Place.POD_LABELS: "label:", Place.POD_ANNOTATIONS: "annotation:"}
-_SETTING_KEYS = {Place.POD_LABELS: "labels", Place.POD_ANNOTATIONS: "annotations"}
+_BY_WORD = {
+    item.word: item for item in (SUSPEND, RESOURCES, CA_VOLUME, TTL, WAITING_JOBS, *POD_FIELDS)
+}
+# What is recorded one by one, under these prefixes, and the setting's keys for it.
+_PREFIXES = {
+    Place.POD_LABELS: "label:",
+    Place.POD_ANNOTATIONS: "annotation:",
+    Place.VOLUME: "volume:",
+    Place.MOUNT: "mount:",
+}
+_SETTING_KEYS = {
+    Place.POD_LABELS: "labels",
+    Place.POD_ANNOTATIONS: "annotations",
+    Place.VOLUME: "extraVolumes",
+    Place.MOUNT: "extraVolumeMounts",
+}
 
 # A field's value; DELETE for one that was managed and is not asked for any more.
 OptionalValues = Mapping[OptionalField, Any]
@@ -71,13 +92,13 @@ def requested_fields(spec: BackupSpec, settings: Settings) -> dict[OptionalField
     pod, request = settings.job_pod, spec.request
     requested = {item: pod[item.key] for item in (RESOURCES, *POD_FIELDS) if item.key in pod}
     for place, setting in _SETTING_KEYS.items():
-        requested |= {
-            metadata_field(place, key): text for key, text in pod.get(setting, {}).items()
-        }
+        requested |= {keyed_field(place, key): value for key, value in pod.get(setting, {}).items()}
     if request.resources:
         requested[RESOURCES] = json.loads(request.resources)
     if request.suspend is not None:
         requested[SUSPEND] = request.suspend
+    if settings.job_ttl:
+        requested[TTL] = settings.job_ttl
     if settings.max_concurrent or settings.max_concurrent_per_host:
         requested[WAITING_JOBS] = True
     if spec.certificates:
@@ -92,7 +113,7 @@ def recorded_fields(cronjob: Json) -> Iterator[OptionalField]:
             yield known
         for place, prefix in _PREFIXES.items():
             if word.startswith(prefix):
-                yield metadata_field(place, word.removeprefix(prefix))
+                yield keyed_field(place, word.removeprefix(prefix))
 
 
 def managed_fields(requested: OptionalValues, cronjob: Json | None) -> OptionalValues:
@@ -110,6 +131,6 @@ def fields_at(place: Place, values: OptionalValues) -> dict[str, Any]:
     return {item.key: value for item, value in values.items() if item.place is place}
 
 
-def metadata_field(place: Place, key: str) -> OptionalField:
-    """The field of one label or annotation of the pod."""
+def keyed_field(place: Place, key: str) -> OptionalField:
+    """The field of one label, annotation or volume of the pod, or of one mount, by its path."""
     return OptionalField(word=_PREFIXES[place] + key, place=place, key=key)

@@ -29,6 +29,7 @@ _WHOLE = frozenset(
         "resources",
         "nodeSelector",
         "affinity",
+        "dnsConfig",
     }
 )
 _QUANTITIES = frozenset({"limits", "requests", "sizeLimit"})

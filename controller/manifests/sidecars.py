@@ -4,7 +4,7 @@ These labels and annotations are set without being asked for, and give way to an
 setting or on the CronJob itself. So a mesh that lets nobody in without a proxy is a way to run.
 """
 
-from controller.manifests.optional_fields import OptionalValues, Place, metadata_field
+from controller.manifests.optional_fields import OptionalValues, Place, keyed_field
 from controller.model.objects import DELETE, Json
 
 # Those that Istio, Linkerd, Kuma, Consul, Vault, OpenTelemetry, NGINX, App Mesh, Open Service Mesh
@@ -26,9 +26,9 @@ _ANNOTATIONS = {
     "dapr.io/enabled": "false",
 }
 _FIELDS = (
-    *(("labels", metadata_field(Place.POD_LABELS, key), text) for key, text in _LABELS.items()),
+    *(("labels", keyed_field(Place.POD_LABELS, key), text) for key, text in _LABELS.items()),
     *(
-        ("annotations", metadata_field(Place.POD_ANNOTATIONS, key), text)
+        ("annotations", keyed_field(Place.POD_ANNOTATIONS, key), text)
         for key, text in _ANNOTATIONS.items()
     ),
 )

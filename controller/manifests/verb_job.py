@@ -15,6 +15,7 @@ from controller.manifests.storages.storage_env import KEYS, key_variables
 from controller.model import names
 from controller.model.kinds import JOB, JOB_API
 from controller.model.objects import Json, annotations_of, labels_of, name_of
+from controller.settings.pods.security import CONTAINER_SECURITY
 from controller.workloads.storages.dump_container import dump_container, storages_in
 from dumpers.contract import names as variables
 from dumpers.contract.storages import variables as storage_variables
@@ -25,11 +26,6 @@ from dumpers.runtime.errors import ConfigurationError
 LIST, HEADERS, PRESIGN, SEND, CHECK = "list", "headers", "presign", "send", "check"
 PROVE = "prove"
 LOOKS = frozenset({LIST, HEADERS, PRESIGN, SEND, CHECK, PROVE})
-_SECURITY = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-}
 _IDENTITY_OF_RUN = {variables.CLUSTER, variables.WORKLOAD, variables.CRONJOB}
 _KEPT = {*storage_variables.PROXIES, *_IDENTITY_OF_RUN, variables.LOG_LEVEL}
 _TMP = "/tmp"  # noqa: S108  the pod's
@@ -169,14 +165,14 @@ def build_container(
     env: Iterable[Json],
     mounts: Iterable[Json] = (),
 ) -> Json:
-    """Build a container with the image and resources of the one that dumps."""
+    """Build a container with the image, resources and security of the one that dumps."""
     kept = {key: dump[key] for key in ("image", "imagePullPolicy", "resources") if key in dump}
     return {
         "name": name,
         **kept,
         "args": [verb],
         "env": list(env),
-        "securityContext": _SECURITY,
+        "securityContext": dump.get("securityContext") or CONTAINER_SECURITY,
         "volumeMounts": [{"name": _scratch(name), "mountPath": _TMP}, *mounts],
     }
 

@@ -8,6 +8,15 @@ from controller.settings.setting import setting_field
 
 # The patterns where every host is allowed.
 ALL_HOSTS = ("*",)
+# So many seconds a Job stays at least: passes have to read how its run ended.
+_SHORTEST_TTL = 3600
+
+
+def _time_to_live(text: str) -> int:
+    found = parsers.whole(0)(text)
+    if 0 < found < _SHORTEST_TTL:
+        raise ValueError(f"must be 0, or a whole number from {_SHORTEST_TTL} on")
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +36,27 @@ class OperationSettings(Reporting):
         default="15",
         help="How long another replica waits for a leader that does not renew the Lease.",
         read=parsers.whole(3, 600),
+    )
+    successful_jobs: int = setting_field(
+        env="BACKUP_SUCCESSFUL_JOBS_HISTORY_LIMIT",
+        chart="backupJob.successfulJobsHistoryLimit",
+        default="3",
+        help="How many Jobs that succeeded stay, of each CronJob.",
+        read=parsers.whole(1, 100),
+    )
+    failed_jobs: int = setting_field(
+        env="BACKUP_FAILED_JOBS_HISTORY_LIMIT",
+        chart="backupJob.failedJobsHistoryLimit",
+        default="3",
+        help="How many Jobs that failed stay, of each CronJob.",
+        read=parsers.whole(1, 100),
+    )
+    job_ttl: int = setting_field(
+        env="BACKUP_JOB_TTL_SECONDS",
+        chart="backupJob.ttlSecondsAfterFinished",
+        default="0",
+        help="Seconds after its end until a Job of a dump goes in any case; 0: never.",
+        read=_time_to_live,
     )
     max_concurrent: int = setting_field(
         env="BACKUP_MAX_CONCURRENT",

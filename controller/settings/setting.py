@@ -1,4 +1,4 @@
-"""The record of one setting, which env, chart, schema and README share."""
+"""The record of one setting, which env, chart and schema share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

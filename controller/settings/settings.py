@@ -113,6 +113,8 @@ class Settings(ClassSettings):
         default="{}",
         help=f"Of every dump pod, as a JSON object: {', '.join(POD_FIELDS)}.",
         read=parse_job_pod,
+        # Somebody may put a password into a variable.
+        hidden=True,
     )
     signing_key_secret: str = setting_field(
         env="PROOF_SIGNING_KEY_SECRET",
@@ -231,5 +233,5 @@ _OF_NOTHING = (parsers.namespaces, parsers.namespace_pairs)
 _RECORDS: Mapping[str, Setting] = {
     item.name: item.metadata[RECORD] for item in fields(Settings) if RECORD in item.metadata
 }
-# Every setting, for the README's table and the test that holds chart and code together.
+# Every setting, for the table of the chart's values and the test that holds them together.
 SETTINGS: tuple[Setting, ...] = (*_RECORDS.values(), *IMAGES)

@@ -13,6 +13,7 @@ from dumpers.runtime.errors import FINAL_EXIT_CODES, ExitCode
 from tests.paths import REPOSITORY
 
 _README = (REPOSITORY / "README.md").read_text()
+_CHART = (REPOSITORY / "charts" / "ksnapshot" / "README.md").read_text()
 _COMMAND = (REPOSITORY / "docs" / "command.md").read_text()
 _OPERATIONS = (REPOSITORY / "docs" / "operations.md").read_text()
 
@@ -31,8 +32,8 @@ def test_every_annotation_has_its_row() -> None:
     assert listed == [annotation.key for annotation in ANNOTATIONS]
 
 
-def test_readme_lists_every_setting() -> None:
-    section = _section(_README, "Values and settings")
+def test_the_charts_page_lists_every_setting() -> None:
+    section = _section(_CHART, "Values and settings")
     assert {setting.env for setting in SETTINGS} - set(
         re.findall(r"`([A-Z0-9_]+)`", section)
     ) == set()
@@ -93,6 +94,7 @@ def test_every_verb_of_the_command_and_its_exit_codes_have_their_rows() -> None:
 def test_links_lead_somewhere() -> None:
     for page in (
         *REPOSITORY.glob("*.md"),
+        REPOSITORY / "charts" / "ksnapshot" / "README.md",
         *(REPOSITORY / "docs").rglob("*.md"),
     ):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):

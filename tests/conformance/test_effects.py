@@ -1,7 +1,8 @@
 """Each value of storages, classes, hosts and limits has a test that sees its effect.
 
 That is an effect on an object in a store or in a real API server, or on requests that were sent:
-no test of what the chart or the controller wrote as text counts here.
+no test of what the chart or the controller wrote as text counts here. Values that are the chart's
+own have their effect on an object that helm renders.
 """
 
 import json
@@ -49,6 +50,89 @@ EFFECTS = {
     "limits.workloadsPerNamespace": _LIMITED,
     "limits.minIntervalSeconds": _LIMITED,
 }
+_IMAGES = ("mysql.v5_7", "mysql.v8", "postgresql.v16", "elasticsearch", "clickhouse")
+_RENDER = "tests/integration/chart/test_render.py"
+_NETWORK = "tests/integration/chart/values/test_network.py"
+_METRICS = "tests/integration/chart/values/test_monitors.py"
+_PODS = "tests/integration/chart/values/test_pods.py"
+_NAMES = "tests/integration/chart/values/test_names.py"
+# Values of the chart alone, whose effect is on an object that helm renders.
+RENDERED = {
+    "watchNamespaces": f"{_RENDER}::test_watched_namespaces_by_set",
+    "rbac.watchNamespaces": f"{_RENDER}::test_watched_namespaces_by_set",
+    "namespaceOverride": f"{_NAMES}::test_objects_are_where_the_override_says",
+    "commonLabels": f"{_NAMES}::test_common_labels_and_annotations_are_on_every_object",
+    "commonAnnotations": f"{_NAMES}::test_common_labels_and_annotations_are_on_every_object",
+    "global.imageRegistry": f"{_NAMES}::test_a_registry_takes_the_place_of_the_published_one",
+    "image.digest": f"{_NAMES}::test_a_digest_is_part_of_the_image",
+    **dict.fromkeys(
+        (f"dumperDigests.{image}" for image in _IMAGES),
+        f"{_NAMES}::test_a_digest_is_part_of_the_image",
+    ),
+    **dict.fromkeys(
+        (
+            *("topologySpreadConstraints", "priorityClassName", "runtimeClassName"),
+            *("hostAliases", "dnsConfig", "extraEnv", "extraEnvFrom", "extraVolumes"),
+            "extraVolumeMounts",
+        ),
+        f"{_PODS}::test_what_is_asked_of_the_controllers_pod_is_in_it",
+    ),
+    **dict.fromkeys(
+        (
+            f"backupJob.pod.{name}"
+            for name in (
+                *("topologySpreadConstraints", "priorityClassName", "runtimeClassName"),
+                *("hostAliases", "dnsConfig", "extraEnv", "extraVolumes", "extraVolumeMounts"),
+            )
+        ),
+        f"{_PODS}::test_what_is_asked_of_dump_pods_reaches_their_cronjobs",
+    ),
+    **dict.fromkeys(
+        (
+            *("podSecurityContext", "containerSecurityContext"),
+            *("backupJob.pod.podSecurityContext", "backupJob.pod.containerSecurityContext"),
+        ),
+        f"{_PODS}::test_ids_may_be_left_to_the_cluster",
+    ),
+    "extraObjects": f"{_PODS}::test_objects_of_the_users_own_are_rendered",
+    **dict.fromkeys(
+        (
+            f"networkPolicy.{name}"
+            for name in (
+                *("enabled", "dnsPorts", "dns", "apiServerPorts", "apiServer", "databasePorts"),
+                *("databases", "storePorts", "store", "identity", "metricsFrom", "extraEgress"),
+            )
+        ),
+        f"{_NETWORK}::test_every_value_is_in_the_rules_of_those_whom_it_is_about",
+    ),
+    **dict.fromkeys(
+        (
+            f"metrics.{kind}.{name}"
+            for kind in ("serviceMonitor", "podMonitor")
+            for name in ("interval", "scrapeTimeout", "relabelings", "metricRelabelings")
+        ),
+        f"{_METRICS}::test_monitors_scrape_as_values_say",
+    ),
+    "metrics.renderMode": f"{_METRICS}::test_kinds_that_a_cluster_lacks_may_be_left_out",
+    "metrics.prometheusRule.interval": f"{_METRICS}::test_alerts_are_evaluated_as_values_say",
+    **dict.fromkeys(
+        ("metrics.service.ipFamilyPolicy", "metrics.service.ipFamilies"),
+        f"{_METRICS}::test_a_service_of_two_stacks",
+    ),
+    **dict.fromkeys(
+        (
+            *("backupJob.successfulJobsHistoryLimit", "backupJob.failedJobsHistoryLimit"),
+            "backupJob.ttlSecondsAfterFinished",
+            *("prune.successfulJobsHistoryLimit", "prune.failedJobsHistoryLimit"),
+        ),
+        f"{_PODS}::test_how_long_jobs_stay",
+    ),
+    **dict.fromkeys(
+        ("podDisruptionBudget.enabled", "podDisruptionBudget.maxUnavailable"),
+        f"{_PODS}::test_a_budget_of_disruptions_is_as_values_say",
+    ),
+    "helmTest.enabled": f"{_PODS}::test_the_pod_of_helm_test_is_the_controllers_but_for_its_labels",
+}
 _WHOLE = "resources"
 """A member that is an object of Kubernetes' own."""
 
@@ -73,6 +157,7 @@ def test_every_value_has_a_test_of_its_effect() -> None:
         *_leaves("limits", values["limits"]),
     }
     assert set(EFFECTS) == there
-    for named in EFFECTS.values():
+    assert set(RENDERED) - set(_leaves("", schema)) == set()
+    for named in (*EFFECTS.values(), *RENDERED.values()):
         path, _, test = named.partition("::")
         assert f"\ndef {test}(" in (REPOSITORY / path).read_text(), named

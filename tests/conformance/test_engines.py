@@ -17,6 +17,7 @@ from tests.paths import REPOSITORY
 from tests.testbed.dumper import SEARCH_IMAGE_ENV
 
 README = (REPOSITORY / "README.md").read_text()
+CHART_README = (REPOSITORY / "charts/ksnapshot/README.md").read_text()
 VALUES = yaml.safe_load((REPOSITORY / "charts/ksnapshot/values.yaml").read_text())
 ANNOTATIONS = (REPOSITORY / "docs/annotations.md").read_text()
 DUMPER_IMAGE = (REPOSITORY / "images/dumper/Dockerfile").read_text()
@@ -100,7 +101,7 @@ def test_it_has_its_rows_in_the_documentation(engine: EngineSpec) -> None:
     assert re.search(rf"^\| `type` \|.*`{engine.type}`", ANNOTATIONS, re.MULTILINE)
     for image in engine.images:
         row = rf"^\| `{re.escape(image.chart)}` \|.*`{image.setting}`"
-        assert re.search(row, README, re.MULTILINE), image.chart
+        assert re.search(row, CHART_README, re.MULTILINE), image.chart
     for option in engine.texts:
         row = rf"^\| `{option.key}` \|.*`{engine.type}`"
         assert re.search(row, ANNOTATIONS, re.MULTILINE), option.key

@@ -17,6 +17,10 @@ Deployment's selector cannot. */}}
 {{- end }}
 {{- end }}
 
+{{- define "ksnapshot.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace }}
+{{- end }}
+
 {{- define "ksnapshot.chart" -}}
 {{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
@@ -65,118 +69,6 @@ before the keys of the dump jobs, which may be for writing only. */}}
 {{- end }}
 {{- end }}
 
-{{/* The cluster's name in the paths of the bucket, as the controller finds it; empty where nobody can
-say, as in `helm template`. */}}
-{{- define "ksnapshot.clusterId" -}}
-{{- if .Values.clusterName }}
-{{- .Values.clusterName }}
-{{- else }}
-{{- $system := lookup "v1" "Namespace" "" "kube-system" | default dict }}
-{{- dig "metadata" "uid" "" $system | trunc 8 }}
-{{- end }}
-{{- end }}
-
-{{/* The variables of the store that every job has, with their keys in the ConfigMap. */}}
-{{- define "ksnapshot.storeVariables" -}}
-BACKEND_BUCKET: S3_BUCKET
-{{- range $key := list "S3_REGION" "S3_ENDPOINT" "S3_PATH_STYLE" "S3_CA_BUNDLE" "S3_STORAGE_CLASS" "S3_SSE" "S3_SSE_KMS_KEY_ID" "S3_TAGS" "S3_MAX_BANDWIDTH" "S3_PATIENCE" "S3_UPLOAD_CONCURRENCY" "S3_OBJECT_LOCK" }}
-BACKEND_{{ $key }}: {{ $key }}
-{{- end }}
-{{- range $key := list "HTTP_PROXY" "HTTPS_PROXY" "NO_PROXY" }}
-{{ $key }}: {{ $key }}
-{{- end }}
-{{- end }}
-
-{{/* The Secrets of the further storages that Jobs take variables from, as a JSON list; those of prune are
-in ksnapshot.storagePruneSecrets. */}}
-{{- define "ksnapshot.storageSecrets" -}}
-{{- $names := list }}
-{{- range $storage := .Values.storages | default dict }}
-{{- range $name := list $storage.credentialsSecret $storage.bucketInfoSecret $storage.readerSecret ($storage.ca | default dict).secret }}
-{{- with $name }}{{ $names = append $names . }}{{ end }}
-{{- end }}
-{{- end }}
-{{- $names | uniq | sortAlpha | toJson }}
-{{- end }}
-
-{{/* The Secrets that jobs have which write or read, of all storages, as a JSON list. */}}
-{{- define "ksnapshot.sharedSecrets" -}}
-{{- $names := include "ksnapshot.storageSecrets" . | fromJsonArray }}
-{{- range list (include "ksnapshot.secretName" .) (.Values.reader | default dict).existingSecret }}
-{{- with . }}{{ $names = append $names . }}{{ end }}
-{{- end }}
-{{- $names | uniq | toJson }}
-{{- end }}
-
-{{- define "ksnapshot.storagePruneSecrets" -}}
-{{- $names := list }}
-{{- range .Values.storages | default dict }}
-{{- with .pruneSecret }}{{ $names = append $names . }}{{ end }}
-{{- end }}
-{{- $names | uniq | sortAlpha | toJson }}
-{{- end }}
-
-{{/* The variables of a further storage that is a job's only one, with their values; what is not said is
-left out. The controller makes them likewise for the Jobs of workloads. */}}
-{{- define "ksnapshot.storageLiterals" -}}
-{{- $lock := .objectLock | default dict }}
-{{- $found := dict
-  "BACKEND_BUCKET" .bucket
-  "BACKEND_S3_ENDPOINT" .endpoint
-  "BACKEND_S3_REGION" .region
-  "BACKEND_S3_PATH_STYLE" (ternary "" (toString .pathStyle) (kindIs "invalid" .pathStyle))
-  "BACKEND_S3_STORAGE_CLASS" .storageClass
-  "BACKEND_S3_SSE" .sse
-  "BACKEND_S3_SSE_KMS_KEY_ID" .sseKmsKeyId
-  "BACKEND_S3_TAGS" .tags
-  "BACKEND_S3_MAX_BANDWIDTH" .maxBandwidth
-  "BACKEND_S3_PATIENCE" .patience
-  "BACKEND_S3_UPLOAD_CONCURRENCY" .uploadConcurrency
-  "BACKEND_S3_OBJECT_LOCK" (ternary (printf "%s:%d" (toString $lock.mode) (int64 $lock.days)) "" (not (empty $lock)))
-}}
-{{- range $name, $value := $found }}
-{{- if not (empty $value) }}
-{{ $name }}: {{ $value | toString | quote }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{/* The images that a throwaway server may have, as a regular expression: those of drill.images,
-whatever version they are filled with, and those that drill.allowedImages lists. The controller writes
-the full names of the latter, so that no pattern has to let a name without its registry through. */}}
-{{- define "ksnapshot.drillImages" -}}
-{{- $drill := .Values.drill | default dict }}
-{{- $patterns := list }}
-{{- range $drill.images }}
-{{- with . }}
-{{- $patterns = append $patterns (regexReplaceAll `\\\{(major|minor|version)\\\}` (regexQuoteMeta .) `[\w.-]+`) }}
-{{- end }}
-{{- end }}
-{{- range $drill.allowedImages }}
-{{- $patterns = append $patterns (regexQuoteMeta . | replace `\*` ".*") }}
-{{- end }}
-{{- printf "^(%s)$" (join "|" $patterns) }}
-{{- end }}
-
-{{/* What keeps sidecars out of prune's pods, as the controller does of dump pods: one that stays would
-keep the Job, and every later one waiting. */}}
-{{- define "ksnapshot.sidecarsOut" -}}
-labels:
-  sidecar.istio.io/inject: "false"
-  kuma.io/sidecar-injection: disabled
-annotations:
-  sidecar.istio.io/inject: "false"
-  linkerd.io/inject: disabled
-  kuma.io/sidecar-injection: disabled
-  consul.hashicorp.com/connect-inject: "false"
-  vault.hashicorp.com/agent-inject: "false"
-  sidecar.opentelemetry.io/inject: "false"
-  injector.nsm.nginx.com/auto-inject: "false"
-  appmesh.k8s.aws/sidecarInjectorWebhook: disabled
-  openservicemesh.io/sidecar-injection: disabled
-  dapr.io/enabled: "false"
-{{- end }}
-
 {{/* The full name with an `end`, of at most `most` characters; `root` is the chart. A full name that is
 too long is cut, and told from others that begin alike by a hash of it. */}}
 {{- define "ksnapshot.nameWith" -}}
@@ -193,13 +85,6 @@ characters, and that of a CronJob has 52. */}}
 {{- define "ksnapshot.pruneName" -}}
 {{- $end := ternary "-prune" (printf "-prune-%s" .storage) (eq .storage "main") }}
 {{- include "ksnapshot.nameWith" (dict "root" .root "end" $end "most" 52) }}
-{{- end }}
-
-{{/* Whether there is `main`, `true` or `false`: a bucket, or a ConfigMap of one's own that has it.
-Without further storages there always is, so that what is missing is told. */}}
-{{- define "ksnapshot.hasMain" -}}
-{{- $further := without (keys (.Values.storages | default dict)) "main" }}
-{{- if or .Values.existingConfigMap .Values.s3.bucket (not $further) }}true{{ else }}false{{ end }}
 {{- end }}
 
 {{/* The ConfigMaps that the controller writes: in the release's namespace, and the boards. */}}
@@ -244,7 +129,7 @@ there are several, so that one replica needs no further right, and begins its wo
 
 {{/* Cluster-wide, so the namespace keeps two installs apart. */}}
 {{- define "ksnapshot.clusterRoleName" -}}
-{{- printf "%s-%s-namespaces" (include "ksnapshot.fullname" .) .Release.Namespace }}
+{{- printf "%s-%s-namespaces" (include "ksnapshot.fullname" .) (include "ksnapshot.namespace" .) }}
 {{- end }}
 
 {{- define "ksnapshot.configMapName" -}}
@@ -256,57 +141,9 @@ there are several, so that one replica needs no further right, and begins its wo
 {{- if .Values.secret.create }}ksnapshot-secret{{ else }}{{ .Values.existingSecret }}{{ end }}
 {{- end }}
 
-{{/* Labels. */}}
-{{- define "ksnapshot.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "ksnapshot.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-{{- end }}
-
-{{- define "ksnapshot.labels" -}}
-helm.sh/chart: {{ include "ksnapshot.chart" . }}
-{{ include "ksnapshot.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- end }}
-
-{{/* Images. */}}
-{{- define "ksnapshot.imageTag" -}}
-{{- default .Chart.AppVersion .Values.image.tag }}
-{{- end }}
-
-{{/* All of dumperImages as one flat map: `mysql.v8` or `clickhouse` to a reference, empty for the
-published image. What `helm upgrade --reuse-values` did not bring is left to the controller, whose
-defaults are the published images. */}}
-{{- define "ksnapshot.dumperImages" -}}
-{{- $flat := dict }}
-{{- range $type, $given := .Values.dumperImages }}
-{{- if kindIs "map" $given }}
-{{- range $version, $reference := $given }}
-{{- $_ := set $flat (printf "%s.%s" $type $version) ($reference | default "") }}
-{{- end }}
-{{- else }}
-{{- $_ := set $flat $type ($given | default "") }}
-{{- end }}
-{{- end }}
-{{- toYaml $flat }}
-{{- end }}
-
-{{/* The controller's variable: mysql.v5_7 is MYSQL_DUMPER_IMAGE_5_7, clickhouse CLICKHOUSE_DUMPER_IMAGE. */}}
-{{- define "ksnapshot.dumperImageVariable" -}}
-{{- $parts := splitList "." . }}
-{{- first $parts | upper }}_DUMPER_IMAGE{{ range rest $parts }}_{{ trimPrefix "v" . }}{{ end }}
-{{- end }}
-
-{{/* The published repository: that of mysql.v5_7 ends with -mysql-5.7, that of clickhouse with -clickhouse. */}}
-{{- define "ksnapshot.dumperRepository" -}}
-{{- $parts := splitList "." . }}
-{{- printf "ghcr.io/clickandmortar/ksnapshot-dumper-%s" (first $parts) }}{{ range rest $parts }}-{{ trimPrefix "v" . | replace "_" "." }}{{ end }}
-{{- end }}
-
-{{/* The watched namespaces as a JSON list: trimmed, without empty ones and doubles. They are given
-as a list or as one string with commas. */}}
-{{- define "ksnapshot.watchNamespaces" -}}
-{{- $given := .Values.rbac.watchNamespaces }}
+{{/* A list, or one string with commas, as a JSON list: trimmed, without empty ones and doubles. */}}
+{{- define "ksnapshot.namesOf" -}}
+{{- $given := . }}
 {{- if kindIs "string" $given }}{{ $given = splitList "," $given }}{{ end }}
 {{- $names := list }}
 {{- range $given }}
@@ -316,103 +153,22 @@ as a list or as one string with commas. */}}
 {{- toJson $names }}
 {{- end }}
 
-{{/* What the schema cannot say; all faults at once. Every install renders the Deployment, which
-includes this first. */}}
-{{- define "ksnapshot.validate" -}}
-{{- $faults := list }}
-{{- if not (include "ksnapshot.watchNamespaces" . | fromJsonArray) }}
-{{- $faults = append $faults "rbac.watchNamespaces must contain at least one namespace" }}
-{{- end }}
-{{- if and .Values.encryption.enabled (not .Values.encryption.recipient) }}
-{{- $faults = append $faults "encryption.recipient is required when encryption.enabled is true (an age recipient, age1…)" }}
-{{- end }}
-{{- if and .Values.encryption.enforced (not .Values.encryption.recipient) }}
-{{- $faults = append $faults "encryption.recipient is required when encryption.enforced is true (an age recipient, age1…)" }}
-{{- end }}
-{{- if .Values.secret.create }}
-{{- range $key := list "awsAccessKeyId" "awsSecretAccessKey" }}
-{{- if not (get $.Values.secret $key) }}
-{{- $faults = append $faults (printf "secret.%s is required when secret.create is true" $key) }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- with .Values.podLabels }}
-{{- range $label := list "app.kubernetes.io/name" "app.kubernetes.io/instance" }}
-{{- if hasKey $.Values.podLabels $label }}
-{{- $faults = append $faults (printf "podLabels must not set %s: the Deployment's selector uses it" $label) }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- if hasSuffix (printf ":%s" (include "ksnapshot.httpPort" .)) (include "ksnapshot.statusPage" .) }}
-{{- $faults = append $faults "statusPage.listen must have another port than controller.httpPort: the page is for people, and never on the port that is scraped" }}
-{{- end }}
-{{- if and (gt (int .Values.replicaCount) 1) (eq (include "ksnapshot.leaderElection" .) "false") }}
-{{- $faults = append $faults "leaderElection.enabled must not be false when replicaCount is more than 1: all of them would write" }}
-{{- end }}
-{{- if and (.Values.prune | default dict).enabled (not (include "ksnapshot.clusterId" .)) }}
-{{- $faults = append $faults "clusterName is required when prune.enabled is true and helm cannot ask the cluster; backups that were made without it lie under the first eight characters of:\n      kubectl get namespace kube-system -o jsonpath={.metadata.uid}" }}
-{{- end }}
-{{- with include "ksnapshot.strategyFault" . }}{{ $faults = append $faults . }}{{ end }}
-{{- if $faults }}
-{{- fail (printf "\n\nksnapshot cannot be installed like this:\n  - %s\n" (join "\n  - " $faults)) }}
-{{- end }}
+{{/* The watched namespaces as a JSON list. They are given by either of two names, of which one may be
+missing; without both it is `default`. */}}
+{{- define "ksnapshot.watchNamespaces" -}}
+{{- $top := .Values.watchNamespaces }}
+{{- $given := ternary .Values.rbac.watchNamespaces $top (kindIs "invalid" $top) }}
+{{- if kindIs "invalid" $given }}{{ $given = list "default" }}{{ end }}
+{{- include "ksnapshot.namesOf" $given }}
 {{- end }}
 
-{{/* A Deployment of 0.6.0 has the strategy that the API server filled in. Server-side apply (helm 4
-on a release that helm 4 installed) cannot take that away, and the API server would refuse the
-upgrade with a sentence that helps nobody. */}}
-{{- define "ksnapshot.strategyFault" -}}
-{{- $name := include "ksnapshot.fullname" . }}
-{{- $deployment := lookup "apps/v1" "Deployment" .Release.Namespace $name | default dict }}
-{{- if dig "spec" "strategy" "rollingUpdate" "" $deployment }}
-{{- range dig "metadata" "managedFields" list $deployment }}
-{{- if and (eq .manager "helm") (eq .operation "Apply") }}
-{{- printf "the Deployment %s must first lose its old update strategy; this restarts nothing:\n      kubectl -n %s patch deployment %s --type merge -p '{\"spec\":{\"strategy\":{\"type\":\"Recreate\",\"rollingUpdate\":null}}}'" $name $.Release.Namespace $name }}
-{{- break }}
+{{/* Whether objects of a kind of Prometheus' operator are made, `true` or `false`: `root` is the chart. With
+`auto` it is asked of the cluster, which nobody can in `helm template`. */}}
+{{- define "ksnapshot.hasKind" -}}
+{{- $mode := (.root.Values.metrics | default dict).renderMode | default "always" }}
+{{- if eq $mode "auto" }}
+{{- .root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" .kind) }}
+{{- else }}
+{{- eq $mode "always" }}
 {{- end }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{/* What a person may look at: no Secrets, no logs. */}}
-{{- define "ksnapshot.viewRules" -}}
-- apiGroups: [batch]
-  resources: [cronjobs, jobs]
-  verbs: [get, list]
-- apiGroups: [""]
-  resources: [pods, events]
-  verbs: [get, list]
-# The controller's own settings, and the workloads that it cannot back up.
-- apiGroups: [apps]
-  resources: [deployments]
-  verbs: [get, list]
-- apiGroups: [""]
-  resources: [configmaps]
-  resourceNames: [{{ include "ksnapshot.fullname" . }}-status]
-  verbs: [get]
-{{- end }}
-
-{{/* What a person may do besides looking, but for deleting backups. */}}
-{{- define "ksnapshot.adminRules" -}}
-{{ include "ksnapshot.viewRules" . }}
-# Backups now, restores, verifications, and their end.
-- apiGroups: [batch]
-  resources: [jobs]
-  verbs: [create, patch, delete]
-# A restore suspends the schedule while it writes.
-- apiGroups: [batch]
-  resources: [cronjobs]
-  verbs: [update, patch]
-# The identity of a restore, which goes with its Job; the keys of Secrets that are named.
-- apiGroups: [""]
-  resources: [secrets]
-  verbs: [get, create]
-# What a Job says of its progress, and the list of backups.
-- apiGroups: [""]
-  resources: [pods/log]
-  verbs: [get]
-# A fetch whose bytes come through the cluster.
-- apiGroups: [""]
-  resources: [pods/portforward]
-  verbs: [create]
 {{- end }}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from controller.manifests.cronjob import drill_schedule
-from controller.manifests.job_pod import CONTAINER_SECURITY
+from controller.manifests.job_pod import container_security
 from controller.manifests.optional_fields import (
     PULL_SECRETS,
     OptionalField,
@@ -61,7 +61,7 @@ def build_drill_cronjob(
                 "args": [verb],
                 "env": env,
                 **fields_at(Place.CONTAINER, optional),
-                "securityContext": CONTAINER_SECURITY,
+                "securityContext": container_security(settings),
                 "volumeMounts": [
                     drill_pod.scratch_mount(name),
                     drill_pod.EXCHANGE_MOUNT,
@@ -102,7 +102,7 @@ def build_drill_cronjob(
         reading,
         build_pod=build_pod,
         more=_pull_secrets(settings),
-        annotations=drill_pod.POD_ANNOTATIONS,
+        annotations=drill_pod.pod_annotations(settings),
         job={"ttlSecondsAfterFinished": drill_pod.seconds_kept(drilled, settings) or DELETE},
     )
 

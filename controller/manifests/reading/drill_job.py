@@ -69,7 +69,7 @@ def build_drill_job(
     job = build_job(cronjob, wanted, containers=[reader, client], volumes=volumes)
     job["spec"]["ttlSecondsAfterFinished"] = drill_pod.seconds_kept(drilled, settings, wanted.keep)
     template = job["spec"]["template"]
-    template["metadata"]["annotations"] |= drill_pod.POD_ANNOTATIONS
+    template["metadata"]["annotations"] |= drill_pod.pod_annotations(settings)
     server = overlay(None, drill_pod.server_container(drilled, settings))
     pull = template["spec"].get("imagePullSecrets") or []
     more = [item for item in settings.drill_pull_secrets if item not in pull]

@@ -4,13 +4,14 @@ The server is a sidecar of Kubernetes' own (1.29), which ends with the pod. Of t
 the reader alone has the store's keys and the identity, and none has a login of the workload's.
 """
 
-from controller.manifests.job_pod import CONTAINER_SECURITY, POD_SECURITY
+from controller.manifests.job_pod import container_security, pod_security
 from controller.manifests.reading.drilled import Drilled
 from controller.manifests.storages.entries import plain_variable
 from controller.manifests.verb_job import without_cloud_identity
 from controller.model import names
 from controller.model.objects import DELETE, Json
 from controller.settings.drilling import DrillVolume
+from controller.settings.pods.security import GROUP, POD_SECURITY, USER
 from controller.settings.settings import Settings
 from dumpers.contract import names as variables
 from dumpers.contract.drill.checks import parse_checks
@@ -23,15 +24,23 @@ EXCHANGE_FOLDER = "/run/ksnapshot/exchange"
 _EXCHANGE, _DRILL, _PASSWD = "exchange", "drill", "passwd"
 # How long a Job stays, in seconds, whose pod keeps a claim: time enough for passes to read its end.
 _KEEP_WITH_CLAIM = 900
-_USER, _GROUP = POD_SECURITY["runAsUser"], POD_SECURITY["runAsGroup"]
-# Servers refuse to run as a user without a name.
-_ACCOUNTS = (
-    "root:x:0:0:root:/root:/sbin/nologin\n"
-    f"{DRILL_ACCOUNT}:x:{_USER}:{_GROUP}:{DRILL_ACCOUNT}:{DRILL_FOLDER}:/bin/sh\n"
-)
-POD_ANNOTATIONS = {names.PASSWD: _ACCOUNTS, **without_cloud_identity(SERVER, CLIENT)}
 EXCHANGE_MOUNT: Json = {"name": _EXCHANGE, "mountPath": EXCHANGE_FOLDER}
 DRILL_MOUNT: Json = {"name": _DRILL, "mountPath": DRILL_FOLDER}
+
+
+def pod_annotations(settings: Settings) -> dict[str, str]:
+    """The pod's annotations: the server's accounts, and who gets no identity of a cloud.
+
+    Servers refuse to run as a user without a name. Where the cluster gives the ids, nobody knows
+    them before, and the name is of our own user.
+    """
+    security = pod_security(settings)
+    user, group = (security.get(name, POD_SECURITY[name]) for name in (USER, GROUP))
+    accounts = (
+        "root:x:0:0:root:/root:/sbin/nologin\n"
+        f"{DRILL_ACCOUNT}:x:{user}:{group}:{DRILL_ACCOUNT}:{DRILL_FOLDER}:/bin/sh\n"
+    )
+    return {names.PASSWD: accounts, **without_cloud_identity(SERVER, CLIENT)}
 
 
 def server_container(drilled: Drilled, settings: Settings) -> Json:
@@ -49,7 +58,7 @@ def server_container(drilled: Drilled, settings: Settings) -> Json:
         "args": DELETE,
         "env": env or DELETE,
         "resources": dict(settings.drill_resources),
-        "securityContext": CONTAINER_SECURITY,
+        "securityContext": container_security(settings),
         "volumeMounts": [
             scratch_mount(SERVER),
             DRILL_MOUNT,

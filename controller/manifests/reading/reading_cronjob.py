@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from controller.manifests.job_pod import FAILURE_POLICY, POD_SECURITY
+from controller.manifests.job_pod import FAILURE_POLICY, pod_security
 from controller.manifests.optional_fields import (
     CA_VOLUME,
+    TTL,
     WAITING_JOBS,
     OptionalField,
     OptionalValues,
@@ -39,9 +40,9 @@ from controller.workloads.backup_spec import BackupSpec
 from controller.workloads.timing.spread import is_spread
 from dumpers.contract import names as variables
 
-_HISTORY = 3
 # A dump's alone: it waits for its place at the database, and trusts the database's certificates.
-_OF_DUMPS = frozenset({WAITING_JOBS, CA_VOLUME})
+_OF_DUMPS = frozenset({WAITING_JOBS, CA_VOLUME, TTL})
+_OF_DUMP_PODS = frozenset({Place.VOLUME, Place.MOUNT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def build_reading_cronjob(
     requested = {
         item: value
         for item, value in requested_fields(spec, settings).items()
-        if item not in _OF_DUMPS
+        if item not in _OF_DUMPS and item.place not in _OF_DUMP_PODS
     } | dict(more)
     optional = without_sidecars(managed_fields(requested, existing), existing)
     # Not the label of dump CronJobs and their Jobs: 0.6.0 deletes those that it does not know.
@@ -112,8 +113,8 @@ def build_reading_cronjob(
             "schedule": reading.schedule,
             "timeZone": spec.request.time_zone,
             "concurrencyPolicy": "Forbid",
-            "successfulJobsHistoryLimit": _HISTORY,
-            "failedJobsHistoryLimit": _HISTORY,
+            "successfulJobsHistoryLimit": settings.successful_jobs,
+            "failedJobsHistoryLimit": settings.failed_jobs,
             "jobTemplate": {
                 "metadata": {"labels": own, "annotations": marks},
                 "spec": {
@@ -129,7 +130,7 @@ def build_reading_cronjob(
                             "enableServiceLinks": False,
                             "serviceAccountName": reader_account(settings).service_account
                             or settings.backup_service_account,
-                            "securityContext": POD_SECURITY,
+                            "securityContext": pod_security(settings),
                             **fields_at(Place.POD_SPEC, optional),
                             **build_pod(optional),
                         },

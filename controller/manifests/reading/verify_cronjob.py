@@ -1,7 +1,7 @@
 """BackupSpec → the CronJob that reads the backups of its dump CronJob back, by its own schedule."""
 
 from controller.manifests.cronjob import verify_schedule
-from controller.manifests.job_pod import CONTAINER_SECURITY
+from controller.manifests.job_pod import container_security
 from controller.manifests.optional_fields import OptionalValues, Place, fields_at
 from controller.manifests.reading.identity import IDENTITY_PATH
 from controller.manifests.reading.reading_cronjob import (
@@ -50,7 +50,7 @@ def build_verify_cronjob(
             "args": [names.VERIFY],
             "env": reader_env(spec, settings, cluster, own),
             **fields_at(Place.CONTAINER, optional),
-            "securityContext": CONTAINER_SECURITY,
+            "securityContext": container_security(settings),
             "volumeMounts": [
                 {"name": _TMP, "mountPath": "/tmp"},  # noqa: S108  the pod's
                 mount,

@@ -62,6 +62,13 @@ def find(objects: list[JsonObject], kind: str, name: str, namespace: str = "back
     return found[0]
 
 
+def pod_template(item: JsonObject) -> JsonObject:
+    """The template of the pods that a Deployment or a CronJob makes."""
+    spec = item["spec"]
+    made: JsonObject = (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec)["template"]
+    return made
+
+
 def container(objects: list[JsonObject]) -> JsonObject:
     """The controller's container."""
     deployment = next(item for item in objects if item["kind"] == "Deployment")

@@ -1,13 +1,16 @@
 """The chart on a real API server: it takes every object, and the rights are these and no more."""
 
+import os
 import secrets
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.chart.helm import CHART, HelmError, helm
+from tests.integration.chart.helm import CHART, HelmError, find, helm, render
 from tests.integration.chart.rights import (
     CONTROL,
     CONTROL_BY_NAME,
@@ -16,7 +19,9 @@ from tests.integration.chart.rights import (
     WATCHED_BY_NAME,
 )
 from tests.testbed.cluster.apiserver import ApiServer
+from tests.testbed.toolchain.processes import wait_until
 
+EVERYTHING = Path(__file__).with_name("values") / "everything.yaml"
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 
 Install = Callable[..., str]
@@ -95,6 +100,52 @@ def test_controller_has_these_rights_and_no_more(
     assert not _may(apiserver, account, "list", {"resource": "namespaces"})
 
 
+def _helm_test(
+    apiserver: ApiServer, namespace: str, watched: str
+) -> subprocess.CompletedProcess[str]:
+    """Run what the pod of `helm test` runs, as the controller's account."""
+    values = f"--set=rbac.watchNamespaces={watched},s3.bucket=backups"
+    objects = render(values, namespace=namespace)
+    pod = find(objects, "Pod", "ksnapshot-test", namespace)["spec"]
+    [test] = pod["containers"]
+    identity = apiserver.identity_of(
+        f"system:serviceaccount:{namespace}:{pod['serviceAccountName']}"
+    )
+    env = {item["name"]: item.get("value") or namespace for item in test["env"]}
+    unset = (item["name"] for item in test["env"] if item.get("value") == "")
+    env |= dict.fromkeys(unset, "")
+    # Not in a pod, where the token would be.
+    env |= {"MODE": "local", "KUBECONFIG": str(apiserver.kubeconfig_for(identity))}
+    return subprocess.run(
+        [sys.executable, "-m", "controller", *test["args"]],
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_helm_test_passes_and_fails_without_the_rights(
+    apiserver: ApiServer, namespace: str, watched: str, install: Install
+) -> None:
+    install("upgrade")
+    done = _helm_test(apiserver, namespace, watched)
+    assert (done.returncode, done.stdout) == (0, "0 writes\n"), done.stderr
+    role = apiserver.api.get("rbac.authorization.k8s.io/v1", "Role", watched, "ksnapshot-watch")
+    assert role is not None
+    apiserver.api.patch(
+        {**role, "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}, {"rules": []}
+    )
+    wait_until(
+        lambda: _helm_test(apiserver, namespace, watched).returncode == 1,
+        seconds=30,
+        what="the lost right",
+    )
+    told = _helm_test(apiserver, namespace, watched).stdout
+    assert f"! GET /api/v1/namespaces/{watched}/pods: 403 Forbidden" in told
+
+
 def test_without_boards_there_are_no_rights_for_them(
     apiserver: ApiServer, namespace: str, watched: str, install: Install
 ) -> None:
@@ -121,6 +172,30 @@ def test_several_replicas_have_rights_for_their_lease_and_no_other(
     assert budget is not None
     install("upgrade", "--set=replicaCount=1")
     assert _rights(apiserver, account, namespace) == CONTROL
+
+
+def test_a_real_api_server_takes_every_value_at_once(apiserver: ApiServer, watched: str) -> None:
+    place = apiserver.create_namespace(f"everything-{secrets.token_hex(4)}")
+    arguments = [
+        f"--namespace={place}",
+        f"--values={EVERYTHING}",
+        f"--set=namespaceOverride={place},watchNamespaces={watched}",
+        f"--set=extraObjects[0].metadata.namespace={place}",
+        # There are no kinds of Prometheus' operator.
+        "--set=metrics.renderMode=auto",
+        # Nor a second family of addresses.
+        "--set=metrics.service.ipFamilies={IPv4}",
+    ]
+    helm("install", "ksnapshot", CHART, *arguments, kubeconfig=apiserver.kubeconfig)
+    made = apiserver.api.get("apps/v1", "Deployment", place, "everything")
+    assert made is not None
+    assert made["spec"]["template"]["spec"]["runtimeClassName"] == "gvisor"
+    for name in ("controller", "dumps", "jobs", "drill"):
+        policy = apiserver.api.get(
+            "networking.k8s.io/v1", "NetworkPolicy", place, f"everything-{name}"
+        )
+        assert policy is not None
+    helm("uninstall", "ksnapshot", arguments[0], kubeconfig=apiserver.kubeconfig)
 
 
 def test_dump_jobs_have_no_rights(

@@ -1,6 +1,7 @@
 import base64
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,31 @@ from tests.integration.chart.helm import (
 _POD: dict[str, object] = {
     "affinity": {},
     "annotations": {},
+    "containerSecurityContext": {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    },
+    "dnsConfig": {},
+    "extraEnv": [],
+    "extraVolumeMounts": [],
+    "extraVolumes": [],
+    "hostAliases": [],
     "imagePullSecrets": [],
     "labels": {},
     "nodeSelector": {},
+    "podSecurityContext": {
+        "fsGroup": 65532,
+        "runAsGroup": 65532,
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
     "priorityClassName": "",
     "resources": {},
+    "runtimeClassName": "",
     "tolerations": [],
+    "topologySpreadConstraints": [],
 }
 _RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
@@ -52,6 +72,7 @@ def test_default_objects() -> None:
         ("ClusterRoleBinding", "", "ksnapshot-backup-namespaces"),
         ("ConfigMap", "backup", "ksnapshot-cm"),
         ("Deployment", "backup", "ksnapshot"),
+        ("Pod", "backup", "ksnapshot-test"),
         ("Role", "backup", "ksnapshot"),
         ("Role", "backup", "ksnapshot-admin"),
         ("Role", "backup", "ksnapshot-delete"),
@@ -106,6 +127,9 @@ def test_default_environment() -> None:
         "LIMITS_MIN_INTERVAL_SECONDS": "0",
         "STORAGES": "{}",
         "MAIN_STORAGE": "true",
+        "BACKUP_SUCCESSFUL_JOBS_HISTORY_LIMIT": "3",
+        "BACKUP_FAILED_JOBS_HISTORY_LIMIT": "3",
+        "BACKUP_JOB_TTL_SECONDS": "0",
         "BACKUP_MAX_CONCURRENT": "0",
         "BACKUP_MAX_CONCURRENT_PER_HOST": "0",
         "MYSQL_DUMPER_IMAGE_5_7": "ghcr.io/clickandmortar/ksnapshot-dumper-mysql-5.7:0.7.0",
@@ -113,6 +137,9 @@ def test_default_environment() -> None:
         "POSTGRESQL_DUMPER_IMAGE_16": "ghcr.io/clickandmortar/ksnapshot-dumper-postgresql-16:0.7.0",
         "ELASTICSEARCH_DUMPER_IMAGE": "ghcr.io/clickandmortar/ksnapshot-dumper-elasticsearch:0.7.0",
         "CLICKHOUSE_DUMPER_IMAGE": "ghcr.io/clickandmortar/ksnapshot-dumper-clickhouse:0.7.0",
+        "DEFAULT_ENCRYPTION_ENABLED": "false",
+        "DEFAULT_ENCRYPTION_RECIPIENT": "",
+        "ENCRYPTION_ENFORCED": "false",
         "IDENTITY_SECRET": "",
         "PROOF_SIGNING_KEY_SECRET": "",
         "BOOTSTRAP_FROM": "Same",
@@ -244,13 +271,15 @@ def test_every_value_of_a_class_reaches_the_controller() -> None:
 
 
 def test_deployment_has_every_setting_and_no_other() -> None:
-    objects = render("--set=encryption.enabled=true", f"--set=encryption.recipient={_RECIPIENT}")
-    assert set(environment(objects)) == {setting.env for setting in SETTINGS}
+    assert set(environment(render())) == {setting.env for setting in SETTINGS}
+
+
+_NO_ENCRYPTION = ("DEFAULT_ENCRYPTION_RECIPIENT",)
 
 
 def test_controller_takes_what_the_chart_gives() -> None:
     values = {name: value or "backup" for name, value in environment(render()).items()}
-    empty = ("CLUSTER_NAME", "BACKUP_SECRET_NAME", "BOOTSTRAP_PAIRS")
+    empty = ("CLUSTER_NAME", "BACKUP_SECRET_NAME", "BOOTSTRAP_PAIRS", *_NO_ENCRYPTION)
     settings = Settings.from_env({**values, **dict.fromkeys(empty, "")})
     assert settings.watch_namespaces == ("default",)
     assert settings.instance == "ksnapshot"
@@ -327,6 +356,33 @@ def test_values_kept_from_0_6_0_by_reuse_values() -> None:
     find(objects, "ClusterRole", "ksnapshot-backup-namespaces")
 
 
+def _new_since(old: dict[str, Any], now: dict[str, Any], path: str = "") -> Iterator[str]:
+    """The values that an older release did not have."""
+    for name, value in now.items():
+        if name not in old:
+            yield f"{path}{name}"
+        elif isinstance(value, dict) and value and isinstance(old[name], dict):
+            yield from _new_since(old[name], value, f"{path}{name}.")
+
+
+def test_without_any_value_that_is_new_the_settings_are_the_defaults() -> None:
+    old = libyaml.read(OLD_VALUES.read_text())
+    now = libyaml.read((CHART / "values.yaml").read_text())
+    new = [*_new_since(old, now)]
+    assert {"networkPolicy", "watchNamespaces", "image.digest", "backupJob.pod"} <= {*new}
+    objects = render(*(f"--set={name}=null" for name in new))
+    # Prune has no account of its own then.
+    place = {"CONTROL_NAMESPACE": "backup", "PRUNE_SERVICE_ACCOUNT_NAME": ""}
+    assert settings_of(objects, **place) == settings_of(render(), **place)
+    made, whole = (
+        {(item["kind"], item["metadata"]["name"]) for item in each} for each in (objects, render())
+    )
+    # What nobody has before it is asked for.
+    people = {("Role", f"ksnapshot-{name}") for name in ("view", "admin", "delete")}
+    assert whole - made == {("ServiceAccount", "ksnapshot-prune"), *people}
+    assert made - whole == set()
+
+
 def test_image_tag_counts_for_the_dumpers_too() -> None:
     objects = render("--set=image.tag=0.7.1")
     assert container(objects)["image"] == "ghcr.io/clickandmortar/ksnapshot:0.7.1"
@@ -401,6 +457,8 @@ def test_probes_follow_the_port() -> None:
     "setting",
     [
         "rbac.watchNamespaces={a,b}",
+        "watchNamespaces={a,b}",
+        r"watchNamespaces=a\,b,rbac.watchNamespaces={b,a}",
         r"rbac.watchNamespaces=a\,b",
         r"rbac.watchNamespaces= a \,\, b\,a",
     ],
@@ -524,7 +582,7 @@ def test_nothing_but_what_is_asked_for() -> None:
         "--set=serviceAccount.create=false",
         "--set=backupJob.serviceAccount.create=false",
         "--set=prune.serviceAccount.create=false",
-        "--set=existingConfigMap=cm",
+        "--set=existingConfigMap=cm,helmTest.enabled=false",
     )
     assert [item["kind"] for item in objects] == ["Deployment"]
     pod = objects[0]["spec"]["template"]["spec"]
@@ -559,7 +617,12 @@ def test_without_cluster_role() -> None:
             [r"--set=podLabels.app\.kubernetes\.io/name=x"],
             "podLabels must not set app.kubernetes.io/name",
         ),
-        (["--set=watchNamespaces=x"], "additional properties 'watchNamespaces' not allowed"),
+        (["--set=watchNamespaces={}"], "watchNamespaces must contain at least one namespace"),
+        (
+            ["--set=watchNamespaces={a,b}", "--set=rbac.watchNamespaces=a"],
+            "watchNamespaces (a,b) and rbac.watchNamespaces (a) are two names of one value",
+        ),
+        (["--set=watchNamespace=x"], "additional properties 'watchNamespace' not allowed"),
         (
             ["--set=controller.httpPort=9000", "--set=statusPage.listen=0.0.0.0:9000"],
             "statusPage.listen must have another port than controller.httpPort",

@@ -35,6 +35,16 @@ def test_a_plan_says_what_and_why_and_hides_secret_values() -> None:
     assert "bmV3" not in shown("credentials/secret-rotated")
 
 
+def test_what_could_not_be_read_fails_a_strict_plan() -> None:
+    cases = (GOLDEN / "manifests/steady", GOLDEN / "absence/namespace-forbidden")
+    results = [
+        CliRunner().invoke(main, ["plan", "--from-file", str(case / "view.yaml"), *more], env=ENV)
+        for case in cases
+        for more in ([], ["--strict"])
+    ]
+    assert [result.exit_code for result in results] == [0, 0, 0, 1]
+
+
 def test_the_class_of_a_workload_is_told() -> None:
     case = "classes/named"
     document = yaml.safe_load((GOLDEN / case / "view.yaml").read_text())

@@ -9,6 +9,7 @@ from controller.manifests.optional_fields import (
     POD_FIELDS,
     RESOURCES,
     SUSPEND,
+    TTL,
     OptionalField,
     Place,
     fields_at,
@@ -32,7 +33,7 @@ def recording(words: str) -> Json:
     return {"metadata": {"annotations": {names.OPTIONAL_FIELDS: words}}}
 
 
-@pytest.mark.parametrize("item", [SUSPEND, RESOURCES, CA_VOLUME, *POD_FIELDS, LABEL, NOTE])
+@pytest.mark.parametrize("item", [SUSPEND, RESOURCES, CA_VOLUME, TTL, *POD_FIELDS, LABEL, NOTE])
 def test_a_field_comes_back_from_its_word(item: OptionalField) -> None:
     assert list(recorded_fields(recording(record({item: "value"})))) == [item]
     assert managed_fields({}, recording(item.word)) == {item: DELETE}
@@ -59,13 +60,27 @@ def spec(certificates: str = "", **values: Any) -> BackupSpec:
     )
 
 
-POD = {
+POD: dict[str, Any] = {
     "resources": {"limits": {"cpu": "1"}},
     "nodeSelector": {"disk": "ssd"},
     "tolerations": [{"key": "backup"}],
     "affinity": {"nodeAffinity": {}},
+    "topologySpreadConstraints": [{"maxSkew": 1}],
     "priorityClassName": "low",
+    "runtimeClassName": "gvisor",
+    "hostAliases": [{"ip": "192.0.2.1", "hostnames": ["store"]}],
+    "dnsConfig": {"options": [{"name": "ndots", "value": "1"}]},
     "imagePullSecrets": [{"name": "pull"}],
+    "podSecurityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+    "containerSecurityContext": {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsUser": 1000,
+    },
+    "extraEnv": [{"name": "TZ", "value": "UTC"}],
+    "extraVolumes": [{"name": "hosts", "configMap": {"name": "hosts"}}],
+    "extraVolumeMounts": [{"name": "hosts", "mountPath": "/etc/hosts.d"}],
     "labels": {"team": "a"},
     "annotations": {"a/b": "c"},
 }
@@ -74,11 +89,20 @@ POD = {
 def test_every_optional_field_is_set_recorded_and_taken_back_whole() -> None:
     assert POD.keys() == SETTING_FIELDS.keys()
     plain = overlay(None, build_cronjob(spec(), settings(), "id", None))
-    asking = settings(BACKUP_JOB_POD=json.dumps(POD))
+    asking = settings(BACKUP_JOB_POD=json.dumps(POD), BACKUP_JOB_TTL_SECONDS="7200")
     full = build_cronjob(spec("PEM", suspend="true"), asking, "id", plain)
     written = overlay(plain, full)
     words = annotations_of(written)[names.OPTIONAL_FIELDS].split()
-    assert len(words) == len(POD) + len(("suspend", "ca"))
+    # Ours with another value; nothing of it is left behind without a record.
+    whole = ("podSecurityContext", "containerSecurityContext", "extraEnv")
+    assert len(words) == len(POD) - len(whole) + len(("suspend", "ca", "ttl"))
+    pod = written["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["securityContext"] == POD["podSecurityContext"]
+    [container] = pod["containers"]
+    assert container["securityContext"] == POD["containerSecurityContext"]
+    assert container["env"][-1] == {"name": "TZ", "value": "UTC"}
+    assert container["volumeMounts"][-1]["mountPath"] == "/etc/hosts.d"
+    assert pod["volumes"][-1]["configMap"] == {"name": "hosts", "defaultMode": 0o644}
     assert "DELETE" not in repr(written)
     taken_back = overlay(written, build_cronjob(spec(), settings(), "id", written))
     assert taken_back == plain

@@ -1,0 +1,124 @@
+"""Network policies as helm renders them; nothing here sees a packet."""
+
+import json
+from typing import Any
+
+import pytest
+
+from controller.manifests.ownership import LABELS
+from controller.model import names
+from tests.integration.chart.helm import HelmError, find, pod_template, render
+
+_ON = "--set=networkPolicy.enabled=true"
+_OF = ("controller", "dumps", "jobs")
+
+
+def _policies(*arguments: str) -> dict[str, dict[str, Any]]:
+    objects = render(_ON, *arguments)
+    return {of: find(objects, "NetworkPolicy", f"ksnapshot-{of}")["spec"] for of in _OF}
+
+
+def _tcp(*ports: int) -> list[dict[str, object]]:
+    return [{"protocol": "TCP", "port": port} for port in ports]
+
+
+def test_nothing_is_closed_unasked() -> None:
+    assert "NetworkPolicy" not in {item["kind"] for item in render()}
+    assert "NetworkPolicy" not in {item["kind"] for item in render("--set=networkPolicy=null")}
+
+
+def test_each_policy_is_about_the_pods_that_it_names() -> None:
+    objects = render(_ON, "--set=prune.enabled=true,clusterName=c")
+    policies = _policies()
+    selectors = {of: policy["podSelector"]["matchLabels"] for of, policy in policies.items()}
+    pod = pod_template(find(objects, "Deployment", "ksnapshot"))["metadata"]["labels"]
+    assert selectors["controller"].items() <= pod.items()
+    assert selectors["dumps"] == LABELS
+    assert selectors["jobs"] == {names.PART_OF_LABEL: names.PART_OF}
+    pruning = pod_template(find(objects, "CronJob", "ksnapshot-prune"))["metadata"]["labels"]
+    assert selectors["jobs"].items() <= pruning.items()
+    for of in ("dumps", "jobs"):
+        assert not selectors[of].items() <= pod.items()
+        assert "ingress" not in policies[of]
+        assert policies[of]["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_every_value_is_in_the_rules_of_those_whom_it_is_about() -> None:
+    peers = {
+        name: [{"ipBlock": {"cidr": f"192.0.2.{at}/32"}}]
+        for at, name in enumerate(("dns", "apiServer", "databases", "store", "identity"), start=1)
+    }
+    scrapers = [{"namespaceSelector": {"matchLabels": {"team": "watch"}}}]
+    further = [{"ports": [{"protocol": "TCP", "port": 3128}]}]
+    values = {
+        **peers,
+        "dnsPorts": [1053],
+        "apiServerPorts": [16443],
+        "databasePorts": [15432],
+        "storePorts": [19000],
+        "metricsFrom": scrapers,
+        "extraEgress": further,
+    }
+    policies = _policies(
+        *(f"--set-json=networkPolicy.{name}={json.dumps(value)}" for name, value in values.items())
+    )
+    names_server = {
+        "ports": [{"protocol": "UDP", "port": 1053}, *_tcp(1053)],
+        "to": peers["dns"],
+    }
+    assert policies["controller"]["egress"] == [
+        names_server,
+        {"ports": _tcp(16443), "to": peers["apiServer"]},
+        *further,
+    ]
+    assert policies["controller"]["ingress"] == [{"ports": _tcp(8080), "from": scrapers}]
+    for of in ("dumps", "jobs"):
+        assert policies[of]["egress"] == [
+            names_server,
+            {"ports": _tcp(15432), "to": peers["databases"]},
+            {"ports": _tcp(19000), "to": peers["store"]},
+            {"to": peers["identity"]},
+            *further,
+        ]
+
+
+def test_without_an_identity_of_a_cloud_its_servers_are_closed() -> None:
+    metadata = "169.254.169.254/32"
+    given, none = _policies(), _policies("--set=networkPolicy.identity=null")
+    for of in ("dumps", "jobs"):
+        assert metadata in str(given[of])
+        assert metadata not in str(none[of])
+
+
+def test_drills_have_their_own_policy_alone_where_there_is_one() -> None:
+    policy = _policies("--set=drill.networkPolicy=true")["jobs"]["podSelector"]
+    assert policy["matchExpressions"] == [
+        {"key": names.COMPONENT_LABEL, "operator": "NotIn", "values": [names.DRILL]}
+    ]
+    assert "matchExpressions" not in _policies()["jobs"]["podSelector"]
+
+
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        ("statusPage.listen=0.0.0.0:8081", [8080, 8081]),
+        ("statusPage.listen=[::]:9001,controller.httpPort=9000", [9000, 9001]),
+        ("statusPage.listen=127.0.0.1:8081", [8080]),
+        ("statusPage.listen=none", [8080]),
+    ],
+)
+def test_only_what_listens_for_others_is_let_in(values: str, ports: list[int]) -> None:
+    rules = _policies(f"--set={values}")["controller"]["ingress"]
+    assert [port["port"] for rule in rules for port in rule["ports"]] == ports
+
+
+def test_notifications_may_go_anywhere() -> None:
+    assert {} not in _policies()["controller"]["egress"]
+    policies = _policies("--set=notifications.existingSecret=hooks")
+    assert {} in policies["controller"]["egress"]
+    assert {} not in policies["dumps"]["egress"]
+
+
+def test_a_peer_that_is_misspelt_is_refused() -> None:
+    with pytest.raises(HelmError, match="/networkPolicy/store/0"):
+        render(_ON, '--set-json=networkPolicy.store=[{"ipBlocks":{"cidr":"192.0.2.0/24"}}]')
