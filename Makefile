@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-storages demo demo-down images push chart values-table command krew clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-start bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-storages demo demo-down images push chart values-table command krew clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ test: setup ## run every test that this machine can run, two worlds of servers a
 
 bench: setup ## compare a dump with the bare dump tool, in one run
 	$(BIN)/python -m benchmarks.dump
+
+bench-start: setup ## measure what a dump takes before it reads its first byte
+	$(BIN)/python -m benchmarks.start $(BENCH_ARGS)
 
 bench-clickhouse: setup ## compare a ClickHouse dump with bare curl, in one run
 	$(BIN)/python -m benchmarks.clickhouse $(BENCH_ARGS)

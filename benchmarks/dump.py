@@ -6,6 +6,10 @@ Beside them the stages of ksnapshot 0.6.0, one after the other: pg_dump and gzip
 into another, then the upload. Prints one JSON document. Ratios are those of pairs, with their
 median, lowest and highest; CPU seconds are those of the process and its children. `--against`
 measures another work tree beside this one.
+
+`bound` is the arithmetic bound (see benchmarks.bound), measured anew in each round on the beginning
+of this very dump; `pipeline` is the CPU of the dumper's own process, without the dump tool's,
+`start` that of a dump of an empty database. The scale of CPU seconds is the kernel's clock tick.
 """
 
 import argparse
@@ -14,12 +18,17 @@ import os
 import statistics
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pyrage
 
 from benchmarks import pairs
+from benchmarks.bound import Stages, ask
 from benchmarks.processes import Run, backend, run, say
+from dumpers.contract.names import COMPRESSIONS
 from tests.testbed.databases import postgres
 from tests.testbed.stores import s3
 from tests.testbed.toolchain import packages
@@ -52,6 +61,7 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--compression", choices=COMPRESSIONS, default=COMPRESSIONS[0])
     parser.add_argument("--against", type=Path, metavar="FOLDER")
     options = parser.parse_args()
     with (
@@ -77,6 +87,7 @@ def main() -> None:
             "POSTGRESQL_PASSWORD": database.password,
             "POSTGRESQL_DATABASE": "bench",
             "HOSTNAME": "bench",
+            "KSNAPSHOT_COMPRESSION": options.compression,
         }
         recipient = str(pyrage.x25519.Identity.generate().to_public())
         age = job | {"ENCRYPTION_ENABLED": "true", "ENCRYPTION_RECIPIENT": recipient}
@@ -100,16 +111,23 @@ def main() -> None:
             for name, env in (("gzip", job), ("gzip_age", age))
             for tree, root in trees.items()
         }
+        database.create_database("empty")
+        empty = job | {"POSTGRESQL_DATABASE": "empty", "KSNAPSHOT_TERMINATION_LOG": "/dev/null"}
+        commands["start"] = ([sys.executable, "-m", "dumpers"], empty, ROOT)
         load = pairs.load()
         runs: dict[str, list[Run]] = {name: [] for name in commands}
+        stages_alone: list[Stages] = []
         for number in range(options.rounds + 1):
             say(f"round {number} of {options.rounds}" if number else "warming up")
             for name, command in commands.items():
                 made = run(*command)
                 if number:
                     runs[name].append(made)
+            if number:
+                stages_alone.append(ask(commands["bare"][0], bare, options.compression))
         result = json.loads(Path(folder, "result").read_text())
-    ours = [name for name in commands if name != "bare"]
+    ours = [name for name in commands if name not in {"bare", "start"}]
+    dumps = [name for name in ours if name != "stages"]
     document = {
         "load": load,
         "source_mib": round(result["source_bytes"] / 2**20),
@@ -128,11 +146,43 @@ def main() -> None:
             for name in ours
             if f"against_{name}" in runs
         },
-        "dumper_peak_mib": round(
-            max(one.peak for name in ours if name != "stages" for one in runs[name]) / 2**10
-        ),
+        "dumper_peak_mib": round(max(one.peak for name in dumps for one in runs[name]) / 2**10),
+        "bound": _bound(stages_alone, runs, dumps, source_bytes=result["source_bytes"]),
     }
     print(json.dumps(document, indent=2))
+
+
+def _bound(
+    alone: Sequence[Stages],
+    runs: Mapping[str, Sequence[Run]],
+    dumps: Sequence[str],
+    *,
+    source_bytes: int,
+) -> dict[str, Any]:
+    bounds = {
+        name: [one.bound(source_bytes, encrypted=name.endswith("age")) for one in alone]
+        for name in dumps
+    }
+    start = [one.own for one in runs["start"]]
+    net = {
+        name: [one.own - begun for one, begun in zip(runs[name], start, strict=True)]
+        for name in dumps
+    }
+    return {
+        "seconds_per_gb_alone": {
+            field.name: round(statistics.median(getattr(one, field.name) for one in alone), 3)
+            for field in fields(Stages)
+        },
+        "bound_seconds": {name: round(statistics.median(made), 2) for name, made in bounds.items()},
+        "pipeline_seconds": {
+            name: round(statistics.median(one.own for one in runs[name]), 2) for name in dumps
+        },
+        "start_seconds": round(statistics.median(start), 2),
+        "pipeline_over_bound": {
+            name: pairs.spread([one.own for one in runs[name]], bounds[name]) for name in dumps
+        },
+        "without_start_over_bound": {name: pairs.spread(net[name], bounds[name]) for name in dumps},
+    }
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from controller.manifests.storages.sources import sources_of
 from controller.manifests.storages.storage_env import further, places
 from controller.model import names
 from controller.model.objects import Json
-from controller.settings.choices import Verify
+from controller.settings.choices import Compression, Verify
 from controller.settings.settings import Settings
 from controller.workloads.backup_spec import BackupSpec
 from dumpers.contract import names as variables
@@ -50,6 +50,8 @@ def build_env(
         env.append(plain_variable(spec.engine.tls_variable, spec.request.tls))
     if spec.certificates:
         env.append(plain_variable(spec.engine.ca_file_variable, f"{CA_FOLDER}/{variables.CA_KEY}"))
+    if spec.request.compression is not Compression.GZIP:
+        env.append(plain_variable(variables.COMPRESSION, spec.request.compression))
     if spec.request.verify is Verify.READ_BACK:
         env.append(plain_variable(variables.VERIFY, variables.READ_BACK))
     if spec.request.accept:

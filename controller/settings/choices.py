@@ -19,6 +19,13 @@ class Verify(StrEnum):
     READ_BACK = variables.READ_BACK
 
 
+class Compression(StrEnum):
+    """How the objects of a backup are compressed."""
+
+    GZIP = variables.GZIP
+    ZSTD = variables.ZSTD
+
+
 class UnwatchedPolicy(StrEnum):
     """What happens to the CronJobs of a namespace that left the watch list."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from controller.settings import parsers
-from controller.settings.choices import BootstrapFrom, Mode, UnwatchedPolicy, Verify
+from controller.settings.choices import BootstrapFrom, Compression, Mode, UnwatchedPolicy, Verify
 from controller.settings.classes.class_settings import ClassSettings
 from controller.settings.images import IMAGES, PullPolicy
 from controller.settings.job_pod import POD_FIELDS, parse_job_pod
@@ -99,6 +99,13 @@ class Settings(ClassSettings):
         default="IfNotPresent",
         help="imagePullPolicy of the dump jobs.",
         read=parsers.one_of(PullPolicy),
+    )
+    compression: Compression = setting_field(
+        env="BACKUP_COMPRESSION",
+        chart="backupJob.compression",
+        default="gzip",
+        help="How the objects of backups are compressed: `gzip`, `zstd`.",
+        read=parsers.one_of(Compression),
     )
     verify: Verify = setting_field(
         env="BACKUP_VERIFY",

@@ -34,6 +34,7 @@ from controller.workloads.annotations import (
     unset_or,
 )
 from controller.workloads.classes.asked import CLASS
+from controller.workloads.compression import COMPRESSION
 from controller.workloads.drilling import asked as drilling
 from controller.workloads.encryption import is_overruled, recipient_of
 from controller.workloads.hosts.asked import HOST
@@ -163,6 +164,9 @@ class Request:
             "holds the certificates to trust.",
             read=unset_or("", parsers.object_name),
         )
+    )
+    compression: choices.Compression = annotation_field(
+        COMPRESSION, lambda given: given.settings.compression
     )
     verify: choices.Verify = annotation_field(
         Annotation(

@@ -1,6 +1,7 @@
-import os
+"""The verb without click, which a job that dumps does without."""
 
-import click
+import os
+from typing import NoReturn
 
 from dumpers.cli import process
 from dumpers.cli.clock import now
@@ -11,8 +12,7 @@ from dumpers.runs import backup
 from dumpers.runs.naming import new_run_id
 
 
-@click.command()
-def dump() -> None:
+def dump() -> NoReturn:
     """Make one backup (the default)."""
     process.run_to_end("dump", _dump)
 

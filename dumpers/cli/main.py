@@ -1,16 +1,11 @@
 """The command line of the dumper images: without a verb it dumps, as the CronJobs rely on."""
 
 import importlib
-import logging
-import os
 
 import click
 
-from dumpers.contract.names import LOG_LEVEL
-from dumpers.runtime.log import LogLevel, configure, fields
+from dumpers.cli import process
 from dumpers.runtime.version import VERSION
-
-_LOG = logging.getLogger(__name__)
 
 # Where the command of each verb is: a module below this folder, and a name in it.
 _VERBS = {
@@ -51,17 +46,8 @@ class _Verbs(click.Group):
         if cmd_name not in _VERBS:
             return None
         module, name = _VERBS[cmd_name]
-        command = getattr(importlib.import_module(f"dumpers.cli.{module}"), name)
-        assert isinstance(command, click.Command)
-        return command
-
-
-def _configure_log(level: str) -> None:
-    """Log from this level on; a word that is none keeps no run from its work."""
-    is_known = level in set(LogLevel)
-    configure(level=LogLevel(level) if is_known else LogLevel.INFO)
-    if level and not is_known:
-        _LOG.warning("log level not known", extra=fields(variable=LOG_LEVEL, known=[*LogLevel]))
+        found = getattr(importlib.import_module(f"dumpers.cli.{module}"), name)
+        return found if isinstance(found, click.Command) else click.command()(found)
 
 
 @click.group(
@@ -81,7 +67,7 @@ def main(context: click.Context) -> None:
     refuses for good, or a backup is damaged · 23 restore's target refuses,
     or a drill finds that a backup does not load or holds something else.
     """  # noqa: D301  \b is click's own mark
-    _configure_log(os.environ.get(LOG_LEVEL, ""))
+    process.configure_log()
     if context.invoked_subcommand is None:
         dump = main.get_command(context, "dump")
         assert dump is not None

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Protocol
 
-from dumpers.contract.names import DEFAULT_TERMINATION_LOG, TERMINATION_LOG
+from dumpers.contract.names import DEFAULT_TERMINATION_LOG, LOG_LEVEL, TERMINATION_LOG
 from dumpers.contract.result import DumpResult
 from dumpers.runtime.errors import KsnapshotError, describe_failure, frames_of
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.runtime.log import fields
+from dumpers.runtime.log import LogLevel, configure, fields
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,6 +24,15 @@ _MARGIN_SECONDS = 30.0
 _MARGIN_SHARE = 0.1
 # So many keys of objects are logged at most.
 _KEYS_SHOWN = 10
+
+
+def configure_log() -> None:
+    """Log from the level of the environment on; a word that is none keeps no run from its work."""
+    level = os.environ.get(LOG_LEVEL, "")
+    is_known = level in set(LogLevel)
+    configure(level=LogLevel(level) if is_known else LogLevel.INFO)
+    if level and not is_known:
+        _LOG.warning("log level not known", extra=fields(variable=LOG_LEVEL, known=[*LogLevel]))
 
 
 def interrupt_by_signals(deadline: int | None, *, work: str = "dump") -> Interrupt:

@@ -21,6 +21,8 @@ from dumpers.contract.env_reader import EnvReader
 from dumpers.contract.names import (
     ACCEPT,
     CLUSTER,
+    COMPRESSION,
+    COMPRESSIONS,
     CRONJOB,
     DEADLINE,
     DEFAULT_CLUSTER,
@@ -101,11 +103,12 @@ class DumpJob(Job):
 
     `recipients` are age recipients, none meaning no encryption; `options` holds the engine's own
     variables that are set, `numbers` all those that are numbers; `part_size` is in bytes, None
-    meaning that the estimate decides; `verify` is READ_BACK or empty; `accepted` holds the codes of
-    notes that are no reason to look at a dump. `size_accepted` is true where somebody found the
-    size of the backups right. `retention` is a policy as the controller checked it, empty where
-    everything is kept, and `time_zone` the zone that cuts its days. `required_proof` is the proof
-    that a backup needs to cover others, empty for the store's word.
+    meaning that the estimate decides; `compression` is one of COMPRESSIONS; `verify` is READ_BACK
+    or empty; `accepted` holds the codes of notes that are no reason to look at a dump.
+    `size_accepted` is true where somebody found the size of the backups right. `retention` is a
+    policy as the controller checked it, empty where everything is kept, and `time_zone` the zone
+    that cuts its days. `required_proof` is the proof that a backup needs to cover others, empty for
+    the store's word.
     """
 
     engine: EngineSpec
@@ -114,6 +117,7 @@ class DumpJob(Job):
     options: Mapping[str, str]
     numbers: Mapping[str, int]
     part_size: int | None
+    compression: str = COMPRESSIONS[0]
     verify: str = ""
     accepted: frozenset[str] = frozenset()
     size_accepted: bool = False
@@ -138,6 +142,7 @@ class DumpJob(Job):
         numbers = read_numbers(reader, engine) if engine else {}
         options = read_options(reader, engine) if engine else {}
         part_size = _part_size(reader)
+        compression = reader.choice(COMPRESSION, COMPRESSIONS, " or ".join(COMPRESSIONS))
         accepted = _accepted(reader)
         if reader.faults or engine is None or connection is None:
             raise ConfigurationError(*reader.faults)
@@ -149,6 +154,7 @@ class DumpJob(Job):
             options=options,
             numbers=numbers,
             part_size=part_size,
+            compression=compression,
             verify=verify,
             accepted=accepted - {SHRUNK},
             size_accepted=SHRUNK in accepted,

@@ -10,6 +10,8 @@ DEADLINE = "KSNAPSHOT_DEADLINE_SECONDS"
 PART_SIZE = "KSNAPSHOT_PART_SIZE_MIB"
 VERIFY = "KSNAPSHOT_VERIFY"
 ACCEPT = "KSNAPSHOT_ACCEPT"
+# One of COMPRESSIONS; not set for the first of them.
+COMPRESSION = "KSNAPSHOT_COMPRESSION"
 # The names of the storages that a job may use, separated by commas; not set for MAIN alone. The
 # variables BACKEND_… say where the first one is.
 STORAGES = "KSNAPSHOT_STORAGES"
@@ -30,6 +32,9 @@ HOSTNAME = "HOSTNAME"
 TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
 # The key of a Secret with certificates to trust, as cert-manager and CloudNativePG have it.
 CA_KEY = "ca.crt"
+# How the objects of a backup are compressed.
+GZIP, ZSTD = "gzip", "zstd"
+COMPRESSIONS = (GZIP, ZSTD)
 # How the objects of a backup were read: as they are stored, or decrypted and unpacked to the end.
 READ_BACK, DECODED = "read-back", "decoded"
 DEFAULT_CLUSTER = "default"

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from dumpers.contract.key_names import quote, segment
+from dumpers.contract.names import GZIP, ZSTD
 
-GZIP_SUFFIX = ".gz"
+COMPRESSION_SUFFIXES = {GZIP: ".gz", ZSTD: ".zst"}
 AGE_SUFFIX = ".age"
 _STAMP = "%Y%m%dT%H%M%SZ"
 # Names of a run's records.
@@ -61,6 +62,7 @@ class Run:
         part: Sequence[str] = (),
         ending: str,
         encrypted: bool,
+        compression: str = GZIP,
         time_first: bool = False,
     ) -> str:
         """Key of one dump object; `ending` is the format's own, such as `.sql`.
@@ -68,7 +70,7 @@ class Run:
         The parts of a dump lie in a folder named like the key of the whole. With `time_first` the
         time, to the minute, stands before the name.
         """
-        suffix = f"{ending}{GZIP_SUFFIX}{AGE_SUFFIX if encrypted else ''}"
+        suffix = ending + COMPRESSION_SUFFIXES[compression] + (AGE_SUFFIX if encrypted else "")
         if time_first:
             named = f"{self.started:%Y%m%d%H%M}-{quote(name)}"
         else:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from dumpers.contract.fingerprint import Fingerprint
+from dumpers.contract.names import GZIP
 
 # RFC 3339, written in UTC.
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -118,9 +119,10 @@ class NoteRecord:
 class Manifest:
     """The record that makes a backup exist, written last.
 
-    `begun` is the run's started record, `encryption` None for a backup in the clear, `retention`
-    None where all were to be kept, `metadata` what the engine knows of the whole dump.
-    `size_accepted` is true where the workload's annotations said that the size is right.
+    `begun` is the run's started record, `compression` that of all objects, one of COMPRESSIONS
+    unless a later version wrote it, `encryption` None for a backup in the clear, `retention` None
+    where all were to be kept, `metadata` what the engine knows of the whole dump. `size_accepted`
+    is true where the workload's annotations said that the size is right.
     `required_proof` is PROOF_READ where a backup of the workload must have been read before it
     covers others, PROOF_DRILLED where it must have been restored, empty where the store's word is
     enough; later versions may add to the words. `options` are the variables of the engine's options
@@ -133,7 +135,7 @@ class Manifest:
     finished: Time
     server_version: str
     tool_version: str
-    compression: str = "gzip"
+    compression: str = GZIP
     encryption: Encryption | None
     objects: tuple[ObjectRecord, ...]
     notes: tuple[NoteRecord, ...] = ()

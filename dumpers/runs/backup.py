@@ -75,6 +75,7 @@ def dump(
                 keys={name: item.record.keys for name, item in destinations.items()},
                 parallel=source.parallel,
                 part_size=job.part_size,
+                compression=job.compression,
                 recipients=recipients,
                 stores=stores,
             )

@@ -36,5 +36,6 @@ def key_of(stream: DumpStream, job: DumpJob, run: Run) -> str:
         part=stream.part,
         ending=stream.ending,
         encrypted=bool(job.recipients),
+        compression=job.compression,
         time_first=job.engine.time_first,
     )

@@ -20,8 +20,9 @@ from dumpers.runtime.threads import map_parallel
 from dumpers.storage.multipart import Upload
 from dumpers.storage.stores import Stores
 from dumpers.streams import age
-from dumpers.streams.filters import CountingReader, GzipReader
+from dumpers.streams.filters import CountingReader
 from dumpers.streams.fingerprint import ScannedReader
+from dumpers.streams.packing import pack
 from dumpers.streams.reader import copy
 
 _LOG = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def store_all(
     keys: Mapping[str, Sequence[str]],
     parallel: int,
     part_size: int | None,
+    compression: str,
     recipients: Sequence[age.Recipient],
     stores: Stores,
 ) -> Mapping[str, Sequence[StoredStream]]:
@@ -54,7 +56,7 @@ def store_all(
     read at a time. A stream that fails, or that the engine withdraws after all are stored, is read
     again if the stream says that this may help. Otherwise the other streams are stopped, and the
     error is raised; `stores.interrupt` is not cancelled by this. `part_size` is in bytes, None
-    meaning that the estimates decide.
+    meaning that the estimates decide, `compression` is one of COMPRESSIONS.
     """
     jobs = [
         _Job(stream=stream, keys={name: listed[number] for name, listed in keys.items()})
@@ -66,6 +68,7 @@ def store_all(
         stores=stores.with_interrupt(scope),
         part_size=part_size,
         at_a_time=_at_a_time(_workers(jobs, parallel)),
+        compression=compression,
         recipients=recipients,
         progress=progress,
     )
@@ -140,6 +143,7 @@ class _Storing:
     stores: Stores
     part_size: int | None
     at_a_time: int
+    compression: str
     recipients: Sequence[age.Recipient]
     progress: Progress
 
@@ -188,7 +192,7 @@ class _Storing:
             stream.open(self.stores.interrupt) as tool,
             CountingReader(ScannedReader(tool, scanner) if scanner else tool) as raw,
         ):
-            packed = GzipReader(raw)
+            packed = pack(raw, self.compression)
             name = ".".join((stream.name, *stream.part))
             with self.progress.of(name, read=lambda: raw.count, sent=lambda: upload.size):
                 if self.recipients:

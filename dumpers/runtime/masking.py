@@ -50,6 +50,8 @@ def mask(text: str, secrets: Sequence[str], *, known: Collection[str] = ()) -> s
     that is a part of one counts as an ordinary word. Of a secret that was cut off, at the end of a
     line or before or behind CUT, the piece is hidden, too, unless it could be a word.
     """
+    if not text:
+        return text
     for place in _PLACES:
         text = place.sub(rf"\g<before>{MASK}", text)
     plain = {one for secret in secrets for one in (secret, secret.strip()) if one}
@@ -82,10 +84,11 @@ def _hide_everywhere(text: str, secret: str) -> str:
         text = text.replace(form, MASK)
     for length in range(len(secret) - 1, _LEAST_PIECE - 1, -1):
         head, tail = secret[:length], secret[-length:]
-        if not _is_wordlike(head):
+        # Compiling a pattern for each length would take longer than all else here.
+        if head in text and not _is_wordlike(head):
             cut = rf"{re.escape(head)}(?=\s*(?:{CUT}|\.\.\.|$))"
             text = re.sub(cut, MASK, text, flags=re.MULTILINE)
-        if not _is_wordlike(tail):
+        if tail in text and not _is_wordlike(tail):
             text = re.sub(rf"({CUT}\s*){re.escape(tail)}", rf"\1{MASK}", text)
     return text
 

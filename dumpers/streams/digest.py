@@ -5,7 +5,7 @@ import queue
 import threading
 
 # How many blocks the digest may lag behind: they take memory, and give the threads slack.
-_BLOCKS_AHEAD = 16
+_BLOCKS_AHEAD = 8
 
 
 class BackgroundSha256:

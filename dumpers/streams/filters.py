@@ -1,4 +1,4 @@
-"""Readers that count, compress or decompress what they read from another."""
+"""Readers that count, or pack by gzip or unpack, what they read from another."""
 
 from typing import Any, Self
 
@@ -56,15 +56,12 @@ class CountingReader:
         return self._digest.end()
 
 
-class GzipReader:
-    """The source's bytes as one gzip member.
+class PackingReader:
+    """The source's bytes as a compressor of the common interface makes them: compress, flush."""
 
-    Without a name or time in its header, so that equal input gives equal output.
-    """
-
-    def __init__(self, source: Reader) -> None:
+    def __init__(self, source: Reader, compressor: Any) -> None:
         self._source = source
-        self._compressor = _ZLIB.compressobj(_GZIP_LEVEL, wbits=_GZIP_CONTAINER)
+        self._compressor = compressor
         self._ready = bytearray()
         self._ended = False
 
@@ -81,6 +78,16 @@ class GzipReader:
         block = bytes(self._ready[:wanted])
         del self._ready[:wanted]
         return block
+
+
+class GzipReader(PackingReader):
+    """The source's bytes as one gzip member.
+
+    Without a name or time in its header, so that equal input gives equal output.
+    """
+
+    def __init__(self, source: Reader) -> None:
+        super().__init__(source, _ZLIB.compressobj(_GZIP_LEVEL, wbits=_GZIP_CONTAINER))
 
 
 class GunzipReader(BufferedReader):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 # How many bytes are read and written at a time.
-BLOCK_BYTES = 1 << 17
+BLOCK_BYTES = 1 << 18
 
 
 class Reader(Protocol):

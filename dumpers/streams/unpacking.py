@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from dumpers.runtime.errors import BackupDamagedError, NoKeyFitsError
-from dumpers.streams.filters import CountingReader, GunzipReader
+from dumpers.streams.filters import CountingReader
+from dumpers.streams.packing import Unpack
 from dumpers.streams.reader import BufferedReader, Reader
 
 _TAIL_BYTES = 1 << 10
@@ -81,15 +82,18 @@ class UnpackedReader(BufferedReader):
     """One object as the dump tool wrote it, in constant memory. A context manager.
 
     `decrypt` is None for an object in the clear. The end is told only where size and sha256 of what
-    the store gave, the end of the encryption, the trailer of the compression, and size and sha256
-    of what came out are all as they must be; BackupDamagedError, which names the object, otherwise.
+    the store gave, the end of the encryption, the end of the compression, and size and sha256 of
+    what came out are all as they must be; BackupDamagedError, which names the object, otherwise.
     """
 
-    def __init__(self, source: Reader, stored: Stored, *, decrypt: Decrypt | None) -> None:
+    def __init__(
+        self, source: Reader, stored: Stored, *, decrypt: Decrypt | None, unpack: Unpack
+    ) -> None:
         super().__init__()
         self._source = source
         self._stored = stored
         self._decrypt = decrypt
+        self._unpack = unpack
         self._open = ExitStack()
         self._tail = b""
 
@@ -99,7 +103,8 @@ class UnpackedReader(BufferedReader):
             plain: Reader = self._packed
             if self._decrypt is not None:
                 plain = opening.enter_context(self._decrypt(self._packed))
-            self._raw = opening.enter_context(CountingReader(GunzipReader(plain)))
+            unpacked = opening.enter_context(self._unpack(plain))
+            self._raw = opening.enter_context(CountingReader(unpacked))
             self._open = opening.pop_all()
         return self
 

@@ -28,6 +28,8 @@
   value: {{ include "ksnapshot.readerServiceAccountName" . | quote }}
 - name: BACKUP_IMAGE_PULL_POLICY
   value: {{ default "IfNotPresent" .Values.backupJob.imagePullPolicy | quote }}
+- name: BACKUP_COMPRESSION
+  value: {{ .Values.backupJob.compression | default "gzip" | quote }}
 - name: BACKUP_VERIFY
   value: {{ .Values.backupJob.verify | default "none" | quote }}
 - name: RETENTION_POLICY

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from controller.client.restore.options import OptionError
 from dumpers.contract.fetch.offer import Offer, OfferedObject
 from dumpers.contract.key_names import segment
+from dumpers.repository.keys import AGE_SUFFIX, COMPRESSION_SUFFIXES
 
-_GZIP, _GZIP_ENDING, _AGE_ENDING = "gzip", ".gz", ".age"
 # Of PostgreSQL.
 _GLOBALS = ".globals.sql"
 _SHOWN = 10
@@ -66,8 +66,8 @@ def file_name(item: OfferedObject, offer: Offer, *, stored: bool) -> PurePosixPa
     *folders, last = (_safe(part) for part in (item.name, *item.part))
     ending = item.ending
     if stored:
-        ending += _GZIP_ENDING if offer.compression == _GZIP else ""
-        ending += "" if offer.recipients is None else _AGE_ENDING
+        ending += COMPRESSION_SUFFIXES.get(offer.compression, "")
+        ending += "" if offer.recipients is None else AGE_SUFFIX
     return PurePosixPath(*folders, f"{last}{segment(ending)}")
 
 

@@ -5,11 +5,12 @@ from contextlib import contextmanager
 
 from controller.client.fetch.download import ObjectDownload
 from controller.client.fetch.sources import Source
+from controller.client.fetch.unpacking import find_unpacking
 from controller.client.fetch.wanted import FetchWanted
 from controller.client.keys.age_tool import AgeTool
 from dumpers.contract.fetch.offer import Offer, OfferedObject
 from dumpers.contract.restore.identities import parse_identities
-from dumpers.runtime.errors import ConfigurationError, EncryptionError, NoKeyFitsError
+from dumpers.runtime.errors import EncryptionError, NoKeyFitsError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import BufferedReader
 from dumpers.streams.unpacking import (
@@ -21,21 +22,15 @@ from dumpers.streams.unpacking import (
     no_key_fits,
 )
 
-_GZIP = "gzip"
-
 
 def check_wanted(offer: Offer, wanted: FetchWanted) -> None:
     """Raise what can be known before anything is downloaded.
 
-    ConfigurationError for what this version cannot unpack, EncryptionError where a key is missing.
+    ConfigurationError for what cannot be unpacked here, EncryptionError where a key is missing.
     """
     if wanted.stored:
         return
-    if offer.compression != _GZIP:
-        raise ConfigurationError(
-            f"the backup is compressed by {offer.compression!r}, which this version does not know: "
-            "use a newer one, or --stored"
-        )
+    find_unpacking(offer.compression)
     if offer.recipients is not None and not wanted.identity:
         raise EncryptionError(
             f"the backup is encrypted for {name_recipients(offer.recipients)}: give the file with "
@@ -65,7 +60,8 @@ def reading(
         decrypt: Decrypt | None = None
         if offer.recipients is not None:
             decrypt = age.decrypting(wanted.identity, interrupt)
-        reader = UnpackedReader(download, stored, decrypt=decrypt)
+        unpack = find_unpacking(offer.compression)
+        reader = UnpackedReader(download, stored, decrypt=decrypt, unpack=unpack)
     try:
         with reader:
             yield reader

@@ -39,6 +39,7 @@ def commit(
         finished=finished,
         server_version=source.server_version,
         tool_version=source.tool_version,
+        compression=job.compression,
         encryption=records.Encryption(recipients=job.recipients) if job.recipients else None,
         objects=tuple(objects),
         notes=judge(source.notes, job),

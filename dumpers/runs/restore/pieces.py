@@ -9,7 +9,6 @@ from dumpers.repository.records import Manifest, ObjectRecord
 from dumpers.runs.identities import read_identities
 from dumpers.runtime.errors import (
     BackupDamagedError,
-    ConfigurationError,
     EncryptionError,
     NoKeyFitsError,
 )
@@ -18,10 +17,10 @@ from dumpers.storage.download import Download
 from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
 from dumpers.streams.decryption import DecryptReader
+from dumpers.streams.packing import check_known, unpacking
 from dumpers.streams.reader import BufferedReader
 from dumpers.streams.unpacking import Stored, UnpackedReader, name_recipients, no_key_fits
 
-_GZIP = "gzip"
 _HEADS_AT_A_TIME = 8
 
 
@@ -49,11 +48,7 @@ class StoredBackup:
 
     def check_keys(self) -> None:
         """Read the beginning of the smallest object, which shows whether the keys open it."""
-        if self.manifest.compression != _GZIP:
-            raise ConfigurationError(
-                f"the backup is compressed by {self.manifest.compression!r}, which this version "
-                "does not know: use a newer one"
-            )
+        check_known(self.manifest.compression)
         objects = self.manifest.objects
         if objects:
             smallest = min(range(len(objects)), key=lambda place: objects[place].size)
@@ -113,6 +108,7 @@ class PieceReader(BufferedReader):
                     )
                     if backup.manifest.encryption
                     else None,
+                    unpack=unpacking(backup.manifest.compression),
                 )
             )
             self._open = opening.pop_all()

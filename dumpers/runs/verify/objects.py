@@ -12,11 +12,12 @@ from dumpers.storage.download import Download
 from dumpers.storage.run_storage import RunStorage
 from dumpers.streams import age
 from dumpers.streams.decryption import DecryptReader
-from dumpers.streams.filters import CountingReader, GunzipReader
+from dumpers.streams.filters import CountingReader
+from dumpers.streams.packing import can_unpack, unpack
 from dumpers.streams.reader import Reader
 from dumpers.streams.unpacking import no_key_fits
 
-GZIP, AGE = "gzip", "age"
+AGE = "age"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def read_stored(storage: RunStorage, item: ObjectRecord, meter: Meter) -> Checke
 def is_known(manifest: Manifest) -> bool:
     """Whether this version can decrypt and unpack what is stored."""
     encryption = manifest.encryption
-    return manifest.compression == GZIP and (encryption is None or encryption.scheme == AGE)
+    return can_unpack(manifest.compression) and (encryption is None or encryption.scheme == AGE)
 
 
 def read_object(
@@ -75,7 +76,7 @@ def read_object(
         meter.of(download, stored),
     ):
         try:
-            why = _decode(stored, item, keys, storage)
+            why = _decode(stored, item, keys, storage, manifest.compression)
         except NoKeyFitsError:
             recipients = manifest.encryption.recipients if manifest.encryption else ()
             error = no_key_fits(
@@ -92,7 +93,11 @@ def read_object(
 
 
 def _decode(
-    stored: Reader, item: ObjectRecord, keys: Sequence[age.Identity], storage: RunStorage
+    stored: Reader,
+    item: ObjectRecord,
+    keys: Sequence[age.Identity],
+    storage: RunStorage,
+    compression: str,
 ) -> str:
     """Decrypt and unpack to the end; how what came out differs from the manifest, or empty."""
     with ExitStack() as opened:
@@ -102,7 +107,7 @@ def _decode(
             # Behind it, nobody but the caller reads what is stored.
             opened.callback(decrypting.join)
             packed = opened.enter_context(decrypting)
-        plain = opened.enter_context(CountingReader(GunzipReader(packed)))
+        plain = opened.enter_context(CountingReader(unpack(packed, compression)))
         while plain.read():
             pass
         return _difference("unpacked", plain, item.source_size, item.source_sha256)

@@ -6,7 +6,6 @@ import ssl
 from typing import Any
 
 from botocore.config import Config
-from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
 from dumpers.contract.storages.location import S3Location
@@ -17,6 +16,7 @@ from dumpers.contract.storages.variables import (
 )
 from dumpers.runtime.errors import StorageUnfitError
 from dumpers.runtime.version import VERSION
+from dumpers.storage.s3.descriptions import Descriptions, descriptions
 
 _DEFAULT_REGION = "us-east-1"
 # Together less than a minute, in which a silent store is noticed.
@@ -68,13 +68,13 @@ def connect(location: S3Location, *, signature: str | None = None) -> Any:
 
 
 @functools.cache
-def _loader(path: str | None) -> Loader:
+def _loader(path: str | None) -> Descriptions:
     """Reads the SDK's own descriptions of S3 and its endpoints, once for all clients of a process.
 
     Each session would read them again, which takes most of the time that a client does. `path` is
     what the environment adds to the SDK's folders, None where it adds nothing.
     """
-    return create_loader(path)
+    return descriptions(path)
 
 
 def _ca_file(text: str) -> str:

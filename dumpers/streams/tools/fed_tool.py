@@ -7,7 +7,8 @@ from typing import Self
 
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
-from dumpers.streams.tools.tool import WRITE_BYTES, Command, EndProof, ToolReader, widen_pipe
+from dumpers.streams.tools.pipes import widen_pipe
+from dumpers.streams.tools.tool import WRITE_BYTES, Command, EndProof, ToolReader
 
 
 class FedToolReader(ToolReader):

@@ -6,7 +6,6 @@ to end as it must. Whoever consumes the stream can therefore not take a broken d
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import signal
@@ -20,12 +19,12 @@ from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
 from dumpers.runtime.masking import mask
 from dumpers.streams.reader import Reader
+from dumpers.streams.tools.pipes import PIPE_BYTES, let_fill, widen_pipe
 from dumpers.streams.tools.tool_messages import ToolMessages, summarise
 
 _LOG = logging.getLogger(__name__)
 
 WRITE_BYTES = 1 << 17
-_READ_SIZE = 1 << 20
 _TAIL_SIZE = 1 << 10
 _KILL_AFTER_SECONDS = 5.0
 _SHORT_OPTION = len("-x")
@@ -80,7 +79,7 @@ class ToolReader:
         self._process = _start(self._command, stdin=self.stdin, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         self._descriptor = self._process.stdout.fileno()
-        widen_pipe(self._descriptor)
+        self._is_wide = widen_pipe(self._descriptor)
         self._said = ToolMessages(self._process)
         return self
 
@@ -98,8 +97,12 @@ class ToolReader:
         """
         if self._ended:
             return b""
+        wanted = PIPE_BYTES if size < 0 else min(size, PIPE_BYTES)
         self._interrupt.wait_readable(self._descriptor)
-        data = os.read(self._descriptor, _READ_SIZE if size < 0 else min(size, _READ_SIZE))
+        # The beginning is not waited for: some tools only answer, with little.
+        if self._is_wide and len(self._head) == _TAIL_SIZE:
+            let_fill(self._descriptor, wanted)
+        data = os.read(self._descriptor, wanted)
         if data:
             if len(self._head) < _TAIL_SIZE:
                 self._head = (self._head + data[:_TAIL_SIZE])[:_TAIL_SIZE]
@@ -166,12 +169,6 @@ def run_for_output(command: Command, *, interrupt: Interrupt, errors: str = "rep
         while data := reader.read():
             chunks.append(data)
     return b"".join(chunks).decode("utf-8", errors).strip()
-
-
-def widen_pipe(descriptor: int) -> None:
-    """A larger pipe means fewer switches between a tool and us; not every kernel grants it."""
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _READ_SIZE)
 
 
 def _start(

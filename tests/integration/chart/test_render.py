@@ -105,6 +105,7 @@ def test_default_environment() -> None:
         "READER_SECRET_NAME": "",
         "READER_SERVICE_ACCOUNT_NAME": "",
         "BACKUP_IMAGE_PULL_POLICY": "IfNotPresent",
+        "BACKUP_COMPRESSION": "gzip",
         "BACKUP_VERIFY": "none",
         "RETENTION_POLICY": "none",
         "RETENTION_FLOOR": "keep-last=3,keep-within=7d",

@@ -15,6 +15,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
+from dumpers.contract.names import COMPRESSIONS
 from release import command as release
 from tests.fakes.node import Node, run_node
 from tests.integration.controller.command import Command, installed
@@ -236,12 +237,14 @@ def test_a_connection_that_breaks_is_gone_on_with_and_an_expired_url_renewed(
     assert fetching.node.runs("presign")[1].env["KSNAPSHOT_BACKUP"] == "3f9c0a51b2d4"
 
 
+@pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_where_the_store_cannot_be_reached_the_cluster_leads_to_it(
-    fetching: Fetching, tmp_path: Path
+    fetching: Fetching, tmp_path: Path, compression: str
 ) -> None:
-    """By the one-file command, which has no library to decrypt with."""
-    require_command("age", "age")
-    fetching.backup()
+    """By the one-file command, which has no library to decrypt with, nor for Zstandard."""
+    for name in ("age", "zstd"):
+        require_command(name, name)
+    fetching.backup(compression=compression)
     # The port-forward is one of this host's own here; the right to a real one is there.
     asked = [str(tool("kubectl")), "auth", "can-i", "create", "pods", "--subresource=portforward"]
     asked += ["--namespace", fetching.command.world.control]

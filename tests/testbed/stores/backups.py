@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,9 +10,12 @@ from typing import Any
 
 import pyrage
 
+from dumpers.contract.names import GZIP
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import write_record
 from dumpers.repository.records import Encryption, Manifest, ObjectRecord, StartedRecord
+from dumpers.streams.packing import pack
+from dumpers.streams.reader import copy
 from tests.testbed.stores.s3 import S3Server
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -38,6 +42,7 @@ def make_backup(
     run_id: str = "3f9c0a51b2d4",
     started: datetime = STARTED,
     ending: str = ".sql",
+    compression: str = GZIP,
 ) -> MadeBackup:
     """Store a backup whose objects have these names (name, then part) and this content."""
     run = Run(
@@ -50,11 +55,16 @@ def make_backup(
     )
     client, objects, stored = s3.client(), [], {}
     for (name, *part), content in contents.items():
-        body = gzip.compress(content, 1)
+        body = _packed(content, compression)
         if recipients:
             body = pyrage.encrypt(body, list(recipients))
         key = run.dump_key(
-            engine="postgresql", name=name, part=part, ending=ending, encrypted=bool(recipients)
+            engine="postgresql",
+            name=name,
+            part=part,
+            ending=ending,
+            encrypted=bool(recipients),
+            compression=compression,
         )
         client.put_object(Bucket=bucket, Key=key, Body=body)
         stored[key] = body
@@ -89,8 +99,17 @@ def make_backup(
         finished=started,
         server_version="17.2",
         tool_version="17.2",
+        compression=compression,
         encryption=Encryption(recipients=tuple(map(str, recipients))) if recipients else None,
         objects=tuple(objects),
     )
     client.put_object(Bucket=bucket, Key=run.manifest_key, Body=write_record(manifest))
     return MadeBackup(run=run, keys=tuple(stored), stored=stored)
+
+
+def _packed(content: bytes, compression: str) -> bytes:
+    if compression == GZIP:
+        return gzip.compress(content, 1)
+    target = io.BytesIO()
+    copy(pack(io.BytesIO(content), compression), target)
+    return target.getvalue()

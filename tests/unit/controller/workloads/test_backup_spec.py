@@ -133,6 +133,26 @@ def test_every_s3_option_and_the_verification_reach_the_job() -> None:
     assert by_default.verify is Verify.READ_BACK
 
 
+def test_a_compression_other_than_gzip_reaches_the_job() -> None:
+    found = spec(services=(service(),))
+    assert isinstance(found, BackupSpec)
+    for told, default, meant in (
+        ("", "gzip", None),
+        ("gzip", "zstd", None),
+        ("", "zstd", "zstd"),
+        ("zstd", "gzip", "zstd"),
+    ):
+        asked = settings(BACKUP_COMPRESSION=default)
+        made = parse_request(asks(**({"compression": told} if told else {})), asked)
+        assert isinstance(made, Request)
+        env = job_env.build_env(replace(found, request=made), asked, "")
+        given = {entry["name"]: entry.get("value") for entry in env}
+        assert given.get(variables.COMPRESSION) == meant
+    refused = parse_request(asks(compression="brotli"), settings())
+    assert isinstance(refused, Rejected)
+    assert "must be one of: gzip, zstd" in refused.message
+
+
 def test_a_policy_of_retention_reaches_the_job_with_its_time_zone() -> None:
     found = spec(services=(service(),))
     assert isinstance(found, BackupSpec)

@@ -252,6 +252,14 @@ def test_an_s3_option_that_cannot_be_is_told(changes: dict[str, str], words: str
     assert len(str(caught.value)) < 300
 
 
+def test_the_compression_is_gzip_unless_it_is_told() -> None:
+    for told, meant in (("", "gzip"), ("gzip", "gzip"), ("zstd", "zstd")):
+        job = DumpJob.from_env(ENV | {"KSNAPSHOT_COMPRESSION": told}, ENGINES)
+        assert job.compression == meant
+    with pytest.raises(ConfigurationError, match="is 'xz': it must be gzip or zstd"):
+        DumpJob.from_env(ENV | {"KSNAPSHOT_COMPRESSION": "xz"}, ENGINES)
+
+
 def test_a_further_storage_that_cannot_be_read_back_is_found_before_the_dump() -> None:
     env = {
         "KSNAPSHOT_STORAGES": "main,ice,near",

@@ -74,6 +74,17 @@ def test_dump_key_is_that_of_0_6_0(path: str, expected: str, *, encrypted: bool)
     assert key(path, encrypted=encrypted) == expected
 
 
+def test_the_ending_says_how_an_object_is_compressed() -> None:
+    [clear, encrypted] = [
+        run().dump_key(
+            engine="mysql", name="shop", ending=".sql", encrypted=encrypted, compression="zstd"
+        )
+        for encrypted in (False, True)
+    ]
+    assert clear == "ksnapshot/2026/01/02/mysql/dump-pod-1-shop-20260102030405.sql.zst"
+    assert encrypted == f"{clear}.age"
+
+
 def test_parts_lie_in_a_folder_that_is_called_as_the_whole() -> None:
     [whole, part] = [
         run().dump_key(engine="mysql", name="a/b", part=part, ending=".sql", encrypted=True)

@@ -102,6 +102,9 @@ def test_what_is_in_the_clear_and_stored_keeps_its_endings() -> None:
     assert (
         str(file_name(item("shop"), replace(clear, compression="none"), stored=True)) == "shop.sql"
     )
+    small = replace(OFFER, compression="zstd")
+    assert str(file_name(item("shop"), small, stored=True)) == "shop.sql.zst.age"
+    assert str(file_name(item("shop"), small, stored=False)) == "shop.sql"
 
 
 @given(st.text(), st.lists(st.text(), max_size=3), st.text())

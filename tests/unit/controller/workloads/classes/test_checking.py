@@ -18,6 +18,7 @@ FULL: dict[str, Any] = {
     "timezone": "Europe/Paris",
     "encryption-enabled": True,
     "encryption-recipient": RECIPIENTS[0],
+    "compression": "zstd",
     "verify": "read-back",
     "accept": "standby",
     "retention": "keep-daily=14",
@@ -63,6 +64,10 @@ def test_what_is_about_one_database_is_in_no_class(key: str) -> None:
         ({"schedule": None}, "classes.gold.schedule: must be set, or be in classes.gold.allow"),
         ({"timezone": "Mars/Olympus"}, "classes.gold.timezone: is 'Mars/Olympus': "),
         ({"retention": "keep-dayly=3"}, "classes.gold.retention: is 'keep-dayly=3': "),
+        (
+            {"compression": "lzma"},
+            "classes.gold.compression: is 'lzma': must be one of: gzip, zstd",
+        ),
         ({"verify": "twice"}, "classes.gold.verify: is 'twice': must be one of: none, read-back"),
         ({"accept": "nonsense"}, "classes.gold.accept: is 'nonsense': "),
         ({"verify-schedule": "daily"}, "classes.gold.verify-schedule: is 'daily': "),

@@ -13,6 +13,8 @@ from dumpers.runtime.errors import (
     SourceRefusedError,
 )
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.streams.reader import BLOCK_BYTES
+from dumpers.streams.tools.pipes import let_fill, widen_pipe
 from dumpers.streams.tools.tool import Command, ToolReader, run_for_output, run_with_stdin
 
 
@@ -39,6 +41,32 @@ def read_all(command: Command, interrupt: Interrupt | None = None) -> bytes:
 def test_a_whole_output_is_read() -> None:
     data = read_all(tool("print('x' * 300000 + 'END', end='')"))
     assert len(data) == 300003
+
+
+def test_pieces_that_come_slower_than_they_are_read_come_together() -> None:
+    pieces = 5000
+    script = f"import os\nfor _ in range({pieces}): os.write(1, b'x' * 100)\nos.write(1, b'END')"
+    reads, size = 0, 0
+    with ToolReader(tool(script), proof=lambda _head, _tail: None, interrupt=Interrupt()) as reader:
+        while block := reader.read(BLOCK_BYTES):
+            reads, size = reads + 1, size + len(block)
+    assert size == pieces * 100 + len("END")
+    assert reads < pieces / 4
+
+
+def test_a_pipe_is_made_wide_and_what_is_none_is_not() -> None:
+    read, write = os.pipe()
+    try:
+        assert widen_pipe(read)
+        os.write(write, b"some")
+        let_fill(read, 1000)
+        let_fill(read, 2)
+        assert os.read(read, 100) == b"some"
+    finally:
+        os.close(read)
+        os.close(write)
+    with Path("/dev/null").open("rb") as file:
+        assert not widen_pipe(file.fileno())
 
 
 def test_an_output_without_its_end_is_no_dump_although_the_tool_exits_0() -> None:
