@@ -88,8 +88,9 @@ LOG_LEVEL = Annotation(
 
 def refuse_streams(given: RequestInput) -> None:
     """Raise RejectedError where several streams are asked of an engine that has one only."""
-    options = (*given.engine.numbers, *given.engine.texts)
-    if any(option.key == _PARALLELISM.key for option in options):
+    engine = given.engine
+    keys = {*(option.key for option in engine.numbers), *(option.key for option in engine.texts)}
+    if _PARALLELISM.key in keys:
         return
     if given.values.get(_PARALLELISM.name, "") not in {"", "1"}:
         raise _PARALLELISM.invalid(

@@ -64,6 +64,12 @@ class Conversation(ToolReader):
         self._pending = memoryview(script + f"\nSELECT '{mark}';\n".encode())
         yield _Said(self, f"{mark}\n".encode())
 
+    def finish(self) -> None:
+        """Log out in good order; raises what `ToolReader.read` raises."""
+        self._input.close()
+        while self.read():
+            pass
+
     def next_block(self) -> bytes:
         """The next bytes that psql prints; its end is an error."""
         while self._pending:

@@ -11,6 +11,7 @@ from dumpers.engines.postgresql import locks
 from dumpers.engines.postgresql.choice import Choice
 from dumpers.engines.postgresql.clients import Session, quote_identifier, text_settings
 from dumpers.engines.postgresql.errors import is_lock_timeout, is_snapshot_lost
+from dumpers.engines.postgresql.names import shown
 from dumpers.engines.postgresql.parallel.conversation import Conversation
 from dumpers.engines.postgresql.parallel.script import settings_statement
 from dumpers.engines.postgresql.parallel.tables import (
@@ -67,7 +68,8 @@ class Snapshot:
     lock_seconds: float
     encoding: str
     quotes_all: bool = False
-    _guard: threading.Lock = field(default_factory=threading.Lock)
+    # Of whoever takes the snapshot, and finds that it is lost.
+    _guard: threading.RLock = field(default_factory=threading.RLock)
     _open: ExitStack = field(default_factory=ExitStack)
     _holder: Conversation | None = None
     _held: Held | None = None
@@ -90,11 +92,13 @@ class Snapshot:
         except SourceFailedError as error:
             if not is_snapshot_lost(str(error)):
                 raise
-            self.check(interrupt, at_once=True)
-            raise SourceRefusedError(f"{_ELSEWHERE} ({error})") from error
+            raise self._unknown(error, interrupt) from error
         with self._guard:
             self.uses -= 1
             if not self.uses:
+                # Else the server would write of sessions that were lost.
+                for conversation in (*self._free, *([self._holder] if self._holder else [])):
+                    conversation.finish()
                 self._let_go()
 
     @contextmanager
@@ -157,8 +161,13 @@ class Snapshot:
         with self._explained(interrupt):
             self._holder.ask(f"{lock_statements(self.choice)}\n\\gexec", interrupt)
         asked = self._holder.ask(f"{tables_query(by_number(self.oids))};", interrupt)
-        tables = {table.oid: table for table in read_tables(asked)}
-        for _ in range(self.lanes if tables else 0):
+        # A name that is no text cannot be told to whoever compares: pg_dump reads that table.
+        tables = {
+            table.oid: table
+            for table in read_tables(asked)
+            if shown(table.schema + table.name) == table.schema + table.name
+        }
+        for _ in range(self.lanes if self.oids else 0):
             self._free.append(self._take_on(name, tables, interrupt))
         return Held(name=name, tables=tables)
 
@@ -195,7 +204,7 @@ class Snapshot:
             _BEGIN,
             f"SET TRANSACTION SNAPSHOT '{name}'",
             self._lock_timeout(),
-            f"LOCK TABLE {locked} IN ACCESS SHARE MODE",
+            *([f"LOCK TABLE {locked} IN ACCESS SHARE MODE"] if locked else []),
             "SET LOCAL lock_timeout = 0",
         ]
         script = "".join(f"{statement};\n" for statement in statements)
@@ -206,12 +215,19 @@ class Snapshot:
     def _lock_timeout(self) -> str:
         return f"SET LOCAL lock_timeout = {int(self.lock_seconds * 1000)}"
 
+    def _unknown(self, error: KsnapshotError, interrupt: Interrupt) -> SourceRefusedError:
+        """The error for a snapshot that is held, and that another session does not know."""
+        self.check(interrupt, at_once=True)
+        return SourceRefusedError(f"{_ELSEWHERE} ({error})")
+
     @contextmanager
     def _explained(self, interrupt: Interrupt) -> Iterator[None]:
-        """Name the holders where a lock was waited for in vain."""
+        """Name the holders where a lock was waited for in vain, and why a snapshot is not known."""
         try:
             yield
         except SourceFailedError as error:
+            if is_snapshot_lost(str(error)):
+                raise self._unknown(error, interrupt) from error
             if not is_lock_timeout(str(error)):
                 raise
             raise SourceFailedError(

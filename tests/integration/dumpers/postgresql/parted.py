@@ -57,7 +57,7 @@ def rows_in_pieces(s3: S3Server, bucket: str, ended: Ended) -> Mapping[str, list
 
 
 def _piece(item: Mapping[str, object], data: bytes) -> StoredDump:
-    metadata = item["metadata"]
+    metadata = item.get("metadata") or {}
     assert isinstance(metadata, dict)
     made = piece(data, str(item["ending"]), name=str(item["name"]), metadata=metadata)
     return replace(made, part=tuple(item.get("part") or ()))  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -43,12 +44,13 @@ TOTAL = 2 * 40_000 * 100
 SLOW = Slow(bytes_per_second=400_000)
 SESSIONS = """FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'ksnapshot%'"""
-READING = f"SELECT count(*) {SESSIONS} AND query LIKE 'COPY (SELECT%' AND state = 'active'"
+# The server may be through while psql still reads.
+READING = f"SELECT count(*) {SESSIONS} AND query LIKE 'COPY (SELECT%'"
 _HOLDER = f"""SELECT pg_terminate_backend(pid) FROM (
   SELECT pid {SESSIONS} AND application_name = 'ksnapshot'
-  AND state LIKE 'idle in transaction%' ORDER BY backend_start LIMIT 1) AS q"""
+  ORDER BY backend_start LIMIT 1) AS q"""
 _WORKER = f"""SELECT pg_terminate_backend(pid) FROM (
-  SELECT pid {SESSIONS} AND query LIKE 'COPY (SELECT%' AND state = 'active' LIMIT 1) AS q"""
+  SELECT pid {SESSIONS} AND query LIKE 'COPY (SELECT%' LIMIT 1) AS q"""
 
 
 @pytest.fixture
@@ -165,7 +167,7 @@ def test_all_sessions_have_one_snapshot(
         dumper.start(KSNAPSHOT_PARALLELISM="3")
         reading(postgres, bank, 3)
         [held] = postgres.psql(
-            f"SELECT count(*), count(DISTINCT backend_xmin) {SESSIONS} "
+            f"SELECT count(*), count(DISTINCT backend_xmin::text) {SESSIONS} "
             "AND backend_xmin IS NOT NULL",
             bank,
         ).splitlines()
@@ -246,8 +248,9 @@ def test_changes_of_tables_wait_for_the_end(
 def opened(
     server: PostgresServer, database: str, lanes: int, options: str = "", port: int = 0
 ) -> Iterator[Dump]:
+    login = connection(server, database)
     source = RestoredSource(
-        connection=connection(server, database, **({"port": port} if port else {})),  # type: ignore[arg-type]
+        connection=replace(login, port=port or login.port),
         options={
             "KSNAPSHOT_PARALLELISM": str(lanes),
             "KSNAPSHOT_GLOBALS": "false",
@@ -284,6 +287,15 @@ def test_tables_that_change_before_the_snapshot(postgres: PostgresServer, bank: 
     assert b"COPY public.people" not in found["2-data-0000"]
 
 
+def test_all_tables_are_dropped_before_the_snapshot(postgres: PostgresServer, bank: str) -> None:
+    with opened(postgres, bank, 2) as dump:
+        postgres.psql("DROP TABLE savings, accounts, middling, till", bank)
+        found = read(dump)
+    assert len(found) == len(dump.streams) > 8
+    assert all(data.endswith(b"\n\n") for data in found.values())
+    assert b"COPY" not in b"".join(found.values())
+
+
 def test_a_table_that_somebody_holds_is_waited_for_and_told(
     postgres: PostgresServer, bank: str
 ) -> None:
@@ -303,7 +315,7 @@ def test_options_of_pg_dump_count_for_all_parts(postgres: PostgresServer, bank: 
     postgres.psql(
         f"CREATE ROLE {role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role};"
         "ALTER TABLE accounts ENABLE ROW LEVEL SECURITY;"
-        "CREATE POLICY some ON accounts FOR SELECT USING (id <= 100);",
+        "CREATE POLICY few ON accounts FOR SELECT USING (id <= 100);",
         bank,
     )
     try:
@@ -338,7 +350,7 @@ def test_too_few_connections(dumper: Dumper) -> None:
         assert "needs up to 69 connections at a time, and the server has 12" in never.result.message
         with ExitStack() as held:
             for _ in range(8):
-                held.enter_context(holding(server, "postgres", "SELECT 1"))
+                held.enter_context(holding(server, "postgres", "SET jit = off"))
             busy = dumper.run(KSNAPSHOT_PARALLELISM="2")
         assert busy.exit_code == ExitCode.SOURCE_FAILED
         assert "of the server's 12 are 4 left" in busy.result.message
@@ -389,9 +401,9 @@ def test_servers_behind_a_balancer_are_refused(postgres: PostgresServer, bank: s
         other = (postgres.host, postgres.port)
 
     with postgres_testbed.start() as second:
-        second.psql(f"ALTER ROLE postgres PASSWORD '{postgres.password}'")
         second.create_database(bank)
         second.psql(BANK, bank)
+        second.psql(f"ALTER ROLE postgres PASSWORD '{postgres.password}'")
         with (
             Balancer(second.host, second.port) as balancer,
             pytest.raises(SourceRefusedError, match="so it came to another server"),
