@@ -41,7 +41,7 @@ class SectionStream:
     """A section of a database by pg_dump: all that stands before the rows, behind them, or rows.
 
     `whole` is the stream of the database as one. Of the rows, those of the snapshot's tables are
-    left out.
+    left out. `told` are the notes of all sections so far: one of each is enough.
     """
 
     whole: DatabaseStream
@@ -52,6 +52,7 @@ class SectionStream:
     estimate: int = 0
     known_metadata: Mapping[str, Any] = field(default_factory=dict)
     concurrency_group: str = ""
+    told: set[Note] = field(default_factory=set)
     _opened: DatabaseStream | None = None
 
     @property
@@ -85,8 +86,11 @@ class SectionStream:
         return self.known_metadata
 
     def notes(self) -> Sequence[Note]:
-        """Return pg_dump's warnings."""
-        return self._opened.notes() if self._opened else ()
+        """Return pg_dump's warnings, as far as no other section had the same ones."""
+        notes = self._opened.notes() if self._opened else ()
+        new = [note for note in notes if note not in self.told]
+        self.told.update(new)
+        return new
 
     def scanner(self) -> Scanner | None:
         """Return a scanner, where the options leave the dump repeatable."""
@@ -166,7 +170,7 @@ def split_streams(
     `snapshot` is used as often as there are streams. `begins` is that of the first one to begin.
     """
     rest = max(whole.estimate - sum(share.size for share in shares), 0)
-    count = len(shares) + 3
+    count, told = len(shares) + 3, set[Note]()
 
     def section(name: str, begins: int, estimate: int, known: Mapping[str, Any]) -> SectionStream:
         return SectionStream(
@@ -177,6 +181,7 @@ def split_streams(
             begins=begins,
             estimate=estimate,
             known_metadata={**known, "section": name},
+            told=told,
         )
 
     return [

@@ -24,6 +24,8 @@ INSERT INTO app.cache SELECT generate_series(1, 50000);
 INSERT INTO app.twice SELECT generate_series(3, 50000);
 INSERT INTO "Odd ""one"".x"."Tab'le; --" SELECT g, decode(md5(g::text), 'hex')
   FROM generate_series(1, 30000) g;
+CREATE TABLE app.":a 'b'
+ `c` \d; %s" AS SELECT generate_series(1, 50000) AS ":x 'y' \\ \n", NULL::text AS "\.";
 ANALYZE;
 """
 # Rows of these go to another partition wherever the numbers of the enumeration's values differ.
