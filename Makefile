@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-start bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-storages demo demo-down images push chart values-table command krew clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-start bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-parallel bench-storages demo demo-down images push chart values-table command krew clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ bench-survey: setup ## compare what an engine asks before a dump with the dump, 
 
 bench-retention: setup ## measure how long ten thousand records take to be judged
 	$(BIN)/python -m benchmarks.retention $(BENCH_ARGS)
+
+bench-parallel: setup ## compare dumps of PostgreSQL by one, two and four streams, in one run
+	$(BIN)/python -m benchmarks.parallel $(BENCH_ARGS)
 
 bench-storages: setup ## compare a dump into two storages with one into one, and parts at a time
 	$(BIN)/python -m benchmarks.storages $(BENCH_ARGS)

@@ -1,13 +1,15 @@
 """Annotations about the jobs of a workload: when they run, for how long, and with which login."""
 
 from controller.settings import parsers
-from controller.workloads.annotations import Annotation, unset_or
+from controller.workloads.annotations import TEXTS, Annotation, RequestInput, unset_or
 from dumpers.repository.retention.policy import parse_policy, print_policy
 from dumpers.runtime.log import LogLevel
 
 _DEADLINE, _RETRIES = 14400, 2
 # What is wrong with one of these is told where it is planned, and keeps nobody from backups.
 _ANY = 1 << 20
+# Engines share its key; what it counts is each one's own.
+_PARALLELISM = next(annotation for annotation in TEXTS.values() if annotation.key == "parallelism")
 
 RESTORE_CREDENTIALS_SECRET = Annotation(
     key="restore-credentials-secret",
@@ -82,3 +84,15 @@ LOG_LEVEL = Annotation(
     help=f"How much its Jobs log: {', '.join(f'`{level}`' for level in LogLevel)}.",
     read=unset_or(None, parsers.one_of(LogLevel)),
 )
+
+
+def refuse_streams(given: RequestInput) -> None:
+    """Raise RejectedError where several streams are asked of an engine that has one only."""
+    engine = given.engine
+    keys = {*(option.key for option in engine.numbers), *(option.key for option in engine.texts)}
+    if _PARALLELISM.key in keys:
+        return
+    if given.values.get(_PARALLELISM.name, "") not in {"", "1"}:
+        raise _PARALLELISM.invalid(
+            given.values, f"{given.engine.type} is read by one stream: leave it out"
+        )

@@ -50,6 +50,7 @@ from controller.workloads.job_annotations import (
     RETENTION,
     RETRIES,
     SUSPEND,
+    refuse_streams,
 )
 from controller.workloads.services.roles import ServerRole
 from controller.workloads.storages.asked import STORAGE
@@ -86,6 +87,7 @@ def _numbers(given: RequestInput) -> tuple[tuple[str, int], ...]:
 
 
 def _texts(given: RequestInput) -> tuple[tuple[str, str], ...]:
+    refuse_streams(given)
     found = ((option.variable, TEXTS[option].value(given.values)) for option in given.engine.texts)
     return tuple((variable, text) for variable, text in found if text)
 

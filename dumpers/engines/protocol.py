@@ -93,6 +93,14 @@ class NotedStream(Protocol):
 
 
 @runtime_checkable
+class PlacedStream(Protocol):
+    """A DumpStream that is begun in another order than it is loaded: the lowest `begins` first."""
+
+    @property
+    def begins(self) -> int: ...  # noqa: D102  see the class
+
+
+@runtime_checkable
 class FingerprintedStream(Protocol):
     """A DumpStream that an equal database writes again, but for what its scanner leaves out."""
 
@@ -106,7 +114,8 @@ class Dump:
     """A database that was looked at and is ready to be read.
 
     `streams` are the objects of the dump, at least one, in the order in which a restore loads
-    them. With `info.parallel` 1 and one concurrency group, they are read in that order, too.
+    them. With `info.parallel` 1 and one concurrency group, they are read in that order, too, unless
+    one is a PlacedStream.
     """
 
     info: SourceInfo

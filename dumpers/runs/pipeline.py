@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import TypeAlias
 
 from dumpers.contract.fingerprint import Fingerprint
-from dumpers.engines.protocol import DumpStream, FingerprintedStream
+from dumpers.engines.protocol import DumpStream, FingerprintedStream, PlacedStream
 from dumpers.repository.records import ObjectRecord
 from dumpers.runtime.errors import SourceFailedError
 from dumpers.runtime.log import fields
@@ -27,7 +27,8 @@ from dumpers.streams.reader import copy
 
 _LOG = logging.getLogger(__name__)
 
-# Of all groups together: each stream has the buffers of an upload, all of them some 15 MiB.
+# Of all groups together, unless one alone has more: each stream has the buffers of an upload, all
+# of them some 15 MiB.
 _MOST_AT_A_TIME = 8
 
 
@@ -67,7 +68,7 @@ def store_all(
     storing = _Storing(
         stores=stores.with_interrupt(scope),
         part_size=part_size,
-        at_a_time=_at_a_time(_workers(jobs, parallel)),
+        at_a_time=min(len(_workers(jobs, parallel)), max(parallel, _MOST_AT_A_TIME)),
         compression=compression,
         recipients=recipients,
         progress=progress,
@@ -104,14 +105,14 @@ def _workers(jobs: Sequence[_Job], parallel: int) -> list[deque[_Job]]:
     Every group comes once before any comes again.
     """
     groups: dict[str, deque[_Job]] = {}
-    for job in jobs:
+    for job in sorted(jobs, key=_begins):
         groups.setdefault(job.stream.concurrency_group, deque()).append(job)
     repeated = [[group] * min(parallel, len(group)) for group in groups.values()]
     return [group for once in zip_longest(*repeated) for group in once if group is not None]
 
 
-def _at_a_time(workers: Sequence[deque[_Job]]) -> int:
-    return min(len(workers), _MOST_AT_A_TIME)
+def _begins(job: _Job) -> int:
+    return job.stream.begins if isinstance(job.stream, PlacedStream) else 0
 
 
 def _run(workers: Sequence[deque[_Job]], storing: "_Storing") -> _Stored:
@@ -128,7 +129,7 @@ def _run(workers: Sequence[deque[_Job]], storing: "_Storing") -> _Stored:
     map_parallel(
         work,
         workers,
-        at_a_time=_at_a_time(workers),
+        at_a_time=min(len(workers), storing.at_a_time),
         name="stream",
         # No manifest will be written, so the other streams have nothing to go on for.
         stop=lambda: storing.stores.interrupt.cancel("the failure of another stream"),

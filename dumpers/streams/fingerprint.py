@@ -10,7 +10,7 @@ from dumpers.streams.reader import Reader
 
 ALGORITHM = "xxh3-128"
 # Before each place at which rows of a table stand: no dump holds it, as text has no such byte.
-_PLACE = b"\0"
+PLACE = b"\0"
 _LONGEST_LAST_LINE = 512
 
 
@@ -71,7 +71,7 @@ class Digests:
             found = self._tables[table] = xxhash.xxh3_128()
         if table != self._table:
             self.add(head)
-            found.update(_PLACE)
+            found.update(PLACE)
             self._table = table
         found.update(head)
 

@@ -169,26 +169,30 @@ class Session:
         or the database ends the query. `role` is the one to ask as, empty for the login's own. What
         is no UTF-8, as there may be in a database of no encoding, is surrogates.
         """
-        settings = [
-            *([f"SET LOCAL ROLE {quote_identifier(role)}"] if role else []),
-            _KEEP_PATH,
-            "SET LOCAL search_path = pg_catalog, pg_temp",
-            "SET LOCAL statement_timeout = 0",
-            # Of common table expressions the planner knows no sizes: it would join thousands of
-            # rows to thousands by looping, and compile for that.
-            "SET LOCAL enable_nestloop = off",
-            "SET LOCAL jit = off",
-            # Nor does it know that they are small: with more it clears as much memory for each.
-            "SET LOCAL work_mem = '4MB'",
-            # A worker costs more to start than it saves.
-            "SET LOCAL max_parallel_workers_per_gather = 0",
-            _AS_TEXT,
-        ]
         arguments = ["--no-psqlrc", "--quiet", "-At", "--single-transaction"]
         arguments += ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse"]
-        arguments += [f"--command={statement}" for statement in (*settings, sql)]
+        arguments += [f"--command={statement}" for statement in (*text_settings(role), sql)]
         command = self.command("psql", arguments)
         return run_for_output(command, interrupt=interrupt, errors="surrogateescape")
+
+
+def text_settings(role: str) -> list[str]:
+    """The statements that give a transaction the settings which Session.ask_text promises."""
+    return [
+        *([f"SET LOCAL ROLE {quote_identifier(role)}"] if role else []),
+        _KEEP_PATH,
+        "SET LOCAL search_path = pg_catalog, pg_temp",
+        "SET LOCAL statement_timeout = 0",
+        # Of common table expressions the planner knows no sizes: it would join thousands of
+        # rows to thousands by looping, and compile for that.
+        "SET LOCAL enable_nestloop = off",
+        "SET LOCAL jit = off",
+        # Nor does it know that they are small: with more it clears as much memory for each.
+        "SET LOCAL work_mem = '4MB'",
+        # A worker costs more to start than it saves.
+        "SET LOCAL max_parallel_workers_per_gather = 0",
+        _AS_TEXT,
+    ]
 
 
 def quote_identifier(name: str) -> str:

@@ -1,7 +1,7 @@
 """PostgreSQL through its own clients: pg_dump, pg_dumpall, psql, pg_restore."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from dumpers.contract.connection import Connection, DumpSource
@@ -27,6 +27,7 @@ from dumpers.engines.postgresql.heads import TRANSACTION_TIMEOUT_SINCE
 from dumpers.engines.postgresql.locks import parse_timeout
 from dumpers.engines.postgresql.names import as_argument
 from dumpers.engines.postgresql.options import DumpOptions
+from dumpers.engines.postgresql.parallel.opening import Lanes, open_parallel
 from dumpers.engines.postgresql.restore.counts import count_rows
 from dumpers.engines.postgresql.restore.plan import plan_restore
 from dumpers.engines.postgresql.restore.run import restore_backup
@@ -59,20 +60,31 @@ def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
     surveys, idle = leave_out_idle(surveys, wanted.choice)
     notes += idle
     notes += make_notes(surveys, wanted.choice, server, is_custom=wanted.custom)
-    streams: list[DumpStream] = [
+    whole = [
         _database(session.at(survey.database), survey, wanted, server, chosen) for survey in surveys
     ]
-    if wanted.globals:
-        found = [server.databases[survey.database] for survey in surveys]
-        script = databases_script(found, server.settings)
-        streams.append(globals_stream(session, passwords=server.is_superuser, databases=script))
     info = SourceInfo(
         server_version=server.version,
         tool_version=chosen.version,
         estimate=sum(survey.size for survey in surveys),
         notes=tuple(notes),
+        parallel=wanted.parallelism,
     )
-    yield Dump(info=info, streams=streams)
+    with ExitStack() as opened:
+        streams: list[DumpStream] = [*whole]
+        if wanted.parallelism > 1:
+            lanes = Lanes(
+                count=wanted.parallelism,
+                choice=wanted.choice,
+                server=server,
+                quotes_all=wanted.quotes_all,
+            )
+            streams = opened.enter_context(open_parallel(session, whole, lanes, interrupt))
+        if wanted.globals:
+            found = [server.databases[survey.database] for survey in surveys]
+            script = databases_script(found, server.settings)
+            streams.append(globals_stream(session, passwords=server.is_superuser, databases=script))
+        yield Dump(info=info, streams=streams)
 
 
 class _PostgreSQL:
@@ -199,7 +211,7 @@ def _notes_on_closed(closed: Mapping[str, str]) -> Iterator[Note]:
 
 def _database(
     session: Session, survey: Survey, wanted: DumpOptions, server: Server, chosen: Clients
-) -> DumpStream:
+) -> DatabaseStream:
     seconds: float = min(_LOCK_SECONDS, (wanted.job.deadline or _LOCK_SECONDS * 4) // 4)
     waiting = [f"--lock-wait-timeout={seconds * 1000}"]
     if said := wanted.choice.lock_timeout:

@@ -64,6 +64,12 @@ _CURES = {
 _HINTS = tuple((re.compile(pattern, re.IGNORECASE), cure) for pattern, cure in _CURES.items())
 # pg_dump limits nothing else than the wait for its tables' locks.
 _LOCKED = re.compile(r"(?:statement|lock) timeout.*LOCK TABLE", re.IGNORECASE | re.DOTALL)
+_LOCK_TIMEOUT = re.compile(r"lock timeout", re.IGNORECASE)
+# Of a session that takes on a snapshot which no session of its server holds.
+_SNAPSHOT_LOST = re.compile(
+    r"invalid snapshot identifier|snapshot \".*\" does not exist"
+    r"|could not import the requested snapshot"
+)
 
 
 def is_final(said: str) -> bool:
@@ -88,6 +94,16 @@ def is_broken(said: str) -> bool:
 def is_locked(said: str) -> bool:
     """Whether pg_dump gave up waiting for a lock on a table."""
     return _LOCKED.search(said) is not None
+
+
+def is_lock_timeout(said: str) -> bool:
+    """Whether a session of ours gave up waiting for a lock."""
+    return _LOCK_TIMEOUT.search(said) is not None
+
+
+def is_snapshot_lost(said: str) -> bool:
+    """Whether a session could not take on a snapshot, as nobody there holds it."""
+    return _SNAPSHOT_LOST.search(said) is not None
 
 
 def cure(said: str, connection: Connection) -> str:

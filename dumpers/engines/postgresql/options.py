@@ -2,12 +2,13 @@
 
 import getopt
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dumpers.contract.connection import DumpSource
 from dumpers.engines.postgresql.choice import Choice, choice_arguments, read_choice
 from dumpers.engines.postgresql.names import split_names
-from dumpers.engines.postgresql.spec import FORMAT, GLOBALS, PG_DUMP_OPTIONS
+from dumpers.engines.postgresql.spec import FORMAT, GLOBALS, PARALLELISM, PG_DUMP_OPTIONS
 from dumpers.engines.shared_options import DATABASES
 from dumpers.runtime.errors import ConfigurationError
 
@@ -39,6 +40,14 @@ _REFUSED = {
     *("-V", "--version", "-?", "--help"),
     # A file of the pod that says what is dumped.
     "--filter",
+}
+# Several streams are parts of one plain dump, all of one snapshot, whose rows come by COPY.
+_OF_ONE_STREAM = {
+    *("-a", "--data-only", "-s", "--schema-only", "--no-data", "--no-schema", "--section"),
+    *("--statistics", "--statistics-only", "--sequence-data", "--binary-upgrade"),
+    *("--inserts", "--column-inserts", "--rows-per-insert", "--on-conflict-do-nothing"),
+    *("-c", "--clean", "--if-exists", "-C", "--create", "--load-via-partition-root"),
+    *("--serializable-deferrable", "--snapshot", "-E", "--encoding", "--extra-float-digits"),
 }
 
 
@@ -89,7 +98,8 @@ _CUSTOM = "custom"
 class DumpOptions:
     """What a run dumps: `databases` is empty for the one of the connection.
 
-    `own` are the words of PG_DUMP_OPTIONS.
+    `own` are the words of PG_DUMP_OPTIONS; `quotes_all` means that they ask for quotes around every
+    name. `parallelism` is how many streams a database is read by.
     """
 
     job: DumpSource
@@ -98,6 +108,8 @@ class DumpOptions:
     own: tuple[str, ...]
     custom: bool
     globals: bool
+    parallelism: int = 1
+    quotes_all: bool = False
 
     def arguments(self, *, major: int) -> list[str]:
         """Return the arguments of a pg_dump of this major version, for any of the databases."""
@@ -114,11 +126,32 @@ def read_options(job: DumpSource) -> DumpOptions:
     if len(set(databases)) < len(databases) or (ALL in databases and len(databases) > 1):
         raise ConfigurationError(f"{DATABASES.variable} names a database twice, or others beside *")
     own, given = parse_pg_dump_options(job.options.get(PG_DUMP_OPTIONS.variable, ""))
+    custom = job.options.get(FORMAT.variable, "plain") == _CUSTOM
+    parallelism = int(job.options.get(PARALLELISM.variable, "1"))
+    names = [name for name, _ in given]
+    if parallelism > 1:
+        _check_parallel(names, parallelism, custom=custom)
     return DumpOptions(
         job=job,
         databases=databases,
         choice=read_choice(job, given),
         own=tuple(own),
-        custom=job.options.get(FORMAT.variable, "plain") == _CUSTOM,
+        custom=custom,
         globals=job.options.get(GLOBALS.variable) != "false",
+        parallelism=parallelism,
+        quotes_all="--quote-all-identifiers" in names,
     )
+
+
+def _check_parallel(names: Sequence[str], parallelism: int, *, custom: bool) -> None:
+    """Raise ConfigurationError where something else is asked for that only one stream can do."""
+    told = f"{PARALLELISM.variable} is {parallelism}, and a dump of several streams is plain SQL "
+    if custom:
+        raise ConfigurationError(
+            f"{told}of its own: leave out {FORMAT.variable}={_CUSTOM}, or {PARALLELISM.variable}"
+        )
+    if single := [name for name in names if name in _OF_ONE_STREAM]:
+        raise ConfigurationError(
+            f"{told}by pg_dump's sections and COPY: leave {', '.join(single)} out of {_VARIABLE}, "
+            f"or leave out {PARALLELISM.variable}"
+        )

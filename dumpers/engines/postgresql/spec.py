@@ -39,6 +39,14 @@ GLOBALS = TextOption(
     wanted="true or false",
     pattern="true|false",
 )
+PARALLELISM = TextOption(
+    key="parallelism",
+    variable="KSNAPSHOT_PARALLELISM",
+    help="How many streams a database is read by, all of one snapshot, into several objects; "
+    "without it, or `1`, one stream into one object.",
+    wanted="a whole number from 1 to 64",
+    pattern=r"[1-9]|[1-5][0-9]|6[0-4]",
+)
 PG_DUMP_OPTIONS = TextOption(
     key="pg-dump-options",
     variable="PG_DUMP_OPTIONS",
@@ -108,6 +116,7 @@ SPEC = EngineSpec(
         EXCLUDE_SCHEMAS,
         FORMAT,
         GLOBALS,
+        PARALLELISM,
         PG_DUMP_OPTIONS,
     ),
     # Crunchy's and Percona's operators make a StatefulSet of each instance. They hand annotations

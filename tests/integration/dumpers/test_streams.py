@@ -154,6 +154,47 @@ def test_every_stream_is_an_object_of_the_one_manifest(
         assert gzip.decompress(s3.read(bucket, item["key"])) == text(name)
 
 
+def test_streams_may_begin_in_another_order_than_they_are_loaded(s3: S3Server, bucket: str) -> None:
+    begun: list[str] = []
+
+    @dataclass(frozen=True, kw_only=True)
+    class Placed(Stream):
+        begins: int
+
+    def placed(name: str, begins: int) -> DumpStream:
+        def reader(_: Interrupt) -> Reader:
+            begun.append(name)
+            return io.BytesIO(text(name))
+
+        return Placed(
+            part=(name,),
+            reader=reader,
+            say=dict,
+            concurrency_group="",
+            may_retry=lambda _: False,
+            begins=begins,
+        )
+
+    streams = [placed("pre", 0), placed("rows", 2), placed("more", 2), placed("post", 1)]
+    result = dump(s3, bucket, Engine(streams_of=streams, parallel=1))
+    document = json.loads(s3.read(bucket, f"{result.record}manifest.json"))
+    assert [item["part"] for item in document["objects"]] == [["pre"], ["rows"], ["more"], ["post"]]
+    assert begun == ["pre", "post", "rows", "more"]
+
+
+def test_more_than_eight_streams_are_read_where_the_engine_says_so(
+    s3: S3Server, bucket: str
+) -> None:
+    met = threading.Barrier(11, timeout=PATIENCE_SECONDS)
+
+    def meeting(_: Interrupt) -> Reader:
+        met.wait()
+        return io.BytesIO(b"rows")
+
+    streams = [stream(f"t{number}", meeting) for number in range(11)]
+    assert dump(s3, bucket, Engine(streams_of=streams, parallel=11)).key_count == 11
+
+
 def test_one_stream_that_fails_ends_the_others(s3: S3Server, bucket: str) -> None:
     begun = threading.Event()
     error = SourceFailedError("the second stream broke off")

@@ -9,13 +9,14 @@ from dumpers.contract.fingerprint import Fingerprint
 from dumpers.engines.drilling.protocol import Comparison, DrilledObject, TableVerdict
 from dumpers.engines.drilling.rescanning import compare_tables, describe_rest, scan, weigh
 from dumpers.engines.postgresql.clients import Session
+from dumpers.engines.postgresql.drill.parts import compare_parts, is_recorded, parts_of
 from dumpers.engines.postgresql.drill.prepare import first_role, set_session, settings_of, split
 from dumpers.engines.postgresql.drill.roles import compare_globals
 from dumpers.engines.postgresql.fingerprint import PLAIN_FORM
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, without_snapshot
 from dumpers.engines.postgresql.restore.script.archive import as_script
 from dumpers.engines.postgresql.restore.target import open_session
-from dumpers.engines.postgresql.spec import PG_DUMP_OPTIONS
+from dumpers.engines.postgresql.spec import PARALLELISM, PG_DUMP_OPTIONS
 from dumpers.engines.postgresql.streams import DatabaseStream
 from dumpers.engines.protocol import Dump, DumpStream, SourceInfo, StoredDump
 from dumpers.engines.script_scanner import ScriptScanner
@@ -67,6 +68,7 @@ def compare(
         for item in objects
         if item.stored.ending != GLOBALS_ENDING
     }
+    parts = parts_of(objects)
     session = open_session(server, interrupt)
     found: list[_Found] = []
     others: list[str] = []
@@ -79,7 +81,11 @@ def compare(
             with open_dump(_source(server, piece, options), interrupt) as dump:
                 info = dump.info
                 stream = _stream(dump, piece.ending)
-                found.append(_compare_one(session, piece, recorded[piece.name], stream, interrupt))
+                found.append(
+                    _compare_several(session, piece, parts[piece.name], stream, interrupt)
+                    if piece.name in parts
+                    else _compare_one(session, piece, recorded[piece.name], stream, interrupt)
+                )
         if globals_:
             set_session(session, {}, interrupt)
             names = {"KSNAPSHOT_DATABASES": ",".join(map(_quoted, (p.name for p in databases)))}
@@ -110,7 +116,8 @@ def compare(
 
 
 def _source(server: Connection, piece: StoredDump, options: Mapping[str, str]) -> RestoredSource:
-    kept = {name: text for name, text in options.items() if name != DATABASES.variable}
+    left_out = {DATABASES.variable, PARALLELISM.variable}
+    kept = {name: text for name, text in options.items() if name not in left_out}
     if own := options.get(PG_DUMP_OPTIONS.variable):
         kept[PG_DUMP_OPTIONS.variable] = without_snapshot(own)
     return RestoredSource(connection=replace(server, database=piece.name), options=kept, numbers={})
@@ -154,6 +161,26 @@ def _compare_one(
         )
     unproved = () if is_repeatable else (_UNREPEATABLE.format(name=piece.name),)
     return _Found(method=method, tables=tables, rest=rest, unproved=unproved)
+
+
+def _compare_several(
+    session: Session,
+    piece: StoredDump,
+    parts: Sequence[DrilledObject],
+    stream: DumpStream,
+    interrupt: Interrupt,
+) -> _Found:
+    """What was found of a database that is in several objects."""
+    assert isinstance(stream, DatabaseStream)
+    stream = replace(stream, path=tuple(piece.metadata.get("search_path") or ()))
+    compared = compare_parts(session.at(piece.name), parts, stream, interrupt)
+    is_repeatable = stream.scanner() is not None
+    return _Found(
+        method=_RECORDED if is_recorded(parts) else _READ_AGAIN,
+        tables=compared.tables,
+        rest=compared.rest,
+        unproved=() if is_repeatable else (_UNREPEATABLE.format(name=piece.name),),
+    )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from dumpers.engines.postgresql.catalog.patterns import literal
 from dumpers.engines.postgresql.clients import Session, quote_identifier
 from dumpers.engines.postgresql.drill.server import FIRST_ROLE, LOGIN
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING
+from dumpers.engines.postgresql.parallel.parts import join_parts
 from dumpers.engines.postgresql.restore.load import run_script
 from dumpers.engines.postgresql.restore.roles import read_globals
 from dumpers.engines.postgresql.restore.script.archive import as_script
@@ -72,8 +73,8 @@ def prepare_drill(
 
 
 def split(objects: Sequence[DrilledObject]) -> tuple[list[StoredDump], StoredDump | None]:
-    """The objects with a database each, and the one with the server's roles, if there is one."""
-    pieces = [item.stored for item in objects]
+    """The databases, each as one object, and the one with the server's roles, if there is one."""
+    pieces = join_parts([item.stored for item in objects])
     globals_ = next((piece for piece in pieces if piece.ending == GLOBALS_ENDING), None)
     return [piece for piece in pieces if piece is not globals_], globals_
 
@@ -189,7 +190,7 @@ def objects_to_load(
     """See LoadingEngine: each database is loaded by the settings that it was dumped by."""
     databases, globals_ = split(objects)
     if all(_loading(piece) == _loading(databases[0]) for piece in databases):
-        return [item.stored for item in objects]
+        return [*databases, *([globals_] if globals_ else [])]
     session = open_session(server, interrupt)
 
     @contextmanager
@@ -199,10 +200,8 @@ def objects_to_load(
             yield reader
 
     return [
-        item.stored
-        if item.stored is globals_
-        else replace(item.stored, open=partial(opened, item.stored))
-        for item in objects
+        *(replace(piece, open=partial(opened, piece)) for piece in databases),
+        *([globals_] if globals_ else []),
     ]
 
 

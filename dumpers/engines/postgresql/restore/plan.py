@@ -7,6 +7,7 @@ from dumpers.contract.connection import Connection
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.names import abbreviate
 from dumpers.engines.postgresql.options import GLOBALS_ENDING
+from dumpers.engines.postgresql.parallel.parts import join_parts
 from dumpers.engines.postgresql.restore import marks
 from dumpers.engines.postgresql.restore.counts import first_object
 from dumpers.engines.postgresql.restore.load import compare_encodings
@@ -50,6 +51,7 @@ def prepare(
     """
     if request.partitions:
         raise TargetRefusedError("PostgreSQL's backups are not restored by partitions: leave it")
+    pieces = join_parts(pieces)
     target = look_at_target(connection, interrupt)
     present = target.server.databases
     database = connection.database

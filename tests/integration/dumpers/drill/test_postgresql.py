@@ -16,6 +16,7 @@ from dumpers.engines.postgresql.engine import ENGINE
 from dumpers.engines.postgresql.spec import SPEC
 from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt
+from tests.integration.dumpers.postgresql.parted import FILL
 from tests.integration.dumpers.postgresql.test_zoo import VECTOR, ZOO
 from tests.integration.dumpers.postgresql.worlds import lead_to
 from tests.testbed import throwaway
@@ -132,8 +133,13 @@ def fill(server: PostgresServer) -> None:
 
 # With `KSNAPSHOT_FAULTS=all` fifty-one drills of the three servers: no false alarm in any.
 @pytest.mark.parametrize("_turn", range(17 if os.environ.get("KSNAPSHOT_FAULTS") == "all" else 1))
-def test_a_backup_of_a_zoo_passes_under_write_load(world: World, _turn: int) -> None:
+@pytest.mark.parametrize("parallelism", ["1", "3"])
+def test_a_backup_of_a_zoo_passes_under_write_load(
+    world: World, _turn: int, parallelism: str
+) -> None:
     fill(world.server)
+    if parallelism != "1":
+        world.server.psql(FILL, "zoo")
     identity = pyrage.x25519.Identity.generate()
     stop = threading.Event()
 
@@ -150,6 +156,7 @@ def test_a_backup_of_a_zoo_passes_under_write_load(world: World, _turn: int) -> 
     try:
         record = world.dump(
             POSTGRESQL_DATABASE="zoo",
+            KSNAPSHOT_PARALLELISM=parallelism,
             ENCRYPTION_ENABLED="true",
             ENCRYPTION_RECIPIENT=str(identity.to_public()),
         )
@@ -286,9 +293,12 @@ def named(found: Comparison) -> set[str]:
 
 
 @pytest.mark.parametrize("world", [18], indirect=True)
-def test_every_change_fails_and_is_named(world: World, clients: None) -> None:
+@pytest.mark.parametrize("parallelism", ["1", "3"])
+def test_every_change_fails_and_is_named(world: World, clients: None, parallelism: str) -> None:
     fill(world.server)
-    record = world.dump(POSTGRESQL_DATABASE="zoo")
+    if parallelism != "1":
+        world.server.psql(FILL, "zoo")
+    record = world.dump(POSTGRESQL_DATABASE="zoo", KSNAPSHOT_PARALLELISM=parallelism)
     shown = {}
     with start(18) as server:
         for number, (change, (statement, _)) in enumerate(MUTATIONS.items()):

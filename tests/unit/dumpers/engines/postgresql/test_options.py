@@ -142,3 +142,40 @@ def test_tables_and_schemas_are_not_for_one_dump(options: dict[str, str]) -> Non
 def test_the_moment_of_a_dump_is_left_out_of_the_next_one() -> None:
     given = "-Ot 'a b' --snap=00-1 --exclude-table=x --inserts --snapshot 00-2"
     assert without_snapshot(given) == "-O '-ta b' --exclude-table=x --inserts"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(f"--{name}" for name in ("inserts", "column-inserts", "rows-per-insert=9", "clean")),
+        *("-a", "-s", "-c", "-C", "-E LATIN1", "--section=data", "--snap=00-1", "--data-on"),
+        *("--extra-float-digits=0", "--load-via-partition-root", "--serializable-deferrable"),
+    ],
+)
+def test_what_one_stream_only_can_do_is_refused_of_several(options: str) -> None:
+    given = {"KSNAPSHOT_PARALLELISM": "2", "PG_DUMP_OPTIONS": f"-O {options}"}
+    with pytest.raises(ConfigurationError, match=r"KSNAPSHOT_PARALLELISM is 2.*PG_DUMP_OPTIONS"):
+        read_options(DumpJob.from_env(ENV | given, ENGINES))
+    for single in ({}, {"KSNAPSHOT_PARALLELISM": "1"}):
+        job = DumpJob.from_env(ENV | given | {"KSNAPSHOT_PARALLELISM": ""} | single, ENGINES)
+        assert read_options(job).parallelism == 1
+
+
+def test_the_custom_format_is_one_stream() -> None:
+    given = {"KSNAPSHOT_PARALLELISM": "64", "KSNAPSHOT_FORMAT": "custom"}
+    with pytest.raises(ConfigurationError, match="leave out KSNAPSHOT_FORMAT=custom"):
+        read_options(DumpJob.from_env(ENV | given, ENGINES))
+
+
+@pytest.mark.parametrize("options", ["", "-O -x", "-b --quote-all-identifiers", "--role=me"])
+def test_other_options_are_for_several_streams_too(options: str) -> None:
+    given = {"KSNAPSHOT_PARALLELISM": "64", "PG_DUMP_OPTIONS": options}
+    wanted = read_options(DumpJob.from_env(ENV | given, ENGINES))
+    assert wanted.parallelism == 64
+    assert wanted.quotes_all == ("quote" in options)
+
+
+@pytest.mark.parametrize("text", ["0", "65", "many", "-1", "2.5", "04"])
+def test_how_many_streams_is_a_whole_number(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="KSNAPSHOT_PARALLELISM"):
+        DumpJob.from_env(ENV | {"KSNAPSHOT_PARALLELISM": text}, ENGINES)
