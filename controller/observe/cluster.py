@@ -128,7 +128,7 @@ def observe_cluster(
         control, readers.cluster, settings, cache.ended_restores
     )
     prunes, cache.prunes = observe_prunes(
-        control, readers.cluster, settings, cache.last_prunes, cache.prunes
+        control, readers.cluster, settings, cache.last_prunes, cache.prunes, now=now
     )
     cache.last_prunes = prunes if prunes.is_known else None
     return Observation(view=view, found=found, restores=restores, prunes=prunes)

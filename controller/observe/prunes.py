@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from controller.kube.client import RUN_PODS
 from controller.kube.reader import ClusterReader
@@ -31,12 +32,14 @@ def observe_prunes(
     settings: Settings,
     before: Prunes | None,
     known: Mapping[str, PastPrune] | None,
+    *,
+    now: datetime,
 ) -> tuple[Prunes, Mapping[str, PastPrune] | None]:
     """Find how the prunes ended, and return what the next look has to know, by Job uid.
 
     `before` is what the last look found, and `known` what it has left: None before the first one,
     whose prunes are not `new`: an earlier process has counted them. What cannot be read now is as
-    it was.
+    it was. Storages that were never pruned count from the first look, at `now`.
     """
     if isinstance(control.jobs, ReadFailure):
         return replace(before, new=()) if before else Prunes(is_known=False), known
@@ -61,4 +64,11 @@ def observe_prunes(
             unread = unread[:_NAMES]
             found |= {uid: past_prune(ended[uid], by_job.get(uid, ())) for uid in unread}
     new = () if known is None else unread
-    return prunes_of(jobs, found, new), found
+    made = prunes_of(
+        jobs,
+        found,
+        new,
+        storages=settings.storages_to_prune() if settings.prune_enabled else (),
+        watched_since=before.watched_since if before else now.isoformat(),
+    )
+    return made, found

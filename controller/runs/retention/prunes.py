@@ -30,6 +30,8 @@ PRUNE = "prune"
 # How one prune ended.
 PastPrune = JobEnd[PruneResult]
 
+# Of the first Job, as long as there is none that says it: the chart's own default.
+_FIRST_ALLOWANCE = 21600
 _FIGURES = (
     "seconds",
     "workloads",
@@ -51,7 +53,8 @@ class Prunes:
     """The prunes that are known: the last one, the last good one, and those that ended just now.
 
     `good` are the last good ones of all storages. `since` is when the first of their Jobs was made,
-    in RFC 3339; `allowance` how many seconds the last one was given. `is_known` is false where
+    in RFC 3339; `allowance` how many seconds the last one was given. Of a storage without any Job
+    both count from `watched_since`, when this process first looked. `is_known` is false where
     nobody could look yet.
     """
 
@@ -61,6 +64,7 @@ class Prunes:
     new: tuple[PastPrune, ...] = ()
     since: str = ""
     allowance: int = 0
+    watched_since: str = ""
     is_known: bool = True
 
     def document(self) -> dict[str, Any] | None:
@@ -92,8 +96,18 @@ def storage_of(job: Json) -> str:
     return annotations_of(job).get(names.STORAGE, MAIN)
 
 
-def prunes_of(jobs: Iterable[Json], ended: Mapping[str, PastPrune], new: Iterable[str]) -> Prunes:
+def prunes_of(
+    jobs: Iterable[Json],
+    ended: Mapping[str, PastPrune],
+    new: Iterable[str],
+    *,
+    storages: Iterable[str] = (),
+    watched_since: str = "",
+) -> Prunes:
     """Put together what is known; `ended` goes by Job uid, `new` are uids of those.
+
+    `storages` are those that are to be pruned. One of them may have no Job at all, such as where
+    its CronJob is suspended or a quota is used up.
 
     Where several storages are pruned, `last` and `last_success` are of the one for which it is
     worst: the newest prune of any that failed, and the last good one that is the longest ago.
@@ -102,9 +116,11 @@ def prunes_of(jobs: Iterable[Json], ended: Mapping[str, PastPrune], new: Iterabl
     for job in jobs:
         by_storage[storage_of(job)].append(job)
     each = [_prunes_of_one(listed, ended) for _, listed in sorted(by_storage.items())]
+    if {*storages} - {*by_storage}:
+        each.append(Prunes(since=watched_since, allowance=_FIRST_ALLOWANCE))
     told = tuple(ended[uid] for uid in new)
     if not each:
-        return Prunes(new=told)
+        return Prunes(new=told, watched_since=watched_since)
     lasts = [item.last for item in each if item.last]
     failed = [last for last in lasts if not last.succeeded]
     behind = min(each, key=_covered_until)
@@ -113,6 +129,7 @@ def prunes_of(jobs: Iterable[Json], ended: Mapping[str, PastPrune], new: Iterabl
         last=max(failed or lasts, key=lambda item: (item.finished, item.job), default=None),
         good=tuple(item.last_success for item in each if item.last_success),
         new=told,
+        watched_since=watched_since,
     )
 
 
@@ -138,7 +155,7 @@ def _prunes_of_one(jobs: Sequence[Json], ended: Mapping[str, PastPrune]) -> Prun
 def prune_due(prunes: Prunes, settings: Settings, slack: int) -> int | None:
     """When the next good prune must have ended, in seconds since the epoch.
 
-    None where there is no CronJob of it, or none of its Jobs is known.
+    None where there is no CronJob of it, or nobody could look yet.
     """
     since = seconds_of(prunes.last_success.finished if prunes.last_success else prunes.since)
     if not settings.prune_enabled or since is None:

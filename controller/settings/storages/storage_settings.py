@@ -44,3 +44,8 @@ class StorageSettings(EncryptionSettings):
         return tuple(
             name for name, item in known.items() if item.serves(namespace) and not item.is_read_only
         )
+
+    def storages_to_prune(self) -> tuple[str, ...]:
+        """The names of the storages that prune deletes from, where it is on; `main` first."""
+        known = {**({MAIN: _MAIN} if self.has_main else {}), **self.storages}
+        return tuple(name for name, item in known.items() if not item.is_read_only)

@@ -1,10 +1,12 @@
 """What is said of prune where several storages are pruned: the worst of them."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from controller.model import names
 from controller.runs.causes.job_end import JobEnd
-from controller.runs.retention.prunes import PastPrune, Prunes, prunes_of
+from controller.runs.retention.prunes import PastPrune, Prunes, prune_due, prunes_of
+from tests.fakes.worlds import settings
 
 
 def job(uid: str, created: str, storage: str = "") -> dict[str, Any]:
@@ -69,3 +71,20 @@ def test_a_storage_that_was_never_pruned_counts_from_its_own_first_job() -> None
     assert (found.last_success, found.since) == (None, "2026-01-09T04:17:00Z")
     assert found.last == past["main-1"]
     assert found.good == (past["main-1"],)
+
+
+def test_a_storage_without_any_job_is_late_once_its_time_has_passed() -> None:
+    how = settings(PRUNE_ENABLED="true", PRUNE_SCHEDULE="0 4 * * *")
+    jobs = [job("main-1", "2026-01-09T04:00:00Z")]
+    past = {"main-1": ended("main-1", "2026-01-09T04:20:00Z")}
+
+    def due(**known: Any) -> str:
+        found = prune_due(prunes_of(jobs, past, [], **known), how, 0)
+        assert found is not None
+        return datetime.fromtimestamp(found, UTC).isoformat()
+
+    assert due() == "2026-01-10T04:01:00+00:00"
+    known = {"storages": ["main", "offsite"], "watched_since": "2026-01-02T00:00:00+00:00"}
+    assert due(**known) == "2026-01-02T10:00:00+00:00"
+    jobs.clear()
+    assert due(**known) == "2026-01-02T10:00:00+00:00"
