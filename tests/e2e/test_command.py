@@ -197,8 +197,9 @@ def test_a_run_is_cancelled(stage: Stage, cronjob: str, command: Command) -> Non
     job, pod = start_slow_dump(stage, cronjob)
     told = done(command.run("cancel", _NAME))
     assert f"stopped {job}, a backup of {_NAME}" in told.out
-    stage.proxy.clear()
+    # Slow until it is gone: otherwise it could end well before it is told to.
     stage.kube.wait("the pod to go", lambda: not stage.kube.get("pod", pod, CONTROL), seconds=60)
+    stage.proxy.clear()
     # It has aborted its upload, and says so.
     assert stage.store.uploads(BUCKET) == []
     assert records(stage, "manifest.json") == []
