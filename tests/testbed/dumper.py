@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from dumpers.contract.result import DumpResult
+from dumpers.repository.keys import RunFolder
 from tests.paths import REPOSITORY
 from tests.testbed.databases import postgres as postgres_testbed
 from tests.testbed.databases.postgres import PostgresServer
@@ -24,6 +26,7 @@ POD = "ksnapshot-postgresql-demo-db-c11184c0-29384756-x7k2p"
 CRONJOB = "ksnapshot-postgresql-demo-db-c11184c0"
 # Generous: what is asserted is how a run ends, never how fast this machine is.
 PATIENCE_SECONDS = 120
+_SECOND = timedelta(seconds=1)
 # As the image of Elasticsearch and OpenSearch sets it: a dump's peak memory depends on it.
 SEARCH_IMAGE_ENV = {"MALLOC_MMAP_THRESHOLD_": "262144"}
 
@@ -52,9 +55,13 @@ class Dumper:
     wrapper: tuple[str, ...] = ()
     """The command that runs it, such as one that gives it another view of the machine."""
     process: "subprocess.Popen[str] | None" = None
+    _last: datetime | None = None
+    """When its last run began that says so."""
 
     def start(self, **changes: str) -> psutil.Process:
-        """Start it in the background."""
+        """Start it in the background, in another second than its last run: names go by seconds."""
+        if (last := self._last) is not None:
+            wait_until(lambda: datetime.now(UTC) >= last + _SECOND, seconds=2, what="a new second")
         env = {name: value for name, value in {**self.env, **changes}.items() if value}
         with (self.folder / "log").open("w") as log:
             self.process = subprocess.Popen(
@@ -79,6 +86,10 @@ class Dumper:
             if text
             else DumpResult(succeeded=False, exit_code=code, reason="", message="")
         )
+        found = RunFolder.parse(result.record.rstrip("/").rpartition("/")[2])
+        # Some tests give it another clock.
+        if found and found.started <= datetime.now(UTC):
+            self._last = found.started
         return Ended(exit_code=code, result=result, log=(self.folder / "log").read_text())
 
     def run(self, **changes: str) -> Ended:
