@@ -11,6 +11,7 @@ from controller.settings.pods.security import (
     container_security,
     pod_security,
 )
+from controller.settings.pods.stored import as_stored
 
 POD_FIELDS: Mapping[str, type] = {
     "resources": dict,
@@ -66,4 +67,5 @@ def parse_job_pod(text: str) -> Mapping[str, Any]:
         if made[name] == own:
             del made[name]
             found.pop(name, None)
-    return {name: value for name, value in {**found, **made}.items() if value}
+    whole = as_stored({**found, **made})
+    return {name: value for name, value in whole.items() if value}
