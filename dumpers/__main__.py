@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import traceback
 
 # A container's first process ignores signals that it does not handle yet. Held back while the
 # modules load, they are not lost.
@@ -35,6 +36,8 @@ if __name__ == "__main__":
         _run()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BaseException:  # noqa: BLE001  the process ends before the interpreter would tell
+        traceback.print_exc()
     finally:
         # Threads that hang in a call to the store must not keep the process from ending.
         logging.shutdown()

@@ -46,7 +46,8 @@ class ZstdReader(PackingReader):
 class UnzstdReader(BufferedReader):
     """The bytes of one frame of Zstandard, which has to be all of the source.
 
-    The end is told only where the frame ended, its checksum fits, and nothing follows it;
+    The end is told only where the frame ended, its checksum fits if it has one, as all of ours
+    have, and nothing follows it;
     BackupDamagedError otherwise, also where unpacking would take more memory than 8 MiB. The
     source's errors pass through.
     """

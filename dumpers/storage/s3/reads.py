@@ -39,9 +39,11 @@ class BucketReads:
 
     def get(self, key: str) -> bytes:
         """Read a small object."""
-        with self._errors(f"read {key}"):
+        with self._errors(f"read {key}") as doing:
             answer = self._client.get_object(Bucket=self._location.bucket, Key=key)
             body: bytes = answer["Body"].read()
+        if "LastModified" not in answer:
+            proof(answer, "ETag", doing)
         return body
 
     def get_version(self, key: str) -> tuple[bytes, str] | None:
@@ -178,13 +180,13 @@ class BucketReads:
 
     def uploads(self, prefix: str) -> list[tuple[str, str]]:
         """Key and id of the open uploads under a prefix."""
-        pages = self._pages("list_multipart_uploads", "Uploads", prefix)
+        pages = self._pages("list_multipart_uploads", "Uploads", prefix, limit=None)
         return [(item["Key"], item["UploadId"]) for item in pages]
 
     def keys(self, prefix: str, *, since: str, limit: int) -> list[str]:
         """Keys of objects under a prefix that sort after `since`, in order, at most `limit`."""
-        most = {"StartAfter": since, "PaginationConfig": {"MaxItems": limit}}
-        return [item["Key"] for item in self._pages("list_objects_v2", "Contents", prefix, **most)]
+        pages = self._pages("list_objects_v2", "Contents", prefix, limit=limit, StartAfter=since)
+        return [item["Key"] for item in pages]
 
     def page(self, prefix: str, *, since: str) -> tuple[list[str], bool]:
         """Up to 1,000 keys that sort after `since`, in order, and whether there are more.
@@ -195,30 +197,37 @@ class BucketReads:
             answer = self._client.list_objects_v2(
                 Bucket=self._location.bucket, Prefix=prefix, StartAfter=since
             )
-        keys, more = (
-            [item["Key"] for item in listed(answer, "Contents", doing)],
-            answer["IsTruncated"],
-        )
+        keys = [item["Key"] for item in listed(answer, "Contents", doing)]
+        more: bool = answer["IsTruncated"]
         if more and not keys:
             raise no_list(doing)
         return keys, more
 
     def folders(self, prefix: str) -> list[str]:
         """The folders right under a prefix, in order, with their trailing slashes."""
-        pages = self._pages("list_objects_v2", "CommonPrefixes", prefix, Delimiter="/")
+        pages = self._pages("list_objects_v2", "CommonPrefixes", prefix, limit=None, Delimiter="/")
         return [item["Prefix"] for item in pages]
 
     def _pages(
-        self, operation: str, member: str, prefix: str, **more: Any
+        self, operation: str, member: str, prefix: str, *, limit: int | None, **more: Any
     ) -> Iterator[Mapping[str, Any]]:
-        """The items of all pages of a list."""
+        """The items of all pages of a list, at most `limit`."""
         what = "the open uploads under " if member == "Uploads" else ""
         with self._errors(f"list {what}{prefix}") as doing:
             pages = self._client.get_paginator(operation).paginate(
-                Bucket=self._location.bucket, Prefix=prefix, **more
+                Bucket=self._location.bucket,
+                Prefix=prefix,
+                PaginationConfig={"MaxItems": limit},
+                **more,
             )
+            count, goes_on = 0, False
             for page in pages:
-                yield from listed(page, member, doing)
+                items, goes_on = listed(page, member, doing), page["IsTruncated"]
+                count += len(items)
+                yield from items
+        # The SDK takes a page that does not say where the next one begins for the last.
+        if goes_on and (limit is None or count < limit):
+            raise no_list(doing)
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[str]:
