@@ -51,10 +51,13 @@ _SECTIONS, _AT_A_TIME = 3, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
-    """How databases are read by several streams: `count` of them at a time."""
+    """How databases are read by several streams: `count` of them at a time.
+
+    `choices` are what pg_dump is told to take of each.
+    """
 
     count: int
-    choice: Choice
+    choices: Sequence[Choice]
     server: Server
     quotes_all: bool
 
@@ -97,8 +100,8 @@ def open_parallel(
     Leaving the context ends all sessions of the streams. Raises as check_connections does.
     """
     dealt = [
-        deal_out(ask_sizes(whole.session, lanes.choice, lanes.server, interrupt), lanes=lanes.count)
-        for whole in databases
+        deal_out(ask_sizes(whole.session, choice, lanes.server, interrupt), lanes=lanes.count)
+        for whole, choice in zip(databases, lanes.choices, strict=True)
     ]
     counts = [min(lanes.count, len(shares)) for shares in dealt]
     sessions = [count + 1 for count in counts]
@@ -107,10 +110,12 @@ def open_parallel(
     seats = Seats(free=seats_for(sessions))
     with ExitStack() as opened:
         streams: list[DumpStream] = []
-        for place, (whole, shares, count) in enumerate(zip(databases, dealt, counts, strict=True)):
+        for place, (whole, choice, shares, count) in enumerate(
+            zip(databases, lanes.choices, dealt, counts, strict=True)
+        ):
             wanted = Wanted(
                 session=whole.session,
-                choice=lanes.choice,
+                choice=choice,
                 server=lanes.server,
                 oids={piece.oid for share in shares for piece in share.pieces},
                 lock_seconds=whole.lock_seconds,
@@ -124,7 +129,7 @@ def open_parallel(
             form = Form(
                 version=lanes.server.version,
                 encoding=whole.encoding,
-                row_security=lanes.choice.row_security,
+                row_security=choice.row_security,
                 token=token,
             )
             begins = place * (_SECTIONS + 1)

@@ -9,6 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from dumpers.engines.postgresql.catalog.patterns import parse_pattern, quote_patterns
+from dumpers.engines.postgresql.catalog.server import ask_server
+from dumpers.engines.postgresql.choice import Choice, Tables, as_told
+from dumpers.engines.postgresql.clients import Session
+from dumpers.engines.postgresql.parallel.holding import Wanted, hold
 from dumpers.engines.protocol import Dump
 from dumpers.runtime.errors import ExitCode, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -21,7 +26,7 @@ from tests.integration.dumpers.postgresql.test_parallel_faults import (
     read,
 )
 from tests.integration.dumpers.postgresql.test_survey import holding
-from tests.integration.dumpers.postgresql.worlds import LOGIN, load
+from tests.integration.dumpers.postgresql.worlds import LOGIN, connection, load
 from tests.testbed.databases import pgbouncer
 from tests.testbed.databases import postgres as postgres_testbed
 from tests.testbed.databases.postgres import PostgresServer
@@ -95,6 +100,41 @@ def test_a_table_that_leaves_the_choice_before_the_snapshot_leaves_its_rows(
     if "KSNAPSHOT_SCHEMAS" in settings:
         postgres.psql("DROP SCHEMA public", copy)
     load(postgres, sql, copy)
+
+
+@pytest.mark.parametrize(("major", "names"), [(15, {"second"}), (16, {"past", "second"})])
+def test_rows_of_a_partition_are_read_where_pg_dump_is_told_of_it(
+    postgres: PostgresServer, database: str, major: int, names: set[str]
+) -> None:
+    postgres.psql(
+        "CREATE TABLE years (id int) PARTITION BY RANGE (id);"
+        "CREATE TABLE first PARTITION OF years FOR VALUES FROM (1) TO (2);"
+        "CREATE TABLE second PARTITION OF years FOR VALUES FROM (2) TO (3)",
+        database,
+    )
+    oids = postgres.psql("SELECT inhrelid FROM pg_inherits ORDER BY 1", database)
+    # As the survey names them to a pg_dump that has no option for a table's children.
+    added = [
+        f"--table={one}" for one in quote_patterns([("public", "first"), ("public", "second")])
+    ]
+    postgres.psql("ALTER TABLE first RENAME TO past", database)
+    session = Session(
+        connection=connection(postgres, database), folder=postgres_testbed.bin_folder()
+    )
+    chosen = Choice(tables=Tables(with_children=(parse_pattern("years"),)))
+    wanted = Wanted(
+        session=session,
+        choice=as_told(chosen, added, major=major),
+        server=ask_server(session, Interrupt()),
+        oids=[int(oid) for oid in oids.splitlines()],
+        lock_seconds=10,
+        encoding="UTF8",
+    )
+    with ExitStack() as opened_:
+        holder, held = hold(wanted, opened_, Interrupt())
+        holder.finish()
+    assert {table.name for table in held.tables.values()} == names
+    assert set(held.locked) == {"public.years", *(f"public.{name}" for name in names)}
 
 
 @contextmanager
