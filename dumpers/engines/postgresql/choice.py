@@ -1,7 +1,7 @@
 """What of a database is asked for, by annotations and pg_dump's own options together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dumpers.contract.connection import DumpSource
 from dumpers.engines.postgresql.catalog.patterns import Pattern, parse_pattern
@@ -157,6 +157,26 @@ def choice_arguments(job: DumpSource, choice: Choice, *, major: int) -> list[str
         # Where tables are chosen, pg_dump takes no notice of schemas that are left out.
         arguments += [f"--exclude-table={pattern.text}.*" for pattern in choice.exclude_schemas]
     return arguments
+
+
+def as_told(choice: Choice, added: Sequence[str], *, major: int) -> Choice:
+    """The choice as a pg_dump of this major version has it by its arguments.
+
+    `added` are those of the survey, which before 16 name tables' children: one that has another
+    name since is none of them.
+    """
+    if major >= CHILDREN_SINCE:
+        return choice
+
+    def told(tables: Tables, option: str) -> Tables:
+        named = [text.removeprefix(option) for text in added if text.startswith(option)]
+        return Tables(alone=(*tables.with_children, *tables.alone, *map(parse_pattern, named)))
+
+    return replace(
+        choice,
+        tables=told(choice.tables, "--table="),
+        exclude_tables=told(choice.exclude_tables, "--exclude-table="),
+    )
 
 
 def _has_section(own: Mapping[str, Sequence[str]], section: str) -> bool:

@@ -18,6 +18,7 @@ from dumpers.engines.postgresql.catalog.server import (
     holds_anything,
 )
 from dumpers.engines.postgresql.catalog.survey import Survey, ask_survey
+from dumpers.engines.postgresql.choice import as_told
 from dumpers.engines.postgresql.clients import Clients, Session
 from dumpers.engines.postgresql.drill.checks import open_checks
 from dumpers.engines.postgresql.drill.compare import compare
@@ -73,9 +74,10 @@ def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
     with ExitStack() as opened:
         streams: list[DumpStream] = [*whole]
         if wanted.parallelism > 1:
+            major = chosen.major
             lanes = Lanes(
                 count=wanted.parallelism,
-                choice=wanted.choice,
+                choices=[as_told(wanted.choice, one.arguments, major=major) for one in surveys],
                 server=server,
                 quotes_all=wanted.quotes_all,
             )

@@ -65,6 +65,7 @@ _HINTS = tuple((re.compile(pattern, re.IGNORECASE), cure) for pattern, cure in _
 # pg_dump limits nothing else than the wait for its tables' locks.
 _LOCKED = re.compile(r"(?:statement|lock) timeout.*LOCK TABLE", re.IGNORECASE | re.DOTALL)
 _LOCK_TIMEOUT = re.compile(r"lock timeout", re.IGNORECASE)
+_GONE = re.compile(r"(?:relation|schema) \".*\" does not exist|is not a table")
 # Of a session that takes on a snapshot which no session of its server holds.
 _SNAPSHOT_LOST = re.compile(
     r"invalid snapshot identifier|snapshot \".*\" does not exist"
@@ -99,6 +100,11 @@ def is_locked(said: str) -> bool:
 def is_lock_timeout(said: str) -> bool:
     """Whether a session of ours gave up waiting for a lock."""
     return _LOCK_TIMEOUT.search(said) is not None
+
+
+def is_gone(said: str) -> bool:
+    """Whether a session of ours asked for a table that has another name now, or is none."""
+    return _GONE.search(said) is not None
 
 
 def is_snapshot_lost(said: str) -> bool:

@@ -12,8 +12,11 @@ _NOBODY = 65534
 
 
 @contextmanager
-def start(server: PostgresServer, *, mode: str) -> Iterator[int]:
-    """The port of a pooler that gives sessions of a server by `mode`: session or transaction."""
+def start(server: PostgresServer, *, mode: str, in_turns: bool = False) -> Iterator[int]:
+    """The port of a pooler that gives sessions of a server by `mode`: session or transaction.
+
+    With `in_turns` it gives the one that has been idle for longest, else the last one used.
+    """
     files, library = (packages.unpacked(name) for name in ("pgbouncer", "libc-ares2"))
     folder = scratch.make("pgbouncer")
     uid = _NOBODY if os.geteuid() == 0 else None
@@ -30,6 +33,7 @@ def start(server: PostgresServer, *, mode: str) -> Iterator[int]:
         f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
         f"auth_type = scram-sha-256\nauth_file = {folder}/users\npool_mode = {mode}\n"
         "ignore_startup_parameters = extra_float_digits\n"
+        f"server_round_robin = {int(in_turns)}\n"
     )
     for path in folder.iterdir():
         if uid is not None and path.is_file():

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from dumpers.engines.postgresql.catalog.server import Server
 from dumpers.engines.postgresql.choice import Choice
 from dumpers.engines.postgresql.clients import Session
+from dumpers.engines.postgresql.parallel.holding import Wanted
 from dumpers.engines.postgresql.parallel.plan import deal_out
 from dumpers.engines.postgresql.parallel.script import Form
+from dumpers.engines.postgresql.parallel.seats import Seats
 from dumpers.engines.postgresql.parallel.snapshot import Snapshot
 from dumpers.engines.postgresql.parallel.streams import split_streams
 from dumpers.engines.postgresql.parallel.tables import ask_sizes
@@ -49,22 +51,31 @@ _SECTIONS, _AT_A_TIME = 3, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
-    """How databases are read by several streams: `count` of them at a time."""
+    """How databases are read by several streams: `count` of them at a time.
+
+    `choices` are what pg_dump is told to take of each.
+    """
 
     count: int
-    choice: Choice
+    choices: Sequence[Choice]
     server: Server
     quotes_all: bool
 
 
+def seats_for(sessions: Sequence[int]) -> int:
+    """How many sessions the snapshots of a run get, by how many each one has; pure."""
+    return sum(sorted(sessions)[-_AT_A_TIME:])
+
+
 def check_connections(
-    session: Session, lanes: int, *, databases: int, interrupt: Interrupt
+    session: Session, lanes: int, *, sessions: Sequence[int], interrupt: Interrupt
 ) -> None:
     """Raise SourceFailedError where the server has too few connections left for so many lanes.
 
-    SourceRefusedError where it never has as many.
+    SourceRefusedError where it never has as many. `sessions` are how many each snapshot has.
     """
-    wanted = (lanes + 1) * min(databases, _AT_A_TIME) + min(lanes, _SECTIONS) + 1
+    # Each lane may run a pg_dump while the snapshots' sessions are there, and one more asks.
+    wanted = seats_for(sessions) + min(lanes, _SECTIONS * len(sessions)) + 1
     found = json.loads(session.ask_text(f"{_SESSIONS}{_CONNECTIONS}", interrupt))
     for whose, (most, used) in found.items():
         if most is None:
@@ -88,29 +99,37 @@ def open_parallel(
 
     Leaving the context ends all sessions of the streams. Raises as check_connections does.
     """
-    check_connections(session, lanes.count, databases=len(databases), interrupt=interrupt)
+    dealt = [
+        deal_out(ask_sizes(whole.session, choice, lanes.server, interrupt), lanes=lanes.count)
+        for whole, choice in zip(databases, lanes.choices, strict=True)
+    ]
+    counts = [min(lanes.count, len(shares)) for shares in dealt]
+    sessions = [count + 1 for count in counts]
+    check_connections(session, lanes.count, sessions=sessions, interrupt=interrupt)
     token = secrets.token_hex(16) if is_restricting(session, interrupt) else ""
+    seats = Seats(free=seats_for(sessions))
     with ExitStack() as opened:
         streams: list[DumpStream] = []
-        for place, whole in enumerate(databases):
-            shares = deal_out(
-                ask_sizes(whole.session, lanes.choice, lanes.server, interrupt), lanes=lanes.count
-            )
-            snapshot = Snapshot(
+        for place, (whole, choice, shares, count) in enumerate(
+            zip(databases, lanes.choices, dealt, counts, strict=True)
+        ):
+            wanted = Wanted(
                 session=whole.session,
-                choice=lanes.choice,
+                choice=choice,
+                server=lanes.server,
                 oids={piece.oid for share in shares for piece in share.pieces},
-                lanes=lanes.count,
-                uses=len(shares) + _SECTIONS,
                 lock_seconds=whole.lock_seconds,
                 encoding=whole.encoding,
                 quotes_all=lanes.quotes_all,
+            )
+            snapshot = Snapshot(
+                wanted=wanted, lanes=count, uses=len(shares) + _SECTIONS, seats=seats
             )
             opened.callback(snapshot.close)
             form = Form(
                 version=lanes.server.version,
                 encoding=whole.encoding,
-                row_security=lanes.choice.row_security,
+                row_security=choice.row_security,
                 token=token,
             )
             begins = place * (_SECTIONS + 1)

@@ -73,8 +73,13 @@ class Form:
     token: str = ""
 
 
-def settings_statement(*, row_security: bool, others: Mapping[str, str] | None = None) -> str:
-    """The statement that sets up a session for reading rows; it prints nothing."""
+def settings_statement(
+    *, row_security: bool, others: Mapping[str, str] | None = None, is_local: bool = False
+) -> str:
+    """The statement that sets up a session for reading rows; it prints nothing.
+
+    With `is_local` it sets up the transaction only.
+    """
     wanted = {**_SETTINGS, "row_security": "on" if row_security else "off", **(others or {})}
     values = ", ".join(f"('{name}', '{value}')" for name, value in wanted.items())
     # OFFSET keeps the server from setting what it is only then to find out that it does not know.
@@ -84,7 +89,7 @@ def settings_statement(*, row_security: bool, others: Mapping[str, str] | None =
     )
     return (
         f"SELECT 1 FROM ({known}) AS k "  # noqa: S608  constants
-        "WHERE pg_catalog.set_config(k.name, k.value, false) IS NULL"
+        f"WHERE pg_catalog.set_config(k.name, k.value, {str(is_local).lower()}) IS NULL"
     )
 
 

@@ -10,10 +10,11 @@ from dumpers.engines.postgresql.catalog.patterns import quote_patterns
 from dumpers.engines.postgresql.fingerprint import PLAIN_FORM
 from dumpers.engines.postgresql.heads import ChangedHead, head_changes
 from dumpers.engines.postgresql.names import as_argument
+from dumpers.engines.postgresql.parallel.holding import Held
 from dumpers.engines.postgresql.parallel.parts import DATA, POST_DATA, PRE_DATA, part_name
 from dumpers.engines.postgresql.parallel.plan import Share
 from dumpers.engines.postgresql.parallel.script import Form, copy_script
-from dumpers.engines.postgresql.parallel.snapshot import Held, Snapshot
+from dumpers.engines.postgresql.parallel.snapshot import Snapshot
 from dumpers.engines.postgresql.streams import DatabaseStream
 from dumpers.engines.protocol import DumpStream
 from dumpers.engines.script_scanner import ScriptScanner
@@ -140,7 +141,7 @@ class RowsStream:
                 if piece.oid in held.tables
             ]
             script = copy_script(found, self.form)
-            with self.snapshot.lane() as lane, lane.read_out(script, interrupt) as reader:
+            with self.snapshot.lane(interrupt) as lane, lane.read_out(script, interrupt) as reader:
                 changes = head_changes(
                     unknown_setting=False, path=self.whole.path, encoding=self.form.encoding
                 )

@@ -3,7 +3,7 @@
 # ruff: noqa: S608  constants, and texts that `patterns.literal` has quoted
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from dumpers.engines.postgresql.catalog.scope import scope
@@ -18,6 +18,8 @@ from dumpers.runtime.interrupt import Interrupt
 _RANGES_SINCE = 14
 # All of the others are left to pg_dump, which has to be told the names of those that are taken.
 _MOST_TABLES, _LEAST_BYTES = 2000, 1 << 16
+# Of a statement.
+_AT_A_TIME = 500
 # Of a table whose statistics were never gathered.
 _ROW_BYTES = 100
 # pg_dump loads the partitions of these through their parent: where the numbers of an enumeration's
@@ -51,22 +53,14 @@ def ask_sizes(
     session: Session, choice: Choice, server: Server, interrupt: Interrupt
 ) -> list[TableSize]:
     """The tables of the session's database that may be read by COPY, the largest; no lock waits."""
-    kept = "('p', 'u')" if choice.unlogged_rows and not server.in_recovery else "('p')"
     can_cut = "a.amname = 'heap'" if server.major >= _RANGES_SINCE else "false"
     text = session.ask_text(
-        f"""WITH RECURSIVE {scope(choice)}, unsafe AS MATERIALIZED ({_UNSAFE})
+        f"""WITH RECURSIVE {_readable(choice, server)}
 SELECT coalesce(json_agg(json_build_array(oid::bigint, size, can_cut)), '[]') FROM (
-  SELECT s.oid, {can_cut} AS can_cut,
+  SELECT r.oid, {can_cut} AS can_cut,
     p.pages * current_setting('block_size')::bigint + p.rows * {_ROW_BYTES} AS size
-  FROM scope s JOIN pg_class r ON r.oid = s.oid LEFT JOIN pg_class t ON t.oid = r.reltoastrelid
-  LEFT JOIN pg_am a ON a.oid = r.relam, LATERAL ({_PAGES}) AS p
-  WHERE s.relkind = 'r' AND s.extension IS NULL AND s.relpersistence IN {kept}
-  AND s.oid NOT IN (SELECT oid FROM rowless)
-  AND EXISTS (SELECT FROM pg_attribute c WHERE c.attrelid = s.oid AND c.attnum > 0
-    AND NOT c.attisdropped AND c.attgenerated = '')
-  AND NOT (r.relispartition AND EXISTS (
-    SELECT FROM pg_partition_ancestors(s.oid) AS above(oid) JOIN unsafe u ON u.partrelid = above.oid
-  ))) AS q
+  FROM readable s JOIN pg_class r ON r.oid = s.oid LEFT JOIN pg_class t ON t.oid = r.reltoastrelid
+  LEFT JOIN pg_am a ON a.oid = r.relam, LATERAL ({_PAGES}) AS p) AS q
 WHERE size >= {_LEAST_BYTES}""",
         interrupt,
         role=choice.role,
@@ -75,17 +69,33 @@ WHERE size >= {_LEAST_BYTES}""",
     return sorted(found, key=lambda table: (-table.size, table.oid))[:_MOST_TABLES]
 
 
-def lock_statements(choice: Choice) -> str:
-    """The query of the statements that lock all tables of a choice, many in each.
+def lockable_query(choice: Choice, *, snapshot: str) -> str:
+    """The query of the tables to lock, as SQL has them, and of the session that is asked, as JSON.
 
-    As pg_dump does it: nobody can change or drop one of them from then on.
+    As pg_dump does it: nobody can change or drop a locked table. `snapshot` is the SQL expression
+    of what is to stand there as its name.
     """
     return f"""WITH RECURSIVE {scope(choice)}
-SELECT format('LOCK TABLE %s IN ACCESS SHARE MODE', string_agg(
-  format('ONLY %I.%I', nspname, relname), ', ' ORDER BY oid))
-FROM (SELECT s.*, row_number() OVER (ORDER BY s.oid) AS place FROM scope s
-  WHERE s.relkind IN ('r', 'p') AND s.extension IS NULL) AS q
-GROUP BY place / 500"""
+SELECT json_build_object('pid', pg_backend_pid(), 'encoding', getdatabaseencoding(),
+  'snapshot', {snapshot}, 'tables', (
+    SELECT coalesce(json_agg(format('%I.%I', nspname, relname) ORDER BY oid), '[]') FROM scope
+    WHERE relkind IN ('r', 'p') AND extension IS NULL))"""
+
+
+def lock_statements(tables: Sequence[str]) -> list[str]:
+    """The statements that lock tables, as SQL has them, many by each."""
+    return [
+        f"LOCK TABLE {', '.join(f'ONLY {table}' for table in tables[at : at + _AT_A_TIME])} "
+        "IN ACCESS SHARE MODE"
+        for at in range(0, len(tables), _AT_A_TIME)
+    ]
+
+
+def readable_query(choice: Choice, server: Server, oids: Collection[int]) -> str:
+    """The query of those tables with these numbers that may be read by COPY, as JSON."""
+    numbers = ", ".join(map(str, sorted(oids))) or "NULL"
+    condition = f"c.oid IN ({numbers}) AND c.oid IN (SELECT oid FROM readable)"
+    return f"WITH RECURSIVE {_readable(choice, server)} {tables_query(condition)}"
 
 
 def tables_query(condition: str) -> str:
@@ -96,11 +106,6 @@ def tables_query(condition: str) -> str:
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
   pg_relation_size(c.oid) / current_setting('block_size')::bigint)), '[]')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {condition}"""
-
-
-def by_number(oids: Collection[int]) -> str:
-    """The condition that a table has one of these numbers."""
-    return f"c.oid IN ({', '.join(map(str, sorted(oids)))})" if oids else "false"
 
 
 def read_tables(text: str) -> list[Table]:
@@ -117,3 +122,23 @@ def read_tables(text: str) -> list[Table]:
         )
         for oid, schema, name, owner, quoted, copied, pages in json.loads(text)
     ]
+
+
+def _readable(choice: Choice, server: Server) -> str:
+    """Common table expressions as `scope`, and last `readable`: of what rows may be read by COPY.
+
+    All else is pg_dump's.
+    """
+    kept = "('p', 'u')" if choice.unlogged_rows and not server.in_recovery else "('p')"
+    return f"""{scope(choice)},
+unsafe AS MATERIALIZED ({_UNSAFE}),
+readable AS MATERIALIZED (
+  SELECT s.oid FROM scope s JOIN pg_class r ON r.oid = s.oid
+  WHERE s.relkind = 'r' AND s.extension IS NULL AND s.relpersistence IN {kept}
+  AND s.oid NOT IN (SELECT oid FROM rowless)
+  AND EXISTS (SELECT FROM pg_attribute c WHERE c.attrelid = s.oid AND c.attnum > 0
+    AND NOT c.attisdropped AND c.attgenerated = '')
+  AND NOT (r.relispartition AND EXISTS (
+    SELECT FROM pg_partition_ancestors(s.oid) AS above(oid) JOIN unsafe u ON u.partrelid = above.oid
+  ))
+)"""

@@ -325,8 +325,9 @@ def test_every_change_fails_and_is_named(world: World, clients: None, parallelis
         {"KSNAPSHOT_DATABASES": "*"},
         {"PG_DUMP_OPTIONS": "--no-owner --no-privileges --inserts"},
         {"KSNAPSHOT_EXCLUDE_TABLES": "app.far"},
+        {"PG_DUMP_OPTIONS": "--quote-all-identifiers", "KSNAPSHOT_PARALLELISM": "3"},
     ],
-    ids=["custom", "no globals", "all databases", "options", "parts"],
+    ids=["custom", "no globals", "all databases", "options", "parts", "quoted by streams"],
 )
 def test_what_is_dumped_otherwise_passes_and_a_change_of_it_fails(
     world: World, options: dict[str, str], clients: None
@@ -338,6 +339,12 @@ def test_what_is_dumped_otherwise_passes_and_a_change_of_it_fails(
     # Its sessions have settings of their own.
     world.server.psql("ALTER DATABASE second SET timezone = 'Asia/Tokyo'")
     world.server.psql("CREATE TABLE t AS SELECT 'é' AS é, now() AS at, ARRAY['1'::money]", "second")
+    # Names in rows are quoted as others are; the table is so large that it is read by COPY.
+    world.server.psql(
+        "CREATE TABLE app.links AS SELECT 'app.times'::regclass AS r, repeat('.', 80) AS filler "
+        "FROM generate_series(1, 40000); ANALYZE",
+        "zoo",
+    )
     record = world.dump(POSTGRESQL_DATABASE="zoo", **options)
     with start(18) as server:
         ended = world.drill(server)
@@ -349,7 +356,8 @@ def test_what_is_dumped_otherwise_passes_and_a_change_of_it_fails(
         found = made.compare()
         assert not found.good
         if "--inserts" not in options.get("PG_DUMP_OPTIONS", ""):
-            assert {"zoo.app.times"} <= {t.name for t in found.tables if not t.good}
+            differing = {table.name.replace('"', "") for table in found.tables if not table.good}
+            assert "zoo.app.times" in differing
 
 
 @pytest.mark.parametrize("world", [18], indirect=True)

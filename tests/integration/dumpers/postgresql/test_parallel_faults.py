@@ -6,7 +6,7 @@ import random
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -246,7 +246,12 @@ def test_changes_of_tables_wait_for_the_end(
 
 @contextlib.contextmanager
 def opened(
-    server: PostgresServer, database: str, lanes: int, options: str = "", port: int = 0
+    server: PostgresServer,
+    database: str,
+    lanes: int,
+    options: str = "",
+    port: int = 0,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Dump]:
     login = connection(server, database)
     source = RestoredSource(
@@ -255,6 +260,7 @@ def opened(
             "KSNAPSHOT_PARALLELISM": str(lanes),
             "KSNAPSHOT_GLOBALS": "false",
             "PG_DUMP_OPTIONS": options,
+            **(settings or {}),
         },
         numbers={},
     )
@@ -347,7 +353,7 @@ def test_too_few_connections(dumper: Dumper) -> None:
         server.psql(BANK, "bank")
         never = dumper.run(KSNAPSHOT_PARALLELISM="64")
         assert never.exit_code == ExitCode.SOURCE_REFUSED
-        assert "needs up to 69 connections at a time, and the server has 12" in never.result.message
+        assert "needs up to 17 connections at a time, and the server has 12" in never.result.message
         with ExitStack() as held:
             for _ in range(8):
                 held.enter_context(holding(server, "postgres", "SET jit = off"))

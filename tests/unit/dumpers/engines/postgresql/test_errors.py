@@ -52,3 +52,17 @@ def test_a_lock_that_was_waited_for() -> None:
     )
     assert errors.is_locked(waited)
     assert not errors.is_locked("ERROR:  canceling statement due to statement timeout")
+
+
+@pytest.mark.parametrize(
+    ("said", "gone"),
+    [
+        ('ERROR:  relation "public.t" does not exist', True),
+        ('ERROR:  schema "app" does not exist', True),
+        ('ERROR:  role "t" does not exist', False),
+        ("ERROR:  permission denied for table t", False),
+        ("ERROR:  canceling statement due to lock timeout", False),
+    ],
+)
+def test_a_table_that_is_gone_before_it_is_locked(said: str, gone: bool) -> None:  # noqa: FBT001
+    assert errors.is_gone(said) == gone

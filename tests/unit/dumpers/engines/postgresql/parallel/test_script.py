@@ -99,3 +99,9 @@ def test_settings_are_those_of_pg_dump() -> None:
         *(("synchronize_seqscans", "off"), ("quote_all_identifiers", "on")),
     ):
         assert f"('{name}', '{value}')" in statement
+
+
+def test_settings_are_the_sessions_or_the_transactions() -> None:
+    for is_local, last in ((False, "false"), (True, "true")):
+        statement = settings_statement(row_security=False, is_local=is_local)
+        assert f"set_config(k.name, k.value, {last}) IS NULL" in statement
