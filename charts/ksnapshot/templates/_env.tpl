@@ -49,7 +49,7 @@
 - name: DRILL_IMAGES
   value: {{ .images | default dict | toJson | quote }}
 - name: DRILL_ALLOWED_IMAGES
-  value: {{ .allowedImages | default list | toJson | quote }}
+  value: {{ include "ksnapshot.allowedImages" $ | quote }}
 - name: DRILL_VOLUME
   value: {{ .volume | default dict | toJson | quote }}
 - name: DRILL_RESOURCES
@@ -61,13 +61,13 @@
   value: {{ include "ksnapshot.pruneSecretName" . | quote }}
 - name: PRUNE_SERVICE_ACCOUNT_NAME
   value: {{ include "ksnapshot.pruneServiceAccountName" . | quote }}
-{{- with .Values.prune | default dict }}
+{{- with include "ksnapshot.prune" . | fromYaml }}
 - name: PRUNE_ENABLED
-  value: {{ .enabled | default false | quote }}
+  value: {{ .enabled | quote }}
 - name: PRUNE_SCHEDULE
-  value: {{ .schedule | default "17 4 * * *" | quote }}
+  value: {{ .schedule | quote }}
 - name: PRUNE_TIME_ZONE
-  value: {{ .timeZone | default "Etc/UTC" | quote }}
+  value: {{ .timeZone | quote }}
 {{- end }}
 - name: STORAGES
   value: {{ .Values.storages | default dict | toJson | quote }}

@@ -43,7 +43,7 @@ Deployment's selector cannot. */}}
 {{- if $account.create }}
 {{- default (printf "%s-reader" (include "ksnapshot.fullname" .)) $account.name }}
 {{- else }}
-{{- $account.name }}
+{{- $account.name | default "" }}
 {{- end }}
 {{- end }}
 
@@ -53,7 +53,7 @@ Deployment's selector cannot. */}}
 {{- if $account.create }}
 {{- default (printf "%s-prune" (include "ksnapshot.fullname" .)) $account.name }}
 {{- else }}
-{{- $account.name }}
+{{- $account.name | default "" }}
 {{- end }}
 {{- end }}
 
@@ -138,7 +138,7 @@ there are several, so that one replica needs no further right, and begins its wo
 
 {{/* Empty means that the dump jobs get no keys. */}}
 {{- define "ksnapshot.secretName" -}}
-{{- if .Values.secret.create }}ksnapshot-secret{{ else }}{{ .Values.existingSecret }}{{ end }}
+{{- if .Values.secret.create }}ksnapshot-secret{{ else }}{{ .Values.existingSecret | default "" }}{{ end }}
 {{- end }}
 
 {{/* A list, or one string with commas, as a JSON list: trimmed, without empty ones and doubles. */}}

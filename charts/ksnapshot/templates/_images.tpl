@@ -35,13 +35,12 @@ which global.imageRegistry may stand, and `digest` may be empty. */}}
 {{- end }}
 
 {{/* The images of dumperImages as one flat map, that of `mysql.v8` or of `clickhouse` to its reference.
-What `helm upgrade --reuse-values` did not bring is left to the controller, whose defaults are the
-published images. */}}
+What `helm upgrade --reuse-values` did not bring is the published image, too. */}}
 {{- define "ksnapshot.dumperImages" -}}
 {{- $images := include "ksnapshot.flatImages" .Values.dumperImages | fromYaml }}
 {{- $digests := include "ksnapshot.flatImages" .Values.dumperDigests | fromYaml }}
-{{- range $path, $given := $images }}
-{{- if not $given }}
+{{- range $path := concat (keys $images) (include "ksnapshot.publishedImages" . | fromJsonArray) | uniq }}
+{{- if not (get $images $path) }}
 {{- $published := dict "root" $ "repository" (include "ksnapshot.dumperRepository" $path) "digest" (get $digests $path) }}
 {{- $_ := set $images $path (include "ksnapshot.reference" $published) }}
 {{- end }}
@@ -72,7 +71,7 @@ the full names of the latter, so that no pattern has to let a name without its r
 {{- $patterns = append $patterns (regexReplaceAll `\\\{(major|minor|version)\\\}` (regexQuoteMeta .) `[\w.-]+`) }}
 {{- end }}
 {{- end }}
-{{- range $drill.allowedImages }}
+{{- range include "ksnapshot.allowedImages" . | fromJsonArray }}
 {{- $patterns = append $patterns (regexQuoteMeta . | replace `\*` ".*") }}
 {{- end }}
 {{- printf "^(%s)$" (join "|" $patterns) }}

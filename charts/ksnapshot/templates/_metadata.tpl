@@ -1,6 +1,6 @@
 {{- define "ksnapshot.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "ksnapshot.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "ksnapshot.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "ksnapshot.labels" -}}

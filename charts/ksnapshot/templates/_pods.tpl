@@ -33,6 +33,9 @@
 {{- $own := list }}
 {{- range include "ksnapshot.env" . | fromYamlArray }}{{ $own = append $own .name }}{{ end }}
 {{- range .Values.extraEnv }}
+{{- if regexMatch "^(PYTHON|LD_|KUBERNETES_|(HOME|PATH|HOSTNAME)$)" .name }}
+{{- $faults = append $faults (printf "extraEnv must not set %s: it changes how the controller's image starts, or which API server it talks to; leave it out" .name) }}
+{{- end }}
 {{- if has .name $own }}
 {{- $faults = append $faults (printf "extraEnv must not set %s: the chart does, by a value of its own (see the table in its README.md)" .name) }}
 {{- end }}
@@ -45,36 +48,6 @@
 {{- range .Values.extraVolumeMounts }}
 {{- if regexMatch "^(/tmp|/etc/ksnapshot|(/var)?/run/secrets)(/|$)" .mountPath }}
 {{- $faults = append $faults (printf "extraVolumeMounts must not have %s: the chart mounts there; choose another path" .mountPath) }}
-{{- end }}
-{{- end }}
-{{- toJson $faults }}
-{{- end }}
-
-{{/* What backupJob.pod must leave to the controller, which looks again and has the whole list of names, and
-what admissionPolicy.enabled does not let through. */}}
-{{- define "ksnapshot.jobPodFaults" -}}
-{{- $faults := list }}
-{{- $pod := .Values.backupJob.pod | default dict }}
-{{- range $pod.extraEnv }}
-{{- if and (regexMatch "^(?i)(BACKEND_|STORAGE_|KSNAPSHOT_|ENCRYPTION_|AWS_|PYTHON|LD_|(HTTPS?|NO)_PROXY$)" .name) (not (has .name (list "AWS_REGION" "AWS_DEFAULT_REGION" "AWS_STS_REGIONAL_ENDPOINTS"))) }}
-{{- $faults = append $faults (printf "backupJob.pod.extraEnv must not set %s: it says where dumps go or under which identity, which is for s3, storages, encryption and backupJob.serviceAccount to say" .name) }}
-{{- end }}
-{{- end }}
-{{- with .Values.backupJob.ttlSecondsAfterFinished }}
-{{- if lt (int64 .) 3600 }}
-{{- $faults = append $faults (printf "backupJob.ttlSecondsAfterFinished is %d: set it to 3600 or more, so that the controller can read how a run ended, or to 0" (int64 .)) }}
-{{- end }}
-{{- end }}
-{{- if (.Values.admissionPolicy | default dict).enabled }}
-{{- range $pod.extraVolumes }}
-{{- if or (hasKey . "configMap") (hasKey . "persistentVolumeClaim") }}
-{{- $faults = append $faults (printf "backupJob.pod.extraVolumes has %s, which admissionPolicy.enabled does not let into this namespace: use a Secret that admissionPolicy.secrets lists" .name) }}
-{{- end }}
-{{- with (.secret | default dict).secretName }}
-{{- if not (has . ($.Values.admissionPolicy.secrets | default list)) }}
-{{- $faults = append $faults (printf "backupJob.pod.extraVolumes has the Secret %s, which admissionPolicy.enabled does not let into Jobs: add it to admissionPolicy.secrets" .) }}
-{{- end }}
-{{- end }}
 {{- end }}
 {{- end }}
 {{- toJson $faults }}

@@ -49,6 +49,11 @@ in ksnapshot.storagePruneSecrets. */}}
 {{- $names | uniq | sortAlpha | toJson }}
 {{- end }}
 
+{{/* `true`, `false`, or empty where it is not said. */}}
+{{- define "ksnapshot.pathStyle" -}}
+{{- if not (kindIs "invalid" .) }}{{ toString . }}{{ end }}
+{{- end }}
+
 {{/* The variables of a further storage that is a job's only one, with their values; what is not said is
 left out. The controller makes them likewise for the Jobs of workloads. */}}
 {{- define "ksnapshot.storageLiterals" -}}
@@ -57,7 +62,7 @@ left out. The controller makes them likewise for the Jobs of workloads. */}}
   "BACKEND_BUCKET" .bucket
   "BACKEND_S3_ENDPOINT" .endpoint
   "BACKEND_S3_REGION" .region
-  "BACKEND_S3_PATH_STYLE" (ternary "" (toString .pathStyle) (kindIs "invalid" .pathStyle))
+  "BACKEND_S3_PATH_STYLE" (include "ksnapshot.pathStyle" .pathStyle)
   "BACKEND_S3_STORAGE_CLASS" .storageClass
   "BACKEND_S3_SSE" .sse
   "BACKEND_S3_SSE_KMS_KEY_ID" .sseKmsKeyId

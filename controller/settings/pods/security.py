@@ -29,16 +29,40 @@ def _is_id(value: Any) -> bool:
 
 
 def _is_profile(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("type") in {"RuntimeDefault", "Localhost"}
+    return isinstance(value, dict) and (
+        value.get("type") == "RuntimeDefault"
+        or (value.get("type") == "Localhost" and bool(value.get("localhostProfile")))
+    )
+
+
+# What the levels `baseline` and `restricted` let a type be; no user and no role.
+_SELINUX_TYPES = frozenset(
+    {"container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
+)
+
+
+def _is_selinux(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() <= {"level", "type"}
+        and all(isinstance(text, str) for text in value.values())
+        and value.get("type", "container_t") in _SELINUX_TYPES
+    )
 
 
 _SHARED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     USER: (_is_id, "a number from 1 on"),
     GROUP: (_is_id, "a number from 1 on"),
     NON_ROOT: (lambda value: value is True, "true"),
-    SECCOMP: (_is_profile, "of the type RuntimeDefault or Localhost"),
-    "appArmorProfile": (_is_profile, "of the type RuntimeDefault or Localhost"),
-    "seLinuxOptions": (lambda value: isinstance(value, dict), "an object"),
+    SECCOMP: (_is_profile, "of the type RuntimeDefault, or Localhost with a localhostProfile"),
+    "appArmorProfile": (
+        _is_profile,
+        "of the type RuntimeDefault, or Localhost with a localhostProfile",
+    ),
+    "seLinuxOptions": (
+        _is_selinux,
+        f"a level and a type, one of {', '.join(sorted(_SELINUX_TYPES))}",
+    ),
 }
 _OF_PODS = {
     **_SHARED,

@@ -42,10 +42,13 @@ def helm(*arguments: str | Path, kubeconfig: Path | None = None) -> str:
 
 
 def render(
-    *arguments: str | Path, release: str = "ksnapshot", namespace: str = "backup"
+    *arguments: str | Path,
+    release: str = "ksnapshot",
+    namespace: str = "backup",
+    chart: Path = CHART,
 ) -> list[JsonObject]:
     """All objects of the chart with these values."""
-    text = helm("template", release, CHART, f"--namespace={namespace}", *arguments)
+    text = helm("template", release, chart, f"--namespace={namespace}", *arguments)
     return [item for item in libyaml.read_all(text) if item]
 
 

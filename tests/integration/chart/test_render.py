@@ -194,7 +194,8 @@ def test_what_drills_may_run_reaches_the_controller() -> None:
     objects = render(
         "--set=drill.schedule=@weekly-random,drill.images.mysql=r/mysql:{major}",
         "--set=drill.volume.storageClassName=fast,drill.imagePullSecrets[0].name=registry",
-        "--set=drill.allowedImages=null,drill.resources.limits.memory=2Gi",
+        "--set-json=drill.allowedImages=[]",
+        "--set=drill.resources.limits.memory=2Gi",
     )
     settings = settings_of(objects)
     assert settings.drill_schedule == "@weekly-random"
@@ -409,11 +410,11 @@ def test_an_engine_is_one_entry_of_the_map(tmp_path: Path) -> None:
     assert found["MONGODB_DUMPER_IMAGE_8"] == "a/b:1"
 
 
-def test_an_image_that_old_values_lack_is_the_controllers_own_default() -> None:
-    given = environment(render("--set=dumperImages.clickhouse=null"))
-    assert "CLICKHOUSE_DUMPER_IMAGE" not in given
-    default = Settings.from_env({"WATCH_NAMESPACES": "a"}).dumper_images
-    assert default["CLICKHOUSE_DUMPER_IMAGE"].endswith("-clickhouse:0.7.0")
+def test_an_image_that_old_values_lack_is_the_published_one() -> None:
+    registry = "--set=global.imageRegistry=r.example"
+    given = environment(render("--set=dumperImages.clickhouse=null", registry))
+    published = "r.example/clickandmortar/ksnapshot-dumper-clickhouse:0.7.0"
+    assert given["CLICKHOUSE_DUMPER_IMAGE"] == published
 
 
 def test_two_versions_never_overlap() -> None:

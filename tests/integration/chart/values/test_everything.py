@@ -58,6 +58,7 @@ _NEEDED = frozenset(
         "secret.awsSecretAccessKey",
         "clusterName",
         "admissionPolicy.secrets",
+        "backupJob.pod.extraVolumes",
     }
 )
 # Of Prometheus' operator.

@@ -1,5 +1,7 @@
 """What the chart's objects are called, where they are, and which images they run."""
 
+import json
+
 import pytest
 
 from tests.integration.chart.helm import (
@@ -10,6 +12,7 @@ from tests.integration.chart.helm import (
     pod_template,
     render,
 )
+from tests.testbed.cluster.kubernetes_api import openapi
 
 _EVERYTHING = (
     "--set=prune.enabled=true,clusterName=c,replicaCount=2,drill.networkPolicy=true",
@@ -107,3 +110,30 @@ def test_what_belongs_to_the_chart_is_refused(values: str, sentence: str) -> Non
     with pytest.raises(HelmError) as refused:
         render(f"--set={values}")
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("word", ["2024", "on", "007", "null", "1e3"])
+def test_names_that_yaml_takes_for_something_else_stay_names(word: str) -> None:
+    """Whatever is rendered: quoted, for what is not a text in YAML is no name."""
+    objects = render(
+        *_EVERYTHING,
+        f"--set-json=watchNamespaces={json.dumps([word])}",
+        f"--set-string=namespaceOverride={word},fullnameOverride={word},nameOverride={word}",
+        f"--set-string=serviceAccount.name={word},backupJob.serviceAccount.name={word}",
+        f"--set-string=prune.serviceAccount.name={word},reader.serviceAccount.name={word}",
+        "--set=networkPolicy.enabled=true,leaderElection.enabled=true",
+        release=word,
+    )
+    known = openapi("v1.36.3")
+    faults = {item["kind"]: known.faults(item) for item in objects}
+    assert {kind: found for kind, found in faults.items() if found} == {}
+    for item in objects:
+        metadata = item["metadata"]
+        assert isinstance(metadata["name"], str)
+        assert metadata.get("namespace", word) == word
+        assert metadata["labels"].get("app.kubernetes.io/name", word) == word
+        assert metadata["labels"].get("app.kubernetes.io/instance", word) == word
+    accounts = [item for item in objects if item["kind"] == "ServiceAccount"]
+    assert {item["metadata"]["name"] for item in accounts} == {word}
+    pod = pod_template(find(objects, "Deployment", word, word))["spec"]
+    assert pod["serviceAccountName"] == word

@@ -1,5 +1,6 @@
 """Network policies as helm renders them; nothing here sees a packet."""
 
+import ipaddress
 import json
 from typing import Any
 
@@ -82,12 +83,71 @@ def test_every_value_is_in_the_rules_of_those_whom_it_is_about() -> None:
         ]
 
 
-def test_without_an_identity_of_a_cloud_its_servers_are_closed() -> None:
-    metadata = "169.254.169.254/32"
-    given, none = _policies(), _policies("--set=networkPolicy.identity=null")
+def _has(peer: dict[str, Any], address: str) -> bool:
+    block = peer.get("ipBlock", {})
+    there, away = (
+        [ipaddress.ip_address(address) in ipaddress.ip_network(cidr) for cidr in cidrs]
+        for cidrs in ([block["cidr"]] if block else [], block.get("except", []))
+    )
+    return any(there) and not any(away)
+
+
+def _lets(policy: dict[str, Any], address: str, port: int) -> bool:
+    """Whether the rules of a policy let TCP through to an address that is no pod's."""
+    return any(
+        "to" not in rule or any(_has(peer, address) for peer in rule["to"])
+        for rule in policy["egress"]
+        if "ports" not in rule or port in {one["port"] for one in rule["ports"]}
+    )
+
+
+_IDENTITY = (
+    "169.254.169.254",
+    "169.254.169.252",
+    "169.254.170.23",
+    "fd00:ec2::254",
+    "fd00:ec2::23",
+)
+
+
+@pytest.mark.parametrize("address", _IDENTITY)
+@pytest.mark.parametrize("port", [80, 443, 9000, 5432])
+def test_without_an_identity_of_a_cloud_its_servers_are_closed(address: str, port: int) -> None:
+    given, none = _policies(), _policies("--set-json=networkPolicy.identity=[]")
     for of in ("dumps", "jobs"):
-        assert metadata in str(given[of])
-        assert metadata not in str(none[of])
+        assert _lets(given[of], address, port)
+        assert not _lets(none[of], address, port)
+        assert _lets(none[of], "198.51.100.7", port)
+        assert _lets(none[of], "2001:db8::7", port)
+
+
+@pytest.mark.parametrize(
+    ("ports", "peers"),
+    [("apiServerPorts", "apiServer"), ("databasePorts", "databases"), ("storePorts", "store")],
+)
+def test_all_ports_of_everybody_are_not_let_through_by_an_empty_list(
+    ports: str, peers: str
+) -> None:
+    empty = f"--set-json=networkPolicy.{ports}=[]"
+    with pytest.raises(HelmError, match=rf"networkPolicy\.{ports} and networkPolicy\.{peers} are"):
+        render(_ON, empty)
+    assert "NetworkPolicy" not in {item["kind"] for item in render(empty)}
+    rule: dict[str, Any] = {"to": [{"namespaceSelector": {}}]}
+    policies = _policies(empty, f"--set-json=networkPolicy.{peers}={json.dumps(rule['to'])}")
+    of = "controller" if peers == "apiServer" else "dumps"
+    assert rule in policies[of]["egress"]
+
+
+def test_the_pod_of_helm_test_reaches_the_api_server_and_no_more() -> None:
+    objects = render(_ON)
+    pod = find(objects, "Pod", "ksnapshot-test")["metadata"]["labels"]
+    policy = find(objects, "NetworkPolicy", "ksnapshot-test")["spec"]
+    assert policy["podSelector"]["matchLabels"].items() <= pod.items()
+    assert "ingress" not in policy
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert policy["egress"] == _policies()["controller"]["egress"]
+    others = [item["metadata"]["name"] for item in render(_ON, "--set=helmTest.enabled=false")]
+    assert "ksnapshot-test" not in others
 
 
 def test_drills_have_their_own_policy_alone_where_there_is_one() -> None:

@@ -36,6 +36,7 @@ _POD: dict[str, Any] = {
     "runtimeClassName": "gvisor",
     "hostAliases": [{"ip": "192.0.2.1", "hostnames": ["store.example"]}],
     "dnsConfig": {"options": [{"name": "ndots", "value": "1"}]},
+    "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
 }
 _VARIABLE = {"name": "TZ", "value": "Europe/Paris"}
 _VOLUME = {"name": "hosts", "secret": {"secretName": "hosts"}}
@@ -226,6 +227,17 @@ def test_objects_of_the_users_own_are_rendered() -> None:
             [{"name": "DEFAULT_ENCRYPTION_ENABLED", "value": "false"}],
             "extraEnv must not set DEFAULT_ENCRYPTION_ENABLED",
         ),
+        *(
+            ("extraEnv", [{"name": name, "value": "x"}], f"extraEnv must not set {name}")
+            for name in (
+                "PYTHONPATH",
+                "PYTHONSAFEPATH",
+                "LD_PRELOAD",
+                "HOME",
+                "PATH",
+                "KUBERNETES_SERVICE_HOST",
+            )
+        ),
         ("extraVolumes", [{"name": "tmp", "emptyDir": {}}], "extraVolumes must not have tmp"),
         (
             "extraVolumeMounts",
@@ -255,8 +267,12 @@ def test_volumes_that_the_admission_policy_refuses_are_told_before() -> None:
         render(admission, volumes)
     assert "has the Secret hosts, which admissionPolicy.enabled does not let" in str(refused.value)
     assert "has c, which admissionPolicy.enabled does not let" in str(refused.value)
+    login = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "hosts", "key": "a"}}}
+    with pytest.raises(HelmError, match=r"extraEnv has the Secret hosts, which admissionPolicy"):
+        render(admission, _json("backupJob.pod.extraEnv", [login]))
     listed = render(
         "--set=admissionPolicy.enabled=true,admissionPolicy.secrets={hosts}",
         _json("backupJob.pod.extraVolumes", [_VOLUME]),
+        _json("backupJob.pod.extraEnv", [login]),
     )
     assert "hosts" in (environment(listed)["BACKUP_JOB_POD"] or "")

@@ -14,7 +14,14 @@ def test_our_own_security_is_not_asked_for() -> None:
     assert parse_job_pod(json.dumps(pod)) == {}
 
 
-@pytest.mark.parametrize("change", [{"runAsUser": None, "fsGroup": None}, {"runAsUser": 1001}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"runAsUser": None, "fsGroup": None},
+        {"runAsUser": 1001},
+        {"seLinuxOptions": {"level": "s0:c1,c2", "type": "container_t"}},
+    ],
+)
 def test_ids_may_be_others_or_left_to_the_cluster(change: dict[str, Any]) -> None:
     found = parse_job_pod(json.dumps({"podSecurityContext": {**POD_SECURITY, **change}}))
     wanted = {**POD_SECURITY, **change}
@@ -30,6 +37,9 @@ def test_ids_may_be_others_or_left_to_the_cluster(change: dict[str, Any]) -> Non
         ("podSecurityContext", {"runAsNonRoot": False}, "runAsNonRoot as true"),
         ("podSecurityContext", {"runAsNonRoot": None}, "runAsNonRoot: `restricted`"),
         ("podSecurityContext", {"seccompProfile": {"type": "Unconfined"}}, "seccompProfile as"),
+        ("podSecurityContext", {"seLinuxOptions": {"type": "spc_t"}}, "seLinuxOptions as"),
+        ("podSecurityContext", {"seLinuxOptions": {"user": "system_u"}}, "seLinuxOptions as"),
+        ("containerSecurityContext", {"seLinuxOptions": {"role": "r"}}, "seLinuxOptions as"),
         ("podSecurityContext", {"sysctls": []}, "no podSecurityContext.sysctls"),
         ("containerSecurityContext", {"privileged": True}, "no containerSecurityContext.priv"),
         ("containerSecurityContext", {"capabilities": {"add": ["X"]}}, "capabilities as"),
