@@ -36,7 +36,16 @@ _POD: dict[str, Any] = {
     "runtimeClassName": "gvisor",
     "hostAliases": [{"ip": "192.0.2.1", "hostnames": ["store.example"]}],
     "dnsConfig": {"options": [{"name": "ndots", "value": "1"}]},
-    "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+    "affinity": {
+        "nodeAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {
+                    "weight": 1,
+                    "preference": {"matchExpressions": [{"key": "ssd", "operator": "Exists"}]},
+                }
+            ]
+        }
+    },
 }
 _VARIABLE = {"name": "TZ", "value": "Europe/Paris"}
 _VOLUME = {"name": "hosts", "secret": {"secretName": "hosts"}}
