@@ -22,12 +22,18 @@ _AS_SUPERUSER = 'PGPASSWORD="$POSTGRES_PASSWORD" psql -qAt -h 127.0.0.1 -U "$POS
 
 @pytest.fixture(autouse=True)
 def clean(stage: Stage) -> Iterator[None]:
-    """The database as it was, whatever a restore left of it and beside it."""
+    """The database as it was, whatever a restore left of it and beside it, here or elsewhere."""
+    drop_others(stage)
     yield
+    drop_others(stage)
+    stage.kube.run("delete", "jobs", "-n", CONTROL, "-l", "app.kubernetes.io/part-of=ksnapshot")
+
+
+def drop_others(stage: Stage) -> None:
+    """Drop every database but the one that is backed up."""
     for name in databases(stage):
         if name not in {DATABASE, "postgres"}:
             admin(stage, f'DROP DATABASE "{name}" WITH (FORCE)')
-    stage.kube.run("delete", "jobs", "-n", CONTROL, "-l", "app.kubernetes.io/part-of=ksnapshot")
 
 
 def admin(stage: Stage, sql: str) -> str:
