@@ -26,6 +26,7 @@ from tests.unit.dumpers.repository.test_catalogue import FAILED, MANIFEST, RUN
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 CRONJOB = "cj"
+_ENDLESS = b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
 
 
 def fill(s3: S3Server, bucket: str, runs: Sequence[tuple[datetime, State]]) -> None:
@@ -107,8 +108,11 @@ def test_a_list_that_cannot_be_completed_is_an_error(
     for rule in (
         Rule(Status(503), "GET", "list-type"),
         Rule(Status(503), "GET", "0007/manifest"),
+        Rule(Status(200, b"<html>please log in</html>"), "GET", "0007/manifest"),
         Rule(Status(200, b"<html>please log in</html>"), "GET", "list-type"),
         Rule(Status(200, b"<ListBucketResult></ListBucketResult>"), "GET", "list-type"),
+        # It goes on, and does not say where.
+        Rule(Status(200, _ENDLESS), "GET", "list-type"),
     ):
         proxy.set(rule)
         with pytest.raises(StorageFailedError):
