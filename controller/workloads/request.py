@@ -34,7 +34,6 @@ from controller.workloads.annotations import (
     unset_or,
 )
 from controller.workloads.classes.asked import CLASS
-from controller.workloads.compression import COMPRESSION
 from controller.workloads.drilling import asked as drilling
 from controller.workloads.encryption import is_overruled, recipient_of
 from controller.workloads.hosts.asked import HOST
@@ -53,7 +52,7 @@ from controller.workloads.job_annotations import (
     refuse_streams,
 )
 from controller.workloads.services.roles import ServerRole
-from controller.workloads.storages.asked import STORAGE
+from controller.workloads.storages.asked import COMPRESSION, STORAGE, VERIFY
 from controller.workloads.timing import schedules
 from controller.workloads.timing.spread import read_schedule
 from dumpers.contract.engine_spec import DumperImage, EngineSpec
@@ -170,16 +169,7 @@ class Request:
     compression: choices.Compression = annotation_field(
         COMPRESSION, lambda given: given.settings.compression
     )
-    verify: choices.Verify = annotation_field(
-        Annotation(
-            key="verify",
-            default="the operator's",
-            help="What is done with a backup once it is made: "
-            f"{', '.join(f'`{how}`' for how in choices.Verify)}.",
-            read=unset_or(None, parsers.one_of(choices.Verify)),
-        ),
-        lambda given: given.settings.verify,
-    )
+    verify: choices.Verify = annotation_field(VERIFY, lambda given: given.settings.verify)
     accept: str = annotation_field(
         Annotation(
             key="accept",

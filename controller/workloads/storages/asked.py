@@ -1,6 +1,8 @@
-"""The annotation that says where the backups of a workload go, and who may use which storage."""
+"""The annotations about how and where backups are stored, and who may use which storage."""
 
 from controller.model.status import Reason, Rejected
+from controller.settings import parsers
+from controller.settings.choices import Compression, Verify
 from controller.settings.settings import Settings
 from controller.workloads.annotations import Annotation, unset_or
 from dumpers.contract.storages.named_storage import MAIN, split_names
@@ -13,6 +15,19 @@ STORAGE = Annotation(
     "`main,offsite`. Each gets every backup; the first is the one that is read.",
     read=unset_or(_MAIN_ALONE, split_names),
     longest=1024,
+)
+COMPRESSION = Annotation(
+    key="compression",
+    default="the operator's",
+    help="How the objects of a backup are compressed: "
+    f"{', '.join(f'`{how}`' for how in Compression)}.",
+    read=unset_or(None, parsers.one_of(Compression)),
+)
+VERIFY = Annotation(
+    key="verify",
+    default="the operator's",
+    help=f"What is done with a backup once it is made: {', '.join(f'`{how}`' for how in Verify)}.",
+    read=unset_or(None, parsers.one_of(Verify)),
 )
 
 

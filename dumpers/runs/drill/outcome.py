@@ -13,7 +13,7 @@ from dumpers.repository.records import Manifest
 from dumpers.runs.drill.result import result_of
 from dumpers.runs.restore.exchange.messages import Rehearsal, Verdict, failed_verdict
 from dumpers.runs.restore.last_record import record_at_end
-from dumpers.runs.verdict_time import verdict_time
+from dumpers.runs.verify.verdict_time import verdict_time
 from dumpers.runtime.errors import (
     DRILL_VERDICTS,
     KsnapshotError,

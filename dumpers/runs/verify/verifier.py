@@ -16,9 +16,9 @@ from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.records import Manifest, ObjectRecord, Tombstone
 from dumpers.runs.progress import READING, shown
 from dumpers.runs.restore.pieces import StoredBackup
-from dumpers.runs.verdict_time import SECOND, verdict_time
 from dumpers.runs.verify.meter import Meter
 from dumpers.runs.verify.objects import ReadObject, is_known, read_object
+from dumpers.runs.verify.verdict_time import SECOND, verdict_time
 from dumpers.runtime.errors import BackupDamagedError, StorageFailedError, StorageRefusedError
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import AlreadyThereError, ForbiddenByStoreError

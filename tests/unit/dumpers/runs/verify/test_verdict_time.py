@@ -4,7 +4,7 @@ from itertools import product
 import pytest
 
 from dumpers.repository.keys import drill_name, last_drill
-from dumpers.runs.verdict_time import SECOND, verdict_time
+from dumpers.runs.verify.verdict_time import SECOND, verdict_time
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 CLOCKS = [timedelta(minutes=-9), timedelta(0), timedelta(minutes=9), timedelta(days=2000)]
