@@ -11,7 +11,7 @@ from dumpers.engines.clickhouse.schema import ddl, scripts
 from dumpers.engines.clickhouse.schema.ddl import Create
 from dumpers.engines.clickhouse.schema.lexer import TokenKind
 from dumpers.engines.clickhouse.schema.names.naming import full_name
-from dumpers.engines.clickhouse.schema.names.rewriting import rewrite
+from dumpers.engines.clickhouse.schema.names.rewriting import column_list, rewrite
 from dumpers.engines.clickhouse.schema.table_engines import (
     FILES,
     FOREIGN,
@@ -220,16 +220,4 @@ def _has(create: Create, column: str) -> bool:
 
 def _columns(create: Create) -> str:
     """What stands in the parentheses behind the name."""
-    depth, begin = 0, 0
-    for place in range(create.name + 1, len(create.tokens)):
-        token = create.tokens[place]
-        if not depth and token.is_word("ENGINE", "AS"):
-            break
-        if token.text == "(":
-            begin = begin or place + 1
-            depth += 1
-        elif token.text == ")":
-            depth -= 1
-            if not depth:
-                return "".join(one.text for one in create.tokens[begin:place])
-    return ""
+    return "".join(create.tokens[place].text for place in column_list(create)[1:-1])

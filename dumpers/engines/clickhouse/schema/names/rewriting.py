@@ -45,7 +45,7 @@ def rewrite(
         if create.tokens[place - 1].kind is TokenKind.SPACE:
             texts[place - 1] = ""
     if create.engine in _WITHOUT_COLUMNS:
-        for place in _column_list(create):
+        for place in column_list(create):
             texts[place] = ""
     for clause, given in ((" UUID ", id_), (" TO INNER UUID ", inner_id)):
         texts[create.name] += clause + literal(given) if given else ""
@@ -68,8 +68,8 @@ def _name(create: Create, texts: list[str], database: str, name: str) -> None:
         texts[create.name] = f"{identifier(database)}.{texts[create.name]}"
 
 
-def _column_list(create: Create) -> range:
-    """The positions of the list of columns behind the name, with its parentheses."""
+def column_list(create: Create) -> range:
+    """The positions of the list of columns behind the name, with its parentheses; none without."""
     depth, begin = 0, 0
     for place in range(create.name + 1, len(create.tokens)):
         token = create.tokens[place]
