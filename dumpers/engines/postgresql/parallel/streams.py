@@ -38,23 +38,14 @@ def section_arguments(section: str, taken: Sequence[tuple[str, str]], encoding: 
 
 
 @dataclass(kw_only=True)
-class SectionStream:
-    """A section of a database by pg_dump: all that stands before the rows, behind them, or rows.
-
-    `whole` is the stream of the database as one. Of the rows, those of the snapshot's tables are
-    left out. `told` are the notes of all sections so far: one of each is enough.
-    """
+class _Part:
+    """One of the streams of a database, of which `whole` is the stream as one."""
 
     whole: DatabaseStream
     snapshot: Snapshot
-    section: str
     part: tuple[str, ...]
     begins: int
-    estimate: int = 0
-    known_metadata: Mapping[str, Any] = field(default_factory=dict)
     concurrency_group: str = ""
-    told: set[Note] = field(default_factory=set)
-    _opened: DatabaseStream | None = None
 
     @property
     def name(self) -> str:
@@ -65,6 +56,25 @@ class SectionStream:
     def ending(self) -> str:
         """The ending of plain SQL."""
         return self.whole.ending
+
+    def can_retry(self, _error: KsnapshotError) -> bool:
+        """Return False: a snapshot is not there twice."""
+        return False
+
+
+@dataclass(kw_only=True)
+class SectionStream(_Part):
+    """A section of a database by pg_dump: all that stands before the rows, behind them, or rows.
+
+    Of the rows, those of the snapshot's tables are left out. `told` are the notes of all sections
+    so far: one of each is enough.
+    """
+
+    section: str
+    estimate: int = 0
+    known_metadata: Mapping[str, Any] = field(default_factory=dict)
+    told: set[Note] = field(default_factory=set)
+    _opened: DatabaseStream | None = None
 
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:
@@ -97,33 +107,14 @@ class SectionStream:
         """Return a scanner, where the options leave the dump repeatable."""
         return self.whole.scanner()
 
-    def can_retry(self, _error: KsnapshotError) -> bool:
-        """Return False: a snapshot is not there twice."""
-        return False
-
 
 @dataclass(kw_only=True)
-class RowsStream:
+class RowsStream(_Part):
     """Rows of some tables, or of a range of one, by COPY, in the form of a plain dump."""
 
-    whole: DatabaseStream
-    snapshot: Snapshot
     form: Form
     share: Share
-    part: tuple[str, ...]
-    begins: int
-    concurrency_group: str = ""
     _held: Held | None = None
-
-    @property
-    def name(self) -> str:
-        """The database."""
-        return self.whole.name
-
-    @property
-    def ending(self) -> str:
-        """The ending of plain SQL."""
-        return self.whole.ending
 
     @property
     def estimate(self) -> int:
@@ -157,10 +148,6 @@ class RowsStream:
     def scanner(self) -> Scanner | None:
         """Return a scanner: rows of COPY are repeatable, whatever pg_dump's options are."""
         return ScriptScanner(PLAIN_FORM)
-
-    def can_retry(self, _error: KsnapshotError) -> bool:
-        """Return False: a snapshot is not there twice."""
-        return False
 
 
 def split_streams(
