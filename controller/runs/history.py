@@ -11,8 +11,8 @@ import msgspec
 
 from controller.model.names import HISTORY
 from controller.model.objects import Json, annotations_of
+from controller.runs.restorable import folder_of
 from dumpers.contract.result import PARTIAL, PARTIAL_REASON, DumpResult
-from dumpers.repository.keys import RunFolder
 
 SUCCEEDED, FAILED = "succeeded", "failed"
 MAX_RUNS = 30
@@ -119,7 +119,7 @@ def _is_of_ours(run: PastRun) -> bool:
 
 def _backup(result: DumpResult) -> str:
     """The id of the backup that a good run left."""
-    folder = RunFolder.parse(result.record.rstrip("/").rpartition("/")[2])
+    folder = folder_of(result.record)
     return _word(folder.id) if folder and result.succeeded else ""
 
 

@@ -97,9 +97,14 @@ def last_proof_of(success: Mapping[str, Any], proof: Mapping[str, Any]) -> LastP
     return max(found, key=lambda item: item.when, default=None)
 
 
+def folder_of(record: str) -> RunFolder | None:
+    """The run whose records lie in a folder, by its key in the bucket; None if it is no such."""
+    return RunFolder.parse(record.rstrip("/").rpartition("/")[2])
+
+
 def _folder(success: Mapping[str, Any]) -> RunFolder | None:
-    """The name of the folder with the records of a run; None where it is not told."""
-    return RunFolder.parse(str(success.get("record") or "").rstrip("/").rpartition("/")[2])
+    """The run of a recorded success; None where it is not told."""
+    return folder_of(str(success.get("record") or ""))
 
 
 def _moment(value: object) -> str:
