@@ -25,6 +25,8 @@ from tests.testbed.toolchain.tools import tool
 
 Json = dict[str, Any]
 RBAC = "rbac.authorization.k8s.io/v1"
+# Shaped like a key, and none.
+KEY = "AGE-SECRET-KEY-1" + "Q" * 58
 _VIEW = [
     {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list"]},
     {"apiGroups": ["batch"], "resources": ["cronjobs", "jobs"], "verbs": ["get", "list"]},

@@ -6,12 +6,9 @@ from pathlib import Path
 import pytest
 
 from controller.model import names
-from tests.integration.controller.command import Command, Json, installed
+from tests.integration.controller.command import KEY, Command, Json, installed
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Identity
-
-# Shaped like a key, and none.
-KEY = "AGE-SECRET-KEY-1" + "Q" * 58
 
 
 @pytest.fixture(scope="module")

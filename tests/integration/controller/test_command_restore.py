@@ -17,14 +17,11 @@ from controller.loop.reconcile import run
 from controller.model import names
 from dumpers.contract.names import FORGET_OF, UNDO_OF
 from tests.fakes.kubelet import Kubelet, serve
-from tests.integration.controller.command import Command, Json, installed
+from tests.integration.controller.command import KEY, Command, Json, installed
 from tests.integration.controller.world import fail, reference, running_job
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Identity
 from tests.testbed.toolchain.processes import wait_until
-
-# Shaped like a key, and none.
-KEY = "AGE-SECRET-KEY-1" + "Q" * 58
 
 
 @pytest.fixture(scope="module")
