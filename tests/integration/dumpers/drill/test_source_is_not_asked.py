@@ -224,10 +224,12 @@ class World:
             variables.TERMINATION_LOG: str(self.folder / f"{side}-termination"),
         }
 
-    def dump(self, cronjob: Json) -> DumpResult:
+    def dump(self, cronjob: Json, pod: str) -> DumpResult:
+        """Objects of two pods of one name would be the same, if both begin in one second."""
         (container,) = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
         env = self.env(container, "dump")
         env[variables.TERMINATION_LOG] = str(self.folder / "termination-log")
+        env[variables.HOSTNAME] = pod
         ended = Dumper(env=env, folder=self.folder).run()
         assert ended.exit_code == 0, ended.log
         return ended.result
@@ -265,9 +267,9 @@ def test_a_drill_asks_the_source_nothing_and_a_dump_no_more(
         assert drill
 
         before = source.asked()
-        world.dump(plainly)
+        world.dump(plainly, "pod-1")
         first = source.asked()
-        world.dump(drilled)
+        world.dump(drilled, "pod-2")
         second = source.asked()
         assert first - before
         assert second - first == first - before, (before, first, second)
