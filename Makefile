@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-start bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-parallel bench-storages demo demo-down images push chart values-table command krew clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-start bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-parallel bench-restore-sessions bench-storages demo demo-down images push chart values-table command krew clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ bench-retention: setup ## measure how long ten thousand records take to be judge
 
 bench-parallel: setup ## compare dumps of PostgreSQL by one, two and four streams, in one run
 	$(BIN)/python -m benchmarks.parallel $(BENCH_ARGS)
+
+bench-restore-sessions: setup ## compare restores of PostgreSQL by one session and by several, in one run
+	$(BIN)/python -m benchmarks.restore_sessions $(BENCH_ARGS)
 
 bench-storages: setup ## compare a dump into two storages with one into one, and parts at a time
 	$(BIN)/python -m benchmarks.storages $(BENCH_ARGS)

@@ -130,7 +130,8 @@ class EngineSpec:
     restore has them, too. With `swaps_aliases` a swap moves aliases and renames nothing: what was
     loaded keeps the name that it was loaded under. `drill_server` is how an image with its server
     runs one for a drill, None where no drill is made of its backups; with `takes_checks` a user may
-    have it asked statements of SQL then.
+    have it asked statements of SQL then. With `restores_by_sessions` a database is restored by
+    several sessions where that is asked for.
     """
 
     type: str
@@ -155,6 +156,7 @@ class EngineSpec:
     swaps_aliases: bool = False
     drill_server: ThrowawayServer | None = None
     takes_checks: bool = False
+    restores_by_sessions: bool = False
 
     def __hash__(self) -> int:
         """Hash by the name alone: engines are keys of many lookups, and their fields are deep."""

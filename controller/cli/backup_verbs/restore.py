@@ -17,6 +17,7 @@ from controller.client.restore.start import start_restore
 from controller.client.restore.wanted import read_wanted
 from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import output_option
+from dumpers.contract.restore.request import MOST_SESSIONS
 
 _WEEK = 7 * 86_400
 
@@ -58,6 +59,14 @@ _WEEK = 7 * 86_400
 @click.option("--overwrite", is_flag=True, help="Replace what is there, once the backup is loaded.")
 @click.option("--swap", is_flag=True, help="Exchange with what is there; keep that for --undo.")
 @click.option("--suffix", default="", metavar="TEXT", help="End of new names, else _restored.")
+@click.option(
+    "--parallelism",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, MOST_SESSIONS),
+    metavar="N",
+    help="Sessions that load a database of PostgreSQL at a time, with a mode.",
+)
 @click.option("--from-cluster", default="", metavar="NAME", help="A backup of another cluster.")
 @click.option(
     "--storage",

@@ -70,6 +70,7 @@ def _request(options: Mapping[str, Any]) -> RestoreRequest:
         names=parse_names(options["renamed"]) or None,
         suffix=options["suffix"] or default.suffix,
         globals=options["with_globals"],
+        parallelism=options["parallelism"],
     )
 
 

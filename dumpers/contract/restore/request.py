@@ -9,6 +9,8 @@ from typing import Any
 LATEST = "latest"
 # Before a time: the newest backup that began at it or before it.
 AT = "at:"
+# More would only wait for each other.
+MOST_SESSIONS = 64
 
 
 class RestoreMode(StrEnum):
@@ -29,8 +31,9 @@ class RestoreRequest:
     names by old ones, of databases, or of tables and indices where the engine can rename those.
     `suffix` is appended to the name of what is restored with BESIDE and has no new name; the
     engine appends it, too, to what it loads and keeps beside for OVERWRITE and SWAP. `globals` asks
-    for roles, accounts and settings of the whole server. `by` is a name for this restore, by which
-    what it leaves is known again.
+    for roles, accounts and settings of the whole server. `parallelism` is how many sessions may
+    load a database at a time, where the engine can. `by` is a name for this restore, by which what
+    it leaves is known again.
     """
 
     mode: RestoreMode = RestoreMode.EMPTY
@@ -40,6 +43,7 @@ class RestoreRequest:
     names: Mapping[str, str] | None = None
     suffix: str = "_restored"
     globals: bool = False
+    parallelism: int = 1
     by: str = ""
 
     def to_json(self) -> str:
@@ -75,5 +79,7 @@ def _member(name: str, value: Any) -> Any:
         case (("partitions" | "suffix" | "by"), str()):
             return value
         case "globals", bool():
+            return value
+        case "parallelism", int() if not isinstance(value, bool) and 1 <= value <= MOST_SESSIONS:
             return value
     raise ValueError(f"its member {name} has a value that it cannot have")

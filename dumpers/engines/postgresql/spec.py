@@ -136,6 +136,7 @@ SPEC = EngineSpec(
     ),
     drill_server=SERVER,
     takes_checks=True,
+    restores_by_sessions=True,
     images=(
         DumperImage(
             versions=("16", "13", "14", "15", "17", "18"),

@@ -102,7 +102,7 @@ class _Load:
         try:
             request, plan_only = self._agree()
             pieces = [replace(piece, open=self._noting(piece)) for piece in self.pieces]
-            plan = engine.plan_restore(self.job.connection, pieces, interrupt, request)
+            plan = self._plan(engine, pieces, interrupt, request)
             planned = self._planned(plan, plan_only=plan_only)
             reader.tell(planned)
             if plan_only:
@@ -115,6 +115,19 @@ class _Load:
             return planned, self._good(replace(restored, notes=notes))
         except Exception as error:  # noqa: BLE001  the reader has to hear of every end
             return planned, self._bad(error)
+
+    def _plan(
+        self,
+        engine: Engine,
+        pieces: Sequence[StoredDump],
+        interrupt: Interrupt,
+        request: RestoreRequest,
+    ) -> RestorePlan:
+        plan = engine.plan_restore(self.job.connection, pieces, interrupt, request)
+        if request.parallelism == 1 or self.job.engine.restores_by_sessions:
+            return plan
+        note = f"{self.job.engine.title} is restored by one session: --parallelism is left aside"
+        return replace(plan, notes=(*plan.notes, note))
 
     def _agree(self) -> tuple[RestoreRequest, bool]:
         """What is asked for, by the two containers' environments together."""

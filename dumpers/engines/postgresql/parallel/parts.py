@@ -1,6 +1,6 @@
 """The objects of a database that was dumped by several streams, as the one dump that they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -24,18 +24,21 @@ def is_part(piece: StoredDump) -> bool:
     return bool(piece.part) and piece.ending == PLAIN_ENDING
 
 
+def parts_of(pieces: Sequence[StoredDump]) -> Mapping[str, Sequence[StoredDump]]:
+    """The parts of each database that is in several, by its name, in the order of a load."""
+    found: dict[str, list[StoredDump]] = {}
+    for piece in pieces:
+        if is_part(piece):
+            found.setdefault(piece.name, []).append(piece)
+    return {name: sorted(parts, key=lambda piece: piece.part) for name, parts in found.items()}
+
+
 def join_parts(pieces: Sequence[StoredDump]) -> list[StoredDump]:
     """The pieces with all parts of a database as one, which reads them one after the other.
 
     Its metadata is the first part's. Raises TargetRefusedError where a part is not there.
     """
-    found: dict[str, list[StoredDump]] = {}
-    for piece in pieces:
-        if is_part(piece):
-            found.setdefault(piece.name, []).append(piece)
-    joined = {
-        name: _joined(sorted(parts, key=lambda piece: piece.part)) for name, parts in found.items()
-    }
+    joined = {name: _joined(parts) for name, parts in parts_of(pieces).items()}
     # Each in the place of its first part.
     others = [piece if not is_part(piece) else joined.pop(piece.name, None) for piece in pieces]
     return [piece for piece in others if piece is not None]

@@ -2,8 +2,8 @@
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
 from dumpers.engines.postgresql.clients import Session
 from dumpers.engines.postgresql.heads import TRANSACTION_TIMEOUT_SINCE, ChangedHead, head_changes
@@ -42,15 +42,35 @@ def load(
     piece commits: whoever is killed before leaves nothing. Raises TargetRefusedError,
     TargetFailedError and what the piece's reader raises.
     """
+    with open_script(session, piece, interrupt, server=server) as reader:
+        plain = in_one_transaction(cut(reader) if cut else reader)
+        feed(session, plain, interrupt, server=server, token=make_token(session, interrupt))
+
+
+@contextmanager
+def open_script(
+    session: Session, piece: StoredDump, interrupt: Interrupt, *, server: int
+) -> Iterator[Reader]:
+    """Read a piece as the plain dump that it is, or stands for."""
     with ExitStack() as opened:
         reader = opened.enter_context(piece.open())
         if piece.ending == CUSTOM_ENDING:
             script = opened.enter_context(as_script(session, reader, interrupt))
             reader = ChangedHead(script, _changes(piece, server))
-        token = secrets.token_hex(16) if is_restricting(session, interrupt) else ""
-        plain = in_one_transaction(cut(reader) if cut else reader)
-        source = guard(plain, server=server, token=token)
-        run_with_stdin(session.command("psql", _PSQL), source, interrupt=interrupt)
+        yield reader
+
+
+def feed(
+    session: Session, script: Reader, interrupt: Interrupt, *, server: int, token: str
+) -> None:
+    """Run a part of a dump with the stock client; `token` is as make_token gives it."""
+    source = guard(script, server=server, token=token)
+    run_with_stdin(session.command("psql", _PSQL), source, interrupt=interrupt)
+
+
+def make_token(session: Session, interrupt: Interrupt) -> str:
+    """A new key of psql's restricted mode; empty where this psql does not have it."""
+    return secrets.token_hex(16) if is_restricting(session, interrupt) else ""
 
 
 def _changes(piece: StoredDump, server: int) -> Mapping[bytes, bytes]:

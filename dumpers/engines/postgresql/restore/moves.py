@@ -33,6 +33,11 @@ class Move:
     is_made: bool
     kept: str = ""
 
+    def by_sessions(self, request: RestoreRequest) -> int:
+        """How many sessions may load it at a time: several where nobody can use it meanwhile."""
+        is_aside = self.is_made and request.mode is not RestoreMode.EMPTY
+        return request.parallelism if is_aside and not request.tables else 1
+
 
 def plan_moves(
     pieces: Sequence[StoredDump],

@@ -1,13 +1,13 @@
 """Checking everything that can be known of a restore before its first byte, and saying it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dumpers.contract.connection import Connection
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.names import abbreviate
 from dumpers.engines.postgresql.options import GLOBALS_ENDING
-from dumpers.engines.postgresql.parallel.parts import join_parts
+from dumpers.engines.postgresql.parallel.parts import join_parts, parts_of
 from dumpers.engines.postgresql.restore import marks
 from dumpers.engines.postgresql.restore.counts import first_object
 from dumpers.engines.postgresql.restore.load import compare_encodings
@@ -21,12 +21,16 @@ from dumpers.runtime.interrupt import Interrupt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A restore that was checked: its target, what goes where, `globals` if they are asked for."""
+    """A restore that was checked: its target, what goes where, `globals` if they are asked for.
+
+    `parts` are the objects of databases that are in several, in the order of a load.
+    """
 
     target: Target
     moves: tuple[Move, ...]
     globals: StoredDump | None
     plan: RestorePlan
+    parts: Mapping[str, Sequence[StoredDump]]
 
 
 def plan_restore(
@@ -51,6 +55,7 @@ def prepare(
     """
     if request.partitions:
         raise TargetRefusedError("PostgreSQL's backups are not restored by partitions: leave it")
+    parts = parts_of(pieces)
     pieces = join_parts(pieces)
     target = look_at_target(connection, interrupt)
     present = target.server.databases
@@ -84,6 +89,7 @@ def prepare(
         target=target,
         moves=moves,
         globals=wanted,
+        parts=parts,
         plan=RestorePlan(
             server_version=target.server.version,
             actions=tuple(_actions(moves, request)),
@@ -171,7 +177,9 @@ def _actions(moves: Sequence[Move], request: RestoreRequest) -> Iterator[str]:
             yield f"create the database {move.loaded!r}"
         elif request.tables and request.mode is RestoreMode.OVERWRITE:
             yield f"drop the tables {abbreviate(request.tables)} in {move.loaded!r}"
-        yield f"load {of} into {move.loaded!r}, all or nothing"
+        sessions = move.by_sessions(request)
+        by = f", by {sessions} sessions" if sessions > 1 else ""
+        yield f"load {of} into {move.loaded!r}, all or nothing{by}"
     if request.mode in REPLACING and not request.tables:
         yield from _replacements(moves, request)
 
@@ -196,6 +204,11 @@ def _notes(
         yield (
             "roles, tablespaces, and the database's own settings and rights are not restored: ask "
             "for --globals, or load their file by hand"
+        )
+    if request.parallelism > max(move.by_sessions(request) for move in moves):
+        yield (
+            "it is loaded by one session, in one transaction: several load whole databases that "
+            "nobody uses meanwhile, with --beside, --overwrite and --swap"
         )
     for move in moves:
         owner = move.piece.metadata.get("owner")

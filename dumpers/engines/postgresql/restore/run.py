@@ -13,6 +13,7 @@ from dumpers.engines.postgresql.restore.moves import REPLACING, Move
 from dumpers.engines.postgresql.restore.plan import Prepared, prepare
 from dumpers.engines.postgresql.restore.roles import Globals, read_globals
 from dumpers.engines.postgresql.restore.script.tables import TableCut
+from dumpers.engines.postgresql.restore.sessions import load_by_sessions
 from dumpers.engines.postgresql.restore.swap import drop, put_in_place
 from dumpers.engines.postgresql.restore.target import away_from
 from dumpers.engines.protocol import WHOLE, Restored, StoredDump
@@ -30,7 +31,7 @@ def restore_backup(
     interrupt: Interrupt,
     request: RestoreRequest = WHOLE,
 ) -> Restored:
-    """See Engine.restore: each database is loaded in one transaction."""
+    """See Engine.restore: each database is loaded whole, or nothing of it is left."""
     prepared = prepare(target, pieces, interrupt, request)
     moves = prepared.moves
     session = prepared.target.session
@@ -94,6 +95,12 @@ def _load_one(
     inside = session.at(move.loaded)
     notes = compare_encodings(move.piece, inside, interrupt)
     server = prepared.target.server.major
+    if move.by_sessions(request) > 1:
+        parts = prepared.parts.get(move.piece.name, (move.piece,))
+        load_by_sessions(
+            inside, parts, interrupt, server=server, sessions=move.by_sessions(request)
+        )
+        return notes
     if not request.tables:
         load(inside, move.piece, interrupt, server=server)
         return notes

@@ -1,8 +1,9 @@
 """A plain dump as one transaction, which only the proven end of the dump commits; pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
+from dataclasses import replace
 
-from dumpers.engines.postgresql.restore.script.toc import LARGE_OBJECTS, Toc
+from dumpers.engines.postgresql.restore.script.toc import LARGE_OBJECTS, STORED, Entry, Toc
 from dumpers.streams.reader import BLOCK_BYTES, IterReader, Reader
 
 _BEGIN, _COMMIT = b"BEGIN;\n", b"COMMIT;\n"
@@ -15,18 +16,41 @@ def in_one_transaction(source: Reader) -> Reader:
     writes it for that end. pg_dump puts the contents of large objects into transactions of their
     own, whose COMMIT would be the end of this one: they are left out.
     """
-    return IterReader(_gather(_parts(Toc(source))))
+    return begun_in_one_transaction(Toc(source))
 
 
-def _parts(toc: Toc) -> Iterator[bytes]:
+def begun_in_one_transaction(
+    toc: Toc, *, before: Container[str] = (), seen: Callable[[Entry], None] | None = None
+) -> Reader:
+    """The same of a dump's entries up to the first of a kind in `before`, which `toc` has next.
+
+    `seen` is given each entry, of what stores something the header only.
+    """
+    return IterReader(_gather(_parts(toc, before, seen)))
+
+
+def together(parts: Iterator[bytes]) -> Reader:
+    """A reader of definitions between BEGIN and COMMIT."""
+    return IterReader(_gather(iter((_BEGIN, *parts, _COMMIT))))
+
+
+def _parts(
+    toc: Toc, before: Container[str], seen: Callable[[Entry], None] | None
+) -> Iterator[bytes]:
     yield _BEGIN
-    while entry := toc.head():
+    while (entry := toc.head()) and entry.kind not in before:
         yield entry.text
         # Numbers and hexadecimal digits are all that these hold besides.
         left_out = {_BEGIN, _COMMIT} if entry.kind == LARGE_OBJECTS else ()
+        is_definition = seen is not None and entry.kind not in STORED
+        text = [entry.text]
         for part in toc.rest():
             if part not in left_out:
                 yield part
+            if is_definition:
+                text.append(part)
+        if seen is not None:
+            seen(replace(entry, text=b"".join(text)))
     yield _COMMIT
 
 
