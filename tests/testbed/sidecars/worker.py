@@ -1,0 +1,114 @@
+"""Does what a request asks for, whichever sidecar and whichever of its doors it came by."""
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from tests.testbed.sidecars.backups import local, remote, restore, transfer
+from tests.testbed.sidecars.backups.chbackup_record import RustLayout
+from tests.testbed.sidecars.backups.context import Context
+from tests.testbed.sidecars.backups.record import GoLayout, Layout
+from tests.testbed.sidecars.backups.server import Server
+from tests.testbed.sidecars.errors import FailedError, wrapping
+from tests.testbed.sidecars.faults import Faults
+from tests.testbed.sidecars.metrics import Metrics
+from tests.testbed.sidecars.operations import Operations, Row
+from tests.testbed.sidecars.requests import Request
+from tests.testbed.sidecars.settings import Settings
+
+
+@dataclass(slots=True, kw_only=True)
+class Process:
+    """A sidecar's process from its start to its end."""
+
+    settings: Settings
+    server: Server
+    faults: Faults
+    operations: Operations
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def context(self, row: Row) -> Context:
+        return Context(
+            settings=self.settings,
+            server=replace(self.server, login=self.settings.clickhouse),
+            layout=self.layout(),
+            faults=self.faults,
+            life=row.life,
+        )
+
+    def layout(self) -> Layout:
+        return RustLayout() if self.settings.kind == "chbackup" else GoLayout()
+
+    def work(self, row: Row, request: Request) -> None:
+        """Does it to its end; FailedError."""
+        with self.metrics.measured(request.command):
+            _DOING[request.command](self.context(row), request)
+
+    def resume(self) -> None:
+        """Goes on with the uploads that an ended process left, as the sidecar does by itself."""
+        if not self.settings.complete_resumable_after_restart:
+            return
+        context = self.context(self.operations.unseen())
+        for file in sorted(context.server.backups.glob("*/upload.state2")):
+            name = file.parent.name
+            base = f"{json.loads(file.read_text())['parameters']['diffFromRemote']}"
+            flag = f"--diff-from-remote={base} " if base else ""
+            row = self.operations.start(f"upload {flag}--resumable=1 {name}")
+            request = Request(command="upload", name=name, diff_from_remote=base, resume=True)
+
+            def again(row: Row, request: Request = request) -> None:
+                self.work(row, request)
+                context.state(request.name).unlink(missing_ok=True)
+
+            if self.operations.run(row, again):
+                return
+
+
+def new_name() -> str:
+    return dt.datetime.now().astimezone().strftime("%Y-%m-%dT%H-%M-%S")
+
+
+def _create_remote(context: Context, request: Request) -> None:
+    local.create(context, request)
+    transfer.upload(context, request)
+
+
+def _restore_remote(context: Context, request: Request) -> None:
+    try:
+        transfer.download(context, request)
+    except FailedError as error:
+        # What is there already is taken, whatever it holds.
+        if f"{error}" != transfer.EXISTS:
+            with wrapping("RestoreFromRemote Download"):
+                raise
+    restore.restore(context, request)
+
+
+def _delete(context: Context, request: Request) -> None:
+    where, _, name = request.name.partition(" ")
+    if where == "local":
+        local.delete(context, name, force=request.force)
+    elif where == "remote":
+        remote.delete(context, name, force=request.force)
+    else:
+        raise FailedError("backup location must be 'local' or 'remote'")
+
+
+def _clean(context: Context, request: Request) -> None:
+    context.server.connect()
+    context.server.clean_shadow()
+
+
+_DOING: dict[str, Callable[[Context, Request], None]] = {
+    "create": local.create,
+    "upload": transfer.upload,
+    "create_remote": _create_remote,
+    "download": transfer.download,
+    "restore": restore.restore,
+    "restore_remote": _restore_remote,
+    "delete": _delete,
+    "clean": _clean,
+    "clean_local_broken": lambda context, _: local.clean_broken(context),
+    "clean_remote_broken": lambda context, _: remote.clean_broken(context),
+}
