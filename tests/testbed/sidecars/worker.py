@@ -1,9 +1,11 @@
 """Does what a request asks for, whichever sidecar and whichever of its doors it came by."""
 
 import datetime as dt
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from tests.testbed.sidecars.backups import local, remote, restore, transfer
 from tests.testbed.sidecars.backups.chbackup_record import RustLayout
@@ -46,23 +48,26 @@ class Process:
             _DOING[request.command](self.context(row), request)
 
     def resume(self) -> None:
-        """Goes on with the uploads that an ended process left, as the sidecar does by itself."""
+        """Goes on with what an ended process left, as the sidecar does by itself at its start.
+
+        What had ended well is done again as well: an upload that finds nothing missing, or all of
+        it, where the remote backup was deleted meanwhile and the local one was not.
+        """
         if not self.settings.complete_resumable_after_restart:
             return
         context = self.context(self.operations.unseen())
-        for file in sorted(context.server.backups.glob("*/upload.state2")):
-            name = file.parent.name
-            base = f"{json.loads(file.read_text())['parameters']['diffFromRemote']}"
+        for file in sorted(context.server.backups.glob("*/*.state2")):
+            name, command = file.parent.name, file.name.removesuffix(".state2")
+            base = f"{json.loads(file.read_text())['parameters'].get('diffFromRemote', '')}"
             flag = f"--diff-from-remote={base} " if base else ""
-            row = self.operations.start(f"upload {flag}--resumable=1 {name}")
-            request = Request(command="upload", name=name, diff_from_remote=base, resume=True)
-
-            def again(row: Row, request: Request = request) -> None:
-                self.work(row, request)
-                context.state(request.name).unlink(missing_ok=True)
-
-            if self.operations.run(row, again):
+            row = self.operations.start(f"{command} {flag}--resumable=1 {name}")
+            request = Request(command=command, name=name, diff_from_remote=base, resume=True)
+            if self.operations.run(row, functools.partial(self._again, request, file)):
                 return
+
+    def _again(self, request: Request, state: Path, row: Row) -> None:
+        self.work(row, request)
+        state.unlink(missing_ok=True)
 
 
 def new_name() -> str:
@@ -79,7 +84,7 @@ def _restore_remote(context: Context, request: Request) -> None:
         transfer.download(context, request)
     except FailedError as error:
         # What is there already is taken, whatever it holds.
-        if f"{error}" != transfer.EXISTS:
+        if not f"{error}".startswith(transfer.EXISTS):
             with wrapping("RestoreFromRemote Download"):
                 raise
     restore.restore(context, request)

@@ -9,8 +9,6 @@ from tests.testbed.sidecars.backups.server import Server
 from tests.testbed.sidecars.faults import Faults, Life, Step
 from tests.testbed.sidecars.settings import Settings
 
-_STATE = "upload.state2"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
@@ -31,9 +29,16 @@ class Context:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
 
-    def state(self, backup: str) -> Path:
-        """Where an upload that can be gone on with is noted."""
-        return self.server.backups / backup / _STATE
+    def state(self, backup: str, command: str) -> Path:
+        """Where an upload or a download is noted that can be gone on with.
+
+        It stays where it ended well; only the local backup's end is its own.
+        """
+        return self.server.backups / backup / f"{command}.state2"
+
+    def resumes(self, *, asked: bool) -> bool:
+        """Whether an operation goes on with what a former one has left."""
+        return asked or self.settings.use_resumable_state
 
 
 @dataclass(slots=True, kw_only=True)

@@ -77,7 +77,7 @@ def create(context: Context, request: Request) -> None:
 def _create(context: Context, request: Request, tables: Sequence[Table], frozen: list[str]) -> None:
     server, name = context.server, request.name
     folder = server.backups / name
-    resume = request.resume or context.settings.use_resumable_state
+    resume = context.resumes(asked=request.resume)
     if context.settings.kind == "chbackup" and folder.exists():
         raise FailedError(f"backup '{name}' already exists at {folder}")
     if (folder / METADATA).exists() and not resume:

@@ -29,7 +29,7 @@ def upload(context: Context, request: Request) -> None:
             raise FailedError(f"backup '{name}' is not found")
         if known.broken:
             raise FailedError(known.broken)
-    resume = request.resume or context.settings.use_resumable_state
+    resume = context.resumes(asked=request.resume)
     there = name in {one.name for one in remote.listed(context)}
     if there and not resume and context.settings.kind != "chbackup":
         raise FailedError(f"'{name}' already exists on remote storage")
@@ -42,7 +42,9 @@ def upload(context: Context, request: Request) -> None:
         "diffFromRemote": request.diff_from_remote,
         "tablePattern": request.tables,
     }
-    progress = Progress.of(context.state(name) if resume else None, parameters, fresh=not there)
+    progress = Progress.of(
+        context.state(name, "upload") if resume else None, parameters, fresh=not there
+    )
     with wrapping(
         "one of upload table go-routine return error",
         "uploadTableData",
@@ -147,8 +149,7 @@ def download(context: Context, request: Request) -> None:
     server.connect()
     place = remote.storage(context, "download")
     if local.find(context, name):
-        # With a note of how far it came, a real one would go on; here it only says so.
-        raise FailedError(EXISTS)
+        _go_on(context, request)
     with wrapping("BackupList"):
         found = remote.find(context, name)
     if found is None:
@@ -160,7 +161,10 @@ def download(context: Context, request: Request) -> None:
     tables = [one for one in record.tables if matches(request.tables, one.database, one.table)]
     folder = server.backups / name
     context.faults.room(folder)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    parameters: dict[str, object] = {"tablePattern": request.tables, "schemaOnly": request.schema}
+    if context.resumes(asked=request.resume):
+        Progress.of(context.state(name, "download"), parameters, fresh=False)
     with wrapping("one of Download go-routine return error", "downloadTableData"):
         tables = [_fetch(context, request, place, record, table) for table in tables]
     for kind in _FOLDERS:
@@ -171,6 +175,21 @@ def download(context: Context, request: Request) -> None:
     for key, body in context.layout.files(record):
         context.write(folder / key, body)
     server.own(folder)
+
+
+def _go_on(context: Context, request: Request) -> None:
+    """Nothing where a former download of the local backup is noted; FailedError else."""
+    name = request.name
+    if not context.resumes(asked=request.resume):
+        raise FailedError(EXISTS)
+    if not context.state(name, "download").exists():
+        told = (
+            f": local backup '{name}' exists but resumable state 'download.state2' is missing, so "
+            "it is unknown which parts are complete and resuming on top of partial data risks "
+            f"silent corruption; run `clickhouse-backup delete local {name}` and retry the "
+            "download, or investigate why the resumable state was lost"
+        )
+        raise FailedError(EXISTS + (told if context.settings.release >= (2, 8) else ""))
 
 
 def _fetch(
@@ -185,7 +204,8 @@ def _fetch(
         context.at("download")
         context.faults.room(target)
         target.mkdir(parents=True, exist_ok=True)
-        remote.unpack(place.get(remote.key_of(context, record, table, part)), target)
+        if not (target / part.name).exists():
+            remote.unpack(place.get(remote.key_of(context, record, table, part)), target)
     return replace(table, parts=parts)
 
 
