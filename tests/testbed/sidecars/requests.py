@@ -27,6 +27,9 @@ class Request:
     force: bool = False
     database_mapping: dict[str, str] = field(default_factory=dict)
     table_mapping: dict[str, str] = field(default_factory=dict)
+    watch_interval: str = ""
+    full_interval: str = ""
+    template: str = ""
 
     @property
     def with_data(self) -> bool:

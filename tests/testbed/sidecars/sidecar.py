@@ -7,9 +7,10 @@ the commit of August 2026 that precedes v2.8.1, siqueiraa/chbackup at v0.1.0. No
 released clickhouse-backup or chbackup.
 
 Not established, or left out: embedded backups, object disks, other storages than S3, several
-disks, projections, functions, named collections, mutations, rebase and rebalance, `watch`,
-`custom` storage, chbackup's `/api/v1` routes beyond those of operations, its errors' exact words,
-the cache of remote metadata, and the order in which tables and parts are taken at once.
+disks, projections, functions, named collections, mutations, rebase and rebalance, schedules of
+`watch`, `custom` storage, chbackup's `/api/v1` routes beyond those of operations and the exact
+words of its errors, the cache of remote metadata, and what is done side by side: tables and parts
+are taken one after the other.
 """
 
 import contextlib

@@ -1,5 +1,6 @@
 """Does what a request asks for, whichever sidecar and whichever of its doors it came by."""
 
+import contextlib
 import datetime as dt
 import functools
 import json
@@ -46,6 +47,11 @@ class Process:
         """Does it to its end; FailedError."""
         with self.metrics.measured(request.command):
             _DOING[request.command](self.context(row), request)
+
+    def forget(self, name: str) -> None:
+        """Deletes a local backup, and does not mind where there is none."""
+        with contextlib.suppress(FailedError):
+            local.delete(self.context(self.operations.unseen()), name, force=True)
 
     def resume(self) -> None:
         """Goes on with what an ended process left, as the sidecar does by itself at its start.

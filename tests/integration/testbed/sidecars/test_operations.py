@@ -225,29 +225,3 @@ def test_older_releases_lack_routes_ids_and_flags(start: Start, base: str, rows:
     line = {"command": "create_remote --named-collections other"}
     assert old.post("/backup/actions", line).row["status"] == "acknowledged"
     assert old.quiet()[-1]["error"] == "flag provided but not defined: -named-collections"
-
-
-def test_tables_of_the_server_lead_to_the_sidecar(
-    start: Start, replica: Replica, base: str, rows: str
-) -> None:
-    api = start(integration_tables=True, login=Login.make("api"))
-    command = f"create_remote --tables={base}.* --delete-source by_sql"
-    replica.sql(f"INSERT INTO system.backup_actions (command) VALUES ('{command}')")
-    api.quiet()
-    asked = "SELECT status, error FROM system.backup_actions WHERE command = '{}'"
-    assert replica.sql(asked.format(command)) == "success\t"
-    listed = "SELECT name, location, required, desc FROM system.backup_list"
-    assert replica.sql(listed) == "by_sql\tremote\t\ttar, regular"
-    assert replica.sql("SELECT version FROM system.backup_version") == "2.8.1"
-    with pytest.raises(RuntimeError, match="HTTP status code: 400 Bad Request.*unknown command"):
-        replica.sql("INSERT INTO system.backup_actions (command) VALUES ('make it')")
-    with (
-        api.sidecar.faults.held("create") as hold,
-        pytest.raises(RuntimeError, match=f"HTTP status code: 500 .*{_LOCKED}"),
-    ):
-        replica.sql("INSERT INTO system.backup_actions (command) VALUES ('create held')")
-        hold.wait()
-        replica.sql("INSERT INTO system.backup_actions (command) VALUES ('create busy')")
-    api.quiet()
-    replica.sql("INSERT INTO system.backup_actions (command) VALUES ('delete remote by_sql')")
-    assert api.names() == {}

@@ -148,14 +148,13 @@ def test_two_shards_come_back_with_the_schema_everywhere_and_the_data_once(
         cluster.everywhere(f"DROP TABLE {base}.shared")
         _restore(apis)
         for one in cluster.replicas:
-            wait_until(
-                lambda one=one: one.sql(total) == before[one.shard - 1],
-                seconds=60,
-                what=f"the rows of shard {one.shard} on replica {one.replica}",
-            )
-        for one in found.values():
-            one.server.clean_shadow()
-            Api(sidecar=one).post("/backup/delete/local/all")
+            _wait(one, total, before[one.shard - 1])
+        for api in apis.values():
+            assert api.post("/backup/delete/local/all").status == 200
+
+
+def _wait(replica: Replica, asked: str, answer: str) -> None:
+    wait_until(lambda: replica.sql(asked) == answer, seconds=60, what=f"{answer} of {asked}")
 
 
 def _restore(apis: Mapping[tuple[int, int], Api]) -> None:

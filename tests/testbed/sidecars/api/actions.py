@@ -13,9 +13,11 @@ from tests.testbed.sidecars.api.wire import Answer, Asked, lines
 from tests.testbed.sidecars.errors import FailedError
 from tests.testbed.sidecars.operations import Row
 from tests.testbed.sidecars.requests import Request
+from tests.testbed.sidecars.watch import watch
 from tests.testbed.sidecars.worker import Process, new_name
 
-_ASIDE = {"create", "restore", "upload", "download", "create_remote", "restore_remote", "list"}
+_ASIDE = {"create", "restore", "upload", "download", "create_remote", "restore_remote"}
+_ASIDE |= {"list", "watch"}
 _AT_ONCE = {"delete", "clean", "clean_local_broken", "clean_remote_broken"}
 
 
@@ -63,7 +65,11 @@ def _take(process: Process, words: list[str], command: str) -> str:
         raise FailedError(LOCKED)
 
     def work(row: Row) -> None:
-        process.work(row, _request(process, words[0], command))
+        request = _request(process, words[0], command)
+        if words[0] == "watch":
+            watch(process, row, request)
+        else:
+            process.work(row, request)
 
     if words[0] in _AT_ONCE:
         shown = command if words[0] == "delete" else words[0]

@@ -10,6 +10,7 @@ from tests.testbed.sidecars.api.wire import Answer, Asked, lines
 from tests.testbed.sidecars.errors import FailedError
 from tests.testbed.sidecars.operations import new_id
 from tests.testbed.sidecars.requests import Request
+from tests.testbed.sidecars.watch import watch
 from tests.testbed.sidecars.worker import Process, new_name
 
 _GIVEN = {"create": 201, "create_remote": 201, "upload": 200, "download": 200}
@@ -103,3 +104,17 @@ def restart(process: Process, asked: Asked, named: dict[str, str]) -> Answer:
     # It only begins anew in the same process: rows stay, every one of them as cancelled.
     process.operations.cancel_all("canceled via API /restart")
     return lines([{"status": "acknowledged", "operation": "restart"}], status=201)
+
+
+def watch_on(process: Process, asked: Asked, named: dict[str, str]) -> Answer:
+    """Puts the watch to work, once; from then on the sidecar is busy."""
+    running = process.operations.running()
+    if not process.settings.allow_parallel and running:
+        return error(423, "watch", LOCKED)
+    request, shown = flags.of_query("watch", "", asked.query, process.settings)
+    if shown in {one.command for one in running}:
+        return error(423, "watch", LOCKED)
+    row = process.operations.start(shown)
+    process.operations.run_aside(row, lambda row: watch(process, row, request))
+    told = {"status": "acknowledged", "operation": "watch", "command": shown}
+    return lines([told], status=201)

@@ -36,28 +36,32 @@ class Flag:
 _CREATES = "create create_remote"
 _RESTORES = "restore restore_remote"
 _ALL = f"{_CREATES} upload download {_RESTORES}"
+_MORE = f"{_ALL} watch"
 # In the order in which a row's command shows them.
 FLAGS = (
+    Flag(name="watch-interval", kind="text", commands="watch"),
+    Flag(name="full-interval", kind="text", commands="watch"),
+    Flag(name="watch-backup-name-template", kind="text", commands="watch"),
     Flag(name="diff-from", kind="text", commands="create_remote upload"),
-    Flag(name="tables", query="table", kind="text", commands=_ALL),
+    Flag(name="tables", query="table", kind="text", commands=_MORE),
     Flag(name="diff-from-remote", kind="text", commands=f"{_CREATES} upload"),
     Flag(name="restore-database-mapping", kind="text", commands=_RESTORES),
     Flag(name="restore-table-mapping", kind="text", commands=_RESTORES),
-    Flag(name="partitions", kind="list", commands=_ALL),
-    Flag(name="schema", commands=_ALL),
+    Flag(name="partitions", kind="list", commands=_MORE),
+    Flag(name="schema", commands=_MORE),
     Flag(name="data", commands=_RESTORES),
     Flag(name="drop", commands=_RESTORES),
     Flag(name="rm", commands=_RESTORES),
     Flag(name="ignore-dependencies", commands=_RESTORES),
-    Flag(name="rbac", commands=f"{_CREATES} {_RESTORES}"),
+    Flag(name="rbac", commands=f"{_CREATES} watch {_RESTORES}"),
     Flag(name="rbac-only", commands=_ALL),
-    Flag(name="configs", commands=f"{_CREATES} {_RESTORES}"),
+    Flag(name="configs", commands=f"{_CREATES} watch {_RESTORES}"),
     Flag(name="configs-only", commands=_ALL),
-    Flag(name="named-collections", commands=f"{_CREATES} {_RESTORES}"),
+    Flag(name="named-collections", commands=f"{_CREATES} watch {_RESTORES}"),
     Flag(name="named-collections-only", commands=_ALL),
     Flag(name="skip-check-parts-columns", commands=_CREATES),
     Flag(name="skip-projections", kind="text", commands=f"{_CREATES} upload {_RESTORES}"),
-    Flag(name="delete-source", commands="create_remote upload"),
+    Flag(name="delete-source", commands="create_remote upload watch"),
     Flag(name="resumable", commands=f"upload download {_RESTORES}"),
     Flag(name="resume", commands=_ALL),
     Flag(name="replicated-copy-to-detached", commands=_RESTORES),
@@ -71,6 +75,7 @@ _ALIASES |= {"delete": "delete-source", "delete-local": "delete-source"}
 _ALIASES |= {"backup-rbac": "rbac", "backup-configs": "configs"}
 _ALIASES |= {"restore-rbac": "rbac", "restore-configs": "configs", "m": "restore-database-mapping"}
 _ONE_WAY = frozenset({"schema", "rbac", "configs", "data", "drop", "rm", "resume", "resumable"})
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 Given = dict[str, list[str]]
 
 
@@ -91,6 +96,9 @@ def of_query(
         if flag.queried not in _ONE_WAY:
             names = [flag.queried.replace("-", "_"), flag.queried.replace("_", "-")]
         found = next((query[one] for one in names if one in query), None)
+        if command == "watch" and found and flag.kind == "bool" and found[0] not in _TRUE:
+            # Only here is a flag's value read: elsewhere `rbac=false` is as true as `rbac`.
+            continue
         if found is not None:
             given[flag.name] = [*found] if flag.kind == "list" else [found[0]]
     return request(command, name, given), _shown(command, name, given)
@@ -159,6 +167,9 @@ def request(command: str, name: str, given: Given) -> Request:
         force=has("force"),
         database_mapping=_mapping("database", given.get("restore-database-mapping", [])),
         table_mapping=_mapping("table", given.get("restore-table-mapping", [])),
+        watch_interval=text("watch-interval"),
+        full_interval=text("full-interval"),
+        template=text("watch-backup-name-template"),
     )
 
 

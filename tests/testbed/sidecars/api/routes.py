@@ -74,6 +74,7 @@ def _routes(process: Process) -> list[Route]:
             answer=lambda *_: lines([{"version": version}]),
         ),
         Route(path="/backup/kill", methods="POST GET", answer=doing.kill),
+        Route(path="/backup/watch", methods="POST GET", answer=doing.watch_on),
         Route(path="/backup/tables", methods="GET", answer=telling.tables),
         Route(path="/backup/tables/all", methods="GET", answer=telling.tables),
         Route(path="/backup/list", methods="GET HEAD", answer=telling.list_of),
