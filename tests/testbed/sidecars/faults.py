@@ -24,17 +24,30 @@ class Hold:
     step: Step
     after: int
     stubborn: bool
+    every: bool = False
     reached: threading.Event = field(default_factory=threading.Event)
     passed: threading.Event = field(default_factory=threading.Event)
+    _turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def wait(self) -> None:
         """Returns once an operation stands there; TimeoutError."""
         if not self.reached.wait(_SECONDS):
             raise TimeoutError(f"no operation came to `{self.step}` within {_SECONDS} s")
 
+    def let_one(self) -> None:
+        """Lets it go on to where it comes to the step again, where it waits at every turn."""
+        self.reached.clear()
+        self._turns.release()
+
     def release(self) -> None:
-        """Lets it go on."""
+        """Lets it go on to its end."""
         self.passed.set()
+
+    def stand(self, life: "Life") -> None:
+        """An operation waits here."""
+        self.reached.set()
+        while not self._turns.acquire(timeout=_POLL) and not self.passed.is_set():
+            life.check(stubborn=self.stubborn)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,12 +73,15 @@ class Faults:
     _full: bool = False
 
     @contextlib.contextmanager
-    def held(self, step: Step, *, after: int = 0, stubborn: bool = False) -> Iterator[Hold]:
+    def held(
+        self, step: Step, *, after: int = 0, stubborn: bool = False, every: bool = False
+    ) -> Iterator[Hold]:
         """Stops the first operation that comes to the step for the `after + 1`st time.
 
-        A stubborn one does not even notice that it was cancelled. It goes on afterwards.
+        A stubborn one does not even notice that it was cancelled. With `every` it stops there
+        again and again, each time until it is let on. It goes on afterwards.
         """
-        hold = Hold(step=step, after=after, stubborn=stubborn)
+        hold = Hold(step=step, after=after, stubborn=stubborn, every=every)
         self._holds.append(hold)
         try:
             yield hold
@@ -99,13 +115,13 @@ class Faults:
             if where == step:
                 del self._errors[number]
                 raise FailedError(error)
-        for hold in self._holds:
-            if hold.step != step or hold.reached.is_set():
+        for hold in [*self._holds]:
+            if hold.step != step or hold.passed.is_set():
+                continue
+            if hold.reached.is_set() and not hold.every:
                 continue
             if hold.after:
                 hold.after -= 1
                 continue
-            hold.reached.set()
-            while not hold.passed.wait(_POLL):
-                life.check(stubborn=hold.stubborn)
+            hold.stand(life)
         life.check()

@@ -19,14 +19,19 @@ def create(server: Server, settings: Settings, host: str, port: int) -> None:
         # chbackup's tables hold no login, so with one they are of no use.
         asked = {"user": settings.login.user, "pass": settings.login.password}
         shown = f"?{urlencode(sorted(asked.items()))}"
+    drop(server, settings)
     scheme = "https" if settings.tls else "http"
     for table, columns in _tables(settings).items():
         path = table.removeprefix("backup_")
         url = f"{scheme}://{host}:{port}/backup/{path}{shown}"
-        server.sql(f"DROP TABLE IF EXISTS system.{table}")
         server.sql(
             f"CREATE TABLE system.{table} ({', '.join(columns)}) ENGINE = URL('{url}', JSONEachRow)"
         )
+
+
+def drop(server: Server, settings: Settings) -> None:
+    for table in _tables(settings):
+        server.sql(f"DROP TABLE IF EXISTS system.{table}")
 
 
 def _tables(settings: Settings) -> dict[str, list[str]]:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pytest
+
 from tests.testbed.sidecars import server
 from tests.testbed.sidecars.faults import Faults, Hold, Step
 from tests.testbed.sidecars.settings import NEWEST, Settings
 from tests.testbed.toolchain import processes
-from tests.testbed.toolchain.require import require
 
 PROGRAM = "KSNAPSHOT_CLICKHOUSE_BACKUP"
 
@@ -32,7 +33,9 @@ class NoFaults(Faults):
     """A released program does only what it does by itself: tests that need more are skipped."""
 
     @contextlib.contextmanager
-    def held(self, step: Step, *, after: int = 0, stubborn: bool = False) -> Iterator[Hold]:
+    def held(
+        self, step: Step, *, after: int = 0, stubborn: bool = False, every: bool = False
+    ) -> Iterator[Hold]:
         self._cannot(f"be held at `{step}`")
         yield Hold(step=step, after=after, stubborn=stubborn)
 
@@ -46,7 +49,7 @@ class NoFaults(Faults):
 
     @staticmethod
     def _cannot(what: str) -> None:
-        require(None, f"the program of {PROGRAM} cannot {what}")
+        pytest.skip(f"the program of {PROGRAM} cannot {what}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,14 +79,13 @@ class ReleasedSidecar(server.Sidecar):
             self._running.kill()
         self._running = None
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
         self.kill()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def configure(self, **changes: Any) -> NoReturn:
-        require(None, f"the program of {PROGRAM} takes no other settings while it runs")
-        raise NotImplementedError
+        pytest.skip(f"the program of {PROGRAM} takes no other settings while it runs")
 
 
 def environment(settings: Settings, sidecar: server.Sidecar) -> dict[str, str]:

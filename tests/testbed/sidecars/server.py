@@ -1,5 +1,6 @@
 """The protocol server: one process of our own in the place of a sidecar's."""
 
+import contextlib
 import dataclasses
 import threading
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ class Sidecar:
     port: int
     settings: Settings
     faults: Faults = field(default_factory=Faults)
+    asked: list[str] = field(default_factory=list)
+    """The requests that came, by method and target; of all its processes."""
     _door: Door | None = None
     _process: Process | None = None
 
@@ -42,6 +45,14 @@ class Sidecar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+        if self.settings.integration_tables:
+            # The next test's server is to know of no sidecar that has ended.
+            with contextlib.suppress(RuntimeError, OSError):
+                integration.drop(self.server, self.settings)
+
+    def stop(self) -> None:
+        """Ends it for good."""
         self.kill()
 
     def start(self) -> None:
@@ -62,6 +73,7 @@ class Sidecar:
         def answered(asked: Asked) -> Answer:
             # As a configuration file, which is read for each request.
             process.settings = self.settings
+            self.asked.append(f"{asked.method} {asked.target}")
             return answer(process, asked)
 
         self._process = process

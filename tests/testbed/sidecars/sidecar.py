@@ -16,6 +16,7 @@ are taken one after the other.
 import contextlib
 import dataclasses
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from tests.testbed.databases.clickhouse import Cluster, Replica
 from tests.testbed.sidecars.released import ReleasedSidecar, stands_in
@@ -46,12 +47,13 @@ def start_sidecar(
 
 @contextlib.contextmanager
 def start_sidecars(
-    cluster: Cluster, settings: Settings
+    cluster: Cluster, settings: Settings, *, local: bool = False
 ) -> Iterator[dict[tuple[int, int], Sidecar]]:
     """One beside each server of a cluster, all on the same port of their servers' addresses.
 
     They are found by shard and replica. Backups of the shards lie apart: each sidecar's path in
-    the bucket ends with its shard, as `S3_PATH` with the macro {shard} has it.
+    the bucket ends with its shard, as `S3_PATH` with the macro {shard} has it. `local` ones
+    listen on 127.0.0.1, each on a port of its own, and are to be had by their servers' tables.
     """
     port, found = processes.free_port(), {}
     with contextlib.ExitStack() as ending:
@@ -62,6 +64,14 @@ def start_sidecars(
                 remote = dataclasses.replace(remote, path=path)
             own = dataclasses.replace(settings, remote=remote)
             found[replica.shard, replica.replica] = ending.enter_context(
-                start_sidecar(replica, own, port=port)
+                _beside(replica, own, port, local=local)
             )
         yield found
+
+
+def _beside(
+    replica: Replica, settings: Settings, port: int, *, local: bool
+) -> AbstractContextManager[Sidecar]:
+    if local:
+        return start_sidecar(replica, settings, host="127.0.0.1")
+    return start_sidecar(replica, settings, port=port)

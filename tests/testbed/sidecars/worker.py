@@ -4,7 +4,7 @@ import contextlib
 import datetime as dt
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from tests.testbed.sidecars.operations import Operations, Row
 from tests.testbed.sidecars.requests import Request
 from tests.testbed.sidecars.settings import Settings
 
+_FIRST = {"create_remote": "create", "restore_remote": "download"}
+
 
 @dataclass(slots=True, kw_only=True)
 class Process:
@@ -30,6 +32,7 @@ class Process:
     faults: Faults
     operations: Operations
     metrics: Metrics = field(default_factory=Metrics)
+    _locks: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def context(self, row: Row) -> Context:
         return Context(
@@ -45,8 +48,28 @@ class Process:
 
     def work(self, row: Row, request: Request) -> None:
         """Does it to its end; FailedError."""
-        with self.metrics.measured(request.command):
+        with self.metrics.measured(request.command), self._locked(request):
             _DOING[request.command](self.context(row), request)
+
+    @contextlib.contextmanager
+    def _locked(self, request: Request) -> Iterator[None]:
+        """One operation on a backup at a time, even where several may run."""
+        name, kept = request.name, self._locks
+        if request.command.startswith(("delete", "clean")):
+            yield
+            return
+        if name in kept:
+            command, since = kept[name]
+            raise FailedError(
+                f"another clickhouse-backup `{command}` command is already running {since} (pid=1, "
+                f"pidPath=/tmp/clickhouse-backup.{name}.pid, cmdLine=clickhouse-backup server)"
+            )
+        since = dt.datetime.now().astimezone().isoformat(timespec="seconds")
+        kept[name] = (_FIRST.get(request.command, request.command), since)
+        try:
+            yield
+        finally:
+            del kept[name]
 
     def forget(self, name: str) -> None:
         """Deletes a local backup, and does not mind where there is none."""

@@ -1,8 +1,11 @@
 import pytest
 
+from tests.integration.testbed.sidecars.asking import Api
 from tests.integration.testbed.sidecars.conftest import Start
-from tests.testbed.databases.clickhouse import Replica
+from tests.testbed.databases.clickhouse import Cluster, Replica
 from tests.testbed.databases.clickhouse_http import Login
+from tests.testbed.sidecars.settings import Remote, Settings
+from tests.testbed.sidecars.sidecar import start_sidecars
 from tests.testbed.toolchain.processes import wait_until
 
 _LOCKED = "another operation is currently running"
@@ -31,6 +34,26 @@ def test_tables_of_the_server_lead_to_the_sidecar(
     api.quiet()
     replica.sql("INSERT INTO system.backup_actions (command) VALUES ('delete remote by_sql')")
     assert api.names() == {}
+
+
+def test_sidecars_that_listen_on_localhost_only_are_had_by_their_own_servers(
+    cluster: Cluster, base: str, remote: Remote
+) -> None:
+    cluster.everywhere(f"CREATE TABLE {base}.own (a UInt64) ENGINE = MergeTree ORDER BY a")
+    settings = Settings(remote=remote, integration_tables=True)
+    with start_sidecars(cluster, settings, local=True) as found:
+        assert {one.host for one in found.values()} == {"127.0.0.1"}
+        for shard in (1, 2):
+            replica = cluster.replica(shard, 1)
+            replica.sql(f"INSERT INTO {base}.own VALUES ({shard})")
+            line = f"create_remote --tables={base}.* --delete-source by_sql"
+            replica.sql(f"INSERT INTO system.backup_actions (command) VALUES ('{line}')")
+        for shard in (1, 2):
+            Api(sidecar=found[shard, 1]).quiet()
+            listed = "SELECT name, location FROM system.backup_list"
+            assert cluster.replica(shard, 1).sql(listed) == "by_sql\tremote"
+    # With the sidecars their tables are gone: only a test's servers are tidied up like this.
+    assert cluster.replica(1, 1).sql("EXISTS TABLE system.backup_list") == "0"
 
 
 def test_a_sidecar_that_watches_is_busy_and_makes_increments_by_itself(

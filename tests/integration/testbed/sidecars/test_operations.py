@@ -73,6 +73,8 @@ def test_a_busy_sidecar_refuses_each_door_in_its_own_way(
         assert api.get("/backup/list").status == 200
         api.sidecar.configure(allow_parallel=True)
         assert api.run(f"/backup/create?name=second&table={base}.*")["status"] == "success"
+        failed = api.run(f"/backup/create_remote?name=first&table={base}.*")["error"]
+        assert failed.startswith("another clickhouse-backup `create` command is already running ")
     assert api.ended(begun["operation_id"])["status"] == "success"
     assert set(api.names("local")) == {"first", "second"}
 

@@ -29,6 +29,10 @@ def test_what_was_dropped_comes_back_as_it_was(
     replica.sql(f"CREATE TABLE {base}.log (a UInt64) ENGINE = Log")
     replica.sql(f"INSERT INTO {base}.log VALUES (1)")
     replica.sql(f"CREATE VIEW {base}.view AS SELECT a FROM {rows}")
+    replica.sql(
+        f"CREATE MATERIALIZED VIEW {base}.seen ENGINE = MergeTree ORDER BY a "
+        f"POPULATE AS SELECT a FROM {rows}"
+    )
     sums = (_SUM.format(rows), f"SELECT count(), sum(cityHash64(a, s)) FROM {odd}")
     before = [replica.sql(one) for one in sums]
     done = api.run(f"/backup/create_remote?name=whole&table={base}.*&delete-source")
@@ -42,6 +46,7 @@ def test_what_was_dropped_comes_back_as_it_was(
     # Of other engines only the schema is kept.
     assert replica.sql(f"SELECT count() FROM {base}.log") == "0"
     assert replica.sql(f"SELECT count() FROM {base}.view") == "1000"
+    assert replica.sql(f"SELECT count() FROM {base}.seen") == "1000"
     [local] = api.get("/backup/list/local").rows
     assert (local["name"], local["desc"]) == ("whole", "regular")
 

@@ -30,6 +30,18 @@ def test_an_operation_that_hangs_runs_until_it_is_killed(api: Api, base: str, ro
     assert api.names() == {"hung": "broken (can't stat metadata.json)"}
 
 
+def test_an_upload_goes_on_object_by_object(
+    api: Api, base: str, rows: str, s3: S3Server, bucket: str
+) -> None:
+    with api.sidecar.faults.held("upload", every=True) as hold:
+        begun = api.post(f"/backup/create_remote?name=slow&table={base}.*").row
+        for stored in range(2):
+            hold.wait()
+            assert len(s3.objects(bucket)) == stored
+            hold.let_one()
+        assert api.ended(begun["operation_id"])["status"] == "success"
+
+
 def test_whoever_kills_a_stubborn_operation_waits_for_it(api: Api, base: str, rows: str) -> None:
     with (
         ThreadPoolExecutor(1) as other,

@@ -69,6 +69,8 @@ def _renamed(request: Request, table: Table) -> Table:
     database = request.database_mapping.get(table.database, table.database)
     name = request.table_mapping.get(table.table, table.table)
     query = _TITLE.sub(lambda found: f"{found[1]}`{database}`.`{name}`", table.query, count=1)
+    # Attached, a view does not make its inner table, which is a table of the backup itself.
+    query = query.replace("CREATE MATERIALIZED VIEW", "ATTACH MATERIALIZED VIEW", 1)
     return replace(table, database=database, table=name, query=query)
 
 
@@ -79,9 +81,8 @@ def _mapped_database(request: Request, database: str, query: str) -> str:
 def _schema(context: Context, request: Request, tables: list[tuple[Table, Table]]) -> None:
     """Drops and makes, again and again while some depend on others that are still missing."""
     for _, table in tables:
-        kind = "TABLE"
         with wrapping("dropExistsTables", f"can't drop table {of(table)}"):
-            context.server.sql(f"DROP {kind} IF EXISTS {of(table)}")
+            context.server.sql(f"DROP TABLE IF EXISTS {of(table)}")
     waiting = [table for _, table in tables]
     while waiting:
         failed: list[tuple[Table, Exception]] = []
