@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import tarfile
 from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +17,13 @@ class FailedError(Exception):
     """An operation ended with this error."""
 
 
+# What an operation may end with: the server, the disk, the storage, or what was read from them.
+KNOWN = (
+    *(FailedError, OSError, RuntimeError, ValueError, KeyError),
+    *(ClientError, BotoCoreError, tarfile.TarError),
+)
+
+
 class DiedError(BaseException):
     """The sidecar's process is gone: nothing is cleaned up, as nobody is there to do it."""
 
@@ -25,7 +33,7 @@ def wrapping(*places: str) -> Iterator[None]:
     """Says where an error came from, the outermost place first."""
     try:
         yield
-    except (FailedError, OSError, RuntimeError, ClientError, BotoCoreError) as error:
+    except KNOWN as error:
         raise FailedError(": ".join([*places, text_of(error)])) from error
 
 
@@ -43,7 +51,9 @@ def text_of(error: Exception) -> str:
     if isinstance(error, ConnectionError):
         return f"dial tcp: connect: {os.strerror(error.errno).lower() if error.errno else error}"
     if isinstance(error, OSError) and error.errno:
-        return f"{error.filename or 'write'}: {os.strerror(error.errno).lower()}"
+        where = f"{error.filename or 'write'}"
+        place = where if where.startswith("write") else f"open {where}"
+        return f"{place}: {os.strerror(error.errno).lower()}"
     if isinstance(error, RuntimeError) and (found := _CLICKHOUSE.search(f"{error}")):
         return f"code: {found[1]}, message: {found[2]}"
     return f"{error}"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from tests.testbed.sidecars.errors import DiedError, FailedError, text_of
+from tests.testbed.sidecars.errors import KNOWN, DiedError, FailedError, text_of
 from tests.testbed.sidecars.faults import Life
 
 IN_PROGRESS, SUCCESS, ERROR, CANCEL = "in progress", "success", "error", "cancel"
@@ -106,7 +106,7 @@ class Operations:
             work(row)
         except DiedError:
             return "died"
-        except (FailedError, OSError, RuntimeError) as failed:
+        except KNOWN as failed:
             error = text_of(failed)
         except Exception as failed:
             # A thread's fault must be seen by whoever asks how the operation went.

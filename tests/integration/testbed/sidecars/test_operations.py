@@ -117,6 +117,10 @@ def test_an_upload_that_was_cut_off_leaves_a_broken_backup(
     done = api.run(f"/backup/create_remote?name=next&table={base}.*&diff-from-remote=cut")
     assert done["status"] == "success"
     assert api.get("/backup/list/remote").rows[-1]["required"] == "cut"
+    # And missed when it comes back, although all the parts are there.
+    assert api.post("/backup/delete/local/next?force=1").status == 200
+    failed = api.run("/backup/restore_remote/next")["error"]
+    assert failed.endswith("cut is broken (can't stat metadata.json) on remote storage")
     assert api.post("/backup/clean/remote_broken").row["status"] == "success"
     assert api.names() == {"next": "tar, regular"}
 

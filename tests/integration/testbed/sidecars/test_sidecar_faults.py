@@ -14,7 +14,8 @@ from tests.testbed.stores.s3 import S3Server
 
 _UPLOAD = (
     "one of upload table go-routine return error: uploadTableData: one of uploadTableData "
-    "go-routine return error: can't upload: "
+    "go-routine return error: can't upload: UploadCompressedStream errgroup.Wait: S3 "
+    "PutFileAbsolute Upload: "
 )
 
 

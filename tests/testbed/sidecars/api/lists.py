@@ -5,7 +5,7 @@ import datetime as dt
 from tests.testbed.sidecars.backups import local, remote
 from tests.testbed.sidecars.backups.context import Context
 from tests.testbed.sidecars.backups.record import Backup
-from tests.testbed.sidecars.errors import FailedError
+from tests.testbed.sidecars.errors import KNOWN
 
 # Only these are shown where they are 0.
 _ALWAYS = {"name", "created", "metadata_size", "location", "required", "desc"}
@@ -54,7 +54,7 @@ def chbackup_rows(context: Context, where: str = "") -> list[dict[str, object]]:
             continue
         try:
             found += [_chbackup_row(one, location) for one in read(context)]
-        except (FailedError, RuntimeError, OSError):
+        except KNOWN:
             continue
     return [row for _, row in sorted(found, key=lambda one: (one[0], f"{one[1]['name']}"))]
 
@@ -90,7 +90,7 @@ def counts(context: Context) -> dict[str, float]:
     try:
         kept = local.listed(context)
         stored = remote.listed(context) if context.settings.remote else []
-    except (FailedError, RuntimeError, OSError):
+    except KNOWN:
         return told
     told |= {"number_backups_local": len(kept), "number_backups_remote": len(stored)}
     told["number_backups_remote_broken"] = sum(bool(one.broken) for one in stored)

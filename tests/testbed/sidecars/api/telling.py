@@ -5,7 +5,7 @@ from typing import Any
 from tests.testbed.sidecars.api import lists
 from tests.testbed.sidecars.api.refusals import error
 from tests.testbed.sidecars.api.wire import Answer, Asked, lines
-from tests.testbed.sidecars.errors import text_of
+from tests.testbed.sidecars.errors import KNOWN, text_of
 from tests.testbed.sidecars.worker import Process
 
 
@@ -47,7 +47,7 @@ def tables(process: Process, asked: Asked, named: dict[str, str]) -> Answer:
     skip = () if asked.path.endswith("/all") else process.settings.skip_tables
     try:
         found = context.server.tables(asked.query.get("table", [""])[0], skip)
-    except (RuntimeError, OSError) as failed:
+    except KNOWN as failed:
         return error(500, "tables", text_of(failed))
     told = [
         {"Database": one.database, "Name": one.table, "CreateTableQuery": one.query, "Skip": False}

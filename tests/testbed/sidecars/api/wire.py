@@ -102,6 +102,7 @@ class _Quiet(http.server.ThreadingHTTPServer):
     """One that a test's client may leave in the middle, and that can cut all of them off."""
 
     daemon_threads = True
+    request_queue_size = 128
     block_on_close = False
 
     def __init__(self, *arguments: Any) -> None:

@@ -18,6 +18,7 @@ from tests.testbed.sidecars.backups.context import Context
 from tests.testbed.sidecars.backups.record import METADATA, Backup, Part, Table
 from tests.testbed.sidecars.errors import FailedError, wrapping
 from tests.testbed.sidecars.settings import Remote
+from tests.testbed.stores.s3 import Keys
 
 _EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)
 
@@ -73,14 +74,15 @@ class Storage:
 
 
 @functools.lru_cache(maxsize=32)
-def _storage(remote: Remote) -> Storage:
-    client = boto3.client(
+def _client(endpoint: str, region: str, keys: Keys, ca: str | None) -> Any:
+    """One for all buckets: making one takes longer than what it is made for."""
+    return boto3.client(
         "s3",
-        endpoint_url=remote.endpoint,
-        region_name=remote.region,
-        aws_access_key_id=remote.keys.access,
-        aws_secret_access_key=remote.keys.secret,
-        verify=remote.ca,
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=keys.access,
+        aws_secret_access_key=keys.secret,
+        verify=ca,
         config=Config(
             signature_version="s3v4",
             s3={"addressing_style": "path"},
@@ -89,13 +91,13 @@ def _storage(remote: Remote) -> Storage:
             request_checksum_calculation="when_required",
         ),
     )
-    return Storage(remote=remote, client=client)
 
 
 def storage(context: Context, what: str = "") -> Storage:
     """FailedError where none is configured."""
-    if context.settings.remote is not None:
-        return _storage(context.settings.remote)
+    if (found := context.settings.remote) is not None:
+        client = _client(found.endpoint, found.region, found.keys, found.ca)
+        return Storage(remote=found, client=client)
     if what == "delete":
         raise FailedError('aborted: RemoteStorage set to "none"')
     if what:
@@ -144,18 +146,23 @@ def base_of(context: Context, name: str) -> Backup:
         return context.layout.whole(found, lambda key: place.get(f"{name}/{key}"))
 
 
-def key_of(context: Context, backup: Backup, table: Table, part: Part) -> str:
-    """Where a part's bytes lie, looked for along the chain; FailedError."""
-    if part.key:
-        return part.key
-    if not part.required:
-        return f"{backup.name}/{context.layout.part_key(table, part.name)}"
+def require_base(context: Context, backup: Backup) -> None:
+    """FailedError where the backup that this one requires is not there, or broken."""
     with wrapping("ReadBackupMetadataRemote"):
         found = find(context, backup.required)
         if found is None:
             raise FailedError(f"{backup.required} not found on remote storage")
         if found.broken:
             raise FailedError(f"{backup.required} is {found.broken} on remote storage")
+
+
+def key_of(context: Context, backup: Backup, table: Table, part: Part) -> str:
+    """Where a part's bytes lie, looked for along the chain; FailedError."""
+    if part.key:
+        return part.key
+    if not part.required:
+        return f"{backup.name}/{context.layout.part_key(table, part.name)}"
+    require_base(context, backup)
     base = base_of(context, backup.required)
     for one in base.tables:
         if (one.database, one.table) == (table.database, table.table):

@@ -123,7 +123,8 @@ def _store(
     context.at("upload")
     folder = context.server.stored(request.name, table) / part.name
     body = remote.packed(folder)
-    place.put(key, body)
+    with wrapping("UploadCompressedStream errgroup.Wait", "S3 PutFileAbsolute Upload"):
+        place.put(key, body)
     progress.add(key, len(body))
     if request.delete_source:
         for file in folder.iterdir():
@@ -198,6 +199,10 @@ def _fetch(
     """A table's parts that were asked for, unpacked into the local backup."""
     if not request.with_data:
         return replace(table, parts=(), metadata_only=True)
+    if record.required and not table.metadata_only and context.settings.kind != "chbackup":
+        # Even where no part of the table lies in it.
+        with wrapping("downloadDiffParts"):
+            remote.require_base(context, record)
     parts = chosen_parts(request.partitions, table)
     target = context.server.stored(record.name, table)
     for part in parts:
