@@ -1,7 +1,7 @@
 """What a sidecar is told, as its configuration file or its environment would say it.
 
 The facts that differ by version were read in clickhouse-backup's repository at its tags v2.5.0 to
-v2.8.0 and at what becomes v2.8.1.
+v2.8.0 and at what becomes v2.8.1, which was not released then.
 """
 
 from collections.abc import Sequence

@@ -6,6 +6,21 @@ read in their public repositories: Altinity/clickhouse-backup at the tags v2.5.0
 the commit of August 2026 that precedes v2.8.1, siqueiraa/chbackup at v0.1.0. Not tried with a
 released clickhouse-backup or chbackup.
 
+What a client may not expect of clickhouse-backup, and what each was read from:
+- nothing found is an empty body with 200, an unknown operation too, and so is the list of a bucket
+  that does not answer (`sendJSONEachRow`, `BackupList`);
+- busy is 423 on the routes but 500 on `/backup/actions`; a list or a watch that is under way makes
+  it busy, too; `create_remote` is a route from v2.6.30 on only, and its id leads to its row from
+  v2.6.40 on (`server.go` of these tags);
+- with resumable state, which is the default, a name that is taken is written over; without it the
+  create that fails removes the local backup that had the name (`CreateBackup`, `Upload`);
+- a restarted process goes on with uploads by itself, in a row without an id, and does again those
+  that had ended well while their local backup is there (`ResumeOperationsAfterRestart`);
+- `/restart` calls all rows cancelled, also those that had succeeded (`CancelAll`);
+- a broken base is taken for an increment, which then cannot be downloaded (`downloadDiffParts`);
+- before v2.8.1 a base is deleted whatever requires it; `restore_remote` takes the local backup
+  that is there; parts are attached on every replica that is asked (`AttachDataParts`).
+
 Not established, or left out: embedded backups, object disks, other storages than S3, several
 disks, projections, functions, named collections, mutations, rebase and rebalance, schedules of
 `watch`, `custom` storage, chbackup's `/api/v1` routes beyond those of operations and the exact

@@ -170,6 +170,22 @@ def test_a_backup_by_a_name_that_is_taken(
     )
 
 
+def test_a_row_shows_what_was_asked_for(api: Api, base: str, rows: str) -> None:
+    name = f"{base}.*"
+    api.run(f"/backup/create?name=row&table={name}&partitions=202601&partitions=202602&rbac=false")
+    asked = f"/backup/upload/row?table={name}&diff_from_remote=row&delete_source&resumable"
+    begun = api.post(asked)
+    assert begun.row.keys() == {"status", "operation", "backup_name", "diff", "operation_id"}
+    # A flag is true by being there, and each command has an order and spellings of its own.
+    assert [one["command"] for one in api.quiet()] == [
+        f'create --tables="{name}" --partitions="202601" --partitions="202602" --rbac row',
+        f'upload --deleteSource --diff-from-remote="row" --tables="{name}" --resume row',
+    ]
+    assert api.quiet()[-1]["error"] == (
+        "validateUploadParams: you cannot upload diff from the same backup"
+    )
+
+
 def test_who_may_ask(start: Start) -> None:
     login = Login.make("api")
     api = start(login=login)

@@ -17,7 +17,7 @@ from tests.testbed.sidecars.api import chbackup_requests as asking
 from tests.testbed.sidecars.api import lists
 from tests.testbed.sidecars.api.wire import Answer, Asked, compact, lines
 from tests.testbed.sidecars.backups.context import Context
-from tests.testbed.sidecars.operations import CANCEL, IN_PROGRESS, SUCCESS, Row
+from tests.testbed.sidecars.operations import CANCEL, IN_PROGRESS, SUCCESS, Row, now
 from tests.testbed.sidecars.requests import Request
 from tests.testbed.sidecars.worker import Process, new_name
 
@@ -142,7 +142,7 @@ def _kill(process: Process, asked: Asked) -> Answer:
     running = [one for one in process.operations.running() if identity in {"", f"{one.number}"}]
     for row in running:
         row.life.cancelled.set()
-        row.status = CANCEL
+        row.status, row.finish = CANCEL, now()
     if not running:
         return Answer(status=404)
     return Answer(body=b"killed", content="text/plain; charset=utf-8")

@@ -37,13 +37,14 @@ _CREATES = "create create_remote"
 _RESTORES = "restore restore_remote"
 _ALL = f"{_CREATES} upload download {_RESTORES}"
 _MORE = f"{_ALL} watch"
-# In the order in which a row's command shows them.
-FLAGS = (
+# In the order in which a row's command shows them, but for `upload`, which begins with these.
+_UPLOAD = ("delete-source", "diff-from", "diff-from-remote")
+FLAGS: tuple[Flag, ...] = (
     Flag(name="watch-interval", kind="text", commands="watch"),
     Flag(name="full-interval", kind="text", commands="watch"),
     Flag(name="watch-backup-name-template", kind="text", commands="watch"),
-    Flag(name="diff-from", kind="text", commands="create_remote upload"),
     Flag(name="tables", query="table", kind="text", commands=_MORE),
+    Flag(name="diff-from", kind="text", commands="create_remote upload"),
     Flag(name="diff-from-remote", kind="text", commands=f"{_CREATES} upload"),
     Flag(name="restore-database-mapping", kind="text", commands=_RESTORES),
     Flag(name="restore-table-mapping", kind="text", commands=_RESTORES),
@@ -75,6 +76,7 @@ _ALIASES |= {"delete": "delete-source", "delete-local": "delete-source"}
 _ALIASES |= {"backup-rbac": "rbac", "backup-configs": "configs"}
 _ALIASES |= {"restore-rbac": "rbac", "restore-configs": "configs", "m": "restore-database-mapping"}
 _ONE_WAY = frozenset({"schema", "rbac", "configs", "data", "drop", "rm", "resume", "resumable"})
+_ODD = {("upload", "delete-source"): "deleteSource", ("upload", "resumable"): "resume"}
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 Given = dict[str, list[str]]
 
@@ -105,13 +107,16 @@ def of_query(
 
 
 def _shown(command: str, name: str, given: Given) -> str:
-    shown = command
-    for flag in FLAGS:
+    shown, order = command, FLAGS
+    if command == "upload":
+        order = tuple(sorted(FLAGS, key=lambda one: (*_UPLOAD, one.name).index(one.name)))
+    for flag in order:
         if flag.name not in given or (command, flag.name) == ("create", "diff-from-remote"):
             continue
         if flag.kind == "bool":
-            odd = (command, flag.name) == ("upload", "delete-source")
-            shown += f" --{'deleteSource' if odd else flag.name}"
+            shown += f" --{_ODD.get((command, flag.name), flag.name)}"
+        elif flag.name == "skip-projections":
+            shown += f" --{flag.name}={given[flag.name][0]}"
         else:
             shown += "".join(f' --{flag.name}="{value}"' for value in given[flag.name])
     return f"{shown} {name}" if name else shown
