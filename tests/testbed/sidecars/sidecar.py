@@ -12,8 +12,10 @@ What a client may not expect of clickhouse-backup, and what each was read from:
 - busy is 423 on the routes but 500 on `/backup/actions`; a list or a watch that is under way makes
   it busy, too; `create_remote` is a route from v2.6.30 on only, and its id leads to its row from
   v2.6.40 on (`server.go` of these tags);
-- with resumable state, which is the default, a name that is taken is written over; without it the
-  create that fails removes the local backup that had the name (`CreateBackup`, `Upload`);
+- with resumable state, which is the default, a name that is taken is written over, but while the
+  local backup is there, its tables stay as the first upload told them, and new parts are lost
+  (`uploadTableMetadataRegular`); without it the create that fails removes the local backup that
+  had the name (`CreateBackup`, `Upload`);
 - a restarted process goes on with uploads by itself, in a row without an id, and does again those
   that had ended well while their local backup is there (`ResumeOperationsAfterRestart`);
 - `/restart` calls all rows cancelled, also those that had succeeded (`CancelAll`);

@@ -108,6 +108,19 @@ def test_an_older_release_deletes_what_others_need(start: Start, base: str, rows
     assert api.names() == {"more": "tar, regular"}
 
 
+@pytest.mark.parametrize(("more", "restored"), [("", "1000"), ("&delete-source", "1100")])
+def test_a_second_backup_of_a_name_lacks_what_is_new_while_the_first_is_local(
+    api: Api, replica: Replica, base: str, rows: str, more: str, restored: str
+) -> None:
+    path = f"/backup/create_remote?name=same&table={base}.*{more}"
+    assert api.run(path)["status"] == "success"
+    _more(replica, rows, 1000)
+    assert api.run(path)["status"] == "success"
+    api.post("/backup/delete/local/same")
+    assert api.run("/backup/restore_remote/same")["status"] == "success"
+    assert replica.sql(f"SELECT count() FROM {rows}") == restored
+
+
 def test_one_partition_and_a_table_by_another_name(
     api: Api, replica: Replica, base: str, rows: str
 ) -> None:

@@ -51,12 +51,14 @@ class Progress:
 
     @classmethod
     def of(cls, file: Path | None, parameters: dict[str, object], *, fresh: bool) -> "Progress":
-        """What is noted there; nothing where the remote backup is not even begun."""
+        """What is noted there for the same parameters; nothing where the remote is not begun."""
         if file is not None and fresh:
             file.unlink(missing_ok=True)
+        done: dict[str, int] = {}
         if file is not None and file.exists():
-            return cls(file=file, parameters=parameters, done=json.loads(file.read_text())["done"])
-        found = cls(file=file, parameters=parameters, done={})
+            told = json.loads(file.read_text())
+            done = told["done"] if told["parameters"] == parameters else {}
+        found = cls(file=file, parameters=parameters, done=done)
         found._save()
         return found
 

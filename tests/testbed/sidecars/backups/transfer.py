@@ -68,7 +68,11 @@ def upload(context: Context, request: Request) -> None:
     *files, last = context.layout.files(record)
     with wrapping("one of upload table go-routine return error", "uploadTableMetadata"):
         for key, body in files:
-            place.put(f"{name}/{key}", body)
+            # What an upload has stored before under the same name is not looked at again, though
+            # the table may have other parts by now: a second backup of a name is part of the first.
+            if f"{name}/{key}" not in progress.done:
+                place.put(f"{name}/{key}", body)
+                progress.add(f"{name}/{key}", len(body))
     context.at("metadata")
     with wrapping(f"can't upload {name}/metadata.json"):
         place.put(f"{name}/{last[0]}", last[1])
