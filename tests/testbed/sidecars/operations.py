@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import functools
 import http.client
 import itertools
 import json
@@ -117,7 +118,11 @@ class Operations:
         return error
 
     def run_aside(self, row: Row, work: Callable[[Row], None]) -> None:
-        thread = threading.Thread(target=self.run, args=(row, work), daemon=True)
+        self.begin(functools.partial(self.run, row, work))
+
+    def begin(self, work: Callable[[], object]) -> None:
+        """Does it aside; `die` waits for it."""
+        thread = threading.Thread(target=work, daemon=True)
         self._threads.append(thread)
         thread.start()
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import threading
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -80,7 +79,7 @@ class Sidecar:
         self._door = Door(self.host, self.port, self.settings.tls, answered)
         if self.settings.integration_tables:
             integration.create(self.server, self.settings, self.host, self.port)
-        threading.Thread(target=process.resume, daemon=True).start()
+        process.operations.begin(process.resume)
 
     def kill(self) -> None:
         """Ends the process at once: what it was doing stays half done, nobody tidies up."""

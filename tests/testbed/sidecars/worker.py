@@ -87,10 +87,16 @@ class Process:
         context = self.context(self.operations.unseen())
         for file in sorted(context.server.backups.glob("*/*.state2")):
             name, command = file.parent.name, file.name.removesuffix(".state2")
-            base = f"{json.loads(file.read_text())['parameters'].get('diffFromRemote', '')}"
-            flag = f"--diff-from-remote={base} " if base else ""
-            row = self.operations.start(f"{command} {flag}--resumable=1 {name}")
-            request = Request(command=command, name=name, diff_from_remote=base, resume=True)
+            told = json.loads(file.read_text())["parameters"]
+            # A download is gone on with as one of all, whatever of it was asked for.
+            told = told if command == "upload" else {}
+            base, tables = told.get("diffFromRemote", ""), told.get("tablePattern", "")
+            flags = f"--diff-from-remote={base} " if base else ""
+            flags += f"--tables={tables} " if tables else ""
+            row = self.operations.start(f"{command} {flags}--resumable=1 {name}")
+            request = Request(
+                command=command, name=name, tables=tables, diff_from_remote=base, resume=True
+            )
             if self.operations.run(row, functools.partial(self._again, request, file)):
                 return
 
