@@ -69,6 +69,11 @@ _TLS_FAILED = 2026
 CRASHED = frozenset((1034, 1194, 1195))
 # A table that the server cannot open: its definition, its file or an index is damaged or gone.
 UNOPENED = frozenset((1033, 1712, 1812, 1814, 1877, 1932))
+# The server's own tables of routines or events are damaged, or of an older release that nobody has
+# upgraded; or one of the routines in them.
+_NO_PROGRAM_TABLES = (
+    frozenset((1146, 1457, 1547, 1548, 1558, 1577, 1728, 1805)) | CRASHED | UNOPENED
+)
 # What the tools ask of a table before they read it; MariaDB has the number of a crashed table for a
 # definition that does not fit, too.
 _OPENING = "couldn't execute 'show "
@@ -81,6 +86,7 @@ NO_RIGHT = frozenset((1044, 1142, 1143, 1227, 1370))
 # MySQL's answer to XA RECOVER without the right XA_RECOVER_ADMIN.
 MAY_NOT_RECOVER = 1401
 NO_SUCH_TABLE = 1146
+NO_SUCH_ROUTINE = 1305
 REFUSED_LOGINS = frozenset((1045, 1698))
 NOT_THE_DEFINER = frozenset((1227, 1419))
 UNKNOWN_CHARACTERS = frozenset((1115, 1273))
@@ -89,6 +95,11 @@ UNKNOWN_CHARACTERS = frozenset((1115, 1273))
 def error_numbers(text: str) -> frozenset[int]:
     """The numbers of the server's and the clients' errors in a tool's last words."""
     return frozenset(int(found[1]) for found in _NUMBER.finditer(text))
+
+
+def are_programs_damaged(text: str) -> bool:
+    """Whether a refusal means that the server itself cannot tell of its routines or events."""
+    return bool(error_numbers(text) & _NO_PROGRAM_TABLES)
 
 
 def is_final(text: str) -> bool:

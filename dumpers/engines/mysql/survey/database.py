@@ -13,6 +13,7 @@ from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.programs import Flavour
 from dumpers.engines.mysql.survey import notes as words
 from dumpers.engines.mysql.survey.columns import look_at_columns
+from dumpers.engines.mysql.survey.events import events
 from dumpers.engines.mysql.survey.filters import TableFilter, choose
 from dumpers.engines.mysql.survey.probes import Refusal
 from dumpers.engines.mysql.survey.readable import (
@@ -213,15 +214,18 @@ def _programs(
     server: Server, database: str, rights: Grants, *, interrupt: Interrupt
 ) -> tuple[list[str], list[Note]]:
     """The tool's options for triggers, routines and events, with notes on missing ones."""
-    are_shown, notes = routines(server, database, rights, interrupt=interrupt)
-    events = rights.may("EVENT", database)
+    of_routines = routines(server, database, rights, interrupt=interrupt)
+    of_events = events(server, database, rights, interrupt=interrupt)
     options = ["--triggers"]
-    options.append("--routines" if are_shown else "--skip-routines")
-    options.append("--events" if events else "--skip-events")
-    made_otherwise = other_collations(server, database, interrupt=interrupt)
+    options.append("--routines" if of_routines.are_dumped else "--skip-routines")
+    options.append("--events" if of_events.are_dumped else "--skip-events")
+    kinds = ["trigger"]
+    kinds += ["routine"] if of_routines.are_dumped else []
+    kinds += ["event"] if of_events.are_dumped else []
+    made_otherwise = other_collations(server, database, kinds, interrupt=interrupt)
     return options, [
-        *notes,
-        *words.hidden_events(database, are_seen=events),
+        *of_routines.notes,
+        *of_events.notes,
         *words.other_collations(made_otherwise),
     ]
 

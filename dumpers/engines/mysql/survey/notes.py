@@ -43,17 +43,6 @@ def hidden_views(database: str, views: Sequence[str]) -> list[Note]:
     return _about(NoteCode.UNREADABLE, text, database, views)
 
 
-def hidden_events(database: str, *, are_seen: bool) -> list[Note]:
-    """Events, where the account sees none."""
-    if are_seen:
-        return []
-    text = (
-        "events are NOT in this dump, if there are any, as this account may not see them: grant it "
-        "EVENT on these databases"
-    )
-    return [Note(code=NoteCode.UNREADABLE, text=text, objects=(database,))]
-
-
 def unreadable(database: str, refused: Mapping[str, Refusal], views: Collection[str]) -> list[Note]:
     """Tables and views that the server, or this account, cannot read."""
     denied = [name for name, refusal in refused.items() if is_for_want_of_a_right(refusal)]
