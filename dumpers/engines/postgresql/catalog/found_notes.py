@@ -119,6 +119,16 @@ _KINDS: Mapping[str, _Kind] = {
         code=NoteCode.RESTORE_NEEDS,
         text="a load calls functions that find other objects by the search path",
     ),
+    "dictionaries": _Kind(
+        code=NoteCode.RESTORE_NEEDS,
+        text="these text search dictionaries read files of the server, which are not in the dump: "
+        "put them into the folder tsearch_data of a new server before a load",
+    ),
+    "libraries": _Kind(
+        code=NoteCode.RESTORE_NEEDS,
+        text="these functions are in libraries of the server, which are not in the dump: install "
+        "them on a new server before a load",
+    ),
     "subscriptions": _Kind(
         code=NoteCode.RESTORE_NEEDS,
         text="subscriptions are in the dump without their connection's state: after a load they "

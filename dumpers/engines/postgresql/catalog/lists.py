@@ -13,6 +13,7 @@ from dumpers.engines.postgresql.catalog.scope import (
     servers,
 )
 from dumpers.engines.postgresql.catalog.server import Server
+from dumpers.engines.postgresql.catalog.server_files import file_lists
 from dumpers.engines.postgresql.choice import Choice
 
 # From this major on, the server itself looks up names in pg_catalog only, while it makes an index
@@ -201,6 +202,7 @@ SELECT DISTINCT {full_name("s")} || '.' || quote_ident(k.conname) FROM pg_trigge
 JOIN scope s ON s.oid = t.tgrelid JOIN pg_constraint k ON k.oid = t.tgconstraint
 WHERE t.tgisinternal AND t.tgenabled IN ('D', 'R') AND k.contype = 'f'
 AND s.oid = k.conrelid AND s.extension IS NULL""",
+        **file_lists(),
     }
     if choice.is_partial:
         return lists

@@ -1,9 +1,12 @@
 """What may stop a load, as docs/restore.md has it: each message, and that its cure helps."""
 
 import re
+import secrets
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +108,56 @@ def test_an_extension_that_is_missing(
     sql = world.dump({"POSTGRESQL_DATABASE": name})
     world.stops('extension "…" is not available', lambda: load(world.server, sql, world.copy))
     load(thirteen, sql, thirteen.create_database("with_hstore_copy"))
+
+
+def _copy_of_own(server: PostgresServer, setting: str, name: str) -> Iterator[Path]:
+    """A file of the server's installation, under a name of the test's own."""
+    folder = server.psql(f"SELECT setting FROM pg_config WHERE name = '{setting}'")
+    found = Path(folder) / name
+    copied = found.with_name(f"k{secrets.token_hex(4)}{found.suffix}")
+    shutil.copy(found, copied)
+    yield copied
+    copied.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def synonyms(postgres: PostgresServer) -> Iterator[Path]:
+    yield from _copy_of_own(postgres, "SHAREDIR", "tsearch_data/synonym_sample.syn")
+
+
+@pytest.fixture
+def library(postgres: PostgresServer) -> Iterator[Path]:
+    yield from _copy_of_own(postgres, "PKGLIBDIR", "utf8_and_win.so")
+
+
+def test_files_of_the_server_that_are_missing(
+    dumper: Dumper, s3: S3Server, bucket: str, world: World, synonyms: Path, library: Path
+) -> None:
+    world.server.psql(
+        "CREATE SCHEMA app; CREATE TEXT SEARCH DICTIONARY app.words "
+        f"(TEMPLATE = synonym, SYNONYMS = '{synonyms.stem}');"
+        "CREATE TEXT SEARCH DICTIONARY stems (TEMPLATE = snowball, LANGUAGE = english, "
+        "STOPWORDS = english); CREATE EXTENSION vector;"
+        "CREATE FUNCTION mine(integer, integer, cstring, internal, integer, boolean) "
+        f"RETURNS integer LANGUAGE c STRICT AS '$libdir/{library.stem}', 'utf8_to_win'",
+        world.name,
+    )
+    ended = dumper.run()
+    assert notes(s3, bucket, ended)["restore-needs"].objects == [
+        f"app.words: {synonyms.stem}",
+        f"public.mine(integer,integer,cstring,internal,integer,boolean): $libdir/{library.stem}",
+    ]
+    assert notes(s3, bucket, dumper.run(KSNAPSHOT_EXCLUDE_SCHEMAS="app,public")) == {}
+    [sql] = stored(s3, bucket, ended).values()
+    kept = {path: path.read_bytes() for path in (synonyms, library)}
+    for path, message in (
+        (library, 'could not access file "…"'),
+        (synonyms, 'could not open … file "…"'),
+    ):
+        path.unlink()
+        world.stops(message, lambda: load(world.server, sql, world.copy))
+        path.write_bytes(kept[path])
+    load(world.server, sql, world.copy)
 
 
 def test_a_database_that_is_not_empty(world: World) -> None:
