@@ -90,6 +90,13 @@ def read_server_objects(
             "NAMED COLLECTIONS, SHOW NAMED COLLECTIONS SECRETS ON *"
         )
     _tell_of_files(server, scope, teller, interrupt)
+    if everything:
+        teller.tell(
+            NoteCode.NOT_DUMPED,
+            "tables and views that somebody made in the server's own database are in no dump: move "
+            "them into another one",
+            _made_in_system(server, interrupt),
+        )
     access = allowed("accounts, roles and policies", lambda: read_access(server, scope, interrupt))
     teller.tell(
         NoteCode.SECRETS_HIDDEN,
@@ -142,6 +149,17 @@ def _tell_of_files(server: Server, scope: Scope, teller: _Teller, interrupt: Int
             "are not in this dump: copy them",
             read_configured_accounts(server, scope, interrupt),
         )
+
+
+def _made_in_system(server: Server, interrupt: Interrupt) -> Sequence[str]:
+    """What lies in the database `system` and is neither the server's own nor a log of it."""
+    rows = server.rows(
+        f"SELECT name FROM {server.source('system', 'tables')} "  # noqa: S608  quoted
+        "WHERE database = 'system' AND engine NOT LIKE 'System%' "
+        "AND NOT match(name, '_log(_.*)?$') AND create_table_query <> '' ORDER BY name",
+        interrupt,
+    )
+    return tuple(f"system.{row[0]}" for row in rows)
 
 
 def _functions(

@@ -153,3 +153,17 @@ def test_what_belongs_to_no_database(own: Front, dumps: Dumps) -> None:
         assert new.sql("SELECT name FROM system.workloads ORDER BY name") == "a_part\nevery"
         assert new.sql("SELECT name FROM system.resources") == "io"
         assert new.sql("SELECT twice(4)") == "8"
+
+
+def test_tables_in_the_servers_own_database(own: Front, dumps: Dumps) -> None:
+    names = {"system.kept", "system.shown"}
+    own.sql("CREATE TABLE system.kept (id UInt64) ENGINE = MergeTree ORDER BY id")
+    own.sql("CREATE VIEW system.shown AS SELECT id FROM system.kept")
+    try:
+        assert names <= dumps.of_front(own).noted("not-dumped")
+        some = dumps.of_front(own, {"KSNAPSHOT_TABLES": "shop.orders"})
+    finally:
+        own.sql("DROP VIEW system.shown")
+        own.sql("DROP TABLE system.kept")
+    assert some.document["notes"] == []
+    assert not {name for name in dumps.of_front(own).noted("not-dumped") if "system." in name}

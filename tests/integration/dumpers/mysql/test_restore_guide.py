@@ -158,6 +158,31 @@ def test_a_row_that_strict_mode_forbids(case: Case) -> None:
     assert case.server.sql("SELECT c0 FROM t", copy) == "x"
 
 
+@pytest.mark.parametrize("case", [NEWEST, "mariadb-11.4"], indirect=True)
+def test_rows_that_a_check_forbids(case: Case) -> None:
+    database = case.database()
+    off = "SET SESSION check_constraint_checks = OFF;"
+    case.server.sql(
+        f"{off} CREATE TABLE t (a INT CHECK (a > 9)); INSERT INTO t VALUES (1)"
+        if case.server.is_mariadb
+        # Six digits of it are a larger number.
+        else "CREATE TABLE t (a FLOAT CHECK (a < 1234569)); INSERT INTO t VALUES (1234568)",
+        database,
+    )
+    _, [(_, sql)] = dump(case.job(database))
+    if case.server.is_mariadb:
+        stopped(lambda: case.load(sql), "ERROR 4025 … CONSTRAINT … failed")
+        assert f"put `{off}` before it" in _GUIDE.read_text()
+        cured = f"{off}\n".encode() + sql
+    else:
+        stopped(lambda: case.load(sql), "ERROR 3819 … Check constraint … is violated")
+        check = b"CHECK ((`a` < 1234569))"
+        assert check in sql
+        cured = sql.replace(check, check + b" NOT ENFORCED")
+    copy = case.load(cured)
+    assert case.server.sql("SELECT COUNT(*) FROM t", copy) == "1"
+
+
 @pytest.mark.parametrize("case", ["mysql-5.7"], indirect=True)
 def test_a_mode_that_newer_servers_have_no_more(case: Case, servers: Servers) -> None:
     database = case.database()
