@@ -39,8 +39,9 @@ ENDING = ".jsonl"
 # What is on disk is packed, by about this much.
 _PACKED = 4
 _SCROLLED = (
-    "read by scroll, as this release has no points in time or the cluster allows too few: each "
-    "shard of these indices is of its own moment, a little apart"
+    "read by scroll, as this release has no points in time, the cluster allows too few, or a "
+    "search pipeline of an index is in the way: each shard of these indices is of its own moment, "
+    "a little apart"
 )
 
 

@@ -42,6 +42,8 @@ class Index:
     """Whether it makes new documents visible by itself and soon; None for what is usual here."""
     files: tuple[str, ...] = ()
     """The files of the server's own that its analyzers read."""
+    pipeline: str = ""
+    """The search pipeline of OpenSearch's that all searches of it go through unless told not to."""
     follows: bool = False
     """Whether it is a copy of another cluster's index, which that one writes."""
 

@@ -11,6 +11,9 @@ _OLDEST_ELASTICSEARCH, _OLDEST_OPENSEARCH = (6, 8), (1, 0)
 # The newest major releases that all of this was tried with.
 _TRIED = {"Elasticsearch": 9, "OpenSearch": 3}
 
+# What a search of OpenSearch's says that is to go through no pipeline, as the pipeline's name.
+NO_PIPELINE = "_none"
+
 
 class Flavour(StrEnum):
     """The two that grew apart at 7.10."""
@@ -102,6 +105,11 @@ class Product:
     def has_stream_aliases(self) -> bool:
         """Whether data streams have aliases of their own, which their indices do not show."""
         return not self.is_opensearch and self.number >= (7, 14)
+
+    @property
+    def has_search_pipelines(self) -> bool:
+        """Whether searches may go through pipelines, which hide or change what they find."""
+        return self.is_opensearch and self.number >= (2, 9)
 
     @property
     def lists_hidden(self) -> bool:

@@ -9,7 +9,7 @@ from dumpers.contract.connection import Connection
 from dumpers.engines.elasticsearch import login
 from dumpers.engines.elasticsearch.client import Server, path_of
 from dumpers.engines.elasticsearch.indices import Index
-from dumpers.engines.elasticsearch.product import Product
+from dumpers.engines.elasticsearch.product import NO_PIPELINE, Product
 from dumpers.engines.elasticsearch.survey.listing import list_indices
 from dumpers.runtime.errors import (
     RESTORE_ERRORS,
@@ -52,10 +52,19 @@ class Target:
 
     def count(self, name: str) -> int:
         """The documents of an index or data stream, all of its shards asked."""
-        answer = self.ask("GET", path_of(name, "_count"))
+        if self.product.has_search_pipelines:
+            # A count would go through the index's own one, which may hide some or be gone.
+            path = path_of(name, "_search")
+            answer = self.ask(
+                "GET", path, size="0", track_total_hits="true", search_pipeline=NO_PIPELINE
+            )
+            counted = answer["hits"]["total"]["value"]
+        else:
+            answer = self.ask("GET", path_of(name, "_count"))
+            counted = answer["count"]
         if answer["_shards"]["failed"]:
             raise TargetFailedError(f"{self.server.where} could not count all shards of {name}")
-        return int(answer["count"])
+        return int(counted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from dumpers.engines.elasticsearch.client import BusyError, LostError, Server
 from dumpers.engines.elasticsearch.indices import Index
-from dumpers.engines.elasticsearch.product import Product
+from dumpers.engines.elasticsearch.product import NO_PIPELINE, Product
 from dumpers.engines.elasticsearch.read.page_size import PageSize
 from dumpers.engines.elasticsearch.read.pages import BrokenPageError, Page, cut
 from dumpers.engines.elasticsearch.survey.limits import Limits
@@ -46,6 +46,12 @@ class IndexRead:
         return f"{round(1000 * min(seconds, self.limits.keep_alive))}ms"
 
     @property
+    def query(self) -> dict[str, str]:
+        """The parameters that all searches of the index itself share."""
+        plain = {"search_pipeline": NO_PIPELINE} if self.index.pipeline else {}
+        return {**WHOLE_ANSWERS, **plain}
+
+    @property
     def body(self) -> dict[str, object]:
         """The body that all searches share."""
         source: object = True
@@ -67,9 +73,10 @@ def read_at_once(product: Product, index: Index, limits: Limits) -> bool:
     """Whether an index is read as of one moment, by a point in time.
 
     OpenSearch caps points in time by shards, and every shard needs a slice of its own. Where one
-    search may not ask all shards, each is read by itself.
+    search may not ask all shards, each is read by itself. That a point in time is opened without a
+    search pipeline, which may be gone, nobody can tell the server.
     """
-    if index.shards > limits.shards:
+    if index.shards > limits.shards or index.pipeline:
         return False
     if not product.has_points_in_time or not product.is_opensearch:
         return product.has_points_in_time

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 from dumpers.engines.elasticsearch.client import BusyError, LostError, Patience, path_of
 from dumpers.engines.elasticsearch.read.cursor import (
-    WHOLE_ANSWERS,
     IndexRead,
     Opened,
     cut_page,
@@ -68,7 +67,7 @@ class _Scroll:
         """Begin, with the first page."""
         wanted = self._wanted
         query = {
-            **WHOLE_ANSWERS,
+            **wanted.query,
             "scroll": wanted.kept(_SCROLL_KEPT),
             "preference": f"_shards:{self._shard}",
         }

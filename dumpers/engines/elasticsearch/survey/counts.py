@@ -10,7 +10,7 @@ import msgspec
 
 from dumpers.engines.elasticsearch.client import DeniedError, Server, path_of
 from dumpers.engines.elasticsearch.indices import Index
-from dumpers.engines.elasticsearch.product import Product
+from dumpers.engines.elasticsearch.product import NO_PIPELINE, Product
 from dumpers.engines.elasticsearch.survey.listing import joined
 from dumpers.runtime.interrupt import Interrupt
 
@@ -76,11 +76,13 @@ def _searches(
     """Each index with the answer to a search for everything, without a hit.
 
     A cluster may refuse requests that name their indices in the body
-    (`rest.action.multi.allow_explicit_index`): then each is asked by itself.
+    (`rest.action.multi.allow_explicit_index`): then each is asked by itself. So is each that has a
+    search pipeline of its own.
     """
     together = True
-    for start in range(0, len(indices), _AT_A_TIME):
-        some = indices[start : start + _AT_A_TIME]
+    plain = [index for index in indices if not index.pipeline]
+    for start in range(0, len(plain), _AT_A_TIME):
+        some = plain[start : start + _AT_A_TIME]
         body = "".join(
             f"{json.dumps({'index': index.name})}\n{json.dumps(_EVERYTHING)}\n" for index in some
         )
@@ -92,11 +94,16 @@ def _searches(
             except server.errors.refused:
                 together = False
         yield from ((index, _search(server, index, interrupt)) for index in some)
+    for index in indices:
+        if index.pipeline:
+            yield index, _search(server, index, interrupt)
 
 
 def _search(server: Server, index: Index, interrupt: Interrupt) -> Mapping[str, Any]:
     """The answer to a search of one index, empty where there is none."""
     path = path_of(index.name, "_search") + "?size=0&track_total_hits=true"
+    if index.pipeline:
+        path += f"&search_pipeline={NO_PIPELINE}"
     try:
         body = server.if_there(path, interrupt=interrupt)
     except DeniedError:

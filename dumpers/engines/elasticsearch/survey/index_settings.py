@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dumpers.engines.elasticsearch.product import NO_PIPELINE
 from dumpers.engines.elasticsearch.survey.limits import refreshes_soon
 
 SETTINGS = (
@@ -20,6 +21,7 @@ SETTINGS = (
     "index.analysis.*_path",
     "index.analysis.*synonyms_set",
     "index.xpack.ccr.following_index",
+    "index.search.default_pipeline",
 )
 _REFRESH = "index.refresh_interval"
 _SYNTHETIC_MODES = frozenset(("logsdb", "time_series"))
@@ -42,6 +44,12 @@ def source_mode(settings: Mapping[str, Any]) -> str:
 def refreshes(settings: Mapping[str, Any]) -> bool | None:
     """Whether the index makes new documents visible soon; None where it does not say."""
     return refreshes_soon(settings[_REFRESH]) if _REFRESH in settings else None
+
+
+def search_pipeline(settings: Mapping[str, Any]) -> str:
+    """The search pipeline that searches go through; empty for none."""
+    name = str(settings.get("index.search.default_pipeline", ""))
+    return "" if name == NO_PIPELINE else name
 
 
 def files(settings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -36,6 +36,10 @@ _FILES = (
     "in the dump: put the files into the config folder of every node, and make the sets "
     "(PUT /_synonyms/NAME), before a restore makes the indices"
 )
+_PIPELINES = (
+    "searches of these indices go through search pipelines, which are not in the dump: make them "
+    "(PUT /_search/pipeline/NAME) before anybody searches a restored index"
+)
 _FOLLOWING = (
     "these indices follow those of another cluster, and are as old as they lag: a restore makes "
     "usual indices of them"
@@ -70,6 +74,9 @@ def needs(chosen: Sequence[Index]) -> Iterator[Note]:
     files = tuple(f"{index.name}: {path}" for index in chosen for path in index.files)
     if files:
         yield Note(code=NoteCode.RESTORE_NEEDS, text=_FILES, objects=files)
+    pipelines = tuple(f"{index.name}: {index.pipeline}" for index in chosen if index.pipeline)
+    if pipelines:
+        yield Note(code=NoteCode.RESTORE_NEEDS, text=_PIPELINES, objects=pipelines)
 
 
 def failures(every: Sequence[Index], chosen: Sequence[Index]) -> tuple[Note, ...]:

@@ -175,6 +175,7 @@ def _index(
         most_slices=max(1, min(map(int, slices))),
         refreshes=index_settings.refreshes(settings),
         files=index_settings.files(settings),
+        pipeline=index_settings.search_pipeline(settings),
         follows=says(settings, "index.xpack.ccr.following_index"),
     )
 

@@ -432,6 +432,8 @@ def test_an_index_is_read_at_once_where_the_cluster_allows_it(
 ) -> None:
     index = Index(name="a", shards=shards)
     assert cursor.read_at_once(release(text), index, Limits(**limits)) is at_once
+    piped = Index(name="a", shards=shards, pipeline="p")
+    assert not cursor.read_at_once(release(text), piped, Limits(**limits))
 
 
 @pytest.mark.parametrize(
