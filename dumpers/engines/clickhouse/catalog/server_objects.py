@@ -152,11 +152,15 @@ def _tell_of_files(server: Server, scope: Scope, teller: _Teller, interrupt: Int
 
 
 def _made_in_system(server: Server, interrupt: Interrupt) -> Sequence[str]:
-    """What lies in the database `system` and is neither the server's own nor a log of it."""
+    """What lies in the database `system` and is neither the server's own nor a log of it.
+
+    Nor clickhouse-backup's tables, which it makes itself and which hold nothing.
+    """
     rows = server.rows(
         f"SELECT name FROM {server.source('system', 'tables')} "  # noqa: S608  quoted
         "WHERE database = 'system' AND engine NOT LIKE 'System%' "
-        "AND NOT match(name, '_log(_.*)?$') AND create_table_query <> '' ORDER BY name",
+        "AND NOT match(name, '_log(_.*)?$') AND NOT (engine = 'URL' AND name LIKE 'backup_%') "
+        "AND create_table_query <> '' ORDER BY name",
         interrupt,
     )
     return tuple(f"system.{row[0]}" for row in rows)
