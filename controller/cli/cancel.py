@@ -7,7 +7,6 @@ import click
 from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import Known, read_known
-from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.follow import pods_of
 from controller.client.jobs.of_workload import (
     describe_job,
@@ -91,7 +90,7 @@ def _job_named(known: Known, name: str) -> Json | None:
 
 
 def _job_of(known: Known, text: str, namespace: str) -> Json:
-    workload = find_workload(text, namespace, known.workloads)
+    workload = known.find(text, namespace)
     # A verification by schedule keeps no run waiting: it is cancelled by its Job's name.
     others = [job for job in known.jobs or () if not reads_by_schedule(job)]
     active = unfinished(jobs_of(workload.cronjob, others)) if workload.cronjob else []

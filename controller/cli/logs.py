@@ -7,7 +7,6 @@ import click
 from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import read_known
-from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.follow import JobRef, pods_of
 from controller.client.jobs.following import follow_on_screen
 from controller.client.jobs.log_lines import describe_line, parse_line
@@ -91,7 +90,7 @@ def _job(connection: Connection, name: str) -> Json:
 def _newest(connection: Connection, text: str, namespace: str) -> Json:
     """Find the newest Job of a workload, without reading those of all others."""
     known = read_known(connection, with_jobs=True)
-    workload = find_workload(text, namespace, known.workloads)
+    workload = known.find(text, namespace)
     cronjob = cronjob_of(workload)
     candidates = [*filter(is_a_run, jobs_of(cronjob, known.jobs or ()))]
     # Those that succeeded are not among them, but the CronJob records the last of them.

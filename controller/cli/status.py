@@ -12,7 +12,6 @@ from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.install import Install
 from controller.client.cluster.known import Known, read_known
 from controller.client.cluster.unprotected import find_unprotected, running_pods
-from controller.client.cluster.workload_names import find_workload
 from controller.client.status.documents import document_of
 from controller.client.status.past_run import told_history
 from controller.client.status.prune import prune_line
@@ -60,7 +59,7 @@ def status(
     known = read_known(connection, with_jobs=True)
     wanted = known.workloads
     if workload:
-        wanted = [find_workload(workload, namespace, wanted)]
+        wanted = [known.find(workload, namespace)]
     now = datetime.now(UTC)
     rows = [
         row

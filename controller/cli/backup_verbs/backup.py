@@ -10,7 +10,6 @@ import click
 from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import read_known
-from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.asked import new_job_name
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import failure_of, follow_on_screen
@@ -55,7 +54,7 @@ def backup(
     With --follow the exit code is that of the run: 0, or what docs/operations.md says of it.
     """
     known = read_known(connection, with_jobs=True)
-    found = find_workload(workload, namespace, known.workloads)
+    found = known.find(workload, namespace)
     cronjob = cronjob_of(found)
     active = unfinished(jobs_of(cronjob, filter(is_a_run, known.jobs or ())))
     if active and not even_if_running:

@@ -11,7 +11,6 @@ from controller.client.catalogue.merged import Listed, Merged, merge, storages_c
 from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import read_known
-from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.any_cronjob import any_cronjob
 from controller.client.jobs.chosen_storages import (
     defined_names,
@@ -83,11 +82,7 @@ def backups(connection: Connection, **given: Any) -> None:
     The Job that reads the store has its keys; nothing of them reaches this machine.
     """
     known = read_known(connection)
-    found = (
-        find_workload(given["workload"], given["namespace"], known.workloads)
-        if given["workload"]
-        else None
-    )
+    found = known.find(given["workload"], given["namespace"]) if given["workload"] else None
     cronjob = cronjob_of(found) if found else any_cronjob(connection.install, known.cronjobs)
     key = found.key if found else f"{connection.install.namespace}/{connection.install.name}"
     settings = connection.install.settings

@@ -9,7 +9,6 @@ import click
 from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import Known, read_known
-from controller.client.cluster.workload_names import find_workload
 from controller.client.jobs.any_cronjob import any_cronjob
 from controller.client.jobs.chosen_storages import any_option, elsewhere, in_chosen, in_defined
 from controller.client.jobs.of_workload import cronjob_of
@@ -85,11 +84,7 @@ def proof(connection: Connection, **given: Any) -> None:
 
 
 def _ask(connection: Connection, known: Known, given: Any) -> SignedStatement:
-    found = (
-        find_workload(given["workload"], given["namespace"], known.workloads)
-        if given["workload"]
-        else None
-    )
+    found = known.find(given["workload"], given["namespace"]) if given["workload"] else None
     install = connection.install
     if found:
         cronjob = in_chosen(cronjob_of(found), given["storage"], install.settings)

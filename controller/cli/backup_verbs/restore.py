@@ -7,7 +7,6 @@ import click
 from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.known import read_known
-from controller.client.cluster.workload_names import find_workload
 from controller.client.restore.after import FORGET, UNDO, finish_restore
 from controller.client.restore.every import restore_all
 from controller.client.restore.identity import identity_options
@@ -105,7 +104,7 @@ def restore(connection: Connection, **given: Any) -> None:
             restore_all(connection, wanted, given)
             return
         known = read_known(connection, with_jobs=True)
-        source = find_workload(given["workload"], given["namespace"], known.workloads)
+        source = known.find(given["workload"], given["namespace"])
         job = start_restore(connection, known, source, wanted, given)
     except OptionError as error:
         raise CommandError(str(error), Exit.USAGE) from error

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from controller.client.cluster.connection import Connection
 from controller.client.cluster.workload_names import Workload, find_workload, list_workloads
-from controller.kube.client import CONFIG_MAPS, CRONJOBS, JOBS, NotFoundError
+from controller.client.terminal.errors import CommandError, Exit
+from controller.kube.client import CONFIG_MAPS, CRONJOBS, JOBS, KubeError, NotFoundError
 from controller.model import names
 from controller.model.objects import Json
 
@@ -46,6 +47,18 @@ class Known:
         """The dump CronJobs of those workloads that have one."""
         return [item.cronjob for item in self.workloads if item.cronjob]
 
+    def find(self, text: str, namespace: str) -> Workload:
+        """Find the workload that a person means; raises CommandError where it is not one.
+
+        Where the status is not known, that is said of a workload that is not found, too.
+        """
+        try:
+            return find_workload(text, namespace, self.workloads)
+        except CommandError as error:
+            if error.exit_code != Exit.NOT_FOUND or not self.status.fault:
+                raise
+            raise CommandError(f"{error.message}; {self.status.fault}", Exit.NOT_FOUND) from error
+
 
 def read_known(connection: Connection, *, with_jobs: bool = False) -> Known:
     """Read all workloads, in one request for each kind of object, several at a time."""
@@ -67,7 +80,7 @@ def read_known(connection: Connection, *, with_jobs: bool = False) -> Known:
 
 def find(connection: Connection, text: str, namespace: str) -> Workload:
     """Find the workload that a person means; raises CommandError where it is not one."""
-    return find_workload(text, namespace, read_known(connection).workloads)
+    return read_known(connection).find(text, namespace)
 
 
 def parse_status(text: str) -> Status:
@@ -94,5 +107,11 @@ def _read_status(connection: Connection) -> Status:
         return Status(
             fault=f"the controller writes no ConfigMap {install.status_name}, as older ones do:"
             " workloads without a CronJob are not shown"
+        )
+    except KubeError as error:
+        # It says why workloads are not backed up; what is backed up the CronJobs say.
+        return Status(
+            fault=f"the controller's status cannot be read: workloads without a CronJob are not"
+            f" shown ({error})"
         )
     return parse_status(str((found.get("data") or {}).get(STATUS_KEY, "")))

@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.client.cluster.connection import Connection
 from controller.client.cluster.known import read_known
-from controller.client.cluster.workload_names import Workload, find_workload
+from controller.client.cluster.workload_names import Workload
 from controller.client.jobs.asked import create_job, new_job_name
 from controller.client.jobs.follow import JobRef
 from controller.client.jobs.following import follow_lines
@@ -51,14 +51,14 @@ def examine(connection: Connection, text: str, namespace: str) -> Iterator[Findi
     """
     yield _controller(connection)
     known = read_known(connection, with_jobs=True)
-    workload = find_workload(text, namespace, known.workloads)
+    workload = known.find(text, namespace)
     [row] = make_rows(
         [workload],
         known.jobs or (),
         datetime.now(UTC),
         is_state_known=not known.status.fault,
     )
-    yield _workload(row)
+    yield _workload(row, known.status.fault)
     assert workload.cronjob is not None
     yield _last_run(row)
     yield from _try(connection, workload, workload.cronjob)
@@ -75,9 +75,14 @@ def _controller(connection: Connection) -> Finding:
     )
 
 
-def _workload(row: Row) -> Finding:
-    """The workload as the controller sees it: owner, pods, annotations, Service, login."""
-    state = f"{row.state or 'wanted'}{f' ({row.reason})' if row.reason else ''}"
+def _workload(row: Row, fault: str) -> Finding:
+    """The workload as the controller sees it: owner, pods, annotations, Service, login.
+
+    `fault` says why that is not known, empty where it is.
+    """
+    state = f"{row.state}{f' ({row.reason})' if row.reason else ''}"
+    if fault:
+        state = f"it has a CronJob, and no more is known: {fault}"
     return Finding(
         link="workload",
         # An overdue run is what comes of a broken link further on.

@@ -8,7 +8,7 @@ import click
 
 from controller.client.cluster.connection import Connection
 from controller.client.cluster.known import read_known
-from controller.client.cluster.workload_names import Workload, find_workload
+from controller.client.cluster.workload_names import Workload
 from controller.client.jobs.asked import create_held_job, new_job_name
 from controller.client.jobs.beside import refuse_beside_running
 from controller.client.jobs.follow import JobRef, pods_of
@@ -46,7 +46,7 @@ def finish_restore(connection: Connection, verb: str, options: Mapping[str, Any]
     the target itself is asked.
     """
     known = read_known(connection, with_jobs=True)
-    workload = find_workload(options["workload"], options["namespace"], known.workloads)
+    workload = known.find(options["workload"], options["namespace"])
     engine = find_engine(workload.type)
     assert engine is not None
     failed, left = _find_left(connection, workload, engine, verb)

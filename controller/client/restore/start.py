@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.client.cluster.connection import Connection
 from controller.client.cluster.known import Known
-from controller.client.cluster.workload_names import Workload, find_workload
+from controller.client.cluster.workload_names import Workload
 from controller.client.jobs.asked import (
     IDENTITY_KEY,
     create_held_job,
@@ -95,7 +95,7 @@ def _target(
     """Where to restore to; CommandError where that cannot be."""
     at = source
     if wanted.to_workload:
-        at = find_workload(wanted.to_workload, "", known.workloads)
+        at = known.find(wanted.to_workload, "")
         if at.type != source.type:
             raise CommandError(
                 f"{at.key} is a workload of type {at.type}, and the backup is of {source.type}",

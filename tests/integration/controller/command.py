@@ -30,7 +30,8 @@ KEY = "AGE-SECRET-KEY-1" + "Q" * 58
 _VIEW = [
     {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list"]},
     {"apiGroups": ["batch"], "resources": ["cronjobs", "jobs"], "verbs": ["get", "list"]},
-    {"apiGroups": [""], "resources": ["pods", "configmaps"], "verbs": ["get", "list"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]},
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]},
 ]
 
 
@@ -103,9 +104,9 @@ class Command:
         document: Json = json.loads(done.stdout)
         return document
 
-    def viewer(self, name: str) -> Identity:
-        """A user who may look, and change nothing."""
-        return self._user(name, _VIEW)
+    def viewer(self, name: str, *, without: str = "") -> Identity:
+        """A user who may look, and change nothing, but for the verbs on one resource."""
+        return self._user(name, [rule for rule in _VIEW if rule["resources"] != [without]])
 
     def admin(self, name: str, *, without: str = "") -> Identity:
         """A user with the chart's Role for admins, but for the verbs on one resource."""

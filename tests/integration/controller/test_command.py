@@ -83,6 +83,25 @@ def test_status_of_many_workloads_asks_four_times_and_the_control_namespace_only
     world.api.delete(run)
 
 
+def test_without_the_right_to_read_the_status_what_is_backed_up_is_shown(command: Command) -> None:
+    person = command.viewer("half-blind", without="configmaps")
+    done = command.run("status", identity=person)
+    assert done.returncode == 0, done.stderr
+    assert "the controller's status cannot be read" in done.stderr
+    assert "configmaps" in done.stderr
+    assert command.owner in done.stdout
+    read = command.run("status", "--output", "json", identity=person)
+    document = json.loads(read.stdout)
+    assert document["status_known"] is False
+    assert {row["state"] for row in document["workloads"]} == {None}
+    assert len(document["workloads"]) == _WORKLOADS
+    # What is not known is not said to be well, or not to be there.
+    missed = command.run("status", "nothing-like-it", identity=person)
+    assert missed.returncode == 3
+    assert "the controller's status cannot be read" in missed.stderr
+    assert missed.stderr.count("\n") == 1
+
+
 def test_status_of_one_workload_tells_all_and_suggests_near_misses(command: Command) -> None:
     space = command.world.watched[0]
     done = command.run("status", f"{space}/copy-10")
