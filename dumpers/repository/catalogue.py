@@ -68,7 +68,8 @@ class Entry:
     the store confirmed size and checksum of every object, when it was written or when prune asked.
     `retention` is None where all backups were to be kept when this one was made, `required_proof`
     what its workload wants of a backup that covers others, see Manifest. `size_accepted` is true
-    where somebody found the sizes of all backups up to this one right; the rest is the manifest's.
+    where somebody found the sizes of all backups up to this one right; `copying` where no dump has
+    begun here, but a copy of the backup, and has not ended; the rest is the manifest's.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Entry:
     required_proof: str = ""
     storages: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    copying: bool = False
 
     @property
     def is_restorable(self) -> bool:
@@ -234,7 +236,7 @@ def _facts(record: object, names: Collection[str]) -> dict[str, Any]:
                 "missing": record.missing,
             }
         case StartedRecord():
-            return _whose(record)
+            return _whose(record) | {"copying": record.is_copy}
         case Tombstone(buried=buried):
             return _whose(buried.begun if isinstance(buried, Manifest) else buried)
     return {}

@@ -238,6 +238,9 @@ def _manifest_members(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def _started_members(members: dict[str, Any]) -> dict[str, Any]:
-    """Those of a started record, without the storages of a run that has no names for them."""
-    optional = ("storage", "storages")
+    """Those of a started record, without the storages of a run that has no names for them.
+
+    The mark of a copy is left out of all that are none.
+    """
+    optional = ("storage", "storages", "is_copy")
     return {name: value for name, value in members.items() if value or name not in optional}

@@ -25,7 +25,7 @@ class StartedRecord:
     `deadline_seconds` is None without a deadline. A run that has a started record, no manifest, and
     a deadline that is long past, crashed. `storages` are the names of all storages that the run is
     to write to, `storage` is the one that this record is in; both are empty where `main` is the
-    only one.
+    only one. `is_copy` is true where the run's backup is copied here, and not dumped.
     """
 
     run: str
@@ -40,6 +40,7 @@ class StartedRecord:
     keys: tuple[str, ...]
     storage: str = ""
     storages: tuple[str, ...] = ()
+    is_copy: bool = False
 
     @property
     def ends(self) -> datetime | None:

@@ -27,7 +27,7 @@ class Merged:
     """Runs, newest first for each CronJob, and what continues the list of each.
 
     A run is that of the first storage in which it can be restored, with the members `found_in`,
-    `missing_in` and `away`.
+    `missing_in`, `copying_in` and `away`.
     """
 
     runs: list[dict[str, Any]]
@@ -57,19 +57,17 @@ def merge_run(
     """One run by what storages say of it, at least one, in their order.
 
     `found_in` names the storages in which it can be restored. `missing_in` are those to which it
-    was to write and that hold no good backup of it, where another one does; `away` those to which
-    it was to write and that did not answer.
+    was to write and that hold no good backup of it, where another one does; `copying_in` those to
+    which it is being copied, `away` those to which it was to write and that did not answer.
     """
     found_in = [name for name, entry in entries.items() if entry.get("restorable")]
     nearest = entries[found_in[0]] if found_in else next(iter(entries.values()))
     wanted = {name for entry in entries.values() for name in entry.get("storages") or (MAIN,)}
+    running = {name for name, entry in entries.items() if entry.get("state") == _RUNNING}
+    copying = {name for name in running if entries[name].get("copying")}
     # Where a store was gone before it could be told, the run looks there as if it went on.
-    given_up = {
-        name
-        for item in found_in
-        for name in entries[item].get("missing") or ()
-        if entries.get(name, {}).get("state") == _RUNNING
-    }
+    given_up = {name for item in found_in for name in entries[item].get("missing") or ()}
+    given_up &= running - copying
     missing_in = [
         name
         for name in asked
@@ -82,6 +80,7 @@ def merge_run(
         **nearest,
         "found_in": found_in,
         "missing_in": missing_in,
+        "copying_in": [name for name in entries if name in copying],
         "away": [name for name in away if name in wanted],
     }
 
@@ -92,6 +91,7 @@ def storages_cell(run: Document) -> str:
         (
             *run["found_in"],
             *(f"{name} missing" for name in run["missing_in"]),
+            *(f"{name} copying" for name in run["copying_in"]),
             *(f"{name} away" for name in run["away"]),
         )
     )

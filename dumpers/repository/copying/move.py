@@ -67,7 +67,7 @@ class Move:
         `deadline_seconds` counts from the beginning of the run, as in every started record.
         """
         moved = self._placed(json.loads(manifest))
-        own = {"pod": pod, "deadline_seconds": deadline_seconds}
+        own = {"pod": pod, "deadline_seconds": deadline_seconds, "is_copy": True}
         members = {name: moved[name] for name in _STARTED if name in moved}
         return seal({"format": moved["format"], "record": "started", **members, **own})
 

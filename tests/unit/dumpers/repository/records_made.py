@@ -57,6 +57,7 @@ STARTED = st.builds(
     keys=st.lists(TEXTS, max_size=3).map(tuple),
     storage=TEXTS,
     storages=st.lists(TEXTS, max_size=3).map(tuple),
+    is_copy=st.booleans(),
 )
 OBJECT_FINGERPRINTS = st.builds(
     ObjectFingerprint,

@@ -156,6 +156,7 @@ def test_what_an_entry_says() -> None:
         "required_proof": "",
         "storages": [],
         "missing": [],
+        "copying": False,
         "retention": None,
         "restorable": True,
     }
@@ -168,6 +169,8 @@ def test_an_entry_says_which_storages_missed_it() -> None:
     assert found.is_restorable
     started = entry(write_record(begun))
     assert (started.storages, started.missing) == (("main", "off-site"), ())
+    assert not started.copying
+    assert entry(write_record(replace(begun, is_copy=True))).copying
 
 
 @pytest.mark.parametrize(

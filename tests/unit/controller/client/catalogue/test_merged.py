@@ -58,6 +58,19 @@ def test_a_store_that_was_killed_lacks_the_backup_of_a_run_that_seems_to_go_on_t
     assert merged([near, whole]) == ([("a", "main, off-site")], "")
 
 
+def test_a_storage_that_it_is_being_copied_to_lacks_nothing() -> None:
+    near = listed("main", run("1-a", missing=["off-site"]))
+    far = listed("off-site", run("1-a", "running", path="there", copying=True), path="there")
+    assert merged([near, far]) == ([("a", "main, off-site copying")], "")
+    assert merge([near, far], away=(), limit=20).runs[0]["missing_in"] == []
+    # One that was stopped, and whose time is over.
+    dead = listed("off-site", run("1-a", "crashed", path="there", copying=True), path="there")
+    assert merged([near, dead]) == ([("a", "main, off-site missing")], "")
+    # To one that the run did not know.
+    third = listed("third", run("1-a", "running", copying=True))
+    assert merged([near, third]) == ([("a", "main, third copying")], "")
+
+
 def test_a_run_is_named_once_with_its_storages() -> None:
     near = listed("main", run("3-c"), run("1-a"))
     far = listed("off-site", run("3-c", path="there"), run("2-b", path="there"), path="there")

@@ -94,6 +94,7 @@ def test_a_manifest_differs_in_its_place_alone() -> None:
     objects = (replace(found.objects[0], key="a/b/k", checked=True),)
     assert replace(found, begun=BEGUN, objects=objects) == MANIFEST
     same = set(BEGUN.__slots__) - {"keys", "bucket", "storage"}
+    assert not found.begun.is_copy
     assert all(getattr(found.begun, name) == getattr(BEGUN, name) for name in same)
     assert (found.begun.keys, found.begun.bucket) == (("c/k",), "there")
     assert (found.objects[0].key, found.objects[0].checked) == ("c/k", False)
@@ -124,6 +125,7 @@ def test_a_started_record_says_who_copies_and_how_long() -> None:
     assert isinstance(found, StartedRecord)
     assert (found.pod, found.deadline_seconds, found.keys) == ("copy-1", 7, ("c/k",))
     assert (found.run, found.started, found.bucket) == ("r1", BEGUN.started, "there")
+    assert found.is_copy
     assert set(json.loads(body)) <= {*StartedRecord.__slots__, "format", "record"}
 
 
