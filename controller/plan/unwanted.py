@@ -65,7 +65,7 @@ def plan_unwanted(
     elif absence.was_observed(cronjob, context):
         target = overlay(cronjob, {"metadata": {"annotations": {names.GONE_SINCE: DELETE}}})
     if names.INSTANCE in annotations_of(cronjob):
-        target = with_results(target, cronjob, context.owned)
+        target = with_results(target, cronjob, context)
         target = with_hold(target, cronjob, context.view)
         target = follow_restores(cronjob, target, context)
         target = with_schedule_marks(target, cronjob, context.view)

@@ -22,12 +22,12 @@ from controller.plan.changes import Action, Change, WorkloadPlan
 from controller.plan.context import PlanContext
 from controller.plan.holding import with_hold
 from controller.plan.laid_manifests import LaidManifest
-from controller.plan.owned import OwnedObjects
 from controller.plan.reading.findings import drill_findings, sort_out_readers
 from controller.plan.reading.removal import remove_reader
 from controller.plan.restores.asked import AskedRestores, plan_restores
 from controller.plan.run_now import plan_run_now
 from controller.runs import results
+from controller.runs.clocks import corrected_ends, ended_by_now
 from controller.runs.due import due_at, overdue_message, slack_of
 from controller.runs.proving.drills import drill_annotations
 from controller.runs.proving.proofs import proof_annotations
@@ -96,14 +96,19 @@ def write(
     )
 
 
-def with_results(target: Json, existing: Json | None, owned: OwnedObjects) -> Json:
+def with_results(target: Json, existing: Json | None, context: PlanContext) -> Json:
     """A CronJob with the results of its runs and proofs since its annotations were written."""
+    owned, now = context.owned, context.view.now
     jobs, pods = owned.jobs, owned.pods
     if existing is None or isinstance(jobs, ReadFailure) or isinstance(pods, ReadFailure):
         return target
-    proofs = owned.proofs.get(name_of(existing), ())
+    if corrected := corrected_ends(existing, now):
+        corrections = {"metadata": {"annotations": corrected}}
+        existing, target = overlay(existing, corrections), overlay(target, corrections)
+    runs = ended_by_now(jobs.get(uid_of(existing), ()), now)
+    proofs = ended_by_now(owned.proofs.get(name_of(existing), ()), now)
     found = {
-        **results.result_annotations(existing, jobs.get(uid_of(existing), ()), pods, owned.events),
+        **results.result_annotations(existing, runs, pods, owned.events),
         **proof_annotations(existing, proofs, pods),
         **verification_annotations(target, proofs, pods),
         **drill_annotations(existing, proofs, pods),
@@ -126,7 +131,7 @@ def _write_laid(item: LaidManifest) -> Change | None:
 
 def _with_findings(item: LaidManifest, context: PlanContext) -> Json:
     """The whole dump CronJob that a manifest makes, with what its Jobs have told."""
-    found = with_results(item.target, item.before, context.owned)
+    found = with_results(item.target, item.before, context)
     return with_hold(found, item.before, context.view)
 
 

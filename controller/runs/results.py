@@ -184,14 +184,16 @@ def _run(records: _Records, job: Json, pods: Objects, events: Objects) -> LastRu
     end, tries = end_of(job), pods_newest_first(pods)
     good = next((pod for pod in tries if exit_code_of(pod) == 0), None)
     if end is None:
-        return _run_of_active_job(job, tries, good)
+        is_known = good is not None and _is_of(records.success, job)
+        return None if is_known else _run_of_active_job(job, tries, good)
     if not _is_unreported(records, job):
         return None
     if is_complete(end):
         return LastRun(job=name_of(job), finished=ended_at(job, end), result=success_in(good))
     if good:
         # Its backup stands: what failed the Job came later, such as a sidecar that never ends.
-        finished = finished_in(good) or ended_at(job, end)
+        # Of two clocks, of which the node's may be ahead.
+        finished = min(filter(None, (finished_in(good), ended_at(job, end))), default="")
         return LastRun(job=name_of(job), finished=finished, result=success_in(good))
     return LastRun(
         job=name_of(job),
