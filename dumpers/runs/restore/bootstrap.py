@@ -1,10 +1,15 @@
-"""The restore that a new workload begins with: once, and with a record of its end in the store.
+"""The restore that a new workload begins with: once, and with a record of its end in the stores.
 
 What keeps it from harm is that it goes where nothing is. The record keeps it from being done again
-for a workload whose database was emptied on purpose, where nobody else remembers it.
+for a workload whose database was emptied on purpose, where nobody else remembers it. It lies in
+every storage of the workload, as far as these take it, so that one that is away, or that is not
+used any more, takes neither the restore nor what is known of it along.
 """
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 
 from dumpers.contract.restore.bootstrap import Bootstrap
@@ -18,7 +23,20 @@ from dumpers.runs.restore.last_record import record_at_end
 from dumpers.runs.restore.reader import restore
 from dumpers.runtime.errors import BootstrappedBeforeError, KsnapshotError, describe_failure
 from dumpers.runtime.interrupt import Interrupt
+from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import RunStorage
+from dumpers.storage.stores import STORE_ERRORS
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where one storage, of this name, has the record."""
+
+    name: str
+    storage: RunStorage
+    key: str
 
 
 def bootstrap(
@@ -29,14 +47,14 @@ def bootstrap(
     interrupt: Interrupt,
     now: Callable[[], datetime],
 ) -> RestoreResult:
-    """Restore for a new workload, unless the store says that it was, and record the end.
+    """Restore for a new workload, unless a store says that it was, and record the end.
 
     Raises BootstrappedBeforeError, and what `restore` raises.
     """
-    key = bootstrap_key(path=job.location.path, cluster=job.cluster, cronjob=wanted.cronjob)
     started = now()
-    with RunStorage(job.location, run="bootstrap", interrupt=interrupt) as storage:
-        _refuse_second(storage, key, wanted)
+    with ExitStack() as opened:
+        places = _open(job, wanted, opened, interrupt)
+        _refuse_second(places, wanted)
 
         def record(*, done: bool, reason: str, message: str, run: str = "") -> None:
             written = BootstrapRecord(
@@ -50,9 +68,13 @@ def bootstrap(
                 reason=reason,
                 message=message,
             )
-            record_at_end(
-                storage, key, written, unrecorded="the bootstrap is not recorded in the store"
-            )
+            for place in places:
+                record_at_end(
+                    place.storage,
+                    place.key,
+                    written,
+                    unrecorded="the bootstrap is not recorded in the store",
+                )
 
         try:
             result = restore(job, listener, interrupt=interrupt, now=now)
@@ -66,7 +88,44 @@ def bootstrap(
     return result
 
 
-def _refuse_second(storage: RunStorage, key: str, wanted: Bootstrap) -> None:
+def _open(
+    job: RestoreJob, wanted: Bootstrap, opened: ExitStack, interrupt: Interrupt
+) -> Sequence[_Place]:
+    """The storages of the job that can be opened; `opened` closes them."""
+    return [
+        _Place(
+            name=named.name,
+            storage=opened.enter_context(
+                RunStorage(named.location, run="bootstrap", interrupt=interrupt)
+            ),
+            key=bootstrap_key(
+                path=named.location.path, cluster=job.cluster, cronjob=wanted.cronjob
+            ),
+        )
+        for named in job.storages
+        if not named.fault
+    ]
+
+
+def _refuse_second(places: Sequence[_Place], wanted: Bootstrap) -> None:
+    """Raise BootstrappedBeforeError where a store says so, and a store's error where none answers.
+
+    Each of them was given the record: one that is away leaves the word to the others.
+    """
+    away: list[KsnapshotError] = []
+    for place in places:
+        try:
+            _refuse_recorded(place, wanted)
+        except STORE_ERRORS as error:
+            known = fields(storage=place.name, why=str(error))
+            _LOG.warning("a storage is passed over", extra=known)
+            away.append(error)
+    if len(away) == len(places):
+        raise away[0]
+
+
+def _refuse_recorded(place: _Place, wanted: Bootstrap) -> None:
+    storage, key = place.storage, place.key
     if storage.call(lambda: storage.bucket.head(key)) is None:
         return
     found = read_record(storage.call(lambda: storage.bucket.get(key)))

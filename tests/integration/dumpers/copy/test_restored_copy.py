@@ -19,9 +19,10 @@ from dumpers.repository.records import Manifest
 from dumpers.runtime.errors import ExitCode
 from tests.fakes.worlds import settings
 from tests.integration.dumpers.test_backup import SCHEMA
+from tests.integration.dumpers.test_bootstrap import NEW, empty
 from tests.testbed.databases.postgres import PostgresServer
 from tests.testbed.dumper import Dumper
-from tests.testbed.restorer import Restorer, look
+from tests.testbed.restorer import Restored, Restorer, look
 from tests.testbed.stores.s3 import S3Server
 from tests.testbed.toolchain.processes import free_port
 from tests.unit.controller.manifests.storages.test_storage_env import kubelet, spec
@@ -166,3 +167,40 @@ def test_the_first_store_is_read_where_it_is_good(
     assert ended.reader.exit_code == ExitCode.DONE, ended.logs
     assert not [note for note in ended.result.notes if "read from" in note]
     assert people(postgres, copy) == people(postgres, database)
+
+
+def test_a_new_workload_is_restored_from_the_copy_and_once_whichever_store_is_away(
+    copied: Copied, s3: S3Server, bucket: str, postgres: PostgresServer, database: str, copy: str
+) -> None:
+    wanted = {"cronjob": NEW, "owner": "uid-1", "asked": "database@latest"}
+    away = f"http://127.0.0.1:{free_port()}"
+    copied.restorer.reader_env[f"{OFF_SITE}S3_PATIENCE"] = "0"
+
+    def begin(**changes: str) -> Restored:
+        return copied.restorer.run(KSNAPSHOT_BOOTSTRAP=json.dumps(wanted), **changes)
+
+    ended = begin(BACKEND_S3_ENDPOINT=away)
+    assert ended.reader.exit_code == ExitCode.DONE, ended.logs
+    assert people(postgres, copy) == people(postgres, database)
+    [key] = [key for key in s3.objects(copied.other) if key.endswith("bootstrap.json")]
+    assert key.startswith("elsewhere/")
+    assert not [key for key in s3.objects(bucket) if key.endswith("bootstrap.json")]
+    [warning] = ended.reader.lines("the bootstrap is not recorded in the store")
+    assert warning["key"] == f"ksnapshot/{key.removeprefix('elsewhere/')}"
+
+    # The first store is back, and knows nothing of it.
+    empty(postgres, copy)
+    ended = begin()
+    assert ended.result.reason == "BootstrappedBefore", ended.logs
+    # What no store says is not taken for nothing.
+    ended = begin(**{"BACKEND_S3_ENDPOINT": away, f"{OFF_SITE}S3_ENDPOINT": away})
+    assert ended.reader.exit_code == ExitCode.STORAGE_FAILED, ended.logs
+
+    # Another workload, while all are there, is recorded in each of them.
+    wanted["owner"] = "uid-2"
+    ended = begin()
+    assert ended.reader.exit_code == ExitCode.DONE, ended.logs
+    assert len([key for key in s3.objects(bucket) if key.endswith("bootstrap.json")]) == 1
+    empty(postgres, copy)
+    ended = begin(**{f"{OFF_SITE}S3_ENDPOINT": away})
+    assert ended.result.reason == "BootstrappedBefore", ended.logs
