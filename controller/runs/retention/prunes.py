@@ -54,7 +54,8 @@ class Prunes:
 
     `good` are the last good ones of all storages. `since` is when the first of their Jobs was made,
     in RFC 3339; `allowance` how many seconds the last one was given. Of a storage without any Job
-    both count from `watched_since`, when this process first looked. `is_known` is false where
+    both count from when its CronJob was made, or last did well; from `watched_since`, when this
+    process first looked, where that is not known. `is_known` is false where
     nobody could look yet.
     """
 
@@ -96,18 +97,35 @@ def storage_of(job: Json) -> str:
     return annotations_of(job).get(names.STORAGE, MAIN)
 
 
+def idle_storages(
+    storages: Iterable[str], jobs: Iterable[Json], cronjobs: Iterable[Json], settings: Settings
+) -> Mapping[str, str]:
+    """Since when those of `storages` should have a Job that have none; empty where nobody knows.
+
+    `cronjobs` are those that prune, whose install their Jobs' template names.
+    """
+    begun: dict[str, str] = {}
+    for cronjob in cronjobs:
+        template = (cronjob.get("spec") or {}).get("jobTemplate") or {}
+        if is_prune(template, settings):
+            good = (cronjob.get("status") or {}).get("lastSuccessfulTime")
+            begun[storage_of(template)] = str(good or created_at(cronjob))
+    seen = set(map(storage_of, jobs))
+    return {name: begun.get(name, "") for name in storages if name not in seen}
+
+
 def prunes_of(
     jobs: Iterable[Json],
     ended: Mapping[str, PastPrune],
     new: Iterable[str],
     *,
-    storages: Iterable[str] = (),
+    idle: Iterable[str] = (),
     watched_since: str = "",
 ) -> Prunes:
     """Put together what is known; `ended` goes by Job uid, `new` are uids of those.
 
-    `storages` are those that are to be pruned. One of them may have no Job at all, such as where
-    its CronJob is suspended or a quota is used up.
+    `idle` says of each storage that is to be pruned and has no Job at all, such as where its
+    CronJob is suspended or a quota is used up, since when it should have one.
 
     Where several storages are pruned, `last` and `last_success` are of the one for which it is
     worst: the newest prune of any that failed, and the last good one that is the longest ago.
@@ -116,8 +134,7 @@ def prunes_of(
     for job in jobs:
         by_storage[storage_of(job)].append(job)
     each = [_prunes_of_one(listed, ended) for _, listed in sorted(by_storage.items())]
-    if {*storages} - {*by_storage}:
-        each.append(Prunes(since=watched_since, allowance=_FIRST_ALLOWANCE))
+    each += [Prunes(since=since, allowance=_FIRST_ALLOWANCE) for since in idle]
     told = tuple(ended[uid] for uid in new)
     if not each:
         return Prunes(new=told, watched_since=watched_since)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from controller.loop.pass_state import PassState
 from controller.model.names import DRY_RUN, INSTANCE, STORAGE
 from controller.plan.changes import PassResult
 from controller.report.metrics.metrics import Metrics
+from controller.runs.retention.prunes import prune_due
 from dumpers.contract.retention.result import PruneResult
 from tests.fakes.kube_memory import Document, MemoryApi, unavailable
 from tests.fakes.worlds import CONTROL, DB, cluster, one_pass, settings, small
@@ -223,6 +225,51 @@ def test_figures_of_prunes() -> None:
         "deleted_backups_total": 8,
         "freed_bytes_total": 2048,
     }
+
+
+def test_a_prune_that_never_ran_is_late_however_often_the_controller_restarts() -> None:
+    known = settings(PRUNE_ENABLED="true", PRUNE_SCHEDULE="17 4 * * *")
+    api, _ = _converged()
+    pod = {"containers": [], "serviceAccountName": "pruner"}
+    template = {
+        "labels": {"app.kubernetes.io/component": "prune"},
+        "annotations": {INSTANCE: known.instance},
+    }
+    api.put(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": {
+                "name": "ksnapshot-prune",
+                "namespace": CONTROL,
+                "uid": "prune",
+                "creationTimestamp": "2025-12-01T00:00:00Z",
+                "labels": {"app.kubernetes.io/component": "prune"},
+            },
+            "spec": {
+                "jobTemplate": {
+                    "metadata": template,
+                    "spec": {"template": {"spec": pod}},
+                }
+            },
+        }
+    )
+
+    def due(state: PassState, minutes: float) -> float:
+        result = one_pass(api, known, state, minutes)
+        found = prune_due(result.prunes, known, 0)
+        assert found is not None
+        return found
+
+    day = 86400
+    state = PassState()
+    first = due(state, 10)
+    assert first == due(state, 11) == due(PassState(), 2 * day / 60)
+    assert first < datetime(2025, 12, 2, tzinfo=UTC).timestamp()
+    # Without the right to list them, as long as this process lives.
+    api.fail("CronJob", CONTROL)
+    state = PassState()
+    assert due(state, 3 * day / 60) == due(state, 4 * day / 60) > first
 
 
 def test_the_people_of_a_workload_are_told_what_is_held_back() -> None:

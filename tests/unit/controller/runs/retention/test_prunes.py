@@ -5,7 +5,13 @@ from typing import Any
 
 from controller.model import names
 from controller.runs.causes.job_end import JobEnd
-from controller.runs.retention.prunes import PastPrune, Prunes, prune_due, prunes_of
+from controller.runs.retention.prunes import (
+    PastPrune,
+    Prunes,
+    idle_storages,
+    prune_due,
+    prunes_of,
+)
 from tests.fakes.worlds import settings
 
 
@@ -84,7 +90,35 @@ def test_a_storage_without_any_job_is_late_once_its_time_has_passed() -> None:
         return datetime.fromtimestamp(found, UTC).isoformat()
 
     assert due() == "2026-01-10T04:01:00+00:00"
-    known = {"storages": ["main", "offsite"], "watched_since": "2026-01-02T00:00:00+00:00"}
+    known = {"idle": ["2026-01-02T00:00:00+00:00"]}
     assert due(**known) == "2026-01-02T10:00:00+00:00"
     jobs.clear()
     assert due(**known) == "2026-01-02T10:00:00+00:00"
+
+
+def test_a_storage_without_any_job_should_have_one_since_its_cronjob_was_made_or_did_well() -> None:
+    how = settings()
+
+    def cronjob(storage: str, good: str = "", **marks: str) -> dict[str, Any]:
+        template = job("t", "", storage)["metadata"]
+        template["annotations"] |= {names.INSTANCE: how.instance, **marks}
+        template["labels"] = {"app.kubernetes.io/component": "prune"}
+        return {
+            "metadata": {"creationTimestamp": "2025-12-01T00:00:00Z"},
+            "spec": {"jobTemplate": {"metadata": template}},
+            "status": {"lastSuccessfulTime": good} if good else {},
+        }
+
+    cronjobs = [
+        cronjob("offsite"),
+        cronjob("far", good="2025-12-31T00:00:00Z"),
+        cronjob("main", **{names.INSTANCE: "another"}),
+        {"metadata": {}},
+    ]
+    storages = ["main", "offsite", "far", "near"]
+    found = idle_storages(storages, [job("n", "", "near")], cronjobs, how)
+    assert found == {
+        "main": "",
+        "offsite": "2025-12-01T00:00:00Z",
+        "far": "2025-12-31T00:00:00Z",
+    }
