@@ -78,10 +78,19 @@ class Kubectl:
     def list(
         self, resource: Resource, namespace: str, selector: str = "", *, fields: str = ""
     ) -> list[Document]:
-        """Read all objects of a kind in one request; an empty `namespace` means all of them."""
+        """Read all objects of a kind in one request; an empty `namespace` means all of them.
+
+        Raises UnavailableError where the answer is no list, or only a part of one.
+        """
         query = {"labelSelector": selector, "fieldSelector": fields}
-        items = self.get_raw(path_of(resource, namespace, **query)).get("items")
-        return items if isinstance(items, list) else []
+        path = path_of(resource, namespace, **query)
+        document = self.get_raw(path)
+        items = document.get("items")
+        if items is None and str(document.get("kind", "")).endswith("List"):
+            return []
+        if not isinstance(items, list) or (document.get("metadata") or {}).get("continue"):
+            raise UnavailableError(f"GET {path}: the answer is no whole list")
+        return items
 
     def create(self, resource: Resource, namespace: str, body: Mapping[str, Any]) -> Document:
         """Create an object and return it as stored; raises ConflictError if it exists already."""

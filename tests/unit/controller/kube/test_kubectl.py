@@ -130,6 +130,31 @@ def test_an_answer_that_is_no_object_is_none(tmp_path: Path, answer: str) -> Non
         program(tmp_path, f"printf '%s' '{answer}'").get_raw("/api")
 
 
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ('{"kind": "JobList", "items": [{"a": 1}]}', [{"a": 1}]),
+        ('{"kind": "JobList", "metadata": {"continue": ""}, "items": []}', []),
+        # As Go writes a list that was never filled.
+        ('{"kind": "JobList", "items": null}', []),
+        # Of something that stands before the API server, and half of one.
+        ('{"message": "please log in"}', None),
+        ('{"kind": "Status", "items": null}', None),
+        ('{"kind": "JobList", "items": {}}', None),
+        ('{"kind": "JobList", "metadata": {"continue": "x"}, "items": [{"a": 1}]}', None),
+    ],
+)
+def test_what_is_no_whole_list_is_never_an_empty_one(
+    tmp_path: Path, answer: str, found: list[object] | None
+) -> None:
+    kubectl = program(tmp_path, f"printf '%s' '{answer}'")
+    if found is not None:
+        assert kubectl.list(JOBS, "a") == found
+        return
+    with pytest.raises(UnavailableError, match=r"GET .*/namespaces/a/jobs: the answer is no whole"):
+        kubectl.list(JOBS, "a")
+
+
 def test_a_missing_program_is_told_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.devnull)
     with pytest.raises(UnavailableError, match="install kubectl"):
