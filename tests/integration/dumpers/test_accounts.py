@@ -64,7 +64,8 @@ def test_a_writer_dumps_and_a_reader_lists_verifies_and_restores(
         copy = postgres.create_database(f"{database}_{who}")
         restorer = Restorer.of(dumper, database=copy)
         restorer.reader_env |= env_of(keys[who])
-        ended = restorer.run()
+        wanted = {"cronjob": "a-new-one", "owner": "uid-1", "asked": "database@latest"}
+        ended = restorer.run(KSNAPSHOT_BOOTSTRAP=json.dumps(wanted))
         restorer.close()
         assert ended.reader.exit_code == ExitCode.DONE, ended.logs
         assert bool(ended.result.record) == records
@@ -74,7 +75,7 @@ def test_a_writer_dumps_and_a_reader_lists_verifies_and_restores(
             assert set(s3.objects(bucket)) == backup
 
     names = {key.rpartition("/")[2].partition("-")[0] for key in set(s3.objects(bucket)) - backup}
-    assert names == {"verified", "restored"}
+    assert names == {"verified", "restored", "bootstrap.json"}
     client = s3.client(keys["reader"])
     for key in backup:
         with pytest.raises(ClientError, match="AccessDenied"):
