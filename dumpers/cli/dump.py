@@ -10,6 +10,7 @@ from dumpers.contract.result import DumpResult
 from dumpers.engines.registry import ENGINES, load
 from dumpers.runs import backup
 from dumpers.runs.naming import new_run_id
+from dumpers.runs.sharing.share import dump_share
 
 
 def dump() -> NoReturn:
@@ -19,11 +20,10 @@ def dump() -> NoReturn:
 
 def _dump() -> DumpResult:
     job = DumpJob.from_env(os.environ, ENGINES)
+    interrupt = process.interrupt_by_signals(job.deadline)
+    engine = load(job.engine)
+    if job.share:
+        return dump_share(job, engine=engine, started=now(), interrupt=interrupt, now=now)
     return backup.dump(
-        job,
-        engine=load(job.engine),
-        started=now(),
-        run_id=new_run_id(),
-        interrupt=process.interrupt_by_signals(job.deadline),
-        now=now,
+        job, engine=engine, started=now(), run_id=new_run_id(), interrupt=interrupt, now=now
     )

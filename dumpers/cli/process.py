@@ -115,7 +115,7 @@ def _report(operation: str, result: Result, *, termination_log: Path) -> None:
     shown["error"] = shown.pop("message", "")
     # A search cluster or a schema has thousands; the record names them all.
     if isinstance(result, DumpResult) and result.key_count > _KEYS_SHOWN:
-        del shown["keys"]
+        shown.pop("keys", None)
     event = f"{operation} {'done' if result.succeeded else 'failed'}"
     _LOG.log(level, event, extra=fields(**shown))
     try:

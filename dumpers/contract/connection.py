@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dumpers.contract.sharing import Share
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
@@ -32,7 +34,7 @@ class DumpSource(Protocol):
     """A database, and what is wanted of it; a DumpJob is one.
 
     `options` holds the engine's own variables that are set, `numbers` all those that are numbers.
-    `deadline` is in seconds, None without one.
+    `deadline` is in seconds, None without one; `share` is None where all of it is wanted.
     """
 
     @property
@@ -43,6 +45,8 @@ class DumpSource(Protocol):
     def numbers(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
     def deadline(self) -> int | None: ...  # noqa: D102
+    @property
+    def share(self) -> Share | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +57,4 @@ class RestoredSource:
     options: Mapping[str, str]
     numbers: Mapping[str, int]
     deadline: int | None = None
+    share: Share | None = None

@@ -128,10 +128,10 @@ class EngineSpec:
     part of the names of images that hold its server, by which databases are found that nobody backs
     up. `server_texts` are those of `texts` that say which servers make up the database, so that a
     restore has them, too. With `swaps_aliases` a swap moves aliases and renames nothing: what was
-    loaded keeps the name that it was loaded under. `drill_server` is how an image with its server
-    runs one for a drill, None where no drill is made of its backups; with `takes_checks` a user may
-    have it asked statements of SQL then. With `restores_by_sessions` a database is restored by
-    several sessions where that is asked for.
+    loaded keeps the name that it was loaded under. With `spreads` its shards may be dumped by a pod
+    each. `drill_server` is how an image with its server runs one for a drill, None where no drill
+    is made of its backups; with `takes_checks` a user may have it asked statements of SQL then.
+    With `restores_by_sessions` a database is restored by several sessions where that is asked for.
     """
 
     type: str
@@ -154,6 +154,7 @@ class EngineSpec:
     server_images: str = ""
     server_texts: tuple[TextOption, ...] = ()
     swaps_aliases: bool = False
+    spreads: bool = False
     drill_server: ThrowawayServer | None = None
     takes_checks: bool = False
     restores_by_sessions: bool = False

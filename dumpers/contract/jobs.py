@@ -34,23 +34,18 @@ from dumpers.contract.names import (
     PART_SIZE,
     PROOF_DRILLED,
     PROOF_READ,
-    READ_BACK,
     REQUIRED_PROOF,
     RETENTION,
     TIME_ZONE,
-    VERIFY,
     WORKLOAD,
 )
 from dumpers.contract.notes import SHRUNK, parse_codes
 from dumpers.contract.recipients import PRIVATE_KEY, holds_private_key, split_recipients
+from dumpers.contract.sharing import Share, read_share
 from dumpers.contract.storages.location import S3Location
 from dumpers.contract.storages.named_storage import NamedStorage, read_storages
-from dumpers.contract.storages.variables import (
-    ARCHIVES,
-    S3_STORAGE_CLASS,
-    named_variable,
-    variables_with_lines,
-)
+from dumpers.contract.storages.reading_back import read_verify, readable
+from dumpers.contract.storages.variables import variables_with_lines
 from dumpers.runtime.errors import ConfigurationError
 
 # A CronJob's pod is `<cronjob>-<scheduled minute>-<random>`, cut to 58 characters before the random
@@ -124,6 +119,7 @@ class DumpJob(Job):
     retention: str = ""
     time_zone: str = ""
     required_proof: str = ""
+    share: Share | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], engines: Sequence[EngineSpec]) -> "DumpJob":
@@ -134,9 +130,13 @@ class DumpJob(Job):
         reader = job_reader(env, logins={name for item in engines for name in item.variables})
         engine = read_engine(reader, engines)
         shared = Job.read(reader)
-        verify = _verify(reader, shared.location)
+        share = read_share(reader, engine, storages=len(shared.storages))
+        if share:
+            # All of the Job's pods write under its name.
+            shared = replace(shared, host=share.name)
+        verify = read_verify(reader, shared.location)
         if verify:
-            shared = replace(shared, storages=_readable(shared.storages))
+            shared = replace(shared, storages=readable(shared.storages))
         recipients = _recipients(reader)
         connection = read_connection(reader, engine) if engine else None
         numbers = read_numbers(reader, engine) if engine else {}
@@ -162,6 +162,7 @@ class DumpJob(Job):
             retention=reader.text(RETENTION),
             time_zone=reader.text(TIME_ZONE),
             required_proof=reader.text(REQUIRED_PROOF),
+            share=share,
         )
 
     def proof_required_in(self, storage: str) -> str:
@@ -196,31 +197,6 @@ def _part_size(reader: EnvReader) -> int | None:
             f"{PART_SIZE} is {mebibytes}: it must be {MIN_PART_MIB} to {MAX_PART_MIB}"
         )
     return mebibytes << 20
-
-
-def _verify(reader: EnvReader, location: S3Location) -> str:
-    """READ_BACK, or empty where nothing is read back."""
-    value = reader.choice(VERIFY, ("", READ_BACK), f"{READ_BACK} or not be set")
-    if value and location.storage_class in ARCHIVES:
-        reader.faults.append(_unreadable(S3_STORAGE_CLASS, location))
-    return value
-
-
-def _readable(storages: Sequence[NamedStorage]) -> tuple[NamedStorage, ...]:
-    """The storages, with a fault where nothing of a further one can be read back."""
-    return tuple(
-        replace(item, fault=_unreadable(named_variable(S3_STORAGE_CLASS, item.name), item.location))
-        if number and not item.fault and item.location.storage_class in ARCHIVES
-        else item
-        for number, item in enumerate(storages)
-    )
-
-
-def _unreadable(variable: str, location: S3Location) -> str:
-    return (
-        f"{VERIFY} is {READ_BACK}, but objects in {variable}={location.storage_class} cannot be "
-        "read: drop one of the two"
-    )
 
 
 def _accepted(reader: EnvReader) -> frozenset[str]:

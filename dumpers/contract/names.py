@@ -27,6 +27,12 @@ PROOF_DRILLED = "drilled"
 LOG_LEVEL = "KSNAPSHOT_LOG_LEVEL"
 TERMINATION_LOG = "KSNAPSHOT_TERMINATION_LOG"
 HOSTNAME = "HOSTNAME"
+# Of a run that several pods share: how many shards there are, whose name and uid its Job has, and
+# which shard is this pod's, from 0, as Kubernetes tells the pods of an Indexed Job.
+SHARDS = "KSNAPSHOT_SHARDS"
+JOB = "KSNAPSHOT_JOB"
+JOB_UID = "KSNAPSHOT_JOB_UID"
+INDEX = "JOB_COMPLETION_INDEX"
 
 # Named as in libpq: the names say what is checked.
 TLS_MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")

@@ -17,6 +17,8 @@ RESULT_MAX_BYTES = 4096
 # The outcome of a run that stored its backup, but not in all of its storages, and its reason.
 PARTIAL = "partial"
 PARTIAL_REASON = "Partial"
+# The outcome of a pod that stored its shard of a run that several share: another one ends the run.
+PART = "part"
 # Of a failure's message the beginning says what was tried, the end why it failed.
 _WHY_BEGINS, _WHY_ENDS = 60, 240
 
@@ -52,10 +54,10 @@ class DumpResult:
     in its manifest. `oldest_backup` is when the oldest of this CronJob's backups that can be
     restored began (RFC 3339), `backups` how many there are, as of the run's end; empty and 0 where
     its keys may not list. `size_accepted` says that the run was told, when it began, that its size
-    is right however small. `outcome` is PARTIAL where the backup is in some of the run's storages
-    and others were given up, else empty; what is said of the backup is then said of the first
-    storage that has it. `storages` has all that the run was to write to, none where `main` is the
-    only one.
+    is right however small. `outcome` is PART in a pod that stored its shard and left the rest to
+    others, PARTIAL where the backup is in some of the run's storages and others were given up, else
+    empty; what is said of the backup is then said of the first storage that has it. `storages` has
+    all that the run was to write to, none where `main` is the only one.
     """
 
     succeeded: bool

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dumpers.contract.notes import Note
 from dumpers.contract.restore.request import RestoreRequest
+from dumpers.engines.sharing import Part
 from dumpers.streams.fingerprint import Scanner
 from dumpers.streams.reader import Reader
 
@@ -115,11 +116,12 @@ class Dump:
 
     `streams` are the objects of the dump, at least one, in the order in which a restore loads
     them. With `info.parallel` 1 and one concurrency group, they are read in that order, too, unless
-    one is a PlacedStream.
+    one is a PlacedStream. `part` says what they are of a run that pods share, None for all of it.
     """
 
     info: SourceInfo
     streams: Sequence[DumpStream]
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from dumpers.repository.records import (
     Tombstone,
     UnknownRecord,
 )
+from dumpers.repository.sharing.shard_record import ShardRecord
 
 Record = (
     StartedRecord
@@ -51,6 +52,7 @@ Record = (
     | ShrunkRecord
     | UnreadRecord
     | BootstrapRecord
+    | ShardRecord
     | Tombstone
 )
 
@@ -76,9 +78,10 @@ _MEMBERS_OF: dict[str, Any] = {
     "shrunk": ShrunkRecord,
     "unread": UnreadRecord,
     "bootstrap": BootstrapRecord,
+    "shard": ShardRecord,
 }
 _KINDS = {type_: kind for kind, type_ in _MEMBERS_OF.items()}
-_WITH_DIGEST = {"manifest", "fingerprint", "checked", *_JUDGED}
+_WITH_DIGEST = {"manifest", "fingerprint", "checked", "shard", *_JUDGED}
 # Many threads read records at once, and two that let msgspec meet a type for the first time
 # together crash the process: it shows the one what the other has not filled in yet (seen with
 # 0.22).
@@ -238,9 +241,6 @@ def _manifest_members(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def _started_members(members: dict[str, Any]) -> dict[str, Any]:
-    """Those of a started record, without the storages of a run that has no names for them.
-
-    The mark of a copy is left out of all that are none.
-    """
-    optional = ("storage", "storages", "is_copy")
+    """Those of a started record, without what says nothing of its run."""
+    optional = ("storage", "storages", "is_copy", "shards")
     return {name: value for name, value in members.items() if value or name not in optional}

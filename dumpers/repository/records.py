@@ -25,7 +25,9 @@ class StartedRecord:
     `deadline_seconds` is None without a deadline. A run that has a started record, no manifest, and
     a deadline that is long past, crashed. `storages` are the names of all storages that the run is
     to write to, `storage` is the one that this record is in; both are empty where `main` is the
-    only one. `is_copy` is true where the run's backup is copied here, and not dumped.
+    only one. `is_copy` is true where the run's backup is copied here, and not dumped. `shards` is
+    how many pods share the run, a shard each, 0 where one does it all: then their ShardRecords name
+    further keys.
     """
 
     run: str
@@ -41,6 +43,7 @@ class StartedRecord:
     storage: str = ""
     storages: tuple[str, ...] = ()
     is_copy: bool = False
+    shards: int = 0
 
     @property
     def ends(self) -> datetime | None:

@@ -1,8 +1,7 @@
 """One dump, from the first look at the database to the manifest that makes it a backup."""
 
-import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 
@@ -14,22 +13,20 @@ from dumpers.repository import records
 from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.extent import Extent, read_extent
 from dumpers.repository.keys import Run
+from dumpers.runs.destinations.announcing import announce
 from dumpers.runs.destinations.beginning import begin
 from dumpers.runs.destinations.commit import commit, give_up_unfinished
-from dumpers.runs.destinations.destination import Destination, make_destinations
+from dumpers.runs.destinations.destination import make_destinations
 from dumpers.runs.destinations.failures import recorded_failures
 from dumpers.runs.destinations.outcome import with_storages
 from dumpers.runs.fingerprints import record_fingerprint
-from dumpers.runs.notes import judge, log_notes, with_learned_notes
+from dumpers.runs.notes import judge, with_learned_notes
 from dumpers.runs.pipeline import store_all
 from dumpers.runs.verify.read_back import read_back
 from dumpers.runtime.errors import ExitCode, InterruptedRunError
 from dumpers.runtime.interrupt import Interrupt
-from dumpers.runtime.log import fields
 from dumpers.storage.stores import open_stores
 from dumpers.streams import age
-
-_LOG = logging.getLogger(__name__)
 
 
 def dump(
@@ -65,7 +62,7 @@ def dump(
         with engine.open(job, interrupt) as opened:
             source, streams = opened.info, opened.streams
             destinations = make_destinations(job, streams, started=started, run_id=run_id)
-            _announce(job, source, destinations)
+            announce(job, source, destinations)
             recorded.enter_context(recorded_failures(destinations, stores, now=now))
             stores.each(
                 lambda name: begin(destinations[name], stores[name], reads_back=bool(job.verify))
@@ -114,31 +111,6 @@ def dump(
             extent=extent,
         )
         return with_storages(result, job, stores.failures)
-
-
-def _announce(job: DumpJob, source: SourceInfo, destinations: Mapping[str, Destination]) -> None:
-    first, *_ = destinations.values()
-    _LOG.info(
-        "dumping",
-        extra=fields(
-            engine=job.engine.type,
-            database=job.connection.database,
-            host=job.connection.host,
-            server_version=source.server_version,
-            tool_version=source.tool_version,
-            estimated_bytes=source.estimate,
-            encrypted=bool(job.recipients),
-            record=first.run.record_prefix,
-        ),
-    )
-    log_notes(source.notes, job)
-    # Of another storage than the first one, 0.6.0 knew nothing.
-    if job.location.region and job.location.endpoint:
-        _LOG.warning(
-            "S3_ENDPOINT and S3_REGION are both set: the dump goes to the endpoint, the region "
-            "only signs (ksnapshot 0.6.0 went to the region)",
-            extra=fields(endpoint=job.location.endpoint, region=job.location.region),
-        )
 
 
 def _result(

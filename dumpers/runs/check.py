@@ -11,6 +11,7 @@ from dumpers.engines.protocol import DumpEngine
 from dumpers.runs.destinations.destination import is_named, make_destinations
 from dumpers.runs.destinations.outcome import with_storages
 from dumpers.runs.notes import judge, log_notes
+from dumpers.runs.sharing.claims import find_claim
 from dumpers.runtime.errors import ExitCode
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.runtime.log import fields
@@ -49,6 +50,8 @@ def check(
 
         def try_store(name: str) -> None:
             tried = destinations[name]
+            if job.share:
+                find_claim(stores[name], job, job.share)
             probe(stores[name], tried.record.keys[0])
             told = {"storage": name} if is_named(job) else {}
             place = tried.location

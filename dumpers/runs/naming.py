@@ -28,12 +28,19 @@ def run_of(job: DumpJob, location: S3Location, *, started: datetime, run_id: str
     )
 
 
-def key_of(stream: DumpStream, job: DumpJob, run: Run) -> str:
-    """The key of a stream's object."""
+def key_of(stream: DumpStream, job: DumpJob, run: Run, attempt: int = 1) -> str:
+    """The key of a stream's object.
+
+    Of a run that pods share, each further pod of a shard has keys of its own: an earlier one may
+    still be about, and write to its own.
+    """
+    part = stream.part
+    if attempt > 1:
+        part = (f"{part[0]}-try{attempt}", *part[1:])
     return run.dump_key(
         engine=job.engine.type,
         name=stream.name,
-        part=stream.part,
+        part=part,
         ending=stream.ending,
         encrypted=bool(job.recipients),
         compression=job.compression,

@@ -12,6 +12,7 @@ from dumpers.engines.clickhouse.catalog import server_catalog
 from dumpers.engines.clickhouse.catalog.notes import gather_notes
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.cluster import replicas
+from dumpers.engines.clickhouse.cluster.own_shard import own_shard
 from dumpers.engines.clickhouse.cluster.replicas import ShardReplicas
 from dumpers.engines.clickhouse.drill.checks import open_checks
 from dumpers.engines.clickhouse.drill.compare import compare
@@ -35,6 +36,7 @@ from dumpers.engines.clickhouse.server.client import connect
 from dumpers.engines.clickhouse.server.greeting import greet
 from dumpers.engines.clickhouse.server.settings import dump_settings
 from dumpers.engines.protocol import Dump, Engine, SourceInfo
+from dumpers.engines.sharing import Part
 from dumpers.runtime.errors import DUMP_ERRORS
 from dumpers.runtime.interrupt import Interrupt
 
@@ -43,20 +45,30 @@ _NO_CLUSTER = "default"
 
 @contextmanager
 def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
-    """Look at the cluster and plan which server each table is read from; streams share QueryLog."""
+    """Look at the cluster and plan which server each table is read from; streams share QueryLog.
+
+    Of a run that pods share, all servers are looked at and those of one shard are read.
+    """
     wanted = options.read_options(job)
     version, found = discover_cluster(job.connection, wanted, interrupt)
-    shards, lag_notes = wait_for_lag(found, interrupt)
+    own = own_shard(found, job.share)
+    shards, lag_notes = wait_for_lag(found, interrupt, own)
     every_catalog = read_catalogs(shards, wanted, interrupt)
     catalogs, filter_notes = select_tables(every_catalog, wanted)
     check_partitions(catalogs, wanted, interrupt)
     drift_notes = report_drift(catalogs, wanted)
     catalog_notes = read_notes(every_catalog, catalogs, wanted, interrupt)
     planned = plan_reads(shards, catalogs, wanted)
+    if own is not None:
+        planned = planned.of(own)
+        catalogs = [item for item in catalogs if item.replica.node.shard == own]
     query_log = check_query_log(planned.items, wanted, interrupt)
     context = DumpContext(query_log=query_log, accepts_counts=wanted.accepts_counts)
     name = shards[0].replicas[0].node.cluster or _NO_CLUSTER
     notes = (*lag_notes, *filter_notes, *catalog_notes, *drift_notes, *planned.notes)
+    staged = streams.arrange_in_stages(
+        name, catalogs, planned.items, context, is_part=own is not None
+    )
     yield Dump(
         info=SourceInfo(
             server_version=f"ClickHouse {version}",
@@ -66,7 +78,8 @@ def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
             metadata=_metadata(shards),
             parallel=wanted.parallel,
         ),
-        streams=streams.arrange(name, catalogs, planned.items, context),
+        streams=[stream for _, stream in staged],
+        part=None if own is None else _part([stage for stage, _ in staged], planned, own),
     )
 
 
@@ -106,15 +119,24 @@ def discover_cluster(
 
 
 def wait_for_lag(
-    found: Sequence[ShardReplicas], interrupt: Interrupt
+    found: Sequence[ShardReplicas], interrupt: Interrupt, own: int | None = None
 ) -> tuple[Sequence[ShardReplicas], Sequence[Note]]:
-    """Wait up to a minute until the best replica of each shard has caught up.
+    """Wait up to a minute until the best replica of each shard has caught up, or of `own` alone.
 
     Returns the shards with their replicas in the order to read them now, and notes on replicas
     that lag or do not answer.
     """
     with ThreadPoolExecutor(thread_name_prefix="lag") as pool:
-        waited = list(pool.map(lambda shard: replicas.wait_for_lag(shard, interrupt), found))
+        waited = list(
+            pool.map(
+                lambda shard: (
+                    replicas.wait_for_lag(shard, interrupt)
+                    if own in {None, shard.number}
+                    else (shard, None)
+                ),
+                found,
+            )
+        )
     missing = [
         Note(
             code=NoteCode.NO_ANSWER,
@@ -162,6 +184,12 @@ def check_query_log(reads: Sequence[TableRead], wanted: Options, interrupt: Inte
         with ThreadPoolExecutor(thread_name_prefix="log") as pool:
             list(pool.map(lambda server: query_log.check(server, interrupt), by_address.values()))
     return query_log
+
+
+def _part(stages: Sequence[int], planned: Plan, own: int) -> Part:
+    held = {item.backup_table.table.full_name for item in planned.items}
+    borrowed = planned.borrowed.get(own, frozenset())
+    return Part(stages=stages, holds=tuple(sorted(held)), borrows=tuple(sorted(borrowed)))
 
 
 def _metadata(shards: Sequence[ShardReplicas]) -> Mapping[str, Any]:

@@ -121,6 +121,7 @@ SPEC = EngineSpec(
     group_labels=(GroupLabel(key="clickhouse.altinity.com/chi", alone=True),),
     server_images=r"clickhouse(-server)?",
     server_texts=(CLUSTER, SHARDS, VIA),
+    spreads=True,
     drill_server=DRILL_SERVER,
     takes_checks=True,
     images=(

@@ -205,5 +205,7 @@ def _keys(tombstone: Tombstone) -> list[str]:
     """The objects that a tombstone names: those of the manifest, or that the run was to write."""
     buried = tombstone.buried
     if isinstance(buried, Manifest):
-        return [item.key for item in buried.objects]
+        objects = [item.key for item in buried.objects]
+        # A pod that was killed may have left some beside those that count.
+        return [*dict.fromkeys([*objects, *buried.begun.keys])] if buried.begun.shards else objects
     return list(buried.keys)

@@ -26,6 +26,7 @@ from dumpers.repository.removal.deletion import (
     delete_other_records,
     delete_stored,
 )
+from dumpers.repository.sharing.every_key import with_shards
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import AlreadyThereError, ChangedInStoreError, ForbiddenByStoreError
 
@@ -76,6 +77,7 @@ class CrashedRuns:
             crashed = self._decide(folder)
         if isinstance(crashed, NotSwept):
             return crashed
+        crashed = with_shards(self.bucket, folder, crashed, names)
         deletion = delete_stored(self.bucket, crashed, ends=self.ends)
         swept = fields(
             run=crashed.run,
@@ -100,6 +102,7 @@ class CrashedRuns:
             crashed = self._candidate(self.bucket.get(f"{folder}{STARTED}"))
         if isinstance(crashed, NotSwept):
             return crashed
+        crashed = with_shards(self.bucket, folder, crashed, names)
         return delete_stored(self.bucket, crashed, ends=self.ends, dry_run=True)
 
     def _is_decided(self, folder: str, names: Collection[str]) -> bool:

@@ -28,6 +28,8 @@ from dumpers.repository.retention.plan import Reason, Rules, Verdict, plan
 from dumpers.repository.retention.policy import Policy, print_policy
 from dumpers.repository.retention.proof import Grade, read_proofs
 from dumpers.repository.retention.recorded import recorded_policy
+from dumpers.repository.sharing.old_claims import remove_old_claims
+from dumpers.repository.sharing.shard_record import is_shard_name
 from dumpers.runtime.log import fields
 from dumpers.storage.run_storage import RunStorage
 
@@ -114,6 +116,9 @@ class Pruner:
         for verdict in self._going(judged, folders, pruned):
             self._delete(verdict, folders, pruned)
         self._sweep(folders, pruned)
+        if any(is_shard_name(name) for item in folders.values() for name in item.names):
+            runs = {item.entry.id for item in folders.values()}
+            remove_old_claims(self.storage, prefix, runs, now=self.now)
         return pruned
 
     def _finish(self, folders: Mapping[str, Folder], pruned: Pruned) -> bool:

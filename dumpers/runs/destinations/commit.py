@@ -33,7 +33,6 @@ def commit(
     a sweep has the manifest's key. `missing` are the storages that were given up until now.
     """
     record, finished = destination.record, now()
-    _check_deadline(record, finished)
     manifest = records.Manifest(
         begun=record,
         finished=finished,
@@ -43,7 +42,7 @@ def commit(
         encryption=records.Encryption(recipients=job.recipients) if job.recipients else None,
         objects=tuple(objects),
         notes=judge(source.notes, job),
-        retention=_retention(job),
+        retention=retention_of(job),
         size_accepted=job.size_accepted,
         required_proof=job.proof_required_in(destination.name),
         fingerprint=fingerprint,
@@ -51,12 +50,30 @@ def commit(
         options=dict(sorted(job.options.items())),
         metadata=source.metadata,
     )
-    key = destination.run.manifest_key
+    put_manifest(destination, storage, manifest, now=now)
+
+
+def put_manifest(
+    destination: Destination,
+    storage: RunStorage,
+    manifest: records.Manifest,
+    *,
+    now: Callable[[], datetime],
+) -> records.Manifest:
+    """Write a manifest, see `commit`, and return the one that counts.
+
+    That is another one where pods share the run and another pod was faster.
+    """
+    record, key = destination.record, destination.run.manifest_key
+    check_deadline(record, manifest.finished)
     destination.is_committing = True
     try:
         is_certain = storage.put_once(key, write_record(manifest), is_locked=True)
     except AlreadyThereError as error:
         found = read_record(storage.call(lambda: storage.bucket.get(key)))
+        if record.shards and isinstance(found, records.Manifest):
+            destination.is_done = True
+            return found
         if not isinstance(found, records.Tombstone):
             raise
         raise StorageFailedError(
@@ -65,8 +82,9 @@ def commit(
         ) from error
     if not is_certain:
         # The key is taken, and nobody may look by whom: by this run, or since then by a sweep.
-        _check_deadline(record, now())
+        check_deadline(record, now())
     destination.is_done = True
+    return manifest
 
 
 def give_up_unfinished(
@@ -83,13 +101,14 @@ def give_up_unfinished(
             stores.give_up(name, error)
 
 
-def _retention(job: DumpJob) -> records.Retention | None:
+def retention_of(job: DumpJob) -> records.Retention | None:
+    """The policy that a job's backup is kept by; None where all are kept."""
     if not job.retention:
         return None
     return records.Retention(policy=job.retention, time_zone=job.time_zone)
 
 
-def _check_deadline(record: records.StartedRecord, moment: datetime) -> None:
+def check_deadline(record: records.StartedRecord, moment: datetime) -> None:
     """Raise InterruptedRunError past the run's deadline, when a sweep may take it for crashed."""
     if record.ends is not None and moment > record.ends:
         raise InterruptedRunError(

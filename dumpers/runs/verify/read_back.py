@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from dumpers.contract.names import READ_BACK, VERIFY
-from dumpers.repository.added_records import Verification
+from dumpers.repository.added_records import CheckedObject, Verification
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import write_record
 from dumpers.repository.records import ObjectRecord
@@ -42,22 +42,33 @@ def read_back(
     now: Callable[[], datetime],
 ) -> None:
     """Read the objects back and record what was found; StorageFailedError if one is damaged."""
-    meter, total = Meter(), sum(item.size for item in objects)
-    with shown(READING, total, meter.done, meter.where):
-        read = tuple(read_stored(storage, item, meter) for item in objects)
     verification = Verification(
         run=run.id,
         method=method,
-        objects=read,
+        objects=read_all(storage, objects),
         finished=now(),
     )
     key = run.verification_key(verification.finished, good=verification.good)
     storage.put_once(key, write_record(verification))
-    for sent, found in zip(objects, verification.objects, strict=True):
+    check_found(objects, verification.objects, details=key)
+
+
+def read_all(storage: RunStorage, objects: Sequence[ObjectRecord]) -> tuple[CheckedObject, ...]:
+    """Read the objects as they are stored, and return how each was found."""
+    meter, total = Meter(), sum(item.size for item in objects)
+    with shown(READING, total, meter.done, meter.where):
+        return tuple(read_stored(storage, item, meter) for item in objects)
+
+
+def check_found(
+    objects: Sequence[ObjectRecord], read: Sequence[CheckedObject], *, details: str
+) -> None:
+    """Raise StorageFailedError where an object is damaged; `details` names the record with more."""
+    for sent, found in zip(objects, read, strict=True):
         if not found.good:
             raise StorageFailedError(
                 f"{sent.key} was read back and is damaged: sent were {sent.size} bytes with sha256 "
                 f"{sent.sha256}, the store gives {found.size} bytes with {found.sha256}. There is "
-                f"no manifest, so this is no backup, and {key} has the details: check the store, "
-                "dump again"
+                f"no manifest, so this is no backup, and {details} has the details: check the "
+                "store, dump again"
             )

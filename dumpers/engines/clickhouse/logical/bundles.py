@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dumpers.contract.key_names import segment
+from dumpers.engines.clickhouse.logical.identity import identity
 from dumpers.engines.clickhouse.logical.plan import TableRead
 from dumpers.engines.clickhouse.logical.table_read import (
     ENDING,
@@ -74,6 +75,10 @@ class BundleStream:
     def concurrency_group(self) -> str:
         """The shard."""
         return f"s{self._readings[0].item.shard}"
+
+    def identity(self) -> str:
+        """Return a digest of the tables as they are read."""
+        return identity([reading.item for reading in self._readings])
 
     @contextmanager
     def open(self, interrupt: Interrupt) -> Iterator[Reader]:

@@ -1,7 +1,7 @@
 """Planning which tables are read, and from which server of the cluster each."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
@@ -46,10 +46,19 @@ class TableRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All reads, in no order, and notes."""
+    """All reads, in no order, and notes.
+
+    `borrowed` has by their numbers the shards that share tables with others, and the names of those
+    of these tables which are read elsewhere.
+    """
 
     items: tuple[TableRead, ...]
     notes: tuple[Note, ...]
+    borrowed: Mapping[int, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, shard: int) -> "Plan":
+        """The reads of one shard alone."""
+        return replace(self, items=tuple(item for item in self.items if item.shard == shard))
 
 
 def plan(
@@ -66,7 +75,7 @@ def plan(
     """
     spread, unsure = _spread(catalogs.values())
     seen: set[tuple[str, str, str]] = set()
-    found, shared = list[TableRead](), set[str]()
+    found, borrowed = list[TableRead](), dict[int, frozenset[str]]()
     for shard in shards:
         for key, copies in sorted(_by_table(shard, catalogs).items()):
             own = [copy for copy in copies if not copy.backup_table.is_replicated]
@@ -89,14 +98,16 @@ def plan(
                 )
             for path, same in by_path.items():
                 if (*key, path) in seen:
-                    shared.add(".".join(key))
+                    held = borrowed.get(shard.number, frozenset())
+                    borrowed[shard.number] = held | {".".join(key)}
                     continue
                 if path and (*key, path) in spread:
                     seen.add((*key, path))
                 # Those that share no path have other rows, which go to other objects.
                 label = f"s{shard.number}" if len(by_path) == 1 else same[0].replica.label
                 found += _replicated(label, shard, same, chosen, every=all_replicas)
-    return Plan(items=tuple(found), notes=_notes(shared, unsure))
+    shared = frozenset[str]().union(*borrowed.values())
+    return Plan(items=tuple(found), notes=_notes(shared, unsure), borrowed=borrowed)
 
 
 def _notes(shared: Iterable[str], unsure: Iterable[tuple[str, str, str]]) -> tuple[Note, ...]:

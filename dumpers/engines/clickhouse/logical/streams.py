@@ -20,17 +20,38 @@ from dumpers.engines.simple_stream import SimpleStream
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 
+# Stages of what is behind views that have rows of their own, of which there may be many levels.
+_LEVELS, _LAST = 5, 1_000_000
+
 
 def arrange(
     name: str, catalogs: Sequence[ServerCatalog], items: Sequence[TableRead], context: DumpContext
 ) -> list[DumpStream]:
     """Scripts and rows, each behind what it needs; `catalogs` in the order of labels."""
+    return [stream for _, stream in arrange_in_stages(name, catalogs, items, context)]
+
+
+def arrange_in_stages(
+    name: str,
+    catalogs: Sequence[ServerCatalog],
+    items: Sequence[TableRead],
+    context: DumpContext,
+    *,
+    is_part: bool = False,
+) -> Sequence[tuple[int, DumpStream]]:
+    """As `arrange`, each with its stage: the same of all shards of a run that pods share.
+
+    Where these are but a part of the cluster, every script is named after its first server.
+    """
 
     def begin(item: TableRead) -> Reading:
         return Reading(item, context)
 
-    def scripts_of(kind: str, text_of: Callable[[ServerCatalog], str]) -> list[DumpStream]:
-        return _scripts(name, catalogs, kind, text_of)
+    def scripts_of(
+        stage: int, kind: str, text_of: Callable[[ServerCatalog], str]
+    ) -> list[tuple[int, DumpStream]]:
+        made = _scripts(name, catalogs, kind, text_of, is_part=is_part)
+        return [(stage, stream) for stream in made]
 
     views, others = list[TableRead](), list[TableRead]()
     for item in items:
@@ -43,27 +64,37 @@ def arrange(
         label = together[0].label
         numbers[label] = numbers.get(label, 0) + 1
         packs_of.append(BundleStream(name, numbers[label], [*map(begin, together)]))
+    of_views = _views_with_rows(name, catalogs, [*map(begin, views)], is_part=is_part)
     return [
-        *scripts_of(scripts.TABLES_SCRIPT, _tables),
-        *(TableStream(name=name, reading=begin(item)) for item in alone),
-        *packs_of,
+        *scripts_of(0, scripts.TABLES_SCRIPT, _tables),
+        *((1, TableStream(name=name, reading=begin(item))) for item in alone),
+        *((1, stream) for stream in packs_of),
         # Before views, which may run as one of these accounts.
-        *scripts_of("access", lambda catalog: scripts.script(catalog.objects.access)),
+        *scripts_of(2, "access", lambda catalog: scripts.script(catalog.objects.access)),
         # Before views, which may read them; their systems may be away.
-        *scripts_of(scripts.FOREIGN_DATABASES_SCRIPT, _foreign_databases),
-        *scripts_of("views", lambda catalog: scripts.views(_complete(catalog))),
-        *_views_with_rows(name, catalogs, [*map(begin, views)]),
+        *scripts_of(3, scripts.FOREIGN_DATABASES_SCRIPT, _foreign_databases),
+        *scripts_of(4, "views", lambda catalog: scripts.views(_complete(catalog))),
+        *((_LEVELS + level, stream) for level, stream in of_views),
         *scripts_of(
-            "materialized-views", lambda catalog: scripts.materialized_views(_complete(catalog))
+            _LAST,
+            "materialized-views",
+            lambda catalog: scripts.materialized_views(_complete(catalog)),
         ),
         *scripts_of(
-            scripts.INCOMPLETE_SCRIPT, lambda catalog: scripts.all_views(_split(catalog)[1])
+            _LAST + 1,
+            scripts.INCOMPLETE_SCRIPT,
+            lambda catalog: scripts.all_views(_split(catalog)[1]),
         ),
     ]
 
 
 def _scripts(
-    name: str, catalogs: Sequence[ServerCatalog], kind: str, text_of: Callable[[ServerCatalog], str]
+    name: str,
+    catalogs: Sequence[ServerCatalog],
+    kind: str,
+    text_of: Callable[[ServerCatalog], str],
+    *,
+    is_part: bool,
 ) -> list[DumpStream]:
     """A script for each set of servers whose statements are the same: mostly one for all."""
     labels: dict[str, list[str]] = {}
@@ -75,7 +106,7 @@ def _scripts(
     return [
         SimpleStream(
             name=name,
-            part=(kind,) if len(labels) == 1 else (those[0], kind),
+            part=(kind,) if len(labels) == 1 and not is_part else (those[0], kind),
             ending=".sql",
             estimate=len(text),
             opener=partial(_open_text, text),
@@ -130,9 +161,12 @@ def _foreign_databases(catalog: ServerCatalog) -> str:
 
 
 def _views_with_rows(
-    name: str, catalogs: Sequence[ServerCatalog], views: Sequence[Reading]
-) -> Iterator[DumpStream]:
-    """Level after level, what creates views that have rows of their own, and then these rows."""
+    name: str, catalogs: Sequence[ServerCatalog], views: Sequence[Reading], *, is_part: bool
+) -> Iterator[tuple[int, DumpStream]]:
+    """Level after level, what creates views that have rows of their own, and then these rows.
+
+    Each with its place among the levels: even ones create, odd ones have rows.
+    """
     levels = {
         catalog.replica.label: scripts.views_with_rows(catalog.tables) for catalog in catalogs
     }
@@ -153,9 +187,9 @@ def _views_with_rows(
         for item in of(number, catalog)
     }
     for number in range(count):
-        yield from _scripts(
-            name, catalogs, f"views-with-rows-{number + 1}", partial(creates, number)
-        )
+        kind = f"views-with-rows-{number + 1}"
+        for script in _scripts(name, catalogs, kind, partial(creates, number), is_part=is_part):
+            yield 2 * number, script
         for view in views:
             if last[view.item.backup_table.table.key] == number:
-                yield TableStream(name=name, reading=view)
+                yield 2 * number + 1, TableStream(name=name, reading=view)

@@ -11,10 +11,12 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from dumpers.engines.clickhouse.cluster.health import read_health
 from dumpers.engines.clickhouse.logical.body_check import TAG_HEADER, ProvenReader
+from dumpers.engines.clickhouse.logical.identity import identity
 from dumpers.engines.clickhouse.logical.plan import TableRead, TableReplica
 from dumpers.engines.clickhouse.logical.query_log import (
     NoResultError,
@@ -23,20 +25,13 @@ from dumpers.engines.clickhouse.logical.query_log import (
     logs_killed_queries,
 )
 from dumpers.engines.clickhouse.server.client import Server
-from dumpers.engines.clickhouse.server.errors import (
-    UNKNOWN_DATABASE,
-    UNKNOWN_IDENTIFIER,
-    UNKNOWN_TABLE,
-    code_of,
-)
+from dumpers.engines.clickhouse.server.errors import cure_of
 from dumpers.engines.clickhouse.server.sql import count, insert, qualified, select
 from dumpers.runtime.errors import KsnapshotError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
 
 ENDING = ".native"
-# Errors of a query on a table that was dropped or altered after it was looked at.
-_GONE = frozenset((UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, UNKNOWN_DATABASE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +59,7 @@ class Reading:
         self._interrupt: Interrupt | None = None
         self._query: Query | None = None
         self._size = 0
+        self._began = ""
         self._counted: list[int] = []
 
     @contextmanager
@@ -79,6 +75,7 @@ class Reading:
             where=f"{self.item.where} ({server.where})",
         )
         self._query, self._counted = query, []
+        self._began = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         self._context.query_log.expect(query)
         source = server.source(*backup_table.table.key)
         sql = select(source, backup_table.columns, self.item.partitions)
@@ -96,7 +93,9 @@ class Reading:
                 self._size = proven.count
             self._count(source, interrupt)
         except (SourceFailedError, SourceRefusedError) as error:
-            raise type(error)(f"{query.where}: {server.safe(str(error))}{_cure(error)}") from error
+            raise type(error)(
+                f"{query.where}: {server.safe(str(error))}{cure_of(error)}"
+            ) from error
 
     def can_retry(self, _: KsnapshotError) -> bool:
         """Move on to the next copy; False if no other copy has all rows."""
@@ -137,6 +136,7 @@ class Reading:
             "columns": list(columns),
             "insert": insert(qualified(*table.key), columns),
             "replica": self._server.where,
+            "read": self._began,
             **self._rows(),
         }
         if backup_table.loses_rows:
@@ -216,6 +216,10 @@ class TableStream:
         """Read the rows from their start."""
         return self.reading.open(interrupt)
 
+    def identity(self) -> str:
+        """Return a digest of the table as it is read."""
+        return identity((self.reading.item,))
+
     def metadata(self) -> Mapping[str, Any]:
         """Return where the rows belong, and the table with what proves it whole."""
         reading = self.reading
@@ -239,12 +243,3 @@ def location_metadata(item: TableRead) -> Mapping[str, Any]:
     if item.redundant:
         metadata["redundant"] = True
     return metadata
-
-
-def _cure(error: KsnapshotError) -> str:
-    if code_of(error) in _GONE:
-        return (
-            " (it was dropped or altered while the dump ran; tables that come and go are left out "
-            "by the annotation exclude-tables)"
-        )
-    return ""

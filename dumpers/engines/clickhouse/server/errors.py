@@ -35,6 +35,10 @@ class ClickHouseError(Exception):
         self.code = code
 
 
+# Errors of a query on a table that was dropped or altered after it was looked at.
+_GONE = frozenset((UNKNOWN_IDENTIFIER, UNKNOWN_TABLE, UNKNOWN_DATABASE))
+
+
 def read_error(text: str, *, header: str = "") -> ClickHouseError:
     """Make an error of a server's text.
 
@@ -80,3 +84,13 @@ def code_of(error: BaseException) -> int | None:
             return cause.code
         cause = cause.__cause__
     return None
+
+
+def cure_of(error: Exception) -> str:
+    """What to do about tables that are gone while they are read; empty for other errors."""
+    if code_of(error) in _GONE:
+        return (
+            " (it was dropped or altered while the dump ran; tables that come and go are left out "
+            "by the annotation exclude-tables)"
+        )
+    return ""

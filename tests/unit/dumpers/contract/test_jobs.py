@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from dumpers.contract.jobs import DumpJob
 from dumpers.contract.result import PARTIAL, RESULT_MAX_BYTES, DumpResult, StorageResult
+from dumpers.contract.sharing import Share
 from dumpers.engines.registry import ENGINES
 from dumpers.runtime.errors import ConfigurationError
 
@@ -384,3 +386,52 @@ def test_half_a_surrogate_pair_does_not_keep_a_result_from_being_written() -> No
 def test_a_newer_result_is_still_read() -> None:
     document = json.loads(RESULT.to_json()) | {"version": 2, "novelty": 1}
     assert DumpResult.from_json(json.dumps(document)) == RESULT
+
+
+SHARED = {
+    **{name: value for name, value in ENV.items() if "POSTGRESQL_" not in name},
+    "KSNAPSHOT_ENGINE": "clickhouse",
+    "CLICKHOUSE_HOST": "ch",
+    "KSNAPSHOT_SHARDS": "3",
+    "KSNAPSHOT_JOB": "ksnapshot-clickhouse-demo-db-c11184c0-29384756",
+    "KSNAPSHOT_JOB_UID": "uid-1",
+    "JOB_COMPLETION_INDEX": "2",
+    "HOSTNAME": "ksnapshot-clickhouse-demo-db-c11184c0-29384756-2",
+}
+
+
+def test_pods_of_a_shared_run_go_by_the_name_of_their_job() -> None:
+    job = DumpJob.from_env(SHARED, ENGINES)
+    assert job.share == Share(
+        index=2,
+        count=3,
+        job="uid-1",
+        name="ksnapshot-clickhouse-demo-db-c11184c0-29384756",
+    )
+    assert job.share.number == 3
+    assert job.host == job.share.name
+    # What only checks is no Indexed Job.
+    checking = DumpJob.from_env(SHARED | {"JOB_COMPLETION_INDEX": ""}, ENGINES).share
+    assert checking is not None
+    assert checking.index is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"JOB_COMPLETION_INDEX": "3"}, "JOB_COMPLETION_INDEX is '3': it must be 0 to 2"),
+        ({"JOB_COMPLETION_INDEX": "x"}, "JOB_COMPLETION_INDEX is 'x': it must be 0 to 2"),
+        ({"KSNAPSHOT_SHARDS": "501"}, "KSNAPSHOT_SHARDS is 501: at most 500 pods"),
+        ({"KSNAPSHOT_SHARDS": "all"}, "KSNAPSHOT_SHARDS is 'all': it must be a whole number"),
+        ({"KSNAPSHOT_JOB": ""}, "KSNAPSHOT_JOB is not set"),
+        ({"KSNAPSHOT_JOB_UID": ""}, "KSNAPSHOT_JOB_UID is not set"),
+        ({"KSNAPSHOT_ENGINE": "mysql", "MYSQL_HOST": "db"}, "mysql has no shards to spread"),
+        (
+            {"KSNAPSHOT_STORAGES": "main,offsite", "KSNAPSHOT_OFFSITE_S3_BUCKET": "b"},
+            "writes to one storage",
+        ),
+    ],
+)
+def test_a_share_that_cannot_be_is_refused(changes: dict[str, str], fault: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(fault)):
+        DumpJob.from_env(SHARED | changes, ENGINES)

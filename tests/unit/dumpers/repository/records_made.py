@@ -32,6 +32,7 @@ from dumpers.repository.records import (
     Retention,
     StartedRecord,
 )
+from dumpers.repository.sharing.shard_record import ShardObject, ShardRecord
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SIZES = st.integers(min_value=0, max_value=1 << 60)
@@ -58,6 +59,7 @@ STARTED = st.builds(
     storage=TEXTS,
     storages=st.lists(TEXTS, max_size=3).map(tuple),
     is_copy=st.booleans(),
+    shards=SIZES,
 )
 OBJECT_FINGERPRINTS = st.builds(
     ObjectFingerprint,
@@ -198,3 +200,28 @@ DRILLS = st.builds(
     check_seconds=SECONDS,
 )
 UNREAD = st.builds(UnreadRecord, run=TEXTS, finished=TIMES, reason=TEXTS, message=TEXTS)
+SHARDS = st.builds(
+    ShardRecord,
+    run=TEXTS,
+    shard=SIZES,
+    writer=TEXTS,
+    attempt=SIZES,
+    updated=TIMES,
+    done=st.booleans(),
+    keys=st.lists(TEXTS, max_size=2).map(tuple),
+    objects=st.lists(
+        st.builds(ShardObject, record=OBJECTS, stage=SIZES, identity=TEXTS), max_size=2
+    ).map(tuple),
+    server_version=TEXTS,
+    tool_version=TEXTS,
+    notes=st.lists(NOTES, max_size=2).map(tuple),
+    holds=st.lists(TEXTS, max_size=2).map(tuple),
+    borrows=st.lists(TEXTS, max_size=2).map(tuple),
+    read=st.lists(
+        st.builds(
+            CheckedObject, key=TEXTS, size=SIZES, sha256=TEXTS, good=st.booleans(), why=TEXTS
+        ),
+        max_size=2,
+    ).map(tuple),
+    metadata=METADATA,
+)

@@ -40,6 +40,7 @@ from tests.unit.dumpers.repository.records_made import (
     METADATA,
     PINS,
     RESTORATIONS,
+    SHARDS,
     SHRUNK,
     STARTED,
     TIMES,
@@ -106,6 +107,7 @@ def read(document: object) -> object:
     | ACCEPTANCES
     | COPIES
     | CHECKS
+    | SHARDS
     | SHRUNK
     | UNREAD
 )
@@ -158,7 +160,7 @@ def test_unknown_members_are_ignored(members: dict[str, Any]) -> None:
     ("document", "unknown"),
     [
         ({"format": 2, "record": "manifest"}, UnknownRecord(format=2, kind="manifest")),
-        ({"format": 1, "record": "shard"}, UnknownRecord(format=1, kind="shard")),
+        ({"format": 1, "record": "later"}, UnknownRecord(format=1, kind="later")),
         ({"format": "1", "record": "started"}, UnknownRecord(format="1", kind="started")),
         ({"format": True, "record": "started"}, UnknownRecord(format=True, kind="started")),
         ({"record": "started"}, UnknownRecord(format=None, kind="started")),

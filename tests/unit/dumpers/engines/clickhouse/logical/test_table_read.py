@@ -76,6 +76,7 @@ def test_the_manifest_has_what_loads_the_rows() -> None:
         "columns": ["a", "b c", "d`"],
         "insert": r"INSERT INTO `d`.`t \``" r" (`a`, `b c`, `d\``) FORMAT Native",
         "replica": "chi-1-1:8123",
+        "read": "",
         "rows": 3,
         "rows_from": "query_log",
     }

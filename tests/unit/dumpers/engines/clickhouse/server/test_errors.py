@@ -1,12 +1,12 @@
 import pytest
 
-from dumpers.engines.clickhouse.logical.table_read import _cure
 from dumpers.engines.clickhouse.restore.script_runner import _EXISTING
 from dumpers.engines.clickhouse.server.client import _REFUSALS
 from dumpers.engines.clickhouse.server.errors import (
     ClickHouseError,
     code_of,
     cure,
+    cure_of,
     read_error,
     shorten,
 )
@@ -52,8 +52,8 @@ def failed(text: str) -> SourceFailedError:
         *((600, False), (609, False), (473, False), (470, False), (810, False), (6, False)),
     ],
 )
-def test_only_a_table_that_is_gone_has_that_cure(*, code: int, gone: bool) -> None:
-    assert bool(_cure(failed(f"Code: {code}. DB::Exception: …"))) is gone
+def test_only_a_table_that_is_gone_has_thatcure_of(*, code: int, gone: bool) -> None:
+    assert bool(cure_of(failed(f"Code: {code}. DB::Exception: …"))) is gone
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_a_restore_leaves_as_it_is(*, code: int | None, there: bool) -> Non
 
 
 def test_a_code_of_a_message_is_none_of_the_error() -> None:
-    assert not _cure(failed("Code: 241. DB::Exception: Code: 60 was said by another server"))
+    assert not cure_of(failed("Code: 241. DB::Exception: Code: 60 was said by another server"))
 
 
 def test_a_code_is_found_behind_errors_that_say_more() -> None:

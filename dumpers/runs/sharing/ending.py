@@ -1,0 +1,164 @@
+"""The end of a run that pods share: whoever finds all shards done writes its only manifest."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from dumpers.contract.jobs import DumpJob
+from dumpers.contract.notes import codes_of
+from dumpers.contract.result import PART, DumpResult
+from dumpers.repository.added_records import Verification
+from dumpers.repository.catalogue import rfc3339
+from dumpers.repository.extent import read_extent
+from dumpers.repository.record_json import read_record, write_record
+from dumpers.repository.records import Manifest, Tombstone
+from dumpers.repository.sharing.assembly import assemble, open_shards, unheld
+from dumpers.repository.sharing.shard_record import ShardRecord, shard_name
+from dumpers.runs.destinations.commit import put_manifest, retention_of
+from dumpers.runs.destinations.destination import Destination
+from dumpers.runs.sharing.ledger import read_shard
+from dumpers.runtime.errors import ExitCode, SourceFailedError, StorageFailedError
+from dumpers.storage.run_storage import RunStorage
+
+# More records than a run has.
+_MAX_RECORDS = 10_000
+
+
+def find_manifest(storage: RunStorage, destination: Destination) -> Manifest | None:
+    """The run's manifest, where a pod has written it; StorageFailedError where it was swept."""
+    key = destination.run.manifest_key
+    stored = storage.call(lambda: storage.bucket.get_version(key))
+    if stored is None:
+        return None
+    found = read_record(stored[0])
+    if isinstance(found, Manifest):
+        return found
+    what = "a tombstone" if isinstance(found, Tombstone) else "no manifest"
+    raise StorageFailedError(f"{key} is {what}: the run was taken for crashed; dump again")
+
+
+def try_to_commit(
+    storage: RunStorage, destination: Destination, job: DumpJob, *, now: Callable[[], datetime]
+) -> Manifest | None:
+    """Write the manifest if all shards are done, or return that of the pod which was faster.
+
+    None where a shard is open: the last of all pods to end its own finds the others done.
+    SourceFailedError where rows of a table are in no shard's objects.
+    """
+    run, begun = destination.run, destination.record
+    folder = run.record_prefix
+    names = {
+        key.removeprefix(folder)
+        for key in storage.call(lambda: storage.bucket.keys(folder, since="", limit=_MAX_RECORDS))
+    }
+    if not {shard_name(number) for number in range(1, begun.shards + 1)} <= names:
+        return None
+    found = {number: _shard(storage, folder, number) for number in range(1, begun.shards + 1)}
+    if open_shards(begun, found):
+        return None
+    shards = list(found.values())
+    if missing := unheld(shards):
+        raise SourceFailedError(
+            f"{', '.join(missing)}: replicated over several shards, and in the dump of none, as it "
+            "was made or altered while the run went on; dump again"
+        )
+    manifest = assemble(
+        begun,
+        shards,
+        finished=now(),
+        compression=job.compression,
+        recipients=job.recipients,
+        retention=retention_of(job),
+        size_accepted=job.size_accepted,
+        required_proof=job.proof_required_in(destination.name),
+        options=dict(sorted(job.options.items())),
+    )
+    if job.verify:
+        _record_reading(storage, destination, shards, method=job.verify, now=now)
+    return put_manifest(destination, storage, manifest, now=now)
+
+
+def result_of_run(
+    storage: RunStorage,
+    destination: Destination,
+    job: DumpJob,
+    manifest: Manifest,
+    *,
+    now: Callable[[], datetime],
+) -> DumpResult:
+    """The result of the whole run, in the pod that ended it."""
+    extent = read_extent(storage, destination.run.records_prefix, now=now)
+    objects, notes = manifest.objects, manifest.notes
+    return DumpResult(
+        succeeded=True,
+        exit_code=ExitCode.DONE,
+        reason="Succeeded",
+        message="",
+        engine=job.engine.type,
+        server_version=manifest.server_version,
+        tool_version=manifest.tool_version,
+        keys=tuple(item.key for item in objects),
+        key_count=len(objects),
+        source_bytes=sum(item.source_size for item in objects),
+        stored_bytes=sum(item.size for item in objects),
+        seconds=round((manifest.finished - manifest.begun.started).total_seconds(), 3),
+        record=destination.run.record_prefix,
+        verified=job.verify,
+        notes=codes_of(notes),
+        accepted=codes_of(notes, accepted=True),
+        oldest_backup=rfc3339(extent.oldest) if extent else "",
+        backups=extent.count if extent else 0,
+        size_accepted=job.size_accepted,
+    )
+
+
+def result_of_part(
+    destination: Destination, job: DumpJob, shard: ShardRecord, *, seconds: float
+) -> DumpResult:
+    """The result of a pod that stored its shard while others were still open."""
+    objects = [item.record for item in shard.objects]
+    return DumpResult(
+        succeeded=True,
+        exit_code=ExitCode.DONE,
+        reason="Succeeded",
+        message=f"shard {shard.shard} of {destination.record.shards} is stored; the pod that ends "
+        "last makes the backup",
+        engine=job.engine.type,
+        server_version=shard.server_version,
+        tool_version=shard.tool_version,
+        keys=tuple(item.key for item in objects),
+        key_count=len(objects),
+        source_bytes=sum(item.source_size for item in objects),
+        stored_bytes=sum(item.size for item in objects),
+        seconds=round(seconds, 3),
+        record=destination.run.record_prefix,
+        verified=job.verify,
+        outcome=PART,
+    )
+
+
+def _shard(storage: RunStorage, folder: str, number: int) -> ShardRecord:
+    key = f"{folder}{shard_name(number)}"
+    return read_shard(storage.call(partial(storage.bucket.get, key)), key)
+
+
+def _record_reading(
+    storage: RunStorage,
+    destination: Destination,
+    shards: Sequence[ShardRecord],
+    *,
+    method: str,
+    now: Callable[[], datetime],
+) -> None:
+    """Record what all pods found that read their objects back."""
+    run = destination.run
+    verification = Verification(
+        run=run.id,
+        method=method,
+        objects=tuple(item for shard in shards for item in shard.read),
+        finished=now(),
+    )
+    key = run.verification_key(verification.finished, good=verification.good)
+    body = write_record(verification)
+    # Two pods that end at the same second found the same.
+    storage.call(lambda: storage.bucket.put(key, body, only_new=False))
