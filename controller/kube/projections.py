@@ -142,11 +142,13 @@ class _JobStatus(TypedDict, total=False):
     conditions: Any
     startTime: str | None
     completionTime: str | None
+    failedIndexes: str | None
 
 
 class _JobSpec(TypedDict, total=False):
     suspend: bool | None
     activeDeadlineSeconds: int | None
+    completions: int | None
 
 
 class Job(Object, total=False):

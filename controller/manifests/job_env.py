@@ -1,5 +1,6 @@
 """Builds the variables of a dump container, which the dumper reads (contract section 7)."""
 
+from controller.manifests.sharing.indexed_job import share_variables
 from controller.manifests.storages.entries import from_secret, plain_variable
 from controller.manifests.storages.sources import sources_of
 from controller.manifests.storages.storage_env import further, places
@@ -45,6 +46,7 @@ def build_env(
         plain_variable(variables.DEADLINE, str(spec.request.deadline)),
         *further(sources, settings.backup_configmap_name),
         *(plain_variable(name, text) for name, text in spec.request.texts),
+        *share_variables(spec.request.spread),
     ]
     if spec.request.tls:
         env.append(plain_variable(spec.engine.tls_variable, spec.request.tls))

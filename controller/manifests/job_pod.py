@@ -5,6 +5,7 @@ from typing import Any
 from controller.manifests.job_env import CA_FOLDER
 from controller.manifests.optional_fields import CA_VOLUME, OptionalValues, Place, fields_at
 from controller.manifests.ownership import LABELS
+from controller.manifests.sharing.indexed_job import backoff_limit
 from controller.model.names import CONTAINER
 from controller.model.objects import DELETE, DELETE_ENTRY, Json
 from controller.settings.pods.security import CONTAINER_SECURITY, POD_SECURITY
@@ -40,7 +41,7 @@ def build_job(
     """Build the spec of the CronJob's Jobs, whose container has the variables `env`."""
     return {
         "activeDeadlineSeconds": spec.request.deadline,
-        "backoffLimit": spec.request.retries,
+        "backoffLimit": backoff_limit(spec.request.spread, spec.request.retries),
         "podFailurePolicy": FAILURE_POLICY,
         **fields_at(Place.JOB_SPEC, optional),
         "template": {

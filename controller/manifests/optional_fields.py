@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from controller.manifests.sharing.indexed_job import spread_fields
 from controller.model import names
 from controller.model.objects import DELETE, Json, annotations_of
 from controller.settings.settings import Settings
@@ -55,6 +56,13 @@ CA_VOLUME = _field("ca", Place.CA_VOLUME)
 TTL = _field("ttlSecondsAfterFinished", Place.JOB_SPEC)
 WAITING_JOBS = _field("waiting-jobs", Place.JOB_TEMPLATE)
 PULL_SECRETS = _field("imagePullSecrets", Place.POD_SPEC)
+SPREAD_FIELDS = tuple(
+    _field(key, Place.JOB_SPEC)
+    for key in (
+        *("completionMode", "completions", "parallelism"),
+        *("backoffLimitPerIndex", "maxFailedIndexes"),
+    )
+)
 POD_FIELDS = (
     _field("nodeSelector", Place.POD_SPEC),
     _field("tolerations", Place.POD_SPEC),
@@ -67,7 +75,8 @@ POD_FIELDS = (
     PULL_SECRETS,
 )
 _BY_WORD = {
-    item.word: item for item in (SUSPEND, RESOURCES, CA_VOLUME, TTL, WAITING_JOBS, *POD_FIELDS)
+    item.word: item
+    for item in (SUSPEND, RESOURCES, CA_VOLUME, TTL, WAITING_JOBS, *SPREAD_FIELDS, *POD_FIELDS)
 }
 # What is recorded one by one, under these prefixes, and the setting's keys for it.
 _PREFIXES = {
@@ -101,6 +110,8 @@ def requested_fields(spec: BackupSpec, settings: Settings) -> dict[OptionalField
         requested[TTL] = settings.job_ttl
     if settings.max_concurrent or settings.max_concurrent_per_host:
         requested[WAITING_JOBS] = True
+    spread = spread_fields(request.spread, request.retries)
+    requested |= {item: spread[item.key] for item in SPREAD_FIELDS if spread}
     if spec.certificates:
         requested[CA_VOLUME] = names.secret_name(spec.name)
     return requested

@@ -137,7 +137,9 @@ RUN_FIXES: Mapping[str, str] = {
     "FailedCreate": _OTHERS_TURN,
     "NoPod": "see the Job controller",
     "PodStillRunning": "keep sidecars out of dump pods",
+    "ManifestMissing": "use a store that shows what was just written, or leave `spread` out",
     # A Job's own.
+    "MaxFailedIndexesExceeded": "see the log of the shard's pods",
     "BackoffLimitExceeded": "see its log",
 }
 # Where a verification by schedule needs something else than a dump.

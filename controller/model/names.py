@@ -94,6 +94,10 @@ DRILL = "drill"
 
 # A CronJob's Jobs are named after it with eleven more characters, and a label holds 63.
 MAX_CRONJOB_NAME = 52
+# So many of them Kubernetes adds today: a dash, and the minute that was scheduled.
+SCHEDULED_SUFFIX = 9
+# A pod of an Indexed Job is a host by the Job's name, a dash and its number.
+MAX_JOB_HOSTNAME = 63
 _MAX_LABEL = 63
 _HASH_LENGTH = 8
 
@@ -141,14 +145,16 @@ def _cronjob_name(word: str, readable: str, *, of: str) -> str:
     return f"{head}{_slug(readable)[:room].rstrip('-') or 'owner'}-{digest}"
 
 
-def job_name(verb: str, key: str, random: str) -> str:
+def job_name(verb: str, key: str, random: str, *, spare: int = 0) -> str:
     """Name of a Job that somebody asked for, `ksnapshot-<verb>-<slug>-<hash>-<random>`.
 
-    `random` has at most seven characters, so the name has at most 63.
+    `random` has at most seven characters, so the name has at most 63, and so many less as it is to
+    `spare`.
     """
     digest = hashlib.sha256(key.encode()).hexdigest()[:_HASH_LENGTH]
     head, tail = f"ksnapshot-{verb}-", f"-{digest}-{random}"
-    return f"{head}{_slug(key)[: _MAX_LABEL - len(head) - len(tail)].rstrip('-') or 'owner'}{tail}"
+    room = _MAX_LABEL - spare - len(head) - len(tail)
+    return f"{head}{_slug(key)[:room].rstrip('-') or 'owner'}{tail}"
 
 
 def type_in(cronjob: str) -> str:

@@ -21,7 +21,7 @@ from controller.model.objects import (
 )
 from controller.model.status import ReadFailure
 from controller.model.view import ClusterView
-from controller.runs import results
+from controller.runs import job_status
 from controller.runs.causes.event_causes import events_by_job
 from controller.runs.proving.jobs import proofs_by_cronjob
 from controller.settings.settings import Settings
@@ -57,7 +57,7 @@ class OwnedObjects:
         """Whether it is certain that no Job of the CronJob is active, and all objects are known."""
         if isinstance(self.jobs, ReadFailure) or self.failed:
             return False
-        return not results.has_active_job(cronjob, self.jobs.get(uid_of(cronjob), ()))
+        return not job_status.has_active_job(cronjob, self.jobs.get(uid_of(cronjob), ()))
 
 
 def index_owned(view: ClusterView, settings: Settings) -> OwnedObjects:

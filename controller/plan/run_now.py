@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from controller.manifests.ownership import holder_of
 from controller.manifests.run_now_job import build_run_now_job
+from controller.manifests.sharing.indexed_job import hostname_suffix
 from controller.model import names
 from controller.model.kinds import JOB
 from controller.model.objects import Json, Objects, annotations_of, created_at, name_of, uid_of
@@ -70,7 +71,8 @@ def plan_run_now(spec: BackupSpec, existing: Json | None, context: PlanContext) 
 
 def _name(spec: BackupSpec, cronjob: Json, value: str) -> str:
     digest = hashlib.sha256(f"{uid_of(cronjob)} {value}".encode()).hexdigest()[:_DIGEST]
-    return names.job_name(_BACKUP, spec.owner.key, digest)
+    spare = hostname_suffix(cronjob["spec"]["jobTemplate"]["spec"])
+    return names.job_name(_BACKUP, spec.owner.key, digest, spare=spare)
 
 
 def _obstacle(cronjob: Json, jobs: Objects, now: datetime) -> str:

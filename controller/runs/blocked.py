@@ -78,7 +78,10 @@ def blocked_run(job: Json, pods: Objects, events: Objects, now: datetime) -> Blo
     """
     if not is_active(job):
         return None
-    newest = next(iter(pods_newest_first(pods)), None)
+    tries = pods_newest_first(pods)
+    # Of several shards, the pods of others may have ended already.
+    live = (pod for pod in tries if _phase(pod) not in _ENDED_PHASES)
+    newest = next(live, next(iter(tries), None))
     found: BlockedRun | None
     if newest is None or _phase(newest) in _ENDED_PHASES:
         found = _without_live_pod(job, newest, events)

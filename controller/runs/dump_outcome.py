@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from controller.model.objects import Json
 from controller.runs.causes.pod_causes import VAGUE_ENDS, cause_in_pod, container_end
-from controller.runs.reasons import UNKNOWN_EXIT, Cause, shortened
+from controller.runs.causes.shards import is_part, named_by_shard
+from controller.runs.reasons import UNKNOWN_EXIT, Cause, RunReason, shortened
 from dumpers.contract.result import DumpResult
 from dumpers.runtime.errors import InterruptedRunError
 
@@ -38,6 +39,12 @@ def failure_in(pod: Json) -> DumpResult | None:
     does not know why: where Kubernetes does, its reason counts.
     """
     told, cause = _dumper_result(pod), cause_in_pod(pod)
+    if (found := _failure(told, cause)) is None:
+        return None
+    return replace(found, message=shortened(named_by_shard(found, pod)))
+
+
+def _failure(told: DumpResult | None, cause: Cause | None) -> DumpResult | None:
     if told and not told.succeeded:
         if not says_why(told) and cause and cause.reason not in VAGUE_ENDS:
             why = f"{cause.message}; {told.message}" if cause.message else told.message
@@ -46,6 +53,16 @@ def failure_in(pod: Json) -> DumpResult | None:
     if cause is None:
         return None
     return failure_by(cause)
+
+
+def stored_part(pod: Json) -> bool:
+    """Whether the dump in this pod stored a shard, and left the backup to another pod."""
+    return exit_code_of(pod) == 0 and is_part(_dumper_result(pod))
+
+
+def has_stored(pod: Json) -> bool:
+    """Whether the dump in this pod succeeded and made the backup."""
+    return exit_code_of(pod) == 0 and not is_part(_dumper_result(pod))
 
 
 def says_why(failure: DumpResult) -> bool:
@@ -70,3 +87,13 @@ def _dumper_result(pod: Json) -> DumpResult | None:
         return DumpResult.from_json(str(end.get("message", ""))) if end else None
     except ValueError:
         return None
+
+
+# Of a Job all of whose pods left the backup to another one.
+NO_MANIFEST = failure_by(
+    Cause(
+        reason=RunReason.MANIFEST_MISSING,
+        message="every pod stored its shard, and none found those of all others: there is no "
+        "backup of this run",
+    )
+)

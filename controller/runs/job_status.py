@@ -34,6 +34,13 @@ def is_active(job: Json) -> bool:
     return end_of(job) is None and not is_suspended(job) and _condition(job, {_SUSPENDED}) is None
 
 
+def has_active_job(cronjob: Json, jobs: Objects) -> bool:
+    """Whether a Job of the CronJob runs or is about to: by its own status, or by its Jobs."""
+    if (cronjob.get("status") or {}).get("active"):
+        return True
+    return any(end_of(job) is None for job in jobs)
+
+
 def started_at(job: Json) -> str:
     """Return when a Job began, in RFC 3339; empty where nothing shows it."""
     begun = (job.get("status") or {}).get("startTime")

@@ -53,6 +53,8 @@ class RunReason(StrEnum):
     NO_POD = "NoPod"
     # The dump has ended, its pod has not.
     POD_STILL_RUNNING = "PodStillRunning"
+    # All shards were stored, and no pod has made the backup of them.
+    MANIFEST_MISSING = "ManifestMissing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,12 +20,16 @@ from controller.model.names import (
 from controller.model.objects import Json, Objects, name_of, recorded, uid_of
 from controller.runs.causes.event_causes import cause_in_events
 from controller.runs.causes.pod_causes import pods_newest_first, running_containers
+from controller.runs.causes.shards import failed_shards_first, parts_alone, shard_of
 from controller.runs.dump_outcome import (
+    NO_MANIFEST,
     exit_code_of,
     failure_by,
     failure_in,
     finished_in,
+    has_stored,
     says_why,
+    stored_part,
     success_in,
 )
 from controller.runs.history import history_of, history_with, past_run
@@ -59,13 +63,6 @@ class _Records:
 
     result: Mapping[str, Any]
     success: Mapping[str, Any]
-
-
-def has_active_job(cronjob: Json, jobs: Objects) -> bool:
-    """Whether a Job of the CronJob runs or is about to: by its own status, or by its Jobs."""
-    if (cronjob.get("status") or {}).get("active"):
-        return True
-    return any(end_of(job) is None for job in jobs)
 
 
 def jobs_with_open_result(cronjob: Json, jobs: Objects) -> Objects:
@@ -120,7 +117,7 @@ def lacks_cause(cronjob: Json, job: Json, pods: Objects) -> bool:
     end = end_of(job)
     if end is None or is_complete(end) or not _is_unreported(_records(cronjob), job):
         return False
-    return not any(exit_code_of(pod) == 0 or failure_in(pod) for pod in pods)
+    return not any(has_stored(pod) or failure_in(pod) for pod in pods)
 
 
 def finished_at(record: Mapping[str, Any]) -> float | None:
@@ -182,12 +179,14 @@ def _finished(record: Mapping[str, Any]) -> str:
 def _run(records: _Records, job: Json, pods: Objects, events: Objects) -> LastRun | None:
     """Return how a Job's dump ended; None while it has not, or if that is recorded already."""
     end, tries = end_of(job), pods_newest_first(pods)
-    good = next((pod for pod in tries if exit_code_of(pod) == 0), None)
+    good = next(filter(has_stored, tries), None)
     if end is None:
         is_known = good is not None and _is_of(records.success, job)
         return None if is_known else _run_of_active_job(job, tries, good)
     if not _is_unreported(records, job):
         return None
+    if is_complete(end) and not good and parts_alone(job, filter(stored_part, tries)):
+        return LastRun(job=name_of(job), finished=ended_at(job, end), result=NO_MANIFEST)
     if is_complete(end):
         return LastRun(job=name_of(job), finished=ended_at(job, end), result=success_in(good))
     if good:
@@ -213,6 +212,9 @@ def _run_of_active_job(job: Json, tries: list[Json], good: Json | None) -> LastR
     if good:
         return LastRun(job=name_of(job), finished=finished_in(good), result=success_in(good))
     newest = tries[0] if tries else {}
+    if shard_of(newest):
+        # The other shards go on.
+        return None
     # A pod without such containers is about to end, and its Job: that end is the one to record.
     if exit_code_of(newest) is None or not running_containers(newest):
         return None
@@ -229,7 +231,8 @@ def _failure(
     Where the Job's deadline ended its last try, what an earlier one failed by took the time.
     """
     end = end_of(job) or {}
-    in_pods = [failed for pod in tries if (failed := failure_in(pod))]
+    pods = failed_shards_first(job, tries)
+    in_pods = [failed for pod in pods if (failed := failure_in(pod))]
     if in_pods and end.get("reason") == RunReason.DEADLINE_EXCEEDED:
         late = replace(in_pods[0], reason=str(RunReason.DEADLINE_EXCEEDED))
         return next(filter(says_why, in_pods), late)

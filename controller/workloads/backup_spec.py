@@ -15,6 +15,7 @@ from controller.workloads.request import Request
 from controller.workloads.services import choice
 from controller.workloads.services.candidates import ServiceSearch
 from controller.workloads.services.roles import cluster_names
+from controller.workloads.sharing.asked import check_name
 from controller.workloads.workload import Workload
 from dumpers.contract.engine_spec import EngineSpec
 
@@ -70,7 +71,8 @@ def build_spec(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected
     request = workload.request
     if isinstance(request, Rejected):
         return request
-    host = host_of(workload, request, view)
+    name = cronjob_name(request.engine.type, workload.key)
+    host = check_name(name, request.spread) or host_of(workload, request, view)
     if isinstance(host, Rejected):
         return host
     values = chosen.check_secrets(request, view) or login.resolve(
@@ -85,7 +87,7 @@ def build_spec(workload: Workload, view: NamespaceView) -> BackupSpec | Rejected
     if isinstance(certificates, Rejected):
         return certificates
     return BackupSpec(
-        name=cronjob_name(request.engine.type, workload.key),
+        name=name,
         owner=workload.owner,
         members=workload.members,
         engine=request.engine,

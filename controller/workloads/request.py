@@ -52,6 +52,7 @@ from controller.workloads.job_annotations import (
     refuse_streams,
 )
 from controller.workloads.services.roles import ServerRole
+from controller.workloads.sharing import asked as sharing
 from controller.workloads.storages.asked import COMPRESSION, STORAGE, VERIFY
 from controller.workloads.timing import schedules
 from controller.workloads.timing.spread import read_schedule
@@ -116,8 +117,9 @@ class Request:
     `verify_sample` where that reads the newest backup alone, `drill_schedule` where nothing is
     drilled by one, `drill_sql` where a drill asks nothing of the user's own. `group`, and what asks
     for something once, are not compared, as owners of one group may differ.
-    `read_from` is None without replicas, `suspend` and `log_level` are None and `resources`, as
-    JSON, empty where nothing is asked. `deadline` is in seconds.
+    `spread` is None where one pod dumps all, `read_from` without replicas, `suspend` and
+    `log_level` are None and `resources`, as JSON, empty where nothing is asked. `deadline` is in
+    seconds.
     """
 
     engine: EngineSpec = derived_field(lambda given: given.engine, TYPE)
@@ -149,6 +151,9 @@ class Request:
     restore_credentials_secret: str = annotation_field(RESTORE_CREDENTIALS_SECRET)
     database: str = annotation_field(DATABASE)
     texts: tuple[tuple[str, str], ...] = derived_field(_texts, *TEXTS.values())
+    spread: sharing.Spread | None = derived_field(
+        sharing.read_spread, sharing.SPREAD, sharing.SHARD_COUNT, sharing.AT_A_TIME
+    )
     tls: str = annotation_field(
         Annotation(
             key="tls",

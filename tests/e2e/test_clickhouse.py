@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dumpers.contract.result import PART
 from dumpers.runtime.errors import ExitCode
 from tests.demo.kube import Object
 from tests.demo.world import BUCKET, CONTROL, PREFIX, SHOP
@@ -117,6 +118,27 @@ def cronjob(stage: Stage, clickhouse: ClickHouse) -> Object:
 
 
 @pytest.fixture
+def spread(stage: Stage, clickhouse: ClickHouse, cronjob: Object) -> Iterator[None]:
+    """A pod for each shard, for as long as a test needs it."""
+    asked = {"spread": "shards", "shard-count": "2"}
+    owners = [f"statefulset/{host}" for host in clickhouse.hosts]
+    annotate = ["annotate", "-n", SHOP, "--overwrite", *owners]
+
+    def wait(mode: str | None) -> None:
+        def probe() -> bool:
+            template = stage.world.cronjob(_SCHEDULE, NAME)["spec"]["jobTemplate"]["spec"]
+            return bool(template.get("completionMode") == mode)
+
+        stage.kube.wait(f"Jobs to be {mode or 'plain'}", probe, seconds=60)
+
+    stage.kube.run(*annotate, *(f"{PREFIX}/{key}={value}" for key, value in asked.items()))
+    wait("Indexed")
+    yield
+    stage.kube.run(*annotate, *(f"{PREFIX}/{key}-" for key in asked))
+    wait(None)
+
+
+@pytest.fixture
 def second_shard_down(clickhouse: ClickHouse) -> Iterator[None]:
     clickhouse.stop(shard=2)
     yield
@@ -172,6 +194,37 @@ def test_from_annotations_to_restored_comparison(
         clickhouse.sql(replica, "DROP DATABASE shop")
     clickhouse.load(restore(clickhouse, manifest))
     assert [fingerprint(clickhouse, replica) for replica in clickhouse.replicas] == before
+
+
+def test_a_pod_for_each_shard_makes_one_backup(
+    stage: Stage, clickhouse: ClickHouse, cronjob: Object, spread: None
+) -> None:
+    first, *_ = clickhouse.replicas
+    if clickhouse.sql(first, "SELECT count() FROM system.databases WHERE name = 'shop'") == "0":
+        fill(clickhouse)
+    stage.world.run_now("by-shards", cronjob["metadata"]["name"])
+
+    def probe() -> list[Object] | None:
+        pods = stage.world.pods_of("by-shards")
+        return pods if len(pods) == len({one.shard for one in clickhouse.replicas}) else None
+
+    pods = stage.kube.wait("a pod for each shard", probe)
+    assert sorted(pod["spec"]["hostname"] for pod in pods) == ["by-shards-0", "by-shards-1"]
+    ended = [stage.world.result(pod["metadata"]["name"]) for pod in pods]
+    assert [code for code, _ in ended] == [ExitCode.DONE] * 2, [one.message for _, one in ended]
+    [record] = {result.record for _, result in ended}
+    assert "" in {result.outcome for _, result in ended} <= {"", PART}
+    manifest = json.loads(stage.store.read(BUCKET, f"{record}manifest.json"))
+    assert (manifest["pod"], manifest["shards"]) == ("by-shards", 2)
+    rows = {
+        (metadata["shard"], table["table"]): table["rows"]
+        for metadata in (item["metadata"] for item in manifest["objects"])
+        for table in metadata.get("tables", ())
+    }
+    assert [rows[shard, "orders"] for shard in (1, 2)] == [100000, 100000]
+    stored = stage.store.objects(BUCKET)
+    assert {item["key"] for item in manifest["objects"]} <= stored.keys()
+    assert sum(key.endswith("manifest.json") for key in stored) == 1
 
 
 def test_a_shard_that_is_down_fails_the_run(

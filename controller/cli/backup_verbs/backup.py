@@ -26,6 +26,7 @@ from controller.client.terminal.errors import CommandError, Exit, VerbCommand
 from controller.client.terminal.output import duration, note, output_option, size, write_document
 from controller.kube.client import JOBS
 from controller.manifests.run_now_job import build_run_now_job
+from controller.manifests.sharing.indexed_job import hostname_suffix
 from controller.model import names
 from controller.model.objects import Json, annotations_of, name_of
 from dumpers.contract.result import DumpResult
@@ -64,7 +65,8 @@ def backup(
             " --even-if-running",
             Exit.REFUSED,
         )
-    body = build_run_now_job(cronjob, new_job_name("backup", found.key))
+    spare = hostname_suffix(cronjob["spec"]["jobTemplate"]["spec"])
+    body = build_run_now_job(cronjob, new_job_name("backup", found.key, spare=spare))
     job = connection.kubectl.create(JOBS, connection.install.namespace, body)
     started = {"version": 1, "workload": found.key, "job": name_of(job)}
     if not follow:

@@ -30,10 +30,10 @@ IDENTITY_KEY = "identity"
 _TRIES = 5
 
 
-def new_job_name(verb: str, key: str) -> str:
-    """A name for another Job of the workload with this owner key."""
+def new_job_name(verb: str, key: str, *, spare: int = 0) -> str:
+    """A name for another Job of the workload with this owner key; see `names.job_name`."""
     random = "".join(secrets.choice(_LETTERS) for _ in range(_RANDOM))
-    return names.job_name(verb, key, random)
+    return names.job_name(verb, key, random, spare=spare)
 
 
 def create_job(kubectl: Kubectl, body: Json) -> Document:

@@ -31,6 +31,7 @@ from controller.kube.client import (
 from controller.model.names import CONTAINER
 from controller.model.objects import Json, Objects, metadata, name_of, uid_of
 from controller.runs.causes.event_causes import events_of_job
+from controller.runs.causes.shards import shard_of
 
 _PAUSE = 2.0
 # How long a log may be silent before the Job itself is asked for.
@@ -133,7 +134,7 @@ class Follower:
         if read is None:
             return JobEnd(outcome=Outcome.GONE)
         job, pods = read
-        pod = newest_pod(pods)
+        pod = self._pod(pods)
         if pod and has_begun(pod, self.job.containers) and name_of(pod) not in self._reported:
             self._stream(pod)
             if (read := self._read()) is None:
@@ -142,12 +143,17 @@ class Follower:
         events = self._events(job) if pod is None or not has_begun(pod, self.job.containers) else ()
         if end := end_of_job(job, pods, events, self.job.result_container):
             return end
-        pod = newest_pod(pods)
+        pod = self._pod(pods)
         if pod and (state_of(pod, self.job.result_container).get("terminated")):
             self._report_once(pod)
         elif pod is None or not has_begun(pod, self.job.containers):
             self.on_wait(describe_wait(pods, events, self.job.containers))
         return None
+
+    def _pod(self, pods: Objects) -> Json | None:
+        """The newest pod; of those that have a shard each, the newest that has not ended here."""
+        left = [pod for pod in pods if shard_of(pod) and name_of(pod) not in self._reported]
+        return newest_pod(left or pods)
 
     def _report_once(self, pod: Json) -> None:
         if name_of(pod) not in self._reported:

@@ -8,6 +8,7 @@ from typing import Any
 from controller.model.objects import Json, Objects, name_of
 from controller.runs.causes.event_causes import cause_in_events
 from controller.runs.causes.pod_causes import cause_in_pod, pods_newest_first
+from controller.runs.causes.shards import failed_shards_first, is_part_message, shard_of
 from controller.runs.job_status import end_of, is_complete
 from controller.runs.reasons import RunReason, shortened
 
@@ -70,10 +71,10 @@ def end_of_job(job: Json, pods: Objects, events: Objects, container: str) -> Job
     A result of success counts at once, whatever else keeps the pod; a failure does when the Job
     has ended, too, as it may try again, or when its pod is kept running by others.
     """
-    tries = pods_newest_first(pods)
+    tries = failed_shards_first(job, pods_newest_first(pods))
     ends = [(pod, ended) for pod in tries if (ended := state_of(pod, container).get("terminated"))]
     for _, ended in ends:
-        if ended.get("exitCode") == 0:
+        if ended.get("exitCode") == 0 and not is_part_message(_message(ended)):
             return JobEnd(outcome=Outcome.SUCCEEDED, exit_code=0, message=_message(ended))
     end = end_of(job)
     if end is None:
@@ -112,9 +113,11 @@ def describe_wait(pods: Objects, events: Objects, containers: Sequence[str]) -> 
 
 
 def describe_retry(pod: Json, container: str) -> str:
-    """Say that a try failed and why, while Kubernetes makes the next one."""
+    """Say that a try failed and why, or that a shard is stored, while the Job goes on."""
     cause = cause_in_pod(pod)
     ended = state_of(pod, container).get("terminated") or {}
+    if ended.get("exitCode") == 0:
+        return f"pod {name_of(pod)} has stored shard {shard_of(pod)}; the run goes on"
     why = f"exit code {ended.get('exitCode')}" if ended else "it did not begin"
     if cause and not _message(ended):
         why = f"{cause.reason}: {cause.message}"

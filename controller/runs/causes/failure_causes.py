@@ -33,6 +33,7 @@ _STORE = (
     errors.StorageRefusedError.reason,
     errors.BackupDamagedError.reason,
     errors.BackupUnreadableError.reason,
+    RunReason.MANIFEST_MISSING,
 )
 _BACKUP = (
     errors.DrillDiffersError.reason,
@@ -73,7 +74,7 @@ _CLUSTER = (
 )
 _CAUSES: Mapping[str, FailureCause] = {
     "Succeeded": FailureCause.NONE,
-    **dict.fromkeys(_STORE, FailureCause.STORE),
+    **dict.fromkeys(map(str, _STORE), FailureCause.STORE),
     **dict.fromkeys(_DATABASE, FailureCause.DATABASE),
     **dict.fromkeys(_BACKUP, FailureCause.BACKUP),
     **dict.fromkeys(map(str, _SETTINGS), FailureCause.SETTINGS),

@@ -13,6 +13,7 @@ OWN_KEYS = frozenset(
         *("enabled", "type", "class", "version"),
         *("credentials-secret", "restore-credentials-secret", "database", "tls", "ca-secret"),
         *("group", "container", "read-from", "service", "host", "port", "drill-sql"),
+        *("spread", "shard-count", "shards-at-a-time"),
         *("suspend", "backup-now", "restore-now", "restore-forget", "restore-from"),
         *(annotation.key for annotation in (*NUMBERS.values(), *TEXTS.values())),
     }

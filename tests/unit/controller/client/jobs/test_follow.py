@@ -15,6 +15,7 @@ from controller.kube.client import (
     NotFoundError,
     UnavailableError,
 )
+from dumpers.contract.result import PART, DumpResult
 from tests.fakes.followed_job import (
     DONE,
     FAILED,
@@ -174,6 +175,34 @@ def test_a_try_that_failed_is_told_and_the_next_one_followed() -> None:
     assert follow(cluster, seen).outcome is Outcome.SUCCEEDED
     assert seen.lines == ["job: first", "job: second"]
     assert seen.events == ["pod j-aaaaa failed (exit code 20); Kubernetes decides on another try"]
+
+
+def test_pods_of_shards_are_followed_one_after_another_and_the_last_one_tells() -> None:
+    stored = DumpResult(succeeded=True, exit_code=0, reason="", message="", outcome=PART).to_json()
+    part: Document = {"terminated": {"exitCode": 0, "message": stored}}
+
+    def of(index: int, state: Document, phase: str = "Running") -> Document:
+        made = pod(f"j-{index}-aaaaa", phase, job=state)
+        made["metadata"]["annotations"] = {"batch.kubernetes.io/job-completion-index": str(index)}
+        return made
+
+    cluster = Cluster(
+        [
+            (job(), [of(0, RUNNING), of(1, RUNNING)]),
+            (job(), [of(0, RUNNING), of(1, part, "Succeeded")]),
+            (job(), [of(0, RUNNING), of(1, part, "Succeeded")]),
+            (job("Complete"), [of(0, DONE, "Succeeded"), of(1, part, "Succeeded")]),
+        ],
+        opened={
+            "j-1-aaaaa/job": [Log([stamped(1, "second")])],
+            "j-0-aaaaa/job": [Log([stamped(2, "first")])],
+        },
+    )
+    seen = Seen()
+    end = follow(cluster, seen)
+    assert (end.outcome, end.message) == (Outcome.SUCCEEDED, MESSAGE)
+    assert sorted(seen.lines) == ["job: first", "job: second"]
+    assert seen.events == ["pod j-1-aaaaa has stored shard 2; the run goes on"]
 
 
 @pytest.mark.parametrize(
