@@ -4,7 +4,6 @@ All pods of the Job write under one run, that of its first started record. Each 
 shard, rewritten as objects are proved, so that a later pod of the same shard reads only the rest.
 """
 
-import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -40,8 +39,6 @@ from dumpers.storage.open_uploads import probe
 from dumpers.storage.run_storage import RunStorage
 from dumpers.storage.stores import Stores, open_stores
 from dumpers.streams import age
-
-_LOG = logging.getLogger(__name__)
 
 
 def dump_share(
