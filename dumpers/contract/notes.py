@@ -41,6 +41,7 @@ class NoteCode(StrEnum):
     NOT_CONSISTENT = "not-consistent"  # parts that are not of one moment
     DRIFT = "drift"  # servers that should be equal and differ
     RESTORE_NEEDS = "restore-needs"  # what a restore has to do, or will compute anew
+    ONE_STREAM = "one-stream"  # read by one stream, where several were asked for
     TOOL_WARNING = "tool-warning"  # the dump tool's own words while it succeeded
 
 

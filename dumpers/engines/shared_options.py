@@ -21,3 +21,11 @@ EXCLUDE_TABLES = TextOption(
     help="Tables to leave out, separated by commas; `clickhouse` takes patterns.",
     wanted=_LISTED,
 )
+PARALLELISM = TextOption(
+    key="parallelism",
+    variable="KSNAPSHOT_PARALLELISM",
+    help="How many streams a database is read by, all of one snapshot, into several objects; "
+    "without it, or `1`, one stream into one object.",
+    wanted="a whole number from 1 to 64",
+    pattern=r"[1-9]|[1-5][0-9]|6[0-4]",
+)

@@ -61,7 +61,7 @@ class Server:
             options = ("--column-names",) if heads else ()
             return self.script(sql, options=options, database=database, interrupt=interrupt)
         lines = self.conversation.ask(sql, database=database)
-        return _cells(lines if heads else lines[1:])
+        return cells(lines if heads else lines[1:])
 
     def script(
         self, sql: str, *, options: Sequence[str], database: str = "", interrupt: Interrupt
@@ -77,7 +77,7 @@ class Server:
             errors=self.errors,
         )
         text = run_for_output(command, interrupt=interrupt)
-        return _cells(text.split("\n") if text else [])
+        return cells(text.split("\n") if text else [])
 
     def fold(self, name: str) -> str:
         """Return a table's name in the form in which this server compares names."""
@@ -197,7 +197,8 @@ def _tool_number(version: str) -> tuple[int, int]:
     return (0, 0)
 
 
-def _cells(lines: Sequence[str]) -> list[tuple[str, ...]]:
+def cells(lines: Sequence[str]) -> list[tuple[str, ...]]:
+    """The cells of lines that a client has printed."""
     return [tuple(_unescape(cell) for cell in line.split("\t")) for line in lines]
 
 

@@ -5,16 +5,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from dumpers.contract.connection import Connection, DumpSource
-from dumpers.contract.engine_spec import TextOption
 from dumpers.contract.notes import Note, NoteCode
 from dumpers.engines.drilling.protocol import Comparison, DrilledObject
 from dumpers.engines.mysql import client, options
+from dumpers.engines.mysql.choice import chosen_databases, chosen_tables
 from dumpers.engines.mysql.client import Server
 from dumpers.engines.mysql.drill.checks import open_checks
 from dumpers.engines.mysql.drill.compare import compare
 from dumpers.engines.mysql.drill.prepare import prepare_drill
 from dumpers.engines.mysql.options import character_set, has_option
 from dumpers.engines.mysql.output.reading import DumpTool
+from dumpers.engines.mysql.parallel.opening import check_options, plan_splits
+from dumpers.engines.mysql.parallel.plan import Share
+from dumpers.engines.mysql.parallel.streams import Split
 from dumpers.engines.mysql.plan import plan_streams
 from dumpers.engines.mysql.programs import Flavour, Program
 from dumpers.engines.mysql.restore.counts import count_rows
@@ -29,29 +32,34 @@ from dumpers.engines.mysql.survey.schema import databases
 from dumpers.engines.mysql.survey.server.innodb import ask_innodb
 from dumpers.engines.mysql.survey.server.prepared import prepared_notes
 from dumpers.engines.mysql.survey.server.standby import standby_notes
-from dumpers.engines.names import parse_names
 from dumpers.engines.protocol import Dump, Engine, SourceInfo
-from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
+from dumpers.engines.shared_options import PARALLELISM
 from dumpers.runtime.errors import DUMP_ERRORS, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
-
-# The names of 0.6.0, words apart by blanks.
-_TABLES, _EXCLUDED = "MYSQLDUMP_TABLES", "MYSQLDUMP_EXCLUDED_TABLES"
 
 # The first MariaDB that can take the history of rows in.
 _HISTORIES = (10, 11)
 
 
 @contextmanager
-def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
-    """Look at each database; leaving ends the dump tools whose output several streams share."""
-    table_filter, wanted = _table_filter(job), _databases(job)
+def open_dump(
+    job: DumpSource, interrupt: Interrupt, *, dealt: Mapping[str, Sequence[Share]] | None = None
+) -> Iterator[Dump]:
+    """Look at each database; leaving ends the dump tools whose output several streams share.
+
+    `dealt` says how databases are read by several streams, instead of the job's options.
+    """
+    table_filter, wanted = chosen_tables(job), chosen_databases(job)
     per_table = job.options.get(PER_TABLE.variable) == "true"
+    lanes = int(job.options.get(PARALLELISM.variable, "1"))
+    is_split = lanes > 1 or bool(dealt)
     own = options.parse(
         job.options.get(MYSQLDUMP_OPTIONS.variable, ""),
-        per_table=per_table,
+        per_table=per_table or is_split,
         named=bool(table_filter.tables),
     )
+    if is_split:
+        check_options(own, lanes, per_table=per_table)
     with ExitStack() as kept:
         server = client.connect(
             job.connection,
@@ -66,8 +74,14 @@ def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
         notes += prepared_notes(server, interrupt=interrupt)
         tool = DumpTool(program=program, server=server, own=own)
         surveys, said, thorough = _survey_all(
-            tool, wanted, table_filter, per_table=per_table, interrupt=interrupt
+            tool, wanted, table_filter, per_table=per_table or is_split, interrupt=interrupt
         )
+        splits: Mapping[str, Split] = {}
+        if is_split:
+            splits, unsplit = plan_splits(
+                server, surveys, lanes=lanes, dealt=dealt or {}, interrupt=interrupt
+            )
+            notes += unsplit
     notes += said
     for found in surveys:
         notes += found.notes
@@ -84,10 +98,16 @@ def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
         tool_version=program.version,
         estimate=sum(found.estimate for found in surveys),
         notes=merged(notes),
+        parallel=lanes,
     )
     with ExitStack() as running:
         streams = plan_streams(
-            tool, surveys, thorough=thorough, per_table=per_table, running=running
+            tool,
+            surveys,
+            thorough=thorough,
+            per_table=per_table,
+            splits=splits,
+            running=running,
         )
         yield Dump(info=info, streams=streams)
 
@@ -213,22 +233,3 @@ def _pick(server: Server, *, interrupt: Interrupt) -> tuple[Program, list[Note]]
         "only it knows may be missing; use a newer dumper image",
     )
     return tool, [note]
-
-
-def _databases(job: DumpSource) -> tuple[str, ...]:
-    """List the databases to dump, none meaning all."""
-    text = job.options.get(DATABASES.variable, "")
-    if not text:
-        return (job.connection.database,)
-    return () if text.strip() == "*" else parse_names(DATABASES.variable, text)
-
-
-def _table_filter(job: DumpSource) -> TableFilter:
-    def names(words: str, option: TextOption) -> tuple[str, ...]:
-        text = job.options.get(option.variable, "")
-        return (
-            *job.options.get(words, "").split(),
-            *(parse_names(option.variable, text) if text else ()),
-        )
-
-    return TableFilter(tables=names(_TABLES, TABLES), excluded=names(_EXCLUDED, EXCLUDE_TABLES))

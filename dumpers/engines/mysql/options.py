@@ -55,6 +55,13 @@ _UNCUT = frozenset(
         ("quote-names", True),
     )
 )
+_SHORT_NAMES = {
+    "d": "no-data",
+    "t": "no-create-info",
+    "w": "where",
+    "x": "lock-all-tables",
+    "n": "no-create-db",
+}
 _OF_ALL = frozenset(("ignore-table", "ignore-table-data"))
 _UNCUT_SHORT = frozenset("t")
 # How the dumped server is reached: a copy of it elsewhere is reached in another way.
@@ -111,6 +118,21 @@ def chooses_rows(words: Sequence[str]) -> bool:
     return any(has_option(words, name) for name in ("where", "as-of")) or any(
         re.match(rf"-[{''.join(_SHORT_FLAGS)}]*w", word) for word in words
     )
+
+
+def switches(words: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """The names of checked options, each with whether it is switched off; short ones in full."""
+    for word in words:
+        if word.startswith("--"):
+            written, _, value = word.removeprefix("--").partition("=")
+            name, off = _plain(written.replace("_", "-"))
+            yield name, off ^ (name in _FLAGS and value.lower() in _FALSE)
+        elif word.startswith("-"):
+            for letter in word[1:]:
+                if letter in _SHORT_NAMES:
+                    yield _SHORT_NAMES[letter], False
+                if letter in _SHORT_VALUED:
+                    break
 
 
 def without_connection(words: Sequence[str]) -> list[str]:

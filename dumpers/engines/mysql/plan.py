@@ -10,6 +10,7 @@ from dumpers.engines.mysql.options import is_repeatable
 from dumpers.engines.mysql.output.reading import DumpTool, dump_command, run_tool
 from dumpers.engines.mysql.output.sections import Sections
 from dumpers.engines.mysql.output.tool_stream import ToolStream
+from dumpers.engines.mysql.parallel.streams import Shared, Split, split_streams
 from dumpers.engines.mysql.survey.database import Survey
 from dumpers.engines.mysql.survey.references import Reference, needing
 from dumpers.engines.mysql.survey.second_look import SecondLook
@@ -33,9 +34,10 @@ def plan_streams(
     *,
     thorough: Callable[[str, Interrupt], Survey],
     per_table: bool,
+    splits: Mapping[str, Split],
     running: ExitStack,
 ) -> list[DumpStream]:
-    """Make the streams of all databases.
+    """Make the streams of all databases; `splits` are of those that are read by several.
 
     `thorough` makes the survey of a database of which the tool could not open a table.
     Views that need another of the databases come last, as an object of their own: only then are
@@ -43,12 +45,16 @@ def plan_streams(
     """
     across = views_across(surveys)
     streams: list[DumpStream] = []
+    shared = Shared(running=running)
     for found in in_order(surveys):
         elsewhere = {view for database, view in across if database == found.database}
         rest = _without(found, elsewhere)
         # Views and programs alone are one object in any case.
         if per_table and not all(table.is_view for table in rest.tables):
             streams += _streams_per_table(tool, rest, running)
+        elif split := splits.get(found.database):
+            last, begins = _stream_of_others(tool, rest), len(streams)
+            streams += split_streams(tool, rest, split, last=last, begins=begins, shared=shared)
         else:
             look = SecondLook(found, partial(thorough, found.database))
             streams.append(_stream(tool, rest, look=look, elsewhere=elsewhere))
@@ -96,7 +102,7 @@ def _stream(
     *,
     look: SecondLook | None = None,
     elsewhere: Iterable[str] = (),
-) -> DumpStream:
+) -> ToolStream:
     """The stream of a whole database, or of some tables and views of it.
 
     `elsewhere` are views that another object holds.
@@ -126,8 +132,7 @@ def _stream(
 
 def _command(tool: DumpTool, found: Survey) -> Command:
     """The command that dumps a whole database, or some tables and views of it."""
-    names: list[str] = []
-    left_out: Sequence[str] = ()
+    names, left_out = list[str](), list[str]()
     if found.all_tables or any(table.is_view for table in found.tables):
         # mysqldump writes views before the functions that they call if it is told tables by name;
         # if it is told which tables to leave out, it writes them in the order that they load in.
@@ -156,7 +161,6 @@ def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> lis
         )
 
     sections = Sections(start, tables=tables, tools=running)
-    others = replace(_without(found, names), all_tables=True)
     return [
         *(
             ToolStream(
@@ -171,8 +175,14 @@ def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> lis
             )
             for table in tables
         ),
-        _stream(tool, others),
+        _stream_of_others(tool, found),
     ]
+
+
+def _stream_of_others(tool: DumpTool, found: Survey) -> ToolStream:
+    """The stream of all but tables and sequences: views, routines and events."""
+    names = [table.name for table in found.tables if not table.is_view]
+    return _stream(tool, replace(_without(found, names), all_tables=True))
 
 
 def _stream_of_views(

@@ -9,7 +9,7 @@ from dumpers.contract.engine_spec import (
     TextOption,
 )
 from dumpers.engines.mysql.drill.server import SERVER
-from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
+from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, PARALLELISM, TABLES
 
 MYSQLDUMP_OPTIONS = TextOption(
     key="mysqldump-options",
@@ -64,7 +64,7 @@ SPEC = EngineSpec(
     databases=("MYSQL_DATABASE", "MARIADB_DATABASE"),
     marks=("MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DATABASE"),
     options=("MYSQLDUMP_EXCLUDED_TABLES", "MYSQLDUMP_TABLES"),
-    texts=(DATABASES, TABLES, EXCLUDE_TABLES, PER_TABLE, MYSQLDUMP_OPTIONS),
+    texts=(DATABASES, TABLES, EXCLUDE_TABLES, PER_TABLE, PARALLELISM, MYSQLDUMP_OPTIONS),
     has_replicas=True,
     server_images=(
         r"(percona-server-)?mysql(-server|-galera|-community-server)?|community-server|enterprise-server"

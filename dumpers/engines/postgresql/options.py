@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from dumpers.contract.connection import DumpSource
 from dumpers.engines.postgresql.choice import Choice, choice_arguments, read_choice
 from dumpers.engines.postgresql.names import split_names
-from dumpers.engines.postgresql.spec import FORMAT, GLOBALS, PARALLELISM, PG_DUMP_OPTIONS
-from dumpers.engines.shared_options import DATABASES
+from dumpers.engines.postgresql.spec import FORMAT, GLOBALS, PG_DUMP_OPTIONS
+from dumpers.engines.shared_options import DATABASES, PARALLELISM
 from dumpers.runtime.errors import ConfigurationError
 
 _VARIABLE = PG_DUMP_OPTIONS.variable

@@ -10,7 +10,7 @@ from dumpers.contract.engine_spec import (
     TextOption,
 )
 from dumpers.engines.postgresql.drill.server import SERVER
-from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, TABLES
+from dumpers.engines.shared_options import DATABASES, EXCLUDE_TABLES, PARALLELISM, TABLES
 
 _NAMES = "names or patterns as pg_dump takes them, separated by commas"
 SCHEMAS = TextOption(
@@ -38,14 +38,6 @@ GLOBALS = TextOption(
     help="`false` leaves out the second object with the server's roles and tablespaces.",
     wanted="true or false",
     pattern="true|false",
-)
-PARALLELISM = TextOption(
-    key="parallelism",
-    variable="KSNAPSHOT_PARALLELISM",
-    help="How many streams a database is read by, all of one snapshot, into several objects; "
-    "without it, or `1`, one stream into one object.",
-    wanted="a whole number from 1 to 64",
-    pattern=r"[1-9]|[1-5][0-9]|6[0-4]",
 )
 PG_DUMP_OPTIONS = TextOption(
     key="pg-dump-options",

@@ -2,9 +2,10 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from dumpers.contract.connection import Connection, DumpSource, RestoredSource
 from dumpers.contract.fingerprint import Fingerprint
@@ -13,11 +14,13 @@ from dumpers.engines.drilling.rescanning import compare_tables, describe_rest, s
 from dumpers.engines.mysql.drill.prepare import databases_of
 from dumpers.engines.mysql.options import chooses_rows, without_connection
 from dumpers.engines.mysql.output.fingerprint import DUMP_FORM
+from dumpers.engines.mysql.parallel.parts import is_part, shares_of
+from dumpers.engines.mysql.parallel.plan import Share
 from dumpers.engines.mysql.plan import ACROSS, FOLDS
 from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.engines.protocol import Dump, FingerprintedStream, SourceInfo
 from dumpers.engines.script_scanner import ScriptScanner
-from dumpers.engines.shared_options import DATABASES
+from dumpers.engines.shared_options import DATABASES, PARALLELISM
 from dumpers.runtime.errors import (
     NotDrillableError,
     SourceFailedError,
@@ -27,7 +30,21 @@ from dumpers.runtime.errors import (
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.fingerprint import ALGORITHM
 
-Open = Callable[[DumpSource, Interrupt], AbstractContextManager[Dump]]
+
+class Open(Protocol):
+    """Opens a dump of a source, dealt out to streams as `dealt` says."""
+
+    def __call__(
+        self,
+        job: DumpSource,
+        interrupt: Interrupt,
+        *,
+        dealt: Mapping[str, Sequence[Share]] | None = None,
+    ) -> AbstractContextManager[Dump]:
+        """See DumpEngine.open."""
+        ...
+
+
 _Place = tuple[str, tuple[str, ...]]
 _QUOTED = re.compile(r"`((?:[^`]|``)*)`")
 
@@ -89,10 +106,14 @@ def options_again(objects: Sequence[DrilledObject], options: Mapping[str, str]) 
     """The options by which the restored server is dumped as the dumped one was."""
     pieces = [item.stored for item in objects]
     changed = dict(options)
+    # How it was dealt out is known from its objects.
+    changed.pop(PARALLELISM.variable, None)
     if options.get(DATABASES.variable) or len(databases_of(pieces)) > 1:
         # The server has no others.
         changed[DATABASES.variable] = "*"
-    if _is_old(objects, options) and any(piece.part and piece.part != ACROSS for piece in pieces):
+    if _is_old(objects, options) and any(
+        piece.part and piece.part != ACROSS and not is_part(piece) for piece in pieces
+    ):
         changed[PER_TABLE.variable] = "true"
     if own := options.get(MYSQLDUMP_OPTIONS.variable):
         changed[MYSQLDUMP_OPTIONS.variable] = shlex.join(without_connection(shlex.split(own)))
@@ -139,7 +160,8 @@ def _dump_again(
     interrupt: Interrupt,
 ) -> _Again:
     """Read all objects in one go."""
-    names = databases_of([item.stored for item in objects])
+    pieces = [item.stored for item in objects]
+    names = databases_of(pieces)
     source = RestoredSource(
         connection=replace(server, database=names[0] if names else ""),
         options=options_again(objects, options),
@@ -148,7 +170,7 @@ def _dump_again(
     found: dict[_Place, Fingerprint] = {}
     is_repeatable = True
     try:
-        with open_dump(source, interrupt) as dump:
+        with open_dump(source, interrupt, dealt=shares_of(pieces)) as dump:
             info = dump.info
             for stream in dump.streams:
                 own = stream.scanner() if isinstance(stream, FingerprintedStream) else None

@@ -64,10 +64,14 @@ def run_tool(
         HeldToolReader(command, proof=prove, interrupt=patience.interrupt) as reader,
     ):
         heard.append(reader)
-        watched = patience.watched(reader)
-        if refuses_note_verbosity(tool.server):
-            watched = WithoutNoteVerbosity(watched)
-        yield PrefixedReader(opening.encode(), watched)
+        yield dressed(tool, patience.watched(reader), opening=opening)
+
+
+def dressed(tool: DumpTool, reader: Reader, *, opening: str) -> Reader:
+    """What the tool writes as it is stored: behind SQL that opens the session."""
+    if refuses_note_verbosity(tool.server):
+        reader = WithoutNoteVerbosity(reader)
+    return PrefixedReader(opening.encode(), reader)
 
 
 def dump_command(

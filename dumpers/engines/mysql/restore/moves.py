@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
+from dumpers.engines.mysql.parallel.parts import in_order, is_part
 from dumpers.engines.mysql.plan import ACROSS
 from dumpers.engines.protocol import StoredDump
 from dumpers.engines.restored_names import beside_name, kept_name, live_names
@@ -81,7 +82,7 @@ def _choose(
         if piece.part != ACROSS:
             found[piece.name] = (*found.get(piece.name, ()), piece)
     return [
-        (name, _of_tables(name, found[name], request.tables), live)
+        (name, _of_tables(name, in_order(found[name]), request.tables), live)
         for name, live in live_names(found, request, database, limit=NAME_LENGTH).items()
     ]
 
@@ -89,8 +90,11 @@ def _choose(
 def _of_tables(
     database: str, pieces: tuple[StoredDump, ...], tables: Sequence[str]
 ) -> tuple[StoredDump, ...]:
-    """The objects in which chosen tables may be: their own, and the one of all others."""
-    if not tables:
+    """The objects in which chosen tables may be: their own, and the one of all others.
+
+    Of a database that was read by several streams, all.
+    """
+    if not tables or any(is_part(piece) for piece in pieces):
         return pieces
     wanted = {table_of(text, database) for text in tables}
     own = tuple(piece for piece in pieces if piece.part and piece.part[0] in wanted)

@@ -16,11 +16,11 @@ from dumpers.engines.postgresql.fingerprint import PLAIN_FORM
 from dumpers.engines.postgresql.options import CUSTOM_ENDING, GLOBALS_ENDING, without_snapshot
 from dumpers.engines.postgresql.restore.script.archive import as_script
 from dumpers.engines.postgresql.restore.target import open_session
-from dumpers.engines.postgresql.spec import PARALLELISM, PG_DUMP_OPTIONS
+from dumpers.engines.postgresql.spec import PG_DUMP_OPTIONS
 from dumpers.engines.postgresql.streams import DatabaseStream
 from dumpers.engines.protocol import Dump, DumpStream, SourceInfo, StoredDump
 from dumpers.engines.script_scanner import ScriptScanner
-from dumpers.engines.shared_options import DATABASES
+from dumpers.engines.shared_options import DATABASES, PARALLELISM
 from dumpers.runtime.errors import (
     NotDrillableError,
     SourceFailedError,

@@ -160,6 +160,19 @@ def dump_parts(job: DumpJob) -> tuple[SourceInfo, Sequence[tuple[str, tuple[str,
     return replace(opened.info, notes=notes), found
 
 
+def dump_pieces(job: DumpJob) -> list[StoredDump]:
+    """What a restore is given of a dump, with the metadata of its objects."""
+    with ENGINE.open(job, Interrupt()) as opened:
+        read = [(stream, _read(stream)) for stream in opened.streams]
+        return [as_piece(stream, data) for stream, data in read]
+
+
+def as_piece(stream: DumpStream, data: bytes) -> StoredDump:
+    """What a restore is given of a stream once all streams were read."""
+    made = piece(stream.name, data, stream.part)
+    return replace(made, metadata=stream.metadata())
+
+
 def _read(stream: DumpStream) -> bytes:
     with stream.open(Interrupt()) as reader:
         return b"".join(iter(reader.read, b""))

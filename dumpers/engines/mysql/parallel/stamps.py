@@ -1,0 +1,41 @@
+"""What tables are at a moment, so that one which was changed since is noticed."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from dumpers.engines.mysql.client import Server, literal
+from dumpers.engines.mysql.programs import Flavour
+
+# Of a statement.
+_AT_A_TIME = 250
+_COLUMNS = (
+    "SELECT table_name, SUM(CAST(CONV(LEFT(SHA2(CONCAT_WS('|', ordinal_position, HEX(column_name), "
+    "HEX(column_type), IFNULL(collation_name, ''), HEX(extra)), 256), 12), 16, 10) AS UNSIGNED)) "
+    "FROM information_schema.columns WHERE table_schema = DATABASE() GROUP BY table_name"
+)
+_MADE = (
+    "SELECT table_name, IFNULL(create_time, '') FROM information_schema.tables "
+    "WHERE table_schema = DATABASE()"
+)
+
+# Answers a statement by its rows.
+Ask = Callable[[str], Sequence[tuple[str, ...]]]
+
+
+def read_stamps(server: Server, names: Sequence[str], ask: Ask) -> Mapping[str, tuple[str, ...]]:
+    """When each of these tables was made or altered last, and a digest of its columns."""
+    columns = {row[0]: row[1] for row in ask(_COLUMNS)}
+    made: dict[str, str] = {}
+    for statement in _made(server, names):
+        made |= {row[0]: row[1] for row in ask(statement)}
+    return {name: (made.get(name, ""), columns.get(name, "")) for name in names}
+
+
+def _made(server: Server, names: Sequence[str]) -> list[str]:
+    if server.flavour is Flavour.MYSQL and server.number >= (8, 0):
+        return [_MADE]
+    # Others open each table for this: only those that are named, none whose rows lie elsewhere.
+    selects = [f"{_MADE} AND table_name = {literal(name)}" for name in names]
+    return [
+        " UNION ALL ".join(selects[at : at + _AT_A_TIME])
+        for at in range(0, len(selects), _AT_A_TIME)
+    ]
