@@ -1,7 +1,7 @@
 """Dumping MySQL and MariaDB, each with its own mysqldump or mariadb-dump."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 
 from dumpers.contract.connection import Connection, DumpSource
@@ -41,9 +41,14 @@ from dumpers.runtime.interrupt import Interrupt
 _HISTORIES = (10, 11)
 
 
+def open_dump(job: DumpSource, interrupt: Interrupt) -> AbstractContextManager[Dump]:
+    """Open a dump as the job's options have it; see `open_dealt`."""
+    return open_dealt(job, interrupt, dealt={})
+
+
 @contextmanager
-def open_dump(
-    job: DumpSource, interrupt: Interrupt, *, dealt: Mapping[str, Sequence[Share]] | None = None
+def open_dealt(
+    job: DumpSource, interrupt: Interrupt, *, dealt: Mapping[str, Sequence[Share]]
 ) -> Iterator[Dump]:
     """Look at each database; leaving ends the dump tools whose output several streams share.
 
@@ -79,7 +84,7 @@ def open_dump(
         splits: Mapping[str, Split] = {}
         if is_split:
             splits, unsplit = plan_splits(
-                server, surveys, lanes=lanes, dealt=dealt or {}, interrupt=interrupt
+                server, surveys, lanes=lanes, dealt=dealt, interrupt=interrupt
             )
             notes += unsplit
     notes += said
@@ -133,7 +138,7 @@ class _MySQL:
         interrupt: Interrupt,
     ) -> Comparison:
         """See DrilledEngine."""
-        return compare(open_dump, server, objects, options, interrupt)
+        return compare(open_dealt, server, objects, options, interrupt)
 
 
 ENGINE: Engine = _MySQL()

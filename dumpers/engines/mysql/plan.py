@@ -44,8 +44,7 @@ def plan_streams(
     all tables and functions there. `running` ends the tools whose output several streams share.
     """
     across = views_across(surveys)
-    streams: list[DumpStream] = []
-    shared = Shared(running=running)
+    streams, shared = list[DumpStream](), Shared(running=running)
     for found in in_order(surveys):
         elsewhere = {view for database, view in across if database == found.database}
         rest = _without(found, elsewhere)

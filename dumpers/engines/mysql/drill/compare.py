@@ -39,7 +39,7 @@ class Open(Protocol):
         job: DumpSource,
         interrupt: Interrupt,
         *,
-        dealt: Mapping[str, Sequence[Share]] | None = None,
+        dealt: Mapping[str, Sequence[Share]],
     ) -> AbstractContextManager[Dump]:
         """See DumpEngine.open."""
         ...

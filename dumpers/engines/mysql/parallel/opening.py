@@ -25,7 +25,7 @@ from dumpers.runtime.interrupt import Interrupt
 _OF_ONE_STREAM = frozenset(
     (
         *(("where", False), ("no-data", False), ("no-create-info", False)),
-        *(("lock-all-tables", False), ("single-transaction", True), ("opt", True)),
+        *(("lock-all-tables", False), ("single-transaction", True)),
     )
 )
 _NO_RIGHT = (

@@ -13,7 +13,7 @@ from dumpers.contract.notes import NoteCode
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.engines.drilling.protocol import DrilledObject
 from dumpers.engines.mysql.drill.compare import compare
-from dumpers.engines.mysql.engine import ENGINE, open_dump
+from dumpers.engines.mysql.engine import ENGINE, open_dealt
 from dumpers.engines.mysql.output.fingerprint import DUMP_FORM
 from dumpers.engines.protocol import StoredDump
 from dumpers.engines.script_scanner import ScriptScanner
@@ -85,12 +85,10 @@ def test_the_zoo(case: Case) -> None:
     texts = [text_of(piece) for piece in pieces]
     assert b"ksnapshot" not in b"".join(texts)
     by_hand = case.load(b"".join(texts))
-    wanted = fingerprint(case.server, database)
-    assert fingerprint(case.server, by_hand) == wanted
+    assert digests(case, by_hand) == digests(case, database)
     copy = case.database("copy")
     assert ENGINE.restore(case.connection(copy), pieces[::-1], Interrupt()).notes == ()
-    assert fingerprint(case.server, copy) == wanted
-    assert digests(case, copy) == digests(case, database)
+    assert fingerprint(case.server, copy) == fingerprint(case.server, database)
 
 
 def test_a_drill_compares_object_by_object(case: Case) -> None:
@@ -107,12 +105,12 @@ def test_a_drill_compares_object_by_object(case: Case) -> None:
             )
         )
     connection = case.connection(database)
-    found = compare(open_dump, connection, objects, job.options, Interrupt())
+    found = compare(open_dealt, connection, objects, job.options, Interrupt())
     assert found.faults == ()
     assert all(table.good for table in found.tables)
     assert {"big", "keyless", "people"} <= {table.name.split(".")[-1] for table in found.tables}
     case.server.sql("UPDATE big SET v = 'y' ORDER BY id DESC LIMIT 1", database)
-    found = compare(open_dump, connection, objects, job.options, Interrupt())
+    found = compare(open_dealt, connection, objects, job.options, Interrupt())
     assert {table.name for table in found.tables if not table.good} == {f"{database}.big"}
 
 
@@ -148,7 +146,7 @@ def test_other_ways_to_restore(case: Case, backup: tuple[str, list[StoredDump]])
     beside = RestoreRequest(mode=RestoreMode.BESIDE)
     [(_, made)] = ENGINE.restore(live, pieces, Interrupt(), beside).creates
     case.made.append(made)
-    assert fingerprint(case.server, made) == fingerprint(case.server, database)
+    assert digests(case, made) == digests(case, database)
     copy = case.database("copy")
     chosen = RestoreRequest(tables=("big", "hollow"))
     ENGINE.restore(case.connection(copy), pieces, Interrupt(), chosen)
@@ -162,24 +160,19 @@ def test_other_ways_to_restore(case: Case, backup: tuple[str, list[StoredDump]])
 
 @pytest.mark.parametrize("case", ["mysql-8.0", "mariadb-11.4"], indirect=True)
 def test_chosen_tables_of_several_databases(case: Case) -> None:
-    one, two = sorted((filled(case), case.database("two")))
-    empty = {"two": one if one.startswith("two") else two}["two"]
-    case.server.sql("CREATE TABLE t (a INT); INSERT INTO t VALUES (1)", empty)
+    one, two = filled(case), case.database("two")
+    case.server.sql("CREATE TABLE t (a INT); INSERT INTO t VALUES (1)", two)
     job = case.job(
         one, KSNAPSHOT_DATABASES=f"{one},{two}", KSNAPSHOT_EXCLUDE_TABLES="select", **SEVERAL
     )
     pieces = dump_pieces(job)
     assert {piece.name for piece in pieces} == {one, two}
     for name in (one, two):
-        wanted = fingerprint(case.server, name)
         copy = case.database("copy")
         own = [piece for piece in pieces if piece.name == name]
         ENGINE.restore(case.connection(copy), own, Interrupt())
-        assert fingerprint(case.server, copy) == {
-            key: text
-            for key, text in wanted.items()
-            if not key.endswith(" of select") and key != "columns"
-        } | {"columns": fingerprint(case.server, copy)["columns"]}
+        case.server.sql("DROP TABLE IF EXISTS `select`", name)
+        assert digests(case, copy) == digests(case, name)
 
 
 def test_without_the_right_to_lock(case: Case) -> None:
@@ -289,4 +282,4 @@ def test_the_guide_loads_them_with_stock_tools(
     )
     assert done.returncode == 0, done.stderr
     assert not re.search("failed|ERROR", done.stderr), done.stderr
-    assert fingerprint(case.server, copy) == fingerprint(case.server, database)
+    assert digests(case, copy) == digests(case, database)

@@ -51,9 +51,7 @@ DELIMITER ;
 """
 _TOTAL = _START * (_ACCOUNTS + 2000)
 _ROW = re.compile(rb"\((\d+),(-?\d+)(?:,'p+')?\)")
-_DUMPS = int(os.environ.get("KSNAPSHOT_DUMPS", "0")) or (
-    100 if os.environ.get("KSNAPSHOT_FAULTS") == "all" else 3
-)
+_DUMPS = 100 if os.environ.get("KSNAPSHOT_FAULTS") == "all" else 3
 
 
 @pytest.fixture
