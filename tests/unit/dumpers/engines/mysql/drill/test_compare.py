@@ -11,6 +11,7 @@ from dumpers.engines.drilling.rescanning import scan
 from dumpers.engines.mysql.drill.compare import compare, options_again
 from dumpers.engines.mysql.output.fingerprint import DUMP_FORM
 from dumpers.engines.mysql.output.tool_stream import ToolStream
+from dumpers.engines.mysql.parallel.plan import Share
 from dumpers.engines.protocol import Dump, SourceInfo, StoredDump
 from dumpers.engines.script_scanner import ScriptScanner
 from dumpers.runtime.errors import NotDrillableError
@@ -59,7 +60,10 @@ def compared(
     dumped: DrilledObject, restored: bytes, options: Mapping[str, str] | None = None
 ) -> Comparison:
     @contextmanager
-    def again(_source: DumpSource, _interrupt: Interrupt) -> Iterator[Dump]:
+    def again(
+        job: DumpSource, interrupt: Interrupt, *, dealt: Mapping[str, Sequence[Share]]
+    ) -> Iterator[Dump]:
+        assert not dealt
         info = SourceInfo(server_version=NEW, tool_version=TOOL, estimate=0)
         stream = ToolStream(
             name="shop",
