@@ -152,10 +152,8 @@ def test_other_ways_to_restore(case: Case, backup: tuple[str, list[StoredDump]])
     ENGINE.restore(case.connection(copy), pieces, Interrupt(), chosen)
     assert case.server.sql("SHOW TABLES", copy).splitlines() == ["big", "hollow"]
     assert case.server.sql(all_rows, copy) == "20000"
-    for place in range(len(pieces)):
-        lacking = [*pieces[:place], *pieces[place + 1 :]]
-        with pytest.raises(TargetRefusedError, match="not all of them are there"):
-            ENGINE.restore(case.connection(case.database("copy")), lacking, Interrupt())
+    with pytest.raises(TargetRefusedError, match="not all of them are there"):
+        ENGINE.restore(case.connection(case.database("copy")), pieces[:-1], Interrupt())
 
 
 @pytest.mark.parametrize("case", ["mysql-8.0", "mariadb-11.4"], indirect=True)

@@ -45,6 +45,7 @@ CREATE PROCEDURE work() BEGIN
     UPDATE savings SET balance = balance + 2 WHERE id = b;
     UPDATE till SET amount = amount + 1 WHERE id = 1;
     COMMIT;
+    DO SLEEP(0.002);
   END WHILE;
 END;;
 DELIMITER ;
@@ -95,6 +96,14 @@ def begun(job: DumpJob) -> Iterator[tuple[Dump, list[DumpStream]]]:
         yield opened, list(opened.streams[1:])
 
 
+def finish(opened: Dump, streams: list[DumpStream]) -> None:
+    """Read these streams, and prove all of them."""
+    for stream in streams:
+        read(stream)
+    for stream in opened.streams:
+        stream.metadata()
+
+
 def sums(dumped: bytes) -> dict[str, tuple[int, int]]:
     """How many rows each table has, and the sum of their amounts."""
     found: dict[str, tuple[int, int]] = {}
@@ -115,6 +124,7 @@ def sessions(case: Case, database: str, condition: str = "1=1") -> list[str]:
     ).splitlines()
 
 
+@pytest.mark.timeout(6000)
 @pytest.mark.parametrize("case", ["mysql-5.7", "mysql-8.0", "mariadb-11.4"], indirect=True)
 def test_money_is_neither_made_nor_lost(case: Case, bank: str) -> None:
     moments = set()
@@ -167,7 +177,7 @@ def test_a_session_that_is_killed(case: Case, bank: str) -> None:
     with begun(case.job(bank, **SEVERAL)) as (_, streams):
         [victim, *_] = sessions(case, bank, "state = 'User lock'")
         case.server.sql(f"KILL {victim}")
-        with pytest.raises(SourceFailedError, match=r"Lost connection|interrupted|killed"):
+        with pytest.raises(SourceFailedError, match=r"Lost conn|interrupted|killed|terminated"):
             b"".join(map(read, streams))
     wait_until(lambda: not sessions(case, bank), seconds=60, what="no session that is left")
 
@@ -205,14 +215,15 @@ def test_a_table_that_is_changed_before_it_is_read(case: Case, bank: str) -> Non
     # Both in one share, of which the larger one is read first.
     case.server.sql("CREATE TABLE small (id INT PRIMARY KEY); INSERT INTO small VALUES (1)", bank)
     for change in ("ALTER TABLE till ADD c INT", "TRUNCATE TABLE till", "DROP TABLE till"):
-        with begun(case.job(bank, **SEVERAL)) as (_, streams):
+        with begun(case.job(bank, **SEVERAL)) as (opened, streams):
             [share] = [one for one in streams if "till" in one.metadata().get("tables", ())]
             tables = share.metadata()["tables"]
             victim = tables[-1]
             assert victim != tables[0]
             case.server.sql(change.replace("till", victim), bank)
-            with pytest.raises(SourceFailedError, match=r"1412|1146|field count|exist"):
-                read(share)
+            # Where the server's own checks pass it, ours does not.
+            with pytest.raises(SourceFailedError, match=victim):
+                finish(opened, streams)
 
 
 @pytest.mark.parametrize("case", ["mysql-8.0", "mariadb-11.4"], indirect=True)
