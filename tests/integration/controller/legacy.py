@@ -1,5 +1,6 @@
 """What ksnapshot 0.6.0 leaves in the control namespace (contract sections 5 to 7)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from controller.model import names
@@ -12,8 +13,15 @@ _PORTS = {"mysql": "3306", "postgresql": "5432"}
 _VALUES = {"USERNAME": "shop", "PASSWORD": PASSWORD, "DATABASE": "shop"}
 
 
-def cronjob(settings: Settings, key: str, type_: str = "postgresql") -> Json:
-    """As 0.6.0 sent it, for a workload that was encrypted then and is not any more."""
+def cronjob(
+    settings: Settings,
+    key: str,
+    type_: str = "postgresql",
+    *,
+    schedule: str = "0 4 * * *",
+    recipient: str = "age1old",
+) -> Json:
+    """As 0.6.0 sent it; unasked, for a workload that was encrypted then and is not any more."""
     namespace, _, service = key.partition("/")
     name = names.cronjob_name(type_, key)
     configmap, keys = settings.backup_configmap_name, settings.backup_secret_name
@@ -36,7 +44,7 @@ def cronjob(settings: Settings, key: str, type_: str = "postgresql") -> Json:
             for item in _VALUES
         ),
         {"name": "ENCRYPTION_ENABLED", "value": "true"},
-        {"name": "ENCRYPTION_RECIPIENT", "value": "age1old"},
+        {"name": "ENCRYPTION_RECIPIENT", "value": recipient},
     ]
     return {
         "apiVersion": "batch/v1",
@@ -51,7 +59,7 @@ def cronjob(settings: Settings, key: str, type_: str = "postgresql") -> Json:
             "concurrencyPolicy": "Forbid",
             "failedJobsHistoryLimit": 1,
             "successfulJobsHistoryLimit": 1,
-            "schedule": "0 4 * * *",
+            "schedule": schedule,
             "timeZone": "Etc/UTC",
             "jobTemplate": {
                 "spec": {
@@ -64,7 +72,14 @@ def cronjob(settings: Settings, key: str, type_: str = "postgresql") -> Json:
     }
 
 
-def secret(settings: Settings, key: str, type_: str = "postgresql", *, of: str = "0.6") -> Json:
+def secret(
+    settings: Settings,
+    key: str,
+    type_: str = "postgresql",
+    *,
+    of: str = "0.6",
+    values: Mapping[str, str] = _VALUES,
+) -> Json:
     """The mirrored credentials; before 0.6 they had the name of the CronJob."""
     name = names.cronjob_name(type_, key)
     return {
@@ -75,7 +90,7 @@ def secret(settings: Settings, key: str, type_: str = "postgresql", *, of: str =
             "namespace": settings.control_namespace,
             "labels": _LABELS,
         },
-        "stringData": {f"{type_.upper()}_{item}": value for item, value in _VALUES.items()},
+        "stringData": {f"{type_.upper()}_{item}": value for item, value in values.items()},
     }
 
 
