@@ -1,4 +1,4 @@
-"""Each pod of all values together is let into a namespace that takes restricted pods alone."""
+"""Each pod of all values together: admitted as a restricted one, and of fields that are known."""
 
 import copy
 import secrets
@@ -32,6 +32,7 @@ from tests.integration.chart.helm import JsonObject, environment, pod_template, 
 from tests.integration.chart.test_install import EVERYTHING
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import ApiError
+from tests.testbed.cluster.kubernetes_api import RELEASES, openapi
 from tests.unit.controller.manifests.reading.test_drill_cronjob import SERVER
 from tests.unit.controller.manifests.reading.test_drill_cronjob import spec as drilled_spec
 from tests.unit.controller.manifests.reading.test_verify_cronjob import spec as verified_spec
@@ -172,3 +173,25 @@ def test_a_pod_that_may_more_is_refused(
         changed = copy.deepcopy(pod)
         changed["spec"]["containers"][0]["securityContext"] |= loosened
         assert 'violates PodSecurity "restricted' in _said(apiserver, restricted, changed), name
+
+
+# Sidecars, for which the chart says that drills need 1.29.
+_DRILLS = ("drill", "large drill", "drill-now")
+_NEW = ".spec.initContainers[0].restartPolicy: not known"
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_kubernetes_knows_every_field_of_these_pods(
+    release: str, objects: list[JsonObject]
+) -> None:
+    known, faults = openapi(release), set()
+    env = {name: text or "" for name, text in environment(objects).items()}
+    env |= {"CONTROL_NAMESPACE": "elsewhere"}
+    settings = settings_of(objects, CONTROL_NAMESPACE="elsewhere")
+    for engine in ENGINES:
+        for name, template in _of_controller(engine, settings, env):
+            found = known.faults({"apiVersion": "v1", "kind": "Pod", **template})
+            assert found is not None
+            faults |= {(name.partition(" of ")[0], fault) for fault in found}
+    new = {(name, _NEW) for name in _DRILLS}
+    assert faults == (new if release.startswith("v1.26.") else set())
