@@ -25,12 +25,10 @@ from tests.demo.objects import from_secret, secret, service, stateful_set
 from tests.demo.world import BUCKET, DATABASE, PREFIX, RELEASE
 from tests.e2e.conftest import Stage
 from tests.e2e.upgrade.legacy_pass import LegacyController
-from tests.paths import REPOSITORY
+from tests.integration.chart.helm import CHART, OLD_CHART
 from tests.testbed.cluster.images import PAUSE
 from tests.testbed.cluster.kubeapi import Api, Identity
 
-_OLD_CHART = Path(__file__).with_name("chart_0_6_0")
-_NEW_CHART = REPOSITORY / "charts" / "ksnapshot"
 _CONTROL, _SHOP = "ksnapshot-old", "ksnapshot-old-shop"
 _SCHEDULE = "0 3 1 1 *"
 _LATER = ("postgresql", f"{_SHOP}/later")
@@ -101,7 +99,7 @@ class Old:
             "controller.pollIntervalSeconds": "1",
         }
         here = [f"--set={name}={value}" for name, value in given.items()]
-        self.helm("upgrade", _NEW_CHART, "--values", self.values, *here, "--wait")
+        self.helm("upgrade", CHART, "--values", self.values, *here, "--wait")
 
     def uids(self) -> Uids:
         """All that a release or a controller makes, in both namespaces."""
@@ -185,7 +183,7 @@ def old(stage: Stage, tmp_path: Path) -> Iterator[Old]:
     made = Old(stage=stage, values=values, password=secrets.token_hex(16))
     _deploy(made)
     # As helm 3 did it; what helm 4 needs besides is in the tests of the chart.
-    made.helm("install", _OLD_CHART, "--values", values, "--server-side=false")
+    made.helm("install", OLD_CHART, "--values", values, "--server-side=false")
     made.psql(_ROWS)
     assert made.controller().pass_() == []
     stage.store.client().put_object(Bucket=BUCKET, Key=_OF_0_6_0, Body=b"of 0.6.0")

@@ -13,6 +13,7 @@ from tests.paths import REPOSITORY
 from tests.testbed.toolchain.tools import tool
 
 CHART = REPOSITORY / "charts" / "ksnapshot"
+OLD_CHART = Path(__file__).with_name("chart_0_6_0")
 OLD_VALUES = REPOSITORY / "tests" / "conformance" / "values_0_6_0.yaml"
 
 JsonObject = dict[str, Any]

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.chart.helm import CHART, HelmError, find, helm, render
+from tests.integration.chart.helm import (
+    CHART,
+    OLD_CHART,
+    HelmError,
+    JsonObject,
+    find,
+    helm,
+    render,
+)
 from tests.integration.chart.rights import (
     CONTROL,
     CONTROL_BY_NAME,
@@ -259,24 +266,53 @@ _FREED = {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}
 
 
 @pytest.mark.parametrize("server_side", [True, False], ids=["server-side", "client-side"])
-def test_upgrade_from_another_strategy(
-    apiserver: ApiServer, namespace: str, watched: str, tmp_path: Path, *, server_side: bool
+def test_upgrade_from_0_6_0_and_back(
+    apiserver: ApiServer, namespace: str, watched: str, *, server_side: bool
 ) -> None:
     # 0.6.0 set no strategy, so the API server made it RollingUpdate.
-    old = shutil.copytree(CHART, tmp_path / "ksnapshot")
-    template = old / "templates" / "deployment.yaml"
-    template.write_text(template.read_text().replace("  strategy:\n    type: Recreate\n", ""))
-    place = [f"--namespace={namespace}", f"--set=rbac.watchNamespaces={watched}"]
-    place.append(f"--server-side={str(server_side).lower()}")
-    helm("install", "ksnapshot", old, *place, kubeconfig=apiserver.kubeconfig)
+    where = f"--namespace={namespace}"
+    values = f"--set=rbac.watchNamespaces={{{watched}}},s3.bucket=backups"
+
+    def run(verb: str, *arguments: str | Path) -> None:
+        helm(verb, "ksnapshot", *arguments, where, kubeconfig=apiserver.kubeconfig)
+
+    run("install", OLD_CHART, values, f"--server-side={str(server_side).lower()}")
+    before = _made(apiserver, namespace, watched)
     if server_side:
         with pytest.raises(HelmError, match=f"kubectl -n {namespace} patch deployment ksnapshot"):
-            helm("upgrade", "ksnapshot", CHART, *place, kubeconfig=apiserver.kubeconfig)
-        deployment = apiserver.api.get("apps/v1", "Deployment", namespace, "ksnapshot")
-        assert deployment is not None
-        apiserver.api.patch(deployment, _FREED)
-    helm("upgrade", "ksnapshot", CHART, *place, kubeconfig=apiserver.kubeconfig)
-    deployment = apiserver.api.get("apps/v1", "Deployment", namespace, "ksnapshot")
-    assert deployment is not None
-    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
-    helm("uninstall", "ksnapshot", place[0], kubeconfig=apiserver.kubeconfig)
+            run("upgrade", CHART, values)
+        apiserver.api.patch(_deployment(apiserver, namespace), _FREED)
+    run("upgrade", CHART, values)
+    assert _made(apiserver, namespace, watched).items() >= before.items()
+    assert _deployment(apiserver, namespace)["spec"]["strategy"] == {"type": "Recreate"}
+    run("rollback", "1")
+    assert _made(apiserver, namespace, watched) == before
+    # What somebody patched stays theirs where helm works by server-side apply.
+    strategy = "Recreate" if server_side else "RollingUpdate"
+    assert _deployment(apiserver, namespace)["spec"]["strategy"]["type"] == strategy
+    run("upgrade", CHART, values)
+    run("uninstall")
+
+
+def _deployment(apiserver: ApiServer, namespace: str) -> JsonObject:
+    found = apiserver.api.get("apps/v1", "Deployment", namespace, "ksnapshot")
+    assert found is not None
+    return found
+
+
+def _made(apiserver: ApiServer, *namespaces: str) -> dict[tuple[str, str, str], str]:
+    """The uids of the release's objects, by namespace, kind and name."""
+    rights = "rbac.authorization.k8s.io/v1"
+    kinds = {
+        "v1": ("ConfigMap", "Secret", "ServiceAccount"),
+        "apps/v1": ("Deployment",),
+        rights: ("Role", "RoleBinding"),
+    }
+    selector = "app.kubernetes.io/managed-by=Helm"
+    return {
+        (namespace, kind, item["metadata"]["name"]): item["metadata"]["uid"]
+        for namespace in namespaces
+        for version, listed in kinds.items()
+        for kind in listed
+        for item in apiserver.api.list(version, kind, namespace, labelSelector=selector)
+    }
