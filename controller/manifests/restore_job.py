@@ -191,6 +191,8 @@ def _database_variables(theirs: Json, engine: EngineSpec, target: Target) -> lis
         engine.tls_variable,
         engine.ca_file_variable,
         variables.LOG_LEVEL,
+        # Where the workload names several databases, its login need not name one.
+        *(item.unless for item in engine.credentials if item.unless),
     }
     if not target.host:
         # Another place has other servers.

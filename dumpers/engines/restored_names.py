@@ -24,9 +24,9 @@ def live_names(
 ) -> dict[str, str]:
     """What each chosen database is called in the end, by its name in the backup, in order.
 
-    A backup of one database goes into the target's own, `database`, one of several each into its
-    own name, unless the request has others; `found` are those of the backup. TargetRefusedError
-    where a choice fits none of them.
+    A backup of one database goes into the target's own, `database`, if it has any, one of several
+    each into its own name, unless the request has others; `found` are those of the backup.
+    TargetRefusedError where a choice fits none of them.
     """
     if not found:
         raise TargetRefusedError("the backup holds no database")
@@ -43,7 +43,7 @@ def live_names(
         )
 
     def live(name: str) -> str:
-        own = database if len(found) == 1 else name
+        own = database if database and len(found) == 1 else name
         if request.mode is not RestoreMode.BESIDE:
             return own
         return beside_name(own, request.suffix, limit=limit, size=size)

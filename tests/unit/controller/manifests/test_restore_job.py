@@ -30,7 +30,8 @@ from dumpers.contract.restore.jobs import RestoreJob as RestoreEnvironment
 from dumpers.contract.restore.request import RestoreMode, RestoreRequest
 from dumpers.contract.storages import variables as storage_variables
 from dumpers.engines.registry import ENGINES
-from dumpers.runtime.errors import ExitCode
+from dumpers.engines.shared_options import DATABASES
+from dumpers.runtime.errors import ConfigurationError, ExitCode
 from tests.fakes.worlds import request, settings
 
 WANTED = VerbJob(name="ksnapshot-restore-db-12345678-abcde", verb="restore", deadline=60, keep=600)
@@ -135,6 +136,27 @@ def test_the_containers_read_what_the_job_gives_them(engine: EngineSpec) -> None
     assert reader.cronjob == "ksnapshot-x-db-12345678"
     assert reader.deadline == WANTED.deadline
     assert (client.connection.host, client.connection.port) == ("db", 1234)
+
+
+def test_a_login_without_a_database_is_enough_where_the_workload_names_several() -> None:
+    mysql = next(engine for engine in ENGINES if engine.type == "mysql")
+    source: Any = cronjob(mysql)
+    (dump,) = source["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    dump["env"] = [item for item in dump["env"] if item["name"] != "MYSQL_DATABASE"]
+    made = {variables.ENGINE: "mysql", variables.HOSTNAME: "pod"}
+
+    def faults() -> str:
+        given = env_of(containers(restore(source, mysql))[CLIENT])
+        texts = {name: text if isinstance(text, str) else "x" for name, text in given.items()}
+        try:
+            LoadJob.from_env({**texts, **made}, ENGINES)
+        except ConfigurationError as error:
+            return str(error)
+        return ""
+
+    assert "MYSQL_DATABASE is not set" in faults()
+    dump["env"].append({"name": DATABASES.variable, "value": "*"})
+    assert faults() == ""
 
 
 def test_the_containers_share_the_socket_and_nothing_else() -> None:

@@ -1,6 +1,7 @@
 import pytest
 
-from dumpers.engines.restored_names import beside_name, kept_name, live_name
+from dumpers.contract.restore.request import RestoreMode, RestoreRequest
+from dumpers.engines.restored_names import beside_name, kept_name, live_name, live_names
 from dumpers.runtime.errors import TargetRefusedError
 
 
@@ -40,3 +41,22 @@ def test_the_live_name_is_found_by_the_kept_one() -> None:
         assert live_name(kept_name(name, limit=64), present, limit=64) == name
     for other in ("shop", "shop_replaced_2026", "blog_replaced_20260101000000"):
         assert live_name(other, present, limit=64) == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "database", "expected"),
+    [
+        (["shop"], "copy", {"shop": "copy"}),
+        # The login of a workload whose backups are of several databases may name none.
+        (["shop"], "", {"shop": "shop"}),
+        (["shop", "blog"], "copy", {"shop": "shop", "blog": "blog"}),
+        (["shop", "blog"], "", {"shop": "shop", "blog": "blog"}),
+    ],
+)
+def test_one_database_goes_into_the_targets_own_if_it_has_any(
+    found: list[str], database: str, expected: dict[str, str]
+) -> None:
+    assert live_names(found, RestoreRequest(), database, limit=64) == expected
+    beside = RestoreRequest(mode=RestoreMode.BESIDE)
+    named = {name: f"{live}_restored" for name, live in expected.items()}
+    assert live_names(found, beside, database, limit=64) == named
