@@ -49,6 +49,18 @@ def rich(case: Case, worlds: list[World]) -> World:
 
 
 @one_of_each
+def test_a_login_that_names_no_database_takes_the_backups_own(plain: World) -> None:
+    """As the root of mariadb-operator, with `databases: "*"` where there is but one."""
+    target, beside = plain.case.connection(""), f"{plain.live}_restored"
+    ENGINE.restore(target, plain.backup, Interrupt(), BESIDE)
+    assert plain.state(beside) == plain.before
+    assert plain.state(plain.live) == plain.after
+    ENGINE.forget(target, [beside], Interrupt())
+    ENGINE.restore(target, plain.backup, Interrupt(), SWAP)
+    assert plain.state(plain.live) == plain.before
+
+
+@one_of_each
 def test_beside_leaves_the_live_one_alone(rich: World) -> None:
     case = rich.case
     target = case.connection(rich.live)
