@@ -10,7 +10,7 @@ CODE := controller dumpers tests benchmarks release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup lock fmt lint unit integration faults test e2e bench bench-start bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-parallel bench-restore-sessions bench-storages demo demo-down images push chart values-table command krew clean
+.PHONY: help setup lock fmt lint unit integration faults test e2e recipes bench bench-start bench-clickhouse bench-search bench-controller bench-survey bench-retention bench-parallel bench-restore-sessions bench-storages demo demo-down images push chart values-table command krew clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ faults: setup ## fail every request of a pass and of a dump in every way, end du
 
 e2e: setup ## run the tests in a real one-node cluster, or the one of KUBECONFIG
 	$(BIN)/pytest tests/disaster tests/e2e $(PYTEST_ARGS)
+
+recipes: setup ## back up a database of every recipe of docs/recipes in a real one-node cluster
+	KSNAPSHOT_RECIPES=all $(BIN)/pytest tests/e2e/recipes $(PYTEST_ARGS)
 
 test: setup ## run every test that this machine can run, two worlds of servers at a time
 	$(BIN)/pytest --numprocesses=2 --no-loadscope-reorder $(PYTEST_ARGS)

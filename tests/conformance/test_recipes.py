@@ -44,6 +44,12 @@ class Recipe:
         plan = libyaml.read((GOLDEN / self.says["held by"] / "plan.yaml").read_text())
         return [item for item in plan["items"] if item["state"] == "wanted"]
 
+    @property
+    def objects(self) -> dict[str, Json]:
+        """The CronJob and the Secret that come of it, by kind."""
+        (item,) = self.items
+        return {step["object"]["kind"]: step["object"] for step in item["steps"]}
+
 
 def _recipes() -> Iterator[Recipe]:
     for page in sorted(_FOLDER.glob("*.md")):
@@ -85,7 +91,7 @@ def test_there_is_little_to_add(recipe: Recipe) -> None:
 
 @each_recipe
 def test_the_annotations_are_those_of_the_view(recipe: Recipe) -> None:
-    (added,) = _at(recipe.yaml, FIELDS[recipe.page].split("."))
+    added = annotations_at(recipe.yaml, FIELDS[recipe.page])
     asked = {key: value for key, value in added.items() if key.startswith(PREFIX)}
     assert asked == added
     namespace = recipe.says["workload"].partition("/")[0]
@@ -99,7 +105,7 @@ def test_the_annotations_are_those_of_the_view(recipe: Recipe) -> None:
 def test_one_cronjob_comes_of_it_with_the_host_and_login_that_the_page_says(recipe: Recipe) -> None:
     (item,) = recipe.items
     assert item["workload"] == recipe.says["workload"]
-    objects = {step["object"]["kind"]: step["object"] for step in item["steps"]}
+    objects = recipe.objects
     pod = objects["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     env = {entry["name"]: entry.get("value") for entry in pod["containers"][0]["env"]}
     (prefix,) = {name.removesuffix("_HOST") for name in env if name.endswith("_HOST")}
@@ -120,6 +126,12 @@ def test_the_right_to_read_owners_is_the_charts() -> None:
 def _ours(pod: Json) -> Json:
     annotations = pod["metadata"].get("annotations") or {}
     return {key: value for key, value in annotations.items() if key.startswith(PREFIX)}
+
+
+def annotations_at(document: Any, field: str) -> Json:
+    """What a page's YAML adds at the field that its row of the index names."""
+    (added,) = _at(document, field.split("."))
+    return dict(added)
 
 
 def _at(document: Any, path: list[str]) -> Iterator[Any]:

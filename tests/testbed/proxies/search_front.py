@@ -67,12 +67,13 @@ def start(
     tls: KeyPair | None = None,
     clients: Path | None = None,
     login: bool = False,
+    user: str = "dump",
     api_key: bool = False,
 ) -> Front:
     """Stands in front of a port of this machine.
 
     `root` is what it answers to `GET /` by itself, `clients` the CA of certificates that every
-    client must show. With `login` it asks for a user and password, with `api_key` for a key.
+    client must show. With `login` it asks for that `user` and a password, with `api_key` for a key.
     """
     folder = scratch.make("nginx")
     uid = _NOBODY if os.geteuid() == 0 else None
@@ -88,7 +89,7 @@ def start(
             text=True,
             check=True,
         ).stdout.strip()
-        (folder / "users").write_text(f"dump:{hashed}\n")
+        (folder / "users").write_text(f"{user}:{hashed}\n")
         rules = f"auth_basic search; auth_basic_user_file {folder}/users;"
     elif api_key:
         rules = f'if ($http_authorization != "ApiKey {key}") {{ return 401; }}'
@@ -123,4 +124,6 @@ def start(
         log=folder / "log",
         ready=lambda: processes.listens(port),
     )
-    return Front(port=port, password=password, api_key=key, _server=server, _folder=folder)
+    return Front(
+        port=port, user=user, password=password, api_key=key, _server=server, _folder=folder
+    )
