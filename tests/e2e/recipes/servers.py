@@ -119,7 +119,8 @@ def _mysql(world: World, _cluster: Cluster) -> Iterator[Server]:
 
     def fill(account: Account) -> None:
         database, user = account.database, f"'{account.user}'@'%'"
-        for one in (database, f"{database}_restored"):
+        # With `databases: "*"` the server's own first one is restored, too.
+        for one in (database, f"{database}_restored", "first_restored"):
             sql(f"DROP DATABASE IF EXISTS `{one}`")
         sql(f"CREATE OR REPLACE USER {user} IDENTIFIED BY '{account.password}'")
         sql(f"GRANT ALL ON *.* TO {user} WITH GRANT OPTION")
