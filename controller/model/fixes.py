@@ -42,7 +42,10 @@ STATE_FIXES: Mapping[str, str] = {
     "TypeChanged": "nothing: the backup of the new type comes first",
     "GroupChanged": "nothing: the backup of the new group comes first",
     "NamespaceUnwatched": "watch the namespace again (rbac.watchNamespaces), or delete its CronJob",
-    "ReadForbidden": "the Role in that namespace is missing: helm upgrade, or make it by hand",
+    "ReadForbidden": (
+        "the Role in that namespace is missing, or rbac.readNames lacks a name: helm upgrade, or "
+        "make it by hand"
+    ),
     "ReadFailed": "nothing: the API server had trouble, and the next pass tries again",
     "OwnerUnreadable": "delete the CronJob if the workload is gone",
     "NoRunningPod": "scale it up, or see why its pod does not run",

@@ -37,7 +37,7 @@ includes this first. */}}
 {{- if and (.Values.prune | default dict).enabled (not (include "ksnapshot.clusterId" .)) }}
 {{- $faults = append $faults "clusterName is required when prune.enabled is true and helm cannot ask the cluster; backups that were made without it lie under the first eight characters of:\n      kubectl get namespace kube-system -o jsonpath={.metadata.uid}" }}
 {{- end }}
-{{- $faults = concat $faults (include "ksnapshot.metadataFaults" . | fromJsonArray) (include "ksnapshot.imageFaults" . | fromJsonArray) (include "ksnapshot.metricsFaults" . | fromJsonArray) (include "ksnapshot.podFaults" . | fromJsonArray) (include "ksnapshot.networkFaults" . | fromJsonArray) (include "ksnapshot.jobPodFaults" . | fromJsonArray) }}
+{{- $faults = concat $faults (include "ksnapshot.watchFaults" . | fromJsonArray) (include "ksnapshot.metadataFaults" . | fromJsonArray) (include "ksnapshot.imageFaults" . | fromJsonArray) (include "ksnapshot.metricsFaults" . | fromJsonArray) (include "ksnapshot.podFaults" . | fromJsonArray) (include "ksnapshot.networkFaults" . | fromJsonArray) (include "ksnapshot.jobPodFaults" . | fromJsonArray) }}
 {{- with include "ksnapshot.strategyFault" . }}{{ $faults = append $faults . }}{{ end }}
 {{- if $faults }}
 {{- fail (printf "\n\nksnapshot cannot be installed like this:\n  - %s\n" (join "\n  - " $faults)) }}

@@ -23,10 +23,20 @@ def content_of(ref: ObjectRef, contents: SecretDataByRef, *, optional: bool) -> 
     if found is None and ref not in contents:
         raise RejectedError(Reason.UNAVAILABLE, f"{ref} was not read")
     if isinstance(found, ReadFailure):
-        raise RejectedError(found.reason, found.message)
+        raise RejectedError(found.reason, found.message + _missing_right(ref, found))
     if found is None and not optional:
         raise RejectedError(Reason.CREDENTIAL_SOURCE_MISSING, f"{ref} does not exist")
     return found
+
+
+def _missing_right(ref: ObjectRef, failure: ReadFailure) -> str:
+    """Which right a forbidden read lacks, and where to give it; empty for other failures."""
+    if failure.reason is not Reason.FORBIDDEN:
+        return ""
+    return (
+        f": the controller may not get the {ref.kind} {ref.name}: add that name to rbac.readNames"
+        " where it lists this namespace, or give its Role the right"
+    )
 
 
 def text_of(ref: ObjectRef, key: str, content: SecretData) -> str:

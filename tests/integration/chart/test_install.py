@@ -166,6 +166,25 @@ def test_without_boards_there_are_no_rights_for_them(
     assert _rights(apiserver, account, namespace, STATUS) == {STATUS: verbs}
 
 
+def test_secrets_and_config_maps_by_name(
+    apiserver: ApiServer, namespace: str, watched: str, install: Install
+) -> None:
+    given = f'{{"{watched}": {{"secrets": ["db"], "configMaps": []}}}}'
+    install("upgrade", "--set=s3.bucket=backups", f"--set-json=rbac.readNames={given}")
+    account = f"{namespace}:ksnapshot"
+    assert _rights(apiserver, account, watched) == {
+        resource: verbs - {"get"} if resource in {"configmaps", "secrets"} else verbs
+        for resource, verbs in WATCHED.items()
+        if resource != "secrets"
+    }
+    single = ("secrets/db", "secrets/other", "configmaps/db", STATUS)
+    assert _rights(apiserver, account, watched, *single) == {
+        "secrets/db": {"get"},
+        "configmaps/db": {"create"},
+        STATUS: {"create", "get", "update"},
+    }
+
+
 def test_several_replicas_have_rights_for_their_lease_and_no_other(
     apiserver: ApiServer, namespace: str, watched: str, install: Install
 ) -> None:

@@ -48,9 +48,18 @@ def account(control: str) -> str:
     return f"system:serviceaccount:{control}:{ACCOUNT}"
 
 
-def grant(api: Api, control: str, watched: Sequence[str], without: Right | None = None) -> None:
-    """Make the chart's ServiceAccount and its rights, all but one, and wait until they count."""
-    objects = _objects(control, watched)
+def grant(
+    api: Api,
+    control: str,
+    watched: Sequence[str],
+    without: Right | None = None,
+    values: tuple[str, ...] = (),
+) -> None:
+    """Make the chart's ServiceAccount and its rights, all but one, and wait until they count.
+
+    `values` are further arguments of helm.
+    """
+    objects = _objects(control, watched, values)
     if without:
         _remove(objects, without, control)
     api.create_all(objects)
@@ -75,8 +84,8 @@ def set_binding(api: Api, control: str, namespace: str, *, bound: bool) -> None:
     )
 
 
-def _objects(control: str, watched: Sequence[str]) -> list[Json]:
-    text = _rendered(len(watched)).replace(_ANY, control)
+def _objects(control: str, watched: Sequence[str], values: tuple[str, ...]) -> list[Json]:
+    text = _rendered(len(watched), values).replace(_ANY, control)
     for number, name in enumerate(watched):
         text = text.replace(_place(number), name)
     objects: list[Json] = json.loads(text)
@@ -88,9 +97,9 @@ def _place(number: int) -> str:
 
 
 @functools.cache
-def _rendered(count: int) -> str:
+def _rendered(count: int, values: tuple[str, ...]) -> str:
     watched = ",".join(map(_place, range(count)))
-    objects = render(f"--set=rbac.watchNamespaces={{{watched}}}", namespace=_ANY)
+    objects = render(f"--set=rbac.watchNamespaces={{{watched}}}", *values, namespace=_ANY)
     user = find(objects, "ServiceAccount", ACCOUNT, _ANY)
     rights = [item for item in objects if item["kind"] in _KINDS and not _is_for_people(item)]
     return json.dumps([user, *rights])

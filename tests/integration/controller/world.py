@@ -115,16 +115,18 @@ def build(
     *,
     tag: str = "",
     without: Right | None = None,
+    values: tuple[str, ...] = (),
     **env: str,
 ) -> World:
     """Fresh namespaces with the rights that the chart gives, and nothing else in them.
 
-    `tag` tells worlds apart, by chance if it is empty; `without` is a right that is missing.
+    `tag` tells worlds apart, by chance if it is empty; `without` is a right that is missing, and
+    `values` are further arguments of helm.
     """
     tag = tag or secrets.token_hex(3)
     control = server.create_namespace(f"control-{tag}")
     watched = tuple(server.create_namespace(f"shop{i}-{tag}") for i in range(namespaces))
-    rights.grant(server.api, control, watched, without)
+    rights.grant(server.api, control, watched, without, values)
     settings = Settings.from_env(
         {"WATCH_NAMESPACES": ",".join(watched), "CONTROL_NAMESPACE": control} | env
     )

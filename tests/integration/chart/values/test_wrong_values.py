@@ -22,6 +22,11 @@ _TOGETHER: tuple[tuple[dict[str, Any], str, str], ...] = (
         "watchNamespaces (a) and rbac.watchNamespaces (a,b)",
         "set one of them, or both to the same namespaces",
     ),
+    (
+        {"watchNamespaces": ["shop"], "rbac": {"readNames": {"shpo": {"secrets": ["db"]}}}},
+        "rbac.readNames has the namespace shpo",
+        "correct its name, take it out, or add it to watchNamespaces",
+    ),
     ({"watchNamespaces": ["", " "]}, "watchNamespaces", "at least one namespace"),
     ({"encryption": {"enabled": True}}, "encryption.recipient", "is required when"),
     ({"encryption": {"enforced": True}}, "encryption.recipient", "is required when"),
