@@ -72,6 +72,8 @@ class ControlView:
 class ClusterView:
     """All that a pass knows. `cluster` is the cluster id, a ReadFailure until it could be read.
 
+    `unlisted` says why nobody knows which namespaces are watched, None where that is known.
+
     `gone_passes` is the memory of this process: by CronJob uid, how many passes in a row up to the
     last one saw the workload gone; 0 if it was not gone, absent if no pass saw the CronJob yet.
     """
@@ -81,12 +83,15 @@ class ClusterView:
     namespaces: Mapping[str, NamespaceView]
     control: ControlView
     gone_passes: Mapping[str, int] = field(default_factory=dict)
+    unlisted: ReadFailure | None = None
 
 
 def failed_reads(view: ClusterView) -> Iterator[str]:
     """The message of every read of the view that got no answer."""
     if isinstance(view.cluster, ReadFailure) and view.cluster.reason is not Reason.FORBIDDEN:
         yield view.cluster.message
+    if view.unlisted:
+        yield view.unlisted.message
     control = view.control
     for listed in (control.cronjobs, control.secrets, control.jobs, control.pods):
         if isinstance(listed, ReadFailure):
@@ -95,18 +100,22 @@ def failed_reads(view: ClusterView) -> Iterator[str]:
     if isinstance(control.events, ReadFailure) and control.events.reason is not Reason.FORBIDDEN:
         yield control.events.message
     for namespace in view.namespaces.values():
-        exists = namespace.exists
-        # Without the right to read namespaces everything else still works.
-        if isinstance(exists, ReadFailure) and exists.reason is not Reason.FORBIDDEN:
-            yield exists.message
-        lists = (namespace.pods, namespace.services, *namespace.owners.values())
-        single = (
-            *namespace.unread.values(),
-            *namespace.absent.values(),
-            *namespace.contents.values(),
-        )
-        for answer in (*lists, *single):
-            if isinstance(answer, ReadFailure):
-                yield answer.message
+        yield from _failed_in(namespace)
     for failed in control.unread.values():
         yield failed.message
+
+
+def _failed_in(namespace: NamespaceView) -> Iterator[str]:
+    exists = namespace.exists
+    # Without the right to read namespaces everything else still works.
+    if isinstance(exists, ReadFailure) and exists.reason is not Reason.FORBIDDEN:
+        yield exists.message
+    lists = (namespace.pods, namespace.services, *namespace.owners.values())
+    single = (
+        *namespace.unread.values(),
+        *namespace.absent.values(),
+        *namespace.contents.values(),
+    )
+    for answer in (*lists, *single):
+        if isinstance(answer, ReadFailure):
+            yield answer.message

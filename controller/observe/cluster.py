@@ -21,6 +21,7 @@ from controller.model.objects import Json, ObjectRef, uid_of
 from controller.model.status import ReadFailure, Reason
 from controller.model.view import ClusterView, ControlView
 from controller.observe import control_namespace, namespace
+from controller.observe.lists import find_watched, read_all_lists
 from controller.observe.namespace import NamespaceReading
 from controller.observe.prunes import observe_prunes
 from controller.observe.readers import Readers
@@ -40,7 +41,8 @@ _THREADS = 8
 class ObservationCache:
     """What one observation leaves for the next; all of it may be lost at any time.
 
-    `cluster_id` is None until it was read. `secrets` holds the Secrets and ConfigMaps that
+    `cluster_id` is None until it was read, and `watched` are the namespaces of the last list of
+    them. `secrets` holds the Secrets and ConfigMaps that
     containers refer to, `objects` by uid the full objects whose metadata show whether they have
     changed, `interner` their equal parts. `ended_restores` are the uids of restores whose end was
     seen, None before the first look. `prunes` are those that have ended, by Job uid, None before
@@ -48,6 +50,7 @@ class ObservationCache:
     """
 
     cluster_id: str | None = None
+    watched: tuple[str, ...] = ()
     secrets: Mapping[tuple[object, ...], CachedSecret] = field(default_factory=dict, repr=False)
     objects: Mapping[str, CachedObject] = field(default_factory=dict, repr=False)
     interner: JsonInterner = field(default_factory=JsonInterner, repr=False)
@@ -92,17 +95,27 @@ def observe_cluster(
         progress()
         return reading
 
+    watched = find_watched(readers.cluster, settings, cache.watched)
+
     def read_lists(name: str) -> NamespaceReading:
-        return guard(name, partial(namespace.read_namespace, name, readers, settings))
+        if watched.failure:
+            return namespace.unreadable_namespace(name, watched.failure)
+        lists = at_once.get(name)
+        read = partial(namespace.read_namespace, is_listed=watched.is_listed, lists=lists)
+        return guard(name, partial(read, name, readers, settings))
 
     # The control namespace is read by this thread while the others read the watched ones.
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="read") as threads:
-        pending = threads.map(read_lists, settings.watch_namespaces)
+        many = watched.names if watched.are_many else ()
+        at_once = read_all_lists(readers.cluster, many) if many else {}
+        if many:
+            progress()
+        pending = threads.map(read_lists, watched.names)
         cluster_id = _cluster_id(readers.cluster, settings, cache)
         control = control_namespace.read_control_namespace(readers, settings)
         lists = tuple(pending)
 
-        recorded = _recorded_objects(control, settings)
+        recorded = _recorded_objects(control, watched.names, settings)
 
         def read_details(reading: NamespaceReading) -> NamespaceReading:
             name = reading.view.name
@@ -116,13 +129,18 @@ def observe_cluster(
             control, found.values(), readers, settings, now
         )
         namespaces = {reading.view.name: reading.view for reading in pending}
-    cache.secrets, cache.objects = readers.secrets.next_cache, readers.objects.next_cache
+    cache.watched = watched.names
+    # Without the list nothing was read, so that all that was remembered still is.
+    kept = cache if watched.failure else ObservationCache()
+    cache.secrets = {**kept.secrets, **readers.secrets.next_cache}
+    cache.objects = {**kept.objects, **readers.objects.next_cache}
     view = ClusterView(
         now=now,
         cluster=cluster_id,
         namespaces=namespaces,
         control=control,
         gone_passes=gone_passes,
+        unlisted=watched.failure,
     )
     restores, cache.ended_restores = new_ends_of_restores(
         control, readers.cluster, settings, cache.ended_restores
@@ -146,10 +164,10 @@ def _readers(kube: Kube, settings: Settings, cache: ObservationCache, now: datet
 
 
 def _recorded_objects(
-    control: ControlView, settings: Settings
+    control: ControlView, watched: Collection[str], settings: Settings
 ) -> Mapping[str, Collection[ObjectRef]]:
     """Collect the owners that our CronJobs record, by namespace."""
-    ours = owned.ours_by_namespace(control.cronjobs, settings.watch_namespaces, settings)
+    ours = owned.ours_by_namespace(control.cronjobs, watched, settings)
     return {name: _objects_of(cronjobs.values()) for name, cronjobs in ours.items()}
 
 

@@ -1,26 +1,24 @@
 """Reads one watched namespace: pods, their owners, Services, and what containers refer to."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeGuard
 
-from controller.kube.client import NAMESPACES, PODS, RESOURCES, SERVICES, Resource
+from controller.kube.client import NAMESPACES, PODS, RESOURCES, Resource
 from controller.model.fault_boundary import FaultBoundary
 from controller.model.kinds import READABLE_KINDS, REPLICA_SET
 from controller.model.objects import (
-    Json,
     ObjectRef,
     Objects,
-    labels_of,
     name_of,
     owner_references,
     uid_of,
     version_of,
 )
-from controller.model.status import ReadFailure, Reason
+from controller.model.status import ReadFailure
 from controller.model.view import NamespaceView, SecretData
+from controller.observe.lists import LIVE, NamespaceLists, is_unavailable, read_lists
 from controller.observe.readers import Readers
 from controller.observe.secret_cache import PodVersions
 from controller.settings.settings import Settings
@@ -28,14 +26,6 @@ from controller.workloads import backup_spec, discovery
 from controller.workloads.credentials.login import SecretKeys
 from controller.workloads.discovery import NOTHING, Workloads
 from controller.workloads.owners import pods_by_owner
-
-# Pods that ended well show nothing, and may be many. All others show that their owner still asks
-# for backups.
-_LIVE = "status.phase!=Succeeded"
-_ALL = ("",)
-_HASH = "pod-template-hash"
-# A hash has ten characters; a selector with more of them would be longer than servers take.
-_MAX_HASHES = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,25 +36,38 @@ class NamespaceReading:
     found: Workloads
 
 
-def read_namespace(name: str, readers: Readers, settings: Settings) -> NamespaceReading:
-    """Read the lists of one namespace, and find the workloads that they show."""
-    found = readers.cluster.get(NAMESPACES, "", name)
+def read_namespace(
+    name: str,
+    readers: Readers,
+    settings: Settings,
+    *,
+    is_listed: bool = False,
+    lists: NamespaceLists | None = None,
+) -> NamespaceReading:
+    """Read the lists of one namespace, and find the workloads that they show.
+
+    `is_listed`: a list has just shown that it exists. `lists` are those that were read already.
+    """
+    found = is_listed or readers.cluster.get(NAMESPACES, "", name)
     exists = found if isinstance(found, ReadFailure) else found is not None
     # Nothing can be decided without these two reads; what hangs once must not hang six times.
-    if _is_unavailable(exists):
+    if is_unavailable(exists):
         return unreadable_namespace(name, exists)
-    pods = readers.cluster.list(PODS, name, fields=_LIVE, metadata_only=True)
-    if _is_unavailable(pods):
-        return unreadable_namespace(name, pods)
-    services = readers.cluster.list(SERVICES, name)
+    lists = lists or read_lists(readers.cluster, name)
+    if is_unavailable(lists.pods):
+        return unreadable_namespace(name, lists.pods)
     owners: dict[str, Objects | ReadFailure] = {}
     unread: dict[ObjectRef, ReadFailure] = {}
-    for kind in READABLE_KINDS:
-        selectors = _revisions_with_pods(pods) if kind == REPLICA_SET else _ALL
-        owners[kind], unread_owners = _owners(RESOURCES[kind], name, selectors, readers)
+    for kind, listed in lists.owners.items():
+        owners[kind], unread_owners = _full_owners(RESOURCES[kind], name, listed, readers)
         unread |= unread_owners
     view = NamespaceView(
-        name=name, exists=exists, pods=pods, services=services, owners=owners, unread=unread
+        name=name,
+        exists=exists,
+        pods=lists.pods,
+        services=lists.services,
+        owners=owners,
+        unread=unread,
     )
     return _with_workloads(view, readers, settings)
 
@@ -95,40 +98,18 @@ def unreadable_namespace(name: str, why: ReadFailure) -> NamespaceReading:
     return NamespaceReading(view=view, found=NOTHING)
 
 
-def _is_unavailable(answer: object) -> TypeGuard[ReadFailure]:
-    return isinstance(answer, ReadFailure) and answer.reason is Reason.UNAVAILABLE
-
-
-def _revisions_with_pods(pods: Objects | ReadFailure) -> Iterable[str]:
-    """Return selectors of all ReplicaSets but old revisions without pods, which are most of them.
-
-    A Deployment marks a ReplicaSet and its pods by the same hash; other ReplicaSets have none.
-    """
-    if isinstance(pods, ReadFailure):
-        return _ALL
-    hashes = sorted({text for pod in pods if (text := labels_of(pod).get(_HASH))})
-    if len(hashes) > _MAX_HASHES:
-        return _ALL
-    without_hash = f"!{_HASH}"
-    return (without_hash, f"{_HASH} in ({','.join(hashes)})") if hashes else (without_hash,)
-
-
-def _owners(
-    resource: Resource, namespace: str, selectors: Iterable[str], readers: Readers
+def _full_owners(
+    resource: Resource, namespace: str, listed: Objects | ReadFailure, readers: Readers
 ) -> tuple[Objects | ReadFailure, Mapping[ObjectRef, ReadFailure]]:
-    """Read the owners of a kind, and in full those that may speak for pods; also failed reads.
+    """Read in full the owners of a kind that may speak for pods; also returns failed reads.
 
     A ReplicaSet that a Deployment owns does not speak for its pods.
     """
-    listed: list[Json] = []
-    for selector in selectors:
-        part = readers.cluster.list(resource, namespace, selector, metadata_only=True)
-        if isinstance(part, ReadFailure):
-            return part, {}
-        listed += part
+    if isinstance(listed, ReadFailure):
+        return listed, {}
     revisions = resource.kind == REPLICA_SET
     wanted = {name_of(item) for item in listed if not (revisions and owner_references(item))}
-    return readers.objects.load_full(resource, namespace, tuple(listed), wanted)
+    return readers.objects.load_full(resource, namespace, listed, wanted)
 
 
 def _with_workloads(view: NamespaceView, readers: Readers, settings: Settings) -> NamespaceReading:
@@ -137,7 +118,7 @@ def _with_workloads(view: NamespaceView, readers: Readers, settings: Settings) -
     if by_owner is None or isinstance(view.pods, ReadFailure):
         return NamespaceReading(view=view, found=NOTHING)
     wanted = {name_of(pod) for pod in by_owner.enabled_pods()}
-    pods, unread = readers.objects.load_full(PODS, view.name, view.pods, wanted, fields=_LIVE)
+    pods, unread = readers.objects.load_full(PODS, view.name, view.pods, wanted, fields=LIVE)
     view = replace(view, pods=pods, unread={**view.unread, **unread})
     found = discovery.find_workloads(view, settings, by_owner.with_pods(pods))
     return NamespaceReading(view=view, found=found)

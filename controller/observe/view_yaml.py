@@ -81,6 +81,7 @@ def view_of(document: Mapping[str, Any]) -> ClusterView:
             unread=_unread(control),
         ),
         gone_passes=document.get("gonePasses") or {},
+        unlisted=_failure(unlisted) if (unlisted := document.get("unlisted")) else None,
     )
 
 

@@ -25,6 +25,12 @@ from controller.workloads.workload import Workload
 _LOST = frozenset({Reason.OWNER_NOT_FOUND})
 # Rejections of a workload whose owner was not seen, though pods of it are there.
 _UNSEEN = frozenset({Reason.OWNER_NOT_FOUND, Reason.FORBIDDEN, Reason.UNAVAILABLE})
+_UNLISTED = "its namespace is not in WATCH_NAMESPACES"
+# Of namespaces that are found by a list, which does not say why one is not among them.
+_LEFT = (
+    "its namespace is not among the watched ones any more: it was deleted, or is being deleted, or "
+    "its labels do not fit WATCH_NAMESPACE_SELECTOR"
+)
 # From the least certain state to the most certain one.
 _CERTAINTY = (State.UNKNOWN, State.REPLACED, State.GONE)
 
@@ -49,11 +55,13 @@ def classify_unwanted(
     `existing_wanted` names the CronJobs that are wanted and exist. `rejections` holds by owner why
     a workload is not backed up.
     """
+    if context.watched is None and context.view.unlisted:
+        return WorkloadStatus.unknown(context.view.unlisted)
     if context.watched is None:
         return WorkloadStatus(
             state=State.UNWATCHED,
             reason=Reason.NAMESPACE_UNWATCHED,
-            message="its namespace is not in WATCH_NAMESPACES",
+            message=_LEFT if context.settings.watches_all else _UNLISTED,
         )
     if context.watched.exists is False:
         return _gone(Reason.NAMESPACE_NOT_FOUND, "its namespace does not exist")

@@ -52,10 +52,14 @@ Subjects: TypeAlias = Mapping[RowKey, Subject | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unseen:
-    """The namespaces of which a pass made no plan, or whose pods or owners it could not read."""
+    """The namespaces of which a pass made no plan, or whose pods or owners it could not read.
+
+    With `is_unlisted` any namespace may be one of the latter: nobody knows which there are.
+    """
 
     unplanned: frozenset[str]
     unread: frozenset[str]
+    is_unlisted: bool = False
 
     @classmethod
     def of(cls, view: ClusterView, unplanned: Iterable[str]) -> "Unseen":
@@ -65,11 +69,15 @@ class Unseen:
             for name, seen in view.namespaces.items()
             if any(isinstance(read, ReadFailure) for read in (seen.pods, *seen.owners.values()))
         )
-        return cls(unplanned=frozenset(unplanned), unread=frozenset(unread))
+        return cls(
+            unplanned=frozenset(unplanned),
+            unread=frozenset(unread),
+            is_unlisted=view.unlisted is not None,
+        )
 
     def with_rows(self, subjects: Subjects, rows: Rows) -> Subjects:
         """Add the workloads that have a row and may only be hidden: no evidence is no end."""
-        if not (self.unplanned or self.unread):
+        if not (self.unplanned or self.unread or self.is_unlisted):
             return subjects
         hidden = {key: None for key in rows if key not in subjects and self._hides(key)}
         return {**subjects, **hidden}
@@ -78,7 +86,8 @@ class Unseen:
         workload, _, cronjob = key
         namespace = namespace_of(workload)
         # What has a CronJob is planned for, whatever could not be read.
-        return namespace in self.unplanned or (namespace in self.unread and not cronjob)
+        is_unread = self.is_unlisted or namespace in self.unread
+        return namespace in self.unplanned or (is_unread and not cronjob)
 
 
 def namespace_of(workload: str) -> str:

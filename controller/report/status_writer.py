@@ -18,6 +18,7 @@ from controller.model import names
 from controller.model.fault_boundary import FaultBoundary
 from controller.model.objects import Json, annotations_of, labels_of, metadata
 from controller.plan.absence import format_time
+from controller.report.boards.places import find_boards, with_boards
 from controller.report.status_board import board_rows, status_rows
 from controller.report.status_document import board_data, status_data
 from controller.report.status_subjects import (
@@ -103,6 +104,9 @@ class StatusWriter:
         by_namespace: dict[str, dict[RowKey, Subject]] = defaultdict(dict)
         for key, subject in subjects.items():
             by_namespace[namespace_of(key[0])][key] = subject
+        if self.settings.watches_all:
+            find_boards(self.kube, memory, status_name(self.settings))
+            watched = with_boards(memory, by_namespace, watched)
         for namespace, may_exist in watched.items():
             if not may_exist:
                 memory.boards.pop(namespace, None)

@@ -180,7 +180,11 @@ class DocumentMemory:
 
 @dataclass(slots=True, kw_only=True)
 class StatusMemory:
-    """What a process knows of the status ConfigMap, and of the boards by their namespace."""
+    """What a process knows of the status ConfigMap, and of the boards by their namespace.
+
+    `are_boards_found`: boards of earlier processes were looked for, where namespaces are not named.
+    """
 
     status: DocumentMemory = field(default_factory=DocumentMemory)
     boards: dict[str, DocumentMemory] = field(default_factory=dict)
+    are_boards_found: bool = False

@@ -134,14 +134,6 @@ def object_name(text: str) -> str:
     return text
 
 
-def namespaces(text: str) -> tuple[str, ...]:
-    """Namespaces, separated by commas, at least one; each is listed once."""
-    listed = tuple(dict.fromkeys(item for item in map(str.strip, text.split(",")) if item))
-    if not listed:
-        raise ValueError("must name at least one namespace, separated by commas")
-    return tuple(label(item) for item in listed)
-
-
 def secret_key(text: str) -> str:
     """One key of a Secret as `NAME/KEY`; a name alone means its key `identity`."""
     return _key_of_secret(text, IDENTITY_KEY)

@@ -9,11 +9,12 @@ from controller.settings import parsers
 from controller.settings.choices import Occasion
 from controller.settings.listen import Listen, listen
 from controller.settings.setting import setting_field
+from controller.settings.watching.watch_settings import WatchSettings
 from dumpers.runtime.log import LogFormat, LogLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reporting:
+class Reporting(WatchSettings):
     """The part of Settings that decides about nothing in the cluster."""
 
     log_level: LogLevel = setting_field(

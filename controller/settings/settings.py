@@ -10,6 +10,7 @@ from controller.settings.classes.class_settings import ClassSettings
 from controller.settings.images import IMAGES, PullPolicy
 from controller.settings.job_pod import POD_FIELDS, parse_job_pod
 from controller.settings.setting import RECORD, Setting, setting_field
+from controller.settings.watching.watch_settings import ALL, watched_namespaces
 from dumpers.contract.engine_spec import DumperImage
 from dumpers.runtime.errors import ConfigurationError
 
@@ -29,13 +30,6 @@ class Settings(ClassSettings):
         default="local",
         help="`local` uses a kubeconfig, `cluster` the pod's ServiceAccount.",
         read=parsers.one_of(Mode),
-    )
-    watch_namespaces: tuple[str, ...] = setting_field(
-        env="WATCH_NAMESPACES",
-        chart="rbac.watchNamespaces",
-        default="",
-        help="Namespaces whose workloads are backed up, separated by commas.",
-        read=parsers.namespaces,
     )
     control_namespace: str = setting_field(
         env="CONTROL_NAMESPACE",
@@ -217,6 +211,8 @@ class Settings(ClassSettings):
                 faults.append(f"{record.env} is {shown}: it {fault}")
         if values.get("encryption_enforced") and values.get("encryption_recipient") == "":
             faults.append("ENCRYPTION_ENFORCED is true: DEFAULT_ENCRYPTION_RECIPIENT must be set")
+        if values.get("watch_selector") and values.get("watch_namespaces") not in {None, (ALL,)}:
+            faults.append("WATCH_NAMESPACE_SELECTOR is set: WATCH_NAMESPACES must be *")
         page = values.get("status_page")
         if page and page.port == values.get("http_port"):
             faults.append(f"STATUS_PAGE_LISTEN is '{page}': its port must not be HTTP_PORT's")
@@ -236,7 +232,7 @@ class Settings(ClassSettings):
 
 
 # What reads a text that is empty, too.
-_OF_NOTHING = (parsers.namespaces, parsers.namespace_pairs)
+_OF_NOTHING = (watched_namespaces, parsers.namespace_pairs)
 _RECORDS: Mapping[str, Setting] = {
     item.name: item.metadata[RECORD] for item in fields(Settings) if RECORD in item.metadata
 }

@@ -60,6 +60,8 @@ _NAMES = "tests/integration/chart/values/test_names.py"
 RENDERED = {
     "watchNamespaces": f"{_RENDER}::test_watched_namespaces_by_set",
     "rbac.watchNamespaces": f"{_RENDER}::test_watched_namespaces_by_set",
+    "watchNamespaceSelector": "tests/integration/controller/test_all_namespaces.py::"
+    "test_those_whose_labels_fit_are_backed_up",
     "rbac.readNames": "tests/integration/controller/test_read_names.py::"
     "test_a_named_secret_is_read_and_of_another_one_the_missing_right_is_told",
     "namespaceOverride": f"{_NAMES}::test_objects_are_where_the_override_says",

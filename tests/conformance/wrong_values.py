@@ -117,6 +117,8 @@ WRONG: tuple[tuple[str, object], ...] = (
     ("rbac.readNames", {"shop": {"secrets": ["db-*"]}}),
     ("rbac.readNames", {"shop-*": {"secrets": ["db"]}}),
     ("rbac.readNames", {"shop": {}}),
+    ("watchNamespaceSelector", {"matchLabels": {"team": "shop"}}),
+    ("watchNamespaceSelector", "team=~shop"),
     ("s3.endpoint", "minio:9000"),
     ("s3.sse", "aes"),
     ("s3.maxBandwidth", "10MB"),

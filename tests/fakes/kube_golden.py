@@ -82,6 +82,15 @@ class Golden:
             api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
         for space in self.view.namespaces.values():
             _fill(api, space)
+        if self.view.unlisted:
+            error, read = _error(self.view.unlisted), api.list
+
+            def unlisted(resource: Resource, *place: str, **how: Any) -> list[Document]:
+                if resource.kind == "Namespace":
+                    raise error
+                return read(resource, *place, **how)
+
+            api.list = unlisted  # type: ignore[method-assign]
         control, place = self.view.control, self.settings.control_namespace
         lists = {"CronJob": control.cronjobs, "Secret": control.secrets}
         runs = {"Job": control.jobs, "Pod": control.pods, "Event": control.events}

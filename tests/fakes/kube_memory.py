@@ -91,9 +91,11 @@ class MemoryApi:
         shape = projections.Object if metadata_only else resource.shape
         found = [
             _shaped(item, shape)
-            for (kind, space, _), item in self.items.items()
-            if (kind, space) == (resource.kind, namespace)
+            for (kind, space, name), item in self.items.items()
+            if kind == resource.kind
+            and (space == namespace or (resource.namespaced and not namespace))
             and _selected(selector, item["metadata"].get("labels") or {})
+            and ("metadata.name=" not in fields or fields == f"metadata.name={name}")
             and not (fields and item.get("status", {}).get("phase") == "Succeeded")
         ]
         return found if keep is None else [*filter(None, map(keep, found))]

@@ -7,6 +7,10 @@
   value: cluster
 - name: WATCH_NAMESPACES
   value: {{ include "ksnapshot.watchNamespaces" . | fromJsonArray | join "," | quote }}
+{{- with .Values.watchNamespaceSelector }}
+- name: WATCH_NAMESPACE_SELECTOR
+  value: {{ . | quote }}
+{{- end }}
 - name: CONTROL_NAMESPACE
   valueFrom:
     fieldRef:

@@ -5,20 +5,14 @@ chart. */}}
 {{- get $given .namespace | default (get $given "*") | default dict | toJson }}
 {{- end }}
 
-{{/* What the controller may do in a watched namespace. `names` is the entry of rbac.readNames: a kind that it leaves
-out is not narrowed. A right to list, or to create, cannot go by names that are yet to be found. */}}
-{{- define "ksnapshot.watchRules" -}}
-{{- $boards := eq (include "ksnapshot.boards" .root) "true" -}}
-- apiGroups: [""]
-  resources: [pods]
-  verbs: [get, list]
-- apiGroups: [""]
-  resources: [services]
-  verbs: [list]
-- apiGroups: [apps]
-  resources: [deployments, replicasets, statefulsets]
-  verbs: [get, list]
-# Only those that an annotated workload's container refers to are read.
+{{/* Whether all namespaces are watched, `true` or `false`. */}}
+{{- define "ksnapshot.watchesAll" -}}
+{{- has "*" (include "ksnapshot.watchNamespaces" . | fromJsonArray) }}
+{{- end }}
+
+{{/* What the controller may read by name in a watched namespace. `names` is the entry of rbac.readNames: a kind
+that it leaves out is not narrowed. */}}
+{{- define "ksnapshot.readRules" -}}
 {{- range $resource, $kind := dict "configmaps" "configMaps" "secrets" "secrets" }}
 {{- if not (hasKey $.names $kind) }}
 - apiGroups: [""]
@@ -31,6 +25,23 @@ out is not narrowed. A right to list, or to create, cannot go by names that are 
   verbs: [get]
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* What the controller may do in a watched namespace. `names` is as in ksnapshot.readRules. A right to
+list, or to create, cannot go by names that are yet to be found. */}}
+{{- define "ksnapshot.watchRules" -}}
+{{- $boards := eq (include "ksnapshot.boards" .root) "true" -}}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list]
+- apiGroups: [apps]
+  resources: [deployments, replicasets, statefulsets]
+  verbs: [get, list]
+# Only those that an annotated workload's container refers to are read.
+{{- include "ksnapshot.readRules" . }}
 # What became of a workload, on its owner.
 - apiGroups: [""]
   resources: [events]
@@ -47,12 +58,34 @@ out is not narrowed. A right to list, or to create, cannot go by names that are 
 {{- end }}
 {{- end }}
 
-{{/* Names that would narrow nothing, as a JSON list of faults. */}}
+{{/* What contradicts itself in what is watched, and names that would narrow nothing, as a JSON list of faults. */}}
 {{- define "ksnapshot.watchFaults" -}}
 {{- $faults := list }}
 {{- $watched := include "ksnapshot.watchNamespaces" . | fromJsonArray }}
-{{- range $namespace := keys (.Values.rbac.readNames | default dict) | sortAlpha }}
-{{- if and (ne $namespace "*") (not (has $namespace $watched)) }}
+{{- $all := has "*" $watched }}
+{{- if and $all (gt (len $watched) 1) }}
+{{- $faults = append $faults (printf "watchNamespaces (%s) must be `*` alone, for all namespaces, or names without it" (join "," $watched)) }}
+{{- end }}
+{{- range without $watched "*" }}
+{{- if contains "*" . }}
+{{- $faults = append $faults (printf "watchNamespaces has %s: only `*` alone stands for others; name each namespace, or choose them by watchNamespaceSelector" .) }}
+{{- end }}
+{{- end }}
+{{- if and .Values.watchNamespaceSelector (not $all) }}
+{{- $faults = append $faults "watchNamespaceSelector chooses among all namespaces: set watchNamespaces to `*`, or leave the selector out" }}
+{{- end }}
+{{- if and $all .Values.rbac.create (eq (toString .Values.rbac.createClusterRole) "false") }}
+{{- $faults = append $faults "rbac.createClusterRole must not be false when watchNamespaces is `*`: the namespaces are found by a list of them; or set rbac.create to false, and make the rights by hand" }}
+{{- end }}
+{{- $given := .Values.rbac.readNames | default dict }}
+{{- range $namespace := without (keys $given) "*" | sortAlpha }}
+{{- if $all }}
+{{- range $kind, $names := get $given $namespace }}
+{{- if not (hasKey (get $given "*" | default dict) $kind) }}
+{{- $faults = append $faults (printf "rbac.readNames.%s.%s narrows nothing while watchNamespaces is `*` and rbac.readNames.* leaves %s out: add it there" $namespace $kind $kind) }}
+{{- end }}
+{{- end }}
+{{- else if not (has $namespace $watched) }}
 {{- $faults = append $faults (printf "rbac.readNames has the namespace %s, which is not watched: correct its name, take it out, or add it to watchNamespaces" $namespace) }}
 {{- end }}
 {{- end }}

@@ -14,6 +14,7 @@ from controller.model.kinds import DEPLOYMENT, REPLICA_SET
 from controller.model.names import owner_key
 from controller.model.objects import Json, ObjectRef, labels_of, metadata, name_of, owner_references
 from controller.model.owner import kind_of
+from controller.settings.watching.watch_settings import ALL
 from controller.workloads.annotations import is_enabled
 from controller.workloads.owners import ksnapshot_annotations
 from dumpers.engines.registry import ENGINES
@@ -65,7 +66,9 @@ def running_pods(
         try:
             return _pages(kubectl, ""), []
         except ForbiddenError:
-            pass
+            if ALL in watched:
+                # Which they are, only a list of them would show.
+                return [], [ALL]
     pods: list[Document] = []
     closed: list[str] = []
     for place in [namespace] if namespace else watched:
@@ -164,6 +167,6 @@ def _why(
         return str(reported.get("reason") or ""), str(reported.get("message") or "")
     if not is_enabled(ksnapshot_annotations(pod)):
         return NOT_ANNOTATED, "its pods are not annotated"
-    if namespace not in watched:
+    if namespace not in watched and ALL not in watched:
         return UNWATCHED, "it is annotated, but the controller does not watch its namespace"
     return NOT_SEEN, "it is annotated, but the controller has no CronJob for it yet"

@@ -22,6 +22,7 @@ from controller.kube.client import (
     KubeError,
     Resource,
 )
+from controller.manifests.ownership import owner_of
 from controller.model.objects import Json, labels_of, name_of
 from controller.settings.setting import RECORD
 from controller.settings.settings import Settings
@@ -83,7 +84,7 @@ class Reading:
             yield Part(file=f"control/{resource.plural}.json", read=partial(self._all, resource))
         yield Part(file="control/status.json", read=partial(self._document, control))
         if install.settings.boards:
-            for namespace in install.settings.watch_namespaces:
+            for namespace in self._watched():
                 if namespace != control:
                     read = partial(self._document, namespace)
                     yield Part(file=f"boards/{namespace}.json", read=read)
@@ -96,6 +97,13 @@ class Reading:
             yield Part(file="workload/services.json", read=near.services)
             yield Part(file="workload/endpointslices.json", read=near.slices)
             yield Part(file="workload/events.json", read=near.events)
+
+    def _watched(self) -> Sequence[str]:
+        """The watched namespaces; where none is named, those that CronJobs come from."""
+        settings = self.connection.install.settings
+        if not settings.watches_all:
+            return settings.watch_namespaces
+        return sorted({owner_of(item)[0] for item in self._known(CRONJOBS)} - {""})
 
     def _all(self, resource: Resource) -> Sequence[Json]:
         """All objects of a kind in the control namespace."""

@@ -25,3 +25,6 @@ STATUS = "configmaps/ksnapshot-status"
 CONTROL_BY_NAME = {STATUS: {"get", "update"}}
 WATCHED_BY_NAME = {STATUS: {"update"}}
 CLUSTER = {"namespaces": {"get"}}
+# Where all namespaces are watched: in each of them, and of the cluster.
+ALL = WATCHED | {"namespaces": {"list"}}
+ALL_BY_NAME = {STATUS: {"update", "list"}, "namespaces/kube-system": {"get"}}

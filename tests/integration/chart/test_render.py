@@ -455,6 +455,38 @@ def test_probes_follow_the_port() -> None:
     assert {"name": "HTTP_PORT", "value": "9000"} in made["env"]
 
 
+@pytest.mark.parametrize("setting", ["watchNamespaces=*", "rbac.watchNamespaces={*}"])
+def test_all_namespaces_are_watched_by_a_cluster_role_alone(setting: str) -> None:
+    objects = render(f"--set={setting}", "--set=watchNamespaceSelector=team=shop")
+    found = environment(objects)
+    assert (found["WATCH_NAMESPACES"], found["WATCH_NAMESPACE_SELECTOR"]) == ("*", "team=shop")
+    assert not [item for item in objects if item["metadata"]["name"] == "ksnapshot-watch"]
+    rules = find(objects, "ClusterRole", "ksnapshot-backup-namespaces")["rules"]
+    (role,) = [
+        item["rules"]
+        for item in render("--set=watchNamespaces=a")
+        if (item["kind"], item["metadata"]["name"]) == ("Role", "ksnapshot-watch")
+    ]
+    assert [rule for rule in rules if rule in role] == role
+    (listed, own, boards) = [rule for rule in rules if rule not in role]
+    assert (listed["resources"], listed["verbs"]) == (["namespaces"], ["list"])
+    assert (own["resourceNames"], own["verbs"]) == (["kube-system"], ["get"])
+    assert (boards["resourceNames"], boards["verbs"]) == (["ksnapshot-status"], ["list"])
+    assert "WATCH_NAMESPACE_SELECTOR" not in environment(render("--set=watchNamespaces=*"))
+
+
+def test_names_of_single_namespaces_where_all_are_watched() -> None:
+    names = '{"*": {"secrets": []}, "shop": {"secrets": ["db"], "configMaps": []}}'
+    with pytest.raises(HelmError, match=r"rbac\.readNames\.shop\.configMaps narrows nothing"):
+        render("--set=watchNamespaces=*", f"--set-json=rbac.readNames={names}")
+    names = '{"*": {"secrets": []}, "shop": {"secrets": ["db"]}}'
+    objects = render("--set=watchNamespaces=*", f"--set-json=rbac.readNames={names}")
+    rules = find(objects, "ClusterRole", "ksnapshot-backup-namespaces")["rules"]
+    assert not [rule for rule in rules if rule["resources"] == ["secrets"]]
+    (_, secrets_) = find(objects, "Role", "ksnapshot-watch", "shop")["rules"]
+    assert (secrets_["resourceNames"], secrets_["verbs"]) == (["db"], ["get"])
+
+
 @pytest.mark.parametrize(
     "setting",
     [

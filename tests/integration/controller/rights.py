@@ -23,8 +23,9 @@ _ANY = "any-control"
 class Right:
     """One verb on one resource (`cronjobs.batch`) in the rules of the chart.
 
-    `role` is `control` or `watched`, by the namespace that the Role is for, or `cluster`. With
-    `configmaps/NAME` it is the right for one object.
+    `role` is `control` or `watched`, by the namespace that the Role is for, or `cluster`, and
+    `all` where that one is for all namespaces. With `configmaps/NAME` it is the right for one
+    object.
     """
 
     role: str
@@ -98,8 +99,8 @@ def _place(number: int) -> str:
 
 @functools.cache
 def _rendered(count: int, values: tuple[str, ...]) -> str:
-    watched = ",".join(map(_place, range(count)))
-    objects = render(f"--set=rbac.watchNamespaces={{{watched}}}", *values, namespace=_ANY)
+    named = json.dumps([_place(number) for number in range(count)])
+    objects = render(f"--set-json=watchNamespaces={named}", *values, namespace=_ANY)
     user = find(objects, "ServiceAccount", ACCOUNT, _ANY)
     rights = [item for item in objects if item["kind"] in _KINDS and not _is_for_people(item)]
     return json.dumps([user, *rights])
@@ -113,7 +114,7 @@ def _is_for_people(item: Json) -> bool:
 def _remove(objects: list[Json], right: Right, control: str) -> None:
     removed = 0
     for item in objects:
-        if _role_of(item, control) != right.role:
+        if right.role not in _roles_of(item, control):
             continue
         # One rule per resource: a rule of several must lose the verb for one only.
         rules = [
@@ -129,12 +130,12 @@ def _remove(objects: list[Json], right: Right, control: str) -> None:
     assert removed, f"the chart does not give {right}"
 
 
-def _role_of(item: Json, control: str) -> str:
+def _roles_of(item: Json, control: str) -> tuple[str, ...]:
     if item["kind"] == "ClusterRole":
-        return "cluster"
+        return ("cluster", "all")
     if item["kind"] != "Role":
-        return ""
-    return "control" if item["metadata"]["namespace"] == control else "watched"
+        return ()
+    return ("control",) if item["metadata"]["namespace"] == control else ("watched",)
 
 
 def _first_rules(objects: list[Json]) -> Iterator[tuple[str, Json]]:

@@ -12,6 +12,8 @@ from controller.loop.reconcile import run
 from controller.model import names
 from controller.plan.changes import PassResult
 from tests.integration.chart.rights import (
+    ALL,
+    ALL_BY_NAME,
     CLUSTER,
     CONTROL,
     CONTROL_BY_NAME,
@@ -43,21 +45,32 @@ RIGHTS = [
         ("watched", WATCHED),
         ("watched", WATCHED_BY_NAME),
         ("cluster", CLUSTER),
+        ("all", ALL),
+        ("all", ALL_BY_NAME),
     )
     for resource, verbs in given.items()
     for verb in sorted(verbs)
 ]
 
 
-def made(server: ApiServer, without: Right | None = None) -> World:
+def made(server: ApiServer, without: Right | None = None, *, watches_all: bool) -> World:
     """Two namespaces, the second of which will be deleted."""
-    return build(server, 2, without=without, GONE_PASSES="1", GONE_GRACE_SECONDS="60")
+    return build(
+        server,
+        2,
+        without=without,
+        watches_all=watches_all,
+        GONE_PASSES="1",
+        GONE_GRACE_SECONDS="60",
+        UNWATCHED_POLICY="delete",
+    )
 
 
+@pytest.mark.parametrize("watches_all", [False, True], ids=["named", "all"])
 def test_with_the_charts_rights_everything_works_and_nothing_is_forbidden(
-    apiserver: ApiServer,
+    apiserver: ApiServer, *, watches_all: bool
 ) -> None:
-    world = made(apiserver)
+    world = made(apiserver, watches_all=watches_all)
     mark = apiserver.audit_mark()
     assert next(missing(world), None) is None
     asked = apiserver.audit_events(mark, user=world.user)
@@ -68,7 +81,7 @@ def test_with_the_charts_rights_everything_works_and_nothing_is_forbidden(
 
 @pytest.mark.parametrize("right", RIGHTS, ids=str)
 def test_without_one_right_something_does_not_work(apiserver: ApiServer, right: Right) -> None:
-    assert next(missing(made(apiserver, right)), None)
+    assert next(missing(made(apiserver, right, watches_all=right.role == "all")), None)
 
 
 def missing(world: World) -> Iterator[str]:
@@ -129,6 +142,10 @@ def missing(world: World) -> Iterator[str]:
     for seconds in (100, 170):
         yield from (item for item in pass_(seconds).failures if other not in item)
     yield from differs("deleted", world.cronjobs().keys(), set())
+    board = named("v1", "ConfigMap", shop, "ksnapshot-status")
+    world.api.patch(board, {"data": {"workloads.json": '{"workloads": [{"workload": "old"}]}'}})
+    yield from (item for item in pass_(180, PassState()).failures if other not in item)
+    yield from differs("stale board", world.rows(shop), [])
 
 
 def differs(what: str, found: Any, expected: Any) -> Iterator[str]:

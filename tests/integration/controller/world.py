@@ -27,13 +27,17 @@ PASSWORD = "päss$(word)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """One install: its namespaces, its user and its settings."""
+    """One install: its namespaces, its user and its settings.
+
+    `watches_all`: those are found by their label, and not named.
+    """
 
     server: ApiServer
     control: str
     watched: tuple[str, ...]
     user: str
     settings: Settings
+    watches_all: bool = False
 
     @property
     def api(self) -> Api:
@@ -96,7 +100,8 @@ class World:
 
     def delete_namespace(self, namespace: str) -> None:
         """As a cluster does in the end: the rights in it go with it."""
-        self.forbid(namespace)
+        if not self.watches_all:
+            self.forbid(namespace)
         meta = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         self.api.delete(meta)
         path = self.api.path("v1", "Namespace", None, namespace)
@@ -116,26 +121,33 @@ def build(
     tag: str = "",
     without: Right | None = None,
     values: tuple[str, ...] = (),
+    watches_all: bool = False,
     **env: str,
 ) -> World:
     """Fresh namespaces with the rights that the chart gives, and nothing else in them.
 
     `tag` tells worlds apart, by chance if it is empty; `without` is a right that is missing, and
-    `values` are further arguments of helm.
+    `values` are further arguments of helm. With `watches_all` the namespaces are found by a label.
     """
     tag = tag or secrets.token_hex(3)
     control = server.create_namespace(f"control-{tag}")
-    watched = tuple(server.create_namespace(f"shop{i}-{tag}") for i in range(namespaces))
+    labels = {"world": tag}
+    watched = tuple(server.create_namespace(f"shop{i}-{tag}", labels) for i in range(namespaces))
+    places = {"WATCH_NAMESPACES": ",".join(watched)}
+    if watches_all:
+        selector = f"world={tag}"
+        # Other worlds are in the same cluster.
+        places = {"WATCH_NAMESPACES": "*", "WATCH_NAMESPACE_SELECTOR": selector}
+        values = ('--set-json=watchNamespaces=["*"]', *values)
     rights.grant(server.api, control, watched, without, values)
-    settings = Settings.from_env(
-        {"WATCH_NAMESPACES": ",".join(watched), "CONTROL_NAMESPACE": control} | env
-    )
+    settings = Settings.from_env(places | {"CONTROL_NAMESPACE": control} | env)
     return World(
         server=server,
         control=control,
         watched=watched,
         user=rights.account(control),
         settings=settings,
+        watches_all=watches_all,
     )
 
 

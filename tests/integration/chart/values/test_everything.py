@@ -24,6 +24,7 @@ _ALONE: Mapping[str, dict[str, Any]] = {
     "prune.serviceAccount.create": {"prune": {"serviceAccount": {"create": False}}},
     "rbac.create": {"rbac": {"create": False}},
     "rbac.watchNamespaces": {"rbac": {"watchNamespaces": ["a"]}},
+    "watchNamespaceSelector": {"watchNamespaces": ["*"], "watchNamespaceSelector": "team=a"},
     "rbac.createClusterRole": {"rbac": {"createClusterRole": False}},
     "rbac.createUserRoles": {"rbac": {"createUserRoles": False}},
     "dumperImages.mysql.v5_7": {"dumperImages": {"mysql": {"v5_7": "a/b:1"}}},

@@ -27,6 +27,18 @@ _TOGETHER: tuple[tuple[dict[str, Any], str, str], ...] = (
         "rbac.readNames has the namespace shpo",
         "correct its name, take it out, or add it to watchNamespaces",
     ),
+    ({"watchNamespaces": ["*", "a"]}, "watchNamespaces (*,a)", "must be `*` alone"),
+    ({"watchNamespaces": "shop-*"}, "watchNamespaces has shop-*", "by watchNamespaceSelector"),
+    (
+        {"watchNamespaceSelector": "team=shop"},
+        "watchNamespaceSelector chooses among all",
+        "set watchNamespaces to `*`",
+    ),
+    (
+        {"watchNamespaces": ["*"], "rbac": {"createClusterRole": False}},
+        "rbac.createClusterRole must not be false",
+        "make the rights by hand",
+    ),
     ({"watchNamespaces": ["", " "]}, "watchNamespaces", "at least one namespace"),
     ({"encryption": {"enabled": True}}, "encryption.recipient", "is required when"),
     ({"encryption": {"enforced": True}}, "encryption.recipient", "is required when"),
