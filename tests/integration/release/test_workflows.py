@@ -120,6 +120,47 @@ def test_every_image_is_built_under_every_name_that_the_controller_asks_for() ->
         assert (REPOSITORY / item["dockerfile"]).is_file()
 
 
+def _resolve(folder: Path, says: str) -> subprocess.CompletedProcess[str]:
+    """Run the step that looks up the bases, with a docker that says this."""
+    (step,) = [item for item in _release()["jobs"]["files"]["steps"] if item.get("id") == "bases"]
+    docker = folder / "docker"
+    docker.write_text(f"#!/bin/sh\n{says}\n")
+    docker.chmod(0o755)
+    return subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", step["run"]],
+        cwd=REPOSITORY,
+        env={"PATH": f"{folder}:/usr/bin:/bin", "GITHUB_OUTPUT": str(folder / "output")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_bases_of_a_release_are_by_digest(tmp_path: Path) -> None:
+    digest = f"sha256:{'0a' * 32}"
+    assert _resolve(tmp_path, f'echo "$@" >> {tmp_path}/asked; echo {digest}').returncode == 0
+    said = dict(line.split("=", 1) for line in (tmp_path / "output").read_text().splitlines())
+    for file in ("controller", "dumper"):
+        text = (REPOSITORY / "images" / file / "Dockerfile").read_text()
+        names = dict(re.findall(r"^ARG (BASE|MYSQL)=(\S+)$", text, re.MULTILINE))
+        assert {said[argument] for argument in names} == {f"{n}@{digest}" for n in names.values()}
+        # Whatever is not one of ours comes from an argument.
+        stages = set(re.findall(r"^FROM \S+ AS (\S+)$", text, re.MULTILINE))
+        froms = set(re.findall(r"^FROM (\S+)", text, re.MULTILINE))
+        assert froms - stages <= {"${BASE}", "${MYSQL}", "engine-${ENGINE}"}
+    assert said["BASE_DIGEST"] == said["MYSQL_DIGEST"] == digest
+    build = _release()["jobs"]["images"]["steps"]
+    (given,) = [item["with"] for item in build if item.get("id") == "build"]
+    assert "BASE=${{ needs.files.outputs.base }}\n" in given["build-args"]
+    assert "MYSQL=${{ needs.files.outputs.mysql }}\n" in given["build-args"]
+    assert "image.base.digest=${{ needs.files.outputs.base-digest }}\n" in given["labels"]
+
+
+@pytest.mark.parametrize("says", ["exit 1", "echo", "echo latest", "echo sha256:0a"])
+def test_without_a_digest_there_is_no_release(tmp_path: Path, says: str) -> None:
+    assert _resolve(tmp_path, says).returncode != 0
+
+
 def test_everything_waits_for_the_tests() -> None:
     jobs = _release()["jobs"]
     first = jobs["ci"]["uses"]
