@@ -28,3 +28,23 @@ CLUSTER = {"namespaces": {"get"}}
 # Where all namespaces are watched: in each of them, and of the cluster.
 ALL = WATCHED | {"namespaces": {"list"}}
 ALL_BY_NAME = {STATUS: {"update", "list"}, "namespaces/kube-system": {"get"}}
+# Several replicas: the lease that says which one acts.
+LEASE = "leases.coordination.k8s.io/ksnapshot-leader"
+REPLICAS = {"leases.coordination.k8s.io": {"create"}, LEASE: {"get", "update"}}
+# People who use the command, by the ends of their Roles' names.
+VIEW = {
+    "cronjobs.batch": {"get", "list"},
+    "jobs.batch": {"get", "list"},
+    "pods": {"get", "list"},
+    "events": {"get", "list"},
+    "deployments.apps": {"get", "list"},
+    STATUS: {"get"},
+}
+ADMIN = VIEW | {
+    "jobs.batch": {"get", "list", "create", "patch", "delete"},
+    "cronjobs.batch": {"get", "list", "update", "patch"},
+    "secrets": {"get", "create"},
+    "pods/log": {"get"},
+    "pods/portforward": {"create"},
+}
+DELETE = ADMIN | {"backups.ksnapshot.clickandmortar.fr": {"delete"}}
