@@ -7,10 +7,8 @@
   value: cluster
 - name: WATCH_NAMESPACES
   value: {{ include "ksnapshot.watchNamespaces" . | fromJsonArray | join "," | quote }}
-{{- with .Values.watchNamespaceSelector }}
 - name: WATCH_NAMESPACE_SELECTOR
-  value: {{ . | quote }}
-{{- end }}
+  value: {{ .Values.watchNamespaceSelector | default "" | quote }}
 - name: CONTROL_NAMESPACE
   valueFrom:
     fieldRef:

@@ -96,6 +96,7 @@ def test_default_environment() -> None:
     assert environment(render("--set=s3.bucket=b")) == {
         "MODE": "cluster",
         "WATCH_NAMESPACES": "default",
+        "WATCH_NAMESPACE_SELECTOR": "",
         "CONTROL_NAMESPACE": None,
         "INSTANCE_NAME": "ksnapshot",
         "DEPLOYMENT_NAME": "ksnapshot",
@@ -281,7 +282,8 @@ _NO_ENCRYPTION = ("DEFAULT_ENCRYPTION_RECIPIENT",)
 
 def test_controller_takes_what_the_chart_gives() -> None:
     values = {name: value or "backup" for name, value in environment(render()).items()}
-    empty = ("CLUSTER_NAME", "BACKUP_SECRET_NAME", "BOOTSTRAP_PAIRS", *_NO_ENCRYPTION)
+    names = ("CLUSTER_NAME", "BACKUP_SECRET_NAME", "BOOTSTRAP_PAIRS", "WATCH_NAMESPACE_SELECTOR")
+    empty = (*names, *_NO_ENCRYPTION)
     settings = Settings.from_env({**values, **dict.fromkeys(empty, "")})
     assert settings.watch_namespaces == ("default",)
     assert settings.instance == "ksnapshot"
@@ -472,7 +474,7 @@ def test_all_namespaces_are_watched_by_a_cluster_role_alone(setting: str) -> Non
     assert (listed["resources"], listed["verbs"]) == (["namespaces"], ["list"])
     assert (own["resourceNames"], own["verbs"]) == (["kube-system"], ["get"])
     assert (boards["resourceNames"], boards["verbs"]) == (["ksnapshot-status"], ["list"])
-    assert "WATCH_NAMESPACE_SELECTOR" not in environment(render("--set=watchNamespaces=*"))
+    assert environment(render("--set=watchNamespaces=*"))["WATCH_NAMESPACE_SELECTOR"] == ""
 
 
 def test_names_of_single_namespaces_where_all_are_watched() -> None:
