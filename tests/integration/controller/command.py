@@ -34,6 +34,9 @@ _VIEW = [
     {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]},
 ]
 
+# Whoever starts the tests in the background makes them, and all that they start, deaf to Ctrl-C.
+HEEDING_CTRL_C = ("env", "--default-signal=INT")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
@@ -77,7 +80,7 @@ class Command:
     def start(self, *arguments: str, identity: Identity | None = None) -> subprocess.Popen[str]:
         """Start it and do not wait."""
         return subprocess.Popen(
-            [sys.executable, "-m", "controller", *arguments],
+            [*HEEDING_CTRL_C, sys.executable, "-m", "controller", *arguments],
             env=self.environment(identity),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -18,7 +18,7 @@ import pytest
 from dumpers.contract.names import COMPRESSIONS
 from release import command as release
 from tests.fakes.node import Node, run_node
-from tests.integration.controller.command import Command, installed
+from tests.integration.controller.command import HEEDING_CTRL_C, Command, installed
 from tests.paths import REPOSITORY
 from tests.testbed.cluster.apiserver import ApiServer
 from tests.testbed.cluster.kubeapi import Identity
@@ -88,7 +88,7 @@ class Fetching:
         self, *words: str, program: tuple[str, ...] = ("-m", "controller"), **env: str
     ) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            [sys.executable, *program, *words],
+            [*HEEDING_CTRL_C, sys.executable, *program, *words],
             env=self.environment(**env),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
