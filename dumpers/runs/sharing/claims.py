@@ -18,10 +18,12 @@ from dumpers.storage.run_storage import RunStorage
 def find_claim(storage: RunStorage, job: DumpJob, share: Share) -> StartedRecord | None:
     """The started record that another pod of this Job has claimed the run with; None before that.
 
-    Proves the rights that such a run needs: StorageRefusedError without one of them.
+    Proves the rights that such a run needs: StorageRefusedError without one of them, or where the
+    store heeds no conditions, which the pod that claimed may not have lived to find out.
     """
     prefix = records_prefix(path=job.location.path, cluster=job.cluster, cronjob=job.cronjob)
-    key = claim_key(prefix, shared_run_id(share.job))
+    run = shared_run_id(share.job)
+    key = claim_key(prefix, run)
     try:
         found = storage.call(lambda: storage.bucket.get_version(key))
         storage.call(lambda: storage.bucket.page(prefix, since=prefix))
@@ -31,7 +33,10 @@ def find_claim(storage: RunStorage, job: DumpJob, share: Share) -> StartedRecord
             f"records: grant s3:GetObject and s3:ListBucket under {prefix}, or leave spread out: "
             f"{error}"
         ) from error
-    return _started(found[0], key) if found else None
+    if found is None:
+        return None
+    _check_conditions(storage, key, found[0])
+    return _started(found[0], key, run=run, shards=share.count)
 
 
 def claim(storage: RunStorage, run: Run, record: StartedRecord) -> StartedRecord:
@@ -43,6 +48,12 @@ def claim(storage: RunStorage, run: Run, record: StartedRecord) -> StartedRecord
     with suppress(AlreadyThereError):
         storage.put_once(key, write_record(record))
     body = storage.call(lambda: storage.bucket.get(key))
+    _check_conditions(storage, key, body)
+    return _started(body, key, run=record.run, shards=record.shards)
+
+
+def _check_conditions(storage: RunStorage, key: str, body: bytes) -> None:
+    """Raise StorageRefusedError where the store writes to the key, which has this body, anyhow."""
     heeded = refuses_conditions(
         lambda: storage.call(lambda: storage.bucket.put(key, body, only_new=True)),
         lambda: storage.call(lambda: storage.bucket.replace(key, body, etag=NO_ETAG)),
@@ -53,11 +64,13 @@ def claim(storage: RunStorage, run: Run, record: StartedRecord) -> StartedRecord
             f"run cannot agree on it ({SHARDS}): leave spread out, or use a store that refuses to "
             "write a key twice by If-None-Match"
         )
-    return _started(body, key)
 
 
-def _started(body: bytes, key: str) -> StartedRecord:
+def _started(body: bytes, key: str, *, run: str, shards: int) -> StartedRecord:
     found = read_record(body)
-    if not isinstance(found, StartedRecord):
-        raise StorageFailedError(f"{key} is no started record that this version can read")
+    if not isinstance(found, StartedRecord) or (found.run, found.shards) != (run, shards):
+        raise StorageFailedError(
+            f"{key} is no started record of the run {run} of {shards} shards that this version can "
+            "read"
+        )
     return found

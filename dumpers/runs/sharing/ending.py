@@ -10,6 +10,7 @@ from dumpers.contract.result import PART, DumpResult
 from dumpers.repository.added_records import Verification
 from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.extent import read_extent
+from dumpers.repository.keys import Run
 from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.records import Manifest, Tombstone
 from dumpers.repository.sharing.assembly import assemble, open_shards, unheld
@@ -53,7 +54,7 @@ def try_to_commit(
     }
     if not {shard_name(number) for number in range(1, begun.shards + 1)} <= names:
         return None
-    found = {number: _shard(storage, folder, number) for number in range(1, begun.shards + 1)}
+    found = {number: _shard(storage, run, number) for number in range(1, begun.shards + 1)}
     if open_shards(begun, found):
         return None
     shards = list(found.values())
@@ -137,9 +138,10 @@ def result_of_part(
     )
 
 
-def _shard(storage: RunStorage, folder: str, number: int) -> ShardRecord:
-    key = f"{folder}{shard_name(number)}"
-    return read_shard(storage.call(partial(storage.bucket.get, key)), key)
+def _shard(storage: RunStorage, run: Run, number: int) -> ShardRecord:
+    key = f"{run.record_prefix}{shard_name(number)}"
+    body = storage.call(partial(storage.bucket.get, key))
+    return read_shard(body, key, run=run.id, shard=number)
 
 
 def _record_reading(

@@ -18,7 +18,7 @@ from dumpers.engines.protocol import Dump, DumpEngine
 from dumpers.repository.record_json import write_record
 from dumpers.repository.records import StartedRecord
 from dumpers.repository.removal.sweep import sweep
-from dumpers.repository.sharing.shard_record import shard_name, shared_run_id
+from dumpers.repository.sharing.shard_record import shared_run_id
 from dumpers.runs.destinations.announcing import announce
 from dumpers.runs.destinations.commit import check_deadline
 from dumpers.runs.destinations.destination import Destination, make_destinations
@@ -87,7 +87,7 @@ def _store(work: ShardDump, storage: RunStorage) -> DumpResult:
     """Store what is left of the shard, then end the run or leave that to others."""
     began = time.monotonic()
     destination, job = work.destination, work.job
-    ledger = Ledger(storage, f"{destination.run.record_prefix}{shard_name(work.shard)}")
+    ledger = Ledger(storage, destination.run, work.shard)
     record = work.begin(ledger, writer=secrets.token_hex(6))
     probe(storage, record.keys[0])
     if work.shard == 1:
@@ -111,7 +111,7 @@ def _finished_before(
     destination = _destination(begun, job)
     if manifest := find_manifest(storage, destination):
         return result_of_run(storage, destination, job, manifest, now=now)
-    ledger = Ledger(storage, f"{destination.run.record_prefix}{shard_name(share.number)}")
+    ledger = Ledger(storage, destination.run, share.number)
     done = ledger.found
     if (
         done is None
@@ -142,10 +142,6 @@ def _begin(
     record = replace(own.record, shards=share.count)
     agreed = begun or claim(storage, own.run, record)
     check_deadline(agreed, now())
-    if agreed.shards != share.count:
-        raise ConfigurationError(
-            f"another pod of this Job counts {agreed.shards} shards, and this one {share.count}"
-        )
     destination = _destination(agreed, job)
     storage.put_once(destination.run.started_key, write_record(agreed))
     destination.is_begun = True

@@ -3,14 +3,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dumpers.contract.jobs import DumpJob
+from dumpers.contract.sharing import Share
 from dumpers.contract.storages.location import S3Location
+from dumpers.engines.registry import ENGINES
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import write_record
 from dumpers.repository.records import StartedRecord
 from dumpers.repository.sharing.every_key import with_shards
 from dumpers.repository.sharing.old_claims import remove_old_claims
-from dumpers.repository.sharing.shard_record import ShardRecord, claim_key
-from dumpers.runs.sharing.claims import claim
+from dumpers.repository.sharing.shard_record import ShardRecord, claim_key, shared_run_id
+from dumpers.runs.sharing.claims import claim, find_claim
 from dumpers.runs.sharing.ledger import Ledger
 from dumpers.runtime.errors import InterruptedRunError, StorageFailedError, StorageRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -36,6 +39,22 @@ BEGUN = StartedRecord(
     keys=("k",),
     shards=2,
 )
+SHARE = Share(index=0, count=2, job="uid-1", name="job")
+JOB = DumpJob.from_env(
+    {
+        "KSNAPSHOT_ENGINE": "clickhouse",
+        "KSNAPSHOT_CLUSTER": "c",
+        "KSNAPSHOT_CRONJOB": "j",
+        "BACKEND_TYPE": "s3",
+        "BACKEND_PATH": "p",
+        "BACKEND_BUCKET": "bucket",
+        "CLICKHOUSE_HOST": "ch",
+        "HOSTNAME": "job-0",
+    },
+    ENGINES,
+)
+CLAIMED = replace(BEGUN, run=shared_run_id(SHARE.job))
+CLAIM = claim_key(RUN.records_prefix, CLAIMED.run)
 SHARD = ShardRecord(
     run="run",
     shard=1,
@@ -82,31 +101,59 @@ def test_a_store_that_ignores_conditions_is_refused(storage: RunStorage) -> None
         claim(storage, RUN, BEGUN)
 
 
-def test_a_claim_that_cannot_be_read_is_no_start(storage: RunStorage, bucket: MemoryBucket) -> None:
-    bucket.objects[claim_key(RUN.records_prefix, "run")] = b"{}"
-    with storage, pytest.raises(StorageFailedError, match="no started record"):
-        claim(storage, RUN, BEGUN)
+@pytest.mark.parametrize("bucket", [_Ignoring], indirect=True)
+def test_a_store_that_ignores_conditions_is_refused_by_pods_behind_the_claim_too(
+    storage: RunStorage, bucket: MemoryBucket
+) -> None:
+    bucket.objects[CLAIM] = write_record(CLAIMED)
+    with storage, pytest.raises(StorageRefusedError, match="ignores conditions"):
+        find_claim(storage, JOB, SHARE)
+
+
+def test_a_pod_finds_what_another_one_has_claimed(
+    storage: RunStorage, bucket: MemoryBucket
+) -> None:
+    with storage:
+        assert find_claim(storage, JOB, SHARE) is None
+        bucket.objects[CLAIM] = write_record(CLAIMED)
+        assert find_claim(storage, JOB, SHARE) == CLAIMED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", write_record(BEGUN), write_record(replace(CLAIMED, shards=1))],
+    ids=["no record", "another run", "fewer shards"],
+)
+def test_a_claim_that_is_not_this_runs_is_no_start(
+    storage: RunStorage, bucket: MemoryBucket, body: bytes
+) -> None:
+    bucket.objects[CLAIM] = body
+    with storage:
+        with pytest.raises(StorageFailedError, match="no started record"):
+            claim(storage, replace(RUN, id=CLAIMED.run), CLAIMED)
+        with pytest.raises(StorageFailedError, match="no started record"):
+            find_claim(storage, JOB, SHARE)
 
 
 def test_of_two_pods_of_a_shard_the_later_one_goes_on(storage: RunStorage) -> None:
     with storage:
-        first = Ledger(storage, KEY)
+        first = Ledger(storage, RUN, 1)
         assert first.found is None
         first.write(SHARD)
-        second = Ledger(storage, KEY)
+        second = Ledger(storage, RUN, 1)
         assert second.found == SHARD
         second.write(replace(SHARD, writer="b", attempt=2))
         with pytest.raises(InterruptedRunError, match="another pod of the shard"):
             first.write(replace(SHARD, done=True))
         second.write(replace(SHARD, writer="b", attempt=2, done=True))
-        found = Ledger(storage, KEY).found
+        found = Ledger(storage, RUN, 1).found
         assert found is not None
         assert (found.writer, found.done) == ("b", True)
 
 
 def test_of_two_pods_that_begin_at_once_one_goes_on(storage: RunStorage) -> None:
     with storage:
-        first, second = Ledger(storage, KEY), Ledger(storage, KEY)
+        first, second = Ledger(storage, RUN, 1), Ledger(storage, RUN, 1)
         second.write(replace(SHARD, writer="b"))
         with pytest.raises(InterruptedRunError, match="another pod of the shard"):
             first.write(SHARD)
@@ -118,18 +165,23 @@ def test_a_write_whose_answer_was_lost_is_this_pods_own(
     bucket.writes_first = True
     bucket.faults["put"] = [StoreAwayError("answer lost")]
     with storage:
-        ledger = Ledger(storage, KEY)
+        ledger = Ledger(storage, RUN, 1)
         ledger.write(SHARD)
         ledger.write(replace(SHARD, done=True))
     assert bucket.faults == {"put": []}
 
 
-def test_a_record_that_cannot_be_read_is_not_taken_for_none(
-    storage: RunStorage, bucket: MemoryBucket
+@pytest.mark.parametrize(
+    "body",
+    [b"{", write_record(replace(SHARD, run="other")), write_record(replace(SHARD, shard=2))],
+    ids=["no record", "another run", "another shard"],
+)
+def test_a_record_that_is_not_of_this_shard_is_not_taken_for_none(
+    storage: RunStorage, bucket: MemoryBucket, body: bytes
 ) -> None:
-    bucket.objects[KEY] = b"{"
+    bucket.objects[KEY] = body
     with storage, pytest.raises(StorageFailedError, match="cannot be read"):
-        Ledger(storage, KEY)
+        Ledger(storage, RUN, 1)
 
 
 def test_a_crashed_run_is_to_delete_what_all_its_pods_were_to_write(bucket: MemoryBucket) -> None:
