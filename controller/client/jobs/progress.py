@@ -8,7 +8,13 @@ from typing import Any
 from controller.model.objects import Json, Objects, name_of
 from controller.runs.causes.event_causes import cause_in_events
 from controller.runs.causes.pod_causes import cause_in_pod, pods_newest_first
-from controller.runs.causes.shards import failed_shards_first, is_part_message, shard_of
+from controller.runs.causes.shards import (
+    failed_shards_first,
+    is_part_message,
+    parts_alone,
+    shard_of,
+)
+from controller.runs.dump_outcome import NO_MANIFEST
 from controller.runs.job_status import end_of, is_complete
 from controller.runs.reasons import RunReason, shortened
 
@@ -79,8 +85,14 @@ def end_of_job(job: Json, pods: Objects, events: Objects, container: str) -> Job
     end = end_of(job)
     if end is None:
         lingers = ends and ends[0][0] is tries[0] and _phase(tries[0]) == _RUNNING
-        return _failure(*ends[0], events) if lingers else None
+        # Of pods that have a shard each, the others go on.
+        return _failure(*ends[0], events) if lingers and not shard_of(tries[0]) else None
     if is_complete(end):
+        # None of those that ended well made the backup.
+        if parts_alone(job, [pod for pod, ended in ends if ended.get("exitCode") == 0]):
+            return JobEnd(
+                outcome=Outcome.FAILED, reason=NO_MANIFEST.reason, why=NO_MANIFEST.message
+            )
         return JobEnd(outcome=Outcome.SUCCEEDED, exit_code=0)
     is_late = end.get("reason") == RunReason.DEADLINE_EXCEEDED
     if ends:

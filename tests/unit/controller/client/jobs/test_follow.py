@@ -177,15 +177,18 @@ def test_a_try_that_failed_is_told_and_the_next_one_followed() -> None:
     assert seen.events == ["pod j-aaaaa failed (exit code 20); Kubernetes decides on another try"]
 
 
+def of_shard(index: int, state: Document, phase: str = "Running", **others: Document) -> Document:
+    made = pod(f"j-{index}-aaaaa", phase, job=state, **others)
+    made["metadata"]["annotations"] = {"batch.kubernetes.io/job-completion-index": str(index)}
+    return made
+
+
+STORED = DumpResult(succeeded=True, exit_code=0, reason="", message="", outcome=PART).to_json()
+STORED_SHARD: Document = {"terminated": {"exitCode": 0, "message": STORED}}
+
+
 def test_pods_of_shards_are_followed_one_after_another_and_the_last_one_tells() -> None:
-    stored = DumpResult(succeeded=True, exit_code=0, reason="", message="", outcome=PART).to_json()
-    part: Document = {"terminated": {"exitCode": 0, "message": stored}}
-
-    def of(index: int, state: Document, phase: str = "Running") -> Document:
-        made = pod(f"j-{index}-aaaaa", phase, job=state)
-        made["metadata"]["annotations"] = {"batch.kubernetes.io/job-completion-index": str(index)}
-        return made
-
+    of, part = of_shard, STORED_SHARD
     cluster = Cluster(
         [
             (job(), [of(0, RUNNING), of(1, RUNNING)]),
@@ -203,6 +206,29 @@ def test_pods_of_shards_are_followed_one_after_another_and_the_last_one_tells() 
     assert (end.outcome, end.message) == (Outcome.SUCCEEDED, MESSAGE)
     assert sorted(seen.lines) == ["job: first", "job: second"]
     assert seen.events == ["pod j-1-aaaaa has stored shard 2; the run goes on"]
+
+
+def test_a_job_whose_pods_all_left_the_backup_to_another_made_none() -> None:
+    complete = job("Complete") | {"spec": {"completions": 2}}
+    pods = [of_shard(index, STORED_SHARD, "Succeeded") for index in (0, 1)]
+    end = follow(Cluster([(complete, pods)]), Seen())
+    assert (end.outcome, end.reason) == (Outcome.FAILED, "ManifestMissing")
+    # Of a pod that is gone nothing says so.
+    assert follow(Cluster([(complete, pods[:1])]), Seen()).outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize("state", [STORED_SHARD, FAILED], ids=["stored", "failed"])
+def test_a_sidecar_beside_a_shard_that_ended_does_not_end_the_run(state: Document) -> None:
+    lingering = of_shard(1, state, proxy=RUNNING)
+    cluster = Cluster(
+        [
+            (job(), [of_shard(0, RUNNING), lingering]),
+            (job(), [of_shard(0, RUNNING), lingering]),
+            (job("Complete"), [of_shard(0, DONE, "Succeeded"), lingering]),
+        ]
+    )
+    end = follow(cluster, Seen())
+    assert (end.outcome, end.message) == (Outcome.SUCCEEDED, MESSAGE)
 
 
 @pytest.mark.parametrize(
