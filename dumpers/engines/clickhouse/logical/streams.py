@@ -96,7 +96,11 @@ def _scripts(
     *,
     is_part: bool,
 ) -> list[DumpStream]:
-    """A script for each set of servers whose statements are the same: mostly one for all."""
+    """A script for each set of servers whose statements are the same: mostly one for all.
+
+    A part has that which creates tables also where nothing is to be made, of no server then, so
+    that it is never without an object.
+    """
     labels: dict[str, list[str]] = {}
     releases = {catalog.replica.release for catalog in catalogs} - {""}
     # A restore asks for no older one; of several the newest.
@@ -110,10 +114,10 @@ def _scripts(
             ending=".sql",
             estimate=len(text),
             opener=partial(_open_text, text),
-            known_metadata={"script": kind, "replicas": those, **release},
+            known_metadata={"script": kind, "replicas": those if text else [], **release},
         )
         for text, those in labels.items()
-        if text
+        if text or (is_part and kind == scripts.TABLES_SCRIPT)
     ]
 
 

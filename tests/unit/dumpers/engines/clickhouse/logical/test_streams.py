@@ -3,10 +3,12 @@ from collections.abc import Sequence
 from dumpers.engines.clickhouse.catalog.server_catalog import ServerCatalog
 from dumpers.engines.clickhouse.logical.plan import plan
 from dumpers.engines.clickhouse.logical.query_log import QueryLog
-from dumpers.engines.clickhouse.logical.streams import arrange
+from dumpers.engines.clickhouse.logical.streams import arrange, arrange_in_stages
 from dumpers.engines.clickhouse.logical.table_read import DumpContext
+from dumpers.engines.clickhouse.schema.scripts import statements
 from dumpers.engines.clickhouse.schema.table import Table
 from dumpers.engines.protocol import DumpStream
+from dumpers.runtime.interrupt import Interrupt
 from tests.unit.dumpers.engines.clickhouse.parts import REPLICATED, group, holding, table
 
 ID = "95cc8b85-7fa3-429c-ba55-47a40f42000"
@@ -112,3 +114,16 @@ def test_small_tables_are_numbered_by_their_places() -> None:
     tables = [table(f"t{number}") for number in range(501)]
     found = parts(replicas(tables, tables[:21]))
     assert found == ["s1r1/schema", "s1r2/schema", "s1r1/small-1", "s1r1/small-2", "s1r2/small-1"]
+
+
+def test_a_part_of_the_cluster_without_any_table_says_so_by_an_empty_script() -> None:
+    context = DumpContext(query_log=QueryLog(needed=True), accepts_counts=False)
+    held = replicas([])
+    assert arrange("main", held, [], context) == []
+    [(stage, stream)] = arrange_in_stages("main", held, [], context, is_part=True)
+    assert (stage, stream.part) == (0, ("s1r1", "schema"))
+    # A restore makes there what the first server has, as if one pod had dumped all.
+    assert stream.metadata()["replicas"] == []
+    with stream.open(Interrupt()) as reader:
+        assert not reader.read()
+    assert statements("") == []
