@@ -97,15 +97,18 @@ def merge_notes(notes: Sequence[NoteRecord]) -> tuple[NoteRecord, ...]:
 
 
 def taken_over(
-    stored: Sequence[ShardObject], wanted: Mapping[str, str]
+    stored: Sequence[ShardObject], wanted: Mapping[str, str], stages: Mapping[str, int]
 ) -> Mapping[str, ShardObject]:
     """The objects of an earlier pod that are what a later one would store, by its keys for them.
 
-    `wanted` has the identities of what is to be stored by these keys.
+    `wanted` has the identities of what is to be stored by these keys, `stages` when that loads: as
+    the later pod sees it, whose scripts they load between.
     """
     by_identity = {item.identity: item for item in stored if item.identity}
     return {
-        key: by_identity[identity] for key, identity in wanted.items() if identity in by_identity
+        key: replace(by_identity[identity], stage=stages[key])
+        for key, identity in wanted.items()
+        if identity in by_identity
     }
 
 

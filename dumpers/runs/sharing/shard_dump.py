@@ -49,8 +49,9 @@ class ShardDump:
         assert part is not None
         attempt = before.attempt + 1 if before else 1
         wanted = {self._key(stream, attempt): _identity(stream) for stream in self.opened.streams}
+        stages = dict(zip(wanted, part.stages, strict=True))
         stored = confirmed(self._storage, self.destination.run.id, before.objects if before else ())
-        kept = taken_over(stored, wanted)
+        kept = taken_over(stored, wanted, stages)
         keys = [key for key in wanted if key not in kept]
         record = ShardRecord(
             run=self.destination.run.id,
