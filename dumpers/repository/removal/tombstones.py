@@ -14,10 +14,11 @@ from datetime import datetime
 from dumpers.repository.catalogue import NO_DEADLINE
 from dumpers.repository.keys import MANIFEST, PINNED, STARTED
 from dumpers.repository.record_json import make_tombstone, read_record, unbury, write_record
-from dumpers.repository.records import Manifest, Removal, Tombstone
+from dumpers.repository.records import Manifest, Removal, StartedRecord, Tombstone
 from dumpers.repository.removal.crashed import MARGIN_WITHOUT_CONDITIONS
 from dumpers.repository.removal.folders import Folder
 from dumpers.repository.removal.store_traits import StoreTraits
+from dumpers.repository.sharing.every_key import with_shards
 from dumpers.runtime.log import fields
 from dumpers.storage.errors import ChangedInStoreError
 from dumpers.storage.run_storage import RunStorage
@@ -57,12 +58,21 @@ class Tombstones:
         """
         made = make_tombstone(body, removal=Removal.PRUNED, removed=self.now)
         if not isinstance(made, Tombstone) and STARTED in folder.names:
-            key = f"{folder.entry.record}{STARTED}"
-            started = self.storage.call(lambda: self.storage.bucket.get(key))
-            made = make_tombstone(started, removal=Removal.PRUNED, removed=self.now)
+            made = make_tombstone(self._started(folder), removal=Removal.PRUNED, removed=self.now)
         if not isinstance(made, Tombstone):
             return None
         return replace(made, is_decided=not isinstance(made.buried, Manifest))
+
+    def _started(self, folder: Folder) -> bytes:
+        """The body of a run's started record, with the keys of all pods where several share it."""
+        record, storage = folder.entry.record, self.storage
+        body = storage.call(lambda: storage.bucket.get(f"{record}{STARTED}"))
+        begun = read_record(body)
+        if not isinstance(begun, StartedRecord) or not begun.shards:
+            return body
+        names = folder.names
+        whole = storage.call(lambda: with_shards(storage.bucket, record, begun, names))
+        return write_record(whole)
 
     def put(self, record: str, tombstone: Tombstone, etag: str) -> str:
         """Let the tombstone take the manifest's key; the reason where that may not be."""
