@@ -12,6 +12,7 @@ from controller.runs.causes.pod_causes import (
     pods_newest_first,
     running_containers,
 )
+from controller.runs.causes.shards import shard_of
 from controller.runs.dump_outcome import finished_in
 from controller.runs.job_status import is_active, started_at
 from controller.runs.reasons import Cause, RunReason, shortened
@@ -79,20 +80,29 @@ def blocked_run(job: Json, pods: Objects, events: Objects, now: datetime) -> Blo
     if not is_active(job):
         return None
     tries = pods_newest_first(pods)
-    # Of several shards, the pods of others may have ended already.
-    live = (pod for pod in tries if _phase(pod) not in _ENDED_PHASES)
-    newest = next(live, next(iter(tries), None))
-    found: BlockedRun | None
-    if newest is None or _phase(newest) in _ENDED_PHASES:
-        found = _without_live_pod(job, newest, events)
-    elif ended := finished_in(newest):
-        found = _with_lingering_pod(job, newest, ended)
-    else:
-        found = _with_pending_pod(job, newest, events)
+    newest = next(iter(tries), None)
+    # Of several shards, the pods of others may have ended already, or run.
+    live = [pod for pod in tries if _phase(pod) not in _ENDED_PHASES]
+    looked = live if newest and shard_of(newest) else live[:1]
+    found = (
+        [_with_live_pod(job, pod, events) for pod in looked]
+        if looked
+        else [_without_live_pod(job, newest, events)]
+    )
     at_once = _REFUSED if newest is None else _AT_ONCE
-    if found and (found.cause.reason in at_once or _is_long_ago(found.since, now)):
-        return found
-    return None
+    counting = (
+        item
+        for item in found
+        if item and (item.cause.reason in at_once or _is_long_ago(item.since, now))
+    )
+    return next(counting, None)
+
+
+def _with_live_pod(job: Json, pod: Json, events: Objects) -> BlockedRun | None:
+    """Describe a Job by a pod that has not ended; None if its dump runs."""
+    if ended := finished_in(pod):
+        return _with_lingering_pod(job, pod, ended)
+    return _with_pending_pod(job, pod, events)
 
 
 def _without_live_pod(job: Json, last: Json | None, events: Objects) -> BlockedRun:
