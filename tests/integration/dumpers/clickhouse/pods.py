@@ -22,7 +22,7 @@ from tests.testbed.databases.clickhouse import Cluster
 from tests.testbed.dumper import CRONJOB, PATIENCE_SECONDS, Dumper
 
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
-_JOB = "ksnapshot-clickhouse-demo-db-c11184c0-29384756"
+JOB = "ksnapshot-clickhouse-demo-db-c11184c0-29384756"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +40,10 @@ class Pods:
         first = self.cluster.replica(1, 1).host
         own = {
             "KSNAPSHOT_SHARDS": str(self.shards),
-            "KSNAPSHOT_JOB": _JOB,
+            "KSNAPSHOT_JOB": JOB,
             "KSNAPSHOT_JOB_UID": self.uid,
             "JOB_COMPLETION_INDEX": str(index),
-            "HOSTNAME": f"{_JOB}-{index}",
+            "HOSTNAME": f"{JOB}-{index}",
         }
         login = self.cluster.reader
         return self.dumps.env(
