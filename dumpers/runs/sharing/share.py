@@ -75,18 +75,31 @@ def dump_share(
                     job=job,
                     opened=opened,
                     destination=destination,
-                    stores=stores,
+                    stores=until_deadline(stores, destination.record, now()),
                     recipients=recipients,
                     shard=share.number,
                     now=now,
                 )
-                return _store(work, stores[name])
+                return _store(work)
 
 
-def _store(work: ShardDump, storage: RunStorage) -> DumpResult:
+def until_deadline(stores: Stores, begun: StartedRecord, moment: datetime) -> Stores:
+    """The stores as long as the run may take, of which this pod may be a late one.
+
+    Kubernetes stops a pod at its Job's deadline, unless its node is out of reach; what it stored
+    behind a sweep would stay, named by no record.
+    """
+    if begun.ends is None:
+        return stores
+    left = max((begun.ends - moment).total_seconds(), 0.0)
+    return stores.with_interrupt(stores.interrupt.child(left, work="rest of the run"))
+
+
+def _store(work: ShardDump) -> DumpResult:
     """Store what is left of the shard, then end the run or leave that to others."""
     began = time.monotonic()
     destination, job = work.destination, work.job
+    storage = work.stores[destination.name]
     ledger = Ledger(storage, destination.run, work.shard)
     record = work.begin(ledger, writer=secrets.token_hex(6))
     probe(storage, record.keys[0])
