@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from controller.model.objects import Json
 from controller.runs.causes.pod_causes import VAGUE_ENDS, cause_in_pod, container_end
-from controller.runs.causes.shards import is_part, named_by_shard
+from controller.runs.causes.shards import is_part, named_by_shard, shard_of
 from controller.runs.reasons import UNKNOWN_EXIT, Cause, RunReason, shortened
 from dumpers.contract.result import DumpResult
 from dumpers.runtime.errors import InterruptedRunError
@@ -61,8 +61,13 @@ def stored_part(pod: Json) -> bool:
 
 
 def has_stored(pod: Json) -> bool:
-    """Whether the dump in this pod succeeded and made the backup."""
-    return exit_code_of(pod) == 0 and not is_part(_dumper_result(pod))
+    """Whether the dump in this pod succeeded and made the backup.
+
+    Of a pod that has a shard, its own word alone says so: others may still run.
+    """
+    told = _dumper_result(pod)
+    says_so = not is_part(told) if told else shard_of(pod) is None
+    return exit_code_of(pod) == 0 and says_so
 
 
 def says_why(failure: DumpResult) -> bool:

@@ -79,8 +79,8 @@ def end_of_job(job: Json, pods: Objects, events: Objects, container: str) -> Job
     """
     tries = failed_shards_first(job, pods_newest_first(pods))
     ends = [(pod, ended) for pod in tries if (ended := state_of(pod, container).get("terminated"))]
-    for _, ended in ends:
-        if ended.get("exitCode") == 0 and not is_part_message(_message(ended)):
+    for pod, ended in ends:
+        if ended.get("exitCode") == 0 and _made_it(pod, ended):
             return JobEnd(outcome=Outcome.SUCCEEDED, exit_code=0, message=_message(ended))
     end = end_of(job)
     if end is None:
@@ -88,8 +88,7 @@ def end_of_job(job: Json, pods: Objects, events: Objects, container: str) -> Job
         # Of pods that have a shard each, the others go on.
         return _failure(*ends[0], events) if lingers and not shard_of(tries[0]) else None
     if is_complete(end):
-        # None of those that ended well made the backup.
-        if parts_alone(job, [pod for pod, ended in ends if ended.get("exitCode") == 0]):
+        if parts_alone(job, [pod for pod, ended in ends if is_part_message(_message(ended))]):
             return JobEnd(
                 outcome=Outcome.FAILED, reason=NO_MANIFEST.reason, why=NO_MANIFEST.message
             )
@@ -145,6 +144,12 @@ def _failure(pod: Json, ended: Any, events: Objects) -> JobEnd:
         reason=str(cause.reason if cause else ""),
         why=cause.message if cause else "",
     )
+
+
+def _made_it(pod: Json, ended: Any) -> bool:
+    """Whether a pod that ended well did what its Job is for; a shard's has to say so."""
+    message = _message(ended)
+    return not is_part_message(message) if message else shard_of(pod) is None
 
 
 def _message(ended: Any) -> str:

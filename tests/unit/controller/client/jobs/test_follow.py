@@ -217,7 +217,12 @@ def test_a_job_whose_pods_all_left_the_backup_to_another_made_none() -> None:
     assert follow(Cluster([(complete, pods[:1])]), Seen()).outcome is Outcome.SUCCEEDED
 
 
-@pytest.mark.parametrize("state", [STORED_SHARD, FAILED], ids=["stored", "failed"])
+SILENT: Document = {"terminated": {"exitCode": 0, "message": ""}}
+
+
+@pytest.mark.parametrize(
+    "state", [STORED_SHARD, FAILED, SILENT], ids=["stored", "failed", "without a word"]
+)
 def test_a_sidecar_beside_a_shard_that_ended_does_not_end_the_run(state: Document) -> None:
     lingering = of_shard(1, state, proxy=RUNNING)
     cluster = Cluster(
