@@ -65,22 +65,30 @@ def dump_share(
     ):
         [name] = stores.still_in
         begun = find_claim(stores[name], job, share)
-        if begun and (result := _finished_before(stores[name], begun, job, share, now)):
-            return result
+        if begun:
+            check_deadline(begun, now())
+            ledger = Ledger(stores[name], _destination(begun, job).run, share.number)
+            if result := _finished_before(stores[name], begun, job, ledger, now):
+                return result
         with engine.open(job, interrupt) as opened:
             destination = _begin(stores, opened, job, share, begun, started=started, now=now)
             with recorded_failures({name: destination}, stores, now=now):
                 announce(job, opened.info, {name: destination})
+                bounded = until_deadline(stores, destination.record, now())
+                # Another pod of the shard may have ended it while this one looked at the cluster.
+                ledger = Ledger(bounded[name], destination.run, share.number)
+                if result := _finished_before(bounded[name], destination.record, job, ledger, now):
+                    return result
                 work = ShardDump(
                     job=job,
                     opened=opened,
                     destination=destination,
-                    stores=until_deadline(stores, destination.record, now()),
+                    stores=bounded,
                     recipients=recipients,
                     shard=share.number,
                     now=now,
                 )
-                return _store(work)
+                return _store(work, ledger)
 
 
 def until_deadline(stores: Stores, begun: StartedRecord, moment: datetime) -> Stores:
@@ -95,12 +103,11 @@ def until_deadline(stores: Stores, begun: StartedRecord, moment: datetime) -> St
     return stores.with_interrupt(stores.interrupt.child(left, work="rest of the run"))
 
 
-def _store(work: ShardDump) -> DumpResult:
+def _store(work: ShardDump, ledger: Ledger) -> DumpResult:
     """Store what is left of the shard, then end the run or leave that to others."""
     began = time.monotonic()
     destination, job = work.destination, work.job
     storage = work.stores[destination.name]
-    ledger = Ledger(storage, destination.run, work.shard)
     record = work.begin(ledger, writer=secrets.token_hex(6))
     probe(storage, record.keys[0])
     if work.shard == 1:
@@ -116,15 +123,16 @@ def _finished_before(
     storage: RunStorage,
     begun: StartedRecord,
     job: DumpJob,
-    share: Share,
+    ledger: Ledger,
     now: Callable[[], datetime],
 ) -> DumpResult | None:
-    """The result of a pod that finds its shard, or the whole run, done; None where work is left."""
-    check_deadline(begun, now())
+    """The result of a pod that finds its shard, or the whole run, done; None where work is left.
+
+    Then nobody ends the shard behind this look but by a change of what the ledger has read.
+    """
     destination = _destination(begun, job)
     if manifest := find_manifest(storage, destination):
         return result_of_run(storage, destination, job, manifest, now=now)
-    ledger = Ledger(storage, destination.run, share.number)
     done = ledger.found
     if (
         done is None
