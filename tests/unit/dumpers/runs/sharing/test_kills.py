@@ -67,7 +67,6 @@ class Held(Life):
     goes_on: threading.Event = field(default_factory=threading.Event)
 
     def show(self, _: object) -> None:
-        """Say that the pod has got this far, or has ended."""
         self.is_held.set()
 
     def ends(self) -> bool:
@@ -174,11 +173,8 @@ class Pods:
         return None if life.is_over else found
 
     def manifests(self) -> list[Manifest]:
-        return [
-            found
-            for key, body in self.bucket.objects.items()
-            if key.endswith("/manifest.json") and isinstance(found := read_record(body), Manifest)
-        ]
+        records = map(read_record, self.bucket.objects.values())
+        return [record for record in records if isinstance(record, Manifest)]
 
     def check(self) -> None:
         """There is one backup, with all of both shards, as its manifest says."""
@@ -232,6 +228,7 @@ def test_a_pod_that_was_taken_for_gone_at_any_request_harms_nothing_once_it_goes
         pods, life = Pods(monkeypatch=monkeypatch), Held(at=at)
         with ThreadPoolExecutor(1) as pool:
             late = pool.submit(pods.run, 0, life)
+            # By its end, too, where it makes fewer requests.
             late.add_done_callback(life.show)
             life.is_held.wait()
             was_held = not late.done()
