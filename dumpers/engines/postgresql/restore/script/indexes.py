@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dumpers.engines.postgresql.restore.belonging import Name, names_in
-from dumpers.engines.postgresql.restore.script.statements import split_statements
 from dumpers.engines.postgresql.restore.script.toc import BEGINNING, STORED, Entry, Toc
 from dumpers.engines.postgresql.restore.script.transaction import (
     begun_in_one_transaction,
@@ -16,7 +15,6 @@ from dumpers.streams.reader import Reader
 # Each reads one table and makes one index; none needs another.
 _INDEX = "INDEX"
 _SIDE_BY_SIDE = frozenset((_INDEX, "CONSTRAINT"))
-_SETTING = b"SET default_"
 # Of a smaller table an index takes less than the start of the client that asks for it.
 _SMALL_BYTES = 8 << 20
 _MOST_OF_A_JOB = 100
@@ -82,12 +80,9 @@ class SplitDump:
     def _see(self, entry: Entry) -> None:
         if entry.kind == BEGINNING:
             self._beginning = entry.text
-        elif _SETTING in entry.text:
-            for statement in split_statements(entry.text):
-                lines = (line for line in statement.splitlines(keepends=True) if line.strip())
-                text = b"".join(line for line in lines if not line.startswith(b"--"))
-                if text.startswith(_SETTING):
-                    self._settings[text.split()[1]] = text
+        else:
+            for line in self.toc.settings.splitlines(keepends=True):
+                self._settings[line.split()[1]] = line
 
 
 def deal_out(

@@ -72,6 +72,8 @@ def _later(toc: Toc, entry: Entry | None, belonging: Belonging) -> Iterator[byte
             for part in toc.rest():
                 if is_kept:
                     yield part
+            if not is_kept:
+                yield toc.settings
         entry = toc.next()
     if not is_whole:
         # A table behind it would be missing without a word.

@@ -19,6 +19,8 @@ _HEADER = re.compile(
 _END = b"-- PostgreSQL database dump complete\n"
 _COPY, _FROM_STDIN = b"COPY ", b" FROM stdin;\n"
 _ROWS_END = b"\\.\n"
+# Of the session, and for the entries behind it: pg_dump writes them before the next one's header.
+_SETTINGS = (b"SET default_", b"SET SESSION AUTHORIZATION ")
 ROWS = "TABLE DATA"
 LARGE_OBJECTS = "BLOBS"
 # Of these the size has no bounds.
@@ -44,7 +46,10 @@ class Entry:
 
 
 class Toc:
-    """Reads the entries of a dump, in their order."""
+    """Reads the entries of a dump, in their order.
+
+    `settings` are those of the session that stand in the rest that was read last.
+    """
 
     def __init__(self, source: Reader) -> None:
         self._source = source
@@ -53,6 +58,7 @@ class Toc:
         self._ended = False
         self._header: tuple[str, str, str] | None = (BEGINNING, "", "")
         self._begun = b""
+        self.settings = b""
 
     def next(self) -> Entry | None:
         """The next entry, of which only what it stores is not read yet; None at the proven end.
@@ -85,12 +91,14 @@ class Toc:
     def rest(self) -> Iterator[bytes]:
         """The rest of the entry: lines, parts of very long ones, rows of COPY in blocks."""
         quotes, is_copy = Quotes(), False
-        self._header = None
+        self._header, self.settings = None, b""
         while line := self._line(quotes):
             if not quotes.open:
                 if line == _RULE and self._take_header():
                     return
                 is_copy = line.startswith(_COPY)
+                if line.startswith(_SETTINGS) and line.endswith(b";\n"):
+                    self.settings += line
             quotes.follow(line)
             yield line
             # A name may hold line ends, so that the statement has several.

@@ -57,6 +57,16 @@ def test_a_dump_without_indexes_is_all_before() -> None:
     assert rest == []
 
 
+@pytest.mark.parametrize("rows", [ROWS, INSERTS])
+@pytest.mark.parametrize("setting", [_SPACE, _NO_SPACE, "SET SESSION AUTHORIZATION 'you';\n\n"])
+def test_settings_behind_rows_count(rows: str, setting: str) -> None:
+    row = "INSERT INTO public.u VALUES ('\nSET default_tablespace = wrong;\n');\n"
+    _, dump, rest = split(BEGINNING + _METHOD + rows + row + setting + _KEY + END)
+    assert [one.settings.decode() for one in rest[:1]] == [setting.strip() + "\n"]
+    script = b"".join(iter(dump.script(rest[:1]).read, b"")).decode()
+    assert script == f"BEGIN;\n{BEGINNING}{_METHOD}{setting.strip()}\n{_KEY}COMMIT;\n"
+
+
 def test_rows_behind_indexes_are_not_taken_into_memory() -> None:
     with pytest.raises(TargetRefusedError, match="without --parallelism"):
         split(FIRST + _INDEX + ROWS + END)

@@ -182,6 +182,23 @@ def test_partitions_go_with_their_table() -> None:
         of("heir")
 
 
+def test_settings_behind_rows_that_are_left_out_count() -> None:
+    space = "SET default_tablespace = fast;\n"
+    dump = "".join(
+        (
+            "\n",
+            entry("a", "TABLE", "CREATE TABLE public.a (\n    k integer\n);"),
+            entry("b", "TABLE", "CREATE TABLE public.b (\n    k integer\n);"),
+            entry("b", "TABLE DATA", "COPY public.b (k) FROM stdin;\n1\n\\.", data="Data for "),
+            space,
+            entry("i", "INDEX", "CREATE INDEX i ON public.a USING btree (k);"),
+            END,
+        )
+    ).encode()
+    reader = TableCut(wanted=("a",), is_bare=True, replaces=False).reader(io.BytesIO(dump))
+    assert f"{space}--\n-- Name: i;" in b"".join(iter(reader.read, b"")).decode()
+
+
 def large(size: int) -> str:
     digits = "ab" * size
     text = f"BEGIN;\n\nSELECT pg_catalog.lowrite(0, '\\x{digits}');\n\nCOMMIT;"
