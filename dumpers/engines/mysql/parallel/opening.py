@@ -17,6 +17,7 @@ from dumpers.engines.mysql.parallel.ranges import find_cut
 from dumpers.engines.mysql.parallel.streams import AT_A_TIME, Split
 from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.engines.mysql.survey.database import Survey, grants
+from dumpers.engines.mysql.survey.server.standby import is_node, read_variables
 from dumpers.engines.shared_options import PARALLELISM
 from dumpers.runtime.errors import ConfigurationError, SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
@@ -68,10 +69,10 @@ def plan_splits(
     `dealt` says it for databases that are to be read as a backup was. Raises SourceFailedError and
     SourceRefusedError where the server has too few connections.
     """
-    wanted = [found for found in surveys if not all(table.is_view for table in found.tables)]
+    wanted = [found for found in surveys if found.bases]
     if dealt:
         wanted = [found for found in wanted if found.database in dealt]
-    if _in_cluster(server, interrupt=interrupt):
+    if is_node(read_variables(server, interrupt=interrupt)):
         return {}, [_note(_CLUSTER, wanted)] if wanted else []
     rights = grants(server, interrupt=interrupt)
     locked = [found for found in wanted if rights.may("LOCK TABLES", found.database)]
@@ -90,7 +91,7 @@ def plan_splits(
 
 
 def _deal(server: Server, found: Survey, lanes: int, interrupt: Interrupt) -> tuple[Share, ...]:
-    tables = [table for table in found.tables if not table.is_view and not table.is_sequence]
+    tables = found.bases
     sizes = [TableSize(name=table.name, size=found.sizes.get(table.name, 0)) for table in tables]
     most = share_size(sizes, lanes=lanes)
     # A table without transactions is of no moment but that of its one reading.
@@ -120,11 +121,6 @@ def _triggered(server: Server, found: Survey, *, interrupt: Interrupt) -> tuple[
     )
     names = {name for (name,) in rows}
     return tuple(table.name for table in found.tables if table.name in names)
-
-
-def _in_cluster(server: Server, *, interrupt: Interrupt) -> bool:
-    rows = server.raw("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'", interrupt=interrupt)
-    return any(row[-1].upper() == "ON" for row in rows)
 
 
 def _check_connections(

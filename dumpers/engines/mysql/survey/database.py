@@ -78,6 +78,11 @@ class Survey:
     notes: tuple[Note, ...]
 
     @property
+    def bases(self) -> tuple[Table, ...]:
+        """The tables that hold rows: neither views nor sequences."""
+        return tuple(table for table in self.tables if not table.is_view and not table.is_sequence)
+
+    @property
     def estimate(self) -> int:
         """Expected size in bytes, before compression."""
         return sum(self.sizes.values())

@@ -62,7 +62,7 @@ def describe_node(cluster: Mapping[str, str]) -> str:
 
     By the server's variables and status; without them it is no such node.
     """
-    if cluster.get("wsrep_on") != "ON" or cluster.get("wsrep_provider") in {None, "", "none"}:
+    if not is_node(cluster):
         return ""
     state = tuple(cluster.get(name, "") for name in _GALERA_STATE)
     if state == _IN_STEP:
@@ -72,6 +72,21 @@ def describe_node(cluster: Mapping[str, str]) -> str:
         f"({', '.join(filter(None, state)) or 'it does not say how'}): it may lack what they have "
         "taken in"
     )
+
+
+def is_node(known: Mapping[str, str]) -> bool:
+    """Whether a server is a node of Galera's, by its variables."""
+    return known.get("wsrep_on") == "ON" and known.get("wsrep_provider") not in {None, "", "none"}
+
+
+def read_variables(server: Server, *, interrupt: Interrupt) -> Mapping[str, str]:
+    """What a server's variables say of Galera and of damage.
+
+    As a session has them: in Percona XtraDB Cluster `wsrep_on` is a session's alone.
+    """
+    listed = _listed(_VARIABLES)
+    rows = server.raw(f"SHOW VARIABLES WHERE variable_name IN ({listed})", interrupt=interrupt)
+    return {row[0]: row[-1] for row in rows}
 
 
 def damage_notes(known: Mapping[str, str]) -> tuple[Note, ...]:
@@ -131,12 +146,12 @@ def _settings(server: Server, *, interrupt: Interrupt) -> tuple[str, bool, Mappi
         f"SELECT {GIVEN_LIMIT}, @@global.read_only", interrupt=interrupt
     )
     no_limit = "18446744073709551615"
+    states = server.raw(
+        f"SHOW GLOBAL STATUS WHERE variable_name IN ({_listed(_GALERA_STATE)})", interrupt=interrupt
+    )
     known = {
-        row[0]: row[-1]
-        for kind, names in (("VARIABLES", _VARIABLES), ("STATUS", _GALERA_STATE))
-        for row in server.raw(
-            f"SHOW GLOBAL {kind} WHERE variable_name IN ({_listed(names)})", interrupt=interrupt
-        )
+        **read_variables(server, interrupt=interrupt),
+        **{row[0]: row[-1] for row in states},
     }
     return "" if limit == no_limit else limit, read_only not in {"0", "OFF"}, known
 
