@@ -80,7 +80,7 @@ _OPENING = "couldn't execute 'show "
 LOST_CONNECTION = 2013
 # A SELECT that the server's max_join_size forbids.
 TOO_BIG_A_SELECT = 1104
-LOCK_WAIT_TIMEOUT = 1205
+LOCK_WAIT_TIMEOUT, DEADLOCK = 1205, 1213
 # An account that may not do something with a database, table, column, routine or server.
 NO_RIGHT = frozenset((1044, 1142, 1143, 1227, 1370))
 # MySQL's answer to XA RECOVER without the right XA_RECOVER_ADMIN.

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from dumpers.engines.mysql import commands
 from dumpers.engines.mysql.client import cells, identifier
 from dumpers.engines.mysql.conversation import Conversation
-from dumpers.engines.mysql.errors import LOCK_WAIT_TIMEOUT, NO_SUCH_TABLE, error_numbers
+from dumpers.engines.mysql.errors import DEADLOCK, LOCK_WAIT_TIMEOUT, NO_SUCH_TABLE, error_numbers
 from dumpers.engines.mysql.locks import Patience, lock_timeout
 from dumpers.engines.mysql.output.reading import DumpTool, dressed, prove
 from dumpers.engines.mysql.parallel.gates import Gates, WithoutComment
 from dumpers.engines.mysql.parallel.lane import Lane
-from dumpers.engines.mysql.parallel.stamps import read_stamps
+from dumpers.engines.mysql.parallel.stamps import describe_changes, read_stamps
 from dumpers.engines.mysql.programs import LOCK_WAIT_SECONDS
 from dumpers.runtime.errors import (
     DUMP_ERRORS,
@@ -35,6 +35,9 @@ from dumpers.streams.tools.tool import Command, ToolReader
 # Whoever wants to write waits as long: once for the lock, and then for the runs to begin.
 _LOCK_SECONDS, _BEGIN_SECONDS = 10, 30.0
 _PAUSE_SECONDS, _LOOK_SECONDS = 10.0, 0.05
+# A session whose client is frozen, or gone with its machine, keeps its tables locked no longer;
+# once they are free it may wait for as long as a run may take.
+_LOCKED_SECONDS, _FREE_SECONDS = 60, 2_147_483
 _ELSEWHERE = (
     "a run of the dump tool did not wait at its gate, so it came to another server than the "
     "session that locks: behind a balancer of several servers no snapshots can be shared; connect "
@@ -109,15 +112,8 @@ class Snapshot:
             self.locked,
             lambda sql: server.raw(sql, database=self.database, interrupt=interrupt),
         )
-        changed = sorted(name for name, stamp in self._stamps.items() if now[name] != stamp)
-        if changed:
-            raise SourceFailedError(
-                f"while {self.database!r} was dumped by several streams, somebody altered, "
-                f"emptied, exchanged or dropped {changed[0]!r}"
-                f"{f' and {len(changed) - 1} more' if changed[1:] else ''}: its rows and its "
-                "definition may not fit, so this is no backup; keep such changes out of the hour "
-                "of the backup, or leave out parallelism"
-            )
+        if changed := describe_changes(self.database, self._stamps, now):
+            raise SourceFailedError(changed)
 
     def close(self) -> None:
         """End all runs, and the session that holds the gates."""
@@ -162,7 +158,7 @@ class Snapshot:
                     # It was there when the run began: the next one does not ask for it.
                     raise SourceFailedError(str(error)) from error
                 except SourceFailedError as error:
-                    if LOCK_WAIT_TIMEOUT not in error_numbers(str(error)):
+                    if not error_numbers(str(error)) & {LOCK_WAIT_TIMEOUT, DEADLOCK}:
                         raise
                     if time.monotonic() > ends:
                         raise lock_timeout(
@@ -185,7 +181,7 @@ class Snapshot:
 
     def _lock(self, holder: Conversation) -> None:
         holder.ask(
-            f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}, SESSION wait_timeout = 2147483"
+            f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}, wait_timeout = {_LOCKED_SECONDS}"
         )
         for statement in self.gates.close():
             if holder.ask(statement)[1:] != ["1"]:
@@ -220,6 +216,7 @@ class Snapshot:
         if holder.ask(self.gates.is_closed(0))[1:] != ["1"]:
             raise SourceFailedError("the session that locked the tables has ended: what ended it?")
         holder.ask("UNLOCK TABLES")
+        holder.ask(f"SET SESSION wait_timeout = {_FREE_SECONDS}")
 
     def _at_gates(self, holder: Conversation) -> set[int]:
         return {

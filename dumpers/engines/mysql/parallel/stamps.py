@@ -7,13 +7,15 @@ from dumpers.engines.mysql.programs import Flavour
 
 # Of a statement.
 _AT_A_TIME = 250
+# With marks at both ends, so that blanks at the edge of an answer are safe.
 _COLUMNS = (
-    "SELECT table_name, SUM(CAST(CONV(LEFT(SHA2(CONCAT_WS('|', ordinal_position, HEX(column_name), "
-    "HEX(column_type), IFNULL(collation_name, ''), HEX(extra)), 256), 12), 16, 10) AS UNSIGNED)) "
+    "SELECT 'r', table_name, SUM(CAST(CONV(LEFT(SHA2(CONCAT_WS('|', ordinal_position, "
+    "HEX(column_name), HEX(column_type), IFNULL(collation_name, ''), HEX(extra)), 256), 12), "
+    "16, 10) AS UNSIGNED)), 'r' "
     "FROM information_schema.columns WHERE table_schema = DATABASE() GROUP BY table_name"
 )
 _MADE = (
-    "SELECT table_name, IFNULL(create_time, '') FROM information_schema.tables "
+    "SELECT 'r', table_name, IFNULL(create_time, ''), 'r' FROM information_schema.tables "
     "WHERE table_schema = DATABASE()"
 )
 
@@ -23,11 +25,26 @@ Ask = Callable[[str], Sequence[tuple[str, ...]]]
 
 def read_stamps(server: Server, names: Sequence[str], ask: Ask) -> Mapping[str, tuple[str, ...]]:
     """When each of these tables was made or altered last, and a digest of its columns."""
-    columns = {row[0]: row[1] for row in ask(_COLUMNS)}
+    columns = {name: digest for _, name, digest, _ in ask(_COLUMNS)}
     made: dict[str, str] = {}
     for statement in _made(server, names):
-        made |= {row[0]: row[1] for row in ask(statement)}
+        made |= {name: when for _, name, when, _ in ask(statement)}
     return {name: (made.get(name, ""), columns.get(name, "")) for name in names}
+
+
+def describe_changes(
+    database: str, before: Mapping[str, tuple[str, ...]], now: Mapping[str, tuple[str, ...]]
+) -> str:
+    """What is to be said of tables that are not what they were; empty where all are. Pure."""
+    changed = sorted(name for name, stamp in before.items() if now[name] != stamp)
+    if not changed:
+        return ""
+    return (
+        f"while {database!r} was dumped by several streams, somebody altered, emptied, exchanged "
+        f"or dropped {changed[0]!r}{f' and {len(changed) - 1} more' if changed[1:] else ''}: its "
+        "rows and its definition may not fit, so this is no backup; keep such changes out of the "
+        "hour of the backup, or leave out parallelism"
+    )
 
 
 def _made(server: Server, names: Sequence[str]) -> list[str]:
