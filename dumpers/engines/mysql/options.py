@@ -135,6 +135,11 @@ def switches(words: Sequence[str]) -> Iterator[tuple[str, bool]]:
                     break
 
 
+def leaves_out(words: Sequence[str], name: str) -> bool:
+    """Whether checked options switch one of this name off, as the last of them says."""
+    return [False, *(off for found, off in switches(words) if found == name)][-1]
+
+
 def without_connection(words: Sequence[str]) -> list[str]:
     """Checked options without those that say how the server is reached."""
     kept: list[str] = []

@@ -10,7 +10,7 @@ from dumpers.engines.mysql.options import is_repeatable
 from dumpers.engines.mysql.output.reading import DumpTool, dump_command, run_tool
 from dumpers.engines.mysql.output.sections import Sections
 from dumpers.engines.mysql.output.tool_stream import ToolStream
-from dumpers.engines.mysql.parallel.streams import Shared, Split, split_streams
+from dumpers.engines.mysql.parallel.streams import Shared, Split, dealt_tables, split_streams
 from dumpers.engines.mysql.survey.database import Survey
 from dumpers.engines.mysql.survey.references import Reference, needing
 from dumpers.engines.mysql.survey.second_look import SecondLook
@@ -52,7 +52,8 @@ def plan_streams(
         if per_table and not all(table.is_view for table in rest.tables):
             streams += _streams_per_table(tool, rest, running)
         elif split := splits.get(found.database):
-            last, begins = _stream_of_others(tool, rest), len(streams)
+            own = [table.name for table in dealt_tables(rest, split)]
+            last, begins = _stream_of_others(tool, rest, own), len(streams)
             streams += split_streams(tool, rest, split, last=last, begins=begins, shared=shared)
         else:
             look = SecondLook(found, partial(thorough, found.database))
@@ -174,13 +175,12 @@ def _streams_per_table(tool: DumpTool, found: Survey, running: ExitStack) -> lis
             )
             for table in tables
         ),
-        _stream_of_others(tool, found),
+        _stream_of_others(tool, found, names),
     ]
 
 
-def _stream_of_others(tool: DumpTool, found: Survey) -> ToolStream:
-    """The stream of all but tables and sequences: views, routines and events."""
-    names = [table.name for table in found.tables if not table.is_view]
+def _stream_of_others(tool: DumpTool, found: Survey, names: Iterable[str]) -> ToolStream:
+    """The stream of all but these tables and sequences: views, routines and events."""
     return _stream(tool, replace(_without(found, names), all_tables=True))
 
 

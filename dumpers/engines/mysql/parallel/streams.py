@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from dumpers.engines.mysql.options import is_repeatable
+from dumpers.engines.mysql.options import is_repeatable, leaves_out
 from dumpers.engines.mysql.output.reading import DumpTool, dump_command, run_tool
 from dumpers.engines.mysql.output.tool_stream import ToolStream
 from dumpers.engines.mysql.parallel.gates import Gates
@@ -23,6 +23,7 @@ from dumpers.engines.mysql.parallel.parts import (
 from dumpers.engines.mysql.parallel.plan import Share, as_metadata
 from dumpers.engines.mysql.parallel.snapshot import Run, Snapshot
 from dumpers.engines.mysql.survey.database import Survey
+from dumpers.engines.mysql.survey.schema import Table
 from dumpers.engines.protocol import DumpStream
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.streams.reader import Reader
@@ -44,6 +45,11 @@ class Split:
 
     shares: tuple[Share, ...]
     triggered: tuple[str, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The tables whose rows are dealt out."""
+        return frozenset(name for share in self.shares for name in share.tables)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +80,24 @@ class Shared:
     seats: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_A_TIME))
 
 
+def dealt_tables(found: Survey, split: Split) -> list[Table]:
+    """The tables that a database's parts are of, in the order in which the tools write them; pure.
+
+    One that was made while a backup was taken is not: it is in the stream of all others, also where
+    that is dumped again.
+    """
+    names = split.names
+    own = [table for table in found.tables if table.is_sequence or table.name in names]
+    # The tools write sequences first, then tables in the order that they are given in.
+    return sorted(own, key=lambda table: not table.is_sequence)
+
+
+def triggered_tables(tool: DumpTool, split: Split) -> list[str]:
+    """The dealt tables whose triggers are dumped; pure."""
+    own = [] if leaves_out(tool.own, "triggers") else split.triggered
+    return [name for name in own if name in split.names]
+
+
 def split_streams(
     tool: DumpTool,
     found: Survey,
@@ -87,14 +111,11 @@ def split_streams(
 
     `last` is the stream of views, routines and events, `begins` that of the first one to begin.
     """
-    # The tools write sequences first, then tables in the order that they are given in.
-    names = sorted(
-        (table for table in found.tables if not table.is_view),
-        key=lambda table: not table.is_sequence,
-    )
+    names = [table.name for table in dealt_tables(found, split)]
+    triggered = triggered_tables(tool, split)
     snapshot = _snapshot(tool, found, split, shared.seats)
     shared.running.callback(snapshot.close)
-    count = len(split.shares) + 2 + bool(split.triggered)
+    count = len(split.shares) + 2 + bool(triggered)
     asked: list[Interrupt] = []
 
     def opened(command: Sequence[str], tables: Sequence[str], *, defaults: str = "") -> ToolStream:
@@ -118,7 +139,7 @@ def split_streams(
 
     # Triggers keep the character set that their database has when they are made.
     defaults = found.defaults if found.all_tables else ""
-    definitions = opened(_DEFINITIONS, [table.name for table in names], defaults=defaults)
+    definitions = opened(_DEFINITIONS, names, defaults=defaults)
 
     @contextmanager
     def tables(interrupt: Interrupt) -> Iterator[Reader]:
@@ -161,9 +182,7 @@ def split_streams(
         )
     behind = begins + 1 + len(rows)
     triggers = (
-        [part(opened(_TRIGGERS_ONLY, split.triggered), TRIGGERS, begins=behind)]
-        if split.triggered
-        else []
+        [part(opened(_TRIGGERS_ONLY, triggered), TRIGGERS, begins=behind)] if triggered else []
     )
     return [
         part(
