@@ -92,7 +92,9 @@ def _whole(move: Move) -> str:
 
 
 def _load(loader: Loader, move: Move, database: str, interrupt: Interrupt) -> None:
-    cut = TableCut(move.tables, fold=loader.server.fold) if move.tables else None
+    is_live = not move.is_made or database != move.loaded
+    fold = loader.server.fold
+    cut = TableCut(move.tables, fold=fold, is_live=is_live) if move.tables else None
     if not move.tables and move.pieces[1:]:
         # Triggers keep the character set of their database as it is when they are made, and only
         # the last of several objects sets that.

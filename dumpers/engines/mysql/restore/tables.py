@@ -15,19 +15,37 @@ _LANDMARK = re.compile(
 _NAME = re.compile(rb"`((?:[^`]|``)+)`", re.DOTALL)
 # No landmark is longer: a name has at most 64 characters.
 _LONGEST = 1 << 10
+# What a dump gives its database before all else, and the settings of the session before that.
+_DEFAULTS = re.compile(
+    rb"\A((?:/\*M?!\d+ SET [^\n]*\*/;\n)*)/\*M?!\d+ ALTER DATABASE (?:[^*]|\*(?!/))*\*/;\n"
+)
+# A database's comment has at most 1,024 characters.
+_HEAD_BYTES = 1 << 13
 
 
 class TableCut:
-    """The part of a dump's objects that makes these tables and views; `found` are those seen."""
+    """The part of a dump's objects that makes these tables and views; `found` are those seen.
 
-    def __init__(self, wanted: Collection[str], *, fold: Callable[[str], str] = str) -> None:
+    Into a database of somebody's (`is_live`) go the tables alone, not what the dumped one has by
+    itself.
+    """
+
+    def __init__(
+        self,
+        wanted: Collection[str],
+        *,
+        fold: Callable[[str], str] = str,
+        is_live: bool = False,
+    ) -> None:
         self._wanted = {fold(name) for name in wanted}
         self._fold = fold
+        self._is_live = is_live
         self.found: set[str] = set()
 
     def reader(self, source: Reader) -> Reader:
         """Read the beginning of a dump and its chosen tables; ends proven as the dump does."""
-        return IterReader(self._parts(source))
+        whole = IterReader(_without_defaults(source)) if self._is_live else source
+        return IterReader(self._parts(whole))
 
     def lacking(self) -> list[str]:
         """What was asked for and in none of the dumps that were read."""
@@ -71,3 +89,12 @@ class TableCut:
             return False
         self.found.add(name)
         return True
+
+
+def _without_defaults(source: Reader) -> Iterator[bytes]:
+    head = b""
+    while len(head) < _HEAD_BYTES and (data := source.read(BLOCK_BYTES)):
+        head += data
+    yield _DEFAULTS.sub(rb"\1", head, count=1)
+    while data := source.read(BLOCK_BYTES):
+        yield data

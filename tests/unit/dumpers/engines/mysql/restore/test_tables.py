@@ -49,6 +49,28 @@ def test_a_table_comes_with_its_rows_and_triggers(at_once: int) -> None:
         assert gone not in text
 
 
+@pytest.mark.parametrize("at_once", [1, 10, 1 << 20])
+@pytest.mark.parametrize(
+    "defaults",
+    [
+        "/*!80000 ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_bin */;\n",
+        "/*M!100500 ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_bin COMMENT = 'a\n*b' */;\n",
+    ],
+)
+@pytest.mark.parametrize("opening", ["", "/*!40101 SET NAMES utf8mb4 */;\n"])
+def test_a_live_database_keeps_what_it_has_by_itself(
+    opening: str, defaults: str, at_once: int
+) -> None:
+    def cut_of(*, is_live: bool) -> str:
+        made = TableCut(["a"], is_live=is_live)
+        reader = made.reader(Slow(f"{opening}{defaults}{DUMP}".encode(), at_once))
+        return b"".join(iter(reader.read, b"")).decode()
+
+    text, _ = cut("a")
+    assert cut_of(is_live=True) == opening + text
+    assert cut_of(is_live=False) == opening + defaults + text
+
+
 def test_odd_names_and_views() -> None:
     text, lacking = cut("two\nlines `b", "v", "nothing")
     assert lacking == ["nothing"]
