@@ -14,6 +14,7 @@ from dumpers.engines.mysql.parallel.plan import (
     share_size,
 )
 from dumpers.engines.mysql.parallel.ranges import find_cut
+from dumpers.engines.mysql.parallel.stamps import read_columns
 from dumpers.engines.mysql.parallel.streams import AT_A_TIME, Split
 from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.engines.mysql.survey.database import Survey, grants
@@ -77,17 +78,34 @@ def plan_splits(
     rights = grants(server, interrupt=interrupt)
     locked = [found for found in wanted if rights.may("LOCK TABLES", found.database)]
     lacking = [found for found in wanted if found not in locked]
-    splits = {
-        found.database: Split(
-            shares=tuple(dealt.get(found.database) or _deal(server, found, lanes, interrupt)),
-            triggered=_triggered(server, found, interrupt=interrupt),
-        )
-        for found in locked
-    }
+    splits = {found.database: _split(server, found, lanes, dealt, interrupt) for found in locked}
     _check_connections(
         server, [len(split.shares) for split in splits.values()], lanes, interrupt=interrupt
     )
     return splits, [_note(_NO_RIGHT, lacking)] if lacking else []
+
+
+def _split(
+    server: Server,
+    found: Survey,
+    lanes: int,
+    dealt: Mapping[str, Sequence[Share]],
+    interrupt: Interrupt,
+) -> Split:
+    triggered = _triggered(server, found, interrupt=interrupt)
+    if known := dealt.get(found.database):
+        return Split(shares=tuple(known), triggered=triggered)
+    # Before its keys are looked at: whatever is altered since then is noticed.
+    columns = read_columns(
+        lambda sql: server.raw(sql, database=found.database, interrupt=interrupt)
+    )
+    shares = _deal(server, found, lanes, interrupt)
+    cut = {name for share in shares if share.column for name in share.tables}
+    return Split(
+        shares=shares,
+        triggered=triggered,
+        columns={name: columns.get(name, "") for name in cut},
+    )
 
 
 def _deal(server: Server, found: Survey, lanes: int, interrupt: Interrupt) -> tuple[Share, ...]:

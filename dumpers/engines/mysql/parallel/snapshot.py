@@ -20,7 +20,7 @@ from dumpers.engines.mysql.locks import Patience, lock_timeout
 from dumpers.engines.mysql.output.reading import DumpTool, dressed, prove
 from dumpers.engines.mysql.parallel.gates import Gates, WithoutComment
 from dumpers.engines.mysql.parallel.lane import Lane
-from dumpers.engines.mysql.parallel.stamps import describe_changes, read_stamps
+from dumpers.engines.mysql.parallel.stamps import describe_altered, describe_changes, read_stamps
 from dumpers.engines.mysql.programs import LOCK_WAIT_SECONDS
 from dumpers.runtime.errors import (
     DUMP_ERRORS,
@@ -57,13 +57,14 @@ class Run:
 class Snapshot:
     """The snapshot of a database, taken by whoever uses it first, and read by `runs`.
 
-    `locked` are the names of the tables to lock. `uses` is how many times it is used; the last one
-    lets it go. `seats` is how many snapshots there may be at a time.
+    `locked` are the names of the tables to lock, `planned` has what the columns of cut ones were.
+    `uses` is how many times it is used, the last of which lets it go; `seats` bounds how many are.
     """
 
     tool: DumpTool
     database: str
     locked: Sequence[str]
+    planned: Mapping[str, str]
     runs: Sequence[Run]
     gates: Gates
     opening: str
@@ -198,6 +199,8 @@ class Snapshot:
         self._stamps = read_stamps(
             self.tool.server, self.locked, lambda sql: cells(holder.ask(sql)[1:])
         )
+        if altered := describe_altered(self.database, self.planned, self._stamps):
+            raise SourceFailedError(altered)
         ends = time.monotonic() + _BEGIN_SECONDS
         left = set(range(len(self.runs)))
         while left := {

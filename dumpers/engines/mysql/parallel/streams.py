@@ -41,10 +41,14 @@ AT_A_TIME = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """How one database is dealt out, and which of its tables have triggers."""
+    """How one database is dealt out, and which of its tables have triggers.
+
+    `columns` are digests of the columns of tables that were cut.
+    """
 
     shares: tuple[Share, ...]
     triggered: tuple[str, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
@@ -218,6 +222,7 @@ def _snapshot(tool: DumpTool, found: Survey, split: Split, seats: threading.Sema
         tool=tool,
         database=found.database,
         locked=[table.name for table in found.tables if table.transactional],
+        planned=split.columns,
         runs=runs,
         gates=gates,
         opening=found.opening,

@@ -6,7 +6,7 @@ import pytest
 
 from dumpers.contract.connection import Connection
 from dumpers.engines.mysql.client import Server, cells
-from dumpers.engines.mysql.parallel.stamps import describe_changes, read_stamps
+from dumpers.engines.mysql.parallel.stamps import describe_altered, describe_changes, read_stamps
 from dumpers.engines.mysql.programs import Flavour, Program
 from dumpers.runtime.errors import DUMP_ERRORS
 
@@ -54,3 +54,12 @@ def test_a_change_is_told(now: Mapping[str, tuple[str, ...]], words: str) -> Non
     before = {"a": ("1", "7"), "b": ("1", "7")}
     found = describe_changes("shop", before, {"b": ("", ""), **now})
     assert words in found
+
+
+def test_a_table_that_was_altered_since_it_was_cut_is_told() -> None:
+    now = {"a": ("1", "7"), "b": ("1", "8"), "c": ("2", "")}
+    assert describe_altered("shop", {}, now) == ""
+    assert describe_altered("shop", {"a": "7"}, now) == ""
+    assert "altered 'b':" in describe_altered("shop", {"b": "7", "a": "7"}, now)
+    # Of names that differ in case alone the server gives one.
+    assert describe_altered("shop", {"a": "", "c": "7"}, now) == ""
