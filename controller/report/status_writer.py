@@ -32,6 +32,7 @@ from controller.report.status_subjects import (
 from controller.report.written_status import (
     DocumentMemory,
     StatusMemory,
+    is_status,
     prune_in,
     rows_in,
     written_in,
@@ -105,7 +106,7 @@ class StatusWriter:
         for key, subject in subjects.items():
             by_namespace[namespace_of(key[0])][key] = subject
         if self.settings.watches_all:
-            find_boards(self.kube, memory, status_name(self.settings))
+            find_boards(self.kube, memory, status_name(self.settings), watched)
             watched = with_boards(memory, by_namespace, watched)
         for namespace, may_exist in watched.items():
             if not may_exist:
@@ -153,7 +154,7 @@ class StatusWriter:
         memory = document.memory
         if memory.rows is not None and not document.renew_rows(unseen):
             return
-        found = self._existing(document.namespace, name)
+        found = self._existing(document, name)
         data: Mapping[str, str] = (found or {}).get("data") or {}
         if memory.rows is None:
             memory.rows = rows_in(data, is_board=document.is_board)
@@ -169,14 +170,19 @@ class StatusWriter:
             _log.debug("status written", extra=fields(namespace=document.namespace, name=name))
         memory.is_written = True
 
-    def _existing(self, namespace: str, name: str) -> Json | None:
+    def _existing(self, document: "_Document", name: str) -> Json | None:
         """Read the ConfigMap as it is; None if there is none, KubeError if it is not ours."""
         try:
-            found = self.kube.get(CONFIG_MAPS, namespace, name)
+            found = self.kube.get(CONFIG_MAPS, document.namespace, name)
         except NotFoundError:
             return None
+        place = f"the ConfigMap {document.namespace}/{name}"
         if annotations_of(found).get(names.INSTANCE) != self.settings.instance:
-            raise KubeError(f"the ConfigMap {namespace}/{name} is not ours: it is left alone")
+            raise KubeError(f"{place} is not ours: it is left alone")
+        if document.is_board and is_status(found.get("data") or {}):
+            # Of a release that has our name, in a namespace of its own.
+            why = "is another release's status: it is left alone, delete it if that is gone"
+            raise KubeError(f"{place} {why}")
         return found
 
     def _body(self, document: "_Document", name: str, data: Mapping[str, str]) -> Json:

@@ -115,6 +115,8 @@ class _StatusDocument(TypedDict):
     workloads: list[_StatusRow]
     # Absent where no prune is known.
     prune: NotRequired[dict[str, Any]]
+    # That of a board, and of nothing else.
+    namespace: NotRequired[str]
 
 
 class _BoardDocument(TypedDict):
@@ -138,6 +140,12 @@ def written_in(data: Mapping[str, str], *, is_board: bool) -> str:
     """Read when a document last changed; empty if somebody broke it."""
     document = _parsed(data, is_board=is_board)
     return document["written"] if document else ""
+
+
+def is_status(data: Mapping[str, str]) -> bool:
+    """Whether this is a whole status document, and no board."""
+    document = _parsed(data, is_board=False)
+    return document is not None and "namespace" not in document
 
 
 def prune_in(data: Mapping[str, str]) -> Json | None:
@@ -182,9 +190,11 @@ class DocumentMemory:
 class StatusMemory:
     """What a process knows of the status ConfigMap, and of the boards by their namespace.
 
-    `are_boards_found`: boards of earlier processes were looked for, where namespaces are not named.
+    Where namespaces are not named, `searched` are those in which boards were looked for, and
+    `complaint` is what was last logged of a search that failed.
     """
 
     status: DocumentMemory = field(default_factory=DocumentMemory)
     boards: dict[str, DocumentMemory] = field(default_factory=dict)
-    are_boards_found: bool = False
+    searched: frozenset[str] = frozenset()
+    complaint: str = ""

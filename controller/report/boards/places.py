@@ -11,21 +11,26 @@ from dumpers.runtime.log import fields
 _log = logging.getLogger(__name__)
 
 
-def find_boards(kube: Kube, memory: StatusMemory, name: str) -> None:
-    """Remember the boards of earlier processes, which may show what is not there any more.
+def find_boards(kube: Kube, memory: StatusMemory, name: str, watched: Mapping[str, bool]) -> None:
+    """Remember boards that are there already, which may show what is not there any more.
 
-    One request, once for each process; a failure is logged, and the next pass tries again.
+    Those of earlier processes, and of namespaces that come back. One request, where a namespace is
+    watched that was not before; a failure is logged once, and the next pass tries again.
     """
-    if memory.are_boards_found:
+    memory.searched &= watched.keys()
+    if watched.keys() <= memory.searched:
         return
     try:
         listed = kube.list(CONFIG_MAPS, "", fields=f"metadata.name={name}", metadata_only=True)
     except KubeError as error:
-        _log.warning("status not written", extra=fields(namespace="", name=name, why=str(error)))
+        if memory.complaint != str(error):
+            memory.complaint = str(error)
+            line = fields(namespace="", name=name, why=str(error))
+            _log.warning("status not written", extra=line)
         return
     for item in listed:
         memory.boards.setdefault(str(metadata(item).get("namespace", "")), DocumentMemory())
-    memory.are_boards_found = True
+    memory.searched, memory.complaint = frozenset(watched), ""
 
 
 def with_boards(

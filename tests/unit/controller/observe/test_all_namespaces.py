@@ -168,3 +168,61 @@ def test_a_board_of_an_earlier_process_is_brought_up_to_date() -> None:
     one_pass(api, ALL, minutes=1)
     board = api.items["ConfigMap", "shop00", "ksnapshot-status"]
     assert "shop00/db" not in board["data"]["workloads.json"]
+
+
+def without_database(api: MemoryApi, place: str) -> None:
+    """The workload of a namespace goes, and its CronJob, so that its board has nothing to show."""
+    for item in small(space=place)[1:3]:
+        api.remove(item["kind"], place, item["metadata"]["name"])
+    api.remove("CronJob", CONTROL, cronjob_name("postgresql", f"{place}/db"))
+
+
+def shown(api: MemoryApi, place: str) -> str:
+    text: str = api.items["ConfigMap", place, "ksnapshot-status"]["data"]["workloads.json"]
+    return text
+
+
+def test_boards_are_looked_for_again_once_it_is_known_where_they_may_be() -> None:
+    api, memory = world(3), PassState()
+    one_pass(api, ALL)
+    without_database(api, "shop00")
+    api.fail("Namespace", "", unavailable("namespaces"))
+    one_pass(api, ALL, memory, minutes=1)
+    api.failing.clear()
+    one_pass(api, ALL, memory, minutes=2)
+    assert "shop00/db" not in shown(api, "shop00")
+
+
+def test_a_namespace_that_comes_back_without_its_workload_shows_so() -> None:
+    api, memory = world(3), PassState()
+    one_pass(api, ALL, memory)
+    delete_(api)
+    one_pass(api, ALL, memory, minutes=1)
+    without_database(api, "shop00")
+    api.put(namespace("shop00"))
+    one_pass(api, ALL, memory, minutes=2)
+    assert "shop00/db" not in shown(api, "shop00")
+    api.reads.clear()
+    one_pass(api, ALL, memory, minutes=3)
+    assert ("list metadata", "ConfigMap", "") not in api.reads
+
+
+def test_what_forbids_to_look_for_boards_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    api, memory = world(3), PassState()
+    api.fail("ConfigMap", "")
+    for minutes in range(3):
+        one_pass(api, ALL, memory, minutes)
+    lines = [line for line in caplog.records if line.message == "status not written"]
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize("has_workload", [True, False])
+def test_the_status_of_another_release_of_our_name_is_no_board(*, has_workload: bool) -> None:
+    """Both are called ksnapshot, each in a namespace of its own."""
+    api = cluster(*small({**rejected()}), *(small(space=CONTROL) if has_workload else ()))
+    one_pass(api, ALL)
+    before = shown(api, CONTROL)
+    assert "demo/db" in before
+    other = settings("*", CONTROL_NAMESPACE="other")
+    assert ("demo/db" in states(one_pass(api, other, minutes=1))) is True
+    assert shown(api, CONTROL) == before
