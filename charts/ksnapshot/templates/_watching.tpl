@@ -74,6 +74,12 @@ list, or to create, cannot go by names that are yet to be found. */}}
 {{- if and .Values.watchNamespaceSelector (not $all) }}
 {{- $faults = append $faults "watchNamespaceSelector chooses among all namespaces: set watchNamespaces to `*`, or leave the selector out" }}
 {{- end }}
+{{- $label := "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?" }}
+{{- $key := printf "([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?%s" $label }}
+{{- $one := printf " *(! *%s|%s( *(==?|!=) *(%s)?| +(in|notin) *[(] *(%s)?( *, *(%s)?)* *[)])?) *" $key $key $label $label $label }}
+{{- if not (regexMatch (printf "^(%s(,%s)*)?$" $one $one) (.Values.watchNamespaceSelector | default "")) }}
+{{- $faults = append $faults (printf "watchNamespaceSelector (%s) is no selector by labels: write it as Kubernetes does, such as team=shop,stage notin (test)" .Values.watchNamespaceSelector) }}
+{{- end }}
 {{- if and $all .Values.rbac.create (eq (toString .Values.rbac.createClusterRole) "false") }}
 {{- $faults = append $faults "rbac.createClusterRole must not be false when watchNamespaces is `*`: the namespaces are found by a list of them; or set rbac.create to false, and make the rights by hand" }}
 {{- end }}

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.conformance.wrong_values import WRONG
+from tests.fakes.selectors import TAKEN
 from tests.integration.chart.helm import HelmError, render
 
 # What the schema's checker says is wanted in its place.
@@ -33,6 +34,16 @@ _TOGETHER: tuple[tuple[dict[str, Any], str, str], ...] = (
         {"watchNamespaceSelector": "team=shop"},
         "watchNamespaceSelector chooses among all",
         "set watchNamespaces to `*`",
+    ),
+    (
+        {"watchNamespaces": "*", "watchNamespaceSelector": "team=shop,"},
+        "watchNamespaceSelector (team=shop,) is no selector by labels",
+        "write it as Kubernetes does",
+    ),
+    (
+        {"watchNamespaces": "*", "watchNamespaceSelector": "team in shop"},
+        "watchNamespaceSelector (team in shop) is no selector by labels",
+        "write it as Kubernetes does",
     ),
     (
         {"watchNamespaces": ["*"], "rbac": {"createClusterRole": False}},
@@ -126,3 +137,10 @@ def test_values_that_contradict_each_other_are_named_with_the_fix(
     text = _refusal(tmp_path, values)
     assert f"  - {named}" in text
     assert fix in text
+
+
+def test_every_selector_that_kubernetes_takes_is_taken(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    selector = ",".join(TAKEN)
+    values.write_text(yaml.safe_dump({"watchNamespaces": "*", "watchNamespaceSelector": selector}))
+    assert render(f"--values={values}")
