@@ -144,9 +144,9 @@ class Kube(Protocol):
     ) -> list[Document]:
         """Read all objects of a kind; raises UnavailableError rather than return some of them.
 
-        `selector` selects by labels, `fields` by fields. With `metadata_only` the objects have no
-        more than `metadata`. `keep` sees each object as soon as its page was read, so that no long
-        list is ever in memory in full.
+        An empty `namespace` means all of them. `selector` selects by labels, `fields` by fields.
+        With `metadata_only` the objects have no more than `metadata`. `keep` sees each object as
+        soon as its page was read, so that no long list is ever in memory in full.
         """
 
     def get(self, resource: Resource, namespace: str, name: str, *, since: str = "") -> Document:

@@ -182,7 +182,7 @@ class ApiServer:
         body: Mapping[str, Any] | None = None,
     ) -> T:
         """Make one call with its retries; each write carries what makes a second one harmless."""
-        place = f"/namespaces/{namespace}" if resource.namespaced else ""
+        place = f"/namespaces/{namespace}" if namespace and resource.namespaced else ""
         path = f"{resource.root}{place}/{resource.plural}" + (f"/{name}" if name else "")
         data = None if body is None else msgspec.json.encode(body)
 

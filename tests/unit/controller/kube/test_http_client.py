@@ -198,6 +198,12 @@ def test_a_list_is_whole_and_tells_what_its_items_are() -> None:
     assert client.asked[1].endswith("/pods?limit=500&labelSelector=l%3Dv&continue=x")
 
 
+def test_a_list_of_all_namespaces_names_none() -> None:
+    api, client = server((200, {"kind": "PodList", "metadata": {}, "items": []}))
+    assert api.list(PODS, "") == []
+    assert client.asked == ["https://cluster/api/v1/pods?limit=500"]
+
+
 def test_of_a_list_is_kept_what_is_wanted_before_its_next_page_is_read() -> None:
     pages = [
         (
