@@ -11,7 +11,11 @@ from controller.client.cluster.completion import complete_workloads
 from controller.client.cluster.connection import Connection, connected
 from controller.client.cluster.install import Install
 from controller.client.cluster.known import Known, read_known
-from controller.client.cluster.unprotected import find_unprotected, running_pods
+from controller.client.cluster.unprotected import (
+    find_unprotected,
+    running_pods,
+    watched_namespaces,
+)
 from controller.client.status.documents import document_of
 from controller.client.status.past_run import told_history
 from controller.client.status.prune import prune_line
@@ -85,7 +89,8 @@ def status(
 
 
 def _show_unprotected(connection: Connection, namespace: str, output: str) -> None:
-    known, watched = read_known(connection), connection.install.settings.watch_namespaces
+    known = read_known(connection)
+    watched = watched_namespaces(connection.kubectl, connection.install.settings)
     pods, closed = running_pods(connection.kubectl, namespace, watched)
     if closed:
         note(f"you may not list pods in: {', '.join(closed)}")

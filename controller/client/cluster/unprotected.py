@@ -7,13 +7,14 @@ from functools import lru_cache
 from typing import Any
 
 from controller.client.cluster.workload_names import Workload
-from controller.kube.client import PODS, Document, ForbiddenError
+from controller.kube.client import NAMESPACES, PODS, Document, ForbiddenError
 from controller.kube.kubectl import Kubectl, path_of
 from controller.manifests.ownership import objects_of
 from controller.model.kinds import DEPLOYMENT, REPLICA_SET
 from controller.model.names import owner_key
 from controller.model.objects import Json, ObjectRef, labels_of, metadata, name_of, owner_references
 from controller.model.owner import kind_of
+from controller.settings.settings import Settings
 from controller.settings.watching.watch_settings import ALL
 from controller.workloads.annotations import is_enabled
 from controller.workloads.owners import ksnapshot_annotations
@@ -53,6 +54,17 @@ class Unprotected:
             "reason": self.reason,
             "message": self.message,
         }
+
+
+def watched_namespaces(kubectl: Kubectl, settings: Settings) -> Sequence[str]:
+    """The namespaces that the controller watches; `*` alone where they may not be listed."""
+    if not settings.watches_all:
+        return settings.watch_namespaces
+    try:
+        listed = kubectl.list(NAMESPACES, "", settings.watch_selector)
+    except ForbiddenError:
+        return settings.watch_namespaces
+    return tuple(sorted({*map(name_of, listed)} - {settings.control_namespace}))
 
 
 def running_pods(

@@ -1,11 +1,18 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
-from controller.client.cluster.unprotected import engine_of, find_unprotected
+from controller.client.cluster.unprotected import (
+    engine_of,
+    find_unprotected,
+    watched_namespaces,
+)
 from controller.client.cluster.workload_names import Workload
+from controller.kube.client import Document, ForbiddenError, Resource
 from controller.model import names
 from controller.model.objects import Json
+from tests.fakes.worlds import namespace as named
+from tests.fakes.worlds import settings
 
 ENABLED = {f"{names.PREFIX}enabled": "true"}
 
@@ -102,3 +109,35 @@ def test_what_nothing_backs_up_and_why() -> None:
         ("shop", "StatefulSet/rejected", "mysql", "mysql", 1, "ServiceMissing"),
     ]
     assert found[-1].document()["workload"] == "shop/rejected"
+
+
+class Namespaces:
+    """Those of a cluster, or none that may be listed."""
+
+    def __init__(self, *names: str) -> None:
+        self.names, self.selectors = names, [""]
+
+    def list(self, resource: Resource, namespace: str, selector: str = "") -> Sequence[Document]:
+        assert (resource.kind, namespace) == ("Namespace", "")
+        self.selectors.append(selector)
+        if not self.names:
+            raise ForbiddenError("403 namespaces")
+        return [named(name) for name in self.names]
+
+
+@pytest.mark.parametrize(
+    ("watch", "listed", "expected"),
+    [
+        (("shop",), (), ("shop",)),
+        (("*",), ("shop", "ksnapshot", "bank"), ("bank", "shop")),
+        (("*",), (), ("*",)),
+    ],
+)
+def test_what_is_watched_is_asked_where_it_is_not_named(
+    watch: Sequence[str], listed: Sequence[str], expected: Sequence[str]
+) -> None:
+    cluster = Namespaces(*listed)
+    selector = {"WATCH_NAMESPACE_SELECTOR": "team=shop"} if watch == ("*",) else {}
+    how = settings(*watch, **selector)
+    assert watched_namespaces(cluster, how) == expected  # type: ignore[arg-type]
+    assert cluster.selectors[-1] == selector.get("WATCH_NAMESPACE_SELECTOR", "")
