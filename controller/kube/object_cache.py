@@ -1,7 +1,7 @@
 """Remembers full objects from pass to pass, so that lists need to read metadata only."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -97,8 +97,7 @@ class ObjectCache:
         names = [*map(name_of, listed)]
         for name, item in zip(names, listed, strict=True):
             if name in wanted:
-                cached = self.cache.get(uid_of(item))
-                if cached and cached.version == _wanted_version(resource, item):
+                if cached := self._cached(resource, item):
                     self.next_cache[uid_of(item)] = cached
                     found[name] = _with_metadata(cached.content, item)
                 else:
@@ -122,6 +121,33 @@ class ObjectCache:
             },
         )
 
+    def with_all(self, resource: Resource, listed: Objects) -> "ObjectCache":
+        """Also hold what is missing of `listed`, which may lie in many namespaces.
+
+        By one list of all namespaces, where that costs less than to read each of them. A list
+        without an answer leaves them to be read later.
+        """
+        missing = {uid_of(item) for item in listed if self._cached(resource, item) is None}
+        if len(missing) <= _most_one_by_one(len(listed)):
+            return self
+
+        def keep(item: Document) -> Document | None:
+            return self.interner.intern(item) if uid_of(item) in missing else None
+
+        found = self.reader.list(resource, "", keep=keep)
+        if isinstance(found, ReadFailure):
+            return self
+        new = {
+            uid_of(item): CachedObject(version=_wanted_version(resource, item), content=item)
+            for item in found
+        }
+        return replace(self, cache={**self.cache, **new})
+
+    def _cached(self, resource: Resource, item: Json) -> CachedObject | None:
+        """What is known of an object that was listed, unless it changed since."""
+        cached = self.cache.get(uid_of(item))
+        return cached if cached and cached.version == _wanted_version(resource, item) else None
+
     def _read(
         self, resource: Resource, namespace: str, names: Sequence[str], among: int, **options: Any
     ) -> Iterator[tuple[str, Json | ReadFailure | None]]:
@@ -129,7 +155,7 @@ class ObjectCache:
 
         None stands for an object that is gone.
         """
-        if len(names) <= max(_ONE_BY_ONE, min(among // _ENTRIES, _MAX_ONE_BY_ONE)):
+        if len(names) <= _most_one_by_one(among):
             for name in names:
                 answer = self.reader.get(resource, namespace, name)
                 if answer and not isinstance(answer, ReadFailure):
@@ -147,6 +173,11 @@ class ObjectCache:
             return
         by_name = {name_of(item): item for item in listed}
         yield from ((name, by_name.get(name)) for name in names)
+
+
+def _most_one_by_one(among: int) -> int:
+    """Up to how many objects are read one by one that lie `among` so many."""
+    return max(_ONE_BY_ONE, min(among // _ENTRIES, _MAX_ONE_BY_ONE))
 
 
 def _wanted_version(resource: Resource, item: Json) -> str:

@@ -110,6 +110,8 @@ def observe_cluster(
         at_once = read_all_lists(readers.cluster, many) if many else {}
         if many:
             progress()
+            readers = namespace.with_all_owners(readers, at_once.values())
+            progress()
         pending = threads.map(read_lists, watched.names)
         cluster_id = _cluster_id(readers.cluster, settings, cache)
         control = control_namespace.read_control_namespace(readers, settings)

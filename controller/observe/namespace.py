@@ -1,7 +1,7 @@
 """Reads one watched namespace: pods, their owners, Services, and what containers refer to."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -9,6 +9,7 @@ from controller.kube.client import NAMESPACES, PODS, RESOURCES, Resource
 from controller.model.fault_boundary import FaultBoundary
 from controller.model.kinds import READABLE_KINDS, REPLICA_SET
 from controller.model.objects import (
+    Json,
     ObjectRef,
     Objects,
     name_of,
@@ -72,6 +73,17 @@ def read_namespace(
     return _with_workloads(view, readers, settings)
 
 
+def with_all_owners(readers: Readers, lists: Iterable[NamespaceLists]) -> Readers:
+    """Readers that know the owners in many namespaces, of which each would be read singly."""
+    objects, places = readers.objects, tuple(lists)
+    for kind in READABLE_KINDS:
+        every = (place.owners[kind] for place in places)
+        known = (item for listed in every if not isinstance(listed, ReadFailure) for item in listed)
+        speaking = tuple(item for item in known if _may_speak(kind, item))
+        objects = objects.with_all(RESOURCES[kind], speaking)
+    return replace(readers, objects=objects)
+
+
 def complete_namespace(
     reading: NamespaceReading,
     recorded: Collection[ObjectRef],
@@ -101,15 +113,16 @@ def unreadable_namespace(name: str, why: ReadFailure) -> NamespaceReading:
 def _full_owners(
     resource: Resource, namespace: str, listed: Objects | ReadFailure, readers: Readers
 ) -> tuple[Objects | ReadFailure, Mapping[ObjectRef, ReadFailure]]:
-    """Read in full the owners of a kind that may speak for pods; also returns failed reads.
-
-    A ReplicaSet that a Deployment owns does not speak for its pods.
-    """
+    """Read in full the owners of a kind that may speak for pods; also returns failed reads."""
     if isinstance(listed, ReadFailure):
         return listed, {}
-    revisions = resource.kind == REPLICA_SET
-    wanted = {name_of(item) for item in listed if not (revisions and owner_references(item))}
+    wanted = {name_of(item) for item in listed if _may_speak(resource.kind, item)}
     return readers.objects.load_full(resource, namespace, listed, wanted)
+
+
+def _may_speak(kind: str, owner: Json) -> bool:
+    """Whether an owner may speak for its pods: not a ReplicaSet that a Deployment owns."""
+    return not (kind == REPLICA_SET and owner_references(owner))
 
 
 def _with_workloads(view: NamespaceView, readers: Readers, settings: Settings) -> NamespaceReading:

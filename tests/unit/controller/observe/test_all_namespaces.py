@@ -8,7 +8,16 @@ import pytest
 from controller.loop.pass_state import PassState
 from controller.model.names import cronjob_name
 from tests.fakes.kube_memory import Document, MemoryApi, unavailable
-from tests.fakes.worlds import CONTROL, cluster, namespace, one_pass, settings, small, states
+from tests.fakes.worlds import (
+    CONTROL,
+    cluster,
+    namespace,
+    one_pass,
+    owner,
+    settings,
+    small,
+    states,
+)
 
 ALL = settings("*", UNWATCHED_POLICY="delete", GONE_PASSES="2", GONE_GRACE_SECONDS="60")
 
@@ -78,6 +87,17 @@ def test_a_steady_pass_costs_the_same_for_any_number_of_namespaces() -> None:
 
     assert reads(25) == reads(50)
     assert len(reads(25)) <= 12
+
+
+def test_a_first_pass_reads_the_owners_of_many_namespaces_at_once() -> None:
+    api = world(25)
+    for place in places(25):
+        for name in ("web", "api"):
+            api.put(owner(name, "Deployment", namespace=place, uid=f"{place}-{name}"))
+    assert states(one_pass(api, ALL)) == wanted(25)
+    read = [how for how, kind, _ in api.reads if kind == "Deployment"]
+    assert read == ["list metadata", "list"]
+    assert ("get", "StatefulSet", "db") not in api.reads
 
 
 def test_without_an_answer_everything_stays_and_nothing_is_read_in_vain() -> None:
