@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.integration.chart.helm import (
     settings_of,
 )
 
+_FLAGS = re.MULTILINE | re.DOTALL
 _POD: dict[str, object] = {
     "affinity": {},
     "annotations": {},
@@ -513,6 +515,12 @@ def test_watched_namespaces_by_set(setting: str) -> None:
             "verbs": ["get"],
         }
     ]
+
+
+def test_where_all_are_watched_the_notes_remove_the_boards_of_this_release_alone() -> None:
+    text = helm("install", "shop", CHART, "--dry-run=client", "--set=watchNamespaces=*")
+    (command,) = re.findall(r"kubectl delete configmaps --all-namespaces(.*?status)$", text, _FLAGS)
+    assert "--field-selector metadata.name=shop-ksnapshot-status " in command
 
 
 def _of_replicas(*arguments: str) -> tuple[str | None, int, bool, Any]:
