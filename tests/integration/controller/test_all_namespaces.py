@@ -52,7 +52,9 @@ def test_a_steady_pass_takes_as_many_requests_for_any_number_of_namespaces(
         mark = apiserver.audit_mark()
         assert len(states(pass_(world, memory, 1))) == count
         events = apiserver.audit_events(mark, user=world.user)
-        return len([item for item in events if item.resource != "secrets"])
+        # How many pages a list has depends on what other tests left in this cluster.
+        first = [item for item in events if "continue=" not in item.uri]
+        return len([item for item in first if item.resource != "secrets"])
 
     assert requests(11) == requests(22) <= 12
 
