@@ -154,7 +154,5 @@ def _revisions_with_pods(pods: Objects | ReadFailure) -> Iterable[str]:
     if isinstance(pods, ReadFailure):
         return _ALL
     hashes = sorted({text for pod in pods if (text := labels_of(pod).get(_HASH))})
-    if len(hashes) > _MAX_HASHES:
-        return _ALL
-    without_hash = f"!{_HASH}"
-    return (without_hash, f"{_HASH} in ({','.join(hashes)})") if hashes else (without_hash,)
+    parts = (hashes[at : at + _MAX_HASHES] for at in range(0, len(hashes), _MAX_HASHES))
+    return (f"!{_HASH}", *(f"{_HASH} in ({','.join(part)})" for part in parts))

@@ -11,7 +11,9 @@ from controller.kube.failure_budget import FailureBudget
 from controller.kube.reader import ClusterReader
 from controller.loop.pass_state import PassState
 from controller.model import names
+from controller.model.objects import name_of
 from controller.model.status import ReadFailure
+from controller.observe.lists import read_lists
 from dumpers.contract.result import DumpResult
 from tests.fakes.kube_memory import Document, MemoryApi, unavailable
 from tests.fakes.worlds import (
@@ -160,6 +162,24 @@ def test_a_revision_of_a_deployment_is_found_by_the_hash_of_its_pods() -> None:
     )
     result = one_pass(api)
     assert states(result) == {"demo/web": "wanted Annotated", "demo/bare": "wanted Annotated"}
+
+
+def test_old_revisions_are_left_out_of_however_many_deployments() -> None:
+    """A selector has no room for all hashes at once."""
+    api, hashes = MemoryApi(), [f"{number:010}" for number in range(301)]
+    for name in (*hashes, "old"):
+        made = owner(name, "ReplicaSet")
+        made["metadata"]["labels"] = {"pod-template-hash": name}
+        api.put(made)
+        if name != "old":
+            running = pod(made)
+            running["metadata"]["labels"]["pod-template-hash"] = name
+            api.put(running)
+    api.put(owner("bare", "ReplicaSet"))
+    reader = ClusterReader(kube=api, budget=FailureBudget(limit=10))
+    found = read_lists(reader, "demo").owners["ReplicaSet"]
+    assert isinstance(found, tuple)
+    assert sorted(map(name_of, found)) == [*hashes, "bare"]
 
 
 def test_a_replicaset_scaled_to_none_keeps_its_cronjob_though_no_list_shows_it() -> None:
