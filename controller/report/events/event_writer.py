@@ -120,7 +120,10 @@ class EventWriter:
         sent, lost = 0, 0.0
         for topic, notice in due:
             key, _ = topic
-            since = memory.failed.get(namespace_of(key[0]))
+            namespace = namespace_of(key[0])
+            if not owners.are_watched_in(namespace):
+                continue
+            since = memory.failed.get(namespace)
             if since is not None and self.now - since < _REFRESH:
                 continue
             if sent >= MOST or lost > self.settings.api_timeout:
@@ -154,12 +157,16 @@ class _Owners:
     def __init__(
         self, *, subjects: Mapping[RowKey, Subject], found: Mapping[str, Workloads]
     ) -> None:
-        self._subjects = subjects
+        self._subjects, self._watched = subjects, found.keys()
         self._seen: Mapping[tuple[str, str], Owner] = {
             (workload.key, workload.owner.ref.kind): workload.objects[0]
             for workloads in found.values()
             for workload in workloads.items
         }
+
+    def are_watched_in(self, namespace: str) -> bool:
+        """Whether a namespace is watched: elsewhere Events could as a rule not be sent."""
+        return namespace in self._watched
 
     def place(self, key: RowKey) -> Place | None:
         """The owner, or the first member of a group; None where no object is known."""

@@ -7,7 +7,13 @@ import pytest
 
 from controller.kube.client import ForbiddenError
 from controller.loop.pass_state import PassState
-from controller.model.names import DRILL_SCHEDULE, LAST_DRILL, LAST_VERIFY, PREFIX
+from controller.model.names import (
+    DRILL_SCHEDULE,
+    LAST_DRILL,
+    LAST_VERIFY,
+    PREFIX,
+    cronjob_name,
+)
 from controller.model.status import Reason, State, WorkloadStatus
 from controller.plan.changes import PassResult
 from controller.report.events import event_writer
@@ -18,7 +24,18 @@ from controller.report.status_subjects import Subject
 from controller.runs.causes.job_end import JobEnd
 from controller.runs.retention.prunes import Prunes
 from dumpers.contract.retention.result import PruneResult
-from tests.fakes.worlds import DB, NOW, asks, cluster, job, one_pass, owner, small
+from tests.fakes.worlds import (
+    DB,
+    NOW,
+    asks,
+    cluster,
+    job,
+    one_pass,
+    owner,
+    settings,
+    small,
+    states,
+)
 from tests.unit.controller.report.shown import ended_pod
 
 _FINE = small()
@@ -154,6 +171,21 @@ def test_events_that_may_not_be_sent_stop_nothing_and_are_tried_again(
     del api.unwritable["Event", "demo"]
     one_pass(api, memory=memory, minutes=51)
     assert _told(api) == [("Warning", "BackupRejected", "db")]
+
+
+@pytest.mark.parametrize("watched", ["demo", "*"])
+def test_nothing_is_sent_where_a_namespace_is_not_watched_any_more(watched: str) -> None:
+    """Its rights are gone, or all of it: whatever becomes of the runs, nobody can be told there."""
+    api, memory = cluster(*_FINE, *small(space="left")), PassState()
+    one_pass(api, settings("demo", "left"), memory)
+    api.remove("Namespace", "", "left")
+    _told(api)
+    cronjob = api.items["CronJob", "ksnapshot", cronjob_name("postgresql", "left/db")]
+    api.put(job(cronjob, "run-1", ended="2026-01-01T03:00:09Z", how="Failed"))
+    for minutes in range(1, 180, 59):
+        result = one_pass(api, settings(watched), memory, minutes)
+        assert states(result)["left/db"] == "unwatched NamespaceUnwatched"
+    assert _told(api) == []
 
 
 def test_a_pass_sends_few_and_the_next_ones_the_others() -> None:
