@@ -1,6 +1,6 @@
 """What an engine says of its part of a run that several pods share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -11,12 +11,14 @@ class Part:
 
     `stages` has a number for each stream: objects of a lower one, of whatever shard, load first.
     `holds` names the tables whose rows these streams are; `borrows` those that the shard has, too,
-    and whose rows another shard's pod reads.
+    and whose rows another shard's pod reads. `places` are the servers that this pod saw, each with
+    the number of its shard.
     """
 
     stages: Sequence[int]
     holds: tuple[str, ...]
     borrows: tuple[str, ...]
+    places: Mapping[str, int]
 
 
 @runtime_checkable

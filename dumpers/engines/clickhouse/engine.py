@@ -79,7 +79,7 @@ def open_dump(job: DumpSource, interrupt: Interrupt) -> Iterator[Dump]:
             parallel=wanted.parallel,
         ),
         streams=[stream for _, stream in staged],
-        part=None if own is None else _part([stage for stage, _ in staged], planned, own),
+        part=None if own is None else _part([stage for stage, _ in staged], planned, own, shards),
     )
 
 
@@ -186,10 +186,17 @@ def check_query_log(reads: Sequence[TableRead], wanted: Options, interrupt: Inte
     return query_log
 
 
-def _part(stages: Sequence[int], planned: Plan, own: int) -> Part:
+def _part(stages: Sequence[int], planned: Plan, own: int, shards: Sequence[ShardReplicas]) -> Part:
     held = {item.backup_table.table.full_name for item in planned.items}
     borrowed = planned.borrowed.get(own, frozenset())
-    return Part(stages=stages, holds=tuple(sorted(held)), borrows=tuple(sorted(borrowed)))
+    return Part(
+        stages=stages,
+        holds=tuple(sorted(held)),
+        borrows=tuple(sorted(borrowed)),
+        places={
+            replica.server.where: shard.number for shard in shards for replica in shard.replicas
+        },
+    )
 
 
 def _metadata(shards: Sequence[ShardReplicas]) -> Mapping[str, Any]:

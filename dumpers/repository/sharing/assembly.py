@@ -33,6 +33,18 @@ def unheld(shards: Sequence[ShardRecord]) -> Sequence[str]:
     )
 
 
+def moved(shards: Sequence[ShardRecord]) -> Sequence[str]:
+    """The servers that pods of the run saw in different shards, which they number otherwise then.
+
+    Rows of one shard would be there twice, and those of another one not at all.
+    """
+    seen: dict[str, set[int]] = {}
+    for shard in shards:
+        for server, number in shard.places.items():
+            seen.setdefault(server, set()).add(number)
+    return sorted(server for server, numbers in seen.items() if len(numbers) > 1)
+
+
 def objects_in_order(shards: Sequence[ShardRecord]) -> tuple[ObjectRecord, ...]:
     """The objects of all shards in the order in which they load."""
     placed = [

@@ -38,7 +38,8 @@ class ShardRecord:
     `writer` is the pod's own random word, `attempt` counts the pods of this shard from 1. `keys`
     are all that these pods were to write. `holds` names the tables whose rows are among the
     objects, `borrows` those that this shard has, too, and whose rows another one stores. `read` is
-    how the objects were found where they are read back.
+    how the objects were found where they are read back. `places` are the servers that its last pod
+    saw, each with the number of its shard.
     """
 
     run: str
@@ -54,6 +55,7 @@ class ShardRecord:
     notes: tuple[NoteRecord, ...] = ()
     holds: tuple[str, ...] = ()
     borrows: tuple[str, ...] = ()
+    places: Mapping[str, int] = field(default_factory=dict)
     read: tuple[CheckedObject, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
 

@@ -13,7 +13,7 @@ from dumpers.repository.extent import read_extent
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import read_record, write_record
 from dumpers.repository.records import Manifest, Tombstone
-from dumpers.repository.sharing.assembly import assemble, open_shards, unheld
+from dumpers.repository.sharing.assembly import assemble, moved, open_shards, unheld
 from dumpers.repository.sharing.shard_record import ShardRecord, shard_name
 from dumpers.runs.destinations.commit import put_manifest, retention_of
 from dumpers.runs.destinations.destination import Destination
@@ -44,7 +44,7 @@ def try_to_commit(
     """Write the manifest if all shards are done, or return that of the pod which was faster.
 
     None where a shard is open: the last of all pods to end its own finds the others done.
-    SourceFailedError where rows of a table are in no shard's objects.
+    SourceFailedError where rows of a table, or of a shard, may be in nobody's objects.
     """
     run, begun = destination.run, destination.record
     folder = run.record_prefix
@@ -58,6 +58,11 @@ def try_to_commit(
     if open_shards(begun, found):
         return None
     shards = list(found.values())
+    if servers := moved(shards):
+        raise SourceFailedError(
+            f"{', '.join(servers)}: not in the same shard for all pods, as the definition of the "
+            "cluster was changed while the run went on; dump again"
+        )
     if missing := unheld(shards):
         raise SourceFailedError(
             f"{', '.join(missing)}: replicated over several shards, and in the dump of none, as it "

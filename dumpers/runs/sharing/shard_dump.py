@@ -67,6 +67,7 @@ class ShardDump:
             notes=judge(info.notes, self.job),
             holds=part.holds,
             borrows=part.borrows,
+            places=part.places,
             metadata=info.metadata,
         )
         ledger.write(record)

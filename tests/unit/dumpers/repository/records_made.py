@@ -217,6 +217,7 @@ SHARDS = st.builds(
     notes=st.lists(NOTES, max_size=2).map(tuple),
     holds=st.lists(TEXTS, max_size=2).map(tuple),
     borrows=st.lists(TEXTS, max_size=2).map(tuple),
+    places=st.dictionaries(TEXTS, SIZES, max_size=2),
     read=st.lists(
         st.builds(
             CheckedObject, key=TEXTS, size=SIZES, sha256=TEXTS, good=st.booleans(), why=TEXTS

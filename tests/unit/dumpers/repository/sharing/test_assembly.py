@@ -10,6 +10,7 @@ from dumpers.repository.records import NoteRecord, ObjectRecord, StartedRecord
 from dumpers.repository.sharing.assembly import (
     assemble,
     merge_notes,
+    moved,
     objects_in_order,
     open_shards,
     taken_over,
@@ -114,6 +115,25 @@ def test_a_table_that_every_shard_leaves_to_another_is_missing(
     shards: list[ShardRecord], missing: list[str]
 ) -> None:
     assert unheld(shards) == missing
+
+
+@pytest.mark.parametrize(
+    ("places", "servers"),
+    [
+        (({"a": 1, "b": 2}, {"a": 1, "b": 2}), []),
+        # One pod saw a replica that the other one did not.
+        (({"a": 1, "b": 2}, {"a": 1, "b": 2, "b2": 2}), []),
+        (({"a": 1, "b": 2}, {"b": 1, "a": 2}), ["a", "b"]),
+        # A shard was put before the others.
+        (({"a": 1, "b": 2}, {"c": 1, "a": 2}), ["a"]),
+        (({}, {}), []),
+    ],
+)
+def test_pods_that_number_the_shards_otherwise_are_told(
+    places: tuple[dict[str, int], ...], servers: list[str]
+) -> None:
+    found = [shard(number, places=seen) for number, seen in enumerate(places, start=1)]
+    assert moved(found) == servers
 
 
 def test_the_manifest_is_of_all_shards() -> None:

@@ -128,7 +128,7 @@ def engine(shard: int) -> DumpEngine:
                     stream(SimpleStream, "schema"),
                     *(stream(TableStream, table) for table in TABLES),
                 ],
-                part=Part(stages=(0, *(1 for _ in TABLES)), holds=TABLES, borrows=()),
+                part=Part(stages=(0, *(1 for _ in TABLES)), holds=TABLES, borrows=(), places={}),
             )
 
     return cast("DumpEngine", Engine())
