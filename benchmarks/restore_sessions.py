@@ -31,7 +31,7 @@ _LARGEST = 0.8
 _DATABASE, _COPY = "bench", "bench_restored"
 _TABLE = """
 CREATE TABLE t{number} (id int PRIMARY KEY, a int, b int, c bigint, d text, e text, at timestamptz);
-INSERT INTO t{number} SELECT g, g % 1009, (g * 7919) % {rows}, g::bigint * g, md5(g::text),
+INSERT INTO t{number} SELECT g, g % 1009, (g::bigint * 7919) % {rows}, g::bigint * g, md5(g::text),
   'item ' || g % 977, '2026-01-01'::timestamptz + g * interval '1 s'
   FROM generate_series(1, {rows}) g;
 CREATE INDEX ON t{number} (a);
