@@ -3,14 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 
 from dumpers.contract.jobs import DumpJob
-from dumpers.contract.notes import codes_of
 from dumpers.contract.result import DumpResult
 from dumpers.engines.protocol import DumpEngine, SourceInfo
 from dumpers.repository import records
-from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.extent import Extent, read_extent
 from dumpers.repository.keys import Run
 from dumpers.runs.destinations.announcing import announce
@@ -19,11 +18,12 @@ from dumpers.runs.destinations.commit import commit, give_up_unfinished
 from dumpers.runs.destinations.destination import make_destinations
 from dumpers.runs.destinations.failures import recorded_failures
 from dumpers.runs.destinations.outcome import with_storages
+from dumpers.runs.destinations.results import result_of_backup, result_of_objects
 from dumpers.runs.fingerprints import record_fingerprint
 from dumpers.runs.notes import judge, with_learned_notes
 from dumpers.runs.pipeline import store_all
 from dumpers.runs.verify.read_back import read_back
-from dumpers.runtime.errors import ExitCode, InterruptedRunError
+from dumpers.runtime.errors import InterruptedRunError
 from dumpers.runtime.interrupt import Interrupt
 from dumpers.storage.stores import open_stores
 from dumpers.streams import age
@@ -122,26 +122,13 @@ def _result(
     seconds: float,
     extent: Extent | None,
 ) -> DumpResult:
-    notes = judge(source.notes, job)
-    return DumpResult(
-        succeeded=True,
-        exit_code=ExitCode.DONE,
-        reason="Succeeded",
-        message="",
-        engine=job.engine.type,
+    result = result_of_objects(
+        job,
+        run,
+        objects,
         server_version=source.server_version,
         tool_version=source.tool_version,
-        keys=tuple(item.key for item in objects),
-        key_count=len(objects),
-        source_bytes=sum(item.source_size for item in objects),
-        stored_bytes=sum(item.size for item in objects),
-        sha256=objects[0].sha256 if len(objects) == 1 else "",
-        seconds=round(seconds, 3),
-        record=run.record_prefix,
-        verified=job.verify,
-        notes=codes_of(notes),
-        accepted=codes_of(notes, accepted=True),
-        oldest_backup=rfc3339(extent.oldest) if extent else "",
-        backups=extent.count if extent else 0,
-        size_accepted=job.size_accepted,
+        seconds=seconds,
     )
+    sha256 = objects[0].sha256 if len(objects) == 1 else ""
+    return result_of_backup(replace(result, sha256=sha256), job, judge(source.notes, job), extent)

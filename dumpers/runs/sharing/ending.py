@@ -1,14 +1,13 @@
 """The end of a run that pods share: whoever finds all shards done writes its only manifest."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from dumpers.contract.jobs import DumpJob
-from dumpers.contract.notes import codes_of
 from dumpers.contract.result import PART, DumpResult
 from dumpers.repository.added_records import Verification
-from dumpers.repository.catalogue import rfc3339
 from dumpers.repository.extent import read_extent
 from dumpers.repository.keys import Run
 from dumpers.repository.record_json import read_record, write_record
@@ -17,8 +16,9 @@ from dumpers.repository.sharing.assembly import assemble, moved, open_shards, un
 from dumpers.repository.sharing.shard_record import ShardRecord, shard_name
 from dumpers.runs.destinations.commit import put_manifest, retention_of
 from dumpers.runs.destinations.destination import Destination
+from dumpers.runs.destinations.results import result_of_backup, result_of_objects
 from dumpers.runs.sharing.ledger import read_shard
-from dumpers.runtime.errors import ExitCode, SourceFailedError, StorageFailedError
+from dumpers.runtime.errors import SourceFailedError, StorageFailedError
 from dumpers.storage.run_storage import RunStorage
 
 # More records than a run has.
@@ -93,54 +93,35 @@ def result_of_run(
     now: Callable[[], datetime],
 ) -> DumpResult:
     """The result of the whole run, in the pod that ended it."""
-    extent = read_extent(storage, destination.run.records_prefix, now=now)
-    objects, notes = manifest.objects, manifest.notes
-    return DumpResult(
-        succeeded=True,
-        exit_code=ExitCode.DONE,
-        reason="Succeeded",
-        message="",
-        engine=job.engine.type,
+    result = result_of_objects(
+        job,
+        destination.run,
+        manifest.objects,
         server_version=manifest.server_version,
         tool_version=manifest.tool_version,
-        keys=tuple(item.key for item in objects),
-        key_count=len(objects),
-        source_bytes=sum(item.source_size for item in objects),
-        stored_bytes=sum(item.size for item in objects),
-        seconds=round((manifest.finished - manifest.begun.started).total_seconds(), 3),
-        record=destination.run.record_prefix,
-        verified=job.verify,
-        notes=codes_of(notes),
-        accepted=codes_of(notes, accepted=True),
-        oldest_backup=rfc3339(extent.oldest) if extent else "",
-        backups=extent.count if extent else 0,
-        size_accepted=job.size_accepted,
+        seconds=(manifest.finished - manifest.begun.started).total_seconds(),
     )
+    extent = read_extent(storage, destination.run.records_prefix, now=now)
+    return result_of_backup(result, job, manifest.notes, extent)
 
 
 def result_of_part(
     destination: Destination, job: DumpJob, shard: ShardRecord, *, seconds: float
 ) -> DumpResult:
     """The result of a pod that stored its shard while others were still open."""
-    objects = [item.record for item in shard.objects]
-    return DumpResult(
-        succeeded=True,
-        exit_code=ExitCode.DONE,
-        reason="Succeeded",
-        message=f"shard {shard.shard} of {destination.record.shards} is stored; the pod that ends "
-        "last makes the backup",
-        engine=job.engine.type,
+    result = result_of_objects(
+        job,
+        destination.run,
+        [item.record for item in shard.objects],
         server_version=shard.server_version,
         tool_version=shard.tool_version,
-        keys=tuple(item.key for item in objects),
-        key_count=len(objects),
-        source_bytes=sum(item.source_size for item in objects),
-        stored_bytes=sum(item.size for item in objects),
-        seconds=round(seconds, 3),
-        record=destination.run.record_prefix,
-        verified=job.verify,
-        outcome=PART,
+        seconds=seconds,
     )
+    message = (
+        f"shard {shard.shard} of {destination.record.shards} is stored; the pod that ends last "
+        "makes the backup"
+    )
+    return replace(result, message=message, outcome=PART)
 
 
 def _shard(storage: RunStorage, run: Run, number: int) -> ShardRecord:

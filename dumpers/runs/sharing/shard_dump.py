@@ -87,7 +87,7 @@ class ShardDump:
     def store(self, ledger: Ledger, record: ShardRecord) -> ShardRecord:
         """Store what the record has not yet, and return it as it is in the end: done."""
         assert self.opened.part is not None
-        places = dict(zip(map(id, self.opened.streams), self.opened.part.stages, strict=True))
+        stages = dict(zip(map(id, self.opened.streams), self.opened.part.stages, strict=True))
         kept = {item.identity for item in record.objects}
         left = [
             stream
@@ -97,7 +97,7 @@ class ShardDump:
         for batch in cut(left):
             found = self._store_batch(batch, record.attempt)
             made = [
-                ShardObject(record=item, stage=places[id(stream)], identity=_identity(stream))
+                ShardObject(record=item, stage=stages[id(stream)], identity=_identity(stream))
                 for stream, item in zip(batch, found, strict=True)
             ]
             objects = (*record.objects, *made)

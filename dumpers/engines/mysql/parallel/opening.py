@@ -19,8 +19,9 @@ from dumpers.engines.mysql.parallel.streams import AT_A_TIME, Split
 from dumpers.engines.mysql.spec import MYSQLDUMP_OPTIONS, PER_TABLE
 from dumpers.engines.mysql.survey.database import Survey, grants
 from dumpers.engines.mysql.survey.server.standby import is_node, read_variables
+from dumpers.engines.parallelism.connection_limits import Limit, check_limits
 from dumpers.engines.shared_options import PARALLELISM
-from dumpers.runtime.errors import ConfigurationError, SourceFailedError, SourceRefusedError
+from dumpers.runtime.errors import ConfigurationError
 from dumpers.runtime.interrupt import Interrupt
 
 # What makes another dump of some of the streams than of one alone, and whether switched off.
@@ -159,21 +160,11 @@ def _check_connections(
         "WHERE user = SUBSTRING_INDEX(USER(), '@', 1)",
         interrupt=interrupt,
     )
-    needed = f"parallelism {lanes} needs up to {wanted} connections at a time"
-    for whose, limit, taken, cure in (
-        ("server", int(most), int(used), "raise max_connections"),
-        ("account", int(own), int(mine), "raise max_user_connections"),
-    ):
-        if not limit:
-            continue
-        cures = f"{cure}, or choose a lower parallelism"
-        if wanted > limit:
-            raise SourceRefusedError(f"{needed}, and the {whose} has {limit}: {cures}")
-        # The session that asks is among those that are used.
-        if wanted > (left := limit - taken + 1):
-            raise SourceFailedError(
-                f"{needed}, and of the {whose}'s {limit} are {left} left: {cures}"
-            )
+    limits = (
+        Limit(whose="server", most=int(most), used=int(used), cure="raise max_connections"),
+        Limit(whose="account", most=int(own), used=int(mine), cure="raise max_user_connections"),
+    )
+    check_limits((limit for limit in limits if limit.most), lanes=lanes, wanted=wanted)
 
 
 def _note(text: str, surveys: Sequence[Survey]) -> Note:

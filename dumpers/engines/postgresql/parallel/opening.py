@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from dumpers.engines.parallelism.connection_limits import Limit, check_limits
 from dumpers.engines.postgresql.catalog.server import Server
 from dumpers.engines.postgresql.choice import Choice
 from dumpers.engines.postgresql.clients import Session
@@ -19,7 +20,6 @@ from dumpers.engines.postgresql.parallel.tables import ask_sizes
 from dumpers.engines.postgresql.restore.load import is_restricting
 from dumpers.engines.postgresql.streams import DatabaseStream
 from dumpers.engines.protocol import DumpStream
-from dumpers.runtime.errors import SourceFailedError, SourceRefusedError
 from dumpers.runtime.interrupt import Interrupt
 
 # Some sessions of other accounts show no more than that they are there. Limits of roles and
@@ -77,18 +77,12 @@ def check_connections(
     # Each lane may run a pg_dump while the snapshots' sessions are there, and one more asks.
     wanted = seats_for(sessions) + min(lanes, _SECTIONS * len(sessions)) + 1
     found = json.loads(session.ask_text(f"{_SESSIONS}{_CONNECTIONS}", interrupt))
-    for whose, (most, used) in found.items():
-        if most is None:
-            continue
-        needed = f"parallelism {lanes} needs up to {wanted} connections at a time"
-        cure = f"{_CURES[whose]}, or choose a lower parallelism"
-        if wanted > most:
-            raise SourceRefusedError(f"{needed}, and the {whose} has {most}: {cure}")
-        # The session that asks is among those that are used.
-        if wanted > (left := most - used + 1):
-            raise SourceFailedError(
-                f"{needed}, and of the {whose}'s {most} are {left} left: {cure}"
-            )
+    limits = [
+        Limit(whose=whose, most=most, used=used, cure=_CURES[whose])
+        for whose, (most, used) in found.items()
+        if most is not None
+    ]
+    check_limits(limits, lanes=lanes, wanted=wanted)
 
 
 @contextmanager
