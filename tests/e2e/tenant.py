@@ -48,6 +48,23 @@ class RefusedError(Exception):
     """What the tenant typed did not work; its text is what was said."""
 
 
+def type_command(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Type a command of a page in a folder, with its kubeconfig and programs; how that ended."""
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={
+            "PATH": f"{folder}/bin:{os.environ.get('PATH', '')}",
+            "HOME": str(folder),
+            "KUBECONFIG": str(folder / "kubeconfig"),
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
     """A ServiceAccount of the shop's namespace, with a kubeconfig of its own in a folder."""
@@ -57,19 +74,7 @@ class Tenant:
 
     def type(self, command: str) -> str:
         """What a command prints, typed in a shell as it stands on the page; RefusedError."""
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self.folder,
-            env={
-                "PATH": f"{self.folder}/bin:{os.environ.get('PATH', '')}",
-                "HOME": str(self.folder),
-                "KUBECONFIG": str(self.folder / "kubeconfig"),
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = type_command(command, self.folder)
         if done.returncode != 0:
             raise RefusedError(done.stderr)
         return done.stdout

@@ -1,9 +1,7 @@
 """A stranger installs by charts/ksnapshot/README.md alone, typing what stands there."""
 
-import os
 import re
 import secrets
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from tests.demo.objects import from_secret, secret, service, stateful_set
 from tests.demo.world import BUCKET
 from tests.disaster.guide import commands_of
 from tests.e2e.conftest import Stage
+from tests.e2e.tenant import type_command
 from tests.paths import REPOSITORY
 from tests.testbed.toolchain.tools import tool
 
@@ -39,19 +38,7 @@ class Stranger:
         command = command.replace("--set s3.region=eu-west-3", endpoint)
         if command.startswith("helm install"):
             command += "".join(f" --set {name}={text}" for name, text in self.helm_values.items())
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self.folder,
-            env={
-                "PATH": f"{self.folder}/bin:{os.environ.get('PATH', '')}",
-                "HOME": str(self.folder),
-                "KUBECONFIG": str(self.folder / "kubeconfig"),
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = type_command(command, self.folder)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
